@@ -1,0 +1,156 @@
+"""boxwright: LiDAR and camera recordings become annotations that can be trusted.
+
+    import boxwright as bw
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "errors": [
+        "ArgumentError",
+        "BoxwrightError",
+        "CalibrationError",
+        "ExtraMissing",
+        "FormatError",
+        "FrameMissing",
+        "GeometryError",
+        "LimitError",
+        "SensorFrameFallback",
+        "StorageError",
+        "TimeError",
+        "UnknownName",
+    ],
+    "frames": ["Pose", "Trajectory"],
+    "points": ["Sweep"],
+    "cameras": ["FisheyeCamera", "PinholeCamera"],
+    "cuboids": ["Cuboid", "Cuboids"],
+    "taxonomy": ["Taxonomy"],
+    "interpolation": ["interpolate"],
+    "tracks": ["Origin", "State", "Track", "Visibility", "interpolate_tracks"],
+    "scene": ["CameraSensor", "Lidar", "Relation", "Scene"],
+    "terrain": ["ground"],
+    "containment": ["points_in_cuboids"],
+    "projection": ["project_cuboids", "project_points"],
+    "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
+    "fitting": ["fit_at", "fit_cuboid", "fit_rectangles", "refit"],
+    "render": ["render_bev", "render_cameras"],
+    "simulation": ["simulate"],
+    "formats": ["read", "scenes", "write"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+if TYPE_CHECKING:
+    from .cameras import FisheyeCamera, PinholeCamera
+    from .containment import points_in_cuboids
+    from .cuboids import Cuboid, Cuboids
+    from .errors import (
+        ArgumentError,
+        BoxwrightError,
+        CalibrationError,
+        ExtraMissing,
+        FormatError,
+        FrameMissing,
+        GeometryError,
+        LimitError,
+        SensorFrameFallback,
+        StorageError,
+        TimeError,
+        UnknownName,
+    )
+    from .fitting import fit_at, fit_cuboid, fit_rectangles, refit
+    from .formats import read, scenes, write
+    from .frames import Pose, Trajectory
+    from .interpolation import interpolate
+    from .overlap import (
+        iou,
+        iou_3d,
+        iou_3d_pairs,
+        iou_bev,
+        iou_bev_pairs,
+    )
+    from .points import Sweep
+    from .projection import project_cuboids, project_points
+    from .render import render_bev, render_cameras
+    from .scene import CameraSensor, Lidar, Relation, Scene
+    from .simulation import simulate
+    from .taxonomy import Taxonomy
+    from .terrain import ground
+    from .tracks import (
+        Origin,
+        State,
+        Track,
+        Visibility,
+        interpolate_tracks,
+    )
+
+__all__ = [
+    "ArgumentError",
+    "BoxwrightError",
+    "CalibrationError",
+    "CameraSensor",
+    "Cuboid",
+    "Cuboids",
+    "ExtraMissing",
+    "FisheyeCamera",
+    "FormatError",
+    "FrameMissing",
+    "GeometryError",
+    "Lidar",
+    "LimitError",
+    "Origin",
+    "PinholeCamera",
+    "Pose",
+    "Relation",
+    "Scene",
+    "SensorFrameFallback",
+    "State",
+    "StorageError",
+    "Sweep",
+    "Taxonomy",
+    "TimeError",
+    "Track",
+    "Trajectory",
+    "UnknownName",
+    "Visibility",
+    "fit_at",
+    "fit_cuboid",
+    "fit_rectangles",
+    "ground",
+    "interpolate",
+    "interpolate_tracks",
+    "iou",
+    "iou_3d",
+    "iou_3d_pairs",
+    "iou_bev",
+    "iou_bev_pairs",
+    "points_in_cuboids",
+    "project_cuboids",
+    "project_points",
+    "read",
+    "refit",
+    "render_bev",
+    "render_cameras",
+    "scenes",
+    "simulate",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'boxwright' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"boxwright.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,106 @@
+"""Array aliases, and the one place where shapes, dtypes and finiteness of user input are checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ArgumentError
+
+Floats = NDArray[np.floating[Any]]
+Float64s = NDArray[np.float64]
+Int64s = NDArray[np.int64]
+Int32s = NDArray[np.int32]
+UInt8s = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+
+__all__ = [
+    "ArrayLike",
+    "Bools",
+    "Float64s",
+    "Floats",
+    "Int32s",
+    "Int64s",
+    "UInt8s",
+    "as_floats",
+    "as_points",
+    "as_times_ns",
+    "frozen",
+    "one_time_ns",
+]
+
+
+def as_points(field: str, value: Any) -> Floats:
+    """(N, 3) float32 or float64, as it came where that is possible (any strides, read-only or not); whole numbers and float16 are widened."""
+    array = np.asarray(value)
+    if array.dtype not in (np.float32, np.float64):
+        if array.dtype.kind not in "iuf" and array.size:
+            raise ArgumentError(expected="(N, 3) float array", got=f"dtype {array.dtype}", field=field)
+        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    elif not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.ndim != 2 or array.shape[1] != 3:
+        if array.size == 0 and array.ndim < 2:
+            return np.zeros((0, 3), array.dtype)
+        hint = "pass points[:, :3]" if array.ndim == 2 and array.shape[1] > 3 else "pass one row per point" if array.ndim == 2 else None
+        raise ArgumentError(expected="(N, 3) float array", got=f"shape {array.shape}", field=field, hint=hint)
+    return array
+
+
+def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, finite: bool = True) -> Float64s:
+    """C-contiguous float64 of the given shape; None stands for any length. Raises where a value is not finite."""
+    try:
+        array = np.ascontiguousarray(value, dtype=np.float64) if shape else np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(expected=f"{_spell(shape)} float array", got=_describe(value), field=field) from None
+    if array.size == 0 and array.ndim == 1 and len(shape) == 2 and shape[0] is None:
+        array = array.reshape(0, shape[1] or 0)
+    if array.ndim != len(shape) or any(want is not None and want != have for want, have in zip(shape, array.shape)):
+        raise ArgumentError(expected=f"{_spell(shape)} float array", got=f"shape {array.shape}", field=field)
+    if finite and not np.isfinite(array).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ArgumentError(expected="finite numbers", got=f"{array[at]}{f' at index {at}' if at else ''}", field=field)
+    return array
+
+
+def as_times_ns(field: str, value: ArrayLike, *, increasing: bool = False) -> Int64s:
+    """(T,) int64 nanoseconds; floats are refused, since float64 cannot hold a nanosecond stamp."""
+    array = np.asarray(value)
+    if array.size == 0:
+        return np.zeros(0, np.int64)
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max):
+        raise ArgumentError(expected="(T,) int64 nanoseconds", got=f"dtype {array.dtype}", field=field, hint="convert seconds with round(t * 1e9)")
+    if array.ndim != 1:
+        raise ArgumentError(expected="(T,) int64 nanoseconds", got=f"shape {array.shape}", field=field)
+    array = np.ascontiguousarray(array, dtype=np.int64)
+    if increasing and len(array) > 1 and (steps := np.diff(array)).min() <= 0:
+        i = int(np.argmax(steps <= 0))
+        raise ArgumentError(expected="increasing times", got=f"{array[i]} then {array[i + 1]} at index {i + 1}", field=field)
+    return array
+
+
+def one_time_ns(field: str, value: Any) -> int:
+    """One int64 nanosecond stamp."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise ArgumentError(expected="int64 nanoseconds", got=_describe(value), field=field, hint="convert seconds with round(t * 1e9)")
+    return int(value)
+
+
+def frozen(array: NDArray[Any]) -> Any:
+    """A read-only view, so that value types can share their arrays."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _spell(shape: tuple[int | None, ...]) -> str:
+    letters = iter("NKT")
+    inner = ", ".join(next(letters) if n is None else str(n) for n in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _describe(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

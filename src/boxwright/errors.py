@@ -1,0 +1,125 @@
+"""Everything boxwright raises on purpose.
+
+BoxwrightError
+├── ArgumentError    (ValueError)   an argument has the wrong shape, dtype, range or name
+├── GeometryError    (ValueError)   sizes, rotations, frames of reference that cannot be
+├── CalibrationError (ValueError)   a camera or mounting that cannot be, or is missing
+├── TimeError        (ValueError)   times out of order, or outside what is known
+├── FormatError      (ValueError)   a file does not say what its format says it should
+├── LimitError       (ValueError)   a file asks for more than the limits allow
+├── FrameMissing     (KeyError)     a frame, sweep, image or sensor is not there
+├── UnknownName      (KeyError)     a class, format, method or scene nobody knows
+├── ExtraMissing     (ImportError)  a feature whose optional dependency is absent
+└── StorageError     (OSError)      an output could not be written
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+class BoxwrightError(Exception):
+    """Base of all errors raised on purpose; `str()` is one sentence fit to be shown to a user.
+
+    what : what is wrong; may be left out when `expected` and `got` say it
+    expected, got : what was wanted and what came
+    path, offset, field : the file (or URL), byte or line in it, and the field or argument
+    hint : what to do
+    code : a stable name for programs
+    """
+
+    code: str = "error"
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        expected: Any = None,
+        got: Any = None,
+        path: str | os.PathLike[str] | None = None,
+        offset: int | str | None = None,
+        field: str | None = None,
+        hint: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.path = None if path is None else os.fspath(path)
+        self.offset = offset
+        self.field = field
+        self.hint = hint
+        if code is not None:
+            self.code = code
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = ": ".join(
+            str(part)
+            for part in (
+                None if self.path is None else self.path if self.offset is None else f"{self.path}, {self._place()}",
+                self.field,
+            )
+            if part is not None
+        )
+        wanted = "" if self.expected is None else f"expected {self.expected}"
+        if self.got is not None:
+            wanted += f"{', ' if wanted else ''}got {self.got}"
+        message = ": ".join(part for part in (where, self.what, wanted) if part)
+        return message if self.hint is None else f"{message}; {self.hint}"
+
+    def _place(self) -> str:
+        return f"byte {self.offset}" if isinstance(self.offset, int) else str(self.offset)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _rebuild(kind: type[BoxwrightError], fields: dict[str, Any]) -> BoxwrightError:
+    error = kind(**{k: v for k, v in fields.items() if k in ("what", "expected", "got", "path", "offset", "field", "hint", "code")})
+    return error
+
+
+class ArgumentError(BoxwrightError, ValueError):
+    code = "argument"
+
+
+class GeometryError(BoxwrightError, ValueError):
+    code = "geometry"
+
+
+class CalibrationError(BoxwrightError, ValueError):
+    code = "calibration"
+
+
+class TimeError(BoxwrightError, ValueError):
+    code = "time"
+
+
+class FormatError(BoxwrightError, ValueError):
+    code = "format"
+
+
+class LimitError(BoxwrightError, ValueError):
+    code = "limit"
+
+
+class FrameMissing(BoxwrightError, KeyError):  # noqa: N818
+    code = "missing"
+
+
+class UnknownName(BoxwrightError, KeyError):  # noqa: N818
+    code = "unknown-name"
+
+
+class ExtraMissing(BoxwrightError, ImportError):  # noqa: N818
+    code = "extra-missing"
+
+
+class StorageError(BoxwrightError, OSError):
+    code = "storage"
+
+
+class SensorFrameFallback(UserWarning):
+    """A scene has no ego poses, so its tracks stay in the sensor frame."""

@@ -1,0 +1,211 @@
+"""Where things are: a pose `target_from_source`, and poses over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import rotations
+from .arrays import ArrayLike, Float64s, Int64s, as_floats, as_times_ns, frozen, one_time_ns
+from .errors import ArgumentError, GeometryError, TimeError
+
+__all__ = ["Pose", "Trajectory", "as_pose"]
+
+ROTATION_TOLERANCE = 1e-5  # calibration files carry seven digits; their matrices are kept as they are written
+
+
+class Pose:
+    """A rigid motion `target_from_source`: `target_from_source.apply(points_source)` gives the points in the target frame.
+
+    rotation : (3, 3) float64, read-only; kept as given, at most 1e-5 away from orthonormal
+    translation_m : (3,) float64, read-only; the source's origin seen in the target frame
+
+    Chains read from right to left and neighbours match: `world_from_ego @ ego_from_lidar`.
+    Raises GeometryError where `rotation` is not a rotation.
+    """
+
+    __slots__ = ("_quat", "rotation", "translation_m")
+
+    def __init__(self, rotation: ArrayLike, translation_m: ArrayLike = (0.0, 0.0, 0.0), *, field: str = "pose") -> None:
+        matrix = as_floats(f"{field}.rotation", rotation, (3, 3))
+        error = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
+        if error > ROTATION_TOLERANCE or np.linalg.det(matrix) < 0:
+            got = f"a determinant of {np.linalg.det(matrix):.6g}" if error <= ROTATION_TOLERANCE else f"R @ R.T off the identity by {error:.3g}"
+            raise GeometryError(expected="a rotation matrix (orthonormal, determinant +1)", got=got, field=field)
+        self.rotation: Float64s = frozen(matrix.copy())
+        self.translation_m: Float64s = frozen(as_floats(f"{field}.translation_m", translation_m, (3,)).copy())
+        self._quat: Float64s | None = None
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike, *, field: str = "pose") -> Pose:
+        """From (4, 4) or (3, 4) homogeneous; the last row must be 0 0 0 1."""
+        array = np.asarray(matrix)
+        array = as_floats(field, array, (3, 4) if array.shape == (3, 4) else (4, 4))
+        if len(array) == 4 and np.abs(array[3] - (0, 0, 0, 1)).max() > 1e-9:
+            raise GeometryError(expected="a last row of 0 0 0 1", got=" ".join(f"{v:g}" for v in array[3]), field=field)
+        return cls(array[:3, :3], array[:3, 3], field=field)
+
+    @classmethod
+    def from_quat(cls, quat_wxyz: ArrayLike, translation_m: ArrayLike = (0.0, 0.0, 0.0), *, field: str = "pose") -> Pose:
+        """From a unit quaternion, scalar first; a norm within 1e-6 of 1 is accepted and normalised."""
+        quat = unit_quats(f"{field}.quat_wxyz", as_floats(f"{field}.quat_wxyz", quat_wxyz, (4,))[None])[0]
+        return cls(rotations.matrix_from_quat(quat), translation_m, field=field)
+
+    @classmethod
+    def from_yaw(cls, yaw_rad: float, translation_m: ArrayLike = (0.0, 0.0, 0.0)) -> Pose:
+        """A turn about +z."""
+        return cls(rotations.matrix_from_yaw(as_floats("yaw_rad", yaw_rad, ())), translation_m)
+
+    @classmethod
+    def identity(cls) -> Pose:
+        return cls(np.eye(3))
+
+    @property
+    def quat_wxyz(self) -> Float64s:
+        """(4,) of the nearest rotation, w >= 0."""
+        if self._quat is None:
+            self._quat = frozen(rotations.quat_from_matrix(self.rotation))
+        return self._quat
+
+    def matrix(self) -> Float64s:
+        """(4, 4) homogeneous."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.rotation
+        matrix[:3, 3] = self.translation_m
+        return matrix
+
+    def inverse(self) -> Pose:
+        """source_from_target; the matrix inverse, not the transpose, so that digits lost in a file are not lost twice."""
+        inverse: Float64s = np.linalg.inv(self.rotation).astype(np.float64)
+        return _trusted(inverse, -inverse @ self.translation_m)
+
+    def __matmul__(self, other: Pose) -> Pose:
+        if not isinstance(other, Pose):
+            return NotImplemented
+        return _trusted(self.rotation @ other.rotation, self.rotation @ other.translation_m + self.translation_m)
+
+    def apply(self, points: ArrayLike) -> Float64s:
+        """(..., 3) float64, in the target frame, from (..., 3) in the source frame."""
+        return np.asarray(points, np.float64) @ self.rotation.T + self.translation_m
+
+    def rotate(self, vectors: ArrayLike) -> Float64s:
+        """(..., 3) directions turned, not moved."""
+        return np.asarray(vectors, np.float64) @ self.rotation.T
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pose):
+            return NotImplemented
+        return np.array_equal(self.rotation, other.rotation) and np.array_equal(self.translation_m, other.translation_m)
+
+    def __hash__(self) -> int:
+        return hash((self.rotation.tobytes(), self.translation_m.tobytes()))
+
+    def __repr__(self) -> str:
+        x, y, z = self.translation_m
+        return f"Pose(translation_m=({x:.3f}, {y:.3f}, {z:.3f}), quat_wxyz=({', '.join(f'{q:.4f}' for q in self.quat_wxyz)}))"
+
+
+def _trusted(rotation: Float64s, translation_m: Float64s) -> Pose:
+    pose = Pose.__new__(Pose)
+    pose.rotation = frozen(rotation)
+    pose.translation_m = frozen(translation_m)
+    pose._quat = None
+    return pose
+
+
+def as_pose(field: str, value: Pose | ArrayLike) -> Pose:
+    """A Pose, or a (4, 4) matrix taken as one."""
+    return value if isinstance(value, Pose) else Pose.from_matrix(value, field=field)
+
+
+def unit_quats(field: str, quats: Float64s) -> Float64s:
+    """(M, 4) normalised; a norm further than 1e-6 from 1 is refused, since it means another order or a broken file."""
+    norms = np.linalg.norm(quats, axis=-1)
+    bad = ~(np.abs(norms - 1) <= 1e-6)
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise GeometryError(expected="unit quaternions (w, x, y, z)", got=f"norm {norms[i]:.6g} at index {i}", field=field)
+    exact = np.abs(norms - 1) <= 4e-16
+    return np.where(exact[..., None], quats, quats / norms[..., None])
+
+
+class Trajectory:
+    """Poses `world_from_ego` (or any target from source) over time.
+
+    times_ns : (T,) int64, increasing
+    poses : T of Pose, or (T, 4, 4)
+
+    `at` interpolates: positions linearly, rotations along the short arc at constant speed. At a stamp the pose comes back as given.
+    Outside the stamps `at` raises TimeError; `outside="hold"` takes the first or last pose instead.
+    """
+
+    def __init__(self, times_ns: ArrayLike, poses: Sequence[Pose] | ArrayLike, *, field: str = "trajectory") -> None:
+        self.times_ns: Int64s = frozen(as_times_ns(f"{field}.times_ns", times_ns, increasing=True).copy())
+        items = [as_pose(f"{field}.poses[{i}]", pose) for i, pose in enumerate(poses)]  # type: ignore[arg-type]
+        if len(items) != len(self.times_ns):
+            raise ArgumentError(expected=f"{len(self.times_ns)} poses, one per time", got=f"{len(items)}", field=f"{field}.poses")
+        if not items:
+            raise ArgumentError(expected="at least one pose", got="none", field=field)
+        self._rotations: Float64s = np.stack([pose.rotation for pose in items])
+        self._translations: Float64s = np.stack([pose.translation_m for pose in items])
+        self._quats: Float64s = rotations.quat_from_matrix(self._rotations)
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+    def __getitem__(self, index: int) -> Pose:
+        return _trusted(self._rotations[index], self._translations[index])
+
+    @property
+    def translation_m(self) -> Float64s:
+        """(T, 3)"""
+        view: Float64s = frozen(self._translations)
+        return view
+
+    @property
+    def quat_wxyz(self) -> Float64s:
+        """(T, 4)"""
+        view: Float64s = frozen(self._quats)
+        return view
+
+    def covers(self, times_ns: ArrayLike) -> Any:
+        """(K,) bool: times within the first and last stamp."""
+        times = np.asarray(times_ns)
+        return (times >= self.times_ns[0]) & (times <= self.times_ns[-1])
+
+    def at(self, time_ns: int, *, outside: str = "raise") -> Pose:
+        """The pose at one time."""
+        rotation, translation = self.sample(np.array([one_time_ns("time_ns", time_ns)]), outside=outside)
+        return _trusted(rotation[0], translation[0])
+
+    def sample(self, times_ns: ArrayLike, *, outside: str = "raise") -> tuple[Float64s, Float64s]:
+        """(K, 3, 3) rotations and (K, 3) translations at (K,) times in any order."""
+        if outside not in ("raise", "hold"):
+            raise ArgumentError(expected="'raise' or 'hold'", got=repr(outside), field="outside")
+        times = as_times_ns("times_ns", times_ns)
+        beyond = ~self.covers(times)
+        if beyond.any() and outside == "raise":
+            raise TimeError(
+                expected=f"times within [{self.times_ns[0]}, {self.times_ns[-1]}] ns, where poses are known",
+                got=f"{times[beyond][0]}",
+                field="times_ns",
+                hint="pass outside='hold' to take the nearest pose",
+            )
+        times = np.clip(times, self.times_ns[0], self.times_ns[-1])
+        before = np.clip(np.searchsorted(self.times_ns, times, side="right") - 1, 0, len(self) - 1)
+        after = np.minimum(before + 1, len(self) - 1)
+        span = np.maximum(self.times_ns[after] - self.times_ns[before], 1)
+        share = (times - self.times_ns[before]) / span
+        translation = self._translations[before] + share[:, None] * (self._translations[after] - self._translations[before])
+        rotation = rotations.matrix_from_quat(rotations.slerp(self._quats[before], self._quats[after], share))
+        exact = share == 0
+        rotation[exact] = self._rotations[before[exact]]
+        translation[exact] = self._translations[before[exact]]
+        return rotation, translation
+
+    def __repr__(self) -> str:
+        seconds = (self.times_ns[-1] - self.times_ns[0]) * 1e-9
+        length = np.linalg.norm(np.diff(self._translations, axis=0), axis=1).sum()
+        return f"Trajectory({len(self)} poses, {seconds:.2f} s, {length:.1f} m)"

@@ -1,0 +1,132 @@
+"""Compiled geometry: arrays in, arrays out. Nothing here checks its input; the verb modules do.
+
+Kernels are compiled on first call and kept on disk. The folder is named after everything that decides the machine code: all sources of this
+package, the numba version and the bounds-check switch (numba's own key misses edits in imported helpers, and the switch).
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import inspect
+import os
+import shutil
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba import types
+
+__all__ = ["cache_folder", "compiled", "kernel", "kernel_parallel"]
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} boundscheck={numba.config.BOUNDSCHECK}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _find_cache_folder() -> Path | None:
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path("~").expanduser() / ".cache") / "boxwright" / "kernels" / _fingerprint()
+    if _writable(folder):
+        return folder
+    try:  # private and random: compiled code is executed, so it is never looked for under a name others could have made
+        folder = Path(tempfile.mkdtemp(prefix="boxwright-kernels-"))
+    except OSError:
+        return None
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+cache_folder: Path | None = _find_cache_folder()
+
+
+@contextmanager
+def _our_cache():
+    """numba picks the folder when a function is decorated; the setting is put back, so that users' own kernels are not moved."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _njit(function, **options):
+    with _our_cache():
+        return numba.njit(cache=cache_folder is not None, nogil=True, **options)(function)
+
+
+def compiled(function):
+    """A jitted function for other kernels to call; never called from Python on the hot path."""
+    return _njit(function)
+
+
+class Kernel:
+    """A jitted function called from Python, compiled once per combination of array dtypes instead of once per memory layout.
+
+    Arguments named `points*` may have any strides and may be read-only; arguments named `out*` are written, and are C-contiguous; every other
+    array is C-contiguous and only read.
+    """
+
+    def __init__(self, function, lock=None, **options):
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self._names = list(inspect.signature(function).parameters)
+        self._dispatcher = _njit(function, **options)
+        self._ready = set()
+        self._compiling = threading.Lock()
+        self._lock = lock
+
+    def __call__(self, *args):
+        key = tuple([getattr(arg, "dtype", None) for arg in args])
+        if key not in self._ready:
+            self._compile(key, args)
+        if self._lock is None:
+            return self._dispatcher(*args)
+        with self._lock:
+            return self._dispatcher(*args)
+
+    def _compile(self, key, args):
+        with self._compiling:
+            if key not in self._ready:
+                signature = tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True))
+                if signature not in self._dispatcher.overloads:
+                    self._dispatcher._can_compile = True
+                    self._dispatcher.compile(signature)
+                self._dispatcher.disable_compile()
+                self._ready.add(key)
+
+    @staticmethod
+    def _type(name, arg):
+        if not isinstance(arg, np.ndarray):
+            return numba.typeof(arg)
+        layout = "A" if name.startswith("points") else "C"
+        return types.Array(numba.from_dtype(arg.dtype), arg.ndim, layout, readonly=not name.startswith("out"))
+
+
+_parallel_lock = threading.Lock()
+
+
+def kernel(function):
+    """A serial kernel, free of the GIL."""
+    return function if numba.config.DISABLE_JIT else Kernel(function)
+
+
+def kernel_parallel(function):
+    """A kernel with its own threads; calls take turns, because numba's workqueue layer dies when two run at once."""
+    return function if numba.config.DISABLE_JIT else Kernel(function, lock=_parallel_lock, parallel=True)

@@ -1,0 +1,93 @@
+"""One sweep of a LiDAR, and its motion compensation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Bools, Floats, Int64s, as_points, frozen
+from .errors import ArgumentError
+from .frames import Pose, Trajectory, as_pose
+
+__all__ = ["Sweep"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Points of one turn of a LiDAR. Where an (N, 3) array is wanted, a Sweep is one: `np.asarray(sweep)` is `sweep.xyz`.
+
+    xyz : (N, 3) float32 or float64, metres, in `frame`; read-only
+    timestamp_ns : the moment the sweep is stamped with, int64 nanoseconds
+    frame : name of the frame the points are given in, "lidar", "ego" or a sensor's name
+    intensity : (N,) as the sensor gave it, or None
+    time_offset_ns : (N,) int64, a point's own time minus `timestamp_ns`, or None where the recording does not tell
+    fields : further values per point (ring, return number, ...), each (N,)
+    origin_m : (3,) float64 added to `xyz` to get the place on the map; lets UTM clouds keep millimetres
+    """
+
+    xyz: Floats
+    timestamp_ns: int = 0
+    frame: str = "lidar"
+    intensity: NDArray[Any] | None = None
+    time_offset_ns: Int64s | None = None
+    fields: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        xyz = as_points("xyz", self.xyz)
+        object.__setattr__(self, "xyz", frozen(xyz))
+        for name, column in (("intensity", self.intensity), ("time_offset_ns", self.time_offset_ns), *self.fields.items()):
+            if column is not None and np.shape(column) != (len(xyz),):
+                raise ArgumentError(expected=f"({len(xyz)},), one value per point", got=f"shape {np.shape(column)}", field=name)
+        if self.time_offset_ns is not None:
+            object.__setattr__(self, "time_offset_ns", frozen(np.asarray(self.time_offset_ns, np.int64)))
+
+    def __len__(self) -> int:
+        return len(self.xyz)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
+        return np.array(self.xyz, dtype=dtype, copy=copy)
+
+    @property
+    def is_finite(self) -> Bools:
+        """(N,) bool; the others are kept, and never inside, visible or fitted."""
+        finite: Bools = np.isfinite(self.xyz).all(1)
+        return finite
+
+    def transformed(self, target_from_source: Pose, frame: str) -> Sweep:
+        """The same points in another frame, float64."""
+        pose = as_pose("target_from_source", target_from_source)
+        return dataclasses.replace(self, xyz=pose.apply(self.xyz), frame=frame)
+
+    def deskewed(self, world_from_ego: Trajectory, ego_from_sweep: Pose | None = None, *, time_ns: int | None = None) -> Sweep:
+        """The points of the standing world as one instant would have seen them, in the sweep's own frame at `time_ns`, float64.
+
+        world_from_ego : poses that cover the time of every point; TimeError otherwise
+        ego_from_sweep : where the sweep's frame sits on the vehicle; the identity where the points are in the ego frame
+        time_ns : the instant, by default the sweep's own stamp
+        """
+        if self.time_offset_ns is None:
+            raise ArgumentError(
+                "the sweep has no time per point, so its motion cannot be compensated",
+                field="time_offset_ns",
+                hint="use it as it is, or give time_offset_ns",
+            )
+        mount = Pose.identity() if ego_from_sweep is None else as_pose("ego_from_sweep", ego_from_sweep)
+        instant = self.timestamp_ns if time_ns is None else time_ns
+        sweep_from_world = (world_from_ego.at(instant) @ mount).inverse()
+        stamps, which = np.unique(self.time_offset_ns, return_inverse=True)
+        rotation, translation = world_from_ego.sample(stamps + self.timestamp_ns)
+        # one small pose per distinct stamp: sweep(instant) from sweep(stamp); composed first, so that the world's large numbers cancel
+        rotation, translation = rotation @ mount.rotation, rotation @ mount.translation_m + translation
+        translation = (translation - world_from_ego.at(instant).apply(mount.translation_m)) @ sweep_from_world.rotation.T
+        rotation = sweep_from_world.rotation @ rotation
+        xyz = np.einsum("nij,nj->ni", rotation[which], np.asarray(self.xyz, np.float64)) + translation[which]
+        return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=None)
+
+    def __repr__(self) -> str:
+        return f"Sweep({len(self):,} points, frame={self.frame!r}, timestamp_ns={self.timestamp_ns})"

@@ -1,0 +1,37 @@
+"""Shared by all tests: where the real recordings are, and seeded randomness."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REAL_DATA = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "real")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261123)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings; skips where it is absent."""
+    if not (REAL_DATA / "load.py").is_file():
+        pytest.skip(f"real recordings not found: set BOXWRIGHT_REAL_DATA (looked in {REAL_DATA.name}/)")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def oracle(real_data: Path):
+    """The independent loader that comes with the real recordings; its Argoverse part needs pyarrow."""
+    pytest.importorskip("pyarrow", reason="the oracle reads Argoverse 2 with pyarrow (extra 'io')")
+    spec = importlib.util.spec_from_file_location("real_oracle", real_data / "load.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["real_oracle"] = module
+    spec.loader.exec_module(module)
+    return module
