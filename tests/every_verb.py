@@ -1,0 +1,127 @@
+"""Every public verb with a kernel beneath, on small seeded input: a digest of each result. Run as a program it prints them as JSON.
+
+Used with different numbers of threads and from several threads at once; results must not differ by a bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+import boxwright as bw
+
+
+def scene_points(rng: np.random.Generator, n: int = 20_000) -> np.ndarray:
+    """(n, 3) float32: a ground with bumps and two standing objects, and one point that is not finite."""
+    ground = np.c_[rng.uniform(-40, 40, (n, 2)), rng.normal(-1.7, 0.02, n)]
+    for x, y in ((8.0, 3.0), (-12.0, 6.0)):
+        side = rng.uniform([-2.2, -0.9, 0.2], [2.2, 0.9, 1.5], (1500, 3))
+        side[::2, 1] = -0.9
+        side[1::2, 0] = -2.2
+        ground = np.r_[ground, side + (x, y, -1.7)]
+    ground[17] = np.nan
+    return ground.astype(np.float32)
+
+
+def cuboids(rng: np.random.Generator, m: int, frame: str = "lidar", *, tilted: bool = False) -> bw.Cuboids:
+    center, size, yaw = rng.uniform([-30, -30, -2], [30, 30, 0], (m, 3)), rng.uniform(1, 6, (m, 3)), rng.uniform(-np.pi, np.pi, m)
+    if not tilted:
+        return bw.Cuboids(center, size, yaw, frame=frame)
+    quat = np.c_[np.cos(yaw / 2), rng.normal(0, 0.05, (m, 2)), np.sin(yaw / 2)]
+    return bw.Cuboids(center, size, quat_wxyz=quat / np.linalg.norm(quat, axis=1, keepdims=True), frame=frame)
+
+
+def cameras() -> tuple[list[Any], list[np.ndarray]]:
+    pinhole = bw.PinholeCamera(1280, 720, 900.0, 900.0, 640.0, 360.0, distortion=(-0.3, 0.1, 1e-3, -1e-3, -0.02))
+    fisheye = bw.FisheyeCamera(1000, 1000, 320.0, 320.0, 500.0, 500.0, distortion=(0.02, -0.01, 0.002, 0.0))
+    cam_from_lidar = np.array([[0.0, -1, 0, 0.1], [0, 0, -1, 0.2], [1, 0, 0, 0.3], [0, 0, 0, 1]])
+    return [pinhole, fisheye], [cam_from_lidar, cam_from_lidar]
+
+
+def tracks(rng: np.random.Generator, n: int = 12) -> list[bw.Track]:
+    result = []
+    for i in range(n):
+        times = np.cumsum(rng.integers(1, 20, 6)) * 50_000_000
+        boxes = cuboids(rng, 6, "world", tilted=i % 3 == 0)
+        visibility = [0, 0, 2, 0, 1, 0] if i % 4 == 0 else None
+        result.append(bw.Track(f"t{i}", "car", times, boxes, visibility=visibility, method=("makima", "linear", "pchip", "catmull_rom")[i % 4]))
+    return result
+
+
+def results() -> dict[str, Any]:
+    """name -> arrays"""
+    rng = np.random.default_rng(5)
+    points, upright, tilted = scene_points(rng), cuboids(rng, 60), cuboids(rng, 60, tilted=True)
+    many, lens, mounts = tracks(rng), *cameras()
+    times = np.arange(0, 6_000_000_000, 100_000_000)
+    click = np.array([8.0 - 2.2, 3.0, -1.0])
+    rough = bw.Cuboids([[8.1, 3.1, -0.9]], [[4.6, 2.0, 1.6]], 0.05, frame="lidar")[0]
+    clusters = [points[20_000:21_500], points[21_500:23_000]]
+    out: dict[str, Any] = {}
+    for name, boxes in (("upright", upright), ("tilted", tilted)):
+        for kind, cloud in (("f32", points), ("f64", points.astype(np.float64))):
+            hits = bw.points_in_cuboids(cloud, boxes)
+            out[f"points_in_cuboids {name} {kind}"] = [hits.counts, hits.offsets, hits.point_index, hits.first, hits.mask()]
+        both = bw.iou(boxes, boxes[:20])
+        out[f"iou {name}"] = [both.bev, both.volumetric, bw.iou_3d(boxes, upright), bw.iou_bev(boxes, upright)]
+        out[f"iou_pairs {name}"] = [bw.iou_3d_pairs(boxes, upright), bw.iou_bev_pairs(boxes, upright)]
+        for camera, mount in zip(lens, mounts):
+            seen = bw.project_cuboids(boxes, camera, mount)
+            out[f"project_cuboids {name} {type(camera).__name__}"] = [seen.xyxy, seen.visible, seen.truncation]
+    for kind in (np.float32, np.float64):
+        for camera, mount in zip(lens, mounts):
+            image = bw.project_points(points, camera, mount, dtype=kind)
+            out[f"project_points {type(camera).__name__} {kind.__name__}"] = [image.uv, image.depth_m, image.status]
+        for cloud in (points, points.astype(np.float64)):
+            rig = bw.project_points(cloud, lens, mounts, dtype=kind)
+            out[f"rig {cloud.dtype} {kind.__name__}"] = [a for image in rig for a in (image.uv, image.depth_m, image.status)]
+    out["ground"] = [bw.ground(points).height_m(points[:100, :2])]
+    offsets = np.cumsum([0] + [len(c) for c in clusters])
+    out["fit_rectangles"] = flatten(bw.fit_rectangles(np.concatenate(clusters), offsets))
+    for name, fit in (
+        ("fit_cuboid", bw.fit_cuboid(clusters[0], category="car")),
+        ("fit_at", bw.fit_at(points, click, category="car")),
+        ("refit", bw.refit(points, rough, category="car")),
+    ):
+        out[name] = [fit.cuboid.center_m, fit.cuboid.size_m, fit.cuboid.quat_wxyz, fit.point_index]
+    for method in ("linear", "makima", "pchip", "catmull_rom"):
+        inside = times[(times >= many[1].times_ns[0]) & (times <= many[1].times_ns[-1])]
+        filled = bw.interpolate(many[1].times_ns, many[1].cuboids, inside, method=method)
+        out[f"interpolate {method}"] = [filled.center_m, filled.size_m, filled.quat_wxyz]
+    filled = bw.interpolate_tracks(many, times)
+    out["interpolate_tracks"] = [filled.cuboids.center_m, filled.cuboids.quat_wxyz, filled.track_index, filled.time_index]
+    at = many[0].at(times)
+    out["track.at"] = [at.cuboids.center_m, at.state]
+    return out
+
+
+def flatten(value: Any) -> list[np.ndarray]:
+    """The arrays and numbers of a result object, in a fixed order."""
+    if isinstance(value, (np.ndarray, np.generic, int, float)):
+        return [np.asarray(value)]
+    if isinstance(value, bw.Cuboids):
+        return [value.center_m, value.size_m, value.quat_wxyz]
+    if isinstance(value, (list, tuple)):
+        return [array for item in value for array in flatten(item)]
+    fields = sorted(getattr(value, "__dataclass_fields__", None) or getattr(value, "__slots__", ()))
+    return [array for name in fields for array in flatten(getattr(value, name))]
+
+
+def digests() -> dict[str, str]:
+    """name -> sha256 of the arrays' dtypes, shapes and bytes"""
+    done = {}
+    for name, arrays in results().items():
+        digest = hashlib.sha256()
+        for array in arrays:
+            array = np.ascontiguousarray(array)
+            digest.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+        done[name] = digest.hexdigest()
+    return done
+
+
+if __name__ == "__main__":
+    json.dump(digests(), sys.stdout)

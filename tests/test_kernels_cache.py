@@ -1,0 +1,206 @@
+"""Where compiled kernels are kept, and that they give the same bits for any number of threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import boxwright
+import every_verb
+from boxwright import kernels
+
+pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled without the JIT")
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = Path(boxwright.__file__).resolve().parent
+
+
+def run_python(code: str, *args: str, path: Path = PACKAGE.parent, **variables: str | None) -> str:
+    """The output of a fresh interpreter; a variable of None is taken out of its environment."""
+    environment = {**os.environ, "PYTHONPATH": str(path), **{k: v for k, v in variables.items() if v is not None}}
+    for name in (k for k, v in variables.items() if v is None):
+        environment.pop(name, None)
+    command = [sys.executable, "-W", "error::RuntimeWarning", *(("-c", code) if "\n" in code or " " in code else (code,)), *args]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# ------------------------------------------------------------ the folder
+
+HELPER = "from . import compiled\n\n@compiled\ndef double(x):\n    return x * {factor}\n"
+ENTRY = """from . import kernel
+from .helper import double
+
+@kernel
+def entry(points, out):
+    for i in range(points.shape[0]):
+        out[i] = double(points[i, 0])
+"""
+CALL = """
+import numpy as np, small
+from small.entry import entry
+out = np.zeros(1)
+entry(np.ones((1, 3)), out)
+print(small.cache_folder, int(out[0]))
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A package with our cache rules, one helper and one kernel that calls it."""
+    package = tmp_path / "path" / "small"
+    package.mkdir(parents=True)
+    shutil.copy(PACKAGE / "kernels" / "__init__.py", package / "__init__.py")
+    (package / "helper.py").write_text(HELPER.format(factor=2))
+    (package / "entry.py").write_text(ENTRY)
+    return package
+
+
+def test_edited_helper_is_compiled_again_and_the_first_one_found_again(small: Path, tmp_path: Path):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    folder, value = run_python(CALL, path=small.parent, **cache).split()
+    assert value == "2" and folder.startswith(str(tmp_path / "cache")) and list(Path(folder).rglob("*.nbc"))
+    (small / "helper.py").write_text(HELPER.format(factor=3))
+    edited, value = run_python(CALL, path=small.parent, **cache).split()
+    assert value == "3" and edited != folder
+    (small / "helper.py").write_text(HELPER.format(factor=2))
+    compiled = {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*.nb?")}
+    assert run_python(CALL, path=small.parent, **cache).split() == [folder, "2"]
+    assert {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*.nb?")} == compiled
+
+
+def test_bounds_check_has_a_folder_of_its_own(small: Path, tmp_path: Path):
+    cache = str(tmp_path / "cache")
+    plain = run_python(CALL, path=small.parent, NUMBA_CACHE_DIR=cache, NUMBA_BOUNDSCHECK=None).split()[0]
+    checked = run_python(CALL, path=small.parent, NUMBA_CACHE_DIR=cache, NUMBA_BOUNDSCHECK="1").split()[0]
+    assert Path(plain).parent == Path(checked).parent and plain != checked
+
+
+def test_the_folder_follows_the_usual_variables(small: Path, tmp_path: Path):
+    home, xdg = tmp_path / "home", tmp_path / "xdg"
+    unset = {"NUMBA_CACHE_DIR": None, "XDG_CACHE_HOME": None}
+    assert run_python(CALL, path=small.parent, **unset | {"HOME": str(home)}).startswith(str(home / ".cache" / "boxwright" / "kernels"))
+    assert run_python(CALL, path=small.parent, **unset | {"HOME": str(home), "XDG_CACHE_HOME": str(xdg)}).startswith(str(xdg / "boxwright"))
+
+
+def test_unwritable_home_takes_a_private_folder_that_goes_away(small: Path):
+    code = CALL + "import os\nprint(oct(os.stat(small.cache_folder).st_mode & 0o777))"
+    for home in ("/dev/null", "/nonexistent/home" if os.geteuid() else "/proc/nonexistent"):
+        unset = {"NUMBA_CACHE_DIR": None, "XDG_CACHE_HOME": None}
+        folder, value, mode = run_python(code, path=small.parent, **unset | {"HOME": home}).split()
+        assert (value, mode) == ("2", "0o700")
+        assert "boxwright-kernels-" in folder and not Path(folder).exists()
+
+
+def test_no_writable_folder_at_all_compiles_in_memory(small: Path):
+    code = "import tempfile\ndef refuse(**_): raise OSError('read-only')\ntempfile.mkdtemp = refuse\n" + CALL
+    assert run_python(code, path=small.parent, HOME="/dev/null", NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=None) == "None 2"
+
+
+def test_verbs_work_on_an_install_that_cannot_be_written(tmp_path: Path):
+    """Without root's capabilities a folder without write permission is one for root too."""
+    drop = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    if drop and (shutil.which("setpriv") is None or subprocess.run([*drop, "true"], capture_output=True).returncode):
+        pytest.skip("needs setpriv to lay down root's capabilities")
+    install = tmp_path / "site" / "boxwright"
+    shutil.copytree(PACKAGE, install, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder, _, files in os.walk(tmp_path / "site", topdown=False):
+        for path in (folder, *(os.path.join(folder, f) for f in files)):
+            os.chmod(path, os.stat(path).st_mode & ~0o222)
+    code = """
+import os, sys
+import numpy as np
+import boxwright as bw
+try:
+    open(os.path.join(os.path.dirname(bw.__file__), "written"), "w")
+except OSError:
+    print(bw.points_in_cuboids(np.zeros((5, 3)), bw.Cuboids([[0, 0, 0]], [[1, 1, 1]], 0.3)).counts.tolist())
+"""
+    environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    environment |= {"PYTHONPATH": str(tmp_path / "site"), "HOME": "/dev/null"}
+    done = subprocess.run([*drop, sys.executable, "-c", code], env=environment, cwd=tmp_path / "site", capture_output=True, text=True, timeout=300)
+    assert (done.stdout.strip(), done.returncode) == ("[5]", 0), done.stderr
+
+
+def test_a_users_own_kernels_stay_where_they_were(tmp_path: Path):
+    (tmp_path / "mine.py").write_text("import numba\n\n@numba.njit(cache=True)\ndef mine(x):\n    return x + 1\n")
+    code = """
+import os, sys
+import numba
+before = numba.config.CACHE_DIR
+sys.path.insert(0, os.environ["MINE"])
+from boxwright import kernels
+import boxwright.kernels.containment
+from mine import mine
+mine(1)
+print(numba.config.CACHE_DIR == before, mine._cache.cache_path, sep="\\n")
+"""
+    own = str(tmp_path / "own")
+    for variable, expected in ((own, own), (None, str(tmp_path))):
+        same, path = run_python(code, MINE=str(tmp_path), NUMBA_CACHE_DIR=variable, XDG_CACHE_HOME=str(tmp_path / "xdg")).splitlines()
+        assert same == "True" and path.startswith(expected) and "boxwright" not in Path(path).relative_to(expected).parts
+
+
+# ------------------------------------------------------------ threads
+
+
+@pytest.fixture(scope="module")
+def digests() -> dict[str, str]:
+    return every_verb.digests()
+
+
+def test_every_kernel_is_run_by_every_verb(monkeypatch: pytest.MonkeyPatch):
+    called = set()
+    plain = kernels.Kernel.__call__
+
+    def noted(self, *args):
+        called.add(self)
+        return plain(self, *args)
+
+    monkeypatch.setattr(kernels.Kernel, "__call__", noted)
+    every_verb.results()
+    ours = [module for name, module in sys.modules.items() if name.startswith("boxwright.kernels.")]
+    known = {item for module in ours for item in vars(module).values() if isinstance(item, kernels.Kernel)}
+    assert len(known) >= 5
+    assert sorted(k.__name__ for k in known - called) == []
+
+
+@pytest.mark.parametrize("n_threads", ["1", "2"])
+def test_results_do_not_depend_on_the_number_of_threads(digests: dict[str, str], n_threads: str):
+    if int(n_threads) > (os.cpu_count() or 1):
+        pytest.skip(f"needs {n_threads} cores")
+    code = str(HERE / "every_verb.py")
+    assert json.loads(run_python(code, NUMBA_NUM_THREADS=n_threads)) == digests
+
+
+def test_verbs_called_from_several_threads_at_once(digests: dict[str, str]):
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(every_verb.digests) for _ in range(4)]
+        for run in runs:
+            assert run.result(timeout=300) == digests
+
+
+def test_verbs_first_compiled_from_several_threads_at_once(tmp_path: Path, digests: dict[str, str]):
+    """A cold cache, four threads, everything compiled while others wait or compile too."""
+    code = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+import every_verb
+with ThreadPoolExecutor(4) as pool:
+    runs = [r.result() for r in [pool.submit(every_verb.digests) for _ in range(4)]]
+assert all(r == runs[0] for r in runs)
+json.dump(runs[0], sys.stdout)
+"""
+    path = f"{PACKAGE.parent}{os.pathsep}{HERE}"
+    environment = {**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == digests
