@@ -22,7 +22,7 @@ def scene_points(rng: np.random.Generator, n: int = 20_000) -> np.ndarray:
         side = rng.uniform([-2.2, -0.9, 0.2], [2.2, 0.9, 1.5], (1500, 3))
         side[::2, 1] = -0.9
         side[1::2, 0] = -2.2
-        ground = np.r_[ground, side + (x, y, -1.7)]
+        ground = np.r_[ground, side + np.array([x, y, -1.7])]
     ground[17] = np.nan
     return ground.astype(np.float32)
 

@@ -71,18 +71,11 @@ def offences(source: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [(node.module or "").split(".")[0]]
         found += [f"line {node.lineno}: imports {name}" for name in names if name in FORBIDDEN_MODULES]
-        if not isinstance(node, ast.Call):
-            continue
-        if isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
             found.append(f"line {node.lineno}: calls {node.func.id}")
-        if (
-            isinstance(node.func, ast.Attribute)
-            and node.func.attr == "load"
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id in ("np", "numpy")
-        ):
-            settings = [k.value for k in node.keywords if k.arg == "allow_pickle"]
-            if not (settings and isinstance(settings[0], ast.Constant) and settings[0].value is False):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
+            settings = [ast.unparse(k.value) for k in node.keywords if k.arg == "allow_pickle"]
+            if settings != ["False"]:
                 found.append(f"line {node.lineno}: np.load without allow_pickle=False")
     return found
 

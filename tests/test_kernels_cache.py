@@ -112,9 +112,8 @@ def test_verbs_work_on_an_install_that_cannot_be_written(tmp_path: Path):
         pytest.skip("needs setpriv to lay down root's capabilities")
     install = tmp_path / "site" / "boxwright"
     shutil.copytree(PACKAGE, install, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder, _, files in os.walk(tmp_path / "site", topdown=False):
-        for path in (folder, *(os.path.join(folder, f) for f in files)):
-            os.chmod(path, os.stat(path).st_mode & ~0o222)
+    for path in [tmp_path / "site", *(tmp_path / "site").rglob("*")]:
+        path.chmod(path.stat().st_mode & ~0o222)
     code = """
 import os, sys
 import numpy as np
