@@ -41,7 +41,7 @@ _HOME = {
     "fitting": ["fit_at", "fit_cuboid", "fit_rectangles", "refit"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
-    "formats": ["read", "scenes", "write"],
+    "formats": ["WriteReport", "read", "read_points", "scenes", "write", "write_points"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from .fitting import fit_at, fit_cuboid, fit_rectangles, refit
-    from .formats import read, scenes, write
+    from .formats import WriteReport, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
     from .interpolation import interpolate
     from .overlap import (
@@ -118,6 +118,7 @@ __all__ = [
     "Trajectory",
     "UnknownName",
     "Visibility",
+    "WriteReport",
     "fit_at",
     "fit_cuboid",
     "fit_rectangles",
@@ -133,12 +134,14 @@ __all__ = [
     "project_cuboids",
     "project_points",
     "read",
+    "read_points",
     "refit",
     "render_bev",
     "render_cameras",
     "scenes",
     "simulate",
     "write",
+    "write_points",
 ]
 
 

@@ -1,0 +1,165 @@
+"""In and out: one module per format, found by looking at what is there.
+
+A format is a module with `detect(path)`, `list_scenes(path)` and `read(path, scene)`; one that can be written has `write` in a module of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+from ..errors import ArgumentError, FormatError, UnknownName
+from ..outputs import whole_file, whole_folder
+from ..points import Sweep
+from ..scene import Scene
+from .pcd import pcd_bytes
+from .sensor_files import read_point_file
+from .write_report import WriteReport
+
+__all__ = ["SceneEntry", "SceneList", "WriteReport", "read", "read_points", "scenes", "write", "write_points"]
+
+_READERS = {"boxwright": "boxwright_scene"}
+_WRITERS = {"boxwright": "boxwright_writer"}
+
+
+@dataclass(frozen=True)
+class SceneEntry:
+    """One scene of a dataset, not read yet."""
+
+    name: str
+    path: Path
+    format: str
+
+    def read(self) -> Scene:
+        scene: Scene = _module(_READERS, self.format).read(self.path, self.name)
+        return scene
+
+
+class SceneList(Sequence[SceneEntry]):
+    """What a dataset holds: entries by index or by name."""
+
+    def __init__(self, path: Path, format: str, names: Sequence[str]) -> None:
+        self.path, self.format, self.names = path, format, tuple(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[SceneEntry]:
+        return (SceneEntry(name, self.path, self.format) for name in self.names)
+
+    @overload
+    def __getitem__(self, index: int | str) -> SceneEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> SceneList: ...
+    def __getitem__(self, index: int | str | slice) -> SceneEntry | SceneList:
+        if isinstance(index, slice):
+            return SceneList(self.path, self.format, self.names[index])
+        if isinstance(index, str) and index not in self.names:
+            raise UnknownName("no such scene", expected=f"one of {_some(self.names)}", got=repr(index), path=self.path)
+        return SceneEntry(index if isinstance(index, str) else self.names[index], self.path, self.format)
+
+    def __repr__(self) -> str:
+        return f"SceneList({len(self)} scenes, format={self.format!r}: {_some(self.names)})"
+
+
+def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList:
+    """What a dataset holds, without reading it: entries with `name`, `path`, `format` and `read()`.
+
+    path : a dataset's folder, one scene's folder, or a point file
+    format : its format, found by looking where None. FormatError where none or several fit, UnknownName where nobody knows it.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FormatError("no such file or folder", path=place, hint="check the path")
+    if format is None:
+        found = [name for name in _READERS if _module(_READERS, name).detect(place)]
+        if len(found) != 1:
+            what = "could be several formats" if found else "no known format"
+            raise FormatError(
+                what,
+                expected=f"one of {', '.join(_READERS)}",
+                got=" and ".join(found) or None,
+                path=place,
+                hint="pass format= to say which" if found else "give the dataset's own folder, or convert it",
+            )
+        format = found[0]
+    names = _module(_READERS, format).list_scenes(place)
+    if not names:
+        raise FormatError(f"no scene in the format {format!r}", path=place, hint="give the dataset's own folder")
+    return SceneList(place, format, names)
+
+
+def read(path: str | os.PathLike[str], scene: str | None = None, format: str | None = None) -> Scene:
+    """One scene; its labels now, its points and pictures when they are asked for.
+
+    path : a dataset's folder, one scene's folder, or a point file
+    scene : which one, needed where there are several
+    format : its format, found by looking where None
+    """
+    found = scenes(path, format)
+    if scene is None and len(found) > 1:
+        raise ArgumentError(
+            f"the dataset holds {len(found)} scenes and none was named",
+            expected=f"one of {_some(found.names)}",
+            path=path,
+            field="scene",
+            hint="pass scene=",
+        )
+    return (found[0] if scene is None else found[scene]).read()
+
+
+def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright", **options: Any) -> WriteReport:
+    """Writes a scene into a new folder, which appears only when it is complete; a folder that is there and not empty is refused.
+
+    format : one of the formats that can be written
+    options : what the format offers; see its writer
+    """
+    if not isinstance(scene, Scene):
+        raise ArgumentError(expected="a Scene", got=type(scene).__name__, field="scene")
+    writer = _module(_WRITERS, format).write
+    allowed = set(writer.__kwdefaults__ or ())
+    for name in options:
+        if name not in allowed:
+            raise ArgumentError(expected=f"one of {', '.join(sorted(allowed)) or 'no options'}", got=repr(name), field=f"options of {format!r}")
+    report = WriteReport(format, Path(path))
+    with whole_folder(path) as folder:
+        writer(scene, folder, report, **options)
+    return report
+
+
+def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
+    """One sweep from a PCD, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
+    return read_point_file(path, frame=frame)
+
+
+def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = "binary") -> None:
+    """A sweep as a PCD file, which appears only when it is complete.
+
+    encoding : "binary", "binary_compressed" or "ascii"
+    """
+    if not isinstance(sweep, Sweep):
+        raise ArgumentError(expected="a Sweep", got=type(sweep).__name__, field="sweep", hint="make one: bw.Sweep(xyz)")
+    if Path(path).suffix.lower() != ".pcd":
+        raise ArgumentError(expected="a file ending in .pcd", got=Path(path).name, field="path")
+    with whole_file(path) as part:
+        part.write_bytes(pcd_bytes(sweep, encoding))
+
+
+def _module(table: dict[str, str], format: str) -> Any:
+    if format not in table:
+        raise UnknownName(
+            "no such format" if table is _READERS else "no such format to write",
+            expected=f"one of {', '.join(table)}",
+            got=repr(format),
+            field="format",
+        )
+    return importlib.import_module(f"{__name__}.{table[format]}")
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:20])
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"

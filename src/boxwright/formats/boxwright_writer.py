@@ -1,0 +1,169 @@
+"""The writer of boxwright's own scene folder; the layout is drawn in boxwright_scene.py."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..frames import Pose
+from ..points import Sweep
+from ..rotations import quat_from_yaw
+from ..scene import CameraSensor, Relation, Scene
+from ..tracks import Origin, Track, Visibility
+from . import strict_json
+from .arrays_on_disk import npz_bytes
+from .boxwright_scene import CAMERA_MODELS, VERSION, is_safe_name
+from .images import image_bytes
+from .pcd import pcd_bytes
+from .sensor_files import image_path
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+
+def write(
+    scene: Scene,
+    folder: Path,
+    report: WriteReport,
+    *,
+    scale_m: float | None = None,
+    pcd_encoding: str = "binary",
+    jpeg_quality: int | None = None,
+) -> None:
+    """Writes into `folder`, which exists and is empty.
+
+    scale_m : sweeps become compressed .npz files of whole numbers of so many metres (0.001: millimetres), instead of .pcd files as they are
+    pcd_encoding : "binary", "binary_compressed" or "ascii"
+    jpeg_quality : pictures that are not in PNG or JPEG files already become JPEG of this quality instead of PNG
+    """
+    if scale_m is not None and not 0 < scale_m < 1:
+        raise ArgumentError(expected="a length between 0 and 1 m", got=repr(scale_m), field="scale_m")
+    for kind, names in (("frame", scene.frame_ids), ("lidar", scene.lidars), ("camera", scene.cameras)):
+        for name in names:
+            if not is_safe_name(name):
+                raise ArgumentError(f"the name of a {kind} cannot be a file's name", got=repr(name), field="scene", hint="rename it")
+    sweeps = _write_sweeps(scene, folder, scale_m, pcd_encoding)
+    _write_images(scene, folder, jpeg_quality)
+    top = _top(scene)
+    for lidar in top["lidars"]:
+        lidar["scale_m"], lidar["sweeps"] = scale_m, sweeps[lidar["name"]]
+    (folder / "scene.json").write_text(strict_json.dumps(top, f"scene {scene.name!r}"), encoding="utf-8")
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), len(scene.tracks), sum(len(track) for track in scene.tracks)
+    if scale_m is not None:
+        report.rounded.append(f"points are rounded to {scale_m:g} m")
+    if jpeg_quality is not None:
+        report.rounded.append("pictures that were not in files are compressed as JPEG")
+
+
+def _top(scene: Scene) -> dict[str, Any]:
+    trajectory = scene.trajectory
+    return {
+        "format": "boxwright",
+        "version": VERSION,
+        "name": scene.name,
+        "source_format": scene.format,
+        "has_time": scene.has_time,
+        "label_frame": scene.label_frame,
+        "tags": dict(scene.tags),
+        "notes": list(scene.notes),
+        "lidars": [
+            {"name": name, "ego_from_lidar": _pose(lidar.ego_from_lidar), "origins_m": [list(origin) for origin in lidar.origins_m]}
+            for name, lidar in scene.lidars.items()
+        ],
+        "cameras": [_camera(name, sensor) for name, sensor in scene.cameras.items()],
+        "frames": [{"frame_id": name, "timestamp_ns": int(stamp)} for name, stamp in zip(scene.frame_ids, scene.times_ns)],
+        "trajectory": None if trajectory is None else [{"timestamp_ns": int(t), **_pose(trajectory[i])} for i, t in enumerate(trajectory.times_ns)],
+        "tracks": [_track(track) for track in scene.tracks],
+        "relations": [_relation(relation) for relation in scene.relations],
+        "source_attributes": dict(scene.source_attributes),
+    }
+
+
+def _pose(pose: Pose) -> dict[str, Any]:
+    return {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()}
+
+
+def _camera(name: str, sensor: CameraSensor) -> dict[str, Any]:
+    camera = sensor.camera
+    return {
+        "name": name,
+        "model": next(model for model, kind in CAMERA_MODELS.items() if isinstance(camera, kind)),
+        **{key: getattr(camera, key) for key in ("width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px")},
+        "distortion": list(camera.distortion),
+        "ego_from_cam": _pose(sensor.ego_from_cam),
+        "timestamp_ns": None if sensor.times_ns is None else np.asarray(sensor.times_ns).tolist(),
+    }
+
+
+def _relation(relation: Relation) -> dict[str, Any]:
+    span = None if relation.span_ns is None else list(relation.span_ns)
+    return {"kind": relation.kind, "subject": relation.subject, "object": relation.object, "span_ns": span}
+
+
+def _track(track: Track) -> dict[str, Any]:
+    cuboids = track.cuboids
+    is_yaw = (quat_from_yaw(cuboids.yaw_rad) == cuboids.quat_wxyz).all(1)
+    keyframes = []
+    for i, stamp in enumerate(track.times_ns):
+        row: dict[str, Any] = {"timestamp_ns": int(stamp), "center_m": cuboids.center_m[i].tolist(), "size_m": cuboids.size_m[i].tolist()}
+        if is_yaw[i]:
+            row["yaw_rad"] = float(cuboids.yaw_rad[i])
+        else:
+            row["quat_wxyz"] = cuboids.quat_wxyz[i].tolist()
+        row["visibility"] = Visibility(track.visibility[i]).name.lower()
+        row["origin"] = Origin(track.origin[i]).name.lower()
+        for key, rows in (("attributes", track.keyframe_attributes), ("source_attributes", track.keyframe_source_attributes)):
+            if rows:
+                row[key] = dict(rows[i])
+        keyframes.append(row)
+    return {
+        "track_id": track.track_id,
+        "category": track.category,
+        "method": track.method,
+        "attributes": dict(track.attributes),
+        "source_attributes": dict(track.source_attributes),
+        "keyframes": keyframes,
+    }
+
+
+def _write_sweeps(scene: Scene, folder: Path, scale_m: float | None, pcd_encoding: str) -> dict[str, dict[str, Any]]:
+    """Writes the files; lidar -> frame_id -> what a point file cannot say: a stamp of its own, an origin on the map."""
+    extra: dict[str, dict[str, Any]] = {name: {} for name in scene.lidars}
+    for name in scene.lidars:
+        for i, frame_id in enumerate(scene.frame_ids):
+            if not scene.has_points(i, name):
+                continue
+            sweep: Sweep = scene.points(i, name)
+            target = folder / "lidars" / name / frame_id
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if scale_m is None:
+                target.with_name(f"{frame_id}.pcd").write_bytes(pcd_bytes(sweep, pcd_encoding))
+            else:
+                target.with_name(f"{frame_id}.npz").write_bytes(npz_bytes(sweep, scale_m))
+            own: dict[str, Any] = {}
+            if sweep.timestamp_ns != scene.times_ns[i]:
+                own["timestamp_ns"] = int(sweep.timestamp_ns)
+            if any(sweep.origin_m):
+                own["origin_m"] = [float(v) for v in sweep.origin_m]
+            if own:
+                extra[name][frame_id] = own
+    return extra
+
+
+def _write_images(scene: Scene, folder: Path, jpeg_quality: int | None) -> None:
+    for name in scene.cameras:
+        for i, frame_id in enumerate(scene.frame_ids):
+            if not scene.has_image(i, name):
+                continue
+            source = image_path(scene.data, i, name)
+            target = folder / "cameras" / name
+            target.mkdir(parents=True, exist_ok=True)
+            if source is not None:
+                shutil.copyfile(source, target / f"{frame_id}{source.suffix.lower()}")
+            else:
+                suffix = ".png" if jpeg_quality is None else ".jpg"
+                (target / f"{frame_id}{suffix}").write_bytes(image_bytes(scene.image(i, name), jpeg_quality))

@@ -1,0 +1,82 @@
+"""Named columns of a point file and the Sweep they make, both ways."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, FormatError
+from ..points import Sweep
+
+__all__ = ["columns_of_sweep", "sweep_of_columns"]
+
+OWN_NAMES = ("x", "y", "z", "intensity", "time_offset_ns")
+
+
+def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *, frame: str, scale_m: float | None = None) -> Sweep:
+    """A Sweep; x, y, z are metres, or whole numbers of `scale_m` metres, and then become float32 where that keeps a tenth of the scale."""
+    missing = [name for name in "xyz" if name not in columns]
+    if missing:
+        raise FormatError(expected="columns x, y and z", got=", ".join(columns) or "none", path=path, hint="rename the columns")
+    parts = [np.asarray(columns[name]) for name in "xyz"]
+    if scale_m is not None and all(part.dtype.kind in "iu" for part in parts):
+        reach = max((int(np.abs(part.astype(np.int64)).max(initial=0)) for part in parts), default=0)
+        kind = np.float32 if reach < 2**20 else np.float64
+        xyz = np.stack([part * scale_m for part in parts], 1).astype(kind)
+    else:
+        kind = np.float32 if all(part.dtype.kind == "f" and part.dtype.itemsize <= 4 for part in parts) else np.float64
+        xyz = np.empty((len(parts[0]), 3), kind)
+        for i, part in enumerate(parts):
+            xyz[:, i] = part
+    time = columns.get("time_offset_ns")
+    if time is not None and np.asarray(time).dtype.kind not in "iu":
+        raise FormatError(
+            expected="whole nanoseconds", got=f"dtype {np.asarray(time).dtype}", path=path, field="time_offset_ns", hint="export the file again"
+        )
+    rest = {name: np.ascontiguousarray(values) for name, values in columns.items() if name not in OWN_NAMES}
+    intensity = columns.get("intensity")
+    return Sweep(
+        xyz,
+        frame=frame,
+        intensity=None if intensity is None else np.ascontiguousarray(intensity),
+        time_offset_ns=None if time is None else np.asarray(time).astype(np.int64),
+        fields=rest,
+    )
+
+
+def columns_of_sweep(sweep: Sweep, scale_m: float | None = None) -> dict[str, Any]:
+    """name -> (N,) of a plain number type. With `scale_m`, x, y, z are rounded to whole numbers of it (int16 where they fit, else int32)."""
+    xyz = np.asarray(sweep.xyz)
+    if scale_m is not None:
+        if not np.isfinite(xyz).all():
+            raise ArgumentError(
+                "points that are not finite cannot be rounded to whole numbers", field="xyz", hint="leave them out, or write without scale_m"
+            )
+        whole = np.rint(xyz.astype(np.float64) / scale_m)
+        reach = float(np.abs(whole).max(initial=0))
+        if reach >= 2**31:
+            raise ArgumentError(
+                expected=f"coordinates under {2**31 * scale_m:g} m", got=f"{reach * scale_m:g} m", field="xyz", hint="choose a larger scale_m"
+            )
+        xyz = whole.astype(np.int16 if reach < 2**15 else np.int32)
+    columns: dict[str, Any] = {name: xyz[:, i] for i, name in enumerate("xyz")}
+    if sweep.intensity is not None:
+        columns["intensity"] = np.asarray(sweep.intensity)
+    if sweep.time_offset_ns is not None:
+        time = sweep.time_offset_ns
+        small = np.abs(time).max(initial=0) < 2**31
+        columns["time_offset_ns"] = time.astype(np.int32) if small else time
+    columns.update({name: np.asarray(values) for name, values in sweep.fields.items()})
+    for name, values in columns.items():
+        if not name or name == "_" or any(c.isspace() or ord(c) < 33 for c in name):
+            raise ArgumentError(expected="field names without spaces", got=repr(name), field="fields")
+        if values.dtype == np.bool_:
+            columns[name] = values.astype(np.uint8)
+        elif values.dtype == np.float16:
+            columns[name] = values.astype(np.float32)
+        elif values.dtype.kind not in "iuf" or values.dtype.itemsize > 8:
+            raise ArgumentError(expected="numbers", got=f"dtype {values.dtype}", field=f"fields[{name!r}]")
+    return columns

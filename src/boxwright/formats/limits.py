@@ -1,0 +1,68 @@
+"""What a file may ask for at most. Each limit can be raised through the environment: BOXWRIGHT_LIMIT_POINTS_PER_FRAME=50000000."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ArgumentError, FormatError, LimitError
+
+__all__ = ["Limits", "checked_size", "limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte; json_depth : nested brackets."""
+
+    points_per_frame: int = 20_000_000
+    point_bytes: int = 1024
+    file_bytes: int = 4 << 30
+    decompressed_bytes: int = 4 << 30
+    decompressed_ratio: int = 200
+    image_px: int = 64_000_000
+    json_bytes: int = 512 << 20
+    json_depth: int = 32
+    keyframes_per_track: int = 100_000
+    tracks_per_scene: int = 50_000
+    frames_per_scene: int = 1_000_000
+
+    def check(self, name: str, value: int, path: str | os.PathLike[str], field: str | None = None) -> None:
+        """LimitError where `value` is over the limit called `name`."""
+        limit = getattr(self, name)
+        if value > limit:
+            raise LimitError(
+                f"more {name.replace('_', ' ')} than allowed",
+                expected=f"at most {limit:,}",
+                got=f"{value:,}",
+                path=path,
+                field=field,
+                hint=f"if the file is sound, set BOXWRIGHT_LIMIT_{name.upper()}",
+            )
+
+
+def limits() -> Limits:
+    """The limits of this process."""
+    given = {}
+    for field in dataclasses.fields(Limits):
+        text = os.environ.get(f"BOXWRIGHT_LIMIT_{field.name.upper()}")
+        if text is not None:
+            if not text.isdecimal():
+                raise ArgumentError(expected="a whole number", got=repr(text), field=f"BOXWRIGHT_LIMIT_{field.name.upper()}")
+            given[field.name] = int(text)
+    return Limits(**given)
+
+
+def checked_size(path: str | os.PathLike[str]) -> int:
+    """Bytes of a file within the limits. FormatError where it cannot be read."""
+    try:
+        if not Path(path).is_file():
+            raise FormatError("no such file", path=path, hint="check the path")
+        size = Path(path).stat().st_size
+    except (OSError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"cannot be read: {error}", path=path, hint="check the path and its permissions") from error
+    limits().check("file_bytes", size, path)
+    return size

@@ -1,0 +1,86 @@
+"""Sensor data that lies in files, one per sensor and frame, loaded when asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormatError, FrameMissing
+from ..points import Sweep
+from .arrays_on_disk import read_kitti_bin, read_npy, read_npz
+from .images import read_image
+from .pcd import read_pcd
+
+__all__ = ["POINT_SUFFIXES", "SensorFiles", "image_path", "read_point_file"]
+
+POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz")
+
+
+def read_point_file(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: float | None = None) -> Sweep:
+    """One sweep from a PCD, KITTI .bin, .npy or .npz file. FormatError where it is none of them."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".pcd":
+        return read_pcd(path, frame=frame)
+    if suffix == ".bin" and not str(path).lower().endswith(".pcd.bin"):
+        return read_kitti_bin(path, frame=frame)
+    if suffix == ".npy":
+        return read_npy(path, frame=frame, scale_m=scale_m)
+    if suffix == ".npz":
+        return read_npz(path, frame=frame, scale_m=scale_m)
+    raise FormatError("not a point file", expected=f"a file ending in {', '.join(POINT_SUFFIXES)}", got=Path(path).name, path=path, hint="convert it")
+
+
+@dataclass(frozen=True, eq=False)
+class SensorFiles:
+    """What a Scene asks for its sensor data.
+
+    sweeps, images : sensor name -> F paths; None, or a file that is not there, is a frame without data
+    read_sweep : (frame_index, sensor, path) -> Sweep
+    """
+
+    sweeps: Mapping[str, Sequence[Path | None]] = field(default_factory=dict)
+    images: Mapping[str, Sequence[Path | None]] = field(default_factory=dict)
+    read_sweep: Callable[[int, str, Path], Sweep] = lambda frame_index, sensor, path: read_point_file(path, frame=sensor)
+
+    def points(self, frame_index: int, sensor: str) -> Sweep:
+        return self.read_sweep(frame_index, sensor, _there(self.sweeps, "sweep", frame_index, sensor))
+
+    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return read_image(_there(self.images, "image", frame_index, camera))
+
+    def has_points(self, frame_index: int, sensor: str) -> bool:
+        return _is_there(self.sweeps, frame_index, sensor)
+
+    def has_image(self, frame_index: int, camera: str) -> bool:
+        return _is_there(self.images, frame_index, camera)
+
+    def image_path(self, frame_index: int, camera: str) -> Path | None:
+        """The picture's file, or None."""
+        return self.images[camera][frame_index] if self.has_image(frame_index, camera) else None
+
+
+def image_path(data: Any, frame_index: int, camera: str) -> Path | None:
+    """The file behind a picture, where the sensor data lies in files; pictures are then copied bit by bit instead of encoded again."""
+    return data.image_path(frame_index, camera) if isinstance(data, SensorFiles) else None
+
+
+def _is_there(files: Mapping[str, Sequence[Path | None]], frame_index: int, sensor: str) -> bool:
+    path = files[sensor][frame_index] if sensor in files else None
+    return path is not None and path.is_file()
+
+
+def _there(files: Mapping[str, Sequence[Path | None]], what: str, frame_index: int, sensor: str) -> Path:
+    path = files[sensor][frame_index] if sensor in files else None
+    if path is None or not path.is_file():
+        raise FrameMissing(
+            f"no {what}",
+            path=path,
+            field=f"frame {frame_index}, {sensor}",
+            hint=f"the recording has no {what} here" if path is None else "the file is not there",
+        )
+    return path

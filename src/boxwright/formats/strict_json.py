@@ -1,0 +1,185 @@
+"""JSON that means what it says: no NaN, no duplicate keys, bounded depth; and access to it that names the field when it is not as expected."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..errors import ArgumentError, FormatError, LimitError
+from .limits import checked_size, limits
+
+__all__ = ["Node", "dumps", "load"]
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_INT64 = range(-(2**63), 2**63)
+LINE_CHARACTERS = 180
+
+
+class Node:
+    """A value in a JSON file that knows where it stands; every accessor raises FormatError with the field's name where the value is of another kind."""
+
+    __slots__ = ("field", "path", "value")
+
+    def __init__(self, value: Any, path: str, field: str = "") -> None:
+        self.value, self.path, self.field = value, path, field
+
+    def wrong(self, expected: str, got: Any = None, hint: str | None = None) -> FormatError:
+        shown = _kind(self.value) if got is None else got
+        return FormatError(
+            expected=expected, got=shown, path=self.path, field=self.field or "the top level", hint=hint or "correct the file or export it again"
+        )
+
+    def mapping(self) -> dict[str, Any]:
+        if not isinstance(self.value, dict):
+            raise self.wrong("an object")
+        return self.value
+
+    def __getitem__(self, key: str) -> Node:
+        if key not in self.mapping():
+            raise FormatError(
+                "a field is missing", expected=f"{key!r}", path=self.path, field=self.field or "the top level", hint="export the file again"
+            )
+        return Node(self.value[key], self.path, f"{self.field}.{key}" if self.field else key)
+
+    def get(self, key: str, default: Any) -> Node:
+        """The field, or a node of the default where it is absent or null."""
+        value = self.mapping().get(key)
+        return Node(default if value is None else value, self.path, f"{self.field}.{key}" if self.field else key)
+
+    def has(self, key: str) -> bool:
+        return self.mapping().get(key) is not None
+
+    def __iter__(self) -> Iterator[Node]:
+        if not isinstance(self.value, list):
+            raise self.wrong("a list")
+        for i, item in enumerate(self.value):
+            yield Node(item, self.path, f"{self.field}[{i}]")
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        for key in self.mapping():
+            yield key, self[key]
+
+    def __len__(self) -> int:
+        if not isinstance(self.value, list):
+            raise self.wrong("a list")
+        return len(self.value)
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            raise self.wrong("a text")
+        return self.value
+
+    def one_of(self, names: dict[str, Any]) -> Any:
+        if self.text() not in names:
+            raise self.wrong(f"one of {', '.join(names)}", repr(self.value))
+        return names[self.value]
+
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.wrong("true or false")
+        return self.value
+
+    def whole(self) -> int:
+        if isinstance(self.value, bool) or not isinstance(self.value, int) or self.value not in _INT64:
+            raise self.wrong("a whole number of 64 bits")
+        return self.value
+
+    def number(self) -> float:
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
+            raise self.wrong("a number")
+        return float(self.value)
+
+    def numbers(self, *shape: int) -> Float64s:
+        """A float64 array of nested lists; (3,) for numbers(3), (3, 3) for numbers(3, 3)."""
+        if not shape:
+            return np.float64(self.number())  # type: ignore[return-value]
+        if len(self) != shape[0]:
+            raise self.wrong(f"{shape[0]} {'rows' if len(shape) > 1 else 'numbers'}", str(len(self)))
+        return np.array([item.numbers(*shape[1:]) for item in self], np.float64)
+
+
+def load(path: str | os.PathLike[str]) -> Node:
+    """The top of a JSON file. FormatError where it is not strict JSON, LimitError where it is too large or too deep."""
+    size = checked_size(path)
+    bounds = limits()
+    bounds.check("json_bytes", size, path)
+    raw = Path(path).read_bytes()
+    bytes_left = np.frombuffer(_STRINGS.sub(b"", raw), np.uint8)
+    steps = np.isin(bytes_left, (0x5B, 0x7B)).astype(np.int8) - np.isin(bytes_left, (0x5D, 0x7D))
+    depth = int(np.cumsum(steps, dtype=np.int64).max(initial=0))
+    bounds.check("json_depth", depth, path)
+    hint = "export the file again"
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"not JSON: {error.msg}", path=path, offset=f"line {error.lineno} column {error.colno}", hint=hint) from None
+    except UnicodeDecodeError as error:
+        raise FormatError("not UTF-8 text", path=path, offset=error.start, hint=hint) from None
+    except RecursionError:
+        raise LimitError("brackets nested too deeply", path=path, hint=hint) from None
+    except ValueError as error:
+        raise FormatError(f"not strict JSON: {error}", path=path, hint=hint) from None
+    return Node(value, os.fspath(path))
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:40]!r} comes twice in one object")
+    return result
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: f"a list of {len(value) if isinstance(value, list) else 0}", type(None): "null"}
+    return names.get(type(value)) or f"{value!r:.60}"
+
+
+def dumps(value: Any, field: str) -> str:
+    """Strict JSON with short lines: a list or object that fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
+    try:
+        text = _lines(json.loads(json.dumps(value, allow_nan=False, default=_plain), object_pairs_hook=dict), "")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
+    return text + "\n"
+
+
+def _lines(value: Any, indent: str) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) <= LINE_CHARACTERS or not isinstance(value, (dict, list)):
+        return line
+    deeper = indent + " "
+    if isinstance(value, dict):
+        rows = [f"{deeper}{json.dumps(key, ensure_ascii=False)}: {_lines(item, deeper)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(rows) + "\n" + indent + "}"
+    if all(isinstance(item, (int, float)) for item in value):
+        return line
+    return "[\n" + ",\n".join(deeper + _lines(item, deeper) for item in value) + "\n" + indent + "]"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__}")

@@ -1,0 +1,34 @@
+"""What a writer kept and what it could not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["WriteReport"]
+
+
+@dataclass
+class WriteReport:
+    """The outcome of `write`.
+
+    format, path : what was written, and where
+    n_frames, n_tracks, n_labels : frames, tracks and cuboids written
+    dropped : what the format cannot hold, one sentence each
+    rounded : what it holds less exactly, one sentence each
+    tolerance_m, tolerance_rad : how far a label may move when it is read back
+    """
+
+    format: str
+    path: Path
+    n_frames: int = 0
+    n_tracks: int = 0
+    n_labels: int = 0
+    dropped: list[str] = field(default_factory=list)
+    rounded: list[str] = field(default_factory=list)
+    tolerance_m: float = 0.0
+    tolerance_rad: float = 0.0
+
+    def __str__(self) -> str:
+        lost = [f"  dropped: {line}" for line in self.dropped] + [f"  rounded: {line}" for line in self.rounded]
+        return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost])
