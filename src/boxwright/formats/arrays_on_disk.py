@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -73,7 +74,7 @@ def read_npz(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: flo
                     raise FormatError("an array comes twice", got=repr(name[:80]), path=path, hint=_HINT)
                 with archive.open(member) as file:
                     columns[name] = _npy(file, member.file_size, path, name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, *_zlib_error()) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
         if isinstance(error, FormatError | LimitError):
             raise
         raise FormatError(f"the archive is broken: {error}", path=path, hint=_HINT) from None
@@ -95,12 +96,6 @@ def npz_bytes(sweep: Sweep, scale_m: float | None = None) -> bytes:
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, member.getvalue())
     return buffer.getvalue()
-
-
-def _zlib_error() -> tuple[type[Exception], ...]:
-    import zlib
-
-    return (zlib.error,)
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int, path: str | os.PathLike[str]) -> None:

@@ -177,7 +177,7 @@ def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
     yaw = np.array([item["yaw_rad"].number() if item.has("yaw_rad") else np.nan for item in keyframes])
     turned = np.isnan(yaw)
     quat = quat_from_yaw(np.where(turned, 0.0, yaw))
-    for i in np.flatnonzero(turned):
+    for i in np.flatnonzero(turned).tolist():
         quat[i] = keyframes[i]["quat_wxyz"].numbers(4)
     field = keyframes[0].field.removesuffix("[0]")
     try:

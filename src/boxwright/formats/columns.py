@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Floats
 from ..errors import ArgumentError, FormatError
 from ..points import Sweep
 
@@ -22,6 +23,7 @@ def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *
     if missing:
         raise FormatError(expected="columns x, y and z", got=", ".join(columns) or "none", path=path, hint="rename the columns")
     parts = [np.asarray(columns[name]) for name in "xyz"]
+    xyz: Floats
     if scale_m is not None and all(part.dtype.kind in "iu" for part in parts):
         reach = max((int(np.abs(part.astype(np.int64)).max(initial=0)) for part in parts), default=0)
         kind = np.float32 if reach < 2**20 else np.float64

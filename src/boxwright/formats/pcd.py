@@ -158,7 +158,7 @@ def _named(header: _Header, pick: Any) -> dict[str, Any]:
 
 def _records(body: bytes, header: _Header) -> dict[str, Any]:
     kinds = [(name, dtype) if count == 1 else (name, dtype, (count,)) for _, name, dtype, count in _fields(header)]
-    table = np.frombuffer(body, np.dtype(kinds), header.n_points)  # type: ignore[call-overload]
+    table = np.frombuffer(body, np.dtype(kinds), header.n_points)
     return _named(header, lambda i: table[f"{i}"])
 
 

@@ -24,7 +24,7 @@ LINE_CHARACTERS = 180
 
 
 class Node:
-    """A value in a JSON file that knows where it stands; every accessor raises FormatError with the field's name where the value is of another kind."""
+    """A value in a JSON file that knows where it stands; every accessor raises FormatError, the field named, where the value is of another kind."""
 
     __slots__ = ("field", "path", "value")
 
@@ -156,7 +156,7 @@ def _kind(value: Any) -> str:
 
 
 def dumps(value: Any, field: str) -> str:
-    """Strict JSON with short lines: a list or object that fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
+    """Strict JSON in short lines: what fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
     try:
         text = _lines(json.loads(json.dumps(value, allow_nan=False, default=_plain), object_pairs_hook=dict), "")
     except (TypeError, ValueError, RecursionError) as error:

@@ -1,0 +1,219 @@
+"""The own scene folder: what goes in comes out bit by bit, and broken folders are refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+from formats_scenes import MemoryData, assert_same_labels, full_scene
+
+
+def assert_same_scene(a, b):
+    for name in ("name", "has_time", "label_frame", "frame_ids", "lidars", "tags", "source_attributes"):
+        assert getattr(a, name) == getattr(b, name), name
+    assert list(a.notes) == list(b.notes)
+    assert list(a.relations) == list(b.relations)
+    np.testing.assert_array_equal(a.times_ns, b.times_ns)
+    assert list(a.cameras) == list(b.cameras)
+    for x, y in zip(a.cameras.values(), b.cameras.values()):
+        assert (x.name, x.camera, x.ego_from_cam) == (y.name, y.camera, y.ego_from_cam)
+        assert (x.times_ns is None) == (y.times_ns is None)
+        assert x.times_ns is None or np.array_equal(x.times_ns, y.times_ns)
+    np.testing.assert_array_equal(a.trajectory.times_ns, b.trajectory.times_ns)
+    assert [a.trajectory[i] for i in range(len(a.trajectory))] == [b.trajectory[i] for i in range(len(b.trajectory))]
+    assert_same_labels(a, b)
+    for x, y in zip(a.tracks, b.tracks):
+        for name in ("attributes", "method", "source_attributes"):
+            assert getattr(x, name) == getattr(y, name), name
+        for name in ("keyframe_attributes", "keyframe_source_attributes"):
+            assert list(getattr(x, name)) == list(getattr(y, name)), name
+        np.testing.assert_array_equal(x.origin, y.origin)
+        assert x.cuboids.frame == y.cuboids.frame
+    for i in range(len(a)):
+        for sensor in a.lidars:
+            assert a.has_points(i, sensor) == b.has_points(i, sensor)
+            if a.has_points(i, sensor):
+                assert_same_sweep(a.points(i, sensor), b.points(i, sensor))
+        for camera in a.cameras:
+            assert a.has_image(i, camera) == b.has_image(i, camera)
+            if a.has_image(i, camera):
+                np.testing.assert_array_equal(a.image(i, camera), b.image(i, camera))
+
+
+def assert_same_sweep(x, y):
+    assert (x.timestamp_ns, x.frame, x.origin_m, set(x.fields)) == (y.timestamp_ns, y.frame, y.origin_m, set(y.fields))
+    columns = [(x.xyz, y.xyz), *((x.fields[k], y.fields[k]) for k in x.fields)]
+    for p, q in [*columns, (x.intensity, y.intensity), (x.time_offset_ns, y.time_offset_ns)]:
+        assert (p is None) == (q is None)
+        if p is not None:
+            np.testing.assert_array_equal(p, q)
+            assert p.dtype == q.dtype
+
+
+@pytest.mark.parametrize("encoding", ["binary", "binary_compressed", "ascii"])
+def test_comes_back_bit_by_bit(rng, tmp_path, encoding):
+    scene = full_scene(rng)
+    report = bw.write(scene, tmp_path / "clip", pcd_encoding=encoding)
+    assert (report.n_frames, report.n_tracks, report.n_labels, report.dropped, report.rounded) == (4, 2, 6, [], [])
+    again = bw.read(tmp_path / "clip")
+    assert_same_scene(scene, again)
+    bw.write(again, tmp_path / "second", pcd_encoding=encoding)
+    first, second = (json.loads((tmp_path / name / "scene.json").read_text()) for name in ("clip", "second"))
+    assert first == second
+
+
+def test_millimetres(rng, tmp_path):
+    scene = full_scene(rng)
+    report = bw.write(scene, tmp_path / "a", scale_m=0.001, jpeg_quality=95)
+    assert len(report.rounded) == 2
+    again = bw.read(tmp_path / "a")
+    np.testing.assert_allclose(again.points(0).xyz, scene.points(0).xyz, rtol=0, atol=0.000502)
+    np.testing.assert_array_equal(again.points(0).time_offset_ns, scene.points(0).time_offset_ns)
+    assert np.abs(again.image(0, "front").astype(int) - scene.image(0, "front")).max() < 8
+    bw.write(again, tmp_path / "b", scale_m=0.001)
+    for name in ("f0", "f1", "f2"):  # rounding twice changes nothing, and equal sweeps give equal files
+        assert (tmp_path / "a/lidars/lidar" / f"{name}.npz").read_bytes() == (tmp_path / "b/lidars/lidar" / f"{name}.npz").read_bytes()
+    np.testing.assert_array_equal(bw.read(tmp_path / "b").image(0, "front"), again.image(0, "front"))
+
+
+def test_scene_without_anything(tmp_path):
+    bw.write(bw.Scene("empty", np.zeros(0, np.int64), has_time=False), tmp_path / "e")
+    again = bw.read(tmp_path / "e")
+    assert (len(again), again.tracks, again.trajectory, again.has_time) == (0, (), None, False)
+
+
+def test_listing_and_naming(rng, tmp_path):
+    for name in ("b", "a"):
+        bw.write(bw.Scene(name, np.arange(3)), tmp_path / "set" / name)
+    found = bw.scenes(tmp_path / "set")
+    assert [entry.name for entry in found] == ["a", "b"]
+    assert (len(found), found["b"].read().name, found[0].format) == (2, "b", "boxwright")
+    with pytest.raises(bw.ArgumentError, match=r"holds 2 scenes.*a, b.*pass scene="):
+        bw.read(tmp_path / "set")
+    assert bw.read(tmp_path / "set", scene="a").name == "a"
+    with pytest.raises(bw.UnknownName, match="one of a, b, got 'c'"):
+        bw.read(tmp_path / "set", scene="c")
+    with pytest.raises(bw.UnknownName, match=r"expected one of boxwright.*got 'kity'"):
+        bw.read(tmp_path / "set", format="kity")
+    with pytest.raises(bw.UnknownName, match="no such format to write"):
+        bw.write(found[0].read(), tmp_path / "x", format="kity")
+    with pytest.raises(bw.FormatError, match="no known format"):
+        bw.read(tmp_path)
+    with pytest.raises(bw.FormatError, match="no such file or folder"):
+        bw.read(tmp_path / "nowhere")
+
+
+def test_outputs_appear_only_when_complete(rng, tmp_path):
+    scene = full_scene(rng)
+    bw.write(scene, tmp_path / "a")
+    with pytest.raises(bw.StorageError, match="not empty"):
+        bw.write(scene, tmp_path / "a")
+    broken = scene.replace(tags={"x": object()})
+    with pytest.raises(bw.ArgumentError, match="cannot be kept in JSON: a object"):
+        bw.write(broken, tmp_path / "b")
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(bw.ArgumentError, match="cannot be kept in JSON"):
+            bw.write(scene.replace(tags={"x": value}), tmp_path / "b")
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+    with pytest.raises(bw.ArgumentError, match="expected one of jpeg_quality, pcd_encoding, scale_m, got 'colour'"):
+        bw.write(scene, tmp_path / "b", colour=3)
+    with pytest.raises(bw.ArgumentError, match="cannot be a file's name"):
+        bw.write(scene.replace(frame_ids=("../x", "b", "c", "d")), tmp_path / "b")
+
+
+def test_missing_files_are_named(rng, tmp_path):
+    bw.write(full_scene(rng), tmp_path / "a")
+    scene = bw.read(tmp_path / "a")
+    with pytest.raises(bw.FrameMissing, match=r"lidars/lidar/f3.pcd: frame 3, lidar: no sweep"):
+        scene.points(3)
+    (tmp_path / "a/cameras/front/f0.png").unlink()
+    assert not scene.has_image(0, "front")
+    with pytest.raises(bw.FrameMissing, match=r"cameras/front/f0.png"):
+        scene.image(0, "front")
+
+
+EDITS = {
+    "NaN": (lambda t: t.replace('"score": 0.25', '"score": NaN'), bw.FormatError, "NaN is not a number"),
+    "Infinity": (lambda t: t.replace('"score": 0.25', '"score": -Infinity'), bw.FormatError, "-Infinity is not a number"),
+    "1e999": (lambda t: t.replace('"score": 0.25', '"score": 1e999'), bw.FormatError, "too large a number"),
+    "huge int": (lambda t: t.replace('"score": 0.25', '"score": ' + "9" * 5000), bw.FormatError, "strict JSON"),
+    "duplicate": (lambda t: t.replace('"name": "clip 1"', '"name": "clip 1", "name": "b"'), bw.FormatError, "the key 'name' comes twice"),
+    "deep": (lambda t: t.replace('"score": 0.25', '"score": ' + "[" * 40 + "]" * 40), bw.LimitError, "json depth"),
+    "very deep": (lambda t: t.replace('"score": 0.25', '"score": ' + "[" * 100_000 + "]" * 100_000), bw.LimitError, "json depth"),
+    "cut": (lambda t: t[: len(t) // 2], bw.FormatError, "not JSON"),
+    "empty": (lambda t: "", bw.FormatError, "no known format"),
+    "version": (lambda t: t.replace('"version": 1', '"version": 2'), bw.FormatError, "expected version 1, got 2"),
+    "missing": (lambda t: t.replace('"size_m"', '"sise_m"', 1), bw.FormatError, r"tracks\[0\].keyframes\[0\]: a field is missing: expected 'size_m'"),
+    "text for number": (
+        lambda t: t.replace('"fx_px": 30.3', '"fx_px": "30.3"'),
+        bw.FormatError,
+        r"cameras\[0\].fx_px: expected a number, got '30.3'",
+    ),
+    "focal": (lambda t: t.replace('"fx_px": 30.3', '"fx_px": 0'), bw.CalibrationError, r"scene.json: .*fx_px: singular intrinsics"),
+    "model": (lambda t: t.replace('"fisheye"', '"fish"'), bw.FormatError, "expected one of pinhole, fisheye, got 'fish'"),
+    "rotation": (lambda t: t.replace('"rotation": [[1.0', '"rotation": [[1.1', 1), bw.GeometryError, r"scene.json: lidars\[1\].*rotation matrix"),
+    "visibility": (lambda t: t.replace('"visible"', '"hidden"', 1), bw.FormatError, "expected one of visible, occluded, outside, got 'hidden'"),
+    "escape": (lambda t: t.replace('"frame_id": "f1"', '"frame_id": "../f1"'), bw.FormatError, r"frames\[1\].frame_id: expected a name"),
+    "same frame": (lambda t: t.replace('"frame_id": "f1"', '"frame_id": "f0"'), bw.FormatError, "the same one twice"),
+    "time": (lambda t: t.replace('"timestamp_ns": 17', '"timestamp_ns": -17', 1), None, ""),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_broken_scene_json(rng, tmp_path, name):
+    edit, error, message = EDITS[name]
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    text = file.read_text()
+    assert edit(text) != text
+    file.write_text(edit(text))
+    if error is None:
+        bw.read(tmp_path / "a")
+        return
+    with pytest.raises(error, match=message) as caught:
+        bw.read(tmp_path / "a")
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_sizes_and_quaternions_name_their_keyframe(rng, tmp_path):
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    whole = json.loads(file.read_text())
+    for key, value, message in (
+        ("size_m", [4.1, 0.0, 1.5], "size_m: expected positive"),
+        ("center_m", [1, 2], "expected 3 numbers, got 2"),
+        ("yaw_rad", True, "a number"),
+    ):
+        top = json.loads(json.dumps(whole))
+        top["tracks"][0]["keyframes"][1][key] = value
+        file.write_text(json.dumps(top))
+        with pytest.raises(bw.FormatError, match=message):
+            bw.read(tmp_path / "a")
+    top = json.loads(json.dumps(whole))
+    top["tracks"][1]["keyframes"][2]["quat_wxyz"] = [0.5, 0.5, 0.5, 0.6]
+    file.write_text(json.dumps(top))
+    with pytest.raises(bw.FormatError, match=r"tracks\[1\].keyframes.quat_wxyz: expected unit quaternions .* at index 2"):
+        bw.read(tmp_path / "a")
+
+
+def test_times_out_of_order(rng, tmp_path):
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    top["frames"].reverse()
+    file.write_text(json.dumps(top))
+    with pytest.raises(bw.BoxwrightError, match=r"scene.json: scene.times_ns: expected increasing times"):
+        bw.read(tmp_path / "a")
+
+
+def test_points_that_are_not_finite(tmp_path):
+    xyz = np.array([[1.5, 2, 3], [np.nan, 0, 0], [np.inf, 1, 1]], np.float32)
+    scene = bw.Scene("n", np.arange(1), {"lidar": bw.Lidar("lidar")}, data=MemoryData({(0, "lidar"): bw.Sweep(xyz)}))
+    bw.write(scene, tmp_path / "a")
+    np.testing.assert_array_equal(bw.read(tmp_path / "a").points(0).xyz, xyz)
+    with pytest.raises(bw.ArgumentError, match="not finite"):
+        bw.write(scene, tmp_path / "b", scale_m=0.001)
