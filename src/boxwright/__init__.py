@@ -36,7 +36,7 @@ _HOME = {
     "scene": ["CameraSensor", "Lidar", "Relation", "Scene"],
     "terrain": ["ground"],
     "containment": ["points_in_cuboids"],
-    "projection": ["project_cuboids", "project_points"],
+    "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
     "fitting": ["fit_at", "fit_cuboid", "fit_rectangles", "refit"],
     "render": ["render_bev", "render_cameras"],
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
         iou_bev_pairs,
     )
     from .points import Sweep
-    from .projection import project_cuboids, project_points
+    from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .render import render_bev, render_cameras
     from .scene import CameraSensor, Lidar, Relation, Scene
     from .simulation import simulate
@@ -101,10 +101,13 @@ __all__ = [
     "FormatError",
     "FrameMissing",
     "GeometryError",
+    "ImageBoxes",
+    "ImagePoints",
     "Lidar",
     "LimitError",
     "Origin",
     "PinholeCamera",
+    "PointStatus",
     "Pose",
     "Relation",
     "Scene",

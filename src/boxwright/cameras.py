@@ -7,15 +7,20 @@ Pixels: u to the right, v down; the centre of the first pixel is (0, 0), as in O
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .arrays import Float64s, as_floats, frozen
+from .arrays import ArrayLike, Bools, Float64s, as_floats, frozen
 from .errors import CalibrationError
 
 __all__ = ["Camera", "FisheyeCamera", "PinholeCamera"]
+
+PLAIN, RADIAL, FULL, FISHEYE = range(4)  # how much of the model a kernel has to compute
+FARTHEST = 1e6  # a distorted lens without a fold is followed to this radius, 0.0002 degrees short of 90
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class _Intrinsics:
     cy_px: float
     distortion: tuple[float, ...] = ()
 
-    _lengths = (0,)
+    _lengths: ClassVar[tuple[int, ...]] = (0,)
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
@@ -58,6 +63,29 @@ class _Intrinsics:
     def size_px(self) -> tuple[int, int]:
         """(width, height)"""
         return self.width_px, self.height_px
+
+    @abstractmethod
+    def rays(self, uv: ArrayLike) -> Float64s:
+        """(N, 3) unit vectors in the cam frame from (N, 2) pixels."""
+
+    @cached_property
+    def corner_rays(self) -> Float64s:
+        """(4, 3) rays of the corners of the picture's area: top left, top right, bottom left, bottom right; NaN where the lens has none."""
+        left, right, bottom = -0.5, self.width_px - 0.5, self.height_px - 0.5
+        return frozen(self.rays([(left, left), (right, left), (left, bottom), (right, bottom)]))
+
+    def _on_plane(self, uv: ArrayLike) -> Float64s:
+        """(N, 2) pixels as multiples of the focal length from the principal point."""
+        pixels = as_floats("uv", uv, (None, 2), finite=False)
+        return (pixels - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
+
+    def _pack(self, kind: int, limit: float, sure: float, numbers: Float64s) -> Float64s:
+        """(30,): kind, fx, fy, cx, cy, width, height, limit, sure, then the coefficients: the row that the projection kernels read."""
+        row = np.zeros(30)
+        row[:9] = kind, self.fx_px, self.fy_px, self.cx_px, self.cy_px, self.width_px, self.height_px, limit, sure
+        row[9 : 9 + len(numbers)] = numbers
+        packed: Float64s = frozen(row)
+        return packed
 
 
 @dataclass(frozen=True)
@@ -89,6 +117,88 @@ class PinholeCamera(_Intrinsics):
         real = roots.real[(np.abs(roots.imag) <= 1e-9 * np.abs(roots)) & (roots.real > 0)]
         return float(np.sqrt(real.min())) if len(real) else math.inf
 
+    @cached_property
+    def sure_radius(self) -> float:
+        """The largest radius up to which the whole distortion, tangential, prism and tilt included, keeps its orientation in every direction.
+
+        At most `max_radius`. Between the two some directions may be folded already; points there are looked at one by one.
+        """
+        limit = min(self.max_radius, FARTHEST)
+        if not self.coefficients[[2, 3, 8, 9, 10, 11, 12, 13]].any():
+            return limit
+        radii = np.concatenate([np.linspace(0, min(limit, 4), 401)[1:-1], np.geomspace(min(limit, 4) * (1 - 1e-9), limit, 200)])
+        angles = np.linspace(-math.pi, math.pi, 128, endpoint=False)
+        good = self._is_unfolded(radii[:, None] * np.cos(angles), radii[:, None] * np.sin(angles)).all(1)
+        return limit if good.all() else float(radii[max(int(np.argmin(good)) - 1, 0)])
+
+    @cached_property
+    def tilt(self) -> Float64s:
+        """(3, 3) homography of the tilted sensor (Scheimpflug); the identity where tx and ty are zero."""
+        (sin_x, sin_y), (cos_x, cos_y) = np.sin(self.coefficients[12:]), np.cos(self.coefficients[12:])
+        about_y = np.array([[cos_y, 0, -sin_y], [0, 1, 0], [sin_y, 0, cos_y]])
+        turn = about_y @ np.array([[1, 0, 0], [0, cos_x, sin_x], [0, -sin_x, cos_x]])
+        return frozen(np.array([[turn[2, 2], 0, -turn[0, 2]], [0, turn[2, 2], -turn[1, 2]], [0, 0, 1]]) @ turn)
+
+    @cached_property
+    def packed(self) -> Float64s:
+        """(30,) for the projection kernels; the limits are squared radii."""
+        c = self.coefficients
+        kind = FULL if c[5:].any() else RADIAL if c.any() else PLAIN
+        if kind == PLAIN:
+            return self._pack(kind, 1e300, 1e300, c)
+        return self._pack(kind, min(self.max_radius, FARTHEST) ** 2, self.sure_radius**2, np.concatenate([c[:12], self.tilt.ravel()]))
+
+    def rays(self, uv: ArrayLike) -> Float64s:
+        """(N, 3) unit vectors in the cam frame from (N, 2) pixels; NaN where no direction is projected to that pixel.
+
+        The radial part is inverted by halving, the rest by Newton steps on the whole model.
+        """
+        plane = self._on_plane(uv)
+        target = np.concatenate([plane, np.ones((len(plane), 1))], 1) @ np.linalg.inv(self.tilt).T
+        target = target[:, :2] / target[:, 2:]
+        limit = min(self.max_radius, FARTHEST)
+        far = np.hypot(target[:, 0], target[:, 1])
+        radius = np.tan(_halve(lambda angle: np.tan(angle) * self._radial(np.tan(angle) ** 2)[0], far, math.atan(limit)))
+        if not self.distortion:
+            radius = far
+        a, b = (target * np.divide(radius, far, out=np.ones_like(far), where=far > 0)[:, None]).T
+        with np.errstate(all="ignore"):
+            for _ in range(8 if self.coefficients.any() else 0):
+                x, y, x_a, x_b, y_a, y_b = self._bend(a, b)
+                x, y, determinant = x - target[:, 0], y - target[:, 1], x_a * y_b - x_b * y_a
+                a, b = a - (y_b * x - x_b * y) / determinant, b - (x_a * y - y_a * x) / determinant
+            x, y = self._bend(a, b)[:2]
+            missed = np.hypot(x - target[:, 0], y - target[:, 1]) > 1e-9 * (1 + far)
+            missed |= ~(np.hypot(a, b) <= limit * (1 + 1e-12)) | ~self._is_unfolded(a, b)
+        rays = np.stack([a, b, np.ones_like(a)], 1)
+        rays[missed] = np.nan
+        return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+
+    def _radial(self, rho: Any) -> tuple[Any, Any, Any]:
+        """The radial factor at rho = r^2, its derivative in rho, and the divisor of the rational model."""
+        k1, k2, _, _, k3, k4, k5, k6 = self.coefficients[:8]
+        under = 1 + rho * (k4 + rho * (k5 + rho * k6))
+        factor = (1 + rho * (k1 + rho * (k2 + rho * k3))) / under
+        return factor, ((k1 + rho * (2 * k2 + rho * 3 * k3)) - factor * (k4 + rho * (2 * k5 + rho * 3 * k6))) / under, under
+
+    def _bend(self, a: Any, b: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
+        """Distorted x, y of the undistorted a, b (the tilt left out), and the derivatives x_a, x_b, y_a, y_b."""
+        p1, p2 = self.coefficients[2:4]
+        s1, s2, s3, s4 = self.coefficients[8:12]
+        rho = a * a + b * b
+        factor, slope, _ = self._radial(rho)
+        factor = factor + 2 * (p1 * b + p2 * a)
+        x, y = a * factor + rho * (p2 + s1 + s2 * rho), b * factor + rho * (p1 + s3 + s4 * rho)
+        by_a, by_b = 2 * slope * a + 2 * p2, 2 * slope * b + 2 * p1
+        in_x, in_y = 2 * (p2 + s1 + 2 * s2 * rho), 2 * (p1 + s3 + 2 * s4 * rho)
+        return x, y, factor + a * by_a + in_x * a, a * by_b + in_x * b, b * by_a + in_y * a, factor + b * by_b + in_y * b
+
+    def _is_unfolded(self, a: Any, b: Any) -> Bools:
+        """Where the distortion keeps its orientation and neither the rational model nor the tilt has passed a pole."""
+        x, y, x_a, x_b, y_a, y_b = self._bend(a, b)
+        unfolded: Bools = (x_a * y_b > x_b * y_a) & (self._radial(a * a + b * b)[2] > 0)
+        return unfolded & (self.tilt[2, 0] * x + self.tilt[2, 1] * y + self.tilt[2, 2] > 0)
+
 
 @dataclass(frozen=True)
 class FisheyeCamera(_Intrinsics):
@@ -113,5 +223,35 @@ class FisheyeCamera(_Intrinsics):
         real = roots.real[(np.abs(roots.imag) <= 1e-9 * np.abs(roots)) & (roots.real > 0)]
         return float(min(np.sqrt(real.min()), math.pi)) if len(real) else math.pi
 
+    @cached_property
+    def packed(self) -> Float64s:
+        """(30,) for the projection kernels; the limits are angles."""
+        return self._pack(FISHEYE, self.max_angle_rad, self.max_angle_rad, self.coefficients)
+
+    def rays(self, uv: ArrayLike) -> Float64s:
+        """(N, 3) unit vectors in the cam frame from (N, 2) pixels; NaN where no direction is projected to that pixel."""
+        plane = self._on_plane(uv)
+        far = np.hypot(plane[:, 0], plane[:, 1])
+        theta = _halve(self._bent, far, self.max_angle_rad)
+        theta[~(far <= self._bent(self.max_angle_rad) * (1 + 1e-12))] = np.nan
+        aside = np.sin(theta) * np.divide(1, far, out=np.zeros_like(far), where=far > 0)
+        return np.stack([plane[:, 0] * aside, plane[:, 1] * aside, np.cos(theta)], 1)
+
+    def _bent(self, theta: Any) -> Any:
+        """The distance from the principal point, in focal lengths, of a ray theta off axis."""
+        k1, k2, k3, k4 = self.coefficients
+        square = theta * theta
+        return theta * (1 + square * (k1 + square * (k2 + square * (k3 + square * k4))))
+
 
 Camera = PinholeCamera | FisheyeCamera
+
+
+def _halve(growing: Any, wanted: Float64s, top: float) -> Float64s:
+    """(N,) where in [0, top] a growing function takes the wanted values, by halving; the end of the range where it does not."""
+    low, high = np.zeros_like(wanted), np.full_like(wanted, top)
+    for _ in range(56):
+        middle = (low + high) / 2
+        below = growing(middle) < wanted
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2

@@ -1,0 +1,558 @@
+"""Points and cuboids into pictures.
+
+A camera comes as one row of numbers (`PinholeCamera.packed` says which), a pose as twelve (rotation by rows, then translation).
+Points are projected in blocks kept as columns in a scratch array, so that every step is one plain loop which the compiler turns into vector
+instructions. `np.divide` stands where a divisor cannot be zero: numba's `/` would test for it, and the test ends the vectorisation.
+"""
+
+import math
+
+import numpy as np
+
+from . import compiled, kernel
+
+BLOCK = 256
+PLAIN, RADIAL, FULL, FISHEYE = 0, 1, 2, 3
+OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE, UNSURE = 0, 1, 2, 3, 4, 5
+X, Y, Z, U, V, STATUS = 0, BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK  # columns of the scratch array
+
+
+@kernel
+def project_points(points, poses, lenses, out_image, out_status):
+    """points (N, 3); poses (C, 12) cam from points; lenses (C, 30); out_image (C, 3, N) u, v, depth; out_status (C, N).
+
+    Every block of points is read once and projected into all cameras while it lies in the cache.
+    """
+    source = np.empty(3 * BLOCK)
+    work = np.empty(6 * BLOCK)
+    for start in range(0, points.shape[0], BLOCK):
+        n = min(BLOCK, points.shape[0] - start)
+        _load(points[start : start + n], source, n)
+        for c in range(poses.shape[0]):
+            lens = lenses[c]
+            _transform(source, poses[c], work, n)
+            if lens[0] == FISHEYE:
+                _fisheye(lens, work, n)
+            elif lens[0] == FULL:
+                _full(lens, work, n)
+            elif lens[0] == RADIAL:
+                _radial(lens, work, n)
+            else:
+                _plain(lens, work, n)
+            if lens[8] < lens[7]:
+                _settle(lens, work, n)
+            _store(work, U, out_image[c, 0, start : start + n], n)
+            _store(work, V, out_image[c, 1, start : start + n], n)
+            _store(work, Z, out_image[c, 2, start : start + n], n)
+            _store(work, STATUS, out_status[c, start : start + n], n)
+
+
+@compiled
+def _load(points, source, n):
+    for i in range(n):
+        source[X + i] = points[i, 0]
+        source[Y + i] = points[i, 1]
+        source[Z + i] = points[i, 2]
+
+
+@compiled
+def _store(work, column, out, n):
+    for i in range(n):
+        out[i] = work[column + i]
+
+
+@compiled
+def _transform(source, pose, work, n):
+    """Into the camera's frame; z becomes NaN where a coordinate is not finite, for then the sum minus itself is not 0."""
+    r00, r01, r02, r10, r11, r12, r20, r21, r22 = pose[0], pose[1], pose[2], pose[3], pose[4], pose[5], pose[6], pose[7], pose[8]
+    tx, ty, tz = pose[9], pose[10], pose[11]
+    for i in range(n):
+        x, y, z = source[X + i], source[Y + i], source[Z + i]
+        x_cam = r00 * x + r01 * y + r02 * z + tx
+        y_cam = r10 * x + r11 * y + r12 * z + ty
+        z_cam = r20 * x + r21 * y + r22 * z + tz
+        total = x_cam + y_cam + z_cam
+        work[X + i] = x_cam
+        work[Y + i] = y_cam
+        work[Z + i] = z_cam if total - total == 0.0 else np.nan
+
+
+@compiled
+def _plain(lens, work, n):
+    fx, fy, cx, cy, limit = lens[1], lens[2], lens[3], lens[4], lens[7]
+    right, bottom = lens[5] - 0.5, lens[6] - 0.5
+    for i in range(n):
+        z = work[Z + i]
+        inverse = np.divide(1.0, z if z > 0.0 else 1.0)
+        a = work[X + i] * inverse
+        b = work[Y + i] * inverse
+        u = fx * a + cx
+        v = fy * b + cy
+        front = (z > 0.0) & (a * a + b * b <= limit)
+        inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
+        status = OK if inside else OUTSIDE
+        status = status if front else BEHIND
+        work[U + i] = u if front else np.nan
+        work[V + i] = v if front else np.nan
+        work[STATUS + i] = status if z == z else NOT_FINITE
+
+
+@compiled
+def _radial(lens, work, n):
+    fx, fy, cx, cy, limit, sure = lens[1], lens[2], lens[3], lens[4], lens[7], lens[8]
+    right, bottom = lens[5] - 0.5, lens[6] - 0.5
+    k1, k2, p1, p2, k3 = lens[9], lens[10], lens[11], lens[12], lens[13]
+    for i in range(n):
+        z = work[Z + i]
+        inverse = np.divide(1.0, z if z > 0.0 else 1.0)
+        a = work[X + i] * inverse
+        b = work[Y + i] * inverse
+        rho = a * a + b * b
+        radial = 1.0 + rho * (k1 + rho * (k2 + rho * k3))
+        twist = 2.0 * (p1 * b + p2 * a)
+        u = fx * (a * (radial + twist) + p2 * rho) + cx
+        v = fy * (b * (radial + twist) + p1 * rho) + cy
+        mapped = (z > 0.0) & (rho <= limit)
+        inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
+        status = OK if inside else OUTSIDE
+        status = status if rho <= sure else UNSURE
+        status = status if rho <= limit else FOLD
+        status = status if z > 0.0 else BEHIND
+        work[U + i] = u if mapped else np.nan
+        work[V + i] = v if mapped else np.nan
+        work[STATUS + i] = status if z == z else NOT_FINITE
+
+
+@compiled
+def _full(lens, work, n):
+    fx, fy, cx, cy, limit, sure = lens[1], lens[2], lens[3], lens[4], lens[7], lens[8]
+    right, bottom = lens[5] - 0.5, lens[6] - 0.5
+    k1, k2, p1, p2, k3, k4, k5, k6 = lens[9], lens[10], lens[11], lens[12], lens[13], lens[14], lens[15], lens[16]
+    s1, s2, s3, s4 = lens[17], lens[18], lens[19], lens[20]
+    t00, t01, t02, t10, t11, t12, t20, t21, t22 = lens[21], lens[22], lens[23], lens[24], lens[25], lens[26], lens[27], lens[28], lens[29]
+    for i in range(n):
+        z = work[Z + i]
+        inverse = np.divide(1.0, z if z > 0.0 else 1.0)
+        a = work[X + i] * inverse
+        b = work[Y + i] * inverse
+        rho = a * a + b * b
+        bottom_part = 1.0 + rho * (k4 + rho * (k5 + rho * k6))
+        mapped = (z > 0.0) & (rho <= limit) & (bottom_part > 0.0)
+        radial = np.divide(1.0 + rho * (k1 + rho * (k2 + rho * k3)), bottom_part if mapped else 1.0)
+        twist = 2.0 * (p1 * b + p2 * a)
+        x = a * (radial + twist) + p2 * rho + rho * (s1 + s2 * rho)
+        y = b * (radial + twist) + p1 * rho + rho * (s3 + s4 * rho)
+        w = t20 * x + t21 * y + t22
+        mapped = mapped & (w > 0.0)
+        inverse = np.divide(1.0, w if mapped else 1.0)
+        u = fx * (t00 * x + t01 * y + t02) * inverse + cx
+        v = fy * (t10 * x + t11 * y + t12) * inverse + cy
+        inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
+        status = OK if inside else OUTSIDE
+        status = status if rho <= sure else UNSURE
+        status = status if mapped else FOLD
+        status = status if z > 0.0 else BEHIND
+        work[U + i] = u if mapped else np.nan
+        work[V + i] = v if mapped else np.nan
+        work[STATUS + i] = status if z == z else NOT_FINITE
+
+
+@compiled
+def _fisheye(lens, work, n):
+    fx, fy, cx, cy, limit = lens[1], lens[2], lens[3], lens[4], lens[7]
+    right, bottom = lens[5] - 0.5, lens[6] - 0.5
+    k1, k2, k3, k4 = lens[9], lens[10], lens[11], lens[12]
+    for i in range(n):
+        x, y, z = work[X + i], work[Y + i], work[Z + i]
+        r = math.sqrt(x * x + y * y)
+        theta = math.atan2(r, z)
+        square = theta * theta
+        bent = theta * (1.0 + square * (k1 + square * (k2 + square * (k3 + square * k4))))
+        scale = np.divide(bent, r if r > 0.0 else 1.0)
+        u = fx * x * scale + cx
+        v = fy * y * scale + cy
+        mapped = (theta <= limit) & ((r > 0.0) | (z > 0.0))
+        inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
+        status = OK if inside else OUTSIDE
+        status = status if mapped else FOLD
+        status = status if (r > 0.0) | (z != 0.0) else BEHIND
+        work[U + i] = u if mapped else np.nan
+        work[V + i] = v if mapped else np.nan
+        work[STATUS + i] = status if z == z else NOT_FINITE
+
+
+@compiled
+def _settle(lens, work, n):
+    """Points between the radius that is sure in every direction and the radial limit, one by one; there are few, if any."""
+    unsure = 0
+    for i in range(n):
+        unsure += work[STATUS + i] == UNSURE
+    if unsure == 0:
+        return
+    for i in range(n):
+        if work[STATUS + i] != UNSURE:
+            continue
+        if unfolded(lens, work[X + i] / work[Z + i], work[Y + i] / work[Z + i]):
+            u, v = work[U + i], work[V + i]
+            inside = u >= -0.5 and u < lens[5] - 0.5 and v >= -0.5 and v < lens[6] - 0.5
+            work[STATUS + i] = OK if inside else OUTSIDE
+        else:
+            work[U + i] = np.nan
+            work[V + i] = np.nan
+            work[STATUS + i] = FOLD
+
+
+@compiled
+def unfolded(lens, a, b):
+    """Whether the whole distortion keeps its orientation all the way from the surely good radius out to (a, b)."""
+    steps = 64
+    first = math.sqrt(lens[8] / (a * a + b * b))
+    for k in range(1, steps + 1):
+        share = first ** (1.0 - k / steps)
+        if not orientation(lens, a * share, b * share) > 0.0:
+            return False
+    return True
+
+
+@compiled
+def orientation(lens, a, b):
+    """The determinant of the distortion's derivative at (a, b), before the tilt; -1 where the rational part or the tilt has its pole."""
+    k1, k2, p1, p2, k3, k4, k5, k6 = lens[9], lens[10], lens[11], lens[12], lens[13], lens[14], lens[15], lens[16]
+    s1, s2, s3, s4 = lens[17], lens[18], lens[19], lens[20]
+    rho = a * a + b * b
+    over = 1.0 + rho * (k1 + rho * (k2 + rho * k3))
+    under = 1.0 + rho * (k4 + rho * (k5 + rho * k6))
+    if under <= 0.0:
+        return -1.0
+    radial = over / under
+    slope = ((k1 + rho * (2.0 * k2 + rho * 3.0 * k3)) - radial * (k4 + rho * (2.0 * k5 + rho * 3.0 * k6))) / under
+    twist = 2.0 * (p1 * b + p2 * a)
+    x = a * (radial + twist) + p2 * rho + rho * (s1 + s2 * rho)
+    y = b * (radial + twist) + p1 * rho + rho * (s3 + s4 * rho)
+    if lens[27] * x + lens[28] * y + lens[29] <= 0.0:
+        return -1.0
+    prism_x = 2.0 * (p2 + s1 + 2.0 * s2 * rho)
+    prism_y = 2.0 * (p1 + s3 + 2.0 * s4 * rho)
+    x_a = radial + twist + a * (2.0 * slope * a + 2.0 * p2) + prism_x * a
+    x_b = a * (2.0 * slope * b + 2.0 * p1) + prism_x * b
+    y_a = b * (2.0 * slope * a + 2.0 * p2) + prism_y * a
+    y_b = radial + twist + b * (2.0 * slope * b + 2.0 * p1) + prism_y * b
+    return x_a * y_b - x_b * y_a
+
+
+# ---- cuboids. Between pixels and directions there is one continuous map, so the visible part of a cuboid is bounded by pictures of its edges, by the
+# border of the picture, and by the curve where the lens ends (its fold). Its box is spanned by what the picture shows of the edges and of that
+# curve, and by the picture's corners whose rays meet the cuboid.
+
+EDGE_ENDS = np.array([(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)])
+FACE_EDGES = np.array([(0, 1, 2, 3), (4, 5, 6, 7), (3, 11, 7, 8), (1, 10, 5, 9), (0, 9, 4, 8), (2, 11, 6, 10)])
+RIM = 256  # samples of the curve where the lens ends
+PARTS, HALVINGS = 8, 8  # a curved edge is cut into 8 parts, each of which is halved up to 8 times
+TOLERANCE_PX = 0.1
+VERTICES = PARTS * 2**HALVINGS + 1
+NO_FOLD = 1e12
+
+
+@kernel
+def project_cuboids(corners, corner_rays, lens, near, out_boxes, out_whole):
+    """corners (M, 8, 3) in the cam frame; corner_rays (4, 3) of the picture's corners, NaN where there is none; lens (30,); near plane in metres.
+
+    out_boxes (M, 4): left, top, right, bottom of the part the picture shows; out_whole (M, 4): the same were the picture boundless; NaN: nothing.
+    """
+    rim_rays, rim = np.empty((RIM, 3)), np.empty((RIM, 2))
+    has_rim = lens[0] == FISHEYE or (lens[0] != PLAIN and lens[8] < NO_FOLD)
+    if has_rim:
+        _rim(lens, rim_rays, rim)
+    ends, vertices, cut = np.empty((4, 2)), np.empty((VERTICES, 2)), np.empty((12, 3))
+    is_cut = np.empty(12, np.bool_)
+    for m in range(corners.shape[0]):
+        body = corners[m]
+        box, whole = out_boxes[m], out_whole[m]
+        box[:2] = whole[:2] = np.inf
+        box[2:] = whole[2:] = -np.inf
+        entire = True
+        for e in range(12):
+            a, b = body[EDGE_ENDS[e, 0]], body[EDGE_ENDS[e, 1]]
+            is_cut[e] = lens[0] != FISHEYE and (a[2] - near) * (b[2] - near) < 0.0
+            if is_cut[e]:
+                share = (near - a[2]) / (b[2] - a[2])
+                for k in range(2):
+                    cut[e, k] = a[k] + share * (b[k] - a[k])
+                cut[e, 2] = near
+            entire &= _span_edge(lens, a, b, near, ends, vertices, box, whole)
+        if not entire:
+            for f in range(6):  # where the near plane cuts a face, the cut is an edge too
+                first = -1
+                for e in FACE_EDGES[f]:
+                    if is_cut[e] and first >= 0:
+                        _span_edge(lens, cut[first], cut[e], near, ends, vertices, box, whole)
+                    elif is_cut[e]:
+                        first = e
+        if has_rim and (not entire or lens[0] == FISHEYE):
+            _span_rim(lens, body, rim_rays, rim, near, box, whole)
+        for k in range(4):
+            if corner_rays[k, 0] == corner_rays[k, 0] and _meets(body, corner_rays[k], near if lens[0] != FISHEYE else 0.0):
+                _span(box, -0.5 if k % 2 == 0 else lens[5] - 0.5, -0.5 if k < 2 else lens[6] - 0.5)
+        for k in range(4):
+            box[k] = box[k] if box[0] <= box[2] else np.nan
+            whole[k] = whole[k] if whole[0] <= whole[2] else np.nan
+
+
+@kernel
+def cuboid_edges(corners, edges, lens, near, out_uv, out_starts):
+    """What the picture shows of some edges of one cuboid, as lines.
+
+    corners (8, 3); edges (E,) rows of EDGE_ENDS; out_uv (K, 2) vertices of all lines; out_starts (L,) where each line starts.
+    Returns the number of vertices and of lines; what does not fit in is counted and not written.
+    """
+    ends, vertices, piece = np.empty((4, 2)), np.empty((VERTICES, 2)), np.empty((2, 2))
+    n_vertices, n_lines = 0, 0
+    for e in edges:
+        a, b = corners[EDGE_ENDS[e, 0]], corners[EDGE_ENDS[e, 1]]
+        for p in range(_pieces(lens, a, b, near, ends)):
+            n = _trace(lens, a, b, ends[p, 0], ends[p, 1], vertices)
+            is_open = False
+            for i in range(n - 1):
+                if not _clip(lens, vertices[i], vertices[i + 1], piece):
+                    is_open = False
+                    continue
+                if not is_open:
+                    if n_lines < out_starts.shape[0]:
+                        out_starts[n_lines] = n_vertices
+                    n_lines += 1
+                    n_vertices = _append(piece[0], out_uv, n_vertices)
+                n_vertices = _append(piece[1], out_uv, n_vertices)
+                is_open = piece[1, 0] == vertices[i + 1, 0] and piece[1, 1] == vertices[i + 1, 1]
+    return n_vertices, n_lines
+
+
+@compiled
+def _append(vertex, out_uv, n):
+    if n < out_uv.shape[0]:
+        out_uv[n] = vertex
+    return n + 1
+
+
+@compiled
+def _span(box, u, v):
+    box[0], box[1] = min(box[0], u), min(box[1], v)
+    box[2], box[3] = max(box[2], u), max(box[3], v)
+
+
+@compiled
+def _span_segment(lens, start, end, box, whole):
+    _span(whole, start[0], start[1])
+    _span(whole, end[0], end[1])
+    piece = np.empty((2, 2))
+    if _clip(lens, start, end, piece):
+        _span(box, piece[0, 0], piece[0, 1])
+        _span(box, piece[1, 0], piece[1, 1])
+
+
+@compiled
+def _span_edge(lens, a, b, near, ends, vertices, box, whole):
+    """Returns whether the lens sees the entire edge."""
+    n_pieces = _pieces(lens, a, b, near, ends)
+    for p in range(n_pieces):
+        for i in range(_trace(lens, a, b, ends[p, 0], ends[p, 1], vertices) - 1):
+            _span_segment(lens, vertices[i], vertices[i + 1], box, whole)
+    return n_pieces == 1 and ends[0, 0] == 0.0 and ends[0, 1] == 1.0
+
+
+@compiled
+def _clip(lens, start, end, out_piece):
+    """Liang-Barsky: the part of a segment in the picture; False where there is none."""
+    low, high = 0.0, 1.0
+    for k in range(2):
+        last = lens[5 + k] - 0.5
+        delta = end[k] - start[k]
+        if delta == 0.0:
+            if not -0.5 <= start[k] <= last:
+                return False
+        else:
+            t0, t1 = (-0.5 - start[k]) / delta, (last - start[k]) / delta
+            low, high = max(low, min(t0, t1)), min(high, max(t0, t1))
+    if not low <= high:
+        return False
+    for k in range(2):
+        last = lens[5 + k] - 0.5
+        out_piece[0, k] = start[k] if low == 0.0 else min(max(start[k] + low * (end[k] - start[k]), -0.5), last)
+        out_piece[1, k] = end[k] if high == 1.0 else min(max(start[k] + high * (end[k] - start[k]), -0.5), last)
+    return True
+
+
+@compiled
+def _pieces(lens, a, b, near, out_ends):
+    """(n, 2) shares of the way from a to b between which the lens sees the edge: cut at the near plane and where the lens ends (a cone)."""
+    cuts = np.empty(5)
+    cuts[0] = 0.0
+    n = 1
+    dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    fisheye = lens[0] == FISHEYE
+    level = 0.0 if fisheye else near
+    if (a[2] - level) * (b[2] - level) < 0.0:
+        cuts[n] = (level - a[2]) / dz
+        n += 1
+    across, along = 0.0, 0.0
+    if fisheye:
+        across, along = math.cos(lens[8]) ** 2, math.sin(lens[8]) ** 2
+    elif lens[8] < NO_FOLD:
+        across, along = 1.0, lens[8]
+    if across > 0.0:
+        square = across * (dx * dx + dy * dy) - along * dz * dz
+        half = across * (a[0] * dx + a[1] * dy) - along * a[2] * dz
+        rest = across * (a[0] * a[0] + a[1] * a[1]) - along * a[2] * a[2]
+        root = half * half - square * rest
+        if root >= 0.0:
+            q = -(half + math.copysign(math.sqrt(root), half))
+            for numerator, divisor in ((q, square), (rest, q)):
+                if divisor != 0.0 and 0.0 < numerator / divisor < 1.0:
+                    cuts[n] = numerator / divisor
+                    n += 1
+    cuts[n] = 1.0
+    inner = np.sort(cuts[: n + 1])
+    n_pieces = 0
+    for i in range(n):
+        middle = (inner[i] + inner[i + 1]) / 2
+        x, y, z = a[0] + middle * dx, a[1] + middle * dy, a[2] + middle * dz
+        if fisheye:
+            seen = math.atan2(math.sqrt(x * x + y * y), z) <= lens[8]
+        else:
+            seen = z >= near and x * x + y * y <= lens[8] * z * z
+        if not seen or inner[i] == inner[i + 1]:
+            continue
+        if n_pieces > 0 and out_ends[n_pieces - 1, 1] == inner[i]:
+            out_ends[n_pieces - 1, 1] = inner[i + 1]
+        else:
+            out_ends[n_pieces, 0], out_ends[n_pieces, 1] = inner[i], inner[i + 1]
+            n_pieces += 1
+    return n_pieces
+
+
+@compiled
+def _trace(lens, a, b, start, end, out_vertices):
+    """Vertices of the picture of the edge between two shares of its way. Returns their number.
+
+    Wherever the curve may touch the picture, chords are within TOLERANCE_PX of it. The way is paced by direction, not by metres, so that steps near
+    the camera are short ones.
+    """
+    p = np.empty((2, 3))
+    for k in range(3):
+        p[0, k] = a[k] + start * (b[k] - a[k])
+        p[1, k] = a[k] + end * (b[k] - a[k])
+    out_vertices[0] = _pixel(lens, p[0, 0], p[0, 1], p[0, 2])
+    if lens[0] == PLAIN:
+        out_vertices[1] = _pixel(lens, p[1, 0], p[1, 1], p[1, 2])
+        return 2
+    stack = np.empty((HALVINGS + 2, 3))
+    n, done = 1, 0.0
+    for part in range(1, PARTS + 1):
+        stack[0, 0] = part / PARTS
+        stack[0, 1], stack[0, 2] = _pixel_at(lens, p, part / PARTS)
+        top = 0
+        while top >= 0:
+            middle = (done + stack[top, 0]) / 2
+            u, v = _pixel_at(lens, p, middle)
+            if top < HALVINGS and _is_bent(lens, out_vertices[n - 1], u, v, stack[top, 1], stack[top, 2]):
+                top += 1
+                stack[top, 0], stack[top, 1], stack[top, 2] = middle, u, v
+            else:
+                done = stack[top, 0]
+                out_vertices[n, 0], out_vertices[n, 1] = stack[top, 1], stack[top, 2]
+                n += 1
+                top -= 1
+    return n
+
+
+@compiled
+def _is_bent(lens, start, u, v, end_u, end_v):
+    """Whether a curve through three pixels leaves its chord by too much, at a place where it matters."""
+    du, dv = end_u - start[0], end_v - start[1]
+    length = du * du + dv * dv
+    share = 0.0 if length == 0.0 else min(max(((u - start[0]) * du + (v - start[1]) * dv) / length, 0.0), 1.0)
+    off = math.hypot(u - start[0] - share * du, v - start[1] - share * dv)
+    if off <= TOLERANCE_PX:
+        return False
+    if off > 0.02 * math.sqrt(length):
+        return True
+    margin = 2 * off
+    near_u = min(start[0], end_u) - margin <= lens[5] and max(start[0], end_u) + margin >= -1.0
+    near_v = min(start[1], end_v) - margin <= lens[6] and max(start[1], end_v) + margin >= -1.0
+    return near_u and near_v
+
+
+@compiled
+def _pixel_at(lens, p, pace):
+    first = (1.0 - pace) * math.sqrt(p[1, 0] ** 2 + p[1, 1] ** 2 + p[1, 2] ** 2)
+    second = pace * math.sqrt(p[0, 0] ** 2 + p[0, 1] ** 2 + p[0, 2] ** 2)
+    if first + second == 0.0:
+        first, second = 1.0 - pace, pace
+    share = second / (first + second)
+    return _pixel(lens, p[0, 0] + share * (p[1, 0] - p[0, 0]), p[0, 1] + share * (p[1, 1] - p[0, 1]), p[0, 2] + share * (p[1, 2] - p[0, 2]))
+
+
+@compiled
+def _pixel(lens, x, y, z):
+    """u, v by the formula alone, inside the domain of the lens or on its edge."""
+    fx, fy, cx, cy = lens[1], lens[2], lens[3], lens[4]
+    if lens[0] == FISHEYE:
+        r = math.sqrt(x * x + y * y)
+        theta = math.atan2(r, z)
+        square = theta * theta
+        bent = theta * (1.0 + square * (lens[9] + square * (lens[10] + square * (lens[11] + square * lens[12]))))
+        scale = bent / r if r > 0.0 else 0.0
+        return fx * x * scale + cx, fy * y * scale + cy
+    a, b = x / z, y / z
+    if lens[0] == PLAIN:
+        return fx * a + cx, fy * b + cy
+    rho = a * a + b * b
+    over = 1.0 + rho * (lens[9] + rho * (lens[10] + rho * lens[13]))
+    under = 1.0 + rho * (lens[14] + rho * (lens[15] + rho * lens[16]))
+    factor = over / under + 2.0 * (lens[11] * b + lens[12] * a)
+    x = a * factor + rho * (lens[12] + lens[17] + lens[18] * rho)
+    y = b * factor + rho * (lens[11] + lens[19] + lens[20] * rho)
+    w = lens[27] * x + lens[28] * y + lens[29]
+    return fx * (lens[21] * x + lens[22] * y + lens[23]) / w + cx, fy * (lens[24] * x + lens[25] * y + lens[26]) / w + cy
+
+
+@compiled
+def _rim(lens, out_rays, out_uv):
+    """The curve where the lens ends: directions at its greatest angle (just inside), and their pixels."""
+    angle = (1.0 - 1e-9) * (lens[8] if lens[0] == FISHEYE else math.atan(math.sqrt(lens[8])))
+    for i in range(RIM):
+        turn = 2.0 * math.pi * i / RIM
+        out_rays[i, 0], out_rays[i, 1], out_rays[i, 2] = math.sin(angle) * math.cos(turn), math.sin(angle) * math.sin(turn), math.cos(angle)
+        out_uv[i] = _pixel(lens, out_rays[i, 0], out_rays[i, 1], out_rays[i, 2])
+
+
+@compiled
+def _span_rim(lens, body, rays, uv, near, box, whole):
+    """The stretches of the rim that the cuboid covers."""
+    level = near if lens[0] != FISHEYE else 0.0
+    before = _meets(body, rays[RIM - 1], level)
+    for i in range(RIM):
+        here = _meets(body, rays[i], level)
+        if here:
+            _span_segment(lens, uv[i - 1 if before else i], uv[i], box, whole)
+        before = here
+
+
+@compiled
+def _meets(body, ray, near):
+    """Whether a ray from the camera meets the cuboid at a depth of at least `near`, by slabs."""
+    enter, leave = (near / ray[2] if near > 0.0 else 0.0), np.inf
+    for k in range(3):
+        other = 4 if k == 0 else 1 if k == 1 else 3  # the corner opposite to corner 0 along this axis
+        offset, speed, half = 0.0, 0.0, 0.0
+        for i in range(3):
+            axis = body[0, i] - body[other, i]
+            offset -= (body[0, i] + body[6, i]) / 2 * axis
+            speed += ray[i] * axis
+            half += axis * axis / 2
+        if speed == 0.0:
+            if not abs(offset) <= half:
+                return False
+        else:
+            t0, t1 = (-half - offset) / speed, (half - offset) / speed
+            enter, leave = max(enter, min(t0, t1)), min(leave, max(t0, t1))
+    return enter <= leave

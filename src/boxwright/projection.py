@@ -1,0 +1,217 @@
+"""Points and cuboids into pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, overload
+
+import numpy as np
+
+from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_points, frozen
+from .cameras import Camera, FisheyeCamera, PinholeCamera
+from .cuboids import Cuboid, Cuboids
+from .errors import ArgumentError
+from .frames import Pose, as_pose
+from .kernels import projection as kernels
+
+__all__ = ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"]
+
+NEAR_M = 0.01  # nearer to the plane of a pinhole camera than this, a cuboid is cut off
+
+
+class PointStatus(IntEnum):
+    """What became of a point."""
+
+    OK = 0  # in the picture
+    BEHIND = 1  # behind a pinhole camera, or in its plane; in the centre of a fisheye
+    FOLD = 2  # beyond the angle up to which the lens model holds; its formula may still give a pixel, a ghost
+    OUTSIDE = 3  # projected, beside the picture
+    NOT_FINITE = 4  # NaN or infinite coordinates
+
+
+class ImagePoints:
+    """N points in one picture.
+
+    uv : (N, 2) float, pixels, the centre of the first pixel is (0, 0); a view over (2, N) storage; NaN where there is no projection,
+        that is where status is neither OK nor OUTSIDE
+    depth_m : (N,) float, z in the cam frame, for every lens (so it may be negative in a fisheye's picture); a point behind keeps its depth;
+        NaN for points that are not finite
+    status : (N,) uint8, codes of PointStatus
+    """
+
+    __slots__ = ("_images", "_row", "_statuses")
+
+    def __init__(self, images: Floats, statuses: UInt8s, row: int = 0) -> None:
+        self._images = images  # (C, 3, N): the cameras of one rig call share their storage
+        self._statuses = statuses
+        self._row = row
+
+    @property
+    def uv(self) -> Floats:
+        view: Floats = self._images[self._row, :2].T
+        return view
+
+    @property
+    def depth_m(self) -> Floats:
+        view: Floats = self._images[self._row, 2]
+        return view
+
+    @property
+    def status(self) -> UInt8s:
+        view: UInt8s = self._statuses[self._row]
+        return view
+
+    @property
+    def in_image(self) -> Bools:
+        """(N,) bool: status is OK."""
+        inside: Bools = self.status == PointStatus.OK
+        return inside
+
+    def __len__(self) -> int:
+        return int(self._images.shape[2])
+
+    def __repr__(self) -> str:
+        return f"ImagePoints({len(self):,} points, {int(self.in_image.sum()):,} in the picture)"
+
+
+@overload
+def project_points(
+    points: ArrayLike, camera: Camera, cam_from_points: Pose | ArrayLike, dtype: Any = ..., out: ImagePoints | None = ...
+) -> ImagePoints: ...
+@overload
+def project_points(
+    points: ArrayLike, camera: Sequence[Camera], cam_from_points: Sequence[Pose | ArrayLike], dtype: Any = ..., out: list[ImagePoints] | None = ...
+) -> list[ImagePoints]: ...
+def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: Any = np.float64, out: Any = None) -> Any:
+    """Project points into one picture, or into those of a whole rig at once.
+
+    points : (N, 3) float32 or float64, metres, or a Sweep
+    camera : PinholeCamera or FisheyeCamera; or C of them
+    cam_from_points : Pose or (4, 4); or C of them
+    dtype : of uv and depth, float64 or float32; the geometry is computed in float64 either way
+    out : what an earlier call with as many points, cameras and the same dtype returned; it is filled and returned, and nothing is allocated
+
+    Returns ImagePoints, or a list of C ImagePoints, which share one block of memory.
+    Raises ArgumentError for wrong shapes, types and lengths, GeometryError for a transform that is no rigid motion.
+    """
+    array = as_points("points", points)
+    rig = isinstance(camera, (list, tuple))
+    cameras = _cameras(camera if rig else [camera], rig)
+    poses = _poses(cam_from_points if rig else [cam_from_points], len(cameras), rig)
+    images = _storage(out, rig, len(cameras), len(array), _float_type(dtype))
+    kernels.project_points(array, poses, np.stack([c.packed for c in cameras]), images[0]._images, images[0]._statuses)
+    return images if rig else images[0]
+
+
+def _cameras(cameras: Sequence[Any], rig: bool) -> list[Camera]:
+    for i, camera in enumerate(cameras):
+        if not isinstance(camera, (PinholeCamera, FisheyeCamera)):
+            raise ArgumentError(
+                expected="a PinholeCamera or FisheyeCamera", got=f"{type(camera).__name__}", field=f"camera[{i}]" if rig else "camera"
+            )
+    if not cameras:
+        raise ArgumentError(expected="at least one camera", got="none", field="camera")
+    return list(cameras)
+
+
+def _poses(transforms: Any, n_cameras: int, rig: bool) -> Float64s:
+    """(C, 12) rotations by rows, then translations."""
+    if isinstance(transforms, Pose) or len(transforms) != n_cameras:
+        got = "one Pose" if isinstance(transforms, Pose) else str(len(transforms))
+        raise ArgumentError(expected=f"{n_cameras} transforms, one per camera", got=got, field="cam_from_points")
+    poses = [as_pose(f"cam_from_points[{i}]" if rig else "cam_from_points", transform) for i, transform in enumerate(transforms)]
+    return np.stack([np.concatenate([pose.rotation.ravel(), pose.translation_m]) for pose in poses])
+
+
+def _float_type(dtype: Any) -> np.dtype[Any]:
+    wanted: np.dtype[Any]
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        wanted = np.dtype(object)
+    if wanted not in (np.float32, np.float64):
+        raise ArgumentError(expected="float32 or float64", got=repr(dtype), field="dtype")
+    return wanted
+
+
+def _storage(out: Any, rig: bool, n_cameras: int, n_points: int, dtype: np.dtype[Any]) -> list[ImagePoints]:
+    """Images over one fresh block, or the ones handed in where they fit."""
+    if out is None:
+        block = np.empty((n_cameras, 3, n_points), dtype), np.empty((n_cameras, n_points), np.uint8)
+        return [ImagePoints(*block, row) for row in range(n_cameras)]
+    images = list(out) if rig and isinstance(out, (list, tuple)) else [out]
+    together = all(isinstance(image, ImagePoints) and image._images is images[0]._images and image._row == i for i, image in enumerate(images))
+    if not together or images[0]._images.shape != (n_cameras, 3, n_points) or images[0]._images.dtype != dtype:
+        wanted = f"what project_points returned for {n_cameras} cameras" if rig else "what project_points returned for one camera"
+        raise ArgumentError(expected=f"{wanted}, {n_points} points and {dtype}", got=repr(out)[:80], field="out")
+    return images
+
+
+class ImageBoxes:
+    """What one picture shows of M cuboids.
+
+    xyxy : (M, 4) float64, left, top, right, bottom in pixels, of the visible part: within the picture's area (-0.5 to width - 0.5 and height - 0.5),
+        in front of the near plane, within the domain of the lens; NaN where nothing is visible
+    visible : (M,) bool: a part of more than no area is in the picture; other things that may stand in front are not looked at
+    truncation : (M,) float64 in [0, 1]: the share of the box's area that would lie outside, were the picture boundless (the near plane and the
+        fold of the lens still cut); 1 where nothing is visible, NaN where the cuboid itself is NaN
+    """
+
+    __slots__ = ("_camera", "_corners_cam", "truncation", "visible", "xyxy")
+
+    def __init__(self, xyxy: Float64s, whole: Float64s, corners_cam: Float64s, camera: Camera) -> None:
+        size = xyxy[:, 2:] - xyxy[:, :2]
+        self.visible: Bools = frozen(np.asarray((size > 0).all(1)))
+        self.xyxy: Float64s = frozen(np.where(self.visible[:, None], xyxy, np.nan))
+        border = np.array([camera.width_px, camera.height_px]) - 0.5
+        inside = np.prod(np.minimum(whole[:, 2:], border) - np.maximum(whole[:, :2], -0.5), axis=1)
+        share = np.clip(1 - inside / np.where(self.visible, np.prod(whole[:, 2:] - whole[:, :2], axis=1), 1), 0, 1)
+        known = np.isfinite(corners_cam).all((1, 2))
+        self.truncation: Float64s = frozen(np.where(self.visible, share, np.where(known, 1.0, np.nan)))
+        self._corners_cam = corners_cam
+        self._camera = camera
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def edges(self, m: int, which: Sequence[int] = range(12)) -> list[Float64s]:
+        """Lines of cuboid m to draw: each (K, 2) pixels, K >= 2, inside the picture, within 0.5 px of the true curve.
+
+        which : rows of `cuboids.EDGES`, by default all; 0 to 3 are the front face
+        An edge that leaves the picture and comes back gives several lines.
+        """
+        wanted = np.array(which, np.int64).reshape(-1)
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < 12):
+            raise ArgumentError(expected="edge numbers from 0 to 11", got=str(list(which)), field="which")
+        corners = np.ascontiguousarray(self._corners_cam[m])
+        uv, starts = np.empty((256, 2)), np.empty(64, np.int64)
+        while True:
+            n_vertices, n_lines = kernels.cuboid_edges(corners, wanted, self._camera.packed, NEAR_M, uv, starts)
+            if n_vertices <= len(uv) and n_lines <= len(starts):
+                return np.split(uv[:n_vertices], starts[1:n_lines]) if n_lines else []
+            uv, starts = np.empty((n_vertices, 2)), np.empty(max(n_lines, 1), np.int64)
+
+    def __repr__(self) -> str:
+        return f"ImageBoxes({len(self)} cuboids, {int(self.visible.sum())} visible)"
+
+
+def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids: Pose | ArrayLike) -> ImageBoxes:
+    """The boxes of the visible parts of cuboids, and their edges as drawn.
+
+    cuboids : M cuboids in any frame
+    camera : PinholeCamera or FisheyeCamera
+    cam_from_cuboids : Pose or (4, 4), the camera from the cuboids' frame
+
+    Edges are cut at the near plane (1 cm) and where the lens ends, and followed along their curves; a cuboid that hides the whole picture, or holds
+    the camera, is found by the rays of the picture's corners. No corner is ever dropped, and none is drawn mirrored.
+    """
+    if isinstance(cuboids, Cuboid):
+        cuboids = cuboids.as_cuboids()
+    if not isinstance(cuboids, Cuboids):
+        raise ArgumentError(expected="Cuboids", got=type(cuboids).__name__, field="cuboids")
+    (camera,) = _cameras([camera], rig=False)
+    corners: Float64s = np.ascontiguousarray(as_pose("cam_from_cuboids", cam_from_cuboids).apply(cuboids.corners_m()))
+    boxes, whole = np.empty((len(cuboids), 4)), np.empty((len(cuboids), 4))
+    kernels.project_cuboids(corners, camera.corner_rays, camera.packed, NEAR_M, boxes, whole)
+    return ImageBoxes(boxes, whole, corners, camera)
