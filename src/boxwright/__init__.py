@@ -30,15 +30,15 @@ _HOME = {
     "points": ["Sweep"],
     "cameras": ["FisheyeCamera", "PinholeCamera"],
     "cuboids": ["Cuboid", "Cuboids"],
-    "taxonomy": ["Taxonomy"],
+    "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
     "tracks": ["Origin", "State", "Track", "Visibility", "interpolate_tracks"],
     "scene": ["CameraSensor", "Lidar", "Relation", "Scene"],
-    "terrain": ["ground"],
+    "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
-    "fitting": ["fit_at", "fit_cuboid", "fit_rectangles", "refit"],
+    "fitting": ["Fit", "Rectangles", "fit_at", "fit_cuboid", "fit_rectangles", "refit"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
     "formats": ["WriteReport", "read", "read_points", "scenes", "write", "write_points"],
@@ -63,44 +63,36 @@ if TYPE_CHECKING:
         TimeError,
         UnknownName,
     )
-    from .fitting import fit_at, fit_cuboid, fit_rectangles, refit
+    from .fitting import Fit, Rectangles, fit_at, fit_cuboid, fit_rectangles, refit
     from .formats import WriteReport, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
     from .interpolation import interpolate
-    from .overlap import (
-        iou,
-        iou_3d,
-        iou_3d_pairs,
-        iou_bev,
-        iou_bev_pairs,
-    )
+    from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
     from .points import Sweep
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .render import render_bev, render_cameras
     from .scene import CameraSensor, Lidar, Relation, Scene
     from .simulation import simulate
-    from .taxonomy import Taxonomy
-    from .terrain import ground
-    from .tracks import (
-        Origin,
-        State,
-        Track,
-        Visibility,
-        interpolate_tracks,
-    )
+    from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
+    from .terrain import Ground, ground
+    from .tracks import Origin, State, Track, Visibility, interpolate_tracks
 
 __all__ = [
     "ArgumentError",
+    "AttributeDefinition",
     "BoxwrightError",
     "CalibrationError",
     "CameraSensor",
+    "Category",
     "Cuboid",
     "Cuboids",
     "ExtraMissing",
     "FisheyeCamera",
+    "Fit",
     "FormatError",
     "FrameMissing",
     "GeometryError",
+    "Ground",
     "ImageBoxes",
     "ImagePoints",
     "Lidar",
@@ -109,9 +101,11 @@ __all__ = [
     "PinholeCamera",
     "PointStatus",
     "Pose",
+    "Rectangles",
     "Relation",
     "Scene",
     "SensorFrameFallback",
+    "SizePrior",
     "State",
     "StorageError",
     "Sweep",

@@ -1,0 +1,295 @@
+"""Classes of objects: what they are called, how large they are, how they are drawn, which attributes they carry.
+
+Sizes are (length, width, height) in metres, from published figures, never from anybody's labels:
+
+- vehicles: makers' data sheets, widths without mirrors (Volkswagen Golf 8 4.28 x 1.79 x 1.49, Toyota Camry 4.89 x 1.84 x 1.45, Smart Fortwo
+  2.70 x 1.66 x 1.56, BMW X5 4.92 x 2.00 x 1.75, Volkswagen Transporter 4.90 x 1.90 x 1.97, Mercedes-Benz Sprinter 5.93-7.37 x 2.02 x 2.36-2.82,
+  Ford F-150 5.31-6.36 x 2.03 x 1.91, Mercedes-Benz Citaro 12.13 x 2.55 x 3.12, Citaro G 18.13), rounded;
+- their limits: Council Directive 96/53/EC (width 2.55 m, height 4.00 m, motor vehicle 12.00 m, articulated bus 18.75 m, articulated lorry 16.50 m);
+- rail: BOStrab section 34 (tram width 2.65 m) and makers' sheets; UIC passenger coaches (26.4 m x 2.825 m);
+- people: ISO 7250-1 body measurements and ISO/TR 7250-2 statistics (stature, shoulder and elbow breadth), with the stride of a walking adult;
+- cycles: ISO 4210-2 and makers' sheets; wheelchairs: ISO 7176-5; cones: EN 13422; drums and barriers: the US MUTCD and makers' sheets.
+
+They are rounded figures, typical rather than statistical. A project with accepted labels of its own knows better: pass `size_prior`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ArgumentError, UnknownName
+
+__all__ = ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"]
+
+Size = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SizePrior:
+    """What a class's size is expected to be before any point is seen.
+
+    median_m, low_m, high_m : (length, width, height); low and high hold about nine in ten
+    source : where the figures come from
+    """
+
+    median_m: Size
+    low_m: Size
+    high_m: Size
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("median_m", "low_m", "high_m"):
+            value = tuple(float(v) for v in getattr(self, name))
+            if len(value) != 3 or not all(math.isfinite(v) and v > 0 for v in value):
+                raise ArgumentError(expected="three positive lengths", got=repr(getattr(self, name)), field=f"size_prior.{name}")
+            object.__setattr__(self, name, value)
+        if any(not low <= mid <= high for low, mid, high in zip(self.low_m, self.median_m, self.high_m)):
+            raise ArgumentError(expected="low <= median <= high", got=f"{self.low_m}, {self.median_m}, {self.high_m}", field="size_prior")
+
+    @property
+    def sigma_m(self) -> Size:
+        """Standard deviation, from low and high taken as the 5 % and 95 % points."""
+        length, width, height = ((high - low) / 3.29 for low, high in zip(self.low_m, self.high_m))
+        return length, width, height
+
+
+_KINDS = ("choice", "flag", "number", "text", "group")
+
+
+@dataclass(frozen=True)
+class AttributeDefinition:
+    """One attribute of a class.
+
+    name : its name
+    kind : "choice" (one of `values`), "flag", "number", "text", or "group" (a mapping with the attributes in `members`)
+    values : what a choice may be
+    is_mutable : may change from frame to frame; otherwise one value holds for the whole track
+    members : the attributes inside a group
+    """
+
+    name: str
+    kind: str = "choice"
+    values: tuple[str, ...] = ()
+    is_mutable: bool = True
+    members: tuple[AttributeDefinition, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise ArgumentError(expected=f"one of {', '.join(_KINDS)}", got=repr(self.kind), field=f"{self.name}.kind")
+        if (self.kind == "choice") != bool(self.values) or (self.kind == "group") != bool(self.members):
+            raise ArgumentError(
+                expected="values for a choice, members for a group, and for nothing else",
+                got=f"kind {self.kind!r}, {len(self.values)} values, {len(self.members)} members",
+                field=self.name,
+            )
+
+    def check(self, value: Any, *, field: str = "") -> None:
+        """ArgumentError where the value does not fit the definition."""
+        place = f"{field}.{self.name}" if field else self.name
+        if self.kind == "group":
+            if not isinstance(value, Mapping):
+                raise ArgumentError(expected="a mapping", got=repr(value), field=place)
+            known = {member.name: member for member in self.members}
+            for name, item in value.items():
+                if name not in known:
+                    raise ArgumentError(expected=f"one of {', '.join(known)}", got=repr(name), field=place)
+                known[name].check(item, field=place)
+            return
+        fits, wanted = {
+            "choice": (value in self.values, f"one of {', '.join(self.values)}"),
+            "flag": (isinstance(value, bool), "true or false"),
+            "number": (isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value), "a number"),
+            "text": (isinstance(value, str), "text"),
+        }[self.kind]
+        if not fits:
+            raise ArgumentError(expected=wanted, got=repr(value), field=place)
+
+
+@dataclass(frozen=True)
+class Category:
+    """One class.
+
+    name : as boxwright spells it
+    category_id : small whole number, stable
+    color : (red, green, blue), 0 to 255, how it is drawn
+    size_prior : None where nothing can be said beforehand
+    is_rigid : keeps its shape; one size per track makes sense
+    is_yaw_from_motion : points alone never tell its yaw
+    aliases : what datasets call it
+    """
+
+    name: str
+    category_id: int
+    color: tuple[int, int, int]
+    size_prior: SizePrior | None = None
+    is_rigid: bool = True
+    is_yaw_from_motion: bool = False
+    aliases: tuple[str, ...] = ()
+    attributes: tuple[AttributeDefinition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The classes of a project. `taxonomy.find("Car").size_prior`, `"Car" in taxonomy`, `for category in taxonomy`.
+
+    Names are compared without regard to case, spaces, `_`, `-` and `.`; readers keep the names of their files, the taxonomy maps them for priors and
+    colours alone.
+    """
+
+    categories: Sequence[Category]
+    _by_name: Mapping[str, Category] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
+        by_name: dict[str, Category] = {}
+        ids: dict[int, str] = {}
+        for category in self.categories:
+            if category.category_id in ids:
+                raise ArgumentError(f"{category.name} and {ids[category.category_id]} share the id {category.category_id}", field="categories")
+            ids[category.category_id] = category.name
+            for name in dict.fromkeys(_plain(name) for name in (category.name, *category.aliases)):
+                if name in by_name:
+                    raise ArgumentError(f"{category.name} and {by_name[name].name} share the name {name!r}", field="categories")
+                by_name[name] = category
+        object.__setattr__(self, "_by_name", by_name)
+
+    @classmethod
+    def default(cls) -> Taxonomy:
+        """The classes of road scenes, with the names that KITTI, Argoverse 2, SUSTechPOINTS, nuScenes, DGP and OSDaR23 use."""
+        return _DEFAULT
+
+    def find(self, name: str) -> Category:
+        """The class of that name or alias; UnknownName, with near matches, where there is none."""
+        category = self._by_name.get(_plain(name)) if isinstance(name, str) else None
+        if category is None:
+            raise UnknownName(f"no class is called {name!r}", field="category", hint=self._near(str(name)))
+        return category
+
+    def get(self, name: str) -> Category | None:
+        """The class of that name or alias, or None."""
+        return self._by_name.get(_plain(name))
+
+    def color(self, name: str) -> tuple[int, int, int]:
+        """The class's colour; for a foreign class a colour that depends on its name alone."""
+        category = self.get(name)
+        if category is not None:
+            return category.color
+        seed = sum((i + 1) * ord(letter) for i, letter in enumerate(name))
+        return 90 + seed * 37 % 160, 90 + seed * 71 % 160, 90 + seed * 113 % 160
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(category.name for category in self.categories)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _plain(name) in self._by_name
+
+    def __iter__(self) -> Iterator[Category]:
+        return iter(self.categories)
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def _near(self, name: str) -> str:
+        near = difflib.get_close_matches(_plain(name), self._by_name, n=3, cutoff=0.6)
+        found = list(dict.fromkeys(self._by_name[match].name for match in near))
+        return f"did you mean {' or '.join(found)}?" if found else f"known classes: {', '.join(self.names)}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_.\-/()]+", "", name).lower()
+
+
+def _prior(length: Size, width: Size, height: Size, source: str) -> SizePrior:
+    low, median, high = zip(length, width, height)
+    return SizePrior(median, low, high, source)
+
+
+_OCCLUSION = AttributeDefinition("occlusion", values=("none", "partly", "mostly", "unknown"))
+_MOTION = AttributeDefinition("motion", values=("moving", "stopped", "parked"))
+_LIGHTS = AttributeDefinition(
+    "lights",
+    "group",
+    members=(AttributeDefinition("brake", "flag"), AttributeDefinition("indicator", values=("off", "left", "right", "both"))),
+)
+_POSE = AttributeDefinition("pose", values=("standing", "walking", "sitting", "lying"))
+_RIDDEN = AttributeDefinition("with_rider", "flag")
+_VEHICLE = (_OCCLUSION, _MOTION, _LIGHTS)
+_MAKERS = "makers' data sheets"
+_LIMITS = "makers' data sheets and Council Directive 96/53/EC"
+
+# name, colour, (low, median, high) of length, width and height, source, rigid, yaw from motion, aliases, attributes
+# a new class goes to the end, since ids count
+_TABLE: tuple[tuple[Any, ...], ...] = (
+    ("car", (255, 158, 0), (3.5, 4.4, 5.2), (1.6, 1.8, 2.0), (1.35, 1.5, 1.9), _MAKERS, True, False,
+     "passenger car|regular_vehicle|vehicle.car|automobile|sedan|suv|pickup|pickuptruck|jeep|vehicle|policecar|unknown vehicle", _VEHICLE),
+    ("van", (255, 127, 80), (4.4, 5.1, 7.0), (1.75, 1.95, 2.1), (1.8, 2.1, 2.8), _MAKERS, True, False,
+     "minivan|minibus|van/suv|transporter|tourcar", _VEHICLE),
+    ("truck", (255, 99, 71), (5.5, 8.0, 12.0), (2.1, 2.5, 2.6), (2.3, 3.2, 4.0), _LIMITS, True, False,
+     "box_truck|large_vehicle|truck_cab|lorry|vehicle.truck|road_vehicle|fire truck"
+     "|garbage truck|vehicle.construction|construction vehicle|concrete truck|longvehicle",
+     _VEHICLE),
+    ("bus", (255, 69, 0), (9.0, 12.0, 15.0), (2.4, 2.55, 2.6), (2.8, 3.1, 4.0), _LIMITS, True, False,
+     "school_bus|coach|bus/rv/caravan|vehicle.bus|vehicle.bus.rigid|vehicle.bus.bendy", _VEHICLE),
+    ("articulated_bus", (220, 60, 30), (17.0, 18.1, 18.75), (2.5, 2.55, 2.6), (2.9, 3.1, 3.5), _LIMITS, False, False, "bendy bus", _VEHICLE),
+    ("trailer", (255, 140, 105), (3.0, 8.0, 13.8), (1.6, 2.45, 2.6), (1.5, 3.0, 4.0), _LIMITS, True, False,
+     "vehicular_trailer|vehicle.trailer|message_board_trailer|traffic_light_trailer|semitrailer|caravan|camper trailer", (_OCCLUSION, _MOTION)),
+    ("tram", (205, 92, 92), (14.0, 28.0, 43.0), (2.2, 2.4, 2.65), (3.2, 3.5, 3.8), "makers' data sheets and BOStrab section 34", False, False,
+     "streetcar|light rail", _VEHICLE),
+    ("train", (178, 34, 34), (15.0, 26.4, 30.0), (2.6, 2.83, 3.2), (3.6, 4.05, 4.7), "UIC passenger coaches and makers' data sheets", True, False,
+     "railed_vehicle|wagons|wagon|locomotive|rail vehicle|caboose/rail", (_OCCLUSION, _MOTION)),
+    ("motorcycle", (255, 61, 99), (1.7, 2.1, 2.4), (0.6, 0.8, 1.0), (1.0, 1.2, 1.5), _MAKERS, True, True,
+     "motorbike|motor|vehicle.motorcycle|trimotorcycle|scooter|moped|motor scooter", (_OCCLUSION, _MOTION, _RIDDEN)),
+    ("bicycle", (220, 20, 60), (1.5, 1.75, 1.95), (0.4, 0.6, 0.8), (0.9, 1.1, 1.3), "ISO 4210-2 and makers' data sheets", True, True,
+     "bike|vehicle.bicycle|tricycle|freighttricycle", (_OCCLUSION, _MOTION, _RIDDEN)),
+    ("cyclist", (220, 20, 110), (1.5, 1.75, 1.95), (0.5, 0.7, 0.85), (1.5, 1.72, 1.95), "ISO 4210-2 and ISO 7250-1", False, True,
+     "bicyclist|rider|bicycle rider", (_OCCLUSION, _MOTION)),
+    ("motorcyclist", (255, 61, 150), (1.7, 2.1, 2.4), (0.65, 0.8, 1.0), (1.4, 1.65, 1.9), "makers' data sheets and ISO 7250-1", False, True,
+     "motorcycle rider|motorcylerider|scooter rider|motorbike rider", (_OCCLUSION, _MOTION)),
+    ("pedestrian", (0, 0, 230), (0.35, 0.7, 1.0), (0.45, 0.65, 0.85), (1.45, 1.7, 1.92), "ISO 7250-1 and ISO/TR 7250-2", False, True,
+     "person|human|adult|pedestrians|walker|police|construction worker|official_signaler|human.pedestrian.adult|human.pedestrian.child"
+     "|human.pedestrian.construction_worker|human.pedestrian.police_officer|child|roadworker", (_OCCLUSION, _POSE)),
+    ("sitting_person", (60, 60, 230), (0.6, 0.85, 1.1), (0.45, 0.6, 0.75), (1.1, 1.28, 1.4), "ISO 7250-1 (sitting height and seat)", False, True,
+     "person_sitting|person sitting|sitter", (_OCCLUSION,)),
+    ("stroller", (100, 60, 255), (0.7, 0.95, 1.15), (0.5, 0.6, 0.75), (0.95, 1.05, 1.15), _MAKERS, True, True,
+     "baby carriage|babycart|human.pedestrian.stroller|pram", (_OCCLUSION,)),
+    ("wheelchair", (120, 60, 220), (0.9, 1.1, 1.3), (0.55, 0.65, 0.7), (0.9, 1.3, 1.5), "ISO 7176-5, with its user", False, True,
+     "human.pedestrian.wheelchair", (_OCCLUSION,)),
+    ("personal_mobility", (130, 90, 230), (0.6, 1.1, 1.8), (0.4, 0.55, 0.8), (0.9, 1.3, 1.95), _MAKERS, False, True,
+     "wheeled_device|wheeled_rider|human.pedestrian.personal_mobility|e-scooter|personalmobility|wheeled pedestrian", (_OCCLUSION,)),
+    ("animal", (70, 130, 180), (0.4, 0.8, 2.0), (0.15, 0.3, 0.6), (0.3, 0.6, 1.6), "breed standards of dogs, up to the size of a horse", False, True,
+     "dog|cat|horse", (_OCCLUSION,)),
+    ("cone", (47, 79, 79), (0.25, 0.4, 0.5), (0.25, 0.4, 0.5), (0.45, 0.75, 1.0), "EN 13422", True, True,
+     "construction_cone|traffic cone|trafficcone|movable_object.trafficcone", (_OCCLUSION,)),
+    ("drum", (80, 100, 80), (0.45, 0.55, 0.65), (0.45, 0.55, 0.65), (0.9, 1.0, 1.2), "MUTCD, channelizing drums", True, True,
+     "construction_barrel|barrel|roadbarrel", (_OCCLUSION,)),
+    ("bollard", (105, 105, 105), (0.1, 0.2, 0.4), (0.1, 0.2, 0.4), (0.6, 1.0, 1.3), _MAKERS, True, True, "pole|catenary_pole", (_OCCLUSION,)),
+    ("barrier", (112, 128, 144), (1.0, 3.0, 4.0), (0.3, 0.6, 0.8), (0.7, 0.85, 1.1), "makers' data sheets of concrete barriers", True, False,
+     "road barrier|trafficbarrier|movable_object.barrier|buffer_stop", (_OCCLUSION,)),
+    ("sign", (222, 184, 135), (0.3, 0.75, 1.2), (0.03, 0.15, 0.4), (0.3, 0.75, 1.2), "MUTCD and Vienna Convention sign sizes", True, False,
+     "stop_sign|mobile_pedestrian_crossing_sign|mobile_pedestrian_sign|traffic_sign|traffic sign|signal|signal_pole", (_OCCLUSION,)),
+    ("other", (160, 160, 160), None, None, None, "", True, False,
+     "misc|dontcare|unknown|unknown1|unknown2|debris|movable_object.debris|movable_object.pushable_pullable"
+     "|miscellaneous|switch|trashcan|cart", (_OCCLUSION,)),
+)  # fmt: skip
+
+_DEFAULT = Taxonomy(
+    [
+        Category(
+            name,
+            i,
+            color,
+            None if length is None else _prior(length, width, height, source),
+            rigid,
+            from_motion,
+            tuple(aliases.split("|")),
+            attributes,
+        )
+        for i, (name, color, length, width, height, source, rigid, from_motion, aliases, attributes) in enumerate(_TABLE)
+    ]
+)

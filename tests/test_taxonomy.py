@@ -1,0 +1,126 @@
+"""Classes, aliases, size priors, attributes."""
+
+from __future__ import annotations
+
+import pytest
+
+import boxwright as bw
+from boxwright.taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
+
+
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        ("Car", "car"),
+        ("REGULAR_VEHICLE", "car"),
+        ("vehicle.car", "car"),
+        ("Van", "van"),
+        ("BOX_TRUCK", "truck"),
+        ("Truck", "truck"),
+        ("ARTICULATED_BUS", "articulated_bus"),
+        ("SCHOOL_BUS", "bus"),
+        ("Bus/RV/Caravan", "bus"),
+        ("VEHICULAR_TRAILER", "trailer"),
+        ("Tram", "tram"),
+        ("Motor", "motorcycle"),
+        ("BICYCLIST", "cyclist"),
+        ("Cyclist", "cyclist"),
+        ("Rider", "cyclist"),
+        ("ScooterRider", "motorcyclist"),
+        ("Person_sitting", "sitting_person"),
+        ("Person (sitting)", "sitting_person"),
+        ("PEDESTRIAN", "pedestrian"),
+        ("WHEELED_RIDER", "personal_mobility"),
+        ("CONSTRUCTION_BARREL", "drum"),
+        ("STOP_SIGN", "sign"),
+        ("DOG", "animal"),
+        ("Misc", "other"),
+        ("catenary_pole", "bollard"),
+    ],
+)
+def test_foreign_names_find_their_class(foreign, ours):
+    assert bw.Taxonomy.default().find(foreign).name == ours
+    assert foreign in bw.Taxonomy.default()
+
+
+def test_every_class_of_the_real_recordings_is_known(oracle):
+    names = {name for frame in oracle.frames() for name in frame.names} | {t.name for clip in oracle.clips() for t in clip.tracks.values()}
+    assert len(names) > 20
+    assert not [name for name in names if name not in bw.Taxonomy.default()]
+
+
+def test_priors_are_ordered_and_within_the_road_limits():
+    for category in bw.Taxonomy.default():
+        prior = category.size_prior
+        if prior is None:
+            assert category.name == "other"
+            continue
+        assert all(0 < low <= mid <= high for low, mid, high in zip(prior.low_m, prior.median_m, prior.high_m))
+        assert all(sigma > 0 for sigma in prior.sigma_m)
+        assert prior.source
+    for name in ("car", "van", "truck", "bus", "articulated_bus", "trailer"):
+        length, width, height = bw.Taxonomy.default().find(name).size_prior.high_m
+        assert length <= 18.75 and width <= 2.6 and height <= 4.0  # Council Directive 96/53/EC
+
+
+def test_people_and_cycles_take_their_yaw_from_motion():
+    default = bw.Taxonomy.default()
+    assert {c.name for c in default if c.is_yaw_from_motion} >= {"pedestrian", "cyclist", "bicycle", "motorcycle", "stroller"}
+    assert not default.find("car").is_yaw_from_motion
+
+
+def test_unknown_class_lists_near_matches():
+    with pytest.raises(bw.UnknownName, match=r"no class is called 'pedestrain'.*did you mean pedestrian"):
+        bw.Taxonomy.default().find("pedestrain")
+    with pytest.raises(bw.UnknownName, match="known classes: car, van"):
+        bw.Taxonomy.default().find("zzzzzz")
+    with pytest.raises(bw.UnknownName):
+        bw.Taxonomy.default().find(None)
+    assert bw.Taxonomy.default().get("zzzzzz") is None
+
+
+def test_colors_are_fixed_for_known_and_foreign_names():
+    default = bw.Taxonomy.default()
+    assert default.color("REGULAR_VEHICLE") == default.find("car").color
+    assert default.color("zeppelin") == default.color("zeppelin") != default.color("balloon")
+    assert all(0 <= v <= 255 for v in default.color("zeppelin"))
+
+
+def test_shared_names_and_ids_are_refused():
+    a, b = Category("a", 0, (0, 0, 0)), Category("b", 1, (0, 0, 0), aliases=("A",))
+    with pytest.raises(bw.ArgumentError, match="b and a share the name"):
+        Taxonomy([a, b])
+    with pytest.raises(bw.ArgumentError, match="share the id 0"):
+        Taxonomy([a, Category("c", 0, (0, 0, 0))])
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [((1, 1, 1), (2, 1, 1), (3, 3, 3)), ((1, 1), (1, 1), (1, 1)), ((1, 1, -1), (1, 1, -1), (1, 1, -1)), ((1, 1, 1), (1, 1, 1), (9, 9, float("nan")))],
+)
+def test_impossible_size_priors_are_refused(sizes):
+    with pytest.raises(bw.ArgumentError, match="size_prior"):
+        SizePrior(*sizes)
+
+
+def test_attributes_check_their_values():
+    lights = AttributeDefinition(
+        "lights", "group", members=(AttributeDefinition("brake", "flag"), AttributeDefinition("side", values=("left", "right")))
+    )
+    lights.check({"brake": True, "side": "left"})
+    with pytest.raises(bw.ArgumentError, match=r"car\.lights\.side: expected one of left, right, got 'up'"):
+        lights.check({"side": "up"}, field="car")
+    with pytest.raises(bw.ArgumentError, match="expected true or false"):
+        lights.check({"brake": 1})
+    with pytest.raises(bw.ArgumentError, match="expected one of brake, side, got 'horn'"):
+        lights.check({"horn": 1})
+    with pytest.raises(bw.ArgumentError, match="expected a mapping"):
+        lights.check("on")
+    AttributeDefinition("speed", "number").check(3.5)
+    with pytest.raises(bw.ArgumentError, match="a number"):
+        AttributeDefinition("speed", "number").check(True)
+    with pytest.raises(bw.ArgumentError, match="text"):
+        AttributeDefinition("note", "text").check(3)
+    for wrong in ({"kind": "choice"}, {"kind": "colour"}, {"kind": "flag", "values": ("a",)}, {"kind": "group"}):
+        with pytest.raises(bw.ArgumentError):
+            AttributeDefinition("x", **wrong)
