@@ -22,8 +22,8 @@ from .write_report import WriteReport
 
 __all__ = ["SceneEntry", "SceneList", "WriteReport", "read", "read_points", "scenes", "write", "write_points"]
 
-_READERS = {"boxwright": "boxwright_scene"}
-_WRITERS = {"boxwright": "boxwright_writer"}
+_READERS = {"boxwright": "boxwright_scene", "kitti_tracking": "kitti_tracking", "argoverse2": "argoverse2", "points": "point_files"}
+_WRITERS = {"boxwright": "boxwright_writer", "kitti_tracking": "kitti_tracking_writer"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""Labels given frame by frame, made into tracks in the frame the scene keeps them in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import rotations
+from ..arrays import Int64s
+from ..cuboids import Cuboids
+from ..frames import Pose
+from ..tracks import Track, Visibility
+
+__all__ = ["dense_track", "moved_each"]
+
+
+def moved_each(cuboids: Cuboids, poses: Sequence[Pose], pose_index: Int64s, frame: str) -> Cuboids:
+    """Cuboid i moved by poses[pose_index[i]], all at once."""
+    if not len(cuboids):
+        return Cuboids.empty(frame)
+    turns = np.stack([pose.rotation for pose in poses])
+    shifts = np.stack([pose.translation_m for pose in poses])
+    quats = rotations.quat_from_matrix(turns)
+    center = np.einsum("nij,nj->ni", turns[pose_index], cuboids.center_m) + shifts[pose_index]
+    quat = rotations.quat_multiply(quats[pose_index], cuboids.quat_wxyz)
+    quat /= np.linalg.norm(quat, axis=-1, keepdims=True)
+    return Cuboids._trusted(center, cuboids.size_m, quat, None, frame)
+
+
+def dense_track(
+    track_id: str,
+    category: str,
+    frame_index: Int64s,
+    times_ns: Int64s,
+    cuboids: Cuboids,
+    *,
+    visibility: Sequence[int] = (),
+    attributes: Sequence[Mapping[str, Any]] = (),
+    source_attributes: Sequence[Mapping[str, Any]] = (),
+    track_source_attributes: Mapping[str, Any] | None = None,
+) -> Track:
+    """A keyframe for every label; where frames without one lie between two labels, the first of them gets an OUTSIDE keyframe with the last pose.
+
+    frame_index : (K,) increasing, into `times_ns`, the times of all frames that could hold a label
+    """
+    gap = np.flatnonzero(np.diff(frame_index) > 1)
+    order = np.insert(np.arange(len(frame_index)), gap + 1, gap)
+    is_gap = np.insert(np.zeros(len(frame_index), bool), gap + 1, True)
+    frames = np.where(is_gap, frame_index[order] + 1, frame_index[order])
+    seen = np.asarray(visibility if len(visibility) else np.zeros(len(frame_index)), np.uint8)
+
+    def rows(values: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        return [{} if outside else values[i] for i, outside in zip(order.tolist(), is_gap)] if values else ()
+
+    return Track(
+        track_id,
+        category,
+        times_ns[frames],
+        cuboids[order],
+        visibility=np.where(is_gap, Visibility.OUTSIDE, seen[order]).astype(np.uint8),
+        keyframe_attributes=rows(attributes),
+        keyframe_source_attributes=rows(source_attributes),
+        source_attributes=track_source_attributes or {},
+    )

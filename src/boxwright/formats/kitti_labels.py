@@ -1,0 +1,156 @@
+"""KITTI's conventions, used by its object and tracking formats: calibration files, and cuboids as rows `h w l x y z ry`.
+
+A row gives the *bottom* centre in the rectified frame of camera 0, and ry about that camera's y axis: the length runs along (cos ry, 0, -sin ry).
+The cuboid stands upright in the velodyne's frame, where it was drawn, not in the camera's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..cameras import PinholeCamera
+from ..cuboids import Cuboids
+from ..errors import BoxwrightError, CalibrationError, FormatError
+from ..frames import Pose
+from ..rotations import wrap_rad
+from .limits import checked_size, limits
+
+__all__ = ["Calibration", "alpha_rad", "cuboids_from_hwl_bottom", "finite_numbers", "hwl_bottom_from_cuboids", "read_calibration", "text_lines"]
+
+_ALIASES = {"R_rect": "R0_rect", "Tr_velo_cam": "Tr_velo_to_cam", "Tr_imu_velo": "Tr_imu_to_velo"}
+_LENGTHS = {"P0": 12, "P1": 12, "P2": 12, "P3": 12, "R0_rect": 9, "Tr_velo_to_cam": 12, "Tr_imu_to_velo": 12}
+_HINT = "get the calibration file that belongs to this recording"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A calibration file.
+
+    rows : name -> its numbers, by the names of the object release
+    rect_from_velo : rectified camera 0 from velodyne
+    velo_from_imu : velodyne from GPS/IMU, or None
+    """
+
+    rows: Mapping[str, list[float]]
+    rect_from_velo: Pose
+    velo_from_imu: Pose | None
+    path: str
+
+    def pinhole(self, name: str) -> tuple[Float64s, Pose] | None:
+        """K and cam_from_rect of "P0".."P3", or None where the file has none: P = K [I | K^-1 p4], so its fourth column is a shift of the camera."""
+        if name not in self.rows:
+            return None
+        projection = np.array(self.rows[name]).reshape(3, 4)
+        matrix = projection[:, :3]
+        if matrix[0, 0] <= 0 or matrix[1, 1] <= 0 or abs(np.linalg.det(matrix)) < 1e-12:
+            raise CalibrationError(
+                "singular intrinsics", expected="positive focal lengths", got=str(matrix.tolist()), path=self.path, field=name, hint=_HINT
+            )
+        if matrix[0, 1] or matrix[1, 0] or (matrix[2] != (0, 0, 1)).any():
+            expected = "a pinhole matrix fx 0 cx, 0 fy cy, 0 0 1 in front"
+            raise CalibrationError(expected=expected, got=str(matrix.tolist()), path=self.path, field=name, hint=_HINT)
+        return matrix, Pose(np.eye(3), np.linalg.solve(matrix, projection[:, 3]))
+
+    def camera(self, name: str, size_px: tuple[int, int]) -> PinholeCamera:
+        pinhole = self.pinhole(name)
+        if pinhole is None:
+            raise CalibrationError("a camera is missing", expected=name, path=self.path, hint=_HINT)
+        k = pinhole[0]
+        return PinholeCamera(*size_px, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Both releases: `R0_rect:` and `R_rect`, `Tr_velo_to_cam:` and `Tr_velo_cam`, with a colon or without."""
+    rows: dict[str, list[float]] = {}
+    if not path.is_file():
+        raise CalibrationError("no calibration", path=path, hint=_HINT)
+    for number, line in text_lines(path):
+        words = line.split()
+        name = _ALIASES.get(words[0].rstrip(":"), words[0].rstrip(":"))
+        if name not in _LENGTHS:
+            continue
+        if name in rows:
+            raise CalibrationError("a row comes twice", got=words[0], path=path, offset=f"line {number}", hint=_HINT)
+        if len(words) - 1 != _LENGTHS[name]:
+            expected = f"{_LENGTHS[name]} numbers"
+            raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=words[0], hint=_HINT)
+        rows[name] = finite_numbers(words[1:], path, number, words[0])
+    for name in ("R0_rect", "Tr_velo_to_cam"):
+        if name not in rows:
+            raise CalibrationError("a row is missing", expected=name, got=", ".join(rows) or "none", path=path, hint=_HINT)
+    try:
+        rect = Pose(np.array(rows["R0_rect"]).reshape(3, 3), field="R0_rect")
+        velo = Pose.from_matrix(np.array(rows["Tr_velo_to_cam"]).reshape(3, 4), field="Tr_velo_to_cam")
+        imu = Pose.from_matrix(np.array(rows["Tr_imu_to_velo"]).reshape(3, 4), field="Tr_imu_to_velo") if "Tr_imu_to_velo" in rows else None
+    except BoxwrightError as error:
+        raise CalibrationError(error.what, expected=error.expected, got=error.got, path=path, field=error.field, hint=_HINT) from None
+    return Calibration(rows, rect @ velo, imu, os.fspath(path))
+
+
+def text_lines(path: Path) -> list[tuple[int, str]]:
+    """(line number from 1, line) of every line that is not blank."""
+    limits().check("json_bytes", checked_size(path), path)
+    try:
+        text = path.read_bytes().decode("ascii")
+    except UnicodeDecodeError as error:
+        raise FormatError("not plain text", path=path, offset=error.start, hint="copy or export the file again") from None
+    return [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def finite_numbers(words: list[str], path: Path, line: int, field: str) -> list[float]:
+    """Finite floats; FormatError names the first word that is none."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = [np.nan]
+    if not np.isfinite(values).all():
+        bad = next((word for word in words if not _is_finite(word)), "?")
+        raise FormatError(
+            expected="finite numbers",
+            got=repr(bad[:40]),
+            path=path,
+            offset=f"line {line}",
+            field=field,
+            hint="correct the line or export the file again",
+        )
+    return values
+
+
+def _is_finite(word: str) -> bool:
+    try:
+        return bool(np.isfinite(float(word)))
+    except ValueError:
+        return False
+
+
+def cuboids_from_hwl_bottom(rows: Float64s, rect_from_velo: Pose) -> Cuboids:
+    """(M,) cuboids in the frame "lidar" from (M, 7) rows h w l x y z ry; sizes must be positive."""
+    height, width, length = rows[:, 0], rows[:, 1], rows[:, 2]
+    velo_from_rect = rect_from_velo.inverse()
+    middle = rows[:, 3:6] - np.stack([np.zeros(len(rows)), height / 2, np.zeros(len(rows))], 1)  # y points down, so up is minus
+    ry = rows[:, 6]
+    ahead = velo_from_rect.rotate(np.stack([np.cos(ry), np.zeros(len(rows)), -np.sin(ry)], 1))
+    return Cuboids(velo_from_rect.apply(middle), np.stack([length, width, height], 1), np.arctan2(ahead[:, 1], ahead[:, 0]), frame="lidar")
+
+
+def hwl_bottom_from_cuboids(cuboids: Cuboids, rect_from_velo: Pose) -> Float64s:
+    """(M, 7) rows h w l x y z ry of cuboids in the LiDAR's frame; of a tilted one, the heading. The inverse of `cuboids_from_hwl_bottom`."""
+    length, width, height = cuboids.size_m.T
+    bottom = rect_from_velo.apply(cuboids.center_m) + np.stack([np.zeros(len(cuboids)), height / 2, np.zeros(len(cuboids))], 1)
+    # heading in the velodyne's x, y is A (cos ry, -sin ry), with A the x and z columns of velo_from_rect
+    velo_from_rect = rect_from_velo.inverse().rotation
+    heading = np.stack([np.cos(cuboids.yaw_rad), np.sin(cuboids.yaw_rad)])
+    cos_ry, minus_sin_ry = np.linalg.solve(velo_from_rect[:2, [0, 2]], heading)
+    return np.column_stack([height, width, length, bottom, wrap_rad(np.arctan2(-minus_sin_ry, cos_ry))])
+
+
+def alpha_rad(rows: Float64s) -> Float64s:
+    """(M,) observation angles: ry less the direction in which the object is seen."""
+    result: Float64s = np.atleast_1d(wrap_rad(rows[:, 6] - np.arctan2(rows[:, 3], rows[:, 5])))
+    return result

@@ -1,0 +1,68 @@
+"""Point files on their own, or a folder of them, one per frame in the order of their names: a scene without labels and without time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FormatError
+from ..points import Sweep
+from ..scene import Lidar, Scene
+from .limits import limits
+from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
+
+__all__ = ["detect", "list_scenes", "read"]
+
+
+def detect(path: Path) -> bool:
+    return bool(_files(path))
+
+
+def list_scenes(path: Path) -> list[str]:
+    return [path.stem if path.is_file() else path.name] if _files(path) else []
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path] if _is_points(path.name) else []
+    if not path.is_dir():
+        return []
+    return sorted((entry for entry in path.iterdir() if _is_points(entry.name) and entry.is_file()), key=_natural)
+
+
+def _is_points(name: str) -> bool:
+    return name.lower().endswith(POINT_SUFFIXES) and not name.lower().endswith(".pcd.bin") and not name.startswith(".")
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Numbers in names count as numbers: 9.pcd comes before 10.pcd."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"([0-9]{1,18})", path.name)]
+
+
+def read(path: Path, scene: str) -> Scene:
+    files = _files(path)
+    limits().check("frames_per_scene", len(files), path)
+    stems = [file.stem for file in files]
+    if len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise FormatError("two files for one frame", got=twice, path=path, hint="keep one file per frame")
+
+    def read_sweep(frame_index: int, sensor: str, file: Path) -> Sweep:
+        return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=frame_index)
+
+    return Scene(
+        name=scene,
+        times_ns=np.arange(len(files), dtype=np.int64),
+        lidars={"lidar": Lidar("lidar")},
+        data=SensorFiles({"lidar": files}, {}, read_sweep),
+        has_time=False,
+        label_frame="lidar",
+        frame_ids=tuple(stems),
+        format="points",
+        path=os.fspath(path),
+        notes=["point files carry no time, no poses and no labels"],
+    )
