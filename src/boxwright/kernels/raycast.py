@@ -1,11 +1,9 @@
 """Light rays against triangles: bounding-volume trees over meshes, and meshes that move.
 
-A tree is two arrays. `bounds (K, 6)` float64: lowest x, y, z and highest x, y, z of each node. `links (K, 3)` int32: first and last triangle of a leaf
-(half open) and -1, or left child, right child and the axis the node was split along. Node numbers are those of the whole array, so that many trees
-may lie one after the other.
+A tree is two arrays. `bounds (K, 6)` float64: lowest x, y, z and highest x, y, z of each node. `links (K, 3)` int32: first and last triangle of
+a leaf (half open) and -1, or left child, right child and the axis the node was split along. Node numbers are those of the whole array, so that
+many trees may lie one after the other.
 """
-
-import math
 
 import numpy as np
 

@@ -28,7 +28,7 @@ from .world import World
 
 __all__ = ["SimulatedData", "simulate"]
 
-MAX_FRAMES = 100
+MAX_FRAMES = 90
 FRAME_S = 0.1
 FIRST_STAMP_NS = 1_795_000_000_000_000_000
 WORLD_FROM_SITE = Pose.from_yaw(-0.7, (1250.0, -640.0, 87.0))
@@ -50,7 +50,7 @@ def simulate(
     """A recording at 10 Hz and its truth: a drive along a street with parked and moving traffic, and around a corner.
 
     seed : everything that is left to chance; 0 <= seed < 2**63
-    n_frames : at most 100
+    n_frames : at most 90
     n_beams, n_columns : the LiDAR's beams, and how often it fires in a turn
     image_scale : makes the pictures larger or smaller; they are rendered when asked for
     min_points : things that never get as many points in a sweep have no track
@@ -76,7 +76,7 @@ def simulate(
     ego = ego_route(Chance(seed, 6), duration_s)
     lidar = SpinningLidar(seed, n_beams, n_columns, Pose.from_quat(_tilt(0.004, 0.012, 0.006), (0.95, 0.0, 1.86)))
     cameras = _cameras(seed, image_scale)
-    times_s = np.arange(n_frames) * FRAME_S
+    times_s: Float64s = np.arange(n_frames, dtype=np.float64) * FRAME_S
     times_ns = FIRST_STAMP_NS + np.arange(n_frames, dtype=np.int64) * int(FRAME_S * 1e9)
     turns = [lidar.turn(world, ego, i, float(times_s[i]), int(times_ns[i])) for i in range(n_frames)]
     tracks, which = true_tracks(world.cast, turns, times_s, times_ns, WORLD_FROM_SITE, min_points)
@@ -86,10 +86,7 @@ def simulate(
         f"simulated-{seed}",
         times_ns,
         {"lidar": Lidar("lidar", lidar.ego_from_lidar)},
-        {
-            name: CameraSensor(name, camera.camera, camera.ego_from_cam, times_ns + round(camera.delay_s * 1e9))
-            for name, camera in cameras.items()
-        },
+        {name: CameraSensor(name, camera.camera, camera.ego_from_cam, times_ns + round(camera.delay_s * 1e9)) for name, camera in cameras.items()},
         _trajectory(ego, n_frames),
         tracks,
         SimulatedData([(turn.sweep, track_of_object[turn.object_index]) for turn in turns], cameras, world, ego, track_of_object),
@@ -171,13 +168,15 @@ def _mount(yaw: float, down: float, place: tuple[float, float, float]) -> Pose:
 def _tilt(roll: float, pitch: float, yaw: float) -> Float64s:
     """(4,) quaternion of small turns about x, y, z."""
     quat = np.array([1.0, roll / 2, pitch / 2, yaw / 2])
-    return quat / np.linalg.norm(quat)
+    unit: Float64s = quat / np.linalg.norm(quat)
+    return unit
 
 
 def _trajectory(ego: Route, n_frames: int) -> Trajectory:
     """World from ego at 50 Hz, from before the first point to after the last one."""
     offsets_ns = np.arange(-5 * POSE_STEP_NS, round(n_frames * FRAME_S * 1e9) + POSE_STEP_NS, POSE_STEP_NS, dtype=np.int64)
-    rotation, place = ego_pose(ego, offsets_ns * 1e-9)
+    offsets_s: Float64s = offsets_ns.astype(np.float64) * 1e-9
+    rotation, place = ego_pose(ego, offsets_s)
     poses = [WORLD_FROM_SITE @ Pose(r, p) for r, p in zip(rotation, place, strict=True)]
     return Trajectory(FIRST_STAMP_NS + offsets_ns, poses)
 

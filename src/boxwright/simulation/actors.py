@@ -16,9 +16,9 @@ from .vehicles import vehicle
 
 __all__ = ["Actor", "actors", "ego_route"]
 
-LANE_M = 1.75
-PARKED_M = 4.75
-MAX_FACE_MARGIN_M = 0.05  # on each face, so up to 0.1 m a size
+LANE_M = 1.65
+PARKED_M = 4.9
+FACE_MARGIN_M = (0.005, 0.06)  # labels are drawn a little wide
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def ego_route(chance: Chance, duration_s: float) -> Route:
     speed = chance.one(6.6, 7.2)
     turn_s = (CROSSING_X_M - 8.5 + 6.0) / speed
     speeds = [(0.0, speed), (turn_s - 1.0, speed), (turn_s + 0.4, 4.6), (turn_s + 2.6, 4.8), (turn_s + 5.0, 7.0)]
-    return Route((-6.0, -LANE_M), 0.0, speeds, [(turn_s, 0.0), (turn_s + 0.6, -0.78), (turn_s + 1.95, -0.78), (turn_s + 2.6, 0.0)], duration_s=duration_s)
+    return Route(
+        (-6.0, -LANE_M), 0.0, speeds, [(turn_s, 0.0), (turn_s + 0.6, -0.78), (turn_s + 1.95, -0.78), (turn_s + 2.6, 0.0)], duration_s=duration_s
+    )
 
 
 def actors(seed: int, duration_s: float) -> list[Actor]:
@@ -78,7 +80,7 @@ def actors(seed: int, duration_s: float) -> list[Actor]:
 
 def _vehicle(chance: Chance, category: str, route: Route) -> Actor:
     body = vehicle(category, chance)
-    low, high = body.low - chance.uniform(3, 0, MAX_FACE_MARGIN_M), body.high + chance.uniform(3, 0, MAX_FACE_MARGIN_M)
+    low, high = body.low - chance.uniform(3, *FACE_MARGIN_M), body.high + chance.uniform(3, *FACE_MARGIN_M)
     low[2] = 0.0
     return Actor(category, route, (Joint(body.mesh),), low, high)
 
@@ -92,7 +94,7 @@ def _jointed(chance: Chance, category: str, route: Route, joints: list[Joint], c
         corners = np.einsum("kij,nj->kni", rotation, joint.mesh.corners.reshape(-1, 3)) + place[:, None]
         lows.append(corners.min((0, 1)))
         highs.append(corners.max((0, 1)))
-    low, high = np.min(lows, 0) - chance.uniform(3, 0, MAX_FACE_MARGIN_M), np.max(highs, 0) + chance.uniform(3, 0, MAX_FACE_MARGIN_M)
+    low, high = np.min(lows, 0) - chance.uniform(3, *FACE_MARGIN_M), np.max(highs, 0) + chance.uniform(3, *FACE_MARGIN_M)
     return Actor(category, route, tuple(joints), low, high, cycle_m)
 
 
@@ -100,7 +102,7 @@ def _parked(chance: Chance, duration_s: float) -> list[Actor]:
     """Rows along both sides of the main street, most of them in driving direction."""
     rows = []
     for side in (-1, 1):
-        for first, last in ((-44.0, CROSSING_X_M - 12.0), (CROSSING_X_M + 14.0 if side > 0 else CROSSING_X_M + 28.0, 78.0)):
+        for first, last in ((-44.0, CROSSING_X_M - 12.0), (CROSSING_X_M + 14.0 if side > 0 else CROSSING_X_M + 31.0, 82.0)):
             x = first + chance.one(0.0, 2.0)
             while x < last - 3.5:
                 dice = chance.one()
@@ -108,7 +110,10 @@ def _parked(chance: Chance, duration_s: float) -> list[Actor]:
                 if chance.one() < 0.8:
                     against = chance.one() < 0.15
                     yaw = (math.pi if (side > 0) != against else 0.0) + 0.025 * float(chance.normal(1)[0])
-                    place = (x + (0.6 if category == "van" else 0.0), side * (PARKED_M + chance.one(-0.12, 0.12)))
+                    place = (
+                        x + (0.6 if category == "van" else 0.0),
+                        side * (PARKED_M - (0.08 if category == "van" else 0.0) + chance.one(-0.1, 0.04)),
+                    )
                     rows.append(_vehicle(chance, category, Route(place, yaw, duration_s=duration_s)))
                 x += chance.one(6.0, 7.2) + (1.3 if category == "van" else 0.0)
     return rows
@@ -117,11 +122,11 @@ def _parked(chance: Chance, duration_s: float) -> list[Actor]:
 def _traffic(chance: Chance, duration_s: float) -> list[Actor]:
     x0 = CROSSING_X_M
 
-    def add(category: str, start: tuple[float, float], yaw: float, speeds: list[tuple[float, float]], turns: list[tuple[float, float]] | None = None) -> Actor:
+    def add(
+        category: str, start: tuple[float, float], yaw: float, speeds: list[tuple[float, float]], turns: list[tuple[float, float]] | None = None
+    ) -> Actor:
         faster = chance.one(0.96, 1.04)
-        return _vehicle(
-            chance, category, Route(start, yaw, [(t, v * faster) for t, v in speeds], turns or [(0.0, 0.0)], duration_s=duration_s)
-        )
+        return _vehicle(chance, category, Route(start, yaw, [(t, v * faster) for t, v in speeds], turns or [(0.0, 0.0)], duration_s=duration_s))
 
     quarter = math.pi / 2
     return [
@@ -129,21 +134,27 @@ def _traffic(chance: Chance, duration_s: float) -> list[Actor]:
         add("car", (56.0 + chance.one(-2, 2), LANE_M), math.pi, [(0.0, 8.0), (4.0, 7.0)]),  # oncoming
         add("truck", (82.0 + chance.one(-2, 2), LANE_M), math.pi, [(0.0, 7.5), (6.0, 5.0)]),
         # out of the side street and right: its yaw passes +-pi in the world frame
-        add("car", (x0 - LANE_M, 10.5), -quarter, [(0.0, 4.5), (2.4, 4.8), (5.0, 8.0)], [(0.25, 0.0), (0.6, -0.8), (2.2, -0.8), (2.5636, 0.0)]),
-        add("van", (x0 + LANE_M, -14.0 + chance.one(-0.4, 0.4)), quarter, [(0.0, 0.0), (6.0, 0.0), (9.0, 4.0)]),  # waits
-        add("car", (x0 + LANE_M + chance.one(-0.1, 0.1), -22.5), quarter, [(0.0, 3.0), (1.6, 0.0), (6.5, 0.0), (9.5, 4.0)]),  # queues behind it
+        add("car", (x0 - LANE_M, 9.65), -quarter, [(0.0, 4.5), (2.4, 4.8), (5.0, 8.0)], [(0.25, 0.0), (0.6, -0.8), (2.2, -0.8), (2.5636, 0.0)]),
+        add("van", (x0 + LANE_M, -14.0 + chance.one(-0.4, 0.4)), quarter, [(0.0, 0.0), (6.0, 0.0), (10.0, 2.0)]),  # waits
+        add("car", (x0 + LANE_M + chance.one(-0.1, 0.1), -22.5), quarter, [(0.0, 3.0), (1.6, 0.0), (7.0, 0.0), (10.0, 1.0)]),  # queues behind it
         add("car", (x0 + LANE_M, 20.0), quarter, [(0.0, 6.0), (4.0, 9.0)]),  # leaves along the side street
-        add("bus", (x0 + 19.0, -PARKED_M + 0.15), 0.0, [(0.0, 0.0)]),  # at its stop
-        add("car", (-27.0 + chance.one(-2, 2), -LANE_M), 0.0, [(0.0, 6.8), (3.0, 6.0), (5.0, 4.5)]),  # follows
+        add("bus", (x0 + 21.0, -PARKED_M + 0.3), 0.0, [(0.0, 0.0)]),  # at its stop
+        add("car", (-27.0 + chance.one(-2, 2), -LANE_M), 0.0, [(0.0, 6.8), (3.0, 6.0), (5.0, 4.5), (8.0, 0.5)]),  # follows
     ]
 
 
 def _cyclists(chance: Chance, duration_s: float) -> list[Actor]:
-    plans = [((9.0, -3.15), 0.0, 4.6), ((44.0, 3.2), math.pi, 4.9), ((-22.0, 3.15), math.pi, 4.1)]
+    plans = [((9.0, -3.3), 0.0, 4.4), ((44.0, 3.3), math.pi, 4.9), ((-22.0, 3.3), math.pi, 4.1)]
     riders = []
     for (x, y), yaw, speed in plans:
         height = chance.one(1.62, 1.88)
-        route = Route((x + chance.one(-0.8, 0.8), y), yaw, [(0.0, speed * chance.one(0.95, 1.05))], [(0.0, 0.012), (1.5, -0.012), (3.0, 0.012), (4.5, 0.0)], duration_s=duration_s)
+        route = Route(
+            (x + chance.one(-0.8, 0.8), y),
+            yaw,
+            [(0.0, speed * chance.one(0.95, 1.05)), (4.5, 4.2), (7.0, 0.8), (7.6, 0.0)],
+            [(0.0, 0.012), (1.5, -0.012), (3.0, 0.012), (4.5, 0.0)],
+            duration_s=duration_s,
+        )
         riders.append(_jointed(chance, "cyclist", route, cyclist(chance, height), 5.2))
     return riders
 
@@ -156,14 +167,14 @@ def _walkers(chance: Chance, duration_s: float) -> list[Actor]:
         ((3.0, -8.2), 0.0, 1.4, None),  # two side by side
         ((3.1, -7.5), 0.0, 1.4, None),
         ((-9.0, 8.3), math.pi, 1.5, None),
-        ((15.0, 8.6), 0.05, 1.1, None),  # a child, and who holds its hand
-        ((15.0, 9.2), 0.05, 1.1, 1.12),
+        ((16.0, 8.4), 3.12, 1.1, None),  # a child, and who holds its hand
+        ((16.0, 9.2), 3.12, 1.1, 1.12),
         ((x0 + 14.0, -7.6), 1.6, 0.0, None),  # waits for the bus
         ((x0 + 15.2, -7.9), 2.2, 0.0, None),
-        ((x0 - 6.6, -7.9), -0.8, 0.0, None),  # stands at the corner
-        ((x0 + 8.6, 9.0), -1.2, 0.9, None),
+        ((x0 - 6.6, -9.4), -0.8, 0.0, None),  # stands at the corner
+        ((x0 + 8.6, 9.0), 0.2, 0.9, None),
         ((-20.0, -8.0), 0.02, 1.3, None),
-        ((x0 - 7.5, 9.4), -0.02, 0.5, None),
+        ((x0 - 7.5, 10.2), -0.02, 0.5, None),
     ]
     people = []
     for (x, y), yaw, speed, height in plans:

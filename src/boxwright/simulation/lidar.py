@@ -53,15 +53,15 @@ def ego_pose(route: Route, times_s: Float64s) -> tuple[Float64s, Float64s]:
 
 
 class SpinningLidar:
-    """Fires all beams at once, at each of `n_columns` steps from behind over the right-hand... counter-clockwise to behind; its stamp is the middle, looking ahead."""
+    """Fires all beams at once in each of `n_columns` directions, counter-clockwise from behind; a sweep's stamp is its middle, looking ahead."""
 
     def __init__(self, seed: int, n_beams: int, n_columns: int, ego_from_lidar: Pose) -> None:
         self.seed = seed
         chance = Chance(seed, 3)
         self.n_beams, self.n_columns = n_beams, n_columns
         share = np.arange(n_beams) / max(n_beams - 1, 1)
-        self.elevation = np.radians(-25.0 + 32.0 * share**0.75)
-        self.azimuth = (np.arange(n_columns) + 0.5) * (2 * np.pi / n_columns) - np.pi
+        self.elevation: Float64s = np.radians(-23.0 + 28.0 * share**0.68)
+        self.azimuth: Float64s = (np.arange(n_columns, dtype=np.float64) + 0.5) * (2 * np.pi / n_columns) - np.pi
         self.offset_ns = np.rint(self.azimuth / (2 * np.pi) * SWEEP_S * 1e9).astype(np.int64)
         # what the data sheet and the calibration do not tell
         self.beam_elevation = self.elevation + 0.0006 * chance.normal(n_beams)
@@ -77,7 +77,7 @@ class SpinningLidar:
         n_rays = self.n_columns * self.n_beams
         column = np.repeat(np.arange(self.n_columns, dtype=np.int32), self.n_beams)
         ring = np.tile(np.arange(self.n_beams), self.n_columns)
-        times = time_s + self.offset_ns * 1e-9
+        times: Float64s = (time_s + self.offset_ns * 1e-9).astype(np.float64)
         rotation, place = ego_pose(ego, times)
         place = place + rotation @ self.true_mount.translation_m
         rotation = rotation @ self.true_mount.rotation
@@ -85,15 +85,17 @@ class SpinningLidar:
         directions = np.einsum("kij,kj->ki", rotation[column], beams)
         moments = world.moments(times)
         hits = world.look(place[column], directions, column, moments, MAX_RANGE_M, alone=True)
-        edge = _unit(directions + DIVERGENCE_RAD / 2 * _unit(chance.uniform(3 * n_rays, -1, 1).reshape(-1, 3)))
+        edge = _unit(directions + (DIVERGENCE_RAD / 2) * _unit(chance.uniform(3 * n_rays, -1, 1).reshape(-1, 3)))
         beside = world.look(place[column], edge, column, moments, MAX_RANGE_M)
 
         normal = world.normals(hits, column, moments, directions)
-        distance, returned, intensity = self._receive(chance, world, hits.distance_m, beside.distance_m, hits.triangle, -(normal * directions).sum(1))
-        distance += self.beam_range_m[ring]
-        keep = np.flatnonzero(returned & (distance > MIN_RANGE_M) & (distance < MAX_RANGE_M))
+        measured, returned, intensity = self._receive(
+            chance, world, hits.distance_m, beside.distance_m, hits.triangle, -np.einsum("ri,ri->r", normal, directions)
+        )
+        measured = measured + self.beam_range_m[ring]
+        keep = np.flatnonzero(returned & (measured > MIN_RANGE_M) & (measured < MAX_RANGE_M))
         column, ring = column[keep], ring[keep]
-        xyz = distance[keep, None] * _directions(self.azimuth[column], self.elevation[ring])
+        xyz = measured[keep, None] * _directions(self.azimuth[column], self.elevation[ring])
         sweep = Sweep(
             (np.rint(xyz * 1000.0) / 1000.0).astype(np.float32),
             timestamp_ns,
@@ -135,7 +137,8 @@ def _directions(azimuth: Float64s, elevation: Float64s) -> Float64s:
 
 
 def _unit(vectors: Float64s) -> Float64s:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    units: Float64s = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return units
 
 
 def _small_turn(rotvec: Float64s) -> Float64s:

@@ -113,7 +113,9 @@ def wheel(center: ArrayLike, radius: float, width: float, tyre: Paint, rim: Pain
     outer = _circle(16)[:, ::-1]
     profile = [(-half, 0.62), (-half, 0.92), (-0.7 * half, 1.0), (0.7 * half, 1.0), (half, 0.92), (half, 0.62)]
     rings = [[(x + radius * share * u, y + side, z + radius * share * v) for u, v in outer] for side, share in profile]
-    disc = [[(x + radius * share * u, y + side, z + radius * share * v) for u, v in outer] for side, share in [(-0.8 * half, 0.63), (0.8 * half, 0.63)]]
+    disc = [
+        [(x + radius * share * u, y + side, z + radius * share * v) for u, v in outer] for side, share in [(-0.8 * half, 0.63), (0.8 * half, 0.63)]
+    ]
     return joined([loft(rings, tyre, closed=False), loft(disc, rim)])
 
 

@@ -45,6 +45,7 @@ class Route:
         self._yaw += yaw_rad - self._yaw[zero]
         self._x += start_xy[0] - self._x[zero]
         self._y += start_xy[1] - self._y[zero]
+        self._stands = self._sample(np.zeros(1)) if not speed.any() and not turn.any() else None
 
     def way_m(self, times_s: Float64s) -> Float64s:
         """(K,) metres gone since before the clip; drives the legs."""
@@ -52,6 +53,12 @@ class Route:
 
     def at(self, times_s: Float64s) -> tuple[Float64s, Float64s]:
         """(K, 3, 3) rotations and (K, 3) translations, site from body, at (K,) times."""
+        if self._stands is None:
+            return self._sample(times_s)
+        rotation, place = self._stands
+        return np.broadcast_to(rotation, (len(times_s), 3, 3)), np.broadcast_to(place, (len(times_s), 3))
+
+    def _sample(self, times_s: Float64s) -> tuple[Float64s, Float64s]:
         x, y, yaw = (np.interp(times_s, self._times, column) for column in (self._x, self._y, self._yaw))
         place = np.stack([x, y, ground_height_m(x, y, kerbs=self.on_kerb)], -1)
         slope_x, slope_y = ground_slope(x, y) if self.is_tilted else (np.zeros_like(x), np.zeros_like(x))

@@ -75,7 +75,11 @@ def pedestrian(chance: Chance, height: float, speed: float) -> list[Joint]:
         shin = joined([_limb(0.24 * h, (0.036 * h, 0.024 * h), trousers), shoe])
         joints.append(Joint(shin, thigh, (0, 0, -0.25 * h), (0.30 * stride, 0.28 * stride, phase - 1.9)))
         arm = len(joints)
-        joints.append(Joint(_limb(0.17 * h, (0.033 * h, 0.026 * h), jacket), 0, (0, side * 0.125 * h, shoulder - 0.01 * h), (0.0, 0.35 * stride, phase + math.pi)))
+        joints.append(
+            Joint(
+                _limb(0.17 * h, (0.033 * h, 0.026 * h), jacket), 0, (0, side * 0.125 * h, shoulder - 0.01 * h), (0.0, 0.35 * stride, phase + math.pi)
+            )
+        )
         hand = ellipsoid((0, 0, -0.165 * h), (0.024 * h, 0.018 * h, 0.034 * h), skin, 8)
         forearm = joined([_limb(0.145 * h, (0.026 * h, 0.020 * h), jacket), hand])
         joints.append(Joint(forearm, arm, (0, 0, -0.17 * h), (-0.25 - 0.2 * stride, 0.18 * stride, phase + math.pi)))
@@ -90,18 +94,23 @@ def cyclist(chance: Chance, height: float) -> list[Joint]:
     h, saddle, bar, crank = height, (-0.22, 0.0, 0.93), (0.42, 0.0, 1.02), (-0.02, 0.0, 0.29)
     tubes = [(crank, saddle), (crank, (0.34, 0, 0.62)), ((-0.17, 0, 0.80), (0.34, 0, 0.84)), ((0.32, 0, 0.95), (0.52, 0, 0.34))]
     tubes += [((-0.52, 0, 0.34), crank), ((-0.52, 0, 0.34), (-0.18, 0, 0.78)), ((0.40, -0.24, 1.02), (0.40, 0.24, 1.02))]
-    hip = np.array(saddle) + (0.02, 0, 0.04)
+    hip = np.array(saddle) + np.array((0.02, 0, 0.04))
     shoulder = hip + 0.30 * h * np.array([math.sin(0.62), 0, math.cos(0.62)])
     lean = shoulder - hip
-    rings = [ellipsoid(hip + share * lean, (0.070 * h, width * h, 0.075 * h), jacket, 10) for share, width in [(0.3, 0.095), (0.55, 0.105), (0.85, 0.115)]]
-    head = shoulder + (0.07 * h, 0, 0.105 * h)
+    rings = [
+        ellipsoid(hip + share * lean, (0.070 * h, width * h, 0.075 * h), jacket, 10) for share, width in [(0.3, 0.095), (0.55, 0.105), (0.85, 0.115)]
+    ]
+    head = shoulder + np.array((0.07 * h, 0, 0.105 * h))
     body = [rod(a, b, 0.018, frame, 6) for a, b in tubes]
     body += [wheel((x, 0, 0.34), 0.34, 0.045, TYRE, METAL) for x in (-0.52, 0.52)]
     body += [*rings, rod(hip, shoulder, (0.085 * h, 0.09 * h), jacket, 10), ellipsoid(hip, (0.075 * h, 0.095 * h, 0.07 * h), trousers, 10)]
-    body += [ellipsoid(head, (0.056 * h, 0.045 * h, 0.066 * h), skin, 10), ellipsoid(head + (-0.005, 0, 0.03), (0.075 * h, 0.056 * h, 0.050 * h), helmet, 10)]
+    body += [
+        ellipsoid(head, (0.056 * h, 0.045 * h, 0.066 * h), skin, 10),
+        ellipsoid(head - np.array((0.005, 0, -0.03)), (0.075 * h, 0.056 * h, 0.050 * h), helmet, 10),
+    ]
     for side in (-1, 1):
-        start, end = shoulder + (0, side * 0.11 * h, 0), np.array(bar) + (0, side * 0.20, 0.02)
-        elbow = (start + end) / 2 + (-0.02, side * 0.05, -0.05)
+        start, end = shoulder + np.array((0, side * 0.11 * h, 0)), np.array(bar) + np.array((0, side * 0.20, 0.02))
+        elbow = (start + end) / 2 + np.array((-0.02, side * 0.05, -0.05))
         body += [rod(start, elbow, (0.033 * h, 0.026 * h), jacket), rod(elbow, end, (0.026 * h, 0.020 * h), skin)]
     joints = [Joint(joined(body))]
     for side, phase in ((1, 0.0), (-1, math.pi)):

@@ -52,11 +52,14 @@ def _pinhole_rays(camera: PinholeCamera, x: Float64s, y: Float64s) -> tuple[Floa
     """Undoes k1 k2 p1 p2 k3 by fixed-point steps; the simulator's own cameras use no more terms than these."""
     k1, k2, p1, p2, k3 = camera.coefficients[:5]
     a, b = x.copy(), y.copy()
-    for _ in range(60):
+    for _ in range(100):
+        before = a
         rho = a * a + b * b
         radial = 1 + rho * (k1 + rho * (k2 + rho * k3))
         a = (x - 2 * p1 * a * b - p2 * (rho + 2 * a * a)) / radial
         b = (y - p1 * (rho + 2 * b * b) - 2 * p2 * a * b) / radial
+        if np.abs(a - before).max() < 1e-13:
+            break
     rays = np.stack([a, b, np.ones_like(a)], -1)
     return rays / np.linalg.norm(rays, axis=-1, keepdims=True), np.hypot(a, b) < camera.max_radius
 
@@ -102,7 +105,7 @@ class SimulatedCamera:
         moment_index = np.zeros(len(directions), np.int32)
         hits = world.look(np.broadcast_to(origin, directions.shape), directions, moment_index, moments, MAX_DISTANCE_M)
         colour = _shade(world, hits, moment_index, moments, origin, directions)
-        levels = 255 * np.clip(colour, 0, 1) ** (1 / 2.2) + 1.2 * Chance(self.seed, 16 + self.number, frame_index).normal(len(colour))[:, None]
+        levels = 255 * np.sqrt(np.clip(colour, 0, 1)) + 1.2 * Chance(self.seed, 16 + self.number, frame_index).normal(len(colour))[:, None]
         rgb = np.zeros((*shape, 3), np.uint8)
         rgb[is_lit] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         depth = np.full(shape, np.nan, np.float32)
@@ -113,14 +116,16 @@ class SimulatedCamera:
 
 
 def _unit(vectors: Float64s) -> Float64s:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    units: Float64s = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return units
 
 
 def _sky(directions: Float64s) -> Float64s:
     """(R, 3) colour of the sky: haze at the horizon, blue above, bright around the sun."""
     height = np.clip(directions[:, 2:], 0, 1) ** 0.55
     glow = np.clip(directions @ SUN, 0, 1)[:, None] ** 64
-    return HAZE_RGB + (SKY_RGB - HAZE_RGB) * height + 0.5 * glow
+    colour: Float64s = HAZE_RGB + (SKY_RGB - HAZE_RGB) * height + 0.5 * glow
+    return colour
 
 
 def _shade(world: World, hits: Hits, moment_index: Int32s, moments: Moments, origin: Float64s, directions: Float64s) -> Float64s:
@@ -134,7 +139,7 @@ def _shade(world: World, hits: Hits, moment_index: Int32s, moments: Moments, ori
     normal = world.normals(some, moment_index, moments, way)
     place = origin + some.distance_m[:, None] * way
     paint = world.paint_index[some.triangle]
-    material, base = world.material[paint], world.rgb[paint] ** 2.2
+    material, base = world.material[paint], world.rgb[paint] ** 2
     sunlit = np.clip(normal @ SUN, 0, None)
     ask = np.flatnonzero(sunlit > 0)
     start = place[ask] + 0.02 * normal[ask]
@@ -144,9 +149,10 @@ def _shade(world: World, hits: Hits, moment_index: Int32s, moments: Moments, ori
     base = base * np.where(is_ground, 1 + _grain(place) / (1 + some.distance_m / 25), 1.0)[:, None]
     light = SUN_RGB * sunlit[:, None] + (0.34 + 0.20 * normal[:, 2:]) * np.array([0.85, 0.95, 1.1])
     shaded = base * light
-    mirrored = way - 2 * (way * normal).sum(1, keepdims=True) * normal
+    facing = -np.einsum("ri,ri->r", way, normal)
+    mirrored = way + 2 * facing[:, None] * normal
     reflection = np.where(mirrored[:, 2:] > 0, _sky(mirrored), 0.16)
-    fresnel = (1 - np.clip(-(way * normal).sum(1), 0, 1)) ** 5
+    fresnel = (1 - np.clip(facing, 0, 1)) ** 5
     share = np.select([material == Material.GLASS, material == Material.PAINT], [0.12 + 0.85 * fresnel, 0.04 + 0.5 * fresnel], 0.0)[:, None]
     glint = np.where(material <= Material.GLASS, 1.0, 0.0) * (material != Material.MATT) * np.clip(mirrored @ SUN, 0, 1) ** 200 * (sunlit > 0)
     shaded = shaded * (1 - share) + reflection * share + 1.5 * glint[:, None]

@@ -131,7 +131,16 @@ def _house(chance: Chance, span: tuple[float, float], front: float, side: int) -
     parts = [box((span[0], low, base), (span[1], high, top), wall)]
     ridge, middle, eaves = top + chance.one(1.5, 3.2), (low + high) / 2, 0.35
     a, b = span[0] - eaves, span[1] + eaves
-    roof = np.array([(a, low - eaves, top - 0.1), (b, low - eaves, top - 0.1), (b, high + eaves, top - 0.1), (a, high + eaves, top - 0.1), (a, middle, ridge), (b, middle, ridge)])
+    roof = np.array(
+        [
+            (a, low - eaves, top - 0.1),
+            (b, low - eaves, top - 0.1),
+            (b, high + eaves, top - 0.1),
+            (a, high + eaves, top - 0.1),
+            (a, middle, ridge),
+            (b, middle, ridge),
+        ]
+    )
     faces = np.array([(0, 1, 5), (0, 5, 4), (2, 3, 4), (2, 4, 5), (0, 4, 3), (1, 2, 5)])
     parts.append(Mesh(roof[faces], np.zeros(len(faces), np.int64), (ROOF,)))
     n_windows = max(int((span[1] - span[0]) / 2.4), 1)
@@ -159,12 +168,24 @@ def _street_furniture(chance: Chance) -> list[Mesh]:
             if abs(place - CROSSING_X_M) < 7:
                 continue
             z = float(ground_height_m(place, edge))
-            things += [rod((place, edge, z - 0.1), (place, edge, z + 6.5), (0.09, 0.06), STEEL), rod((place, edge, z + 6.4), (place, edge - side * 1.6, z + 6.7), 0.05, STEEL, 6)]
-            things.append(box((place - 0.12, min(edge - side * 1.3, edge - side * 1.9), z + 6.62), (place + 0.12, max(edge - side * 1.3, edge - side * 1.9), z + 6.75), STEEL))
+            things += [
+                rod((place, edge, z - 0.1), (place, edge, z + 6.5), (0.09, 0.06), STEEL),
+                rod((place, edge, z + 6.4), (place, edge - side * 1.6, z + 6.7), 0.05, STEEL, 6),
+            ]
+            things.append(
+                box(
+                    (place - 0.12, min(edge - side * 1.3, edge - side * 1.9), z + 6.62),
+                    (place + 0.12, max(edge - side * 1.3, edge - side * 1.9), z + 6.75),
+                    STEEL,
+                )
+            )
         for x in (-31.0, -4.0, 14.5, 38.0, 61.0):
             place = x + chance.one(-1.5, 1.5)
             z = float(ground_height_m(place, edge))
-            things += [rod((place, edge, z - 0.1), (place, edge, z + 2.6), 0.03, STEEL, 6), _disc((place, edge, z + 2.35), 0.3, SIGN_RED if chance.pick(2) else SIGN)]
+            things += [
+                rod((place, edge, z - 0.1), (place, edge, z + 2.6), 0.03, STEEL, 6),
+                _disc((place, edge, z + 2.35), 0.3, SIGN_RED if chance.pick(2) else SIGN),
+            ]
         for x in (-14.0, 6.0, 44.0):
             place, y = x + chance.one(-2.0, 2.0), side * (MAIN_HALF_WIDTH_M + 1.0)
             z = float(ground_height_m(place, y))
@@ -182,17 +203,19 @@ def _disc(center: tuple[float, float, float], radius: float, paint: Paint) -> Me
 
 def _trees(chance: Chance) -> list[Mesh]:
     trees = []
-    for side in (-1, 1):
-        for x in (*np.arange(-82.0, 14.0, 13.0), *np.arange(37.0, 96.0, 13.0)):
-            place, y = float(x) + chance.one(-1.5, 1.5), side * (MAIN_HALF_WIDTH_M + 1.1)
-            z = float(ground_height_m(place, y))
-            trunk, crown = chance.one(2.3, 3.0), np.array([chance.one(1.3, 2.0), chance.one(1.3, 1.9), chance.one(1.4, 2.2)])
-            middle = np.array([place, y, z + trunk + 0.75 * crown[2]])
-            trees.append(rod((place, y, z - 0.1), (place, y, middle[2]), (chance.one(0.12, 0.18), 0.07), BARK))
-            for turn in chance.uniform(3, 0, 2 * math.pi):
-                tip = middle + 0.55 * crown * (math.cos(turn), math.sin(turn), 0.3)
-                trees.append(rod((place, y, z + trunk), tip, (0.06, 0.02), BARK, 5))
-            trees.append(_foliage(chance, middle, crown, 420, 0.17))
+    along = (*np.arange(-82.0, 14.0, 13.0), *np.arange(37.0, 96.0, 13.0))
+    spots = [(float(x) + chance.one(-1.5, 1.5), side * (MAIN_HALF_WIDTH_M + 1.1)) for side in (-1, 1) for x in along]
+    across = (*np.arange(-86.0, -13.0, 14.0), *np.arange(15.0, 86.0, 14.0))
+    spots += [(CROSSING_X_M + side * (SIDE_HALF_WIDTH_M + 1.2), float(y) + chance.one(-1.5, 1.5)) for side in (-1, 1) for y in across]
+    for place, y in spots:
+        z = float(ground_height_m(place, y))
+        trunk, crown = chance.one(2.3, 3.0), np.array([chance.one(1.3, 2.0), chance.one(1.3, 1.9), chance.one(1.4, 2.2)])
+        middle = np.array([place, y, z + trunk + 0.75 * crown[2]])
+        trees.append(rod((place, y, z - 0.1), (place, y, middle[2]), (chance.one(0.12, 0.18), 0.07), BARK))
+        for turn in chance.uniform(3, 0, 2 * math.pi):
+            tip = middle + 0.55 * crown * (math.cos(turn), math.sin(turn), 0.3)
+            trees.append(rod((place, y, z + trunk), tip, (0.06, 0.02), BARK, 5))
+        trees.append(_foliage(chance, middle, crown, 420, 0.17))
     return trees
 
 

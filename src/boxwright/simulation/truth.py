@@ -29,7 +29,8 @@ def true_tracks(
     """
     n_points = np.stack([np.bincount(np.maximum(turn.object_index, 0), minlength=len(cast) + 1) for turn in turns])
     n_hits, n_alone = np.stack([turn.n_hits for turn in turns]), np.stack([turn.n_alone for turn in turns])
-    tracks, which = [], []
+    tracks: list[Track] = []
+    which: list[int] = []
     for k, actor in enumerate(cast, 1):
         if n_points[:, k].max(initial=0) < min_points:
             continue
@@ -42,7 +43,10 @@ def true_tracks(
         rotation, place = actor.cuboid_pose(times_s[frames])
         quats = quat_from_matrix(world_from_site.rotation @ rotation)
         cuboids = Cuboids(
-            world_from_site.apply(place), np.broadcast_to(actor.size_m, place.shape), quat_wxyz=quats / np.linalg.norm(quats, axis=1, keepdims=True), frame="world"
+            world_from_site.apply(place),
+            np.broadcast_to(actor.size_m, place.shape),
+            quat_wxyz=quats / np.linalg.norm(quats, axis=1, keepdims=True),
+            frame="world",
         )
         tracks.append(Track(f"{actor.category}-{len(tracks) + 1:02d}", actor.category, times_ns[frames], cuboids, visibility=visibility))
         which.append(k)

@@ -173,7 +173,10 @@ def _wheels(axles: list[float], half_width: float, radius: float, width: float) 
 
 
 def _mirrors(x: float, half_width: float, z: float) -> list[Mesh]:
-    return [box((x - 0.09, min(a, b), z + 0.02), (x + 0.05, max(a, b), z + 0.18), TRIM) for a, b in [(half_width - 0.06, half_width + 0.17), (-half_width + 0.06, -half_width - 0.17)]]
+    return [
+        box((x - 0.09, min(a, b), z + 0.02), (x + 0.05, max(a, b), z + 0.18), TRIM)
+        for a, b in [(half_width - 0.06, half_width + 0.17), (-half_width + 0.06, -half_width - 0.17)]
+    ]
 
 
 def _truck(chance: Chance, paint: Paint) -> Body:

@@ -78,15 +78,22 @@ class World:
         balls = np.zeros((n, len(self.cast) + 1, 4))
         for k, actor in enumerate(self.cast, 1):
             for p, (rotation, place) in enumerate(actor.part_poses(times_s), self.first_part[k]):
-                inverse = np.swapaxes(rotation, 1, 2)
-                part_from_site[:, p, :9] = inverse.reshape(n, 9)
-                part_from_site[:, p, 9:] = -np.einsum("kij,kj->ki", inverse, place)
+                part_from_site[:, p, :9] = np.swapaxes(rotation, 1, 2).reshape(n, 9)
+                part_from_site[:, p, 9:] = -np.einsum("kji,kj->ki", rotation, place)
             balls[:, k, :3] = actor.cuboid_pose(times_s)[1]
             balls[:, k, 3] = np.linalg.norm(actor.size_m) / 2 + 0.3  # mirrors stick out
         return Moments(part_from_site, balls)
 
     def look(
-        self, origins: Float64s, directions: Float64s, moment_index: Int32s, moments: Moments, max_distance_m: float, *, nearest: bool = True, alone: bool = False
+        self,
+        origins: Float64s,
+        directions: Float64s,
+        moment_index: Int32s,
+        moments: Moments,
+        max_distance_m: float,
+        *,
+        nearest: bool = True,
+        alone: bool = False,
     ) -> Hits:
         """What (R, 3) rays with unit directions meet first; with `nearest` False, whether they meet anything."""
         n = len(origins)
@@ -106,7 +113,8 @@ class World:
         moving = np.flatnonzero(hits.object_index > 0)
         pose = moments.part_from_site[moment_index[moving], hits.part[moving], :9].reshape(-1, 3, 3)
         normal[moving] = np.einsum("kji,kj->ki", pose, normal[moving])
-        return np.where((normal * directions).sum(1, keepdims=True) > 0, -normal, normal)
+        facing_us: Float64s = np.where(np.einsum("ri,ri->r", normal, directions)[:, None] > 0, -normal, normal)
+        return facing_us
 
 
 def _tree(mesh: Mesh) -> tuple[Int64s, Float64s, Int32s]:
