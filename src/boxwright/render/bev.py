@@ -1,0 +1,286 @@
+"""A frame from above: points by height, cuboids with heading, trails, rings, a scale bar. x is up, y is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import ArrayLike, Float64s, UInt8s, as_floats, as_points
+from ..containment import points_in_cuboids
+from ..cuboids import Cuboids, same_frame
+from ..errors import ArgumentError
+from ..points import Sweep
+from ..scene import Scene
+from ..tracks import interpolate_tracks
+from .canvas import Canvas, Color
+from .labels import Shown, color_of, free_place, lighter, shown_cuboids, shown_of_scene, vehicle_frame
+
+__all__ = ["check_size_px", "height_colors", "render_bev"]
+
+BACKGROUND: Color = (13, 15, 20)
+RING: Color = (44, 50, 62)
+SOFT: Color = (128, 138, 156)
+BRIGHT: Color = (232, 236, 244)
+EGO: Color = (240, 244, 250)
+# height above the ground: grey-blue road, teal bodies, sand-coloured roofs and trees
+RAMP_M = (-0.3, 0.25, 1.0, 2.2, 4.5)
+RAMP_RGB = ((58, 66, 86), (74, 88, 114), (66, 132, 152), (126, 176, 158), (206, 196, 150))
+
+
+@dataclass(frozen=True)
+class _View:
+    """Metres to pixels: `center_m` in the middle, x up, y left."""
+
+    center_m: tuple[float, float]
+    px_per_m: float
+    width_px: int
+    height_px: int
+
+    def uv(self, xy: ArrayLike) -> Float64s:
+        """(..., 2) pixels of (..., 2+) places."""
+        places = np.asarray(xy, np.float64)
+        u = (self.width_px - 1) / 2 - (places[..., 1] - self.center_m[1]) * self.px_per_m
+        v = (self.height_px - 1) / 2 - (places[..., 0] - self.center_m[0]) * self.px_per_m
+        return np.stack([u, v], -1)
+
+
+def render_bev(
+    source: Scene | Sweep | ArrayLike,
+    frame_index: int = 0,
+    *,
+    cuboids: Cuboids | None = None,
+    categories: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
+    center_m: tuple[float, float] | None = None,
+    range_m: float | None = None,
+    width_px: int = 1000,
+    height_px: int = 1000,
+    labels: bool = True,
+    trails: bool = True,
+    sensor: str = "lidar",
+) -> UInt8s:
+    """A picture from above.
+
+    source : a Scene, of which frame `frame_index` is drawn in the frame of its LiDAR; or a Sweep or (N, 3) points
+    cuboids, categories, captions : cuboids to draw instead of the scene's own, in the frame of the points, with a class and a text for each
+    center_m : (x, y) of the middle; by default the origin, or the middle of the points where the origin is not among them
+    range_m : metres from the middle to the nearer border; by default what holds most of the points and all cuboids up to 60 m
+    labels, trails : write captions; draw where tracks came from
+
+    Returns (height_px, width_px, 3) uint8 RGB.
+    """
+    check_size_px(width_px, height_px)
+    scene = source if isinstance(source, Scene) else None
+    points, intensity, frame = _cloud(source, frame_index, sensor)
+    if cuboids is not None:
+        same_frame(frame, cuboids.frame, "points and cuboids")
+        shown = shown_cuboids(cuboids, categories, captions)
+    elif scene is not None:
+        shown = shown_of_scene(scene, frame_index, frame or "lidar")
+    else:
+        shown = shown_cuboids(Cuboids(np.zeros((0, 3)), np.zeros((0, 3)), 0.0, frame=frame))
+    view = _choose_view(points, shown.cuboids, center_m, range_m, width_px, height_px)
+    canvas = Canvas.blank(width_px, height_px, BACKGROUND)
+    _draw_rings(canvas, view)
+    if scene is not None and trails:
+        _draw_trails(canvas, view, scene, frame_index, frame or "lidar")
+    _draw_points(canvas, view, points, intensity, shown)
+    _draw_ego(canvas, view)
+    _draw_cuboids(canvas, view, shown, labels)
+    _draw_scale(canvas, view)
+    _draw_caption(canvas, scene, frame_index, len(points), shown)
+    return canvas.pixels
+
+
+def check_size_px(width_px: int, height_px: int) -> None:
+    """ArgumentError where a picture would have no pixels or more than 16384 along a side."""
+    for name, value in (("width_px", width_px), ("height_px", height_px)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 64 <= value <= 16384:
+            raise ArgumentError(expected="a whole number within 64..16384", got=repr(value), field=name)
+
+
+def height_colors(height_m: Any, intensity: Any = None) -> UInt8s:
+    """(N, 3) RGB by height above the ground, a little brighter where more light came back."""
+    shade = np.stack([np.interp(height_m, RAMP_M, [rgb[i] for rgb in RAMP_RGB]) for i in range(3)], -1)
+    if intensity is not None and len(intensity):
+        strength = np.nan_to_num(np.asarray(intensity, np.float64))
+        top = np.quantile(strength, 0.98)
+        if top > 0:
+            shade = shade * (0.82 + 0.5 * np.clip(strength / top, 0, 1)[:, None])
+    return np.clip(shade, 0, 255).astype(np.uint8)
+
+
+def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> tuple[Any, Any, str | None]:
+    """Finite points, their intensity, and the name of their frame."""
+    if isinstance(source, Scene):
+        if not source.has_points(frame_index, sensor):
+            return np.zeros((0, 3)), None, sensor if source.lidars else vehicle_frame(source)
+        source = source.points(frame_index, sensor)
+    if isinstance(source, Sweep):
+        finite = source.is_finite
+        return source.xyz[finite], None if source.intensity is None else source.intensity[finite], source.frame
+    points = as_points("source", source)
+    return points[np.isfinite(points).all(1)], None, None
+
+
+def _choose_view(points: Any, cuboids: Cuboids, center_m: Any, range_m: float | None, width_px: int, height_px: int) -> _View:
+    places = np.concatenate([np.asarray(points[:, :2], np.float64), cuboids.center_m[:, :2]])
+    if center_m is not None:
+        center = as_floats("center_m", center_m, (2,))
+    else:
+        middle = np.median(places, axis=0) if len(places) else np.zeros(2)
+        spread = np.quantile(np.abs(places - middle), 0.98) if len(places) else 0.0
+        center = np.zeros(2) if np.abs(middle).max() <= 2 * spread + 20 else middle
+    if range_m is None:
+        far = [20.0]
+        if len(points):
+            far.append(float(np.quantile(np.abs(np.asarray(points[:, :2], np.float64) - center).max(1), 0.97)))
+        if len(cuboids):
+            far.append(float(np.abs(cuboids.center_m[:, :2] - center).max()) + 4)
+        range_m = min(max(far), 60.0)
+    if not (math.isfinite(range_m) and range_m > 0):
+        raise ArgumentError(expected="a positive number of metres", got=repr(range_m), field="range_m")
+    return _View((float(center[0]), float(center[1])), min(width_px, height_px) / 2 / range_m, width_px, height_px)
+
+
+def _draw_rings(canvas: Canvas, view: _View) -> None:
+    u, v = view.uv((0.0, 0.0))
+    reach = math.hypot(canvas.width_px, canvas.height_px) / view.px_per_m
+    if not (-canvas.width_px < u < 2 * canvas.width_px and -canvas.height_px < v < 2 * canvas.height_px):
+        return
+    step = _round_length(reach / 8)
+    for k in range(1, 16):
+        radius = k * step * view.px_per_m
+        canvas.circle(u, v, radius, RING)
+        canvas.text(f"{k * step:g} m", u + radius * math.sin(0.6) + 3, v - radius * math.cos(0.6), (84, 93, 112), 0.85)
+    canvas.line([(u, -1), (u, canvas.height_px)], RING, opacity=0.6)
+    canvas.line([(-1, v), (canvas.width_px, v)], RING, opacity=0.6)
+
+
+def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown: Shown) -> None:
+    if not len(points):
+        return
+    z = np.asarray(points[:, 2], np.float64)
+    colors = height_colors(z - np.quantile(z, 0.1), intensity)
+    owner = points_in_cuboids(points, shown.cuboids).first if len(shown.cuboids) else np.full(len(points), -1)
+    for m in np.unique(owner[owner >= 0]):
+        colors[owner == m] = lighter(shown.colors[m], 0.35)
+    order = np.argsort(z, kind="stable")
+    order = np.concatenate([order[owner[order] < 0], order[owner[order] >= 0]])
+    uv = view.uv(points[order])
+    canvas.points(uv[:, 0], uv[:, 1], colors[order], 2 if view.px_per_m >= 7 else 1)
+
+
+def _draw_trails(canvas: Canvas, view: _View, scene: Scene, frame_index: int, frame: str) -> None:
+    """Where the centres were in the last frames, brightest now, seen from the present pose."""
+    if not scene.tracks or len(scene) < 2:
+        return
+    now = frame_index % len(scene)
+    first = max(0, now - 25)
+    if first == now:
+        return
+    stamps = scene.times_ns[first : now + 1]
+    many = interpolate_tracks(scene.tracks, stamps)
+    centers = many.cuboids.center_m
+    if frame != scene.label_frame:
+        centers = scene.transform(frame, scene.label_frame, int(scene.times_ns[now])).apply(centers)
+    for i in np.unique(many.track_index):
+        mine = many.track_index == i
+        path = np.full((len(stamps), 2), np.nan)
+        path[many.time_index[mine]] = view.uv(centers[mine])
+        color = color_of(scene.tracks[i].category)
+        for a in range(len(path) - 1):
+            if np.isfinite(path[a : a + 2]).all() and np.abs(path[a + 1] - path[a]).max() > 0.3:
+                canvas.line(path[a : a + 2], _mixed(BACKGROUND, color, 0.12 + 0.55 * (a + 1) / len(path)), 2)
+
+
+def _mixed(ground: Color, color: Color, share: float) -> Color:
+    red, green, blue = (round(g + share * (c - g)) for g, c in zip(ground, color))
+    return red, green, blue
+
+
+def _draw_ego(canvas: Canvas, view: _View) -> None:
+    nose, tail, half = 2.2, -1.9, 0.95
+    arrow = view.uv([(nose, 0), (tail, half), (tail + 0.8, 0), (tail, -half)])
+    canvas.fill(arrow, EGO, 0.9)
+    canvas.line(arrow, EGO, 1, closed=True)
+
+
+def _draw_cuboids(canvas: Canvas, view: _View, shown: Shown, labels: bool) -> None:
+    corners = view.uv(shown.cuboids.corners_m()[..., :2])
+    thick = 2 if view.px_per_m >= 6 else 1
+    for corner, color in zip(corners, shown.colors):
+        top = corner[[0, 1, 5, 4]]
+        canvas.fill(top, color, 0.16)
+        canvas.line(corner[[3, 2, 6, 7]], color, 1, closed=True, opacity=0.35)  # the lower face shows where a cuboid is tilted
+        canvas.line(top, color, thick, closed=True)
+        front, middle = corner[:4].mean(0), corner.mean(0)
+        canvas.line(corner[[0, 1]], BRIGHT, thick, opacity=0.85)
+        ahead = front - middle
+        tip = front + ahead / max(np.linalg.norm(ahead), 1e-9) * np.clip(0.8 * view.px_per_m, 5, 14)
+        canvas.line([middle, tip], color, thick)
+        _arrow_head(canvas, tip, ahead, color, 3.0 + thick)
+    if labels:
+        _draw_labels(canvas, corners, shown)
+
+
+def _draw_labels(canvas: Canvas, corners: Any, shown: Shown) -> None:
+    """Right of the cuboid, or left where the right side is taken; left out where both are."""
+    taken: list[tuple[float, float, float, float]] = []
+    size_px = np.array([canvas.width_px, canvas.height_px])
+    nearest = np.argsort(np.abs(corners.mean(1) - size_px / 2).sum(1)) if len(corners) else []
+    for m in nearest:
+        low, high, caption = corners[m].min(0), corners[m].max(0), shown.captions[m]
+        if not caption or (high < 0).any() or (low >= size_px).any():
+            continue
+        width, height = canvas.text_size(caption, 0.9)
+        v = (low[1] + high[1] + height) / 2
+        for u in (high[0] + 9, low[0] - width - 9):
+            if 4 <= u <= canvas.width_px - width - 4 and free_place(taken, u, v, width, height):
+                canvas.text(caption, u, v, lighter(shown.colors[m], 0.25), 0.9, backdrop=BACKGROUND)
+                break
+
+
+def _arrow_head(canvas: Canvas, tip: Any, ahead: Any, color: Color, size_px: float) -> None:
+    unit = ahead / max(np.linalg.norm(ahead), 1e-9)
+    side = np.array([-unit[1], unit[0]])
+    canvas.fill([tip + unit * size_px * 0.6, tip - unit * size_px + side * size_px * 0.8, tip - unit * size_px - side * size_px * 0.8], color)
+
+
+def _draw_scale(canvas: Canvas, view: _View) -> None:
+    length = _round_length(canvas.width_px * 0.16 / view.px_per_m)
+    right, v = canvas.width_px - 24, canvas.height_px - 24
+    left = right - length * view.px_per_m
+    canvas.line([(left, v), (right, v)], BRIGHT, 2)
+    for u in (left, right):
+        canvas.line([(u, v - 5), (u, v + 5)], BRIGHT, 2)
+    text = f"{length:g} m"
+    canvas.text(text, (left + right - canvas.text_size(text)[0]) / 2, v - 10, BRIGHT)
+
+
+def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_points: int, shown: Shown) -> None:
+    """Title above, classes with their colours and counts below it."""
+    v = 30
+    if scene is not None:
+        now = frame_index % len(scene)
+        when = f"   {(int(scene.times_ns[now]) - int(scene.times_ns[0])) * 1e-9:.2f} s" if scene.has_time else ""
+        canvas.text(scene.name, 20, v, BRIGHT, 1.35, backdrop=BACKGROUND)
+        v += 22
+        canvas.text(f"frame {now + 1} of {len(scene)}{when}   {n_points:,} points", 20, v, SOFT, 1.0, backdrop=BACKGROUND)
+        v += 26
+    for name in sorted(set(shown.categories)):
+        if not name:
+            continue
+        canvas.fill([(20, v - 9), (30, v - 9), (30, v + 1), (20, v + 1)], color_of(name))
+        canvas.text(f"{name}  {list(shown.categories).count(name)}", 38, v, SOFT, 1.0, backdrop=BACKGROUND)
+        v += 20
+
+
+def _round_length(length_m: float) -> float:
+    """The nearest 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(length_m))
+    return min((1 * power, 2 * power, 5 * power, 10 * power), key=lambda step: abs(math.log(step / length_m)))

@@ -1,0 +1,118 @@
+"""Cuboids over the pictures of the cameras: curved edges clipped at the camera, the front face marked, captions that do not cover each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..arrays import UInt8s
+from ..cuboids import Cuboids
+from ..projection import project_cuboids, project_points
+from ..scene import Scene
+from .canvas import Canvas, Color
+from .labels import Shown, free_place, lighter, shown_cuboids, shown_of_scene, vehicle_frame
+
+__all__ = ["render_cameras"]
+
+EMPTY: Color = (22, 25, 32)
+DARK: Color = (8, 9, 12)
+NEAR_TO_FAR_M = (2.0, 10.0, 22.0, 40.0, 75.0)
+NEAR_TO_FAR_RGB = ((255, 92, 70), (255, 190, 70), (140, 226, 110), (70, 190, 235), (90, 110, 240))
+
+
+def render_cameras(
+    scene: Scene,
+    frame_index: int = 0,
+    cameras: Sequence[str] | None = None,
+    *,
+    cuboids: Cuboids | None = None,
+    categories: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
+    points: bool = False,
+    labels: bool = True,
+) -> dict[str, UInt8s]:
+    """The pictures of a frame with its cuboids drawn in.
+
+    cameras : names, by default all; a camera whose picture is missing gets a dark one of its own size
+    cuboids, categories, captions : cuboids to draw instead of the scene's own, in any frame of reference the scene can name
+    points : draw the LiDAR's points too, near ones red, far ones blue
+    labels : write captions
+
+    Returns {camera: (H, W, 3) uint8 RGB}, in the cameras' own sizes.
+    """
+    frame = vehicle_frame(scene)
+    if cuboids is None:
+        shown = shown_of_scene(scene, frame_index, frame)
+    else:
+        shown = shown_cuboids(cuboids, categories, captions)
+        frame = frame if cuboids.frame is None else cuboids.frame
+    names = list(scene.cameras) if cameras is None else list(cameras)
+    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels) for name in names}
+
+
+def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str, points: bool, labels: bool) -> UInt8s:
+    canvas = _background(scene, frame_index, name)
+    camera = scene.camera(name).camera
+    if points and scene.has_points(frame_index):
+        sweep = scene.points(frame_index)
+        _draw_points(canvas, project_points(sweep.xyz, camera, scene.cam_from(frame_index, name, sweep.frame)))
+    if not len(shown.cuboids):
+        return canvas.pixels
+    cam_from_cuboids = scene.cam_from(frame_index, name, frame)
+    boxes = project_cuboids(shown.cuboids, camera, cam_from_cuboids)
+    distance = np.linalg.norm(cam_from_cuboids.apply(shown.cuboids.center_m), axis=1)
+    near_first = [int(m) for m in np.argsort(distance) if boxes.visible[m]]
+    scale = max(1.0, min(canvas.width_px, canvas.height_px) / 620)
+    for m in reversed(near_first):
+        _draw_cuboid(canvas, boxes.edges(m), shown.colors[m], scale)
+    if labels:
+        _draw_captions(canvas, boxes.xyxy, near_first, shown, scale)
+    return canvas.pixels
+
+
+def _background(scene: Scene, frame_index: int, name: str) -> Canvas:
+    width, height = scene.camera(name).camera.size_px
+    if scene.has_image(frame_index, name):
+        return Canvas(scene.image(frame_index, name).copy())
+    canvas = Canvas.blank(width, height, EMPTY)
+    canvas.text("no picture", width / 2 - 36, height - 16, (92, 100, 118), max(1.0, min(width, height) / 620))
+    return canvas
+
+
+def _draw_points(canvas: Canvas, image: Any) -> None:
+    seen = np.flatnonzero(image.in_image)
+    seen = seen[np.argsort(-image.depth_m[seen], kind="stable")]
+    depth = image.depth_m[seen]
+    colors = np.stack([np.interp(depth, NEAR_TO_FAR_M, [rgb[i] for rgb in NEAR_TO_FAR_RGB]) for i in range(3)], -1).astype(np.uint8)
+    uv = image.uv[seen]
+    canvas.points(uv[:, 0], uv[:, 1], colors, 2 if min(canvas.width_px, canvas.height_px) > 300 else 1)
+
+
+def _draw_cuboid(canvas: Canvas, edges: Sequence[Any], color: Color, scale: float) -> None:
+    """Edges in the order of cuboids.EDGES: the first four go round the front face."""
+    front = [edge for edge in edges[:4] if len(edge)]
+    if front:
+        canvas.fill(np.concatenate(front), color, 0.22)
+    width = max(1, round(1.3 * scale))
+    for edge in edges:
+        canvas.line(edge, DARK, width + 2, opacity=0.45)
+    for edge in edges[4:]:
+        canvas.line(edge, color, width)
+    for edge in front:
+        canvas.line(edge, lighter(color, 0.55), width)
+
+
+def _draw_captions(canvas: Canvas, xyxy: Any, near_first: Sequence[int], shown: Shown, scale: float) -> None:
+    """The nearest objects get their caption first; one that would cover another is left out."""
+    taken: list[tuple[float, float, float, float]] = []
+    for m in near_first:
+        caption = shown.captions[m]
+        if not caption:
+            continue
+        width, height = canvas.text_size(caption, scale)
+        u = float(np.clip(xyxy[m, 0] + 3, 5, max(5, canvas.width_px - width - 5)))
+        v = float(np.clip(xyxy[m, 1] - 6, height + 6, canvas.height_px - 6))
+        if free_place(taken, u, v, width, height):
+            canvas.text(caption, u, v, lighter(shown.colors[m], 0.35), scale, backdrop=DARK)
