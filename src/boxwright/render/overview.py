@@ -52,7 +52,16 @@ def mosaic(pictures: Mapping[str, UInt8s], *, width_px: int = 1600, height_px: i
     return canvas.pixels
 
 
-def render_overview(scene: Scene, frame_index: int = 0, *, width_px: int = 1600, height_px: int = 800, points: bool = False) -> UInt8s:
+def render_overview(
+    scene: Scene,
+    frame_index: int = 0,
+    *,
+    width_px: int = 1600,
+    height_px: int = 800,
+    points: bool = False,
+    labels: bool = True,
+    range_m: float | None = None,
+) -> UInt8s:
     """One picture of a frame: from above on the left, all cameras with their overlays on the right.
 
     Returns (height_px, width_px, 3) uint8 RGB.
@@ -60,11 +69,11 @@ def render_overview(scene: Scene, frame_index: int = 0, *, width_px: int = 1600,
     check_size_px(width_px, height_px)
     side = min(height_px, width_px)
     if not scene.cameras:
-        return render_bev(scene, frame_index, width_px=width_px, height_px=height_px)
+        return render_bev(scene, frame_index, width_px=width_px, height_px=height_px, labels=labels, range_m=range_m)
     if width_px - side - GAP_PX < 64:
         raise ArgumentError(expected="width_px at least 70 more than height_px", got=f"{width_px} x {height_px}", field="width_px")
-    above = render_bev(scene, frame_index, width_px=side, height_px=height_px)
-    cameras = mosaic(render_cameras(scene, frame_index, points=points), width_px=width_px - side - GAP_PX, height_px=height_px)
+    above = render_bev(scene, frame_index, width_px=side, height_px=height_px, labels=labels, range_m=range_m)
+    cameras = mosaic(render_cameras(scene, frame_index, points=points, labels=labels), width_px=width_px - side - GAP_PX, height_px=height_px)
     gap: UInt8s = np.full((height_px, GAP_PX, 3), GAP, np.uint8)
     return np.concatenate([above, gap, cameras], axis=1)
 

@@ -1,0 +1,124 @@
+"""How far labels are from other labels of the same objects: centres, yaw, overlap, by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .arrays import Float64s
+from .cuboids import Cuboids, same_frame
+from .errors import ArgumentError
+from .overlap import iou_bev_pairs
+from .rotations import wrap_rad
+from .scene import Scene
+from .tracks import Track, Visibility
+
+__all__ = ["ClassErrors", "Errors", "GapReport", "cuboid_errors", "gap_report", "thinned"]
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """K cuboids against the true ones, row by row.
+
+    xy_m : (K,) distance of the centres seen from above
+    z_m : (K,) distance in height
+    yaw_rad : (K,) in [0, pi]
+    iou_bev : (K,) overlap seen from above
+    """
+
+    xy_m: Float64s
+    z_m: Float64s
+    yaw_rad: Float64s
+    iou_bev: Float64s
+
+
+def cuboid_errors(cuboids: Cuboids, truth: Cuboids) -> Errors:
+    """K cuboids against K true ones in the same frame."""
+    same_frame(truth.frame, cuboids.frame, "cuboids and truth")
+    if len(cuboids) != len(truth):
+        raise ArgumentError(expected=f"{len(truth)} cuboids, one per true one", got=str(len(cuboids)), field="cuboids")
+    off = cuboids.center_m - truth.center_m
+    yaw = np.abs(np.atleast_1d(wrap_rad(cuboids.yaw_rad - truth.yaw_rad)))
+    return Errors(np.hypot(off[:, 0], off[:, 1]), np.abs(off[:, 2]), yaw, iou_bev_pairs(cuboids, truth))
+
+
+@dataclass(frozen=True)
+class ClassErrors:
+    """The errors of one class's labels between keyframes, metres in x and y, and radians."""
+
+    n_tracks: int
+    n_labels: int
+    xy_mean_m: float
+    xy_median_m: float
+    xy_p95_m: float
+    yaw_mean_rad: float
+    yaw_median_rad: float
+    yaw_p95_rad: float
+
+    @classmethod
+    def of(cls, n_tracks: int, xy_m: Float64s, yaw_rad: Float64s) -> ClassErrors:
+        figures = [float(figure(values)) for values in (xy_m, yaw_rad) for figure in _FIGURES] if len(xy_m) else [float("nan")] * 6
+        return cls(n_tracks, len(xy_m), *figures)
+
+
+_FIGURES: tuple[Callable[[Float64s], Any], ...] = (np.mean, np.median, lambda values: np.quantile(values, 0.95))
+
+
+@dataclass(frozen=True)
+class GapReport:
+    """What is lost when only some labels of a scene are keyframes.
+
+    every : one label in so many was kept, and the first and last of each unbroken stretch
+    frame : the frame of reference the tracks were interpolated and compared in
+    total, classes : errors of the labels that were not kept, for all and by class
+    """
+
+    every: int
+    method: str
+    frame: str
+    total: ClassErrors
+    classes: Mapping[str, ClassErrors] = field(default_factory=dict)
+
+
+def thinned(track: Track, every: int) -> Track:
+    """The track with one keyframe in `every`, counted from the start of each visible stretch, and the last of each stretch; OUTSIDE keyframes stay."""
+    if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
+        raise ArgumentError(expected="a whole number of at least 1", got=repr(every), field="every")
+    outside = track.visibility == Visibility.OUTSIDE
+    keep = outside.copy()
+    bounds = np.flatnonzero(np.diff(np.concatenate([[True], outside, [True]]).astype(np.int8)))
+    for start, stop in zip(bounds[::2], bounds[1::2]):
+        keep[start:stop:every] = True
+        keep[stop - 1] = True
+    return track.take(keep)
+
+
+def gap_report(scene: Scene, every: int, method: str | None = None, *, progress: Callable[[], Any] = lambda: None) -> GapReport:
+    """Keeps one label in `every` of each track as a keyframe, fills the rest, and compares it with the labels.
+
+    every : keyframe distance in labels
+    method : interpolation; by default each track's own
+    progress : called after every track
+    """
+    found: dict[str, list[tuple[Float64s, Float64s]]] = {}
+    for track in scene.tracks:
+        few = thinned(track if method is None else track.replace(method=method), every)
+        left_out = ~np.isin(track.times_ns, few.times_ns)
+        filled = few.at(track.times_ns[left_out])
+        truth = track.cuboids[left_out]
+        off = filled.cuboids.center_m - truth.center_m
+        yaw = np.abs(np.atleast_1d(wrap_rad(filled.cuboids.yaw_rad - truth.yaw_rad)))
+        found.setdefault(track.category, []).append((np.hypot(off[:, 0], off[:, 1]), yaw))
+        progress()
+    classes = {name: _of_rows(found[name]) for name in sorted(found)}
+    total = _of_rows([row for rows in found.values() for row in rows])
+    methods = sorted({track.method for track in scene.tracks}) if method is None else [method]
+    return GapReport(int(every), ", ".join(methods), scene.label_frame, total, classes)
+
+
+def _of_rows(rows: Sequence[tuple[Float64s, Float64s]]) -> ClassErrors:
+    empty: list[Float64s] = [np.zeros(0)]
+    return ClassErrors.of(len(rows), np.concatenate(empty + [xy for xy, _ in rows]), np.concatenate(empty + [yaw for _, yaw in rows]))

@@ -1,0 +1,147 @@
+"""What the commands share: options, consoles, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..scene import Scene
+
+__all__ = [
+    "FormatOption",
+    "JsonOption",
+    "PathArgument",
+    "SceneOption",
+    "one_line",
+    "open_scene",
+    "parse_frames",
+    "print_json",
+    "print_table",
+    "stderr",
+    "stdout",
+    "tracked",
+]
+
+PathArgument = Annotated[Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI tracking or Argoverse 2 folder, or a point file.")]
+SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
+FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def stdout() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def one_line(text: str) -> str:
+    """Names come from files: control characters are shown as escapes, so that they cannot move the cursor or fake a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
+def open_scene(path: Path, scene: str | None = None, format: str | None = None) -> Scene:
+    """The scene, read with a note to the user for whatever the reader had to assume."""
+    import boxwright as bw
+
+    return bw.read(path, scene=scene, format=format)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output; what is not a finite number is null."""
+    typer.echo(json.dumps(_plain(value), ensure_ascii=True, allow_nan=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
+    """A table on standard output; numbers to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [[cell if isinstance(cell, str) else _spell(cell) for cell in row] for row in rows]
+    table = Table(title=Text(one_line(title)), title_justify="left", caption=None if caption is None else Text(one_line(caption)), box=box.SIMPLE_HEAD)
+    table.caption_justify = "left"
+    for i, name in enumerate(columns):
+        table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*[Text(one_line(cell)) for cell in row])
+    stdout().print(table)
+
+
+@contextmanager
+def tracked(description: str, total: int | None = None) -> Iterator[Any]:
+    """A progress bar on standard error; yields `advance(n=1)`. Nothing is drawn where standard error is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn()]
+    console = stderr()
+    if not console.is_terminal:
+        console.print(description, markup=False)
+        yield lambda n=1: None
+        return
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda n=1: progress.advance(task, n)
+
+
+def parse_frames(text: str, n_frames: int) -> list[int]:
+    """Frame indices from "3", "0:50", "0:50:10", "1,5,9" or "all"; a negative one counts from the end."""
+    if text.strip() == "all":
+        return list(range(n_frames))
+    frames: list[int] = []
+    for part in text.split(","):
+        numbers = part.strip().split(":")
+        try:
+            values = [int(n) if n.strip() else None for n in numbers]
+        except ValueError:
+            values = []
+        if not 1 <= len(values) <= 3 or (len(values) == 1 and values[0] is None) or (len(values) == 3 and values[2] == 0):
+            raise ArgumentError(expected="frames as 3, 1,5,9, 0:50, 0:50:10 or all", got=repr(text), field="--frames")
+        if len(values) > 1:
+            frames += range(n_frames)[slice(*values)]
+        else:
+            frames.append(_one_frame(values[0] or 0, n_frames))
+    if not frames:
+        raise ArgumentError(expected=f"at least one frame within 0..{n_frames - 1}", got=repr(text), field="--frames")
+    return list(dict.fromkeys(frames))
+
+
+def _one_frame(index: int, n_frames: int) -> int:
+    if not -n_frames <= index < n_frames:
+        raise ArgumentError(expected=f"a frame within 0..{n_frames - 1}", got=str(index), field="--frames")
+    return index % n_frames
+
+
+def _spell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """As Python's own types, for json."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple, set, frozenset)) else str(value)
