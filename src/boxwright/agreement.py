@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s
+from .arrays import Float64s, Int64s
 from .cuboids import Cuboids, same_frame
 from .errors import ArgumentError
 from .overlap import iou_bev_pairs
 from .rotations import wrap_rad
 from .scene import Scene
-from .tracks import Track, Visibility
+from .tracks import Origin, State, Track, Visibility
 
-__all__ = ["ClassErrors", "Errors", "GapReport", "cuboid_errors", "gap_report", "thinned"]
+__all__ = ["ClassErrors", "Errors", "GapReport", "cuboid_errors", "filled_scene", "gap_report", "thinned"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class GapReport:
 
 
 def thinned(track: Track, every: int) -> Track:
-    """The track with one keyframe in `every`, counted from the start of each visible stretch, and the last of each stretch; OUTSIDE keyframes stay."""
+    """The track with one keyframe in `every`, counted from the start of each visible stretch, and the last of each; OUTSIDE keyframes stay."""
     if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
         raise ArgumentError(expected="a whole number of at least 1", got=repr(every), field="every")
     outside = track.visibility == Visibility.OUTSIDE
@@ -122,3 +122,30 @@ def gap_report(scene: Scene, every: int, method: str | None = None, *, progress:
 def _of_rows(rows: Sequence[tuple[Float64s, Float64s]]) -> ClassErrors:
     empty: list[Float64s] = [np.zeros(0)]
     return ClassErrors.of(len(rows), np.concatenate(empty + [xy for xy, _ in rows]), np.concatenate(empty + [yaw for _, yaw in rows]))
+
+
+def filled_scene(scene: Scene) -> Scene:
+    """The scene with a keyframe in every frame a track is in; those that were there stay as they are, the others carry Origin.FILLED."""
+    return scene.replace(tracks=[_filled_track(track, scene.times_ns) for track in scene.tracks])
+
+
+def _filled_track(track: Track, times_ns: Int64s) -> Track:
+    stamps = np.union1d(track.times_ns, times_ns[(times_ns > track.times_ns[0]) & (times_ns < track.times_ns[-1])])
+    filled = track.at(stamps)
+    given = np.isin(stamps, track.times_ns)
+    keep = given | (filled.state == State.BETWEEN)
+    stamps, given, before = stamps[keep], given[keep], filled.keyframe_index[keep]
+    cuboids = filled.cuboids[keep]
+    center, size, quat = cuboids.center_m.copy(), cuboids.size_m.copy(), cuboids.quat_wxyz.copy()
+    for column, own in ((center, track.cuboids.center_m), (size, track.cuboids.size_m), (quat, track.cuboids.quat_wxyz)):
+        column[given] = own  # an OUTSIDE keyframe has a pose, though nothing is there
+    return track.replace(
+        times_ns=stamps,
+        cuboids=Cuboids(center, size, quat_wxyz=quat, frame=track.cuboids.frame),
+        visibility=track.visibility[before],
+        origin=np.where(given, track.origin[before], np.uint8(Origin.FILLED)),
+        keyframe_attributes=[track.keyframe_attributes[k] if g else {} for k, g in zip(before, given)] if track.keyframe_attributes else (),
+        keyframe_source_attributes=[track.keyframe_source_attributes[k] if g else {} for k, g in zip(before, given)]
+        if track.keyframe_source_attributes
+        else (),
+    )

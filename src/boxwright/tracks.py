@@ -43,6 +43,7 @@ class Origin(IntEnum):
     FIT = 1  # fitted to points
     STATIC_SOLVE = 2  # one pose for an object that stands
     SIZE_LOCK = 3  # one size for the whole track
+    FILLED = 4  # read off the curve between keyframes
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,9 @@ __all__ = [
     "tracked",
 ]
 
-PathArgument = Annotated[Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI tracking or Argoverse 2 folder, or a point file.")]
+PathArgument = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI tracking or Argoverse 2 folder, or a point file.")
+]
 SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -75,8 +77,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.text import Text
 
     rows = [[cell if isinstance(cell, str) else _spell(cell) for cell in row] for row in rows]
-    table = Table(title=Text(one_line(title)), title_justify="left", caption=None if caption is None else Text(one_line(caption)), box=box.SIMPLE_HEAD)
-    table.caption_justify = "left"
+    table = Table(title=Text(one_line(title)) if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    if caption is not None:
+        table.caption, table.caption_justify = Text(one_line(caption)), "left"
     for i, name in enumerate(columns):
         table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:

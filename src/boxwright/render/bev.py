@@ -68,7 +68,7 @@ def render_bev(
     source : a Scene, of which frame `frame_index` is drawn in the frame of its LiDAR; or a Sweep or (N, 3) points
     cuboids, categories, captions : cuboids to draw instead of the scene's own, in the frame of the points, with a class and a text for each
     center_m : (x, y) of the middle; by default the origin, or the middle of the points where the origin is not among them
-    range_m : metres from the middle to the nearer border; by default what holds most of the points and all cuboids up to 60 m
+    range_m : metres from the middle to the nearer border; by default what holds most of the points and all cuboids up to 50 m
     labels, trails : write captions; draw where tracks came from
 
     Returns (height_px, width_px, 3) uint8 RGB.
@@ -141,7 +141,7 @@ def _choose_view(points: Any, cuboids: Cuboids, center_m: Any, range_m: float | 
             far.append(float(np.quantile(np.abs(np.asarray(points[:, :2], np.float64) - center).max(1), 0.97)))
         if len(cuboids):
             far.append(float(np.abs(cuboids.center_m[:, :2] - center).max()) + 4)
-        range_m = min(max(far), 60.0)
+        range_m = min(max(far), 50.0)
     if not (math.isfinite(range_m) and range_m > 0):
         raise ArgumentError(expected="a positive number of metres", got=repr(range_m), field="range_m")
     return _View((float(center[0]), float(center[1])), min(width_px, height_px) / 2 / range_m, width_px, height_px)
@@ -230,7 +230,7 @@ def _draw_cuboids(canvas: Canvas, view: _View, shown: Shown, labels: bool) -> No
 
 def _draw_labels(canvas: Canvas, corners: Any, shown: Shown) -> None:
     """Right of the cuboid, or left where the right side is taken; left out where both are."""
-    taken: list[tuple[float, float, float, float]] = []
+    taken = [(*corner.min(0), *corner.max(0)) for corner in corners]
     size_px = np.array([canvas.width_px, canvas.height_px])
     nearest = np.argsort(np.abs(corners.mean(1) - size_px / 2).sum(1)) if len(corners) else []
     for m in nearest:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..arrays import UInt8s
+from ..cameras import Camera
 from ..cuboids import Cuboids
 from ..projection import project_cuboids, project_points
 from ..scene import Scene
+from .bev import check_size_px
 from .canvas import Canvas, Color
 from .labels import Shown, free_place, lighter, shown_cuboids, shown_of_scene, vehicle_frame
 
@@ -32,6 +35,7 @@ def render_cameras(
     captions: Sequence[str] | None = None,
     points: bool = False,
     labels: bool = True,
+    width_px: int | None = None,
 ) -> dict[str, UInt8s]:
     """The pictures of a frame with its cuboids drawn in.
 
@@ -39,8 +43,9 @@ def render_cameras(
     cuboids, categories, captions : cuboids to draw instead of the scene's own, in any frame of reference the scene can name
     points : draw the LiDAR's points too, near ones red, far ones blue
     labels : write captions
+    width_px : width of the pictures; by default the cameras' own
 
-    Returns {camera: (H, W, 3) uint8 RGB}, in the cameras' own sizes.
+    Returns {camera: (H, W, 3) uint8 RGB}.
     """
     frame = vehicle_frame(scene)
     if cuboids is None:
@@ -49,12 +54,15 @@ def render_cameras(
         shown = shown_cuboids(cuboids, categories, captions)
         frame = frame if cuboids.frame is None else cuboids.frame
     names = list(scene.cameras) if cameras is None else list(cameras)
-    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels) for name in names}
+    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels, width_px) for name in names}
 
 
-def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str, points: bool, labels: bool) -> UInt8s:
-    canvas = _background(scene, frame_index, name)
+def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str, points: bool, labels: bool, width_px: int | None) -> UInt8s:
     camera = scene.camera(name).camera
+    if width_px is not None:
+        check_size_px(width_px, 64)
+        camera = _scaled(camera, width_px)
+    canvas = _background(scene, frame_index, name, camera)
     if points and scene.has_points(frame_index):
         sweep = scene.points(frame_index)
         _draw_points(canvas, project_points(sweep.xyz, camera, scene.cam_from(frame_index, name, sweep.frame)))
@@ -66,16 +74,36 @@ def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str
     near_first = [int(m) for m in np.argsort(distance) if boxes.visible[m]]
     scale = max(1.0, min(canvas.width_px, canvas.height_px) / 620)
     for m in reversed(near_first):
-        _draw_cuboid(canvas, boxes.edges(m), shown.colors[m], scale)
+        _draw_cuboid(canvas, boxes.edges(m, range(4)), boxes.edges(m, range(4, 12)), shown.colors[m], scale)
     if labels:
         _draw_captions(canvas, boxes.xyxy, near_first, shown, scale)
     return canvas.pixels
 
 
-def _background(scene: Scene, frame_index: int, name: str) -> Canvas:
-    width, height = scene.camera(name).camera.size_px
+def _scaled(camera: Camera, width_px: int) -> Camera:
+    """The same view in a picture of another size; half a pixel because the first one's centre is (0, 0)."""
+    height_px = max(1, round(camera.height_px * width_px / camera.width_px))
+    across, down = width_px / camera.width_px, height_px / camera.height_px
+    return dataclasses.replace(
+        camera,
+        width_px=width_px,
+        height_px=height_px,
+        fx_px=camera.fx_px * across,
+        fy_px=camera.fy_px * down,
+        cx_px=(camera.cx_px + 0.5) * across - 0.5,
+        cy_px=(camera.cy_px + 0.5) * down - 0.5,
+    )
+
+
+def _background(scene: Scene, frame_index: int, name: str, camera: Camera) -> Canvas:
+    import cv2
+
+    width, height = camera.size_px
     if scene.has_image(frame_index, name):
-        return Canvas(scene.image(frame_index, name).copy())
+        picture = np.array(scene.image(frame_index, name))
+        if picture.shape[:2] != (height, width):
+            picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return Canvas(picture)
     canvas = Canvas.blank(width, height, EMPTY)
     canvas.text("no picture", width / 2 - 36, height - 16, (92, 100, 118), max(1.0, min(width, height) / 620))
     return canvas
@@ -90,18 +118,17 @@ def _draw_points(canvas: Canvas, image: Any) -> None:
     canvas.points(uv[:, 0], uv[:, 1], colors, 2 if min(canvas.width_px, canvas.height_px) > 300 else 1)
 
 
-def _draw_cuboid(canvas: Canvas, edges: Sequence[Any], color: Color, scale: float) -> None:
-    """Edges in the order of cuboids.EDGES: the first four go round the front face."""
-    front = [edge for edge in edges[:4] if len(edge)]
+def _draw_cuboid(canvas: Canvas, front: Sequence[Any], rest: Sequence[Any], color: Color, scale: float) -> None:
+    """The front face is filled a little and its edges are lighter, so that the heading is seen."""
     if front:
-        canvas.fill(np.concatenate(front), color, 0.22)
+        canvas.fill(np.concatenate(front), color, 0.25)
     width = max(1, round(1.3 * scale))
-    for edge in edges:
-        canvas.line(edge, DARK, width + 2, opacity=0.45)
-    for edge in edges[4:]:
-        canvas.line(edge, color, width)
-    for edge in front:
-        canvas.line(edge, lighter(color, 0.55), width)
+    for line in (*rest, *front):
+        canvas.line(line, DARK, width + 2, opacity=0.45)
+    for line in rest:
+        canvas.line(line, color, width)
+    for line in front:
+        canvas.line(line, lighter(color, 0.6), width)
 
 
 def _draw_captions(canvas: Canvas, xyxy: Any, near_first: Sequence[int], shown: Shown, scale: float) -> None:

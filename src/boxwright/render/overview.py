@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,31 +24,20 @@ GAP_PX = 6
 NAME: Color = (232, 236, 244)
 
 
-def mosaic(pictures: Mapping[str, UInt8s], *, width_px: int = 1600, height_px: int = 900, columns: int | None = None) -> UInt8s:
-    """Pictures in a grid, each with its name, scaled to fit their cells without being stretched.
+def mosaic(pictures: Mapping[str, UInt8s], *, width_px: int = 1600, height_px: int = 900) -> UInt8s:
+    """Pictures in rows, each with its name, as large as fits and never stretched.
 
     pictures : {name: (H, W, 3) uint8 RGB}
-    columns : by default the number that shows the pictures largest
 
     Returns (height_px, width_px, 3) uint8 RGB.
     """
     check_size_px(width_px, height_px)
     canvas = Canvas.blank(width_px, height_px, GAP)
-    if not pictures:
-        return canvas.pixels
-    n = len(pictures)
-    columns = columns or max(range(1, n + 1), key=lambda c: _shown_area(pictures, width_px, height_px, c))
-    rows = math.ceil(n / columns)
-    for i, (name, picture) in enumerate(pictures.items()):
-        row, column = divmod(i, columns)
-        left, right = (round(k * (width_px + GAP_PX) / columns) for k in (column, column + 1))
-        top, bottom = (round(k * (height_px + GAP_PX) / rows) for k in (row, row + 1))
-        small = _fitted(picture, right - left - GAP_PX, bottom - top - GAP_PX)
-        u = left + (right - left - GAP_PX - small.shape[1]) // 2
-        v = top + (bottom - top - GAP_PX - small.shape[0]) // 2
-        canvas.pixels[v : v + small.shape[0], u : u + small.shape[1]] = small
+    cells = _cells([(p.shape[1], p.shape[0]) for p in pictures.values()], width_px, height_px)
+    for (name, picture), (u, v, width, height) in zip(pictures.items(), cells):
+        canvas.pixels[v : v + height, u : u + width] = _resized(picture, width, height)
         if name:
-            canvas.text(name, u + 10, v + small.shape[0] - 10, NAME, 1.0, backdrop=(8, 9, 12))
+            canvas.text(name, u + 10, v + height - 10, NAME, 1.0, backdrop=(8, 9, 12))
     return canvas.pixels
 
 
@@ -73,7 +62,12 @@ def render_overview(
     if width_px - side - GAP_PX < 64:
         raise ArgumentError(expected="width_px at least 70 more than height_px", got=f"{width_px} x {height_px}", field="width_px")
     above = render_bev(scene, frame_index, width_px=side, height_px=height_px, labels=labels, range_m=range_m)
-    cameras = mosaic(render_cameras(scene, frame_index, points=points, labels=labels), width_px=width_px - side - GAP_PX, height_px=height_px)
+    room = width_px - side - GAP_PX
+    cells = _cells([sensor.camera.size_px for sensor in scene.cameras.values()], room, height_px)
+    pictures: dict[str, UInt8s] = {}
+    for name, (_, _, width, _) in zip(scene.cameras, cells):  # drawn in their final size, so that lines and captions stay sharp
+        pictures |= render_cameras(scene, frame_index, [name], points=points, labels=labels, width_px=max(width, 64))
+    cameras = mosaic(pictures, width_px=room, height_px=height_px)
     gap: UInt8s = np.full((height_px, GAP_PX, 3), GAP, np.uint8)
     return np.concatenate([above, gap, cameras], axis=1)
 
@@ -93,17 +87,33 @@ def write_picture(picture: UInt8s, path: str | os.PathLike[str]) -> None:
         part.write_bytes(data.tobytes())
 
 
-def _fitted(picture: UInt8s, width_px: int, height_px: int) -> UInt8s:
-    """As large as fits, same proportions."""
+def _resized(picture: UInt8s, width_px: int, height_px: int) -> UInt8s:
     import cv2
 
-    scale = min(width_px / picture.shape[1], height_px / picture.shape[0])
-    size = max(1, math.floor(picture.shape[1] * scale)), max(1, math.floor(picture.shape[0] * scale))
-    small: UInt8s = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
-    return small
+    if picture.shape[:2] == (height_px, width_px):
+        return picture
+    method = cv2.INTER_AREA if width_px < picture.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=method), np.uint8)
 
 
-def _shown_area(pictures: Mapping[str, UInt8s], width_px: int, height_px: int, columns: int) -> float:
-    rows = math.ceil(len(pictures) / columns)
-    width, height = width_px / columns - GAP_PX, height_px / rows - GAP_PX
-    return sum(min(width / p.shape[1], height / p.shape[0]) ** 2 * p.shape[0] * p.shape[1] for p in pictures.values())
+def _cells(sizes: Sequence[tuple[int, int]], width_px: int, height_px: int) -> list[tuple[int, int, int, int]]:
+    """(u, v, width, height) for each picture of (width, height): rows that fill the width, as many as show most; the first rows hold fewer."""
+    best: list[tuple[int, int, int, int]] = []
+    for n_rows in range(1, len(sizes) + 1):
+        rows = [list(row[::-1]) for row in np.array_split(np.arange(len(sizes))[::-1], n_rows)][::-1]
+        ratios = [sum(sizes[i][0] / sizes[i][1] for i in row) for row in rows]
+        heights = [(width_px - GAP_PX * (len(row) - 1)) / ratio for row, ratio in zip(rows, ratios)]
+        shrink = min(1.0, (height_px - GAP_PX * (n_rows - 1)) / sum(heights))
+        v = (height_px - shrink * sum(heights) - GAP_PX * (n_rows - 1)) / 2
+        cells = []
+        for row, ratio, full in zip(rows, ratios, heights):
+            height = shrink * full
+            u = (width_px - ratio * height - GAP_PX * (len(row) - 1)) / 2
+            for i in row:
+                width = height * sizes[i][0] / sizes[i][1]
+                cells.append((math.floor(u), math.floor(v), max(1, math.floor(width)), max(1, math.floor(height))))
+                u += width + GAP_PX
+            v += height + GAP_PX
+        if sum(w * h for _, _, w, h in cells) > sum(w * h for _, _, w, h in best):
+            best = cells
+    return best

@@ -1,0 +1,26 @@
+"""boxwright bench"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .common import JsonOption, one_line, print_json, stdout, tracked
+
+
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Small workloads, some seconds in all; the times are rough.")] = False,
+    verbs: Annotated[list[str] | None, typer.Option("--verb", metavar="NAME", help="Only this one; may be given several times.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure against every rival that is installed, after showing that the results are equal."""
+    from ..bench import machine, run, table
+
+    with tracked("measuring") as advance:
+        rows = run(quick=quick, verbs=verbs or None, progress=lambda _: advance())
+    if as_json:
+        print_json({"machine": machine(), "rows": [row.as_json() for row in rows]})
+        return
+    for line in table(rows).splitlines():
+        stdout().print(one_line(line), markup=False, soft_wrap=True)

@@ -1,0 +1,78 @@
+"""boxwright fill"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError
+from .common import FormatOption, JsonOption, PathArgument, SceneOption, open_scene, print_json, print_table, tracked
+from .convert import ToOption, print_report, write_scene
+
+if TYPE_CHECKING:
+    from ..agreement import ClassErrors, GapReport
+    from ..scene import Scene
+
+EveryOption = Annotated[int | None, typer.Option("--keyframes-every", metavar="K", min=1, help="Keep every K-th label, and report the others' error.")]
+MethodOption = Annotated[str | None, typer.Option("--method", help="linear, makima, pchip or catmull_rom; by default each track's own.")]
+
+
+def fill(
+    path: PathArgument,
+    keyframes_every: EveryOption = None,
+    method: MethodOption = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the filled scene into a new folder.")] = None,
+    to: ToOption = "boxwright",
+    scene: SceneOption = None,
+    format: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keyframes become labels in every frame.
+
+    With --keyframes-every K, every K-th label of each track (and its last) is a keyframe, and the error of the labels in between is reported.
+    With --out, the filled tracks are written.
+    """
+    from ..agreement import filled_scene, gap_report, thinned
+
+    if keyframes_every is None and out is None:
+        raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
+    recording = open_scene(path, scene, format)
+    result: dict[str, Any] = {"path": str(path), "scene": recording.name}
+    if keyframes_every is not None:
+        with tracked("filling", len(recording.tracks)) as advance:
+            report = gap_report(recording, keyframes_every, method, progress=advance)
+        result["error"] = _as_dict(report)
+        if not as_json:
+            _print_report(recording, report)
+    if out is not None:
+        tracks = [track if method is None else track.replace(method=method) for track in recording.tracks]
+        tracks = tracks if keyframes_every is None else [thinned(track, keyframes_every) for track in tracks]
+        result["written"] = write_scene(filled_scene(recording.replace(tracks=tracks)), out, to)
+        if not as_json:
+            print_report(result["written"])
+    if as_json:
+        print_json(result)
+
+
+def _as_dict(report: GapReport) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(report)
+
+
+def _print_report(scene: Scene, report: GapReport) -> None:
+    rows = [_row(name, errors) for name, errors in report.classes.items()]
+    where = "the world frame" if report.frame == "world" else f"the {report.frame} frame (no ego poses: its motion is not compensated)"
+    print_table(
+        f"{scene.name}: a keyframe every {report.every} labels, {report.method}, error of the labels in between, {where}",
+        ["class", "tracks", "labels", "x, y mean m", "median m", "p95 m", "yaw mean deg", "median deg", "p95 deg"],
+        [*rows, _row("all", report.total)],
+    )
+
+
+def _row(name: str, errors: ClassErrors) -> tuple[Any, ...]:
+    yaw = (math.degrees(v) for v in (errors.yaw_mean_rad, errors.yaw_median_rad, errors.yaw_p95_rad))
+    return (name, errors.n_tracks, errors.n_labels, errors.xy_mean_m, errors.xy_median_m, errors.xy_p95_m, *yaw)

@@ -1,0 +1,109 @@
+"""boxwright fit"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError
+from .common import FormatOption, JsonOption, PathArgument, SceneOption, one_line, open_scene, parse_frames, print_json, stdout
+from .convert import ToOption, print_report, write_scene
+
+if TYPE_CHECKING:
+    from ..scene import Scene
+
+AtOption = Annotated[str, typer.Option("--at", metavar="X,Y,Z", help="The click: a place in metres in the LiDAR's frame, x ahead, y left, z up.")]
+
+
+def fit(
+    path: PathArgument,
+    at: AtOption,
+    frame: Annotated[int, typer.Option("--frame", help="Which frame; a negative one counts from the end.")] = 0,
+    category: Annotated[str, typer.Option("--category", help="What was clicked; its usual size helps where points are missing.")] = "car",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the scene with the new cuboid into a new folder.")] = None,
+    to: ToOption = "boxwright",
+    scene: SceneOption = None,
+    format: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One click becomes a cuboid, with how sure it is of each number."""
+    import boxwright as bw
+
+    click_m = parse_place(at)
+    recording = open_scene(path, scene, format)
+    frame_index = parse_frames(str(frame), len(recording))[0]
+    sweep = recording.points(frame_index)
+    found = bw.fit_at(sweep, click_m, category=category, sensor_origins_m=recording.lidar_origins_m(sweep.frame))
+    result = _as_dict(found, frame_index, category, sweep.frame)
+    if not as_json:
+        _print_fit(result)
+    if out is not None:
+        result["written"] = write_scene(with_fit(recording, frame_index, found, category), out, to)
+        if not as_json:
+            print_report(result["written"])
+    if as_json:
+        print_json(result)
+
+
+def parse_place(text: str) -> tuple[float, float, float]:
+    """(x, y, z) from "x,y,z"."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3 or not all(math.isfinite(v) for v in numbers):
+        raise ArgumentError(expected="three numbers x,y,z in metres", got=repr(text), field="--at")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def with_fit(scene: Scene, frame_index: int, found: Any, category: str) -> Scene:
+    """The scene with one more track, which has the fit as its only keyframe."""
+    import boxwright as bw
+
+    stamp = int(scene.times_ns[frame_index])
+    cuboids = found.cuboid.as_cuboids()
+    if cuboids.frame != scene.label_frame:
+        source = "lidar" if cuboids.frame is None else cuboids.frame
+        cuboids = cuboids.transformed(scene.transform(scene.label_frame, source, stamp), frame=scene.label_frame)
+    taken = {track.track_id for track in scene.tracks}
+    name = next(f"fit-{i}" for i in range(len(taken) + 1) if f"fit-{i}" not in taken)
+    return scene.replace(tracks=[*scene.tracks, bw.Track(name, category, [stamp], cuboids, origin=[int(bw.Origin.FIT)])])
+
+
+def _as_dict(found: Any, frame_index: int, category: str, frame: str) -> dict[str, Any]:
+    return {
+        "frame_index": frame_index,
+        "category": category,
+        "frame": frame,
+        "center_m": found.cuboid.center_m,
+        "size_m": found.cuboid.size_m,
+        "yaw_rad": found.cuboid.yaw_rad,
+        "quat_wxyz": found.cuboid.quat_wxyz,
+        "sigma_center_m": found.sigma.center_m,
+        "sigma_size_m": found.sigma.size_m,
+        "sigma_yaw_rad": found.sigma.yaw_rad,
+        "observed_faces": [str(face) for face in found.observed_faces],
+        "flags": [str(flag) for flag in found.flags],
+        "n_points": len(found.point_index),
+    }
+
+
+def _print_fit(result: dict[str, Any]) -> None:
+    def numbers(key: str) -> str:
+        values, sigmas = result[key], result[f"sigma_{key}"]
+        return ", ".join(f"{value:.3f} +- {sigma:.3f}" if math.isfinite(sigma) else f"{value:.3f} (not seen)" for value, sigma in zip(values, sigmas))
+
+    yaw, sigma = result["yaw_rad"], result["sigma_yaw_rad"]
+    lines = [
+        f"{result['category']} in frame {result['frame_index']}, {result['frame']} frame, {result['n_points']} points",
+        f"  center_m   {numbers('center_m')}",
+        f"  size_m     {numbers('size_m')}",
+        f"  yaw_rad    {yaw:.4f} {f'+- {sigma:.4f}' if math.isfinite(sigma) else '(not seen)'}  ({math.degrees(yaw):.1f} degrees)",
+        f"  faces seen {', '.join(result['observed_faces']) or 'none'}",
+        f"  flags      {', '.join(result['flags']) or 'none'}",
+    ]
+    for line in lines:
+        stdout().print(one_line(line), markup=False, soft_wrap=True)

@@ -1,0 +1,71 @@
+"""boxwright warmup"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .common import JsonOption, print_json, print_table, tracked
+
+
+def warmup(as_json: JsonOption = False) -> None:
+    """Compile all kernels now, so that no later command waits for it; they are kept on disk."""
+    from ..kernels import cache_folder
+
+    steps = _steps()
+    seconds: dict[str, float] = {}
+    with tracked("compiling", len(steps)) as advance:
+        for name, call in steps.items():
+            start = time.perf_counter()
+            call()
+            seconds[name] = time.perf_counter() - start
+            advance()
+    total = sum(seconds.values())
+    if as_json:
+        print_json({"seconds": seconds, "total_s": total, "cache_folder": None if cache_folder is None else str(cache_folder)})
+        return
+    where = "nowhere: no folder can be written to" if cache_folder is None else str(cache_folder)
+    print_table(f"{total:.1f} s; kernels kept in {where}", ["kernels of", "seconds"], list(seconds.items()))
+
+
+def _steps() -> dict[str, Callable[[], Any]]:
+    """One small call of every verb, with float32 points as sensors give them and with float64 ones."""
+    import numpy as np
+
+    import boxwright as bw
+
+    single = _street()
+    clouds = (single, single.astype(np.float64))
+    cuboids = bw.Cuboids([[10, 0, 0.8], [18, 4, 0.8]], [[4.4, 1.8, 1.5]] * 2, [0.2, 1.0])
+    tilted = cuboids.transformed(bw.Pose.from_quat([np.cos(0.05), np.sin(0.05), 0, 0]))
+    cameras = [bw.PinholeCamera(64, 48, 40, 40, 32, 24), bw.FisheyeCamera(64, 48, 20, 20, 32, 24)]
+    cam_from_lidar = bw.Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
+    track = bw.Track("warm", "car", [0, 10], cuboids)
+    clusters = single[:64]
+    return {
+        "containment": lambda: [bw.points_in_cuboids(points, boxes).first for points in clouds for boxes in (cuboids, tilted)],
+        "projection": lambda: [
+            (bw.project_points(points, camera, cam_from_lidar), bw.project_cuboids(cuboids, camera, cam_from_lidar).edges(0))
+            for camera in cameras
+            for points in clouds
+        ],
+        "overlap": lambda: [bw.iou(boxes, tilted) for boxes in (cuboids, tilted)] + [bw.iou_bev_pairs(cuboids, tilted), bw.iou_3d_pairs(cuboids, tilted)],
+        "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
+        "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
+        "fitting": lambda: [bw.fit_at(points, (10.0, 0.0, 0.8), category="car") for points in clouds]
+        + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))],
+    }
+
+
+def _street() -> Any:
+    """(N, 3) float32: flat ground with one car's rear and side on it."""
+    import numpy as np
+
+    x, y = np.meshgrid(np.arange(-20, 30, 0.5), np.arange(-15, 15, 0.5))
+    ground = np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)])
+    along, up = np.meshgrid(np.linspace(-2.2, 2.2, 45), np.linspace(0.3, 1.5, 13))
+    side = np.column_stack([10 + along.ravel(), np.full(along.size, -0.9), up.ravel()])
+    across, up = np.meshgrid(np.linspace(-0.9, 0.9, 19), np.linspace(0.3, 1.5, 13))
+    rear = np.column_stack([np.full(across.size, 7.8), across.ravel(), up.ravel()])
+    return np.concatenate([ground, side, rear]).astype(np.float32)
