@@ -14,7 +14,10 @@ def bench(
     verbs: Annotated[list[str] | None, typer.Option("--verb", metavar="NAME", help="Only this one; may be given several times.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure against every rival that is installed, after showing that the results are equal."""
+    """Timings against other libraries.
+
+    Every rival that is installed is measured, after its results are shown to be equal.
+    """
     from ..bench import machine, run, table
 
     with tracked("measuring") as advance:

@@ -23,7 +23,10 @@ def convert(
     format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a recording in one format, write it in another, and say what the other format cannot hold."""
+    """One format into another.
+
+    Says what the other format cannot hold.
+    """
     report = write_scene(open_scene(path, scene, format), out, to)
     if as_json:
         print_json(report)
@@ -33,15 +36,17 @@ def convert(
 
 def write_scene(scene: Scene, out: Path, format: str) -> dict[str, Any]:
     """Writes, with progress, and gives the report by name."""
+    import dataclasses
+
     import boxwright as bw
 
     with tracked(f"writing {format}"):
         report = bw.write(scene, out, format=format)
-    return {"path": str(out), "format": format, "dropped": list(report.dropped), "rounded": list(report.rounded), "tolerance": report.tolerance}
+    return {**dataclasses.asdict(report), "path": str(out)}
 
 
 def print_report(report: dict[str, Any]) -> None:
-    lines = [f"wrote {report['path']} ({report['format']})"]
+    lines = [f"wrote {report['path']}: {report['format']}, {report['n_frames']} frames, {report['n_tracks']} tracks, {report['n_labels']} labels"]
     lines += [f"  dropped: {item}" for item in report["dropped"]]
     lines += [f"  rounded: {item}" for item in report["rounded"]]
     for line in lines:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ..agreement import ClassErrors, GapReport
     from ..scene import Scene
 
-EveryOption = Annotated[int | None, typer.Option("--keyframes-every", metavar="K", min=1, help="Keep every K-th label, and report the others' error.")]
+EveryOption = Annotated[
+    int | None, typer.Option("--keyframes-every", metavar="K", min=1, help="Keep every K-th label, and report the others' error.")
+]
 MethodOption = Annotated[str | None, typer.Option("--method", help="linear, makima, pchip or catmull_rom; by default each track's own.")]
 
 

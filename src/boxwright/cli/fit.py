@@ -29,7 +29,10 @@ def fit(
     format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One click becomes a cuboid, with how sure it is of each number."""
+    """One click becomes a cuboid.
+
+    Printed with how sure each number is, which faces were seen, and what to look at again.
+    """
     import boxwright as bw
 
     click_m = parse_place(at)
@@ -61,6 +64,8 @@ def parse_place(text: str) -> tuple[float, float, float]:
 
 def with_fit(scene: Scene, frame_index: int, found: Any, category: str) -> Scene:
     """The scene with one more track, which has the fit as its only keyframe."""
+    import numpy as np
+
     import boxwright as bw
 
     stamp = int(scene.times_ns[frame_index])
@@ -70,7 +75,8 @@ def with_fit(scene: Scene, frame_index: int, found: Any, category: str) -> Scene
         cuboids = cuboids.transformed(scene.transform(scene.label_frame, source, stamp), frame=scene.label_frame)
     taken = {track.track_id for track in scene.tracks}
     name = next(f"fit-{i}" for i in range(len(taken) + 1) if f"fit-{i}" not in taken)
-    return scene.replace(tracks=[*scene.tracks, bw.Track(name, category, [stamp], cuboids, origin=[int(bw.Origin.FIT)])])
+    track = bw.Track(name, category, np.array([stamp]), cuboids, origin=np.array([bw.Origin.FIT], np.uint8))
+    return scene.replace(tracks=[*scene.tracks, track])
 
 
 def _as_dict(found: Any, frame_index: int, category: str, frame: str) -> dict[str, Any]:

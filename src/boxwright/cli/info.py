@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = None, as_json: JsonOption = False) -> None:
-    """What a recording holds: frames, sensors, times, classes, counts, frame of reference, notes.
+    """What a recording holds.
 
+    Frames, sensors, times, classes, counts, frame of reference, and what the reader had to assume.
     Where PATH holds several scenes and none is named, they are listed.
     """
     import boxwright as bw

@@ -30,7 +30,10 @@ def render(
     format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pictures: from above, every camera with its cuboids, and an overview of both, for each frame."""
+    """Pictures with cuboids, from above and in every camera.
+
+    For each frame one from above, one for each camera, and an overview of all.
+    """
     from ..outputs import whole_folder
     from ..render import render_overview, write_picture
 

@@ -18,7 +18,10 @@ def simulate(
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright or kitti_tracking.")] = "boxwright",
     as_json: JsonOption = False,
 ) -> None:
-    """Drive a made-up street: LiDAR, cameras, moving objects, and the truth about them."""
+    """A made-up street, with its truth.
+
+    A LiDAR and cameras, one of them fisheye, on a moving vehicle among parked and moving objects.
+    """
     import boxwright as bw
 
     report = write_scene(bw.simulate(seed=seed, n_frames=frames), out, to)

@@ -15,7 +15,9 @@ def view(
     scene: SceneOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Open a window on a recording: points, cuboids, trails. Needs the extra 'desktop'.
+    """A window on a recording (extra 'desktop').
+
+    Shows points, cuboids with heading, and trails.
 
     Keys: right arrow or N next frame, left arrow or P previous, C write the camera pictures with overlays, T trails, R whole view, Q close.
     """

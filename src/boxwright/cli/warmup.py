@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .common import JsonOption, print_json, print_table, tracked
 
+if TYPE_CHECKING:
+    from ..cameras import Camera
+
 
 def warmup(as_json: JsonOption = False) -> None:
-    """Compile all kernels now, so that no later command waits for it; they are kept on disk."""
+    """Compile all kernels now.
+
+    They are kept on disk, so that no later command waits for them.
+    """
     from ..kernels import cache_folder
 
     steps = _steps()
@@ -39,9 +45,9 @@ def _steps() -> dict[str, Callable[[], Any]]:
     clouds = (single, single.astype(np.float64))
     cuboids = bw.Cuboids([[10, 0, 0.8], [18, 4, 0.8]], [[4.4, 1.8, 1.5]] * 2, [0.2, 1.0])
     tilted = cuboids.transformed(bw.Pose.from_quat([np.cos(0.05), np.sin(0.05), 0, 0]))
-    cameras = [bw.PinholeCamera(64, 48, 40, 40, 32, 24), bw.FisheyeCamera(64, 48, 20, 20, 32, 24)]
+    cameras: list[Camera] = [bw.PinholeCamera(64, 48, 40, 40, 32, 24), bw.FisheyeCamera(64, 48, 20, 20, 32, 24)]
     cam_from_lidar = bw.Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
-    track = bw.Track("warm", "car", [0, 10], cuboids)
+    track = bw.Track("warm", "car", np.array([0, 10]), cuboids)
     clusters = single[:64]
     return {
         "containment": lambda: [bw.points_in_cuboids(points, boxes).first for points in clouds for boxes in (cuboids, tilted)],
@@ -50,11 +56,14 @@ def _steps() -> dict[str, Callable[[], Any]]:
             for camera in cameras
             for points in clouds
         ],
-        "overlap": lambda: [bw.iou(boxes, tilted) for boxes in (cuboids, tilted)] + [bw.iou_bev_pairs(cuboids, tilted), bw.iou_3d_pairs(cuboids, tilted)],
+        "overlap": lambda: (
+            [bw.iou(boxes, tilted) for boxes in (cuboids, tilted)] + [bw.iou_bev_pairs(cuboids, tilted), bw.iou_3d_pairs(cuboids, tilted)]
+        ),
         "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
         "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
-        "fitting": lambda: [bw.fit_at(points, (10.0, 0.0, 0.8), category="car") for points in clouds]
-        + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))],
+        "fitting": lambda: (
+            [bw.fit_at(points, (10.0, 0.0, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
+        ),
     }
 
 

@@ -111,7 +111,8 @@ def height_colors(height_m: Any, intensity: Any = None) -> UInt8s:
         top = np.quantile(strength, 0.98)
         if top > 0:
             shade = shade * (0.82 + 0.5 * np.clip(strength / top, 0, 1)[:, None])
-    return np.clip(shade, 0, 255).astype(np.uint8)
+    colors: UInt8s = np.clip(shade, 0, 255).astype(np.uint8)
+    return colors
 
 
 def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> tuple[Any, Any, str | None]:
@@ -232,8 +233,7 @@ def _draw_labels(canvas: Canvas, corners: Any, shown: Shown) -> None:
     """Right of the cuboid, or left where the right side is taken; left out where both are."""
     taken = [(*corner.min(0), *corner.max(0)) for corner in corners]
     size_px = np.array([canvas.width_px, canvas.height_px])
-    nearest = np.argsort(np.abs(corners.mean(1) - size_px / 2).sum(1)) if len(corners) else []
-    for m in nearest:
+    for m in np.argsort(np.abs(corners.mean(1) - size_px / 2).sum(1)):
         low, high, caption = corners[m].min(0), corners[m].max(0), shown.captions[m]
         if not caption or (high < 0).any() or (low >= size_px).any():
             continue

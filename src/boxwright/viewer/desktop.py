@@ -127,7 +127,8 @@ class Window:
         self._vis.poll_events()
         self._vis.update_renderer()
         pixels = np.asarray(self._vis.capture_screen_float_buffer(do_render=True))
-        return np.rint(pixels * 255).astype(np.uint8)
+        picture: UInt8s = np.rint(pixels * 255).astype(np.uint8)
+        return picture
 
     def run(self) -> None:
         """Until the user closes it."""

@@ -1,0 +1,5 @@
+"""python -m boxwright"""
+
+from .cli import main
+
+main()
