@@ -117,12 +117,14 @@ class Curves:
     visibility: UInt8s
     methods: UInt8s
     tangents: Float64s
+    turns: Float64s
 
     @classmethod
     def of(cls, offsets: Int64s, times_ns: Int64s, cuboids: Cuboids, visibility: UInt8s, methods: UInt8s) -> Curves:
-        tangents = np.empty((len(times_ns), 3))
+        tangents, turns = np.empty((len(times_ns), 3)), np.empty((len(times_ns), 5))
         kernels.tangents(offsets, times_ns, cuboids.center_m, visibility, methods, tangents)
-        return cls(offsets, times_ns, cuboids, visibility, methods, tangents)
+        kernels.turns(offsets, cuboids.quat_wxyz, turns)
+        return cls(offsets, times_ns, cuboids, visibility, methods, tangents, turns)
 
     def rows(self, times_ns: Int64s, storage: tuple[np.ndarray, ...] = ()) -> Rows:  # type: ignore[type-arg]
         """The cuboids at `times_ns`, any order; `storage` of earlier rows is written over where it is large enough."""
@@ -147,6 +149,7 @@ class Curves:
             self.visibility,
             self.methods,
             self.tangents,
+            self.turns,
             times_ns,
             row_offsets,
             *columns,

@@ -65,7 +65,7 @@ def _makima(slopes, first, last):
 
 @compiled
 def _three_point(times, slopes, first, last, monotone):
-    """Tangents from the two neighbouring slopes, in place: of the parabola through three points, or PCHIP's (Fritsch and Butland) where `monotone`."""
+    """In place: tangents of the parabola through three points, or PCHIP's (Fritsch and Butland) where `monotone`."""
     for axis in range(3):
         start = _end(times[first + 1] - times[first], times[first + 2] - times[first + 1], slopes[first, axis], slopes[first + 1, axis], monotone)
         end = _end(times[last] - times[last - 1], times[last - 1] - times[last - 2], slopes[last - 1, axis], slopes[last - 2, axis], monotone)
@@ -92,6 +92,32 @@ def _end(near_span, far_span, near, far, monotone):
         if np.sign(near) != np.sign(far) and abs(tangent) > 3 * abs(near):
             return 3 * near
     return tangent
+
+
+@kernel
+def turns(offsets, quats, out_turns):
+    """(K,5) of the piece that starts at each keyframe: the angle of its short arc in four dimensions (half the turn), and the unit quaternion `across`,
+    so that the arc is  start cos(angle share) + across sin(angle share)."""
+    for track in range(len(offsets) - 1):
+        for i in range(offsets[track], offsets[track + 1]):
+            for axis in range(5):
+                out_turns[i, axis] = 0.0
+            if i + 1 < offsets[track + 1]:
+                dot = 0.0
+                for axis in range(4):
+                    dot += quats[i, axis] * quats[i + 1, axis]
+                sign = -1.0 if dot < 0 else 1.0
+                difference, total = 0.0, 0.0
+                for axis in range(4):
+                    difference += (sign * quats[i + 1, axis] - quats[i, axis]) ** 2
+                    total += (sign * quats[i + 1, axis] + quats[i, axis]) ** 2
+                angle = 2 * math.atan2(math.sqrt(difference), math.sqrt(total))  # good for tiny angles, where acos of the dot product is not
+                if angle > 0:
+                    drop = 2 * math.sin(angle / 2) ** 2  # 1 - cos(angle)
+                    for axis in range(4):
+                        across = sign * quats[i + 1, axis] - quats[i, axis] + drop * quats[i, axis]
+                        out_turns[i, 1 + axis] = across / math.sin(angle)
+                out_turns[i, 0] = angle
 
 
 @kernel
@@ -138,6 +164,7 @@ def fill_rows(
     visibility,
     methods,
     tangents,
+    turns,
     at,
     row_offsets,
     out_center,
@@ -175,16 +202,15 @@ def fill_rows(
                 out_time[row] = j
                 row += 1
                 j += 1
-            if row < row_end and i + 1 < stop and at[j] < times[i + 1]:
-                n = 1
+            n = 0
+            if i + 1 < stop:
                 while row + n < row_end and at[j + n] < times[i + 1]:
                     n += 1
-                _fill_piece(
-                    i, times, centers, sizes, quats, yaws, methods[track], tangents, at[j : j + n], row, out_center, out_size, out_quat, out_yaw
-                )
+            if n > 0:
+                _fill_piece(i, row, j, n, times, centers, sizes, quats, yaws, methods[track], tangents, turns, at, out_center, out_size, out_quat, out_yaw)
                 for k in range(n):
-                    out_state[row + k] = 1
-                    out_time[row + k] = j + k
+                    out_state[np.uint64(row + k)] = 1
+                    out_time[np.uint64(row + k)] = j + k
                 row += n
                 j += n
             for k in range(begin, row):
@@ -194,52 +220,69 @@ def fill_rows(
 
 
 @compiled
-def _fill_piece(i, times, centers, sizes, quats, yaws, method, tangents, at, row, out_center, out_size, out_quat, out_yaw):
-    """Times `at` strictly between keyframes i and i + 1: a cubic for the centre, straight for the size, the short arc for the rotation."""
-    start = times[i]
-    span = float(times[i + 1] - start)
-    for axis in range(3):
-        base, whole = centers[i, axis], centers[i + 1, axis] - centers[i, axis]
-        a, b, c = whole, 0.0, 0.0
-        if method != LINEAR:
-            leave, arrive = tangents[i, axis] * span, tangents[i + 1, axis] * span
-            a, b, c = leave, 3 * whole - 2 * leave - arrive, leave + arrive - 2 * whole
-        size, growth = sizes[i, axis], sizes[i + 1, axis] - sizes[i, axis]
-        for k in range(len(at)):
-            share = float(at[k] - start) / span
-            out_center[row + k, axis] = base + share * (a + share * (b + share * c))
-            out_size[row + k, axis] = size + share * growth
-    w, x, y, z = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
-    w1, x1, y1, z1 = quats[i + 1, 0], quats[i + 1, 1], quats[i + 1, 2], quats[i + 1, 3]
-    if w * w1 + x * x1 + y * y1 + z * z1 < 0:
-        w1, x1, y1, z1 = -w1, -x1, -y1, -z1
-    # in four dimensions the arc is  start cos(angle share) + across sin(angle share)
-    distance = math.sqrt((w1 - w) ** 2 + (x1 - x) ** 2 + (y1 - y) ** 2 + (z1 - z) ** 2)
-    angle = 2 * math.atan2(distance, math.sqrt((w1 + w) ** 2 + (x1 + x) ** 2 + (y1 + y) ** 2 + (z1 + z) ** 2))
-    scale = 1 / math.sin(angle) if angle > 0 else 0.0
-    drop = 2 * math.sin(angle / 2) ** 2
-    w1, x1, y1, z1 = scale * (w1 - w + drop * w), scale * (x1 - x + drop * x), scale * (y1 - y + drop * y), scale * (z1 - z + drop * z)
-    upright = x == 0 and y == 0 and x1 == 0 and y1 == 0
-    turn = math.copysign(2 * angle, w * z1 - z * w1)
-    for k in range(len(at)):
-        share = float(at[k] - start) / span
-        cosine, sine = _cos_sin(share * angle)
-        q0, q1, q2, q3 = cosine * w + sine * w1, cosine * x + sine * x1, cosine * y + sine * y1, cosine * z + sine * z1
-        out_quat[row + k, 0], out_quat[row + k, 1], out_quat[row + k, 2], out_quat[row + k, 3] = q0, q1, q2, q3
-        if upright:
-            yaw = yaws[i] + share * turn
-            yaw = yaw - 2 * math.pi if yaw > math.pi else yaw + 2 * math.pi if yaw <= -math.pi else yaw
-        else:
-            yaw = math.atan2(2 * (q1 * q2 + q0 * q3), q0 * q0 + q1 * q1 - q2 * q2 - q3 * q3)
-            yaw = math.pi if yaw == -math.pi else yaw
-        out_yaw[row + k] = yaw
+def _fill_piece(i, row, j, n, times, centers, sizes, quats, yaws, method, tangents, turns, at, out_center, out_size, out_quat, out_yaw):
+    """Times at[j : j + n], strictly between keyframes i and i + 1: a cubic for the centre, straight for the size, the short arc for the rotation.
+
+    Rows are counted without sign, which spares the test for negative indices; values are in plain variables, which lets the compiler vectorise.
+    """
+    i, after, start = np.uint64(i), np.uint64(i + 1), times[i]
+    span = float(times[after] - start)
+    pace = 1 / span
+    x0, y0, z0 = centers[i, 0], centers[i, 1], centers[i, 2]
+    ax, ay, az = centers[after, 0] - x0, centers[after, 1] - y0, centers[after, 2] - z0
+    length, width, height = sizes[i, 0], sizes[i, 1], sizes[i, 2]
+    longer, wider, higher = sizes[after, 0] - length, sizes[after, 1] - width, sizes[after, 2] - height
+    if method == LINEAR:
+        for k in range(n):
+            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
+            out_center[r, 0], out_center[r, 1], out_center[r, 2] = x0 + share * ax, y0 + share * ay, z0 + share * az
+            out_size[r, 0], out_size[r, 1], out_size[r, 2] = length + share * longer, width + share * wider, height + share * higher
+    else:
+        ax, bx, cx = _cubic(ax, tangents[i, 0] * span, tangents[after, 0] * span)
+        ay, by, cy = _cubic(ay, tangents[i, 1] * span, tangents[after, 1] * span)
+        az, bz, cz = _cubic(az, tangents[i, 2] * span, tangents[after, 2] * span)
+        for k in range(n):
+            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
+            out_center[r, 0] = x0 + share * (ax + share * (bx + share * cx))
+            out_center[r, 1] = y0 + share * (ay + share * (by + share * cy))
+            out_center[r, 2] = z0 + share * (az + share * (bz + share * cz))
+            out_size[r, 0], out_size[r, 1], out_size[r, 2] = length + share * longer, width + share * wider, height + share * higher
+    angle, yaw = turns[i, 0], yaws[i]
+    qw, qx, qy, qz = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
+    pw, px, py, pz = turns[i, 1], turns[i, 2], turns[i, 3], turns[i, 4]
+    if qx == 0 and qy == 0 and px == 0 and py == 0 and angle <= SMALL_ANGLE:
+        turned = math.copysign(2 * angle, qw * pz - qz * pw)
+        for k in range(n):
+            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
+            cosine, sine = _cos_sin_small(share * angle)
+            out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3] = cosine * qw + sine * pw, 0.0, 0.0, cosine * qz + sine * pz
+            out_yaw[r] = _wrapped(yaw + share * turned)
+    else:
+        for k in range(n):
+            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
+            cosine, sine = math.cos(share * angle), math.sin(share * angle)
+            w, x, y, z = cosine * qw + sine * pw, cosine * qx + sine * px, cosine * qy + sine * py, cosine * qz + sine * pz
+            out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3] = w, x, y, z
+            out_yaw[r] = _wrapped(math.atan2(2 * (x * y + w * z), w * w + x * x - y * y - z * z))
 
 
 @compiled
-def _cos_sin(angle):
-    """Taylor series within SMALL_ANGLE, where they are good to the last bit or two and far cheaper."""
-    if angle > SMALL_ANGLE:
-        return math.cos(angle), math.sin(angle)
+def _cubic(whole, leave, arrive):
+    """Hermite's cubic as whole = a + b + c, in the form whose last digits do not suffer from large coordinates."""
+    return leave, 3 * whole - 2 * leave - arrive, leave + arrive - 2 * whole
+
+
+@compiled
+def _wrapped(yaw):
+    """In (-pi, pi], from at most one turn away."""
+    if yaw > math.pi:
+        return yaw - 2 * math.pi
+    return yaw + 2 * math.pi if yaw <= -math.pi else yaw
+
+
+@compiled
+def _cos_sin_small(angle):
+    """Taylor series, for at most SMALL_ANGLE: good to the last bit or two, and far cheaper."""
     x = angle * angle
     sine = 1 / 6 + x * (-1 / 120 + x * (1 / 5040 + x * (-1 / 362880 + x * (1 / 39916800 - x * (1 / 6227020800)))))
     cosine = 0.5 + x * (-1 / 24 + x * (1 / 720 + x * (-1 / 40320 + x * (1 / 3628800 + x * (-1 / 479001600 + x * (1 / 87178291200))))))
