@@ -32,7 +32,7 @@ _HOME = {
     "cuboids": ["Cuboid", "Cuboids"],
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
-    "tracks": ["Origin", "State", "Track", "Visibility", "interpolate_tracks"],
+    "tracks": ["Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"],
     "scene": ["CameraSensor", "Lidar", "Relation", "Scene"],
     "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from .simulation import simulate
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
-    from .tracks import Origin, State, Track, Visibility, interpolate_tracks
+    from .tracks import Origin, State, Track, Tracks, Visibility, interpolate_tracks
 
 __all__ = [
     "ArgumentError",
@@ -112,6 +112,7 @@ __all__ = [
     "Taxonomy",
     "TimeError",
     "Track",
+    "Tracks",
     "Trajectory",
     "UnknownName",
     "Visibility",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ArgumentError
+from .errors import ArgumentError, TimeError
 
 Floats = NDArray[np.floating[Any]]
 Float64s = NDArray[np.float64]
@@ -32,15 +32,17 @@ __all__ = [
 ]
 
 
+MAX_TIME_NS = 2**63 - 1
+MAX_SPAN_NS = 2**62  # differences of times, and twice them, stay within int64
+
+
 def as_points(field: str, value: Any) -> Floats:
     """(N, 3) float32 or float64, as it came where that is possible (any strides, read-only or not); whole numbers and float16 are widened."""
-    array = np.asarray(value)
+    array = _array(field, value, "(N, 3) float array")
     if array.dtype not in (np.float32, np.float64):
         if array.dtype.kind not in "iuf" and array.size:
             raise ArgumentError(expected="(N, 3) float array", got=f"dtype {array.dtype}", field=field)
-        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-    elif not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
+        array = array.astype(np.float32 if array.dtype.kind == "f" and array.dtype.itemsize <= 4 else np.float64)
     if array.ndim != 2 or array.shape[1] != 3:
         if array.size == 0 and array.ndim < 2:
             return np.zeros((0, 3), array.dtype)
@@ -51,10 +53,10 @@ def as_points(field: str, value: Any) -> Floats:
 
 def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, finite: bool = True) -> Float64s:
     """C-contiguous float64 of the given shape; None stands for any length. Raises where a value is not finite."""
-    try:
-        array = np.ascontiguousarray(value, dtype=np.float64) if shape else np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ArgumentError(expected=f"{_spell(shape)} float array", got=_describe(value), field=field) from None
+    array = _array(field, value, f"{_spell(shape)} float array")
+    if array.size and array.dtype.kind not in "iuf":
+        raise ArgumentError(expected=f"{_spell(shape)} float array", got=_describe(value), field=field)
+    array = np.asarray(array, dtype=np.float64, order="C")
     if array.size == 0 and array.ndim == 1 and len(shape) == 2 and shape[0] is None:
         array = array.reshape(0, shape[1] or 0)
     if array.ndim != len(shape) or any(want is not None and want != have for want, have in zip(shape, array.shape)):
@@ -67,7 +69,7 @@ def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, fi
 
 def as_times_ns(field: str, value: ArrayLike, *, increasing: bool = False) -> Int64s:
     """(T,) int64 nanoseconds; floats are refused, since float64 cannot hold a nanosecond stamp."""
-    array = np.asarray(value)
+    array = _array(field, value, "(T,) int64 nanoseconds")
     if array.size == 0:
         return np.zeros(0, np.int64)
     if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max):
@@ -75,17 +77,26 @@ def as_times_ns(field: str, value: ArrayLike, *, increasing: bool = False) -> In
     if array.ndim != 1:
         raise ArgumentError(expected="(T,) int64 nanoseconds", got=f"shape {array.shape}", field=field)
     array = np.ascontiguousarray(array, dtype=np.int64)
-    if increasing and len(array) > 1 and (steps := np.diff(array)).min() <= 0:
-        i = int(np.argmax(steps <= 0))
-        raise ArgumentError(expected="increasing times", got=f"{array[i]} then {array[i + 1]} at index {i + 1}", field=field)
+    if increasing and (array[1:] <= array[:-1]).any():
+        i = int(np.argmax(array[1:] <= array[:-1]))
+        raise TimeError(expected="increasing times", got=f"{array[i]} then {array[i + 1]} at index {i + 1}", field=field)
+    if increasing and int(array[-1]) - int(array[0]) > MAX_SPAN_NS:
+        raise TimeError(expected="times within 146 years of each other", got=f"{array[0]} to {array[-1]} ns", field=field)
     return array
 
 
 def one_time_ns(field: str, value: Any) -> int:
     """One int64 nanosecond stamp."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not -MAX_TIME_NS - 1 <= value <= MAX_TIME_NS:
         raise ArgumentError(expected="int64 nanoseconds", got=_describe(value), field=field, hint="convert seconds with round(t * 1e9)")
     return int(value)
+
+
+def _array(field: str, value: Any, expected: str) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, OverflowError):  # rows of different lengths, and things that only look like arrays
+        raise ArgumentError(expected=expected, got=_describe(value), field=field) from None
 
 
 def frozen(array: NDArray[Any]) -> Any:

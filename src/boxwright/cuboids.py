@@ -24,7 +24,7 @@ from .arrays import ArrayLike, Bools, Float64s, as_floats, frozen
 from .errors import ArgumentError, ExtraMissing, GeometryError
 from .frames import Pose, as_pose, unit_quats
 
-__all__ = ["CORNER_SIGNS", "EDGES", "Cuboid", "Cuboids", "same_frame"]
+__all__ = ["CORNER_SIGNS", "EDGES", "Cuboid", "Cuboids", "same_frame", "table_library"]
 
 CORNER_SIGNS: Float64s = frozen(np.array([(x, y, z) for x in (1.0, -1.0) for y, z in ((1, 1), (-1, 1), (-1, -1), (1, -1))]))
 EDGES: tuple[tuple[int, int], ...] = (
@@ -34,9 +34,13 @@ EDGES: tuple[tuple[int, int], ...] = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Cuboid:
-    """One cuboid: a row of Cuboids, with the same names. Arrays are read-only."""
+    """One cuboid: a row of Cuboids, with the same names and the same checks. Arrays are read-only.
+
+    center_m, size_m : (3,) metres
+    yaw_rad : one number; or quat_wxyz : (4,)
+    """
 
     center_m: Float64s
     size_m: Float64s
@@ -44,9 +48,29 @@ class Cuboid:
     yaw_rad: float
     frame: str | None = None
 
+    def __init__(
+        self,
+        center_m: ArrayLike,
+        size_m: ArrayLike,
+        yaw_rad: float | None = None,
+        *,
+        quat_wxyz: ArrayLike | None = None,
+        frame: str | None = None,
+    ) -> None:
+        center, size = as_floats("center_m", center_m, (3,)), as_floats("size_m", size_m, (3,))
+        yaw = None if yaw_rad is None else as_floats("yaw_rad", yaw_rad, ())
+        quat = None if quat_wxyz is None else as_floats("quat_wxyz", quat_wxyz, (4,))[None]
+        one = Cuboids(center[None], size[None], yaw, quat_wxyz=quat, frame=frame)
+        self._set(one.center_m[0], one.size_m[0], one.quat_wxyz[0], float(one.yaw_rad[0]), frame)
+
+    def _set(self, center: Float64s, size: Float64s, quat: Float64s, yaw: float, frame: str | None) -> None:
+        for name, value in zip(("center_m", "size_m", "quat_wxyz", "yaw_rad", "frame"), (center, size, quat, yaw, frame)):
+            object.__setattr__(self, name, value)
+
     def corners_m(self) -> Float64s:
         """(8, 3)"""
-        return self.as_cuboids().corners_m()[0]
+        corners: Float64s = self.as_cuboids().corners_m()[0]
+        return corners
 
     def as_cuboids(self) -> Cuboids:
         """A set of one."""
@@ -100,8 +124,9 @@ class Cuboids:
             quat = unit_quats("quat_wxyz", as_floats("quat_wxyz", quat_wxyz, (len(center), 4)))
             yaw = rotations.yaw_from_quat(quat)
         else:
-            angles = np.full(len(center), yaw_rad) if np.ndim(yaw_rad) == 0 else yaw_rad  # type: ignore[arg-type]
-            yaw = np.atleast_1d(rotations.wrap_rad(as_floats("yaw_rad", angles, (len(center),))))  # type: ignore[arg-type]
+            one_for_all = isinstance(yaw_rad, (int, float)) or getattr(yaw_rad, "ndim", 1) == 0
+            angles: Any = np.full(len(center), yaw_rad) if one_for_all else yaw_rad
+            yaw = np.atleast_1d(rotations.wrap_rad(as_floats("yaw_rad", angles, (len(center),))))
             quat = rotations.quat_from_yaw(yaw)
         if frame is not None and not isinstance(frame, str):
             raise ArgumentError(expected="a frame's name", got=repr(frame), field="frame")
@@ -136,7 +161,9 @@ class Cuboids:
         for i, part in enumerate(sets):
             if part.frame != frame:
                 raise GeometryError(expected=f"cuboids in frame {frame!r}", got=f"frame {part.frame!r}", field=f"parts[{i}]")
-        center, size, quat, yaw = (np.concatenate([getattr(s, name) for s in sets]) for name in ("center_m", "size_m", "quat_wxyz", "yaw_rad"))
+        center, size, quat, yaw = (
+            frozen(np.concatenate([getattr(s, name) for s in sets])) for name in ("center_m", "size_m", "quat_wxyz", "yaw_rad")
+        )
         return cls._trusted(center, size, quat, yaw, frame)
 
     @property
@@ -204,12 +231,16 @@ class Cuboids:
     def __getitem__(self, index: slice | Sequence[int] | Bools | np.ndarray[Any, Any]) -> Cuboids: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
-            return Cuboid(self.center_m[index], self.size_m[index], self.quat_wxyz[index], float(self.yaw_rad[index]), self.frame)
+            one = Cuboid.__new__(Cuboid)
+            one._set(self.center_m[index], self.size_m[index], self.quat_wxyz[index], float(self.yaw_rad[index]), self.frame)
+            return one
         if isinstance(index, list) and not index:
             index = np.zeros(0, np.int64)
-        return Cuboids._trusted(self.center_m[index], self.size_m[index], self.quat_wxyz[index], self.yaw_rad[index], self.frame)
+        center, size, quat, yaw = (frozen(column[index]) for column in (self.center_m, self.size_m, self.quat_wxyz, self.yaw_rad))
+        return Cuboids._trusted(center, size, quat, yaw, self.frame)
 
-    def _columns(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Any]:
+        """The columns of the tables below, by name."""
         columns: dict[str, Any] = {}
         for i, axis in enumerate("xyz"):
             columns[f"center_{axis}_m"] = self.center_m[:, i]
@@ -223,11 +254,11 @@ class Cuboids:
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame, one row per cuboid (extra `table`)."""
-        return _table_library("pandas").DataFrame(self._columns())
+        return table_library("pandas").DataFrame(self.columns())
 
     def to_arrow(self) -> Any:
         """A pyarrow.Table, one row per cuboid (extra `table`)."""
-        return _table_library("pyarrow").table(self._columns())
+        return table_library("pyarrow").table(self.columns())
 
     def __repr__(self) -> str:
         return f"Cuboids({len(self)}, frame={self.frame!r})"
@@ -252,7 +283,8 @@ def _own(array: Float64s) -> Float64s:
     return array
 
 
-def _table_library(name: str) -> Any:
+def table_library(name: str) -> Any:
+    """pandas or pyarrow; ExtraMissing where it is not installed."""
     import importlib
 
     try:

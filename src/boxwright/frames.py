@@ -41,8 +41,9 @@ class Pose:
     @classmethod
     def from_matrix(cls, matrix: ArrayLike, *, field: str = "pose") -> Pose:
         """From (4, 4) or (3, 4) homogeneous; the last row must be 0 0 0 1."""
-        array = np.asarray(matrix)
-        array = as_floats(field, array, (3, 4) if array.shape == (3, 4) else (4, 4))
+        array = as_floats(field, matrix, (None, 4))
+        if len(array) not in (3, 4):
+            raise ArgumentError(expected="(4, 4) or (3, 4) float array", got=f"shape {array.shape}", field=field)
         if len(array) == 4 and np.abs(array[3] - (0, 0, 0, 1)).max() > 1e-9:
             raise GeometryError(expected="a last row of 0 0 0 1", got=" ".join(f"{v:g}" for v in array[3]), field=field)
         return cls(array[:3, :3], array[:3, 3], field=field)
@@ -88,11 +89,11 @@ class Pose:
 
     def apply(self, points: ArrayLike) -> Float64s:
         """(..., 3) float64, in the target frame, from (..., 3) in the source frame."""
-        return np.asarray(points, np.float64) @ self.rotation.T + self.translation_m
+        return _vectors("points", points) @ self.rotation.T + self.translation_m
 
     def rotate(self, vectors: ArrayLike) -> Float64s:
         """(..., 3) directions turned, not moved."""
-        return np.asarray(vectors, np.float64) @ self.rotation.T
+        return _vectors("vectors", vectors) @ self.rotation.T
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pose):
@@ -105,6 +106,13 @@ class Pose:
     def __repr__(self) -> str:
         x, y, z = self.translation_m
         return f"Pose(translation_m=({x:.3f}, {y:.3f}, {z:.3f}), quat_wxyz=({', '.join(f'{q:.4f}' for q in self.quat_wxyz)}))"
+
+
+def _vectors(field: str, value: ArrayLike) -> Float64s:
+    array = np.asarray(value, np.float64)
+    if array.ndim == 0 or array.shape[-1] != 3:
+        raise ArgumentError(expected="(..., 3) float array", got=f"shape {array.shape}", field=field, hint="pass one row per point")
+    return array
 
 
 def _trusted(rotation: Float64s, translation_m: Float64s) -> Pose:

@@ -15,15 +15,19 @@ Akima, J. ACM 17(4), 1970; modified weights as in scipy.interpolate.Akima1DInter
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import ArrayLike, Float64s, Int32s, Int64s, UInt8s, as_times_ns, frozen
 from .cuboids import Cuboids
 from .errors import ArgumentError, TimeError, UnknownName
 from .kernels import interpolation as kernels
 
-__all__ = ["METHODS", "Curves", "Rows", "interpolate", "method_code"]
+__all__ = ["METHODS", "Curves", "Rows", "Storage", "interpolate", "method_code", "spread"]
+
+Storage = tuple[NDArray[Any], ...]
 
 METHODS = ("linear", "makima", "pchip", "catmull_rom")
 
@@ -77,12 +81,14 @@ def spread(cuboids: Cuboids, index: Int32s, length: int) -> Cuboids:
     """`length` cuboids: the given ones at `index` (each at most once), rows of NaN elsewhere."""
     if len(index) == length and (index[1:] > index[:-1]).all():
         return cuboids
-    columns = []
-    for values in (cuboids.center_m, cuboids.size_m, cuboids.quat_wxyz, cuboids.yaw_rad):
-        column = np.full((length, *values.shape[1:]), np.nan)
-        column[index] = values
-        columns.append(frozen(column))
-    return Cuboids._trusted(*columns, cuboids.frame)
+
+    def column(values: Float64s) -> Float64s:
+        filled = np.full((length, *values.shape[1:]), np.nan)
+        filled[index] = values
+        view: Float64s = frozen(filled)
+        return view
+
+    return Cuboids._trusted(column(cuboids.center_m), column(cuboids.size_m), column(cuboids.quat_wxyz), column(cuboids.yaw_rad), cuboids.frame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +105,7 @@ class Rows:
     time_index: Int32s
     is_between: UInt8s
     visibility: UInt8s
-    storage: tuple[np.ndarray, ...]  # type: ignore[type-arg]
+    storage: Storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ class Curves:
         kernels.turns(offsets, cuboids.quat_wxyz, turns)
         return cls(offsets, times_ns, cuboids, visibility, methods, tangents, turns)
 
-    def rows(self, times_ns: Int64s, storage: tuple[np.ndarray, ...] = ()) -> Rows:  # type: ignore[type-arg]
+    def rows(self, times_ns: Int64s, storage: Storage = ()) -> Rows:
         """The cuboids at `times_ns`, any order; `storage` of earlier rows is written over where it is large enough."""
         order = None
         if len(times_ns) > 1 and (times_ns[1:] < times_ns[:-1]).any():
@@ -160,6 +166,6 @@ class Curves:
         return Rows(Cuboids._trusted(center, size, quat, yaw, boxes.frame), track_index, time_index, is_between, visibility, storage)
 
 
-def _new_storage(n: int) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+def _new_storage(n: int) -> Storage:
     floats = [np.empty((n, 3)), np.empty((n, 3)), np.empty((n, 4)), np.empty(n)]
     return (*floats, np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint8), np.empty(n, np.uint8))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Bools, Floats, Int64s, as_points, frozen
+from .arrays import Bools, Floats, Int64s, as_floats, as_points, as_times_ns, frozen, one_time_ns
 from .errors import ArgumentError
 from .frames import Pose, Trajectory, as_pose
 
@@ -41,11 +41,19 @@ class Sweep:
     def __post_init__(self) -> None:
         xyz = as_points("xyz", self.xyz)
         object.__setattr__(self, "xyz", frozen(xyz))
-        for name, column in (("intensity", self.intensity), ("time_offset_ns", self.time_offset_ns), *self.fields.items()):
-            if column is not None and np.shape(column) != (len(xyz),):
-                raise ArgumentError(expected=f"({len(xyz)},), one value per point", got=f"shape {np.shape(column)}", field=name)
+        object.__setattr__(self, "timestamp_ns", one_time_ns("timestamp_ns", self.timestamp_ns))
+        object.__setattr__(self, "origin_m", tuple(as_floats("origin_m", self.origin_m, (3,)).tolist()))
+        if self.intensity is not None:
+            object.__setattr__(self, "intensity", self._column("intensity", self.intensity))
         if self.time_offset_ns is not None:
-            object.__setattr__(self, "time_offset_ns", frozen(np.asarray(self.time_offset_ns, np.int64)))
+            object.__setattr__(self, "time_offset_ns", self._column("time_offset_ns", as_times_ns("time_offset_ns", self.time_offset_ns)))
+        object.__setattr__(self, "fields", {name: self._column(name, column) for name, column in self.fields.items()})
+
+    def _column(self, name: str, values: Any) -> NDArray[Any]:
+        column: NDArray[Any] = frozen(np.asarray(values))
+        if column.shape != (len(self.xyz),):
+            raise ArgumentError(expected=f"({len(self.xyz)},), one value per point", got=f"shape {column.shape}", field=name)
+        return column
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -56,13 +64,12 @@ class Sweep:
     @property
     def is_finite(self) -> Bools:
         """(N,) bool; the others are kept, and never inside, visible or fitted."""
-        finite: Bools = np.isfinite(self.xyz).all(1)
-        return finite
+        return np.asarray(np.isfinite(self.xyz).all(1))
 
     def transformed(self, target_from_source: Pose, frame: str) -> Sweep:
-        """The same points in another frame, float64."""
+        """The same points in another frame, float64; the origin is turned with them, so that the digits of `xyz` stay small."""
         pose = as_pose("target_from_source", target_from_source)
-        return dataclasses.replace(self, xyz=pose.apply(self.xyz), frame=frame)
+        return dataclasses.replace(self, xyz=pose.apply(self.xyz), frame=frame, origin_m=tuple(pose.rotate(self.origin_m)))
 
     def deskewed(self, world_from_ego: Trajectory, ego_from_sweep: Pose | None = None, *, time_ns: int | None = None) -> Sweep:
         """The points of the standing world as one instant would have seen them, in the sweep's own frame at `time_ns`, float64.
@@ -78,7 +85,7 @@ class Sweep:
                 hint="use it as it is, or give time_offset_ns",
             )
         mount = Pose.identity() if ego_from_sweep is None else as_pose("ego_from_sweep", ego_from_sweep)
-        instant = self.timestamp_ns if time_ns is None else time_ns
+        instant = self.timestamp_ns if time_ns is None else one_time_ns("time_ns", time_ns)
         sweep_from_world = (world_from_ego.at(instant) @ mount).inverse()
         stamps, which = np.unique(self.time_offset_ns, return_inverse=True)
         rotation, translation = world_from_ego.sample(stamps + self.timestamp_ns)

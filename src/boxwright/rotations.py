@@ -26,7 +26,9 @@ def wrap_rad(angle_rad: ArrayLike) -> Any:
     """The same angle in (-pi, pi]; values already there are returned bit by bit."""
     angle = np.asarray(angle_rad, np.float64)
     inside = (angle > -math.pi) & (angle <= math.pi)
-    wrapped = -np.remainder(-angle + math.pi, 2 * math.pi) + math.pi
+    with np.errstate(invalid="ignore"):
+        wrapped = -np.remainder(-angle + math.pi, 2 * math.pi) + math.pi
+    wrapped = np.where(wrapped <= -math.pi, math.pi, wrapped)  # where the remainder was rounded up to a whole turn
     return np.where(inside | ~np.isfinite(angle), angle, wrapped)[()]
 
 

@@ -6,7 +6,8 @@ Frames of reference a scene can name: "world", "ego", "lidar" (the first LiDAR),
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
 from .points import Sweep
-from .tracks import Track, interpolate_tracks
+from .tracks import Track, Tracks, interpolate_tracks
 
 __all__ = ["CameraSensor", "FrameLabels", "Lidar", "Relation", "Scene", "SensorData"]
 
@@ -123,7 +124,7 @@ class Scene:
     lidars: Mapping[str, Lidar] = field(default_factory=dict)
     cameras: Mapping[str, CameraSensor] = field(default_factory=dict)
     trajectory: Trajectory | None = None
-    tracks: Sequence[Track] = ()
+    tracks: Sequence[Track] = Tracks()
     data: SensorData = field(default_factory=NoData)
     has_time: bool = True
     label_frame: str = "world"
@@ -138,7 +139,6 @@ class Scene:
     def __post_init__(self) -> None:
         times = as_times_ns("scene.times_ns", self.times_ns, increasing=True)
         object.__setattr__(self, "times_ns", frozen(times.copy()))
-        object.__setattr__(self, "tracks", tuple(self.tracks))
         if not self.frame_ids:
             object.__setattr__(self, "frame_ids", tuple(f"{i:06d}" for i in range(len(times))))
         if len(self.frame_ids) != len(times):
@@ -146,19 +146,30 @@ class Scene:
         for name, sensor in self.cameras.items():
             if sensor.times_ns is not None and len(sensor.times_ns) != len(times):
                 raise ArgumentError(expected=f"{len(times)} exposure times", got=str(len(sensor.times_ns)), field=f"camera {name}.times_ns")
-        for track in self.tracks:
-            if track.cuboids.frame not in (None, self.label_frame):
-                raise ArgumentError(
-                    expected=f"cuboids in the scene's label frame {self.label_frame!r}",
-                    got=f"{track.cuboids.frame!r}",
-                    field=f"track {track.track_id!r}",
-                )
+        object.__setattr__(self, "tracks", self._in_label_frame(self.tracks))
         if self.label_frame == "world" and self.trajectory is None and self.tracks:
             raise ArgumentError(
                 "tracks in the world frame need a trajectory",
                 field="scene.trajectory",
                 hint="give one, or set label_frame to a sensor's name",
             )
+
+    def _in_label_frame(self, tracks: Iterable[Track]) -> Tracks:
+        """Cuboids of no named frame are taken to be in the label frame; those of another are refused."""
+        labelled = []
+        for track in tracks:
+            if track.cuboids.frame is None:
+                track = track.replace(cuboids=track.cuboids.replace(frame=self.label_frame))
+            elif track.cuboids.frame != self.label_frame:
+                raise ArgumentError(
+                    expected=f"cuboids in the scene's label frame {self.label_frame!r}",
+                    got=f"{track.cuboids.frame!r}",
+                    field=f"track {track.track_id!r}",
+                )
+            labelled.append(track)
+        if isinstance(tracks, Tracks) and all(map(operator.is_, labelled, tracks)):
+            return tracks
+        return Tracks(labelled)
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -284,7 +295,9 @@ class Scene:
         stamp = int(self.times_ns[i])
         many = interpolate_tracks(self.tracks, self.times_ns[i : i + 1])
         frame = next(iter(self.lidars)) if frame == "lidar" and "lidar" not in self.lidars and self.lidars else frame
-        if frame == self.label_frame:
+        if not self.tracks:
+            cuboids = Cuboids.empty(frame)
+        elif frame == self.label_frame:
             cuboids = many.cuboids
         else:
             cuboids = many.cuboids.transformed(self.transform(frame, self.label_frame, stamp), frame=frame)
@@ -304,4 +317,6 @@ class Scene:
         """The frame whose stamp is nearest. TimeError for a scene without frames."""
         if not len(self):
             raise TimeError("the scene has no frames", field=f"scene {self.name!r}")
-        return int(np.argmin(np.abs(self.times_ns - one_time_ns("time_ns", time_ns))))
+        time = one_time_ns("time_ns", time_ns)
+        later = int(np.searchsorted(self.times_ns, time))
+        return min(range(max(later - 1, 0), min(later + 1, len(self))), key=lambda i: abs(int(self.times_ns[i]) - time))

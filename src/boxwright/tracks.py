@@ -1,21 +1,33 @@
-"""One object over time: keyframes a person (or a solver) set, and every time between them."""
+"""Objects over time: keyframes a person (or a solver) set, and every time between them.
+
+What a track is at a time:
+
+    before the first keyframe                                         BEFORE    not there
+    at a keyframe that is not OUTSIDE                                 KEYFRAME  there, exactly as it was set
+    between two keyframes, the earlier one not OUTSIDE                BETWEEN   there, interpolated
+    at an OUTSIDE keyframe, and until the next that is not OUTSIDE    OUTSIDE   not there
+    after the last keyframe                                           AFTER     not there (OUTSIDE where the last one is)
+
+An OUTSIDE keyframe ends a visible span and holds the pose the curve runs to; no curve leads away from it. Nothing is ever extrapolated.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_times_ns, frozen
-from .cuboids import Cuboids
+from .cuboids import Cuboids, table_library
 from .errors import ArgumentError, GeometryError
-from .interpolation import Curves, Rows, method_code, spread
+from .interpolation import Curves, Storage, method_code, spread
 
-__all__ = ["FilledTrack", "FilledTracks", "Origin", "State", "Track", "Visibility", "interpolate_tracks"]
+__all__ = ["FilledTrack", "FilledTracks", "Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"]
 
 
 class Visibility(IntEnum):
@@ -52,8 +64,7 @@ class Track:
 
     times_ns : (K,) int64, increasing
     cuboids : K cuboids in one frame; the world frame wherever the scene has poses
-    visibility : (K,) of Visibility. An OUTSIDE keyframe ends a visible span: it holds the pose the curve runs to, and from its time on the object is
-        gone until the next keyframe. Curves never reach across such a break.
+    visibility : (K,) of Visibility; OUTSIDE ends a visible span, as told at the top of this module
     origin : (K,) of Origin
     attributes : what holds for the whole track
     keyframe_attributes : K mappings of what may change; a value holds until the next keyframe that names it
@@ -82,12 +93,12 @@ class Track:
         if len(self.cuboids) != n:
             raise ArgumentError(expected=f"{n} cuboids, one per keyframe", got=str(len(self.cuboids)), field=f"{name}.cuboids")
         object.__setattr__(self, "times_ns", frozen(times.copy()))
+        if not np.isfinite(self.cuboids.center_m).all():
+            raise ArgumentError(
+                expected="a cuboid at every keyframe", got="rows of NaN", field=f"{name}.cuboids", hint="leave out the rows that are not valid"
+            )
         for column, kind in (("visibility", Visibility), ("origin", Origin)):
-            given = getattr(self, column)
-            values = np.zeros(n, np.uint8) if given is None else np.asarray(given, np.uint8)
-            if values.shape != (n,) or (n and values.max() > max(kind)):
-                raise ArgumentError(expected=f"({n},) codes of {kind.__name__}", got=f"{np.asarray(given)!r:.60}", field=f"{name}.{column}")
-            object.__setattr__(self, column, frozen(values.copy()))
+            object.__setattr__(self, column, _codes(f"{name}.{column}", getattr(self, column), n, kind))
         method_code(f"{name}.method", self.method)
         for column in ("keyframe_attributes", "keyframe_source_attributes"):
             rows = getattr(self, column)
@@ -113,10 +124,26 @@ class Track:
             keyframe_source_attributes=[self.keyframe_source_attributes[i] for i in which] if self.keyframe_source_attributes else (),
         )
 
+    def keyframes_every(self, n: int) -> Track:
+        """The track with every n-th keyframe, counted anew in each visible span; the first and last of a span stay, and OUTSIDE keyframes stay.
+
+        Attributes that held at a kept keyframe are written there, so that dropping the keyframe that named them does not lose them.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ArgumentError(expected="a whole number from 1", got=repr(n), field="n")
+        outside = self.visibility == Visibility.OUTSIDE
+        index = np.arange(len(self))
+        starts = ~outside & np.r_[True, outside[:-1]]
+        ends = ~outside & np.r_[outside[1:], True]
+        since_start = index - np.maximum.accumulate(np.where(starts, index, 0))
+        kept = np.flatnonzero(outside | ends | (since_start % n == 0))
+        thinned = self.take(kept)
+        return thinned.replace(keyframe_attributes=[self._held[i] for i in kept]) if self.keyframe_attributes else thinned
+
     def at(self, times_ns: ArrayLike) -> FilledTrack:
-        """The track at (T,) times in any order."""
+        """The track at (T,) times in any order; see the top of this module for what it is where."""
         times = as_times_ns("times_ns", times_ns)
-        rows = _pack([self]).rows(times)
+        rows = self._curves.rows(times)
         keyframe = np.searchsorted(self.times_ns, times, side="right") - 1
         state = np.full(len(times), State.BETWEEN, np.uint8)
         state[keyframe == len(self) - 1] = State.AFTER
@@ -125,17 +152,39 @@ class Track:
         state[keyframe < 0] = State.BEFORE
         return FilledTrack(self, times, spread(rows.cuboids, rows.time_index, len(times)), frozen(state), frozen(keyframe))
 
+    @cached_property
+    def _curves(self) -> Curves:
+        return _curves([self])
+
+    @cached_property
+    def _held(self) -> list[dict[str, Any]]:
+        """K mappings: what holds from each keyframe on."""
+        held: list[dict[str, Any]] = []
+        for named in self.keyframe_attributes or [{}] * len(self):
+            held.append({**held[-1], **named} if held else dict(named))
+        return held
+
     def __repr__(self) -> str:
         return f"Track({self.track_id!r}, {self.category!r}, {len(self)} keyframes, frame={self.cuboids.frame!r})"
+
+
+def _codes(field: str, values: Any, n: int, kind: type[IntEnum]) -> UInt8s:
+    """(n,) uint8 codes of `kind`, all 0 where none are given."""
+    array = np.zeros(n, np.uint8) if values is None else np.asarray(values)
+    if array.shape != (n,) or not np.isin(array, [int(code) for code in kind]).all():
+        raise ArgumentError(expected=f"({n},) codes of {kind.__name__}, 0 to {max(kind):d}", got=f"{values!r:.60}", field=field)
+    codes: UInt8s = frozen(array.astype(np.uint8))
+    return codes
 
 
 @dataclass(frozen=True, eq=False)
 class FilledTrack:
     """A track at T times.
 
+    times_ns : (T,) int64
     cuboids : (T,), rows of NaN where the track is not there
     state : (T,) uint8 of State
-    keyframe_index : (T,) the last keyframe at or before each time, -1 before the first
+    keyframe_index : (T,) int64, the last keyframe at or before each time, -1 before the first
     """
 
     track: Track
@@ -155,70 +204,132 @@ class FilledTrack:
         values = self.track.visibility[self.keyframe_index]
         return np.where(self.keyframe_index < 0, np.uint8(Visibility.OUTSIDE), values)
 
+    @property
+    def attributes(self) -> list[dict[str, Any]]:
+        """T mappings: the track's own, and what the keyframes so far said; a value holds until the next keyframe that names it."""
+        held = self.track._held
+        return [{**self.track.attributes, **(held[i] if i >= 0 else {})} for i in self.keyframe_index]
+
     def __len__(self) -> int:
         return len(self.times_ns)
+
+    def _columns(self) -> dict[str, Any]:
+        return {
+            "track_id": [self.track.track_id] * len(self),
+            "category": [self.track.category] * len(self),
+            "timestamp_ns": self.times_ns,
+            "state": _names(State, self.state),
+            "visibility": _names(Visibility, self.visibility),
+            **self.cuboids.columns(),
+        }
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame, one row per time, NaN where the track is not there (extra `table`)."""
+        return table_library("pandas").DataFrame(self._columns())
+
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table, one row per time, NaN where the track is not there (extra `table`)."""
+        return table_library("pyarrow").table(self._columns())
+
+    def __repr__(self) -> str:
+        return f"FilledTrack({self.track.track_id!r}, {len(self)} times, {int(self.is_valid.sum())} valid, frame={self.cuboids.frame!r})"
+
+
+class Tracks(tuple[Track, ...]):
+    """Tracks in one frame: a tuple that prepares its keyframes for interpolation once.
+
+    GeometryError where the tracks' frames differ.
+    """
+
+    def __new__(cls, tracks: Iterable[Track] = ()) -> Tracks:
+        if isinstance(tracks, Tracks):
+            return tracks
+        self = super().__new__(cls, tracks)
+        for i, track in enumerate(self):
+            if not isinstance(track, Track):
+                raise ArgumentError(expected="a Track", got=type(track).__name__, field=f"tracks[{i}]")
+            if track.cuboids.frame != self[0].cuboids.frame:
+                wanted, got = self[0].cuboids.frame, track.cuboids.frame
+                raise GeometryError(expected=f"tracks in frame {wanted!r}", got=f"frame {got!r}", field=f"track {track.track_id!r}")
+        return self
+
+    @cached_property
+    def _curves(self) -> Curves:
+        return _curves(self)
 
 
 @dataclass(frozen=True, eq=False)
 class FilledTracks:
     """Many tracks at many times: K rows, only where a track is there, by track and then by time.
 
+    tracks, times_ns : what was asked for
     cuboids : (K,)
-    track_index, time_index : (K,) int32, which track and which of the times asked for
+    track_index, time_index : (K,) int32, which track and which of the times
     state : (K,) uint8, State.KEYFRAME or State.BETWEEN
-    visibility : (K,) uint8 of the last keyframe at or before
+    visibility : (K,) uint8 of Visibility, of the last keyframe at or before
     """
 
-    tracks: Sequence[Track]
+    tracks: Tracks
     times_ns: Int64s
-    rows: Rows
-
-    @property
-    def cuboids(self) -> Cuboids:
-        return self.rows.cuboids
-
-    @property
-    def track_index(self) -> Int32s:
-        return self.rows.track_index
-
-    @property
-    def time_index(self) -> Int32s:
-        return self.rows.time_index
-
-    @property
-    def state(self) -> UInt8s:
-        return self.rows.is_between
-
-    @property
-    def visibility(self) -> UInt8s:
-        return self.rows.visibility
+    cuboids: Cuboids
+    track_index: Int32s
+    time_index: Int32s
+    state: UInt8s
+    visibility: UInt8s
+    _storage: Storage = field(repr=False)
 
     def __len__(self) -> int:
-        return len(self.rows.track_index)
+        return len(self.track_index)
+
+    def _columns(self) -> dict[str, Any]:
+        return {
+            "track_id": [self.tracks[i].track_id for i in self.track_index],
+            "category": [self.tracks[i].category for i in self.track_index],
+            "timestamp_ns": self.times_ns[self.time_index],
+            "state": _names(State, self.state),
+            "visibility": _names(Visibility, self.visibility),
+            **self.cuboids.columns(),
+        }
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame, one row per cuboid (extra `table`)."""
+        return table_library("pandas").DataFrame(self._columns())
+
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table, one row per cuboid (extra `table`)."""
+        return table_library("pyarrow").table(self._columns())
+
+    def __repr__(self) -> str:
+        return f"FilledTracks({len(self)} cuboids of {len(self.tracks)} tracks at {len(self.times_ns)} times, frame={self.cuboids.frame!r})"
 
 
-def interpolate_tracks(tracks: Sequence[Track], times_ns: ArrayLike, out: FilledTracks | None = None) -> FilledTracks:
+def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: FilledTracks | None = None) -> FilledTracks:
     """Many tracks at many times, at once.
 
-    tracks : in one frame, each with its own method
+    tracks : in one frame, each with its own method; Tracks (scene.tracks are) prepare their keyframes once, any other sequence in every call
     times_ns : (T,) int64 in any order
-    out : an earlier result whose memory is written over where it is large enough; it must not be used any more
+    out : an earlier result whose memory is written over where it is large enough; that result, its cuboids included, must not be used any more
 
     GeometryError where the tracks' frames differ.
     """
+    tracks = Tracks(tracks)
     times = as_times_ns("times_ns", times_ns)
-    return FilledTracks(tracks, times, _pack(tracks).rows(times, () if out is None else out.rows.storage))
+    if out is not None and not isinstance(out, FilledTracks):
+        raise ArgumentError(expected="an earlier result of interpolate_tracks", got=type(out).__name__, field="out")
+    rows = tracks._curves.rows(times, () if out is None else out._storage)
+    return FilledTracks(tracks, times, rows.cuboids, rows.track_index, rows.time_index, rows.is_between, rows.visibility, rows.storage)
 
 
-def _pack(tracks: Sequence[Track]) -> Curves:
+def _curves(tracks: Sequence[Track]) -> Curves:
+    """The keyframes of all tracks one after the other."""
     offsets = np.zeros(len(tracks) + 1, np.int64)
-    np.cumsum([len(track.times_ns) for track in tracks], out=offsets[1:])
-    for track in tracks:
-        if track.cuboids.frame != tracks[0].cuboids.frame:
-            raise GeometryError(
-                expected=f"tracks in frame {tracks[0].cuboids.frame!r}", got=f"frame {track.cuboids.frame!r}", field=f"track {track.track_id!r}"
-            )
+    np.cumsum([len(track) for track in tracks], out=offsets[1:])
     methods = np.array([method_code("method", track.method) for track in tracks], np.uint8)
     times = np.concatenate([np.zeros(0, np.int64), *[track.times_ns for track in tracks]])
     visibility = np.concatenate([np.zeros(0, np.uint8), *[track.visibility for track in tracks]])
     return Curves.of(offsets, times, Cuboids.concatenate([track.cuboids for track in tracks]), visibility, methods)
+
+
+def _names(kind: type[IntEnum], codes: UInt8s) -> list[str]:
+    names = {int(code): code.name.lower() for code in kind}
+    return [names[code] for code in codes.tolist()]

@@ -96,8 +96,10 @@ def _end(near_span, far_span, near, far, monotone):
 
 @kernel
 def turns(offsets, quats, out_turns):
-    """(K,5) of the piece that starts at each keyframe: the angle of its short arc in four dimensions (half the turn), and the unit quaternion `across`,
-    so that the arc is  start cos(angle share) + across sin(angle share)."""
+    """(K,5) of the piece that starts at each keyframe: the angle of its short arc in four dimensions (half the turn), and a unit quaternion `across`.
+
+    The arc is  start cos(angle share) + across sin(angle share).
+    """
     for track in range(len(offsets) - 1):
         for i in range(offsets[track], offsets[track + 1]):
             for axis in range(5):
@@ -207,7 +209,9 @@ def fill_rows(
                 while row + n < row_end and at[j + n] < times[i + 1]:
                     n += 1
             if n > 0:
-                _fill_piece(i, row, j, n, times, centers, sizes, quats, yaws, methods[track], tangents, turns, at, out_center, out_size, out_quat, out_yaw)
+                _fill_piece(
+                    i, row, j, n, times, centers, sizes, quats, yaws, methods[track], tangents, turns, at, out_center, out_size, out_quat, out_yaw
+                )
                 for k in range(n):
                     out_state[np.uint64(row + k)] = 1
                     out_time[np.uint64(row + k)] = j + k
