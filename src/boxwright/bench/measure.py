@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from .results import RivalTime, Row
-from .rivals import JOBS, Contender, Differs, Job, missing
+from .rivals import JOBS, Contender, DifferenceError, Job, missing
 from .workloads import Make, real_workloads, workloads
 
 ROUNDS = 60
@@ -77,7 +77,7 @@ def rows_of(job: Job, title: str, workload: Any, budget_s: float) -> Iterator[Ro
         first_s, returned = timed(call)
         try:
             said = [job.same(workload, result, rival.result(prepared, returned)) for *_, result in mine]
-        except Differs as error:
+        except DifferenceError as error:
             notes[rival.name] = RivalTime(rival.name, None, first_s * 1e3, None, f"DIFFERS: {error}", rival.leaves_out, is_wrong=True)
             continue
         ready.append((rival, call, first_s))

@@ -104,7 +104,10 @@ def _times(ratio: float | None) -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """Markdown, one line for each rival of each row, our losses in bold, and what was absent below."""
-    lines = ["| function, workload | boxwright ms | first call ms | rival | rival ms | rival / boxwright | results |", "|---|--:|--:|---|--:|--:|---|"]
+    lines = [
+        "| function, workload | boxwright ms | first call ms | rival | rival ms | rival / boxwright | results |",
+        "|---|--:|--:|---|--:|--:|---|",
+    ]
     for row in rows:
         head = f"{row.function}: {row.workload} | {_ms(row.median_ms)} | {_ms(row.first_call_ms)}"
         present = [rival for rival in row.rivals if not rival.is_absent]
@@ -128,7 +131,9 @@ def short_table(rows: Sequence[Row]) -> str:
     for row in rows:
         best = row.fastest
         if best is not None:
-            lines.append(f"| `{row.function}`: {row.workload} | {_ms(row.median_ms)} ms | {best.name}: {_ms(best.median_ms)} ms | {_times(best.ratio)} |")
+            lines.append(
+                f"| `{row.function}`: {row.workload} | {_ms(row.median_ms)} ms | {best.name}: {_ms(best.median_ms)} ms | {_times(best.ratio)} |"
+            )
     for row in rows:
         if not row.rivals:
             lines.append(f"| {row.function}: {row.workload} | {_ms(row.median_ms)} ms | | |")
@@ -137,7 +142,8 @@ def short_table(rows: Sequence[Row]) -> str:
 
 def _about(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return f"{found['date']}, {found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, Python {found['python']}, {versions}. One thread; medians; first calls apart."
+    where = f"{found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, Python {found['python']}"
+    return f"{found['date']}, {where}, {versions}. One thread; medians; first calls apart."
 
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"

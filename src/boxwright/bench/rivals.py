@@ -2,7 +2,7 @@
 as columns.
 
 A contender has four steps: `prepare` turns the workload into what it likes (outside the clock), `run` does the job (inside), `result` turns what came
-out into what can be compared (outside). `same` says in one line how far two results are apart, and raises Differs where that is too far.
+out into what can be compared (outside). `same` says in one line how far two results are apart, and raises DifferenceError where that is too far.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from typing import Any
 
 import numpy as np
 
+import boxwright as bw
+
 from ..arrays import Bools, Float64s
-from ..containment import points_in_cuboids
-from ..fitting import fit_rectangles
-from ..overlap import iou
-from ..projection import project_points
-from ..tracks import interpolate_tracks
 from .workloads import Clusters, Overlaps, PointsAndCuboids, Rig, Tracks
 
-__all__ = ["JOBS", "Contender", "Differs", "Job", "missing"]
+__all__ = ["JOBS", "Contender", "DifferenceError", "Job", "missing"]
 
 
-class Differs(AssertionError):
+class DifferenceError(AssertionError):
     """Two contenders gave different results, so their times mean nothing."""
 
 
@@ -161,7 +158,7 @@ def _same_hits(workload: PointsAndCuboids, ours: Any, theirs: Any) -> str:
         if len(odd):
             local = np.abs((workload.points[odd].astype(np.float64) - c.center_m[m]) @ c.rotation[m]) - c.size_m[m] / 2
             if (np.abs(local.max(1)) > 1e-9).any():
-                raise Differs(f"cuboid {m}: {len(a)} against {len(b)} points")
+                raise DifferenceError(f"cuboid {m}: {len(a)} against {len(b)} points")
             n_face += len(odd)
     return f"{n_total:,} hits equal" + (f", {n_face} on a face differ" if n_face else "")
 
@@ -200,7 +197,10 @@ def _cv2_prepared(workload: Rig) -> Any:
     import cv2
 
     points = np.ascontiguousarray(workload.points_lidar, np.float64)
-    lenses = [(m, cv2.Rodrigues(m[:3, :3])[0], m[:3, 3].copy(), c.matrix, c.coefficients[:5].copy(), c) for c, m in zip(workload.cameras, workload.cam_from_lidar)]
+    lenses = [
+        (m, cv2.Rodrigues(m[:3, :3])[0], m[:3, 3].copy(), c.matrix, c.coefficients[:5].copy(), c)
+        for c, m in zip(workload.cameras, workload.cam_from_lidar)
+    ]
     return points, lenses
 
 
@@ -242,9 +242,9 @@ def _same_images(workload: Rig, ours: Any, theirs: Any) -> str:
         border = np.minimum(np.abs(seen + 0.5), np.abs(seen - (camera.width_px - 0.5, camera.height_px - 0.5))).min(1) <= tolerance
         n_ghosts += int((other_in & ~is_in & beyond).sum())
         if ((is_in != other_in) & ~border & ~(other_in & beyond)).any():
-            raise Differs(f"{int((is_in != other_in).sum())} points are seen by one alone")
+            raise DifferenceError(f"{int((is_in != other_in).sum())} points are seen by one alone")
     if worst > tolerance:
-        raise Differs(f"{worst:.3g} px apart, more than {tolerance:g}")
+        raise DifferenceError(f"{worst:.3g} px apart, more than {tolerance:g}")
     return f"{n_seen:,} pixels within {worst:.1g} px" + (f"; {n_ghosts:,} ghost points of the rival" if n_ghosts else "")
 
 
@@ -317,7 +317,7 @@ def _same_overlap(workload: Overlaps, ours: Any, theirs: Any) -> str:
     worst = float(np.abs(bev - theirs[0]).max(initial=0))
     worst_volume = float(np.abs(volumetric - _with_volume(workload, theirs[0])).max(initial=0))
     if max(worst, worst_volume) > tolerance:
-        raise Differs(f"IoU apart by {worst:.3g} from above, {worst_volume:.3g} in 3-D, more than {tolerance:g}")
+        raise DifferenceError(f"IoU apart by {worst:.3g} from above, {worst_volume:.3g} in 3-D, more than {tolerance:g}")
     return f"{int((bev > 0).sum()):,} overlaps within {max(worst, worst_volume):.1g}"
 
 
@@ -405,10 +405,10 @@ def _same_rectangles(workload: Clusters, ours: Any, theirs: Any) -> str:
         turn = np.array([[np.cos(yaw[k]), -np.sin(yaw[k])], [np.sin(yaw[k]), np.cos(yaw[k])]])
         beyond = (np.abs((part - center[k]) @ turn) - size[k] / 2).max()
         if beyond > 1e-6:
-            raise Differs(f"cluster {k}: a point lies {beyond:.3g} m outside of the rectangle")
+            raise DifferenceError(f"cluster {k}: a point lies {beyond:.3g} m outside of the rectangle")
     mine, other = (float(np.percentile(_yaw_error(result[0], workload.yaw_rad), 95)) for result in (ours, theirs))
     if mine > other + 0.1:
-        raise Differs(f"95 % of yaw errors within {mine:.2f} deg, the rival's within {other:.2f}")
+        raise DifferenceError(f"95 % of yaw errors within {mine:.2f} deg, the rival's within {other:.2f}")
     return f"p95 of yaw error {mine:.2f} deg, the rival's {other:.2f}"
 
 
@@ -488,11 +488,11 @@ def _filled_result(prepared: Any, filled: Any) -> Any:
 
 def _same_tracks(workload: Tracks, ours: Any, theirs: Any) -> str:
     if len(ours[0]) != len(theirs[0]):
-        raise Differs(f"{len(ours[0])} against {len(theirs[0])} rows")
+        raise DifferenceError(f"{len(ours[0])} against {len(theirs[0])} rows")
     apart = float(np.abs(ours[0] - theirs[0]).max(initial=0))
     turned = float(np.abs(1 - np.abs(np.einsum("kj,kj->k", ours[1], theirs[1]))).max(initial=0))
     if apart > 1e-9 or turned > 1e-12:
-        raise Differs(f"centres {apart:.3g} m apart, quaternions 1 - |dot| = {turned:.3g}")
+        raise DifferenceError(f"centres {apart:.3g} m apart, quaternions 1 - |dot| = {turned:.3g}")
     return f"{len(ours[0]):,} cuboids within {apart:.1g} m"
 
 
@@ -502,7 +502,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="containment",
         function="points_in_cuboids",
-        ours=(Contender("boxwright", _itself, lambda w: points_in_cuboids(w.points, w.cuboids), _hits_as_lists),),
+        ours=(Contender("boxwright", _itself, lambda w: bw.points_in_cuboids(w.points, w.cuboids), _hits_as_lists),),
         rivals=(
             Contender("scipy cKDTree, build + query", _with_radius, _kd_build_and_query, _sorted_lists, ("scipy",)),
             Contender("open3d OrientedBoundingBox", _open3d_prepared, _open3d_containment, _sorted_lists, ("open3d",)),
@@ -514,7 +514,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="overlap",
         function="iou",
-        ours=(Contender("boxwright", _itself, lambda w: iou(w.a, w.b), lambda _, both: (both.bev, both.volumetric)),),
+        ours=(Contender("boxwright", _itself, lambda w: bw.iou(w.a, w.b), lambda _, both: (both.bev, both.volumetric)),),
         rivals=(
             Contender("shapely STRtree (from above only)", _shapely_prepared, _shapely_overlap, lambda _, bev: (bev, "float64"), ("shapely",)),
             Contender("cv2.rotatedRectangleIntersection (from above only)", _cv2_rectangles, _cv2_overlap, lambda _, bev: (bev, "float32"), ("cv2",)),
@@ -528,7 +528,7 @@ JOBS: tuple[Job, ...] = (
             Contender(
                 "boxwright",
                 _itself,
-                lambda w: project_points(w.points_lidar, w.cameras, w.cam_from_lidar, dtype=w.dtype),
+                lambda w: bw.project_points(w.points_lidar, w.cameras, w.cam_from_lidar, dtype=w.dtype),
                 lambda _, images: [(image.uv, image.in_image) for image in images],
             ),
         ),
@@ -545,7 +545,7 @@ JOBS: tuple[Job, ...] = (
             Contender(
                 "boxwright",
                 _itself,
-                lambda w: fit_rectangles(w.points, w.offsets),
+                lambda w: bw.fit_rectangles(w.points, w.offsets),
                 lambda _, r: (r.yaw_rad, r.center_m[:, :2], r.size_m[:, :2]),
             ),
         ),
@@ -559,7 +559,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="interpolation",
         function="interpolate_tracks, linear",
-        ours=(Contender("boxwright", _itself, lambda w: interpolate_tracks(w.tracks, w.times_ns), _filled_result),),
+        ours=(Contender("boxwright", _itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), _filled_result),),
         rivals=(
             Contender("numpy, all tracks at once", _keyframes, _numpy_interpolation, _flat_interpolation),
             Contender("scipy Slerp + numpy.interp", _keyframes, _scipy_interpolation, _flat_interpolation, ("scipy",)),
@@ -569,7 +569,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="interpolation",
         function="interpolate_tracks, makima",
-        ours=(Contender("boxwright", _itself, lambda w: interpolate_tracks(w.tracks, w.times_ns), _filled_result),),
+        ours=(Contender("boxwright", _itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), _filled_result),),
         rivals=(Contender("scipy Akima1D + numpy slerp", _keyframes, _scipy_makima, _flat_interpolation, ("scipy",)),),
         same=_same_tracks,
     ),
