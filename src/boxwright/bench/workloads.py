@@ -36,7 +36,7 @@ __all__ = [
 SEED = 20260521
 HALF_EXTENT_M = 75.0
 FAR_M = 15.0
-CAR_M = (4.5, 1.9, 1.6)
+CAR_M = np.array([4.5, 1.9, 1.6])
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +171,7 @@ def clusters(k: int = 200, n: int = 216_000, seed: int = SEED) -> Clusters:
     counts = rng.multinomial(n - 20 * k, rng.dirichlet(np.full(k, 2.0))) + 20
     yaws, parts = rng.uniform(-math.pi, math.pi, k), []
     for count, yaw in zip(counts, yaws):
-        half = np.array(CAR_M) / 2 * rng.uniform(0.8, 1.25, 3)
+        half = CAR_M / 2 * rng.uniform(0.8, 1.25, 3)
         bearing, reach = rng.uniform(-math.pi, math.pi), rng.uniform(8, 50)
         turn = np.array([[math.cos(yaw), -math.sin(yaw), 0], [math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
         center = np.array([reach * math.cos(bearing), reach * math.sin(bearing), -0.9])
@@ -246,16 +246,16 @@ def real_workloads(folder: Path) -> Iterator[tuple[str, str, Make]]:
     """(function, title, how it is made) from the real recordings in a folder, one sweep of each dataset found."""
     from ..formats import read
 
-    for name, pattern, scene in (("Argoverse 2", "av2/sensor/7fab2350*", None), ("KITTI tracking", "kitti_tracking/training", "0001")):
+    for dataset, pattern, scene in (("Argoverse 2", "av2/sensor/7fab2350*", None), ("KITTI tracking", "kitti_tracking/training", "0001")):
         for path in sorted(folder.glob(pattern)):
             clip = read(path, scene=scene)
             frame = next((i for i in range(len(clip)) if clip.has_points(i)), None)
             if frame is None:
                 continue
             sweep, cuboids = clip.points(frame), clip.cuboids(frame, frame=clip.points(frame).frame)
-            what = f"{name}: {len(sweep):,} points"
+            what = f"{dataset}: {len(sweep):,} points"
             yield "points_in_cuboids", f"{what} x {len(cuboids)}", partial(PointsAndCuboids, sweep.xyz, cuboids)
-            lenses = [sensor.camera for sensor in clip.cameras.values()]
-            mounts = [clip.cam_from(frame, camera, source=sweep.frame).matrix() for camera in clip.cameras]
-            if all(isinstance(lens, PinholeCamera) for lens in lenses):
-                yield "project_points", f"{what} x {len(lenses)} cameras", partial(Rig, sweep.xyz, lenses, mounts, np.float64)
+            pinholes = {name: sensor.camera for name, sensor in clip.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
+            mounts = [clip.cam_from(frame, name, source=sweep.frame).matrix() for name in pinholes]
+            if pinholes:
+                yield "project_points", f"{what} x {len(pinholes)} cameras", partial(Rig, sweep.xyz, list(pinholes.values()), mounts, np.float64)

@@ -7,6 +7,7 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -120,7 +121,7 @@ def _npy(file: Any, size: int, path: str | os.PathLike[str], field: str | None) 
         version = np.lib.format.read_magic(stream)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, is_fortran, dtype = read_header(stream, max_header_size=10_000)
-    except (ValueError, KeyError, TypeError, SyntaxError, EOFError, OverflowError, MemoryError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, SyntaxError, EOFError, OverflowError, MemoryError, RecursionError, TokenError) as error:
         raise FormatError(f"not a NumPy array: {str(error)[:120]}", path=path, field=field, hint=_HINT) from None
     if dtype.hasobject or any(dtype[name].kind not in "iuf" for name in dtype.names or ()) or (dtype.names is None and dtype.kind not in "iuf"):
         raise FormatError(expected="an array of numbers", got=f"dtype {dtype}", path=path, field=field, hint="save plain numbers")

@@ -1,0 +1,6 @@
+"""Rectangle fitting against its rivals. Options: --quick."""
+
+from run_all import main
+
+if __name__ == "__main__":
+    main(["fitting"])

@@ -1,0 +1,58 @@
+"""Somebody who does a job, and the job: what the table of rivals is made of."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Contender", "DifferenceError", "Job", "itself", "missing"]
+
+
+class DifferenceError(AssertionError):
+    """Two contenders gave different results, so their times mean nothing."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody who does a job.
+
+    needs : what must be importable
+    leaves_out : what of the job was done before the clock started; "" where nothing was. Only those compete for being the fastest
+    """
+
+    name: str
+    prepare: Callable[[Any], Any]
+    run: Callable[[Any], Any]
+    result: Callable[[Any, Any], Any]
+    needs: tuple[str, ...] = ()
+    leaves_out: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One of our functions, in the ways it can be called, and its rivals."""
+
+    verb: str
+    function: str
+    ours: tuple[Contender, ...]
+    rivals: tuple[Contender, ...]
+    same: Callable[[Any, Any, Any], str]
+
+
+def missing(contender: Contender) -> str:
+    """The first of what it needs that cannot be imported, or ""."""
+    for name in contender.needs:
+        if importlib.util.find_spec(name) is None:
+            return name
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError):
+            return name
+    return ""
+
+
+def itself(workload: Any) -> Any:
+    return workload
