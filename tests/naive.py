@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 # ---------------------------------------------------------------- containment
@@ -80,3 +82,118 @@ def grid_heights(xy, nodes, x0, y0, spacing_m):
         along_x = [np.interp(column, np.arange(nodes.shape[1]), line) for line in nodes]
         out.append(np.interp(row, np.arange(nodes.shape[0]), along_x))
     return np.array(out)
+
+
+# ---------------------------------------------------------------- overlap: any kind of number, float or mpmath.mpf
+
+
+def corners_of(center, size, rotation, number=float) -> list:
+    """Eight corners as lists of three numbers; corner 4 i + 2 j + k lies at the low (0) or high (1) end along x, y, z."""
+    c, s = [number(float(v)) for v in center], [number(float(v)) / 2 for v in size]
+    r = [[number(float(v)) for v in row] for row in rotation]
+    signs = [(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]
+    return [[c[a] + sum(r[a][b] * sign[b] * s[b] for b in range(3)) for a in range(3)] for sign in signs]
+
+
+def clip(polygon, signed_distance) -> list:
+    """The part of a convex polygon where signed_distance(point) <= 0."""
+    out = []
+    for i, here in enumerate(polygon):
+        before = polygon[i - 1]
+        d_here, d_before = signed_distance(here), signed_distance(before)
+        if (d_here > 0) != (d_before > 0):
+            share = d_before / (d_before - d_here)
+            out.append([b + share * (h - b) for b, h in zip(before, here)])
+        if d_here <= 0:
+            out.append(here)
+    return out
+
+
+def area_2d(polygon):
+    x, y = polygon[0]
+    return sum((p[0] - x) * (q[1] - y) - (p[1] - y) * (q[0] - x) for p, q in itertools.pairwise(polygon[1:])) / 2
+
+
+def hull_2d(points) -> list:
+    """Counter-clockwise (Andrew's monotone chain)."""
+    chains = []
+    for ordered in (sorted(points), sorted(points, reverse=True)):
+        chain = []
+        for p in ordered:
+            while len(chain) > 1 and area_2d([chain[-2], chain[-1], p]) <= 0:
+                chain.pop()
+            chain.append(p)
+        chains += chain[:-1]
+    return chains
+
+
+def iou_bev(corners_a, corners_b):
+    """Of the hulls in x, y."""
+    a, b = (hull_2d([c[:2] for c in corners]) for corners in (corners_a, corners_b))
+    shared = a
+    for i in range(len(b)):
+        p, q = b[i - 1], b[i]
+        shared = clip(shared, lambda v, p=p, q=q: (q[1] - p[1]) * (v[0] - p[0]) - (q[0] - p[0]) * (v[1] - p[1]))
+    shared = area_2d(shared) if len(shared) > 2 else 0
+    return shared / (area_2d(a) + area_2d(b) - shared)
+
+
+def iou_3d(corners_a, corners_b, epsilon=1e-12):
+    """The first cuboid, cut by the planes of the second one after the other, every cut closed by a cap."""
+    shared = faces_of(corners_a)
+    for face in faces_of(corners_b):
+        normal = cross(minus(face[1], face[0]), minus(face[3], face[0]))
+        length = dot(normal, normal) ** 0.5
+        normal = [v / length for v in normal]
+        shared = cut(shared, face[0], normal, epsilon)
+    volume = polyhedron_volume(shared)
+    return volume / (polyhedron_volume(faces_of(corners_a)) + polyhedron_volume(faces_of(corners_b)) - volume)
+
+
+def faces_of(corners) -> list:
+    """Six quadrilaterals, counter-clockwise seen from outside."""
+    return [[corners[i] for i in face] for face in ((4, 6, 7, 5), (0, 1, 3, 2), (2, 3, 7, 6), (0, 4, 5, 1), (1, 5, 7, 3), (0, 2, 6, 4))]
+
+
+def cut(faces, point, normal, epsilon) -> list:
+    def above(v):
+        d = dot(minus(v, point), normal)
+        return 0 * d if abs(d) <= epsilon else d
+
+    kept, rim = [], []
+    for face in faces:
+        if all(above(v) == 0 for v in face):
+            rim += face
+            continue
+        part = clip(face, above)
+        rim += [v for v in part if abs(above(v)) <= epsilon]
+        if len(part) > 2:
+            kept.append(part)
+    if len(rim) > 2:
+        middle = [sum(v[k] for v in rim) / len(rim) for k in range(3)]
+        across = max((minus(v, middle) for v in rim), key=lambda v: dot(v, v))
+        up = cross(normal, across)
+        kept.append(sorted(rim, key=lambda v: np.arctan2(float(dot(minus(v, middle), up)), float(dot(minus(v, middle), across)))))
+    return kept
+
+
+def polyhedron_volume(faces):
+    """Of a convex one: cones from a point inside."""
+    corners = [v for face in faces for v in face]
+    if not corners:
+        return 0
+    middle = [sum(v[k] for v in corners) / len(corners) for k in range(3)]
+    cones = [(minus(face[0], middle), minus(p, middle), minus(q, middle)) for face in faces for p, q in itertools.pairwise(face[1:])]
+    return sum(abs(dot(a, cross(b, c))) for a, b, c in cones) / 6
+
+
+def minus(a, b) -> list:
+    return [p - q for p, q in zip(a, b)]
+
+
+def dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a, b) -> list:
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]

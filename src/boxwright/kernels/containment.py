@@ -100,12 +100,13 @@ def grid(low, high, region_low, region_high, n_cells):
     x0, x1 = max(x0, region_low[0]), min(x1, region_high[0])
     y0, y1 = max(y0, region_low[1]), min(y1, region_high[1])
     wide, deep = max(x1 - x0, 1e-6), max(y1 - y0, 1e-6)
+    frame[0], frame[1], frame[4], frame[5], frame[6] = x0, y0, z0, z1, area / n_met
     while True:
         side = np.sqrt(wide * deep / n_cells)
         nx = max(1, min(int(min(wide / side, 1e9)), n_cells))
         ny = max(1, min(int(min(deep / side, 1e9)), n_cells // nx))
         # a hair less than the whole, so that the far end falls into the last cell and not into the border
-        frame[:] = (x0, y0, nx / wide * (1 - 1e-12), ny / deep * (1 - 1e-12), z0, z1, area / n_met)
+        frame[2], frame[3] = nx / wide * (1 - 1e-12), ny / deep * (1 - 1e-12)
         n_entries = 0
         for m in range(len(low)):
             if _is_met(low[m], high[m], region_low, region_high):
