@@ -197,3 +197,70 @@ def dot(a, b):
 
 def cross(a, b) -> list:
     return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+
+
+# ---------------------------------------------------------------- interpolation, tracks
+
+
+def curve(times_ns, values, at_ns, method):
+    """(3,) at one time within the keyframes (K,), (K, 3): scipy's interpolators; parabola tangents for Catmull-Rom."""
+    from scipy.interpolate import Akima1DInterpolator, CubicHermiteSpline, PchipInterpolator
+
+    t, x = (np.asarray(times_ns) - times_ns[0]).astype(float) * 1e-9, float(at_ns - times_ns[0]) * 1e-9
+    if len(t) == 1:
+        return values[0]
+    if len(t) == 2 or method == "linear":
+        return np.array([np.interp(x, t, column) for column in values.T])
+    if method == "makima":
+        return Akima1DInterpolator(t, values, method="makima")(x)
+    if method == "pchip":
+        return PchipInterpolator(t, values)(x)
+    tangents = []
+    for i in range(len(t)):
+        j = min(max(i, 1), len(t) - 2)
+        parabola = [np.polyfit(t[j - 1 : j + 2] - t[i], values[j - 1 : j + 2, axis], 2) for axis in range(3)]
+        tangents.append([p[1] for p in parabola])
+    return CubicHermiteSpline(t, values, np.array(tangents))(x)
+
+
+def slerp(start, end, share):
+    """(4,) by mpmath at 50 digits, short arc."""
+    import mpmath
+
+    with mpmath.workdps(50):
+        a, b, s = [mpmath.mpf(float(v)) for v in start], [mpmath.mpf(float(v)) for v in end], mpmath.mpf(share.numerator) / share.denominator
+        a, b = [v / mpmath.norm(a) for v in a], [v / mpmath.norm(b) for v in b]
+        dot = mpmath.fdot(a, b)
+        if dot < 0:
+            b, dot = [-v for v in b], -dot
+        angle = 2 * mpmath.atan2(mpmath.norm([q - p for p, q in zip(a, b)]), mpmath.norm([q + p for p, q in zip(a, b)]))
+        if angle == 0:
+            return np.array([float(v) for v in a])
+        return np.array([float((p * mpmath.sin((1 - s) * angle) + q * mpmath.sin(s * angle)) / mpmath.sin(angle)) for p, q in zip(a, b)])
+
+
+def track_at(times_ns, cuboids, visibility, method, at_ns):
+    """(state, center, size, quat) of one track at one time, None for what is not there; states as in bw.State."""
+    from fractions import Fraction
+
+    nothing = (None, None, None)
+    times = [int(t) for t in times_ns]
+    if at_ns < times[0]:
+        return 3, *nothing
+    k = max(i for i, t in enumerate(times) if t <= at_ns)
+    if visibility[k] == 2:
+        return 2, *nothing
+    if times[k] == at_ns:
+        return 0, cuboids.center_m[k], cuboids.size_m[k], cuboids.quat_wxyz[k]
+    if k == len(times) - 1:
+        return 4, *nothing
+    first = last = k
+    while first > 0 and visibility[first - 1] != 2:
+        first -= 1
+    while last < len(times) - 1 and visibility[last] != 2:
+        last += 1
+    run = slice(first, last + 1)
+    share = Fraction(at_ns - times[k], times[k + 1] - times[k])
+    center = curve(np.array(times[run]), cuboids.center_m[run], at_ns, method)
+    size = (1 - float(share)) * cuboids.size_m[k] + float(share) * cuboids.size_m[k + 1]
+    return 1, center, size, slerp(cuboids.quat_wxyz[k], cuboids.quat_wxyz[k + 1], share)

@@ -62,6 +62,10 @@ def interpolate(
     if len(keys) != len(keyframe_cuboids):
         raise ArgumentError(expected=f"{len(keys)} cuboids, one per keyframe", got=str(len(keyframe_cuboids)), field="keyframe_cuboids")
     times = as_times_ns("times_ns", times_ns)
+    if not np.isfinite(keyframe_cuboids.center_m).all():
+        raise ArgumentError(
+            expected="a cuboid at every keyframe", got="rows of NaN", field="keyframe_cuboids", hint="leave out the rows that are not valid"
+        )
     code = method_code("method", method)
     if missing == "raise":
         _refuse_outside(keys, times)

@@ -90,6 +90,8 @@ class Track:
         n = len(times)
         if n == 0:
             raise ArgumentError(expected="at least one keyframe", got="none", field=name)
+        if not isinstance(self.cuboids, Cuboids):
+            raise ArgumentError(expected="Cuboids", got=type(self.cuboids).__name__, field=f"{name}.cuboids")
         if len(self.cuboids) != n:
             raise ArgumentError(expected=f"{n} cuboids, one per keyframe", got=str(len(self.cuboids)), field=f"{name}.cuboids")
         object.__setattr__(self, "times_ns", frozen(times.copy()))
