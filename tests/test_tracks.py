@@ -344,22 +344,25 @@ def test_bad_times():
 # ------------------------------------------------------------ real tracks
 
 
-def av2_tracks(oracle, method="makima"):
-    """Tracks of 21 frames or more of both logs, in the world frame, and the poses of the ego."""
+@pytest.fixture(scope="module")
+def av2_tracks(oracle):
+    """Of both logs: stamps, ego poses, and the tracks of 21 frames or more in the world frame."""
+    logs = []
     for clip in oracle.av2():
         times = np.round(clip.times_s * 1e9).astype(np.int64)
         tracks = []
         for key, t in clip.tracks.items():
             if len(t.frames) >= 21:
                 boxes = bw.Cuboids(t.world[:, :3], t.world[:, 3:6], quat_wxyz=t.world_quats, frame="world")
-                tracks.append(bw.Track(key, t.name, times[t.frames], boxes, method=method))
-        yield times, clip.world_from_lidar, tracks
+                tracks.append(bw.Track(key, t.name, times[t.frames], boxes))
+        logs.append((times, bw.Trajectory(times, clip.world_from_lidar), tracks))
+    return logs
 
 
 @pytest.mark.parametrize(("every", "limit_m"), [(10, 0.010), (20, 0.050)])
-def test_argoverse_from_few_keyframes(oracle, every, limit_m):
+def test_argoverse_from_few_keyframes(av2_tracks, every, limit_m):
     errors = []
-    for times, _, tracks in av2_tracks(oracle):
+    for times, _, tracks in av2_tracks:
         assert len(tracks) > 80
         few = [track.keyframes_every(every) for track in tracks]
         many = bw.interpolate_tracks(few, times)
@@ -377,10 +380,10 @@ def test_argoverse_from_few_keyframes(oracle, every, limit_m):
     assert errors.mean() <= limit_m, f"mean {errors.mean():.4f} m over {len(errors)} cuboids"
 
 
-def test_argoverse_yaw_over_half_a_turn(oracle):
+def test_argoverse_yaw_over_half_a_turn(av2_tracks):
     """The same tracks in worlds turned by other angles: yaw is never averaged the wrong way round."""
     n_crossings = 0
-    for _, _, tracks in av2_tracks(oracle):
+    for _, _, tracks in av2_tracks:
         for track in tracks:
             thin = track.keyframes_every(10)
             plain = thin.at(track.times_ns).cuboids
@@ -394,24 +397,27 @@ def test_argoverse_yaw_over_half_a_turn(oracle):
     assert n_crossings > 100
 
 
-def test_parked_cars_stay_put_under_a_moving_ego(oracle):
-    """Keyframes drawn in the ego's frame, carried to the world by its poses, filled there, and looked at from the ego again."""
+def test_parked_cars_stay_put_under_a_moving_ego(av2_tracks):
+    """Keyframes as the ego saw them, carried to the world by its poses and filled there. Exact places, then the labels' own."""
     n_parked = 0
-    for times, world_from_ego, tracks in av2_tracks(oracle):
-        ego = bw.Trajectory(times, world_from_ego)
+    for _, ego, tracks in av2_tracks:
         for track in tracks:
-            spread = np.linalg.norm(track.cuboids.center_m - track.cuboids.center_m[0], axis=1).max()
-            if spread > 0.05 or "VEHICLE" not in track.category:
+            places = track.cuboids.center_m
+            if "VEHICLE" not in track.category or np.linalg.norm(places - places[0], axis=1).max() > 0.5:
                 continue
             n_parked += 1
+            few = track.keyframes_every(20)
+            poses = [ego.at(int(t)) for t in few.times_ns]
+            at = np.linspace(track.times_ns[0], track.times_ns[-1], 200).astype(np.int64)
             place = track.cuboids[0]
-            seen = [place.transformed(ego.at(int(t)).inverse(), "ego").transformed(ego.at(int(t)), "world") for t in track.times_ns]
-            keyframes = bw.Track("parked", track.category, track.times_ns, bw.Cuboids.concatenate(seen)).keyframes_every(20)
-            at = np.linspace(track.times_ns[0], track.times_ns[-1], 300).astype(np.int64)
-            cuboids = keyframes.at(at).cuboids
-            assert np.abs(cuboids.center_m - place.center_m).max() < 1e-8
-            assert np.abs(np.angle(np.exp(1j * (cuboids.yaw_rad - place.yaw_rad)))).max() < 1e-9
-    assert n_parked >= 10
+            in_ego = [place.transformed(pose.inverse(), "ego") for pose in poses]
+            exact = bw.Cuboids.concatenate([seen.transformed(pose, "world") for seen, pose in zip(in_ego, poses)])
+            filled = few.replace(cuboids=exact).at(at).cuboids
+            assert np.abs(filled.center_m - place.center_m).max() < 1e-8
+            assert np.abs(np.angle(np.exp(1j * (filled.yaw_rad - place.yaw_rad)))).max() < 1e-9
+            labelled = few.at(at).cuboids.center_m  # hardly leaves the keyframes' own spread
+            assert (labelled > few.cuboids.center_m.min(0) - 0.05).all() and (labelled < few.cuboids.center_m.max(0) + 0.05).all()
+    assert n_parked >= 30
 
 
 def test_parked_car_under_a_turning_ego():
