@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import boxwright as bw
+from boxwright.formats import read_points, write_points
 
 
 def scene_points(rng: np.random.Generator, n: int = 20_000) -> np.ndarray:
@@ -71,7 +74,10 @@ def results() -> dict[str, Any]:
         out[f"iou_pairs {name}"] = [bw.iou_3d_pairs(boxes, upright), bw.iou_bev_pairs(boxes, upright)]
         for camera, mount in zip(lens, mounts):
             seen = bw.project_cuboids(boxes, camera, mount)
-            out[f"project_cuboids {name} {type(camera).__name__}"] = [seen.xyxy, seen.visible, seen.truncation]
+            edges = [line for m in range(5) for line in flatten(seen.edges(m))]
+            out[f"project_cuboids {name} {type(camera).__name__}"] = [seen.xyxy, seen.visible, seen.truncation, *edges]
+    scattered = bw.Cuboids(upright.center_m * (1e4, 1e4, 1), upright.size_m, upright.yaw_rad, frame="lidar")
+    out["points_in_cuboids scattered"] = [bw.points_in_cuboids(points, bw.Cuboids.concatenate([upright[:3], scattered])).point_index]
     for kind in (np.float32, np.float64):
         for camera, mount in zip(lens, mounts):
             image = bw.project_points(points, camera, mount, dtype=kind)
@@ -79,6 +85,12 @@ def results() -> dict[str, Any]:
         for cloud in (points, points.astype(np.float64)):
             rig = bw.project_points(cloud, lens, mounts, dtype=kind)
             out[f"rig {cloud.dtype} {kind.__name__}"] = [a for image in rig for a in (image.uv, image.depth_m, image.status)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "points.pcd"
+        write_points(bw.Sweep(points), path, encoding="binary_compressed")
+        out["binary_compressed"] = [np.frombuffer(path.read_bytes(), np.uint8), read_points(path).xyz]
+    world = bw.simulate(3, 2, n_beams=4, n_columns=60, image_scale=0.05)
+    out["simulate"] = [world.points(1).xyz, *(world.image(1, name) for name in world.cameras)]
     out["ground"] = [bw.ground(points).height_m(points[:100, :2])]
     offsets = np.cumsum([0] + [len(c) for c in clusters])
     out["fit_rectangles"] = flatten(bw.fit_rectangles(np.concatenate(clusters), offsets))
