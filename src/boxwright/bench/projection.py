@@ -32,8 +32,9 @@ def numpy_projection(prepared: Any) -> Any:
         xx, yy, xy = x * x, y * y, x * y
         rho = xx + yy
         radial = 1 + rho * (k1 + rho * (k2 + rho * k3))
-        u = fx * (x * radial + 2 * p1 * xy + p2 * (rho + 2 * xx)) + cx
-        v = fy * (y * radial + p1 * (rho + 2 * yy) + 2 * p2 * xy) + cy
+        with np.errstate(over="ignore", invalid="ignore"):  # far off the axis, beyond the fold
+            u = fx * (x * radial + 2 * p1 * xy + p2 * (rho + 2 * xx)) + cx
+            v = fy * (y * radial + p1 * (rho + 2 * yy) + 2 * p2 * xy) + cy
         inside = (rho < camera.max_radius**2) & (u >= -0.5) & (v >= -0.5) & (u < camera.width_px - 0.5) & (v < camera.height_px - 0.5)
         images.append((front, u, v, inside))
     return images

@@ -36,6 +36,7 @@ __all__ = [
 SEED = 20260521
 HALF_EXTENT_M = 75.0
 FAR_M = 15.0
+SENSOR_M = 1.7
 CAR_M = np.array([4.5, 1.9, 1.6])
 
 
@@ -84,16 +85,17 @@ class Tracks:
 
 
 def sweep_points(n: int = 120_000, seed: int = SEED) -> Floats:
-    """(n, 3) float32: 64 beams turning over a flat ground, stopped by walls and things at random distances, within 150 m x 150 m."""
+    """(n, 3) float32: 64 beams turning over a flat ground, within 150 m x 150 m. In each degree stands a low thing, seen over, and a wall."""
     rng = np.random.default_rng(seed)
-    n_azimuths = math.ceil(n / 64 * 1.3)
-    azimuth = np.repeat(np.linspace(-math.pi, math.pi, n_azimuths, endpoint=False), 64)
-    elevation = np.tile(np.radians(np.linspace(-25, 3, 64)), n_azimuths)
-    obstacle = np.repeat(np.repeat(rng.gamma(3, 9, math.ceil(n_azimuths / 12)), 12)[:n_azimuths] + 4, 64)
-    ground = np.where(elevation < -0.01, 1.7 / np.maximum(np.sin(-elevation), 1e-6), np.inf)
-    distance = np.minimum(ground, obstacle / np.cos(elevation)) + rng.normal(0, 0.02, len(azimuth))
-    flat = distance * np.cos(elevation)
-    xyz = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), distance * np.sin(elevation)], -1)
+    n_columns = math.ceil(n / 64 * 1.6)
+    azimuth = np.linspace(-math.pi, math.pi, n_columns, endpoint=False)[:, None]
+    slope = np.tan(np.radians(np.linspace(-25, 3, 64)))
+    sector = np.arange(n_columns) * 360 // n_columns
+    low_m, top_m, wall_m = (rng.uniform(*span, 360)[sector][:, None] for span in ((4, 60), (-1.4, 0.5), (20, 120)))
+    ground = np.where(slope < -0.01, SENSOR_M / np.maximum(-slope, 1e-6), np.inf)
+    reach = np.minimum(np.where(low_m * slope < top_m, np.minimum(ground, low_m), ground), wall_m)
+    reach = reach + rng.normal(0, 0.02, reach.shape)
+    xyz = np.stack([reach * np.cos(azimuth), reach * np.sin(azimuth), reach * slope], -1).reshape(-1, 3)
     xyz = xyz[(np.abs(xyz[:, :2]) < HALF_EXTENT_M).all(1)]
     kept = np.sort(rng.choice(len(xyz), n, replace=len(xyz) < n))
     points: Floats = np.ascontiguousarray(xyz[kept], np.float32)
@@ -112,10 +114,18 @@ def aggregated_points(n: int = 10_000_000) -> Floats:
 
 
 def cuboids_on(points: Floats, m: int, *, min_range_m: float = 0.0, tilted: bool = False, seed: int = SEED) -> Cuboids:
-    """m car-sized cuboids, most of them around a point of the cloud, none nearer to the origin than min_range_m."""
+    """m car-sized cuboids around points of the cloud, hardly one on another, none whose centre is nearer to the origin than min_range_m.
+
+    Of the squares of 2.5 m that hold points each gets one, the fuller the likelier; every square twice only where there are fewer than m.
+    """
     rng = np.random.default_rng(seed + m)
-    candidates = points[np.hypot(points[:, 0], points[:, 1]) > min_range_m + 5]
-    center = candidates[rng.integers(len(candidates), size=m)].astype(np.float64) + rng.normal(0, 0.7, (m, 3))
+    beyond = points[np.hypot(points[:, 0], points[:, 1]) >= (min_range_m + 3 if min_range_m else 0)]
+    square = np.floor(beyond[:, :2] / 2.5).astype(np.int64) @ np.array([1_000_000, 1])
+    _, square, count = np.unique(square, return_inverse=True, return_counts=True)
+    likely = count ** (1.0 if min_range_m else 0.5)
+    chosen = rng.choice(len(count), m, replace=m > len(count), p=likely / likely.sum())
+    member = np.argsort(square, kind="stable")[(np.cumsum(count) - count)[chosen] + (rng.random(m) * count[chosen]).astype(np.int64)]
+    center = beyond[member].astype(np.float64) + rng.uniform(-0.6, 0.6, (m, 3))
     size = CAR_M * rng.uniform(0.8, 1.2, (m, 3))
     yaw = rng.uniform(-math.pi, math.pi, m)
     if not tilted:
