@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
@@ -264,3 +265,112 @@ def track_at(times_ns, cuboids, visibility, method, at_ns):
     center = curve(np.array(times[run]), cuboids.center_m[run], at_ns, method)
     size = (1 - float(share)) * cuboids.size_m[k] + float(share) * cuboids.size_m[k + 1]
     return 1, center, size, slerp(cuboids.quat_wxyz[k], cuboids.quat_wxyz[k + 1], share)
+
+
+# ---------------------------------------------------------------- projection
+
+
+def pixel_of(point_cam, camera):
+    """(u, v, status name) of one point of the cam frame, by the book: OpenCV's documentation, Kannala and Brandt's paper."""
+    x, y, z = (float(v) for v in point_cam)
+    if not all(math.isfinite(v) for v in (x, y, z)):
+        return math.nan, math.nan, "not finite"
+    if hasattr(camera, "max_angle_rad"):
+        r, theta = math.hypot(x, y), math.atan2(math.hypot(x, y), z)
+        if r == 0 and z == 0:
+            return math.nan, math.nan, "behind"
+        if theta > camera.max_angle_rad or (r == 0 and z < 0):
+            return math.nan, math.nan, "fold"
+        bent = theta + sum(k * theta ** (2 * i + 3) for i, k in enumerate(camera.distortion))
+        a, b = (x / r * bent, y / r * bent) if r > 0 else (0.0, 0.0)
+    else:
+        if z <= 0:
+            return math.nan, math.nan, "behind"
+        a, b = x / z, y / z
+        if camera.distortion:
+            if math.hypot(a, b) > camera.max_radius or not all(_turns_right(camera, a * t, b * t) for t in np.linspace(0.05, 1, 20)):
+                return math.nan, math.nan, "fold"
+            a, b = _tilted(camera, *_brown_conrady(camera, a, b))
+            if math.isnan(a):
+                return math.nan, math.nan, "fold"
+    u, v = camera.fx_px * a + camera.cx_px, camera.fy_px * b + camera.cy_px
+    inside = -0.5 <= u < camera.width_px - 0.5 and -0.5 <= v < camera.height_px - 0.5
+    return u, v, "ok" if inside else "outside"
+
+
+def _brown_conrady(camera, x, y):
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, _, _ = tuple(camera.distortion) + (0.0,) * (14 - len(camera.distortion))
+    r = math.hypot(x, y)
+    factor = (1 + k1 * r**2 + k2 * r**4 + k3 * r**6) / (1 + k4 * r**2 + k5 * r**4 + k6 * r**6)
+    x2 = x * factor + 2 * p1 * x * y + p2 * (r**2 + 2 * x**2) + s1 * r**2 + s2 * r**4
+    y2 = y * factor + p1 * (r**2 + 2 * y**2) + 2 * p2 * x * y + s3 * r**2 + s4 * r**4
+    return x2, y2
+
+
+def _tilted(camera, x2, y2):
+    if len(camera.distortion) < 14:
+        return x2, y2
+    tau_x, tau_y = camera.distortion[12:]
+    about_x = np.array([[1, 0, 0], [0, math.cos(tau_x), math.sin(tau_x)], [0, -math.sin(tau_x), math.cos(tau_x)]])
+    about_y = np.array([[math.cos(tau_y), 0, -math.sin(tau_y)], [0, 1, 0], [math.sin(tau_y), 0, math.cos(tau_y)]])
+    turn = about_y @ about_x
+    x3, y3, w = np.array([[turn[2, 2], 0, -turn[0, 2]], [0, turn[2, 2], -turn[1, 2]], [0, 0, 1]]) @ turn @ (x2, y2, 1)
+    return (x3 / w, y3 / w) if w > 0 else (math.nan, math.nan)
+
+
+def _turns_right(camera, x, y, step=1e-6):
+    """Whether a small counter-clockwise triangle at (x, y) stays one."""
+    (x0, y0), (xa, ya), (xb, yb) = (_brown_conrady(camera, *p) for p in ((x, y), (x + step, y), (x, y + step)))
+    return (xa - x0) * (yb - y0) - (ya - y0) * (xb - x0) > 0
+
+
+def project_points(points, camera, pose):
+    """(N, 2) uv, (N,) depth, (N,) status names."""
+    uv, depth, status = [], [], []
+    for point in np.asarray(points, np.float64):
+        at = [float(sum(pose.rotation[i, k] * point[k] for k in range(3)) + pose.translation_m[i]) for i in range(3)]
+        u, v, name = pixel_of(at, camera)
+        uv.append((u, v))
+        depth.append(math.nan if name == "not finite" else at[2])
+        status.append(name)
+    return np.array(uv, float).reshape(-1, 2), np.array(depth), status
+
+
+def ray_meets(ray, corners_cam, near_m=0.0):
+    """Whether a ray from the camera passes through a cuboid at a depth of at least `near_m`: cut down by the six half spaces of its faces."""
+    low, high = 0.0, math.inf
+    if near_m > 0:
+        if ray[2] <= 0:
+            return False
+        low = near_m / ray[2]
+    center = corners_cam.mean(0)
+    for face in ((0, 1, 2, 3), (4, 5, 6, 7), (0, 3, 7, 4), (1, 2, 6, 5), (0, 1, 5, 4), (2, 3, 7, 6)):
+        normal = corners_cam[list(face)].mean(0) - center
+        speed, room = float(normal @ ray), float(normal @ corners_cam[face[0]])
+        if speed > 0:
+            high = min(high, room / speed)
+        elif speed < 0:
+            low = max(low, room / speed)
+        elif room < 0:
+            return False
+    return low <= high
+
+
+def visible_box(corners_cam, camera, near_m, n=1500):
+    """(4,) box of one cuboid's visible part, from dense samples: of its edges, and of the picture's border by rays; NaN where nothing is seen."""
+    found = []
+    for i, j in ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)):
+        a, b = corners_cam[i], corners_cam[j]
+        for t in np.linspace(0, 1, n):
+            weight_a, weight_b = (1 - t) / np.linalg.norm(a), t / np.linalg.norm(b)  # even in direction, so that near ends are sampled finely
+            point = (weight_a * a + weight_b * b) / (weight_a + weight_b)
+            u, v, name = pixel_of(point, camera)
+            if name == "ok" and (hasattr(camera, "max_angle_rad") or point[2] >= near_m):
+                found.append((u, v))
+    right, bottom = camera.width_px - 0.5, camera.height_px - 0.5
+    along_u, along_v = np.linspace(-0.5, right, n), np.linspace(-0.5, bottom, n)
+    border = np.concatenate([np.c_[along_u, np.full(n, y)] for y in (-0.5, bottom)] + [np.c_[np.full(n, x), along_v] for x in (-0.5, right)])
+    for pixel, ray in zip(border, camera.rays(border)):
+        if np.isfinite(ray[0]) and ray_meets(ray, corners_cam, 0.0 if hasattr(camera, "max_angle_rad") else near_m):
+            found.append(tuple(pixel))
+    return np.array([*np.min(found, 0), *np.max(found, 0)]) if found else np.full(4, np.nan)

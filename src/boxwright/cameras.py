@@ -72,12 +72,14 @@ class _Intrinsics:
     def corner_rays(self) -> Float64s:
         """(4, 3) rays of the corners of the picture's area: top left, top right, bottom left, bottom right; NaN where the lens has none."""
         left, right, bottom = -0.5, self.width_px - 0.5, self.height_px - 0.5
-        return frozen(self.rays([(left, left), (right, left), (left, bottom), (right, bottom)]))
+        rays: Float64s = frozen(self.rays([(left, left), (right, left), (left, bottom), (right, bottom)]))
+        return rays
 
     def _on_plane(self, uv: ArrayLike) -> Float64s:
         """(N, 2) pixels as multiples of the focal length from the principal point."""
         pixels = as_floats("uv", uv, (None, 2), finite=False)
-        return (pixels - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
+        on_plane: Float64s = (pixels - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
+        return on_plane
 
     def _pack(self, kind: int, limit: float, sure: float, numbers: Float64s) -> Float64s:
         """(30,): kind, fx, fy, cx, cy, width, height, limit, sure, then the coefficients: the row that the projection kernels read."""
@@ -100,7 +102,8 @@ class PinholeCamera(_Intrinsics):
     @cached_property
     def coefficients(self) -> Float64s:
         """(14,) distortion, filled up with zeros."""
-        return frozen(np.array(self.distortion + (0.0,) * (14 - len(self.distortion))))
+        coefficients: Float64s = frozen(np.array(self.distortion + (0.0,) * (14 - len(self.distortion))))
+        return coefficients
 
     @cached_property
     def max_radius(self) -> float:
@@ -137,7 +140,8 @@ class PinholeCamera(_Intrinsics):
         (sin_x, sin_y), (cos_x, cos_y) = np.sin(self.coefficients[12:]), np.cos(self.coefficients[12:])
         about_y = np.array([[cos_y, 0, -sin_y], [0, 1, 0], [sin_y, 0, cos_y]])
         turn = about_y @ np.array([[1, 0, 0], [0, cos_x, sin_x], [0, -sin_x, cos_x]])
-        return frozen(np.array([[turn[2, 2], 0, -turn[0, 2]], [0, turn[2, 2], -turn[1, 2]], [0, 0, 1]]) @ turn)
+        tilt: Float64s = frozen(np.array([[turn[2, 2], 0, -turn[0, 2]], [0, turn[2, 2], -turn[1, 2]], [0, 0, 1]]) @ turn)
+        return tilt
 
     @cached_property
     def packed(self) -> Float64s:
@@ -172,7 +176,8 @@ class PinholeCamera(_Intrinsics):
             missed |= ~(np.hypot(a, b) <= limit * (1 + 1e-12)) | ~self._is_unfolded(a, b)
         rays = np.stack([a, b, np.ones_like(a)], 1)
         rays[missed] = np.nan
-        return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        unit: Float64s = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return unit
 
     def _radial(self, rho: Any) -> tuple[Any, Any, Any]:
         """The radial factor at rho = r^2, its derivative in rho, and the divisor of the rational model."""
@@ -197,7 +202,8 @@ class PinholeCamera(_Intrinsics):
         """Where the distortion keeps its orientation and neither the rational model nor the tilt has passed a pole."""
         x, y, x_a, x_b, y_a, y_b = self._bend(a, b)
         unfolded: Bools = (x_a * y_b > x_b * y_a) & (self._radial(a * a + b * b)[2] > 0)
-        return unfolded & (self.tilt[2, 0] * x + self.tilt[2, 1] * y + self.tilt[2, 2] > 0)
+        unfolded &= (self.tilt[2, 0] * x + self.tilt[2, 1] * y + self.tilt[2, 2]) > 0
+        return unfolded
 
 
 @dataclass(frozen=True)
@@ -213,7 +219,8 @@ class FisheyeCamera(_Intrinsics):
     @cached_property
     def coefficients(self) -> Float64s:
         """(4,) k1..k4."""
-        return frozen(np.array(self.distortion or (0.0,) * 4))
+        coefficients: Float64s = frozen(np.array(self.distortion or (0.0,) * 4))
+        return coefficients
 
     @cached_property
     def max_angle_rad(self) -> float:

@@ -117,8 +117,8 @@ def _cameras(cameras: Sequence[Any], rig: bool) -> list[Camera]:
 
 def _poses(transforms: Any, n_cameras: int, rig: bool) -> Float64s:
     """(C, 12) rotations by rows, then translations."""
-    if isinstance(transforms, Pose) or len(transforms) != n_cameras:
-        got = "one Pose" if isinstance(transforms, Pose) else str(len(transforms))
+    if not hasattr(transforms, "__len__") or len(transforms) != n_cameras:
+        got = "one Pose" if isinstance(transforms, Pose) else str(len(transforms)) if hasattr(transforms, "__len__") else repr(transforms)
         raise ArgumentError(expected=f"{n_cameras} transforms, one per camera", got=got, field="cam_from_points")
     poses = [as_pose(f"cam_from_points[{i}]" if rig else "cam_from_points", transform) for i, transform in enumerate(transforms)]
     return np.stack([np.concatenate([pose.rotation.ravel(), pose.translation_m]) for pose in poses])
@@ -138,11 +138,12 @@ def _float_type(dtype: Any) -> np.dtype[Any]:
 def _storage(out: Any, rig: bool, n_cameras: int, n_points: int, dtype: np.dtype[Any]) -> list[ImagePoints]:
     """Images over one fresh block, or the ones handed in where they fit."""
     if out is None:
-        block = np.empty((n_cameras, 3, n_points), dtype), np.empty((n_cameras, n_points), np.uint8)
-        return [ImagePoints(*block, row) for row in range(n_cameras)]
+        fresh = np.empty((n_cameras, 3, n_points), dtype), np.empty((n_cameras, n_points), np.uint8)
+        return [ImagePoints(*fresh, row) for row in range(n_cameras)]
     images = list(out) if rig and isinstance(out, (list, tuple)) else [out]
-    together = all(isinstance(image, ImagePoints) and image._images is images[0]._images and image._row == i for i, image in enumerate(images))
-    if not together or images[0]._images.shape != (n_cameras, 3, n_points) or images[0]._images.dtype != dtype:
+    block = images[0]._images if images and isinstance(images[0], ImagePoints) else np.empty(0)
+    together = all(isinstance(image, ImagePoints) and image._images is block and image._row == i for i, image in enumerate(images))
+    if not together or block.shape != (n_cameras, 3, n_points) or block.dtype != dtype:
         wanted = f"what project_points returned for {n_cameras} cameras" if rig else "what project_points returned for one camera"
         raise ArgumentError(expected=f"{wanted}, {n_points} points and {dtype}", got=repr(out)[:80], field="out")
     return images

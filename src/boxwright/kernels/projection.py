@@ -259,40 +259,24 @@ def project_cuboids(corners, corner_rays, lens, near, out_boxes, out_whole):
 
     out_boxes (M, 4): left, top, right, bottom of the part the picture shows; out_whole (M, 4): the same were the picture boundless; NaN: nothing.
     """
-    rim_rays, rim = np.empty((RIM, 3)), np.empty((RIM, 2))
+    rim_rays, rim = np.empty((RIM + 4, 3)), np.empty((RIM, 2))
     has_rim = lens[0] == FISHEYE or (lens[0] != PLAIN and lens[8] < NO_FOLD)
     if has_rim:
         _rim(lens, rim_rays, rim)
-    ends, vertices, cut = np.empty((4, 2)), np.empty((VERTICES, 2)), np.empty((12, 3))
-    is_cut = np.empty(12, np.bool_)
+    for i in range(4):
+        for k in range(3):
+            rim_rays[RIM + i, k] = corner_rays[i, k]
+    ways, ends, vertices = np.empty((18, 2, 3)), np.empty((4, 2)), np.empty((VERTICES, 2))
     for m in range(corners.shape[0]):
-        body = corners[m]
         box, whole = out_boxes[m], out_whole[m]
-        box[:2] = whole[:2] = np.inf
-        box[2:] = whole[2:] = -np.inf
+        for k in range(2):
+            box[k] = whole[k] = np.inf
+            box[k + 2] = whole[k + 2] = -np.inf
         entire = True
-        for e in range(12):
-            a, b = body[EDGE_ENDS[e, 0]], body[EDGE_ENDS[e, 1]]
-            is_cut[e] = lens[0] != FISHEYE and (a[2] - near) * (b[2] - near) < 0.0
-            if is_cut[e]:
-                share = (near - a[2]) / (b[2] - a[2])
-                for k in range(2):
-                    cut[e, k] = a[k] + share * (b[k] - a[k])
-                cut[e, 2] = near
-            entire &= _span_edge(lens, a, b, near, ends, vertices, box, whole)
-        if not entire:
-            for f in range(6):  # where the near plane cuts a face, the cut is an edge too
-                first = -1
-                for e in FACE_EDGES[f]:
-                    if is_cut[e] and first >= 0:
-                        _span_edge(lens, cut[first], cut[e], near, ends, vertices, box, whole)
-                    elif is_cut[e]:
-                        first = e
-        if has_rim and (not entire or lens[0] == FISHEYE):
-            _span_rim(lens, body, rim_rays, rim, near, box, whole)
-        for k in range(4):
-            if corner_rays[k, 0] == corner_rays[k, 0] and _meets(body, corner_rays[k], near if lens[0] != FISHEYE else 0.0):
-                _span(box, -0.5 if k % 2 == 0 else lens[5] - 0.5, -0.5 if k < 2 else lens[6] - 0.5)
+        for w in range(_ways(lens, corners[m], near, ways)):
+            entire &= _span_way(lens, ways[w], near, ends, vertices, box, whole)
+        first = 0 if has_rim and (not entire or lens[0] == FISHEYE) else RIM
+        _span_rays(lens, corners[m], rim_rays, rim, first, near, box, whole)
         for k in range(4):
             box[k] = box[k] if box[0] <= box[2] else np.nan
             whole[k] = whole[k] if whole[0] <= whole[2] else np.nan
@@ -305,32 +289,48 @@ def cuboid_edges(corners, edges, lens, near, out_uv, out_starts):
     corners (8, 3); edges (E,) rows of EDGE_ENDS; out_uv (K, 2) vertices of all lines; out_starts (L,) where each line starts.
     Returns the number of vertices and of lines; what does not fit in is counted and not written.
     """
-    ends, vertices, piece = np.empty((4, 2)), np.empty((VERTICES, 2)), np.empty((2, 2))
+    ways, ends, vertices, piece = np.empty((18, 2, 3)), np.empty((4, 2)), np.empty((VERTICES, 2)), np.empty(4)
+    _ways(lens, corners, near, ways)
     n_vertices, n_lines = 0, 0
-    for e in edges:
-        a, b = corners[EDGE_ENDS[e, 0]], corners[EDGE_ENDS[e, 1]]
-        for p in range(_pieces(lens, a, b, near, ends)):
-            n = _trace(lens, a, b, ends[p, 0], ends[p, 1], vertices)
+    for e in range(edges.shape[0]):
+        way = ways[edges[e]]
+        for p in range(_pieces(lens, way, near, ends)):
             is_open = False
-            for i in range(n - 1):
-                if not _clip(lens, vertices[i], vertices[i + 1], piece):
+            for i in range(_trace(lens, way, ends[p, 0], ends[p, 1], vertices) - 1):
+                if not _clip(lens, vertices, i, i + 1, piece):
                     is_open = False
                     continue
-                if not is_open:
-                    if n_lines < out_starts.shape[0]:
-                        out_starts[n_lines] = n_vertices
-                    n_lines += 1
-                    n_vertices = _append(piece[0], out_uv, n_vertices)
-                n_vertices = _append(piece[1], out_uv, n_vertices)
-                is_open = piece[1, 0] == vertices[i + 1, 0] and piece[1, 1] == vertices[i + 1, 1]
+                if not is_open and n_lines < out_starts.shape[0]:
+                    out_starts[n_lines] = n_vertices
+                for k in range(2 if is_open else 0, 4, 2):
+                    if n_vertices < out_uv.shape[0]:
+                        out_uv[n_vertices, 0], out_uv[n_vertices, 1] = piece[k], piece[k + 1]
+                    n_vertices += 1
+                n_lines += not is_open
+                is_open = piece[2] == vertices[i + 1, 0] and piece[3] == vertices[i + 1, 1]
     return n_vertices, n_lines
 
 
 @compiled
-def _append(vertex, out_uv, n):
-    if n < out_uv.shape[0]:
-        out_uv[n] = vertex
-    return n + 1
+def _ways(lens, body, near, out_ways):
+    """(n, 2, 3) ends of the twelve edges; then of the cuts through faces at the near plane of a pinhole, for there the visible part ends as well."""
+    n = 12
+    for e in range(12):
+        for k in range(3):
+            out_ways[e, 0, k] = body[EDGE_ENDS[e, 0], k]
+            out_ways[e, 1, k] = body[EDGE_ENDS[e, 1], k]
+    for f in range(6):
+        found = 0
+        for i in range(4):
+            a, b = EDGE_ENDS[FACE_EDGES[f, i], 0], EDGE_ENDS[FACE_EDGES[f, i], 1]
+            if lens[0] != FISHEYE and found < 2 and (body[a, 2] - near) * (body[b, 2] - near) < 0.0:
+                share = (near - body[a, 2]) / (body[b, 2] - body[a, 2])
+                for k in range(2):
+                    out_ways[n, found, k] = body[a, k] + share * (body[b, k] - body[a, k])
+                out_ways[n, found, 2] = near
+                found += 1
+        n += found == 2
+    return n
 
 
 @compiled
@@ -340,53 +340,54 @@ def _span(box, u, v):
 
 
 @compiled
-def _span_segment(lens, start, end, box, whole):
-    _span(whole, start[0], start[1])
-    _span(whole, end[0], end[1])
-    piece = np.empty((2, 2))
-    if _clip(lens, start, end, piece):
-        _span(box, piece[0, 0], piece[0, 1])
-        _span(box, piece[1, 0], piece[1, 1])
+def _span_chord(lens, vertices, first, last, box, whole):
+    """A chord between two vertices; `whole` takes all of it, `box` what lies in the picture."""
+    piece = np.empty(4)
+    _span(whole, vertices[first, 0], vertices[first, 1])
+    _span(whole, vertices[last, 0], vertices[last, 1])
+    if _clip(lens, vertices, first, last, piece):
+        _span(box, piece[0], piece[1])
+        _span(box, piece[2], piece[3])
 
 
 @compiled
-def _span_edge(lens, a, b, near, ends, vertices, box, whole):
-    """Returns whether the lens sees the entire edge."""
-    n_pieces = _pieces(lens, a, b, near, ends)
+def _span_way(lens, way, near, ends, vertices, box, whole):
+    """Returns whether the lens sees the entire way."""
+    n_pieces = _pieces(lens, way, near, ends)
     for p in range(n_pieces):
-        for i in range(_trace(lens, a, b, ends[p, 0], ends[p, 1], vertices) - 1):
-            _span_segment(lens, vertices[i], vertices[i + 1], box, whole)
+        for i in range(_trace(lens, way, ends[p, 0], ends[p, 1], vertices) - 1):
+            _span_chord(lens, vertices, i, i + 1, box, whole)
     return n_pieces == 1 and ends[0, 0] == 0.0 and ends[0, 1] == 1.0
 
 
 @compiled
-def _clip(lens, start, end, out_piece):
-    """Liang-Barsky: the part of a segment in the picture; False where there is none."""
+def _clip(lens, vertices, first, last, out_piece):
+    """Liang-Barsky: the part of a chord in the picture, as u, v, u, v; False where there is none."""
     low, high = 0.0, 1.0
     for k in range(2):
-        last = lens[5 + k] - 0.5
-        delta = end[k] - start[k]
+        start, delta, border = vertices[first, k], vertices[last, k] - vertices[first, k], lens[5 + k] - 0.5
         if delta == 0.0:
-            if not -0.5 <= start[k] <= last:
+            if not -0.5 <= start <= border:
                 return False
         else:
-            t0, t1 = (-0.5 - start[k]) / delta, (last - start[k]) / delta
+            t0, t1 = (-0.5 - start) / delta, (border - start) / delta
             low, high = max(low, min(t0, t1)), min(high, max(t0, t1))
     if not low <= high:
         return False
     for k in range(2):
-        last = lens[5 + k] - 0.5
-        out_piece[0, k] = start[k] if low == 0.0 else min(max(start[k] + low * (end[k] - start[k]), -0.5), last)
-        out_piece[1, k] = end[k] if high == 1.0 else min(max(start[k] + high * (end[k] - start[k]), -0.5), last)
+        start, end, border = vertices[first, k], vertices[last, k], lens[5 + k] - 0.5
+        out_piece[k] = start if low == 0.0 else min(max(start + low * (end - start), -0.5), border)
+        out_piece[k + 2] = end if high == 1.0 else min(max(start + high * (end - start), -0.5), border)
     return True
 
 
 @compiled
-def _pieces(lens, a, b, near, out_ends):
-    """(n, 2) shares of the way from a to b between which the lens sees the edge: cut at the near plane and where the lens ends (a cone)."""
+def _pieces(lens, way, near, out_ends):
+    """(n, 2) shares of a way between which the lens sees it: cut at the near plane and where the lens ends (a cone)."""
     cuts = np.empty(5)
     cuts[0] = 0.0
     n = 1
+    a, b = way[0], way[1]
     dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     fisheye = lens[0] == FISHEYE
     level = 0.0 if fisheye else near
@@ -409,59 +410,70 @@ def _pieces(lens, a, b, near, out_ends):
                 if divisor != 0.0 and 0.0 < numerator / divisor < 1.0:
                     cuts[n] = numerator / divisor
                     n += 1
+    for i in range(2, n):
+        for j in range(i, 1, -1):
+            if cuts[j] < cuts[j - 1]:
+                cuts[j], cuts[j - 1] = cuts[j - 1], cuts[j]
     cuts[n] = 1.0
-    inner = np.sort(cuts[: n + 1])
     n_pieces = 0
     for i in range(n):
-        middle = (inner[i] + inner[i + 1]) / 2
+        middle = (cuts[i] + cuts[i + 1]) / 2
         x, y, z = a[0] + middle * dx, a[1] + middle * dy, a[2] + middle * dz
         if fisheye:
             seen = math.atan2(math.sqrt(x * x + y * y), z) <= lens[8]
         else:
             seen = z >= near and x * x + y * y <= lens[8] * z * z
-        if not seen or inner[i] == inner[i + 1]:
+        if not seen or cuts[i] == cuts[i + 1]:
             continue
-        if n_pieces > 0 and out_ends[n_pieces - 1, 1] == inner[i]:
-            out_ends[n_pieces - 1, 1] = inner[i + 1]
+        if n_pieces > 0 and out_ends[n_pieces - 1, 1] == cuts[i]:
+            out_ends[n_pieces - 1, 1] = cuts[i + 1]
         else:
-            out_ends[n_pieces, 0], out_ends[n_pieces, 1] = inner[i], inner[i + 1]
+            out_ends[n_pieces, 0], out_ends[n_pieces, 1] = cuts[i], cuts[i + 1]
             n_pieces += 1
     return n_pieces
 
 
 @compiled
-def _trace(lens, a, b, start, end, out_vertices):
-    """Vertices of the picture of the edge between two shares of its way. Returns their number.
+def _trace(lens, way, start, end, out_vertices):
+    """Vertices of the picture of a way between two of its shares. Returns their number.
 
     Wherever the curve may touch the picture, chords are within TOLERANCE_PX of it. The way is paced by direction, not by metres, so that steps near
     the camera are short ones.
     """
     p = np.empty((2, 3))
     for k in range(3):
-        p[0, k] = a[k] + start * (b[k] - a[k])
-        p[1, k] = a[k] + end * (b[k] - a[k])
-    out_vertices[0] = _pixel(lens, p[0, 0], p[0, 1], p[0, 2])
-    if lens[0] == PLAIN:
-        out_vertices[1] = _pixel(lens, p[1, 0], p[1, 1], p[1, 2])
-        return 2
+        p[0, k] = way[0, k] + start * (way[1, k] - way[0, k])
+        p[1, k] = way[0, k] + end * (way[1, k] - way[0, k])
+    parts = 1 if lens[0] == PLAIN else PARTS
     stack = np.empty((HALVINGS + 2, 3))
-    n, done = 1, 0.0
-    for part in range(1, PARTS + 1):
-        stack[0, 0] = part / PARTS
-        stack[0, 1], stack[0, 2] = _pixel_at(lens, p, part / PARTS)
-        top = 0
-        while top >= 0:
-            middle = (done + stack[top, 0]) / 2
-            u, v = _pixel_at(lens, p, middle)
-            if top < HALVINGS and _is_bent(lens, out_vertices[n - 1], u, v, stack[top, 1], stack[top, 2]):
-                top += 1
-                stack[top, 0], stack[top, 1], stack[top, 2] = middle, u, v
-            else:
-                done = stack[top, 0]
-                out_vertices[n, 0], out_vertices[n, 1] = stack[top, 1], stack[top, 2]
-                n += 1
-                top -= 1
-    return n
+    n, part, top, done = 0, 0, -1, 0.0
+    pace = 0.0
+    while True:
+        u, v = _pixel_at(lens, p, pace)
+        if top >= 0 and top < HALVINGS and _is_bent(lens, out_vertices[n - 1], u, v, stack[top, 1], stack[top, 2]):
+            top += 1
+            stack[top, 0], stack[top, 1], stack[top, 2] = pace, u, v
+        elif top >= 0:
+            done = stack[top, 0]
+            out_vertices[n, 0], out_vertices[n, 1] = stack[top, 1], stack[top, 2]
+            n += 1
+            top -= 1
+        elif n == 0:
+            out_vertices[0, 0], out_vertices[0, 1] = u, v
+            n = 1
+        elif parts == 1:
+            out_vertices[1, 0], out_vertices[1, 1] = u, v
+            return 2
+        else:
+            top = 0
+            stack[0, 0], stack[0, 1], stack[0, 2] = pace, u, v
+        if top >= 0:
+            pace = (done + stack[top, 0]) / 2
+        elif part == parts:
+            return n
+        else:
+            part += 1
+            pace = part / parts
 
 
 @compiled
@@ -521,26 +533,38 @@ def _rim(lens, out_rays, out_uv):
     angle = (1.0 - 1e-9) * (lens[8] if lens[0] == FISHEYE else math.atan(math.sqrt(lens[8])))
     for i in range(RIM):
         turn = 2.0 * math.pi * i / RIM
-        out_rays[i, 0], out_rays[i, 1], out_rays[i, 2] = math.sin(angle) * math.cos(turn), math.sin(angle) * math.sin(turn), math.cos(angle)
-        out_uv[i] = _pixel(lens, out_rays[i, 0], out_rays[i, 1], out_rays[i, 2])
+        x, y, z = math.sin(angle) * math.cos(turn), math.sin(angle) * math.sin(turn), math.cos(angle)
+        out_rays[i, 0], out_rays[i, 1], out_rays[i, 2] = x, y, z
+        out_uv[i, 0], out_uv[i, 1] = _pixel(lens, x, y, z)
 
 
 @compiled
-def _span_rim(lens, body, rays, uv, near, box, whole):
-    """The stretches of the rim that the cuboid covers."""
+def _span_rays(lens, body, rays, rim, first, near, box, whole):
+    """The stretches of the rim that the cuboid covers (left out where `first` is RIM), and the picture's corners that it covers."""
     level = near if lens[0] != FISHEYE else 0.0
-    before = _meets(body, rays[RIM - 1], level)
-    for i in range(RIM):
+    opens = before = False
+    for i in range(first, RIM + 4):
         here = _meets(body, rays[i], level)
+        if i >= RIM:
+            k = i - RIM
+            if here:
+                _span(box, -0.5 if k % 2 == 0 else lens[5] - 0.5, -0.5 if k < 2 else lens[6] - 0.5)
+            continue
         if here:
-            _span_segment(lens, uv[i - 1 if before else i], uv[i], box, whole)
+            _span_chord(lens, rim, i - 1 if before else i, i, box, whole)
+        if i == 0:
+            opens = here
+        elif i == RIM - 1 and opens and here:
+            _span_chord(lens, rim, i, 0, box, whole)
         before = here
 
 
 @compiled
 def _meets(body, ray, near):
     """Whether a ray from the camera meets the cuboid at a depth of at least `near`, by slabs."""
-    enter, leave = (near / ray[2] if near > 0.0 else 0.0), np.inf
+    enter, leave = (near / ray[2] if near > 0.0 else 0.0 * ray[2]), np.inf
+    if not enter < np.inf:
+        return False
     for k in range(3):
         other = 4 if k == 0 else 1 if k == 1 else 3  # the corner opposite to corner 0 along this axis
         offset, speed, half = 0.0, 0.0, 0.0
@@ -549,6 +573,8 @@ def _meets(body, ray, near):
             offset -= (body[0, i] + body[6, i]) / 2 * axis
             speed += ray[i] * axis
             half += axis * axis / 2
+        if not abs(offset) < np.inf:
+            return False
         if speed == 0.0:
             if not abs(offset) <= half:
                 return False

@@ -1,0 +1,132 @@
+"""Camera models: what they accept, where their pictures end, and pixels back to rays."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+
+KITTI_RAW = (-0.3728755, 0.2037299, 0.002219027, 0.001383707, -0.07233722)
+PINHOLES = {
+    "plain": (),
+    "4": (-0.28, 0.07, 1e-3, -5e-4),
+    "5": KITTI_RAW,
+    "growing": (0.1, 0.02, 1e-3, 5e-4, 0.01),
+    "8": (-0.3, 0.1, 1e-3, -1e-3, 0.01, 0.05, 0.02, 0.003),
+    "12": (-0.2, 0.05, 1e-3, -1e-3, 0.01, 0.05, 0.02, 0.003, 1e-3, -5e-4, 7e-4, 2e-4),
+    "14": (-0.2, 0.05, 1e-3, -1e-3, 0.01, 0.05, 0.02, 0.003, 1e-3, -5e-4, 7e-4, 2e-4, 0.05, -0.03),
+}
+
+
+def pinhole(name: str) -> bw.PinholeCamera:
+    return bw.PinholeCamera(1392, 512, 960.0, 957.0, 696.0, 224.2, PINHOLES[name])
+
+
+def fisheye(distortion=(0.02, -0.01, 0.002, -2e-4)) -> bw.FisheyeCamera:
+    return bw.FisheyeCamera(1600, 1500, 420.0, 421.0, 799.5, 751.0, distortion)
+
+
+@pytest.mark.parametrize("name", PINHOLES)
+def test_pixels_to_rays_and_back(name, rng):
+    camera = pinhole(name)
+    uv = rng.uniform((-0.5, -0.5), (1391.4, 511.4), (2000, 2))
+    rays = camera.rays(uv)
+    assert np.isfinite(rays).all()
+    np.testing.assert_allclose(np.linalg.norm(rays, axis=1), 1, atol=1e-14)
+    back = bw.project_points(rays * rng.uniform(0.1, 100, (2000, 1)), camera, bw.Pose.identity())
+    np.testing.assert_allclose(back.uv, uv, atol=1e-8)
+    assert back.in_image.all()
+
+
+@pytest.mark.parametrize("name", PINHOLES)
+def test_rays_to_pixels_and_back(name, rng):
+    camera = pinhole(name)
+    angle, turn = rng.uniform(0, 0.6, 2000), rng.uniform(-np.pi, np.pi, 2000)
+    rays = np.c_[np.sin(angle) * np.cos(turn), np.sin(angle) * np.sin(turn), np.cos(angle)]
+    image = bw.project_points(rays, camera, bw.Pose.identity())
+    np.testing.assert_allclose(camera.rays(image.uv), rays, atol=1e-9)
+
+
+def test_fisheye_pixels_and_rays_up_to_its_limit(rng):
+    camera = fisheye()
+    angle, turn = rng.uniform(0, math.radians(115), 3000), rng.uniform(-np.pi, np.pi, 3000)
+    assert camera.max_angle_rad > math.radians(115)
+    rays = np.c_[np.sin(angle) * np.cos(turn), np.sin(angle) * np.sin(turn), np.cos(angle)]
+    image = bw.project_points(rays, camera, bw.Pose.identity())
+    np.testing.assert_allclose(camera.rays(image.uv), rays, atol=1e-12)
+    np.testing.assert_allclose(camera.rays([(799.5, 751.0)]), [(0, 0, 1)], atol=0)
+
+
+def test_pixels_beyond_the_lens_have_no_ray():
+    assert np.isnan(fisheye().rays([(1e5, 751.0)])).all()
+    assert np.isnan(pinhole("5").rays([(4000.0, 224.0), (np.nan, 0)])).all()
+    assert np.isfinite(pinhole("plain").rays([(4000.0, 224.0)])).all()
+    with pytest.raises(bw.ArgumentError, match=r"uv: expected \(N, 2\) float array, got shape \(2, 3\)"):
+        pinhole("5").rays(np.zeros((2, 3)))
+
+
+def test_corner_rays_span_the_picture():
+    camera = pinhole("plain")
+    expected = [((u - 696) / 960, (v - 224.2) / 957, 1) for v in (-0.5, 511.5) for u in (-0.5, 1391.5)]
+    np.testing.assert_allclose(camera.corner_rays / camera.corner_rays[:, 2:], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", [n for n in PINHOLES if n != "plain"])
+def test_the_fold_is_where_the_radius_stops_growing(name):
+    camera = bw.PinholeCamera(1392, 512, 960.0, 957.0, 696.0, 224.2, tuple(0.0 if i in (2, 3) or i > 7 else k for i, k in enumerate(PINHOLES[name])))
+    k1, k2, _, _, k3, k4, k5, k6 = camera.coefficients[:8]
+    r = np.linspace(0, 6, 600_001)
+    bent = r * (1 + k1 * r**2 + k2 * r**4 + k3 * r**6) / (1 + k4 * r**2 + k5 * r**4 + k6 * r**6)
+    falling = np.flatnonzero(np.diff(bent) <= 0)
+    if len(falling):
+        assert camera.max_radius == pytest.approx(r[falling[0]], abs=2e-5)
+    else:
+        assert camera.max_radius > 6
+    assert camera.sure_radius == min(camera.max_radius, 1e6)
+
+
+def test_tangential_terms_draw_the_sure_radius_in():
+    camera = bw.PinholeCamera(100, 100, 50, 50, 49.5, 49.5, (0, 0, 1e-2, 1e-2))
+    assert camera.max_radius == math.inf
+    # at (t, t) the derivative's determinant is (1 + 8 p t)^2 - (4 p t)^2, which vanishes first at t = -1 / (12 p)
+    assert camera.sure_radius == pytest.approx(math.sqrt(2) / 12e-2, rel=0.1)
+    assert camera.sure_radius <= math.sqrt(2) / 12e-2
+
+
+def test_fisheye_limit():
+    assert fisheye(()).max_angle_rad == math.pi
+    k1 = -0.1  # 1 + 3 k1 theta^2 = 0
+    assert fisheye((k1, 0, 0, 0)).max_angle_rad == pytest.approx(math.sqrt(1 / 0.3))
+
+
+@pytest.mark.parametrize("kind", [bw.PinholeCamera, bw.FisheyeCamera])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fx_px": 0.0}, "fx_px: singular intrinsics: expected a positive focal length, got 0.0"),
+        ({"fy_px": -900.0}, "fy_px: singular intrinsics: expected a positive focal length, got -900.0"),
+        ({"cx_px": float("nan")}, "cx_px: expected a finite number, got nan"),
+        ({"width_px": 0}, "width_px: expected a positive number of pixels, got 0"),
+        ({"height_px": 10.5}, "height_px: expected a positive number of pixels, got 10.5"),
+        ({"distortion": (0.1, 0.2, 0.3)}, "distortion coefficients, got 3"),
+    ],
+)
+def test_impossible_cameras_are_refused(kind, change, message):
+    good = {"width_px": 100, "height_px": 80, "fx_px": 90.0, "fy_px": 90.0, "cx_px": 49.5, "cy_px": 39.5, "distortion": ()}
+    with pytest.raises(bw.CalibrationError, match=message):
+        kind(**(good | change))
+
+
+def test_distortion_that_is_no_number_is_refused():
+    with pytest.raises(bw.ArgumentError, match="distortion: expected finite numbers"):
+        bw.PinholeCamera(100, 80, 90, 90, 49.5, 39.5, (0.1, float("nan"), 0, 0))
+
+
+def test_cameras_are_values():
+    assert pinhole("5") == pinhole("5")
+    assert pinhole("5") != pinhole("4")
+    assert pinhole("5").size_px == (1392, 512)
+    np.testing.assert_array_equal(pinhole("5").matrix, [[960, 0, 696], [0, 957, 224.2], [0, 0, 1]])
