@@ -14,9 +14,9 @@ from .errors import ArgumentError
 from .overlap import iou_bev_pairs
 from .rotations import wrap_rad
 from .scene import Scene
-from .tracks import Origin, State, Track, Visibility
+from .tracks import Origin, State, Track
 
-__all__ = ["ClassErrors", "Errors", "GapReport", "cuboid_errors", "filled_scene", "gap_report", "thinned"]
+__all__ = ["ClassErrors", "Errors", "GapReport", "cuboid_errors", "filled_scene", "gap_report"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +83,6 @@ class GapReport:
     classes: Mapping[str, ClassErrors] = field(default_factory=dict)
 
 
-def thinned(track: Track, every: int) -> Track:
-    """The track with one keyframe in `every`, counted from the start of each visible stretch, and the last of each; OUTSIDE keyframes stay."""
-    if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
-        raise ArgumentError(expected="a whole number of at least 1", got=repr(every), field="every")
-    outside = track.visibility == Visibility.OUTSIDE
-    keep = outside.copy()
-    bounds = np.flatnonzero(np.diff(np.concatenate([[True], outside, [True]]).astype(np.int8)))
-    for start, stop in zip(bounds[::2], bounds[1::2]):
-        keep[start:stop:every] = True
-        keep[stop - 1] = True
-    return track.take(keep)
-
-
 def gap_report(scene: Scene, every: int, method: str | None = None, *, progress: Callable[[], Any] = lambda: None) -> GapReport:
     """Keeps one label in `every` of each track as a keyframe, fills the rest, and compares it with the labels.
 
@@ -105,7 +92,7 @@ def gap_report(scene: Scene, every: int, method: str | None = None, *, progress:
     """
     found: dict[str, list[tuple[Float64s, Float64s]]] = {}
     for track in scene.tracks:
-        few = thinned(track if method is None else track.replace(method=method), every)
+        few = (track if method is None else track.replace(method=method)).keyframes_every(every)
         left_out = ~np.isin(track.times_ns, few.times_ns)
         filled = few.at(track.times_ns[left_out])
         truth = track.cuboids[left_out]

@@ -15,7 +15,7 @@ import typer
 
 from .. import __version__
 from ..errors import BoxwrightError
-from . import bench, convert, fill, fit, info, render, simulate, view, warmup
+from . import bench, convert, demo, fill, fit, info, render, simulate, view, warmup
 from .common import one_line, stderr
 
 __all__ = ["app", "main"]
@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (info.info, fit.fit, fill.fill, convert.convert, render.render, view.view, simulate.simulate, bench.bench, warmup.warmup):
+for command in (demo.demo, info.info, fit.fit, fill.fill, convert.convert, render.render, view.view, simulate.simulate, bench.bench, warmup.warmup):
     app.command()(command)
 
 

@@ -44,7 +44,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 def stdout() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160  # a file or pipe has no width: lines are not broken for it
+    return console
 
 
 def stderr() -> Console:
@@ -77,11 +80,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.text import Text
 
     rows = [[cell if isinstance(cell, str) else _spell(cell) for cell in row] for row in rows]
-    table = Table(title=Text(one_line(title)) if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=Text(one_line(title)) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     if caption is not None:
         table.caption, table.caption_justify = Text(one_line(caption)), "left"
     for i, name in enumerate(columns):
-        table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold")
+        table.add_column(Text(name), justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold")
     for row in rows:
         table.add_row(*[Text(one_line(cell)) for cell in row])
     stdout().print(table)

@@ -37,7 +37,7 @@ def fill(
     With --keyframes-every K, every K-th label of each track (and its last) is a keyframe, and the error of the labels in between is reported.
     With --out, the filled tracks are written.
     """
-    from ..agreement import filled_scene, gap_report, thinned
+    from ..agreement import filled_scene, gap_report
 
     if keyframes_every is None and out is None:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
@@ -51,7 +51,7 @@ def fill(
             _print_report(recording, report)
     if out is not None:
         tracks = [track if method is None else track.replace(method=method) for track in recording.tracks]
-        tracks = tracks if keyframes_every is None else [thinned(track, keyframes_every) for track in tracks]
+        tracks = tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in tracks]
         result["written"] = write_scene(filled_scene(recording.replace(tracks=tracks)), out, to)
         if not as_json:
             print_report(result["written"])

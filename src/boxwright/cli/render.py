@@ -72,7 +72,11 @@ def pictures_of(
 
     pictures = {"bev": render_bev(scene, frame_index, width_px=height_px, height_px=height_px, labels=labels, range_m=range_m)}
     pictures |= render_cameras(scene, frame_index, points=points, labels=labels)
-    pictures["overview"] = render_overview(scene, frame_index, width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m)
+    if scene.cameras:
+        above = pictures["bev"] if width_px > height_px else None
+        pictures["overview"] = render_overview(
+            scene, frame_index, width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m, above=above
+        )
     return pictures
 
 

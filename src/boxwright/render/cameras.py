@@ -123,12 +123,9 @@ def _draw_cuboid(canvas: Canvas, front: Sequence[Any], rest: Sequence[Any], colo
     if front:
         canvas.fill(np.concatenate(front), color, 0.25)
     width = max(1, round(1.3 * scale))
-    for line in (*rest, *front):
-        canvas.line(line, DARK, width + 2, opacity=0.45)
-    for line in rest:
-        canvas.line(line, color, width)
-    for line in front:
-        canvas.line(line, lighter(color, 0.6), width)
+    canvas.lines([*rest, *front], DARK, width + 2, opacity=0.45)
+    canvas.lines(rest, color, width)
+    canvas.lines(front, lighter(color, 0.6), width)
 
 
 def _draw_captions(canvas: Canvas, xyxy: Any, near_first: Sequence[int], shown: Shown, scale: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,14 +35,18 @@ class Canvas:
 
     def line(self, uv: ArrayLike, color: Color, width_px: float = 1.0, *, closed: bool = False, opacity: float = 1.0) -> None:
         """A path through (K, 2) places; parts that are not finite are left out."""
+        self.lines([uv], color, width_px, closed=closed, opacity=opacity)
+
+    def lines(self, paths: Sequence[ArrayLike], color: Color, width_px: float = 1.0, *, closed: bool = False, opacity: float = 1.0) -> None:
+        """Several paths at once."""
         import cv2
 
-        places = np.asarray(uv, np.float64)
-        pieces = [np.clip(p, -LIMIT_PX, LIMIT_PX) for p in _finite_pieces(places) if len(p) > 1]
+        whole = [np.asarray(path, np.float64) for path in paths]
+        pieces = [np.clip(p, -LIMIT_PX, LIMIT_PX) for path in whole for p in _finite_pieces(path) if len(p) > 1]
         if not pieces:
             return
         fixed = [np.round(p * (1 << SHIFT)).astype(np.int32).reshape(-1, 1, 2) for p in pieces]
-        closed = closed and len(pieces) == 1 and len(pieces[0]) == len(places)
+        closed = closed and sum(map(len, pieces)) == sum(map(len, whole))
         width = max(1, round(width_px))
 
         def draw(pixels: Any, offset: np.ndarray[Any, Any]) -> None:

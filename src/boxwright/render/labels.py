@@ -11,6 +11,7 @@ from ..cuboids import Cuboids
 from ..errors import ArgumentError
 from ..scene import Scene
 from ..taxonomy import Taxonomy
+from ..tracks import Track
 from .canvas import Color
 
 __all__ = ["Shown", "color_of", "free_place", "lighter", "shown_cuboids", "shown_of_scene", "vehicle_frame"]
@@ -57,13 +58,13 @@ def shown_cuboids(cuboids: Cuboids, categories: Sequence[str] | None = None, cap
 
 
 def shown_of_scene(scene: Scene, frame_index: int, frame: str) -> Shown:
-    """The labels of a frame; the caption is the class and the end of the track's id, as ids may be long hashes."""
+    """The labels of a frame; the caption is the class and the track's id."""
     if not scene.tracks:
         return shown_cuboids(Cuboids(np.zeros((0, 3)), np.zeros((0, 3)), 0.0, frame=frame))
     labels = scene.labels(frame_index, frame)
     tracks = [scene.tracks[i] for i in labels.track_index]
     names = [track.category for track in tracks]
-    return shown_cuboids(labels.cuboids, names, [f"{track.category} {_short(track.track_id)}" for track in tracks])
+    return shown_cuboids(labels.cuboids, names, [_caption(track) for track in tracks])
 
 
 def free_place(taken: list[tuple[float, float, float, float]], u: float, v: float, width: float, height: float) -> bool:
@@ -75,5 +76,7 @@ def free_place(taken: list[tuple[float, float, float, float]], u: float, v: floa
     return True
 
 
-def _short(track_id: str) -> str:
-    return track_id if len(track_id) <= 12 else track_id[:6]
+def _caption(track: Track) -> str:
+    """Class and id; an id that says the class already stands alone, and a long one (a hash) is cut."""
+    name = track.track_id if len(track.track_id) <= 16 else track.track_id[:6]
+    return name if name.lower().startswith(track.category.lower()) else f"{track.category} {name}"

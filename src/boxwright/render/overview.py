@@ -50,8 +50,11 @@ def render_overview(
     points: bool = False,
     labels: bool = True,
     range_m: float | None = None,
+    above: UInt8s | None = None,
 ) -> UInt8s:
     """One picture of a frame: from above on the left, all cameras with their overlays on the right.
+
+    above : the picture from above where it is drawn already, (height_px, min(height_px, width_px), 3)
 
     Returns (height_px, width_px, 3) uint8 RGB.
     """
@@ -61,7 +64,10 @@ def render_overview(
         return render_bev(scene, frame_index, width_px=width_px, height_px=height_px, labels=labels, range_m=range_m)
     if width_px - side - GAP_PX < 64:
         raise ArgumentError(expected="width_px at least 70 more than height_px", got=f"{width_px} x {height_px}", field="width_px")
-    above = render_bev(scene, frame_index, width_px=side, height_px=height_px, labels=labels, range_m=range_m)
+    if above is None:
+        above = render_bev(scene, frame_index, width_px=side, height_px=height_px, labels=labels, range_m=range_m)
+    elif above.shape != (height_px, side, 3):
+        raise ArgumentError(expected=f"({height_px}, {side}, 3) picture", got=f"shape {above.shape}", field="above")
     room = width_px - side - GAP_PX
     cells = _cells([sensor.camera.size_px for sensor in scene.cameras.values()], room, height_px)
     pictures: dict[str, UInt8s] = {}
@@ -79,7 +85,7 @@ def write_picture(picture: UInt8s, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise ArgumentError(expected="a name that ends in .png or .jpg", got=repr(target.name), field="path")
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 6] if target.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, 92]
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 4] if target.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, 92]
     done, data = cv2.imencode(target.suffix.lower(), np.ascontiguousarray(picture[..., ::-1]), options)
     if not done:
         raise StorageError("the picture could not be encoded", path=target)

@@ -1,0 +1,102 @@
+"""boxwright demo"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import JsonOption, one_line, print_json, print_table, stdout, tracked
+from .render import pictures_of, write_pictures
+
+if TYPE_CHECKING:
+    from ..demo import ClassResult
+    from ..scene import Scene
+
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="A new folder; by default boxwright-demo, numbered where it is taken.")
+]
+
+
+def demo(out: OutOption = None, as_json: JsonOption = False) -> None:
+    """The main job on the sample that comes with boxwright.
+
+    Clicks become cuboids and keyframes become tracks in the world frame; the points in every cuboid of every frame are counted, every cuboid is
+    projected into every camera, and the finished annotations and pictures are written and compared with the known truth.
+    """
+    from ..demo import annotate, compare, fresh_folder, measure_frames, read_sample, write_measures
+    from ..outputs import whole_folder
+
+    start = time.perf_counter()
+    folder = fresh_folder(Path("boxwright-demo")) if out is None else out
+    with whole_folder(folder) as part:
+        sample = read_sample()
+        with tracked("fitting a cuboid to every click", len(sample.clicks)) as advance:
+            annotation = annotate(sample, advance)
+            scene = annotation.scene
+        with tracked("counting points, projecting cuboids", len(scene)) as advance:
+            results = measure_frames(scene, advance)
+        table = compare(annotation, sample.truth, results)
+        with tracked("writing annotations"):
+            _write_annotations(scene, part)
+            write_measures(scene, results, part / "cuboids.csv")
+        _write_pictures(scene, part / "pictures")
+    seconds = time.perf_counter() - start
+    if as_json:
+        print_json({"folder": str(folder), "seconds": seconds, "n_frames": len(scene), "n_clicks": len(sample.clicks), "classes": _plain(table)})
+    else:
+        _print(scene, len(sample.clicks), table, folder, seconds)
+
+
+def _write_annotations(scene: Scene, folder: Path) -> None:
+    """The whole scene in boxwright's own format; in KITTI's the labels, calibration and poses, without a second copy of points and pictures."""
+    import boxwright as bw
+
+    from ..scene import NoData
+
+    bw.write(scene, folder / "scene")
+    bw.write(scene.replace(data=NoData()), folder / "kitti_tracking", format="kitti_tracking")
+
+
+def _write_pictures(scene: Scene, folder: Path) -> None:
+    frames = sorted({0, len(scene) // 2, len(scene) - 1})
+    folder.mkdir()
+    with tracked("drawing", len(frames)) as advance:
+        for i in frames:
+            write_pictures(pictures_of(scene, i), folder, i)
+            advance()
+
+
+def _plain(table: dict[str, ClassResult]) -> dict[str, Any]:
+    import dataclasses
+
+    return {name: dataclasses.asdict(result) for name, result in table.items()}
+
+
+def _print(scene: Scene, n_clicks: int, table: dict[str, ClassResult], folder: Path, seconds: float) -> None:
+    total = table["all"]
+    rows = [
+        (name, r.n_objects, r.n_fits, *map(_two, (r.fit_xy_m, math.degrees(r.fit_yaw_rad), r.fit_iou_bev)), r.n_filled, _two(r.filled_xy_m), *r.sums)
+        for name, r in table.items()
+    ]
+    n_keyframes = sum(len(track) for track in scene.tracks) - n_clicks
+    print_table(
+        f"{n_clicks} clicks and {n_keyframes} keyframes became {total.n_objects} tracks in {len(scene)} frames; against the known truth:",
+        ["class", "objects", "fits", "x, y\nm", "yaw\ndeg", "BEV\nIoU", "filled", "x, y\nm", "points\ninside", "boxes\nin 2-D"],
+        rows,
+    )
+    lines = [
+        "fits: cuboids from clicks, median errors. filled: frames between keyframes, mean error in the world frame.",
+        f"yaw is that of the axis: points alone rarely tell front from rear, {total.n_turned} of {total.n_fits} fits point backwards.",
+        f"{folder}: scene/ and kitti_tracking/ (annotations), cuboids.csv (points and 2-D boxes), pictures/",
+        f"done in {seconds:.1f} s",
+    ]
+    for line in lines:
+        stdout().print(one_line(line), markup=False, soft_wrap=True)
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "-"

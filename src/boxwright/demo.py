@@ -1,0 +1,301 @@
+"""The main job on the sample: clicks and keyframes in, finished annotations out, compared with the known truth."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .agreement import Errors, cuboid_errors
+from .arrays import Float64s, Int64s
+from .containment import points_in_cuboids
+from .cuboids import Cuboids
+from .errors import BoxwrightError
+from .fitting import Fit, fit_at
+from .formats import read
+from .formats.sample_clip import read_clicks
+from .points import Sweep
+from .projection import project_cuboids
+from .sample import Click, sample_folder
+from .scene import FrameLabels, Scene
+from .terrain import Ground, ground
+from .tracks import Origin, State, Track, interpolate_tracks
+
+__all__ = [
+    "Annotation",
+    "ClassResult",
+    "FrameResult",
+    "Sample",
+    "annotate",
+    "compare",
+    "fresh_folder",
+    "measure_frames",
+    "read_sample",
+    "write_measures",
+]
+
+STANDS_M = 0.5  # what is seen no further apart than this stands
+HEADING_SIGMA_RAD = 0.05  # of a heading taken from places some ten frames apart
+Progress = Callable[[], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """clip : a recording without labels; truth : its labels; keyframes, clicks : what a person did"""
+
+    clip: Scene
+    truth: Scene
+    keyframes: Sequence[Track]
+    clicks: Sequence[Click]
+
+
+def read_sample(folder: Path | None = None) -> Sample:
+    """The sample that comes with the package, or one of the same layout."""
+    place = sample_folder() if folder is None else folder
+    return Sample(read(place / "clip"), read(place / "truth"), read(place / "inputs").tracks, read_clicks(place / "inputs" / "clicks.json"))
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """scene : the clip with finished tracks; fits : for each clicked object a track of its cuboids as they were fitted, one by one"""
+
+    scene: Scene
+    fits: Sequence[Track]
+
+
+@dataclass(frozen=True, eq=False)
+class _Clicked:
+    """A click, its fit, and how long after the frame's stamp the object was seen."""
+
+    click: Click
+    fit: Fit
+    late_s: float
+
+
+def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
+    """Every click becomes a cuboid, the cuboids of one object become a track, and the keyframes stay tracks: all in the world frame.
+
+    progress : called after every click
+    """
+    sweeps = {i: still_sweep(sample.clip, i) for i in sorted({click.frame_index for click in sample.clicks})}
+    floors = {i: ground(sweep) for i, sweep in sweeps.items()}
+    clicked: dict[str, list[_Clicked]] = {}
+    for click in sorted(sample.clicks, key=lambda click: click.frame_index):
+        clicked.setdefault(click.track_id, []).append(_fit(sample.clip, sweeps, floors, click))
+        progress()
+    fits, tracks = [], []
+    for rows in clicked.values():
+        track, moves = _track_of_fits(sample.clip, rows), _moves(sample.clip, rows)
+        if moves:  # the points alone do not tell its heading, its way does
+            ahead = [_heading(sample.clip, row.click.frame_index, v) for row, v in zip(rows, _velocity(track, rows))]
+            rows = [_fit(sample.clip, sweeps, floors, row.click, yaw) for row, yaw in zip(rows, ahead)]
+            track = _at_stamps(_track_of_fits(sample.clip, rows), rows)
+        fits.append(track)
+        tracks.append(track if moves else _standing(track, rows))
+    return Annotation(sample.clip.replace(tracks=[*tracks, *sample.keyframes], name="demo"), fits)
+
+
+def _fit(scene: Scene, sweeps: dict[int, Sweep], floors: dict[int, Ground], click: Click, yaw_rad: float | None = None) -> _Clicked:
+    i = click.frame_index
+    origins = scene.lidar_origins_m(sweeps[i].frame)
+    prior = None if yaw_rad is None else (yaw_rad, HEADING_SIGMA_RAD)
+    fit = fit_at(sweeps[i], click.point_m, click.category, ground=floors[i], sensor_origins_m=origins, yaw_prior=prior)
+    late_ns = scene.points(i).time_offset_ns
+    return _Clicked(click, fit, 0.0 if late_ns is None or not len(fit.point_index) else float(np.median(late_ns[fit.point_index])) * 1e-9)
+
+
+def still_sweep(scene: Scene, frame_index: int) -> Sweep:
+    """The sweep as one instant would have seen the standing world, where the recording tells when each point was seen and where the vehicle was."""
+    sweep = scene.points(frame_index)
+    if sweep.time_offset_ns is None or scene.trajectory is None:
+        return sweep
+    stamps = sweep.time_offset_ns + sweep.timestamp_ns
+    if not scene.trajectory.covers([stamps.min(), stamps.max()]).all():
+        return sweep
+    return sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=int(scene.times_ns[frame_index]))
+
+
+def _track_of_fits(scene: Scene, rows: Sequence[_Clicked]) -> Track:
+    """One object's fits as keyframes in the scene's label frame."""
+    stamps: Int64s = scene.times_ns[[row.click.frame_index for row in rows]]
+    cuboids = [
+        row.fit.cuboid.as_cuboids().transformed(scene.transform(scene.label_frame, "lidar", int(stamp)), frame=scene.label_frame)
+        for row, stamp in zip(rows, stamps)
+    ]
+    click = rows[0].click
+    return Track(click.track_id, click.category, stamps, Cuboids.concatenate(cuboids), origin=np.full(len(rows), Origin.FIT, np.uint8))
+
+
+def _moves(scene: Scene, rows: Sequence[_Clicked]) -> bool:
+    """Half of its places lie further than STANDS_M from the middle one; a single bad fit makes nothing move."""
+    places = _track_of_fits(scene, rows).cuboids.center_m[:, :2]
+    return bool(np.median(np.linalg.norm(places - np.median(places, axis=0), axis=1)) > STANDS_M)
+
+
+def _velocity(track: Track, rows: Sequence[_Clicked]) -> Float64s:
+    """(K, 3) m/s at each of at least two keyframes, from their neighbours and the moments they were seen."""
+    seconds = (track.times_ns - track.times_ns[0]) * 1e-9 + [row.late_s for row in rows]
+    return np.asarray(np.gradient(track.cuboids.center_m, seconds, axis=0))
+
+
+def _heading(scene: Scene, frame_index: int, velocity_mps: Float64s) -> float:
+    """A direction of the label frame as a yaw in the LiDAR's."""
+    x, y, _ = scene.transform("lidar", scene.label_frame, int(scene.times_ns[frame_index])).rotate(velocity_mps)
+    return float(np.arctan2(y, x))
+
+
+def _at_stamps(track: Track, rows: Sequence[_Clicked]) -> Track:
+    """A sweep takes a tenth of a second: what moves is set back to where it was at the frame's stamp."""
+    late_s: Float64s = np.array([row.late_s for row in rows])
+    return track.replace(cuboids=track.cuboids.replace(center_m=track.cuboids.center_m - _velocity(track, rows) * late_s[:, None]))
+
+
+def _standing(track: Track, rows: Sequence[_Clicked]) -> Track:
+    """What stands has one cuboid, that of the surest of its fits."""
+    if len(rows) == 1:
+        return track
+    doubt = [np.nan_to_num(np.r_[row.fit.sigma.center_m, row.fit.sigma.size_m], nan=1.0).sum() for row in rows]
+    best = np.full(len(rows), int(np.argmin(doubt)))
+    return track.replace(cuboids=track.cuboids[best], origin=np.full(len(rows), Origin.STATIC_SOLVE, np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """The cuboids of a frame, the points inside each, and each camera's boxes of the visible parts (NaN where there is none)."""
+
+    labels: FrameLabels
+    n_points: Int64s
+    xyxy: dict[str, Float64s]
+    truncation: dict[str, Float64s]
+
+
+def measure_frames(scene: Scene, progress: Progress = lambda: None) -> list[FrameResult]:
+    """Counts the points in every cuboid of every frame, and projects every cuboid into every camera.
+
+    progress : called after every frame
+    """
+    results = []
+    for i in range(len(scene)):
+        labels = scene.labels(i)
+        hits = points_in_cuboids(still_sweep(scene, i), labels.cuboids)
+        boxes = {name: project_cuboids(labels.cuboids, sensor.camera, scene.cam_from(i, name)) for name, sensor in scene.cameras.items()}
+        results.append(FrameResult(labels, hits.counts, {n: b.xyxy for n, b in boxes.items()}, {n: b.truncation for n, b in boxes.items()}))
+        progress()
+    return results
+
+
+def write_measures(scene: Scene, results: Sequence[FrameResult], path: Path) -> None:
+    """A table with one row per cuboid and frame: points inside, and its box in each camera."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        places = ("left_px", "top_px", "right_px", "bottom_px", "truncation")
+        table.writerow(["frame_index", "track_id", "category", "n_points", *(f"{name}_{place}" for name in scene.cameras for place in places)])
+        for i, result in enumerate(results):
+            for m, t in enumerate(result.labels.track_index):
+                row: list[Any] = [i, scene.tracks[t].track_id, scene.tracks[t].category, int(result.n_points[m])]
+                for name in scene.cameras:
+                    figures = (*result.xyxy[name][m], result.truncation[name][m])
+                    row += [f"{figure:.2f}" if np.isfinite(figures[0]) else "" for figure in figures]
+                table.writerow(row)
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """One class against the truth: medians of the fits, means of the frames between keyframes.
+
+    fit_yaw_rad : of the axis; which end is the front is counted apart, in n_turned
+    """
+
+    n_objects: int
+    n_fits: int
+    fit_xy_m: float
+    fit_yaw_rad: float
+    fit_iou_bev: float
+    n_turned: int
+    n_filled: int
+    filled_xy_m: float
+    filled_yaw_rad: float
+    n_points: int
+    n_boxes: int
+
+    @property
+    def sums(self) -> tuple[int, int]:
+        """Points counted in the cuboids of all frames, boxes seen in all pictures."""
+        return self.n_points, self.n_boxes
+
+
+def compare(annotation: Annotation, truth: Scene, results: Sequence[FrameResult]) -> dict[str, ClassResult]:
+    """Each class, and "all", against the truth."""
+    scene = annotation.scene
+    fits = {track.track_id: track for track in annotation.fits}
+    rows: dict[str, list[tuple[Errors, Errors]]] = {}
+    for track in scene.tracks:
+        true = truth.track(track.track_id)
+        rows.setdefault(track.category, []).append((_fit_errors(fits.get(track.track_id), true), _filled_errors(track, true, scene.times_ns)))
+    sums = _sums(scene, results)
+    table = {name: _class_result(rows[name], *sums[name]) for name in sorted(rows)}
+    table["all"] = _class_result([pair for name in sorted(rows) for pair in rows[name]], *np.sum(list(sums.values()), axis=0))
+    return table
+
+
+def _fit_errors(fits: Track | None, truth: Track) -> Errors:
+    if fits is None:
+        return cuboid_errors(truth.cuboids[:0], truth.cuboids[:0])
+    true = truth.at(fits.times_ns)
+    return cuboid_errors(fits.cuboids[true.is_valid], true.cuboids[true.is_valid])
+
+
+def _filled_errors(track: Track, truth: Track, times_ns: Int64s) -> Errors:
+    filled = interpolate_tracks([track], times_ns)
+    between = filled.state == State.BETWEEN
+    true = truth.at(times_ns[filled.time_index[between]])
+    return cuboid_errors(filled.cuboids[between][true.is_valid], true.cuboids[true.is_valid])
+
+
+def _sums(scene: Scene, results: Sequence[FrameResult]) -> dict[str, tuple[int, int]]:
+    """Points counted and boxes projected, by class."""
+    sums: dict[str, tuple[int, int]] = {track.category: (0, 0) for track in scene.tracks}
+    for result in results:
+        visible = sum((np.isfinite(xyxy[:, 0]).astype(int) for xyxy in result.xyxy.values()), np.zeros(len(result.n_points), int))
+        for m, t in enumerate(result.labels.track_index):
+            points, boxes = sums[scene.tracks[t].category]
+            sums[scene.tracks[t].category] = points + int(result.n_points[m]), boxes + int(visible[m])
+    return sums
+
+
+def _class_result(pairs: Sequence[tuple[Errors, Errors]], n_points: int, n_boxes: int) -> ClassResult:
+    def column(which: int, name: str) -> Float64s:
+        return np.concatenate([getattr(pair[which], name) for pair in pairs])
+
+    yaw, filled_yaw = column(0, "yaw_rad"), column(1, "yaw_rad")
+    axis = np.minimum(yaw, np.pi - yaw)
+    return ClassResult(
+        n_objects=len(pairs),
+        n_fits=len(yaw),
+        fit_xy_m=_middle(column(0, "xy_m")),
+        fit_yaw_rad=_middle(axis),
+        fit_iou_bev=_middle(column(0, "iou_bev")),
+        n_turned=int((yaw > np.pi / 2).sum()),
+        n_filled=len(filled_yaw),
+        filled_xy_m=float(column(1, "xy_m").mean()) if len(filled_yaw) else float("nan"),
+        filled_yaw_rad=float(np.minimum(filled_yaw, np.pi - filled_yaw).mean()) if len(filled_yaw) else float("nan"),
+        n_points=int(n_points),
+        n_boxes=int(n_boxes),
+    )
+
+
+def _middle(values: Float64s) -> float:
+    return float(np.median(values)) if len(values) else float("nan")
+
+
+def fresh_folder(base: Path) -> Path:
+    """`base`, or `base-2`, `base-3`... where it is taken: nothing is ever overwritten."""
+    for number in range(1, 10_000):
+        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        if not folder.exists():
+            return folder
+    raise BoxwrightError("too many folders of that name", path=base, hint="choose another with --out")
