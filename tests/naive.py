@@ -374,3 +374,72 @@ def visible_box(corners_cam, camera, near_m, n=1500):
         if np.isfinite(ray[0]) and ray_meets(ray, corners_cam, 0.0 if hasattr(camera, "max_angle_rad") else near_m):
             found.append(tuple(pixel))
     return np.array([*np.min(found, 0), *np.max(found, 0)]) if found else np.full(4, np.nan)
+
+
+# ------------------------------------------------------------ lzf.py
+
+
+def lzf_decompress(stream: bytes, size: int) -> bytes | None:
+    """The bytes an LZF stream stands for, at most `size`; None where it is broken."""
+    out = bytearray()
+    at = 0
+    try:
+        while at < len(stream):
+            control = stream[at]
+            at += 1
+            if control < 32:
+                run = stream[at : at + control + 1]
+                if len(run) < control + 1:
+                    return None
+                out += run
+                at += control + 1
+            else:
+                length = (control >> 5) + 2
+                if control >> 5 == 7:
+                    length += stream[at]
+                    at += 1
+                back = (control & 31) * 256 + stream[at] + 1
+                at += 1
+                if back > len(out):
+                    return None
+                for _ in range(length):
+                    out.append(out[-back])
+            if len(out) > size:
+                return None
+    except IndexError:
+        return None
+    return bytes(out)
+
+
+def lzf_compress(raw: bytes) -> bytes:
+    """An LZF stream: at every place the longest earlier match is searched for."""
+    out, literals, at = bytearray(), bytearray(), 0
+
+    def flush() -> None:
+        for i in range(0, len(literals), 32):
+            part = literals[i : i + 32]
+            out.append(len(part) - 1)
+            out.extend(part)
+        literals.clear()
+
+    while at < len(raw):
+        best, back = 0, 0
+        for start in range(max(0, at - 8192), at):
+            length = 0
+            while length < 264 and at + length < len(raw) and raw[start + length] == raw[at + length]:
+                length += 1
+            if length > best:
+                best, back = length, at - start - 1
+        if best < 3:
+            literals.append(raw[at])
+            at += 1
+            continue
+        flush()
+        if best - 2 < 7:
+            out.append((best - 2) << 5 | back >> 8)
+        else:
+            out.extend((7 << 5 | back >> 8, best - 9))
+        out.append(back & 255)
+        at += best
+    flush()
+    return bytes(out)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s
+from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, ExtraMissing, FormatError, SensorFrameFallback
@@ -217,9 +217,9 @@ def _cameras(
 
 def pinhole_from_k1_k2_k3(row: Mapping[str, Any]) -> PinholeCamera:
     """A row of intrinsics.feather: k1, k2, k3 are radial terms, which come as k1 k2 p1 p2 k3 in OpenCV's order."""
-    numbers = [float(row[key]) for key in ("fx_px", "fy_px", "cx_px", "cy_px")]
+    fx, fy, cx, cy = (float(row[key]) for key in ("fx_px", "fy_px", "cx_px", "cy_px"))
     k1, k2, k3 = (float(row[key]) for key in ("k1", "k2", "k3"))
-    return PinholeCamera(int(row["width_px"]), int(row["height_px"]), *numbers, (k1, k2, 0.0, 0.0, k3))
+    return PinholeCamera(int(row["width_px"]), int(row["height_px"]), fx, fy, cx, cy, (k1, k2, 0.0, 0.0, k3))
 
 
 def _nearest_images(folder: Path, times: Int64s, trajectory: Trajectory | None) -> tuple[list[Path | None], Int64s | None]:
@@ -275,7 +275,10 @@ def _labels(path: Path, notes: list[str]) -> tuple[dict[str, Any], Any]:
 
 def cuboids_from_lwh_rows(table: Mapping[str, Any], rows: Int64s, path: Path) -> Cuboids:
     """Rows length, width, height, quaternion scalar first, geometric centre, in the ego frame of their stamp."""
-    pick = lambda *names: np.stack([table[name][rows] for name in names], 1).astype(np.float64)  # noqa: E731
+
+    def pick(*names: str) -> Float64s:
+        return np.stack([table[name][rows] for name in names], 1).astype(np.float64)
+
     size = pick("length_m", "width_m", "height_m")
     quat = pick("qw", "qx", "qy", "qz")
     for name, bad, expected in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,21 @@ def _size_px(head: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
     return size[0], size[1]
 
 
+def _is_whole_png(raw: bytes) -> bool:
+    """Every chunk within the file and with the right checksum, up to IEND: libpng sets out to read what a broken length asks for."""
+    at = 8
+    while at + 12 <= len(raw):
+        (length,) = struct.unpack(">I", raw[at : at + 4])
+        if at + 12 + length > len(raw) or zlib.crc32(memoryview(raw)[at + 4 : at + 8 + length]) != int.from_bytes(
+            raw[at + 8 + length : at + 12 + length], "big"
+        ):
+            return False
+        if raw[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + length
+    return False
+
+
 def _jpeg_size_px(head: bytes) -> tuple[int, int] | None:
     at = 2
     while at + 9 <= len(head) and head[at] == 0xFF:
@@ -65,9 +81,11 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     checked_size(path)
     raw = Path(path).read_bytes()
     width, height = _size_px(raw[: 1 << 20], path)
-    end = b"IEND" if raw[:1] == b"\x89" else b"\xff\xd9"
-    if end not in raw[-1024:]:
-        raise FormatError("the picture is cut off", expected="its end marker", path=path, offset=len(raw), hint="copy or export the picture again")
+    whole = _is_whole_png(raw) if raw[:1] == b"\x89" else b"\xff\xd9" in raw[-1024:]
+    if not whole:
+        raise FormatError(
+            "the picture is cut off or damaged", expected="whole chunks up to its end marker", path=path, hint="copy or export the picture again"
+        )
     cv2 = _cv2()
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -21,6 +21,7 @@ from .limits import checked_size, limits
 __all__ = ["pcd_bytes", "read_pcd"]
 
 _HEAD_BYTES = 1 << 16
+_PAGE_BYTES = 4096
 _KINDS = {
     **{("F", size): f"<f{size}" for size in (4, 8)},
     **{("I", size): f"<i{size}" for size in (1, 2, 4, 8)},
@@ -56,8 +57,13 @@ def read_pcd(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
         if header.encoding == "ascii":
             columns = _ascii(file.read(), header, path)
         elif header.encoding == "binary":
-            _same_size(header, room, path)
-            columns = _records(file.read(), header)
+            promised = header.n_points * header.stride
+            if not promised <= room <= promised + _PAGE_BYTES:
+                raise _other_size(header, room, path)
+            body = file.read()
+            if len(body) != promised and not _is_page_padding(header, body[promised:]):
+                raise _other_size(header, room, path)
+            columns = _records(body[:promised], header)
         else:
             columns = _compressed(file.read(), header, path)
     return sweep_of_columns(columns, path, frame=frame)
@@ -107,8 +113,8 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     if "" in dtypes:
         i = dtypes.index("")
         raise wrong("TYPE", "F of 4 or 8 bytes, I or U of 1, 2, 4 or 8 bytes", f"{rows['TYPE'][i]} of {rows['SIZE'][i]} bytes for {names[i]!r}")
-    if min(counts) < 1 or any(count != 1 for name, count in zip(names, counts) if name in ("x", "y", "z", "intensity", "time_offset_ns")):
-        raise wrong("COUNT", "1 for x, y and z, and at least 1 for every field")
+    if min(counts) < 0 or any(count != 1 for name, count in zip(names, counts) if name in ("x", "y", "z", "intensity", "time_offset_ns")):
+        raise wrong("COUNT", "1 for x, y and z, and whole numbers for every field")
     width, height = (_whole(" ".join(rows[key])) if key in rows else None for key in ("WIDTH", "HEIGHT"))
     n = _whole(" ".join(rows["POINTS"])) if "POINTS" in rows else (width if width is not None else -1) * (1 if height is None else height)
     if n < 0 or (width is not None and width * (1 if height is None else height) != n):
@@ -126,18 +132,22 @@ def _whole(word: str) -> int:
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= 18 else -1
 
 
-def _same_size(header: _Header, room: int, path: str | os.PathLike[str]) -> None:
+def _other_size(header: _Header, room: int, path: str | os.PathLike[str]) -> FormatError:
     promised = header.n_points * header.stride
-    if promised != room:
-        raise FormatError(
-            "the file is shorter than its header says" if room < promised else "the file is longer than its header says",
-            expected=f"{header.n_points:,} points x {header.stride} B = {promised:,} B",
-            got=f"{room:,} B after the header",
-            path=path,
-            offset=header.body_byte,
-            field="POINTS",
-            hint="nothing was read; copy or export the file again",
-        )
+    return FormatError(
+        "the file is shorter than its header says" if room < promised else "the file is longer than its header says",
+        expected=f"{header.n_points:,} points x {header.stride} B = {promised:,} B",
+        got=f"{room:,} B after the header",
+        path=path,
+        offset=header.body_byte,
+        field="POINTS",
+        hint="nothing was read; copy or export the file again",
+    )
+
+
+def _is_page_padding(header: _Header, rest: bytes) -> bool:
+    """Some writers (old PCL) take a whole page for the header when they size the file, and leave zeros at its end."""
+    return len(rest) == _PAGE_BYTES - header.body_byte and not any(rest)
 
 
 def _fields(header: _Header) -> list[tuple[int, str, str, int]]:
