@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import Bools, Float64s, Int64s
 from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
-from ..errors import ArgumentError, BoxwrightError
+from ..errors import ArgumentError, BoxwrightError, TimeError
 from ..frames import Pose
 from ..scene import CameraSensor, Scene
 from ..tracks import Origin, Visibility, interpolate_tracks
@@ -331,7 +331,12 @@ def _boxes(cuboids: Cuboids, rig: _Rig, scene: Scene, frame_index: int) -> tuple
         from ..projection import project_cuboids
 
         sensor = rig.cameras["image_02"]
-        seen_by = project_cuboids(cuboids, sensor.camera, scene.cam_from(frame_index, sensor.name, next(iter(scene.lidars))))
+        lidar = next(iter(scene.lidars))
+        try:
+            cam_from_lidar = scene.cam_from(frame_index, sensor.name, lidar)
+        except TimeError:  # exposed before the first pose or after the last: as if the vehicle stood
+            cam_from_lidar = scene.ego_from(sensor.name).inverse() @ scene.ego_from(lidar)
+        seen_by = project_cuboids(cuboids, sensor.camera, cam_from_lidar)
         seen = np.asarray(seen_by.visible)
         edge = np.array([sensor.camera.width_px - 1, sensor.camera.height_px - 1] * 2, np.float64)
         boxes[seen] = np.clip(seen_by.xyxy[seen], 0, edge)

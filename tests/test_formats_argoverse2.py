@@ -1,0 +1,294 @@
+"""Argoverse 2 sensor logs: numbers worked by hand, the independent loader, tables that lie."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+from boxwright.formats import argoverse2
+from boxwright.formats.images import image_bytes
+from formats_scenes import angle_between, assert_same_labels
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra 'io')")
+from pyarrow import feather  # noqa: E402
+
+T0, STEP = 315_966_253_660_357_000, 100_000_000
+YAW = 0.7
+TOL = 1e-12
+
+
+def save(path, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    feather.write_feather(pa.table(columns), str(path))
+
+
+def pose_columns(poses):
+    quats = np.array([[math.cos(yaw / 2), 0, 0, math.sin(yaw / 2)] for yaw, _ in poses])
+    places = np.array([place for _, place in poses], float)
+    return {**{f"q{k}": quats[:, i] for i, k in enumerate("wxyz")}, **{f"t{k}_m": places[:, i] for i, k in enumerate("xyz")}}
+
+
+def label_columns(**changes):
+    """Car a at frames 0, 1 and 3, a sign at frame 2, and the vehicle itself."""
+    stamps = T0 + STEP * np.array([0, 1, 2, 3, 0])
+    columns = {
+        "timestamp_ns": stamps,
+        "track_uuid": ["a", "a", "s", "a", "e"],
+        "category": ["REGULAR_VEHICLE", "REGULAR_VEHICLE", "SIGN", "REGULAR_VEHICLE", "EGO_VEHICLE"],
+        "length_m": np.array([4.2, 4.2, 0.4, 4.2, 4.8]),
+        "width_m": np.array([1.7, 1.7, 0.9, 1.7, 2.0]),
+        "height_m": np.array([1.4, 1.4, 1.1, 1.4, 1.5]),
+        **pose_columns([(YAW, (12.0, -3.5, 0.6))] * 5),
+        "num_interior_pts": np.array([17, 16, 2, 0, 900]),
+    }
+    return {**columns, **changes}
+
+
+def make(root, labels=None, city=None, name="log"):
+    log = root / name
+    save(log / "annotations.feather", **(labels or label_columns()))
+    poses = [(0.25 * i, (5000.0 + i, 2400.0, 66.0)) for i in range(5)]
+    save(log / "city_SE3_egovehicle.feather", **(city or {"timestamp_ns": T0 + STEP * np.arange(5), **pose_columns(poses)}))
+    names = ["ring_front_center", "up_lidar", "down_lidar"]
+    save(
+        log / "calibration/egovehicle_SE3_sensor.feather",
+        sensor_name=names,
+        **pose_columns([(0.1, (1.6, 0.0, 1.4)), (0, (1.35, 0, 1.64)), (0, (1.35, 0, 1.53))]),
+    )
+    numbers = {"fx_px": 50.5, "fy_px": 51.5, "cx_px": 19.5, "cy_px": 29.5, "k1": -0.24, "k2": -0.21, "k3": 0.33}
+    size = {"height_px": np.array([60], np.uint16), "width_px": np.array([40], np.uint16)}
+    save(log / "calibration/intrinsics.feather", sensor_name=names[:1], **{k: np.array([v]) for k, v in numbers.items()}, **size)
+    save(
+        log / f"sensors/lidar/{T0 + STEP}.feather",
+        **{k: np.array([1.5, -2.25, np.nan], np.float16) for k in "xyz"},
+        intensity=np.array([1, 2, 255], np.uint8),
+        laser_number=np.array([0, 31, 63], np.uint8),
+        offset_ns=np.array([0, 2_654_000, -7], np.int32),
+    )
+    for stamp in (T0 + 4_000_000, T0 + STEP - 3_000_000, T0 + 2 * STEP + 60_000_000):
+        path = log / f"sensors/cameras/ring_front_center/{stamp}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image_bytes(np.full((60, 40, 3), 77, np.uint8), 90))
+    return log
+
+
+def check_golden(scene):
+    """Frame 1: the ego frame is turned by 0.25 and stands at (5001, 2400, 66)."""
+    car = scene.cuboids(1, frame="ego")
+    np.testing.assert_allclose(car.center_m, [(12.0, -3.5, 0.6)], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(car.size_m, [(4.2, 1.7, 1.4)], rtol=0, atol=TOL)
+    np.testing.assert_allclose(car.rotation[0] @ (1, 0, 0), [math.cos(YAW), math.sin(YAW), 0], rtol=0, atol=TOL)
+    world = scene.cuboids(1, frame="world")
+    c, s = math.cos(0.25), math.sin(0.25)
+    np.testing.assert_allclose(world.center_m, [(5001 + c * 12 + s * 3.5, 2400 + s * 12 - c * 3.5, 66.6)], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(world.yaw_rad, [YAW + 0.25], rtol=0, atol=TOL)
+
+
+def test_golden_numbers(tmp_path):
+    scene = bw.read(make(tmp_path))
+    check_golden(scene)
+    assert len(scene) == 4
+    car, sign = scene.tracks
+    assert (car.track_id, car.category, sign.category) == ("a", "REGULAR_VEHICLE", "SIGN")
+    np.testing.assert_array_equal(car.times_ns - T0, STEP * np.array([0, 1, 2, 3]))
+    assert car.visibility.tolist() == [0, 0, 2, 0]  # not labelled in frame 2
+    assert [row.get("num_interior_pts") for row in car.keyframe_source_attributes] == [17, 16, None, 0]
+    assert any("1 EGO_VEHICLE rows are left out" in note for note in scene.notes)
+
+
+def test_sensors(tmp_path):
+    scene = bw.read(make(tmp_path))
+    sweep = scene.points(1)
+    np.testing.assert_array_equal(sweep.xyz, np.array([1.5, -2.25, np.nan], np.float32)[:, None].repeat(3, 1))
+    assert (sweep.xyz.dtype, sweep.frame, sweep.timestamp_ns) == (np.float32, "lidar", T0 + STEP)
+    np.testing.assert_array_equal(sweep.time_offset_ns, [0, 2_654_000, -7])
+    np.testing.assert_array_equal(sweep.fields["laser_number"], [0, 31, 63])
+    np.testing.assert_array_equal(sweep.intensity, [1, 2, 255])
+    assert scene.lidars["lidar"].ego_from_lidar == bw.Pose.identity()
+    np.testing.assert_array_equal(scene.lidar_origins_m("ego"), [(1.35, 0, 1.64), (1.35, 0, 1.53)])
+    camera = scene.camera("ring_front_center")
+    assert camera.camera == bw.PinholeCamera(40, 60, 50.5, 51.5, 19.5, 29.5, (-0.24, -0.21, 0.0, 0.0, 0.33))
+    np.testing.assert_allclose(camera.ego_from_cam.translation_m, (1.6, 0, 1.4))
+    # the third picture is 60 ms from frame 2, which is more than half a frame, and 40 ms from frame 3
+    np.testing.assert_array_equal(camera.times_ns - T0, [4_000_000, STEP - 3_000_000, 2 * STEP, 3 * STEP - 40_000_000])
+    assert [scene.has_image(i, "ring_front_center") for i in range(4)] == [True, True, False, True]
+    with pytest.raises(bw.FrameMissing, match=rf"sensors/lidar/{T0}.feather"):
+        scene.points(0)
+
+
+MUTATIONS = {
+    "turn of pi/2": lambda c: c.replace(yaw_rad=c.yaw_rad + math.pi / 2),
+    "width and length swapped": lambda c: c.replace(size_m=c.size_m[:, [1, 0, 2]]),
+    "half the height": lambda c: c.replace(center_m=c.center_m + np.array([0, 0, 0.5]) * c.size_m),
+    "half turn": lambda c: c.replace(yaw_rad=c.yaw_rad + math.pi),
+    "sign of yaw": lambda c: c.replace(yaw_rad=-c.yaw_rad),
+    "scalar last": lambda c: c.replace(quat_wxyz=np.roll(c.quat_wxyz, 1, axis=1)),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_golden_numbers_catch_a_planted_fault(tmp_path, monkeypatch, name):
+    honest = argoverse2.cuboids_from_lwh_rows
+    monkeypatch.setattr(argoverse2, "cuboids_from_lwh_rows", lambda *args: MUTATIONS[name](honest(*args)))
+    scene = bw.read(make(tmp_path))
+    with pytest.raises(AssertionError):
+        check_golden(scene)
+
+
+def test_through_our_own_folder(tmp_path):
+    scene = bw.read(make(tmp_path))
+    bw.write(scene, tmp_path / "own")
+    again = bw.read(tmp_path / "own")
+    assert_same_labels(scene, again)
+    np.testing.assert_array_equal(again.points(1).xyz, scene.points(1).xyz)
+    np.testing.assert_array_equal(again.image(0, "ring_front_center"), scene.image(0, "ring_front_center"))
+    check_golden(again)
+
+
+def test_logs_by_split_and_without_parts(tmp_path):
+    make(tmp_path / "av2/train", name="one")
+    make(tmp_path / "av2/val", name="two")
+    assert [entry.name for entry in bw.scenes(tmp_path / "av2")] == ["one", "two"]
+    log = make(tmp_path, name="bare")
+    for part in ("calibration/intrinsics.feather", "calibration/egovehicle_SE3_sensor.feather"):
+        (log / part).unlink()
+    scene = bw.read(log)
+    assert not scene.cameras
+    assert any("no calibration" in note for note in scene.notes)
+    (log / "annotations.feather").unlink()
+    assert (len(bw.read(log)), len(bw.read(log).tracks)) == (1, 0)  # a log for testing: the sweep alone
+    log = make(tmp_path, name="still")
+    (log / "city_SE3_egovehicle.feather").unlink()
+    with pytest.warns(bw.SensorFrameFallback, match="stay in the ego frame"):
+        scene = bw.read(log)
+    assert (scene.label_frame, scene.tracks[0].cuboids.frame) == ("ego", "ego")
+    np.testing.assert_allclose(scene.cuboids(1, frame="ego").center_m, [(12.0, -3.5, 0.6)])
+
+
+BAD_LABELS = {
+    "no column": ({"width_m": None}, "a column is missing: expected width_m"),
+    "text": ({"length_m": ["4"] * 5}, "length_m: expected numbers, got dtype object"),
+    "float times": ({"timestamp_ns": np.arange(5.0)}, "timestamp_ns: expected whole numbers"),
+    "nan": ({"tx_m": np.array([1, np.nan, 1, 1, 1])}, "row 1: tx_m: expected finite numbers, got nan"),
+    "size": ({"height_m": np.array([1.4, 1.4, -1, 1, 1])}, "row 2: length_m width_m height_m: expected positive sizes, got 0.4 0.9 -1"),
+    "quaternion": ({"qw": np.array([0.5, 1, 1, 1, 1])}, "row 0: qw qx qy qz: expected a unit quaternion"),
+    "hole": ({"qw": pa.array([1.0, None, 1, 1, 1])}, "qw: a column has holes: got 1 empty cells"),
+    "outside": ({"timestamp_ns": T0 + STEP * np.array([0, 1, 2, 30, 0])}, "row 3: timestamp_ns: a label lies outside the poses"),
+    "twice": ({"timestamp_ns": T0 + STEP * np.array([0, 0, 2, 3, 0])}, "row 1: track_uuid: a track comes twice at one time: got a"),
+    "category": ({"category": ["A", "B", "C", "A", "EGO_VEHICLE"]}, "track a: a track changes its category: got A and B"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LABELS)
+def test_bad_labels(tmp_path, name):
+    changes, message = BAD_LABELS[name]
+    labels = {key: value for key, value in label_columns(**changes).items() if value is not None}
+    log = make(tmp_path, labels)
+    with pytest.raises(bw.FormatError, match=message) as caught:
+        bw.read(log)
+    assert "annotations.feather" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_other_bad_tables(tmp_path):
+    log = make(tmp_path)
+    city = log / "city_SE3_egovehicle.feather"
+    raw = city.read_bytes()
+    save(city, timestamp_ns=np.array([T0, T0, T0 + 1]), **pose_columns([(0, (0, 0, 0))] * 3))
+    with pytest.raises(bw.FormatError, match="row 1: timestamp_ns: expected increasing times"):
+        bw.read(log)
+    for broken in (b"", raw[:50], raw[: len(raw) // 2], b"x" * 300):
+        city.write_bytes(broken)
+        with pytest.raises(bw.FormatError, match=r"city_SE3_egovehicle.feather: not a feather table"):
+            bw.read(log)
+    city.write_bytes(raw)
+    intrinsics = log / "calibration/intrinsics.feather"
+    raw = intrinsics.read_bytes()
+    row = {k: np.array([50.0]) for k in ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3")}
+    size = {"height_px": np.array([60]), "width_px": np.array([40])}
+    save(intrinsics, sensor_name=["ring_front_center"], **{**row, "fx_px": np.array([0.0])}, **size)
+    with pytest.raises(bw.CalibrationError, match=r"intrinsics.feather, row 0.*singular intrinsics"):
+        bw.read(log)
+    save(intrinsics, sensor_name=["other"], **row, **size)
+    with pytest.raises(bw.CalibrationError, match="a camera has intrinsics but no place on the vehicle: got other"):
+        bw.read(log)
+    intrinsics.unlink()
+    with pytest.raises(bw.CalibrationError, match="no intrinsics"):
+        bw.read(log)
+    intrinsics.write_bytes(raw)
+    save(log / f"sensors/lidar/{T0 + STEP}.feather", x=np.zeros(3), y=np.zeros(3))
+    with pytest.raises(bw.FormatError, match=rf"{T0 + STEP}.feather: a column is missing: expected numbers z"):
+        bw.read(log).points(1)
+
+
+def test_without_pyarrow(tmp_path, monkeypatch):
+    log = make(tmp_path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(bw.ExtraMissing, match=r"pip install 'boxwright\[io\]'"):
+        bw.read(log)
+
+
+# ------------------------------------------------------------ real recordings
+
+
+@pytest.fixture(scope="module")
+def clips(oracle):
+    return {clip.scene: clip for clip in oracle.av2()}
+
+
+@pytest.mark.parametrize("start", ["3bffdcff", "7fab2350"])
+def test_agrees_with_the_independent_loader(real_data, clips, start, tmp_path):
+    (name,) = [name for name in clips if name.startswith(start)]
+    scene, clip = bw.read(real_data / "av2", scene=name), clips[name]
+    assert len(scene) == len(clip.times_s)
+    np.testing.assert_allclose((scene.times_ns - scene.times_ns[0]) * 1e-9, clip.times_s, rtol=0, atol=1e-9)
+    assert {t.track_id for t in scene.tracks} == set(clip.tracks)
+    sensor_tracks = {}
+    for track in scene.tracks:
+        truth = clip.tracks[track.track_id]
+        there = track.visibility != bw.Visibility.OUTSIDE
+        np.testing.assert_array_equal(np.searchsorted(scene.times_ns, track.times_ns[there]), truth.frames)
+        np.testing.assert_allclose(track.cuboids.center_m[there], truth.world[:, :3], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(track.cuboids.size_m[there], truth.world[:, 3:6], rtol=0, atol=1e-9)
+        assert angle_between(track.cuboids.quat_wxyz[there], truth.world_quats).max() < 1e-9
+        turn = (track.cuboids.yaw_rad[there] - truth.world[:, 6] + np.pi) % (2 * np.pi) - np.pi
+        assert np.abs(turn).max() < 1e-9
+        assert track.category == truth.name
+        sensor_tracks[track.track_id] = truth
+    for i in range(0, len(scene), 10):
+        labels = scene.labels(i, frame="ego")
+        for cuboid, k in zip(labels.cuboids, labels.track_index):
+            truth = sensor_tracks[scene.tracks[k].track_id]
+            (which,) = np.flatnonzero(truth.frames == i)
+            np.testing.assert_allclose(cuboid.center_m, truth.boxes[which, :3], rtol=0, atol=1e-6)
+            assert angle_between(cuboid.quat_wxyz[None], truth.quats[which][None])[0] < 1e-9
+    bw.write(scene, tmp_path / "own")
+    assert_same_labels(scene, bw.read(tmp_path / "own"))
+
+
+def test_sweeps_agree_with_the_independent_loader(real_data, oracle):
+    n_boxes = 0
+    for truth in oracle.av2_frames():
+        scene = bw.read(real_data / "av2", scene=truth.scene)
+        i = list(scene.frame_ids).index(truth.frame)
+        sweep = scene.points(i)
+        np.testing.assert_array_equal(np.c_[sweep.xyz, sweep.intensity], truth.points)
+        for name, camera in truth.cameras.items():
+            ours = scene.camera(name).camera
+            np.testing.assert_allclose(ours.matrix, camera.K, rtol=0, atol=1e-12)
+            assert ours.size_px == camera.size_px
+            assert (ours.distortion[0], ours.distortion[1], ours.distortion[4]) == camera.distortion
+            np.testing.assert_allclose(scene.cam_from(i, name).matrix(), camera.cam_from_lidar, rtol=0, atol=1e-9)
+        labels = scene.labels(i)
+        counts = bw.points_in_cuboids(sweep.xyz, labels.cuboids).counts
+        stamp = int(truth.frame)
+        for count, k in zip(counts, labels.track_index):
+            track = scene.tracks[k]
+            row = track.keyframe_source_attributes[int(np.flatnonzero(track.times_ns == stamp)[0])]
+            assert count == row["num_interior_pts"]
+            n_boxes += 1
+    assert n_boxes == 162

@@ -1,0 +1,501 @@
+"""KITTI tracking: numbers worked by hand, the independent loader, and back to files without loss."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from itertools import islice
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+from boxwright.formats import kitti_labels, kitti_tracking
+from boxwright.formats.images import image_bytes
+from formats_scenes import CAM_AXES, MemoryData, angle_between, assert_same_labels, full_scene, tilted
+
+# The rig of the golden numbers: camera axes from velodyne axes exactly (x = -y, y = -z, z = x), moved by (0.06, -0.08, -0.27).
+TR = [0, -1, 0, 0.06, 0, 0, -1, -0.08, 1, 0, 0, -0.27]
+P2 = [700, 0, 600, 45.5, 0, 700, 170, -0.3, 0, 0, 1, 0.005]
+IMU = [1, 0, 0, -0.8, 0, 1, 0, 0.3, 0, 0, 1, -0.8]
+CALIB = {
+    "P2:": P2,
+    "P3:": [700, 0, 600, -334.5, 0, 700, 170, 2.2, 0, 0, 1, 0.003],
+    "R_rect": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+    "Tr_velo_cam": TR,
+    "Tr_imu_velo": IMU,
+}
+# A car 4.2 long, 1.7 wide, 1.4 high; bottom centre (2, 1.65, 11) in the camera, ry = -1.2.
+# velodyne centre: x = z + 0.27 = 11.27, y = -(x - 0.06) = -1.94, z = -(y - h/2 + 0.08) = -(1.65 - 0.7 + 0.08) = -1.03
+# heading: the length runs along (cos ry, 0, -sin ry) in the camera, which is (-sin ry, -cos ry) in velodyne x, y: yaw = atan2(-cos ry, -sin ry)
+GOLDEN_ROW = "1.4 1.7 4.2 2 1.65 11 -1.2"
+GOLDEN_CENTER = (11.27, -1.94, -1.03)
+GOLDEN_SIZE = (4.2, 1.7, 1.4)
+GOLDEN_YAW = -math.pi / 2 + 1.2  # -(-1.2) - pi/2
+TOL = 1e-12
+
+
+def calib_text(rows=CALIB):
+    return "".join(f"{name} {' '.join(map(str, values))}\n" for name, values in rows.items())
+
+
+def make(root, labels, calib=None, csv=None, sequence="0000"):
+    for folder, text in (("label_02", labels), ("calib", calib_text() if calib is None else calib)):
+        (root / "training" / folder).mkdir(parents=True, exist_ok=True)
+        (root / "training" / folder / f"{sequence}.txt").write_text(text)
+    if csv is not None:
+        (root / "poses").mkdir(exist_ok=True)
+        (root / "poses" / f"{sequence}.csv").write_text(csv)
+    return root
+
+
+HEADER = "frame,t_s," + ",".join(f"m{i}{j}" for i in range(4) for j in range(4)) + "\n"
+
+
+def csv_line(frame, pose, t=None):
+    return f"{frame},{frame / 10 if t is None else t},{','.join(map(repr, pose.matrix().ravel().tolist()))}\n"
+
+
+def still(n):
+    """world_from_velo: a known turn and shift for each frame."""
+    return HEADER + "".join(csv_line(i, bw.Pose.from_yaw(0.3, (10.0 + i, 20.0, 1.5))) for i in range(n))
+
+
+def row(frame=0, track=5, kind="Car", golden=GOLDEN_ROW, truncated=0, occluded=1, extra=""):
+    return f"{frame} {track} {kind} {truncated} {occluded} -1.3 600.5 150.25 712.75 240.5 {golden}{extra}\n"
+
+
+def check_golden(scene):
+    cuboids = scene.cuboids(0, frame="lidar")
+    np.testing.assert_allclose(cuboids.center_m, [GOLDEN_CENTER], rtol=0, atol=TOL)
+    np.testing.assert_allclose(cuboids.size_m, [GOLDEN_SIZE], rtol=0, atol=TOL)
+    np.testing.assert_allclose(cuboids.yaw_rad, [GOLDEN_YAW], rtol=0, atol=TOL)
+    ahead = cuboids.rotation[0] @ (1, 0, 0)
+    np.testing.assert_allclose(ahead, [math.cos(GOLDEN_YAW), math.sin(GOLDEN_YAW), 0], rtol=0, atol=TOL)
+
+
+def test_golden_numbers(tmp_path):
+    scene = bw.read(make(tmp_path, row(), csv=still(1)))
+    check_golden(scene)
+    (track,) = scene.tracks
+    assert (track.track_id, track.category, track.cuboids.frame) == ("5", "Car", "world")
+    # world_from_velo of frame 0: a turn of 0.3, then a shift of (10, 20, 1.5)
+    x, y, z = GOLDEN_CENTER
+    c, s = math.cos(0.3), math.sin(0.3)
+    np.testing.assert_allclose(track.cuboids.center_m, [(10 + c * x - s * y, 20 + s * x + c * y, 1.5 + z)], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(track.cuboids.yaw_rad, [GOLDEN_YAW + 0.3], rtol=0, atol=1e-12)
+    assert track.visibility.tolist() == [bw.Visibility.OCCLUDED]
+    assert track.keyframe_attributes[0] == {"truncated": 0, "occluded": 1}
+    assert track.keyframe_source_attributes[0]["box_xyxy_px"] == [600.5, 150.25, 712.75, 240.5]
+
+
+def test_golden_camera(tmp_path):
+    """u = (700 x + 600 z + 45.5) / (z + 0.005) for a point of the rectified camera 0, and P2's last column is folded in."""
+    scene = bw.read(make(tmp_path, row(), csv=still(1)))
+    camera = scene.camera("image_02").camera
+    assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == (700, 700, 600, 170)
+    x, y, z = scene.cam_from(0, "image_02").apply(GOLDEN_CENTER)
+    rect = np.array([2, 1.65 - 0.7, 11])
+    np.testing.assert_allclose(700 * x / z + 600, (700 * rect[0] + 600 * rect[2] + 45.5) / (rect[2] + 0.005), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(700 * y / z + 170, (700 * rect[1] + 170 * rect[2] - 0.3) / (rect[2] + 0.005), rtol=0, atol=1e-9)
+
+
+MUTATIONS = {
+    "turn of pi/2": lambda c: c.replace(yaw_rad=c.yaw_rad + math.pi / 2),
+    "width and length swapped": lambda c: c.replace(size_m=c.size_m[:, [1, 0, 2]]),
+    "half the height": lambda c: c.replace(center_m=c.center_m + [0, 0, 0.5] * c.size_m),
+    "half turn": lambda c: c.replace(yaw_rad=c.yaw_rad + math.pi),
+    "sign of yaw": lambda c: c.replace(yaw_rad=-c.yaw_rad),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_golden_numbers_catch_a_planted_fault(tmp_path, monkeypatch, name):
+    honest = kitti_labels.cuboids_from_hwl_bottom
+    monkeypatch.setattr(kitti_tracking, "cuboids_from_hwl_bottom", lambda *args: MUTATIONS[name](honest(*args)))
+    scene = bw.read(make(tmp_path, row(), csv=still(1)))
+    with pytest.raises(AssertionError):
+        check_golden(scene)
+
+
+def golden_scene():
+    """The golden car as a scene of our own, with a camera that looks ahead."""
+    track = bw.Track("5", "Car", np.array([0]), bw.Cuboids([GOLDEN_CENTER], [GOLDEN_SIZE], [GOLDEN_YAW], frame="lidar"))
+    camera = bw.CameraSensor("front", bw.PinholeCamera(1242, 375, 700, 700, 600, 170), bw.Pose(CAM_AXES, (0.27, 0.06, -0.08)))
+    return bw.Scene("0003", np.array([0]), {"lidar": bw.Lidar("lidar")}, {"front": camera}, tracks=[track], label_frame="lidar")
+
+
+def written_row(scene, folder):
+    bw.write(scene, folder, format="kitti_tracking")
+    (line,) = (folder / "training/label_02/0003.txt").read_text().splitlines()
+    return line.split()
+
+
+def check_written(words):
+    assert words[:5] == ["0", "5", "Car", "0", "0"]
+    values = [float(word) for word in words[5:]]
+    np.testing.assert_allclose(values[5:], [float(word) for word in GOLDEN_ROW.split()], rtol=0, atol=TOL)
+    np.testing.assert_allclose(values[0], -1.2 - math.atan2(2, 11), rtol=0, atol=TOL)  # alpha = ry - atan2(x, z)
+    corners = []
+    for along in (-2.1, 2.1):
+        for across in (-0.85, 0.85):
+            for y in (1.65, 1.65 - 1.4):
+                x, z = 2 + along * math.cos(-1.2) + across * math.sin(-1.2), 11 - along * math.sin(-1.2) + across * math.cos(-1.2)
+                corners.append((700 * x / z + 600, 700 * y / z + 170))
+    u, v = np.transpose(corners)
+    np.testing.assert_allclose(values[1:5], [u.min(), v.min(), u.max(), v.max()], rtol=0, atol=1e-6)
+
+
+def test_golden_numbers_written(tmp_path):
+    check_written(written_row(golden_scene(), tmp_path / "a"))
+    assert "P2: 700.0 0.0 600.0 0.0" in (tmp_path / "a/training/calib/0003.txt").read_text()
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_golden_numbers_written_catch_a_planted_fault(tmp_path, monkeypatch, name):
+    from boxwright.formats import kitti_tracking_writer as writer
+
+    honest = writer.hwl_bottom_from_cuboids
+    monkeypatch.setattr(writer, "hwl_bottom_from_cuboids", lambda cuboids, rect: honest(MUTATIONS[name](cuboids), rect))
+    words = written_row(golden_scene(), tmp_path / "a")
+    with pytest.raises(AssertionError):
+        check_written(words)
+
+
+def test_packing_is_its_own_inverse(rng):
+    rect = tilted(0.1, 0.2) @ bw.Pose(CAM_AXES).inverse()
+    cuboids = bw.Cuboids(rng.uniform(-50, 50, (200, 3)), rng.uniform(0.3, 9, (200, 3)), rng.uniform(-math.pi, math.pi, 200), frame="lidar")
+    again = kitti_labels.cuboids_from_hwl_bottom(kitti_labels.hwl_bottom_from_cuboids(cuboids, rect), rect)
+    np.testing.assert_allclose(again.center_m, cuboids.center_m, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(again.yaw_rad, cuboids.yaw_rad, rtol=0, atol=1e-12)
+
+
+def test_oxts_worked_by_hand(tmp_path):
+    """One degree of longitude at 60 degrees north is 6378137 * cos(60) * pi / 180 m; the second pose is turned left by 90 degrees and 2 m higher."""
+    tail = " 0" * 24 + "\n"
+    root = make(tmp_path, row() + row(frame=1))
+    (root / "training/oxts").mkdir()
+    (root / "training/oxts/0000.txt").write_text(f"60 8 100 0 0 0{tail}60 9 102 0 0 {math.pi / 2}{tail}")
+    scene = bw.read(root)
+    np.testing.assert_allclose(scene.trajectory[0].matrix(), np.eye(4), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(scene.trajectory[1].translation_m, [6378137 * 0.5 * math.pi / 180, 0, 2], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(scene.trajectory[1].rotation, [[0, -1, 0], [1, 0, 0], [0, 0, 1]], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(scene.lidars["lidar"].ego_from_lidar.translation_m, [0.8, -0.3, 0.8], rtol=0, atol=1e-12)
+
+
+def test_dontcare_gaps_scores_and_two_types(tmp_path):
+    dontcare = "0 -1 DontCare -1 -1 -10 219.31 188.49 245.5 218.56 -1000 -1000 -1000 -10 -1 -1 -1\n"
+    labels = dontcare + row(0) + row(1, occluded=3) + row(4, occluded=0, extra=" 0.75") + row(2, track=9, kind="Van") + row(3, track=9, kind="Car")
+    scene = bw.read(make(tmp_path, labels, csv=still(6)))
+    assert len(scene) == 6
+    first, van, car = scene.tracks
+    np.testing.assert_array_equal(first.times_ns, np.array([0, 1, 2, 4]) * 100_000_000)
+    assert first.visibility.tolist() == [1, 0, 2, 0]  # occluded 3 is 'unknown'
+    np.testing.assert_array_equal(first.cuboids.center_m[2], first.cuboids.center_m[1])
+    assert first.keyframe_source_attributes[3]["score"] == 0.75
+    assert [len(scene.cuboids(i)) for i in range(6)] == [1, 1, 1, 1, 1, 0]
+    assert (van.track_id, van.category, car.track_id, car.category) == ("9", "Van", "9-Car", "Car")
+    assert any("track 9 is of several types: Car, Van" in note for note in scene.notes)
+    (ignored,) = scene.source_attributes["ignore_regions"]
+    assert (ignored["frame_index"], ignored["box_xyxy_px"]) == (0, [219.31, 188.49, 245.5, 218.56])
+    report = bw.write(scene, tmp_path / "out", format="kitti_tracking")
+    assert report.n_labels == 5
+    again = bw.read(tmp_path / "out")
+    assert again.source_attributes == scene.source_attributes
+    assert again.tracks[0].keyframe_source_attributes[3]["score"] == 0.75
+
+
+def test_without_poses_the_sensor_frame_is_used_loudly(tmp_path):
+    root = make(tmp_path, row())
+    with pytest.warns(bw.SensorFrameFallback, match="the tracks stay in the LiDAR's frame"):
+        scene = bw.read(root)
+    assert scene.label_frame == "lidar"
+    assert scene.trajectory is None
+    check_golden(scene)
+    assert any("no poses" in note for note in scene.notes)
+
+
+def test_both_spellings_of_the_calibration_and_both_roots(tmp_path):
+    new = {"R_rect": "R0_rect:", "Tr_velo_cam": "Tr_velo_to_cam:", "Tr_imu_velo": "Tr_imu_to_velo:"}
+    root = make(tmp_path, row(), calib_text({new.get(name, name): values for name, values in CALIB.items()}), csv=still(1))
+    check_golden(bw.read(root))
+    check_golden(bw.read(root / "training"))
+    shutil.copytree(root / "training", root / "testing")
+    assert [entry.name for entry in bw.scenes(root)] == ["0000", "testing/0000"]
+
+
+BAD_LABELS = {
+    "columns": ("0 5 Car 0 0 1 2 3\n", "line 1: expected 17 columns"),
+    "word": (row(golden="1.4 1.7 4.2 2 x 11 -1.2"), "line 1: truncated .. ry: expected finite numbers, got 'x'"),
+    "nan": (row() + row(1, golden="1.4 1.7 4.2 2 nan 11 -1.2"), "line 2: truncated .. ry: expected finite numbers, got 'nan'"),
+    "size": (row() + row(1, golden="1.4 0 4.2 2 1.65 11 -1.2"), "line 2: h w l: expected a positive h, w and l, got 1.4 0 4.2"),
+    "twice": (row() + row(), "line 2: track_id: expected each track once in a frame"),
+    "frame": (row(frame=-1), "line 1: frame: expected a whole number, got '-1'"),
+    "track": (row(track="a"), "line 1: track_id: expected a whole number, got 'a'"),
+    "far frame": (row(frame=999_999_999), "frames per scene"),
+    "no pose": (row(frame=7), "a labelled frame has no pose: got frame 7"),
+    "binary": ("\x00\xff\n", "not plain text"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LABELS)
+def test_bad_labels(tmp_path, name):
+    labels, message = BAD_LABELS[name]
+    root = make(tmp_path, labels, csv=still(3))
+    with pytest.raises((bw.FormatError, bw.LimitError), match=message) as caught:
+        bw.read(root)
+    assert str(root) in str(caught.value)
+    assert caught.value.hint
+
+
+BAD_CALIB = {
+    "short": (lambda t: t.replace("R_rect 1 ", "R_rect "), "line 3: R_rect: expected 9 numbers, got 8"),
+    "word": (lambda t: t.replace("0.06", "a"), "line 4: Tr_velo_cam: expected finite numbers, got 'a'"),
+    "missing": (lambda t: t.replace("Tr_velo_cam", "Tr_other"), "a row is missing: expected Tr_velo_to_cam"),
+    "twice": (lambda t: t + "R0_rect: 1 0 0 0 1 0 0 0 1\n", "a row comes twice"),
+    "not a rotation": (lambda t: t.replace("R_rect 1 0", "R_rect 2 0"), "R0_rect.*expected a rotation matrix"),
+    "mirrored": (lambda t: t.replace("0 -1 0 0.06", "0 1 0 0.06"), "Tr_velo_to_cam.*expected a rotation matrix"),
+    "singular": (lambda t: t.replace("P2: 700", "P2: 0"), "P2: singular intrinsics"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALIB)
+def test_bad_calibration(tmp_path, name):
+    edit, message = BAD_CALIB[name]
+    assert edit(calib_text()) != calib_text()
+    root = make(tmp_path, row(), edit(calib_text()), csv=still(1))
+    with pytest.raises((bw.CalibrationError, bw.FormatError), match=message) as caught:
+        bw.read(root)
+    assert "calib/0000.txt" in str(caught.value)
+
+
+def test_missing_calibration(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    (root / "training/calib/0000.txt").unlink()
+    with pytest.raises(bw.CalibrationError, match=r"calib/0000.txt: no calibration"):
+        bw.read(root)
+
+
+BAD_CSV = {
+    "header": (lambda t: t.replace("t_s", "t"), "line 1: expected a first line frame,t_s"),
+    "values": (lambda t: t.replace("\n1,0.1,", "\n1,"), "line 3: expected 18 values, got 17"),
+    "order": (lambda t: t.replace("\n1,0.1,", "\n0,0.1,"), "line 3: frame: expected increasing frames"),
+    "time": (lambda t: t.replace("\n1,0.1,", "\n1,-0.1,"), "t_s: expected increasing times"),
+    "seconds": (lambda t: t.replace("\n1,0.1,", "\n1,soon,"), "line 3: t_s: expected seconds, got 'soon'"),
+    "endless": (lambda t: t.replace("\n1,0.1,", "\n1,1e400,"), "line 3: t_s: expected seconds"),
+    "rotation": (lambda t: t.replace("0.0,1.0,1.5", "0.0,1.2,1.5"), "frame 0.*rotation"),
+    "last row": (lambda t: t.replace("0.0,0.0,0.0,1.0\n", "0.0,0.0,0.5,1.0\n"), "frame 0: expected a last row of 0 0 0 1"),
+    "empty": (lambda t: "", "an empty file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CSV)
+def test_bad_poses(tmp_path, name):
+    edit, message = BAD_CSV[name]
+    assert edit(still(3)) != still(3)
+    with pytest.raises(bw.FormatError, match=message) as caught:
+        bw.read(make(tmp_path, row(), csv=edit(still(3))))
+    assert "0000.csv" in str(caught.value)
+
+
+def test_bad_sensor_files(tmp_path):
+    root = make(tmp_path, row(), csv=still(3))
+    for folder, name, raw in (("velodyne", "000001.bin", bytes(31)), ("image_02", "000002.png", image_bytes(np.zeros((37, 124, 3), np.uint8)))):
+        (root / f"training/{folder}/0000").mkdir(parents=True)
+        (root / f"training/{folder}/0000/{name}").write_bytes(raw)
+    scene = bw.read(root)
+    assert (scene.camera("image_02").camera.size_px, [scene.has_points(i) for i in range(3)]) == ((124, 37), [False, True, False])
+    with pytest.raises(bw.FormatError, match=r"000001.bin, byte 16: not a KITTI cloud.*31 B, 15 B more"):
+        scene.points(1)
+    with pytest.raises(bw.FrameMissing, match=r"velodyne/0000/000002.bin"):
+        scene.points(2)
+    with pytest.raises(bw.FrameMissing, match=r"image_03/0000/000002.png"):
+        scene.image(2, "image_03")
+    with pytest.raises(bw.CalibrationError, match="expected one of image_02, image_03, got 'image_05'"):
+        scene.image(2, "image_05")
+
+
+def test_empty_sequence(tmp_path):
+    with pytest.warns(bw.SensorFrameFallback):
+        scene = bw.read(make(tmp_path, ""))
+    assert (len(scene), len(scene.tracks)) == (0, 0)
+    bw.write(scene, tmp_path / "out", format="kitti_tracking")
+
+
+# ------------------------------------------------------------ any scene to KITTI
+
+
+def test_writing_says_what_is_lost(rng, tmp_path):
+    scene = full_scene(rng)
+    report = bw.write(scene, tmp_path / "out", format="kitti_tracking")
+    text = str(report)
+    for lost in (
+        "the scene's name 'clip 1'",
+        "LiDAR rear",
+        "camera round: KITTI has pinhole cameras only",
+        "the name of camera front: it is image_02",
+        "the distortion of camera front",
+        "1 track ids that are not whole numbers, such as 'x y'",
+        "the tilt of",
+        "attributes: colour, pose, speed",
+        "source attributes of labels: list, n, token",
+        "source attributes of the scene: site",
+        "tags: score, weather",
+        "2 relations",
+        "who wrote the keyframes",
+        "of the points: ring, time_offset_ns",
+        "1 poses of the vehicle between the frames",
+        "the exposure times of camera front",
+        "the frames' names",
+    ):
+        assert lost in text, lost
+    again = bw.read(tmp_path / "out")
+    np.testing.assert_array_equal(again.times_ns, scene.times_ns)
+    np.testing.assert_allclose(again.cam_from(1, "image_02").matrix(), scene.transform("front", "lidar", int(scene.times_ns[1])).matrix(), atol=1e-9)
+    np.testing.assert_array_equal(again.image(0, "image_02"), scene.image(0, "front"))
+    np.testing.assert_array_equal(again.points(1).xyz, scene.points(1).xyz)
+    np.testing.assert_allclose(again.cuboids(0).center_m, scene.cuboids(0).center_m, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(again.cuboids(0).yaw_rad, scene.cuboids(0).yaw_rad, rtol=0, atol=1e-9)
+
+
+def upright_scene(rng, cameras=(), n=6):
+    """Cars that stand upright in the LiDAR of a moving vehicle: all that KITTI can hold."""
+    times = 1_600_000_000_000_000_007 + np.arange(n) * 99_999_999
+    poses = [bw.Pose.from_yaw(0.1 * i, (5e5 + i, 5.4e6 - i, 200.0)) for i in range(n)]
+    tracks = []
+    for k in range(3):
+        flat = bw.Cuboids(
+            rng.uniform([5, -20, -2], [50, 20, 1], (n, 3)), np.tile(rng.uniform(0.5, 5, 3), (n, 1)), rng.uniform(-3, 3, n), frame="lidar"
+        )
+        world = bw.Cuboids.concatenate([flat[i].transformed(poses[i], frame="world") for i in range(n)])
+        tracks.append(bw.Track(str(k), "Car", times, world, visibility=[0, 1, 0, 2, 0, 0]))
+    lidars = {"lidar": bw.Lidar("lidar")}
+    sweeps = {(2, "lidar"): bw.Sweep(rng.normal(0, 9, (30, 3)).astype(np.float32), int(times[2]), intensity=rng.random(30).astype(np.float32))}
+    return bw.Scene("0007", times, lidars, {c.name: c for c in cameras}, bw.Trajectory(times, poses), tracks, MemoryData(sweeps))
+
+
+def test_without_cameras(rng, tmp_path):
+    scene = upright_scene(rng)
+    report = bw.write(scene, tmp_path / "out", format="kitti_tracking")
+    assert any("P2 and the 2-D boxes: the scene has no pinhole camera" in line for line in report.dropped)
+    again = bw.read(tmp_path / "out")
+    assert not again.cameras
+    assert_same_labels(scene, again, exact=False, tol_m=1e-9, tol_rad=1e-9)
+    np.testing.assert_array_equal(again.points(2).intensity, scene.points(2).intensity)
+
+
+def test_behind_and_beside_the_picture(rng, tmp_path):
+    """Labels that no picture shows are written, not dropped; those at its edge are cut to it."""
+    camera = bw.CameraSensor("front", bw.PinholeCamera(1242, 375, 700, 700, 600, 170), bw.Pose(CAM_AXES, (0.27, 0.06, -0.08)))
+    scene = golden_scene()
+    places = [(-11.0, 2.0, -1.0), (10.0, 8.5, -1.0), (10.0, -30.0, -1.0), (1.2, 0.5, -0.4)]
+    tracks = [bw.Track(str(i), "Car", np.array([0]), bw.Cuboids([p], [GOLDEN_SIZE], [0.3], frame="lidar")) for i, p in enumerate(places)]
+    report = bw.write(scene.replace(tracks=tracks, cameras={"front": camera}), tmp_path / "a", format="kitti_tracking")
+    rows = [line.split() for line in (tmp_path / "a/training/label_02/0003.txt").read_text().splitlines()]
+    assert len(rows) == report.n_labels == 4
+    boxes = np.array([[float(v) for v in row[6:10]] for row in rows])
+    assert rows[0][3] == rows[2][3] == "2"
+    np.testing.assert_array_equal(boxes[[0, 2]], -1)
+    assert rows[1][3] in "12"
+    assert boxes[1, 0] == 0 < boxes[1, 2]
+    assert (boxes[3] >= 0).all()
+    assert (boxes[3, 2:] <= (1241, 374)).all()
+    assert any("2-D boxes of 2 labels that no picture shows" in line for line in report.dropped)
+
+
+def test_keyframes_become_labels(rng, tmp_path):
+    scene = upright_scene(rng)
+    sparse = scene.replace(tracks=[track.take([0, 1, 5]) for track in scene.tracks])
+    report = bw.write(sparse, tmp_path / "out", format="kitti_tracking")
+    assert report.n_labels == 18
+    assert any("which labels are keyframes: 9 of 18 were interpolated" in line for line in report.dropped)
+    again = bw.read(tmp_path / "out")
+    for i in range(6):
+        np.testing.assert_allclose(again.cuboids(i).center_m, sparse.cuboids(i).center_m, rtol=0, atol=1e-9)
+
+
+def test_a_moved_label_gets_a_new_box(tmp_path):
+    """The 2-D box of the file is kept while the label stands, and worked out again when it was moved."""
+    root = make(tmp_path, row(truncated=2), csv=still(1))
+    scene = bw.read(root)
+    bw.write(scene, tmp_path / "same", format="kitti_tracking")
+    line = (tmp_path / "same/training/label_02/0000.txt").read_text().split()
+    assert [float(v) for v in line[3:]] == [float(v) for v in row(truncated=2).split()[3:]]
+    moved = scene.tracks[0].replace(cuboids=scene.tracks[0].cuboids.replace(center_m=scene.tracks[0].cuboids.center_m + np.array([0.1, 0, 0])))
+    bw.write(scene.replace(tracks=[moved]), tmp_path / "moved", format="kitti_tracking")
+    line = (tmp_path / "moved/training/label_02/0000.txt").read_text().split()
+    assert line[3] == "0"
+    assert float(line[6]) != 600.5
+
+
+def test_writer_arguments(rng, tmp_path):
+    scene = upright_scene(rng)
+    with pytest.raises(bw.ArgumentError, match="four digits, got '7'"):
+        bw.write(scene, tmp_path / "a", format="kitti_tracking", sequence="7")
+    with pytest.raises(bw.ArgumentError, match="needs a LiDAR"):
+        bw.write(scene.replace(lidars={}), tmp_path / "a", format="kitti_tracking")
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------ real recordings
+
+
+@pytest.fixture(scope="module")
+def clips(oracle):
+    return {clip.scene: clip for clip in oracle.kitti_tracking()}
+
+
+SEQUENCES = ["0000", "0001", "0003", "0004", "0005", "0007", "0009", "0012", "0017"]
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_agrees_with_the_independent_loader(real_data, clips, sequence, tmp_path):
+    scene, clip = bw.read(real_data / "kitti_tracking", scene=sequence), clips[sequence]
+    assert len(scene) == len(clip.times_s)
+    np.testing.assert_allclose(scene.times_ns * 1e-9, clip.times_s, rtol=0, atol=1e-9)
+    assert [t.track_id for t in scene.tracks] == list(clip.tracks)
+    for track in scene.tracks:
+        truth = clip.tracks[track.track_id]
+        there = track.visibility != bw.Visibility.OUTSIDE
+        np.testing.assert_array_equal(np.searchsorted(scene.times_ns, track.times_ns[there]), truth.frames)
+        np.testing.assert_allclose(track.cuboids.center_m[there], truth.world[:, :3], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(track.cuboids.size_m[there], truth.world[:, 3:6], rtol=0, atol=1e-9)
+        assert angle_between(track.cuboids.quat_wxyz[there], truth.world_quats).max() < 1e-9
+        assert track.category == truth.name
+    again = None
+    for i in range(0, len(scene), 20):  # back in the LiDAR's frame, frame by frame
+        labels = scene.labels(i)
+        for cuboid, k in zip(labels.cuboids, labels.track_index):
+            truth = clip.tracks[scene.tracks[k].track_id]
+            (box,) = truth.boxes[truth.frames == i]
+            np.testing.assert_allclose(cuboid.center_m, box[:3], rtol=0, atol=1e-6)
+            turn = (cuboid.yaw_rad - box[6] + np.pi) % (2 * np.pi) - np.pi
+            assert abs(turn) < 1e-9
+    for i in (0, len(scene) - 1):
+        world_from_lidar = scene.transform("world", "lidar", int(scene.times_ns[i])).matrix()
+        np.testing.assert_allclose(world_from_lidar, clip.world_from_lidar[i], rtol=0, atol=1e-6)
+    if sequence in ("0001", "0012"):
+        bw.write(scene, tmp_path / "out", format="kitti_tracking")
+        again = bw.read(tmp_path / "out")
+        assert_same_labels(scene, again, exact=False, tol_m=1e-9, tol_rad=1e-9)
+        assert again.source_attributes == scene.source_attributes
+        ours, theirs = (
+            sorted([tuple(map(float, (w[:2] + w[3:]))) for w in map(str.split, (root / f"label_02/{sequence}.txt").read_text().splitlines())])
+            for root in (tmp_path / "out/training", real_data / "kitti_tracking/training")
+        )
+        assert ours == theirs  # every number of every line, DontCare too
+
+
+def test_frames_agree_with_the_independent_loader(real_data, oracle):
+    scene = bw.read(real_data / "kitti_tracking", scene="0001")
+    frames = list(islice(oracle.kitti_tracking_frames(), 2))  # the others have no sweeps
+    assert [i for i in range(len(scene)) if scene.has_points(i)] == [int(f.frame) for f in frames]
+    for truth in frames:
+        i = int(truth.frame)
+        sweep = scene.points(i)
+        np.testing.assert_array_equal(np.c_[sweep.xyz, sweep.intensity], truth.points)
+        for name, camera in truth.cameras.items():
+            ours = name.replace("_", "_0")
+            np.testing.assert_allclose(scene.camera(ours).camera.matrix, camera.K, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(scene.cam_from(i, ours).matrix(), camera.cam_from_lidar, rtol=0, atol=1e-9)
+            assert scene.image(i, ours).shape == (*camera.size_px[::-1], 3)
