@@ -180,7 +180,7 @@ def test_a_quick_run_from_end_to_end(monkeypatch):
     monkeypatch.delenv("BOXWRIGHT_REAL_DATA", raising=False)
     seen = []
     rows = bench.run(quick=True, verbs=["interpolation"], progress=seen.append)
-    assert rows == seen and len(rows) == 2
+    assert rows == seen and len(rows) == 4
     assert all(r.median_ms > 0 and r.fastest is not None and not r.is_wrong for r in rows)
     assert all(r.function in bench.table(rows) for r in rows)
 

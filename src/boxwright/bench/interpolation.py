@@ -6,11 +6,23 @@ from typing import Any
 
 import numpy as np
 
+import boxwright as bw
+
 from ..arrays import Float64s
 from .contender import DifferenceError
 from .workloads import Tracks
 
-__all__ = ["filled_result", "flat_interpolation", "keyframes", "numpy_interpolation", "same_tracks", "scipy_interpolation", "scipy_makima"]
+__all__ = [
+    "fill_again",
+    "filled_result",
+    "flat_interpolation",
+    "keyframes",
+    "numpy_interpolation",
+    "same_tracks",
+    "scipy_interpolation",
+    "scipy_makima",
+    "with_out",
+]
 
 
 def keyframes(workload: Tracks) -> Any:
@@ -78,6 +90,17 @@ def scipy_interpolation(prepared: Any) -> Any:
         sizes.append(np.stack([np.interp(times, t, s[:, k]) for k in range(3)], -1))
         quats.append(Slerp(t, Rotation.from_quat(q[:, [1, 2, 3, 0]]))(times).as_quat()[:, [3, 0, 1, 2]])
     return centers, sizes, quats
+
+
+def with_out(workload: Tracks) -> Any:
+    """The workload, and an earlier result whose memory is written over again and again."""
+    return workload, [bw.interpolate_tracks(workload.tracks, workload.times_ns)]
+
+
+def fill_again(prepared: Any) -> Any:
+    workload, earlier = prepared
+    earlier[0] = bw.interpolate_tracks(workload.tracks, workload.times_ns, out=earlier[0])
+    return earlier[0]
 
 
 def filled_result(prepared: Any, filled: Any) -> Any:

@@ -34,7 +34,10 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="overlap",
         function="iou",
-        ours=(Contender("boxwright", itself, lambda w: bw.iou(w.a, w.b), lambda _, both: (both.bev, both.volumetric)),),
+        ours=(
+            Contender("fresh arrays", itself, lambda w: bw.iou(w.a, w.b), lambda _, both: (both.bev, both.volumetric)),
+            Contender("with out", overlap.with_out, lambda p: bw.iou(p[0].a, p[0].b, out=p[1]), lambda _, both: (both.bev, both.volumetric)),
+        ),
         rivals=(
             Contender(
                 "shapely STRtree (from above only)", overlap.shapely_prepared, overlap.shapely_overlap, lambda _, bev: (bev, "float64"), ("shapely",)
@@ -87,7 +90,10 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="interpolation",
         function="interpolate_tracks, linear",
-        ours=(Contender("boxwright", itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),),
+        ours=(
+            Contender("fresh arrays", itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
+            Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
+        ),
         rivals=(
             Contender("numpy, all tracks at once", interpolation.keyframes, interpolation.numpy_interpolation, interpolation.flat_interpolation),
             Contender(
@@ -99,7 +105,10 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="interpolation",
         function="interpolate_tracks, makima",
-        ours=(Contender("boxwright", itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),),
+        ours=(
+            Contender("fresh arrays", itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
+            Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
+        ),
         rivals=(
             Contender(
                 "scipy Akima1D + numpy slerp", interpolation.keyframes, interpolation.scipy_makima, interpolation.flat_interpolation, ("scipy",)

@@ -14,6 +14,7 @@ import numpy as np
 from ..arrays import Float64s, Floats, Int64s
 from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
+from ..frames import Pose
 from ..tracks import Track
 
 __all__ = [
@@ -91,7 +92,7 @@ def sweep_points(n: int = 120_000, seed: int = SEED) -> Floats:
     azimuth = np.linspace(-math.pi, math.pi, n_columns, endpoint=False)[:, None]
     slope = np.tan(np.radians(np.linspace(-25, 3, 64)))
     sector = np.arange(n_columns) * 360 // n_columns
-    low_m, top_m, wall_m = (rng.uniform(*span, 360)[sector][:, None] for span in ((4, 60), (-1.4, 0.5), (20, 120)))
+    low_m, top_m, wall_m = (rng.uniform(*span, 360)[sector][:, None] for span in ((4.0, 60.0), (-1.4, 0.5), (20.0, 120.0)))
     ground = np.where(slope < -0.01, SENSOR_M / np.maximum(-slope, 1e-6), np.inf)
     reach = np.minimum(np.where(low_m * slope < top_m, np.minimum(ground, low_m), ground), wall_m)
     reach = reach + rng.normal(0, 0.02, reach.shape)
@@ -266,6 +267,8 @@ def real_workloads(folder: Path) -> Iterator[tuple[str, str, Make]]:
             what = f"{dataset}: {len(sweep):,} points"
             yield "points_in_cuboids", f"{what} x {len(cuboids)}", partial(PointsAndCuboids, sweep.xyz, cuboids)
             pinholes = {name: sensor.camera for name, sensor in clip.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
-            mounts = [clip.cam_from(frame, name, source=sweep.frame).matrix() for name in pinholes]
+            poses = [clip.cam_from(frame, name, source=sweep.frame) for name in pinholes]
+            # exact rotations: cv2 takes a vector, so it cannot take a file's rounded matrix as it stands
+            mounts = [Pose.from_quat(pose.quat_wxyz, pose.translation_m).matrix() for pose in poses]
             if pinholes:
                 yield "project_points", f"{what} x {len(pinholes)} cameras", partial(Rig, sweep.xyz, list(pinholes.values()), mounts, np.float64)
