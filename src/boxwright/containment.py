@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Bools, Floats, Int32s, Int64s, as_points, frozen
+from .arrays import Bools, Float64s, Floats, Int32s, Int64s, as_points, frozen
 from .cuboids import Cuboid, Cuboids, same_frame
 from .errors import ArgumentError, LimitError
 from .kernels import containment as kernels
@@ -83,9 +83,9 @@ def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid) -> PointHits:
     if len(xyz) > MOST_POINTS:
         raise LimitError(expected=f"at most {MOST_POINTS:,} points", got=f"{len(xyz):,}", field="points", hint="split the cloud")
     n_cuboids = len(cuboids)
-    rows, low, high = np.empty((n_cuboids, 15)), np.empty((n_cuboids, 3)), np.empty((n_cuboids, 3))
-    is_upright = kernels.packed(cuboids.center_m, cuboids.size_m, cuboids.rotation, rows, low, high)
-    grid = _grid(xyz, low, high)
+    rows, low, high, outlines = np.empty((n_cuboids, 15)), np.empty((n_cuboids, 3)), np.empty((n_cuboids, 3)), np.empty((n_cuboids, 4))
+    is_upright = kernels.packed(cuboids.center_m, cuboids.size_m, cuboids.rotation, rows, low, high, outlines)
+    grid = _grid(xyz, rows, low, high, outlines)
     # the pairs found are sorted part by part, so that the room for them does not grow with the cloud
     most = max(min(HITS_PER_PART, len(xyz) * int(grid[1][2])), n_cuboids)
     hit_point, hit_cuboid = np.empty(most, np.int32), np.empty(most, np.int32)
@@ -99,16 +99,16 @@ def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid) -> PointHits:
     return PointHits(*_joined(parts, n_cuboids), len(xyz))
 
 
-def _grid(xyz: Floats, low: Any, high: Any) -> Any:
+def _grid(xyz: Floats, *cuboids: Float64s) -> Any:
     """Over the cuboids; cut to the cloud where they are scattered so widely that the cells would be much larger than they are."""
     n_cells = min(max(len(xyz) // 4, 64), MOST_CELLS)
     far = np.full(3, np.inf)
-    grid = kernels.grid(low, high, -far, far, n_cells)
+    grid = kernels.grid(*cuboids, -far, far, n_cells)
     frame = grid[0]
     if grid[1][2] and frame[6] * frame[2] * frame[3] < 1 / 16:
         lowest, highest = np.empty(3), np.empty(3)
         kernels.bounds(xyz, lowest, highest)
-        grid = kernels.grid(low, high, lowest, highest, n_cells)
+        grid = kernels.grid(*cuboids, lowest, highest, n_cells)
     return grid
 
 

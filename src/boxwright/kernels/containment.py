@@ -10,27 +10,36 @@ import numpy as np
 
 from . import compiled, kernel
 
-SLACK = 1e-9  # widens the rectangle a cuboid covers beyond all rounding; the exact test decides
+SLACK = 1e-9  # widens the ground a cuboid covers beyond all rounding; the exact test decides
 MOST_ENTRIES_PER_CELL = 4
+POINTS_PER_BLOCK = 1024
 
 
 @kernel
-def packed(centers, sizes, rotations, out_rows, out_low, out_high):
-    """One row per cuboid: centre, half size, columns of the rotation; and the extent along x, y, z. True if all are turned about z alone."""
+def packed(centers, sizes, rotations, out_rows, out_low, out_high, out_outlines):
+    """One row per cuboid: centre, half size, columns of the rotation. True if all are turned about z alone.
+
+    out_low, out_high : extent along x, y, z
+    out_outlines : direction of the own x axis seen from above (cos, sin), and the reach from the centre along it and across
+    """
     is_upright = True
     for m in range(len(centers)):
         r = rotations[m]
         for axis in range(3):
-            half = sizes[m, axis] / 2
             out_rows[m, axis] = centers[m, axis]
-            out_rows[m, 3 + axis] = half
+            out_rows[m, 3 + axis] = sizes[m, axis] / 2
             for i in range(3):
                 out_rows[m, 6 + 3 * axis + i] = r[i, axis]
+        slack = SLACK * (1 + abs(centers[m, 0]) + abs(centers[m, 1]) + abs(centers[m, 2]) + sizes[m, 0] + sizes[m, 1] + sizes[m, 2])
         for i in range(3):
-            reach = (abs(r[i, 0]) * sizes[m, 0] + abs(r[i, 1]) * sizes[m, 1] + abs(r[i, 2]) * sizes[m, 2]) / 2
-            reach += SLACK * (1 + abs(centers[m, i]) + reach)
-            out_low[m, i] = centers[m, i] - reach
-            out_high[m, i] = centers[m, i] + reach
+            reach = (abs(r[i, 0]) * sizes[m, 0] + abs(r[i, 1]) * sizes[m, 1] + abs(r[i, 2]) * sizes[m, 2]) / 2 + slack
+            out_low[m, i], out_high[m, i] = centers[m, i] - reach, centers[m, i] + reach
+        norm = np.sqrt(r[0, 0] ** 2 + r[1, 0] ** 2)
+        cos, sin = (r[0, 0] / norm, r[1, 0] / norm) if norm > 0 else (1.0, 0.0)
+        out_outlines[m, 0], out_outlines[m, 1], out_outlines[m, 2], out_outlines[m, 3] = cos, sin, slack, slack
+        for axis in range(3):
+            out_outlines[m, 2] += abs(cos * r[0, axis] + sin * r[1, axis]) * sizes[m, axis] / 2
+            out_outlines[m, 3] += abs(cos * r[1, axis] - sin * r[0, axis]) * sizes[m, axis] / 2
         turned = r[0, 2] != 0 or r[1, 2] != 0 or r[2, 0] != 0 or r[2, 1] != 0 or r[2, 2] != 1 or r[0, 1] != -r[1, 0] or r[0, 0] != r[1, 1]
         if turned and r[0, 0] == r[0, 0]:
             is_upright = False
@@ -74,16 +83,24 @@ def _is_met(low, high, region_low, region_high):
     )
 
 
+@compiled
+def _strip(direction, across, reach, y_low, y_high):
+    """Range of x where |x / direction + across y| <= reach for some y of the range."""
+    one, other = across * y_low, across * y_high
+    low, high = (-reach - max(one, other)) * direction, (reach - min(one, other)) * direction
+    return (low, high) if low < high else (high, low)
+
+
 @kernel
-def grid(low, high, region_low, region_high, n_cells):
+def grid(rows, low, high, outlines, region_low, region_high, n_cells):
     """The grid over the cuboids that meet the region: (frame, shape, cell_start, cell_cuboids).
 
-    frame : x0, y0, cells per metre along x and y, z0, z1, mean area of a cuboid's rectangle
+    frame : x0, y0, cells per metre along x and y, z0, z1, mean area of a cuboid's extent
     shape : cells along x and y without the border, most cuboids in one cell
     cell_start, cell_cuboids : CSR over (ny + 2, nx + 2) cells, cuboids in rising order
     """
     frame = np.zeros(7)
-    shape = np.ones(3, np.int64)
+    shape = np.zeros(3, np.int64)
     x0, y0, z0, x1, y1, z1 = np.inf, np.inf, np.inf, -np.inf, -np.inf, -np.inf
     n_met, area = 0, 0.0
     for m in range(len(low)):
@@ -95,8 +112,7 @@ def grid(low, high, region_low, region_high, n_cells):
             z0, z1 = min(z0, low[m, 2]), max(z1, high[m, 2])
     if n_met == 0:
         frame[4], frame[5] = 1.0, -1.0
-        shape[2] = 0
-        return frame, shape, np.zeros(10, np.int32), np.zeros(0, np.int32)
+        return frame, shape, np.zeros(6, np.int32), np.zeros(0, np.int32)
     x0, x1 = max(x0, region_low[0]), min(x1, region_high[0])
     y0, y1 = max(y0, region_low[1]), min(y1, region_high[1])
     wide, deep = max(x1 - x0, 1e-6), max(y1 - y0, 1e-6)
@@ -106,70 +122,98 @@ def grid(low, high, region_low, region_high, n_cells):
         nx = max(1, min(int(min(wide / side, 1e9)), n_cells))
         ny = max(1, min(int(min(deep / side, 1e9)), n_cells // nx))
         # a hair less than the whole, so that the far end falls into the last cell and not into the border
-        frame[2], frame[3] = nx / wide * (1 - 1e-12), ny / deep * (1 - 1e-12)
-        n_entries = 0
+        per_x, per_y = nx / wide * (1 - 1e-12), ny / deep * (1 - 1e-12)
+        n_entries, n_rows = 0, 0
         for m in range(len(low)):
             if _is_met(low[m], high[m], region_low, region_high):
-                columns = _cell(high[m, 0], x0, frame[2], nx) - _cell(low[m, 0], x0, frame[2], nx) + 1
-                rows = _cell(high[m, 1], y0, frame[3], ny) - _cell(low[m, 1], y0, frame[3], ny) + 1
-                n_entries += columns * rows
+                columns = _cell(high[m, 0], x0, per_x, nx) - _cell(low[m, 0], x0, per_x, nx) + 1
+                reached = _cell(high[m, 1], y0, per_y, ny) - _cell(low[m, 1], y0, per_y, ny) + 1
+                n_entries += columns * reached
+                n_rows += reached
         if n_entries <= MOST_ENTRIES_PER_CELL * (n_cells + n_met) or nx * ny == 1:
             break
         n_cells = max(1, n_cells // 4)  # large cuboids would fill many cells
-    shape[0], shape[1] = nx, ny
-    stride = nx + 2
+    frame[2], frame[3], shape[0], shape[1] = per_x, per_y, nx, ny
+    stride, side_y = nx + 2, 1 / per_y
     cell_start = np.zeros(stride * (ny + 2) + 1, np.int32)
     cell_cuboids = np.empty(n_entries, np.int32)
-    for is_filling in range(2):
-        for m in range(len(low) - 1, -1, -1):
-            if _is_met(low[m], high[m], region_low, region_high):
-                column0, column1 = _cell(low[m, 0], x0, frame[2], nx), _cell(high[m, 0], x0, frame[2], nx)
-                for row in range(_cell(low[m, 1], y0, frame[3], ny), _cell(high[m, 1], y0, frame[3], ny) + 1):
-                    for cell in range(row * stride + column0, row * stride + column1 + 1):
-                        if is_filling:  # from the back, which turns the ends of the cells into their starts
-                            cell_start[cell] -= 1
-                            cell_cuboids[cell_start[cell]] = m
-                        else:
-                            cell_start[cell] += 1
-        if not is_filling:
-            end = 0
-            for cell in range(len(cell_start)):
-                shape[2] = max(shape[2], cell_start[cell])
-                end += cell_start[cell]
-                cell_start[cell] = end
+    spans = np.empty((n_rows, 2), np.int32)  # of cells, for every row of cells that a cuboid reaches into
+    n_spans = 0
+    for m in range(len(low)):
+        if not _is_met(low[m], high[m], region_low, region_high):
+            continue
+        first_column, last_column = _cell(low[m, 0], x0, per_x, nx), _cell(high[m, 0], x0, per_x, nx)
+        cos, sin = outlines[m, 0], outlines[m, 1]
+        is_askew = abs(cos) > 1e-6 and abs(sin) > 1e-6
+        if is_askew:
+            per_cos, per_sin = 1 / cos, -1 / sin
+        for row in range(_cell(low[m, 1], y0, per_y, ny), _cell(high[m, 1], y0, per_y, ny) + 1):
+            begin, end = first_column, last_column
+            if is_askew and 0 < row <= ny:
+                y = y0 + (row - 1) * side_y - rows[m, 1]
+                x_low, x_high = _strip(per_cos, sin, outlines[m, 2], y, y + side_y)
+                x_low_too, x_high_too = _strip(per_sin, cos, outlines[m, 3], y, y + side_y)
+                begin = max(begin, _cell(rows[m, 0] + max(x_low, x_low_too), x0, per_x, nx))
+                end = min(end, _cell(rows[m, 0] + min(x_high, x_high_too), x0, per_x, nx))
+            spans[n_spans, 0], spans[n_spans, 1] = row * stride + begin, row * stride + end + 1
+            n_spans += 1
+            for cell in range(row * stride + begin, row * stride + end + 1):
+                cell_start[cell] += 1
+    total = 0
+    for cell in range(len(cell_start)):
+        shape[2] = max(shape[2], cell_start[cell])
+        total += cell_start[cell]
+        cell_start[cell] = total
+    for m in range(len(low) - 1, -1, -1):  # from the back, which turns the ends of the cells into their starts
+        if _is_met(low[m], high[m], region_low, region_high):
+            for _ in range(_cell(high[m, 1], y0, per_y, ny) - _cell(low[m, 1], y0, per_y, ny) + 1):
+                n_spans -= 1
+                for cell in range(spans[n_spans, 0], spans[n_spans, 1]):
+                    cell_start[cell] -= 1
+                    cell_cuboids[cell_start[cell]] = m
     return frame, shape, cell_start, cell_cuboids
 
 
 @kernel
 def scan(points, begin, rows, is_upright, frame, shape, cell_start, cell_cuboids, out_point, out_cuboid):
-    """Pairs of point and cuboid, by point and then by cuboid, from point `begin` on until there is no room left; (pairs, next point)."""
+    """Pairs of point and cuboid, by point and then by cuboid, from point `begin` on until there is no room left; (pairs, next point).
+
+    Block by block: first the points in cells that hold anything are listed without a branch, then those are tested.
+    """
     nx, ny = shape[0], shape[1]
     stride = nx + 2
     x0, y0, per_x, per_y, z0, z1 = frame[0], frame[1], frame[2], frame[3], frame[4], frame[5]
     room = len(out_point)
+    near_point, near_cell = np.empty(POINTS_PER_BLOCK, np.int32), np.empty(POINTS_PER_BLOCK, np.int32)
     n = 0
-    for i in range(begin, len(points)):
-        x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
-        cell = _cell(y, y0, per_y, ny) * stride + _cell(x, x0, per_x, nx)
-        start, stop = cell_start[cell], cell_start[cell + 1]
-        if start == stop or not (z >= z0 and z <= z1):
-            continue
-        if n + stop - start > room:
-            return n, i
-        for k in range(start, stop):
-            m = cell_cuboids[k]
-            dx, dy, dz = x - rows[m, 0], y - rows[m, 1], z - rows[m, 2]
-            if is_upright:
-                along_x = dx * rows[m, 6] + dy * rows[m, 7]
-                along_y = dy * rows[m, 6] - dx * rows[m, 7]
-                along_z = dz
-            else:
-                along_x = dx * rows[m, 6] + dy * rows[m, 7] + dz * rows[m, 8]
-                along_y = dx * rows[m, 9] + dy * rows[m, 10] + dz * rows[m, 11]
-                along_z = dx * rows[m, 12] + dy * rows[m, 13] + dz * rows[m, 14]
-            out_point[n] = i
-            out_cuboid[n] = m
-            n += (abs(along_x) <= rows[m, 3]) & (abs(along_y) <= rows[m, 4]) & (abs(along_z) <= rows[m, 5])
+    for block in range(begin, len(points), POINTS_PER_BLOCK):
+        n_near = 0
+        for i in range(block, min(block + POINTS_PER_BLOCK, len(points))):
+            x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+            cell = _cell(y, y0, per_y, ny) * stride + _cell(x, x0, per_x, nx)
+            near_point[n_near] = i
+            near_cell[n_near] = cell
+            n_near += (cell_start[cell] != cell_start[cell + 1]) & (z >= z0) & (z <= z1)
+        for near in range(n_near):
+            i, cell = np.int64(near_point[near]), near_cell[near]
+            start, stop = cell_start[cell], cell_start[cell + 1]
+            if n + stop - start > room:
+                return n, i
+            x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+            for k in range(start, stop):
+                m = cell_cuboids[k]
+                dx, dy, dz = x - rows[m, 0], y - rows[m, 1], z - rows[m, 2]
+                if is_upright:
+                    along_x = dx * rows[m, 6] + dy * rows[m, 7]
+                    along_y = dy * rows[m, 6] - dx * rows[m, 7]
+                    along_z = dz
+                else:
+                    along_x = dx * rows[m, 6] + dy * rows[m, 7] + dz * rows[m, 8]
+                    along_y = dx * rows[m, 9] + dy * rows[m, 10] + dz * rows[m, 11]
+                    along_z = dx * rows[m, 12] + dy * rows[m, 13] + dz * rows[m, 14]
+                out_point[n] = i
+                out_cuboid[n] = m
+                n += (abs(along_x) <= rows[m, 3]) & (abs(along_y) <= rows[m, 4]) & (abs(along_z) <= rows[m, 5])
     return n, len(points)
 
 
