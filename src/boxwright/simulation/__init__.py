@@ -40,10 +40,10 @@ _AHEAD = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])  # ego 
 
 def simulate(
     seed: int = 7,
-    n_frames: int = 45,
+    n_frames: int = 41,
     *,
     n_beams: int = 32,
-    n_columns: int = 800,
+    n_columns: int = 560,
     image_scale: float = 1.0,
     min_points: int = 5,
 ) -> Scene:
@@ -150,8 +150,8 @@ def _cameras(seed: int, scale: float) -> dict[str, SimulatedCamera]:
         return max(round(value * scale), 8)
 
     front = PinholeCamera(px(480), px(300), 272 * scale, 271 * scale, 238.6 * scale, 149.3 * scale, (-0.26, 0.085, 0.0006, -0.0004, -0.012))
-    right = PinholeCamera(px(400), px(300), 236 * scale, 236 * scale, 200.9 * scale, 148.2 * scale, (-0.11, 0.016, -0.0003, 0.0005))
-    rear = FisheyeCamera(px(360), px(360), 112 * scale, 112 * scale, 179.8 * scale, 179.1 * scale, (-0.021, 0.004, -0.0021, 0.0002))
+    right = PinholeCamera(px(288), px(216), 170 * scale, 170 * scale, 144.7 * scale, 106.6 * scale, (-0.11, 0.016, -0.0003, 0.0005))
+    rear = FisheyeCamera(px(300), px(300), 93.3 * scale, 93.3 * scale, 149.8 * scale, 149.2 * scale, (-0.021, 0.004, -0.0021, 0.0002))
     return {
         "front": SimulatedCamera(seed, 0, front, _mount(0.0, 0.02, (1.75, 0.02, 1.45)), 0.0),
         "right": SimulatedCamera(seed, 1, right, _mount(-1.45, 0.05, (1.2, -0.85, 1.50)), -0.023),

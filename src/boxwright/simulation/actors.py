@@ -65,10 +65,10 @@ def _pose_joints(joints: tuple[Joint, ...], step_rad: Float64s, body: tuple[Floa
 def ego_route(chance: Chance, duration_s: float) -> Route:
     """Along the main street, slowing down, then right into the side street."""
     speed = chance.one(6.6, 7.2)
-    turn_s = (CROSSING_X_M - 8.5 + 6.0) / speed
+    turn_s = (CROSSING_X_M - 8.5 + 3.5) / speed
     speeds = [(0.0, speed), (turn_s - 1.0, speed), (turn_s + 0.4, 4.6), (turn_s + 2.6, 4.8), (turn_s + 5.0, 7.0)]
     return Route(
-        (-6.0, -LANE_M), 0.0, speeds, [(turn_s, 0.0), (turn_s + 0.6, -0.78), (turn_s + 1.95, -0.78), (turn_s + 2.6, 0.0)], duration_s=duration_s
+        (-3.5, -LANE_M), 0.0, speeds, [(turn_s, 0.0), (turn_s + 0.6, -0.78), (turn_s + 1.95, -0.78), (turn_s + 2.6, 0.0)], duration_s=duration_s
     )
 
 

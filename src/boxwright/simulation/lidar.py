@@ -128,7 +128,7 @@ class SpinningLidar:
         gap = beside - distance
         is_mixed = (np.abs(gap) > 0.15) & (np.abs(gap) < PULSE_M) & (beside < MAX_RANGE_M) & (chance.uniform(n) < 0.5)
         measured = distance + np.where(is_mixed, gap * chance.uniform(n), 0.0) + (0.010 + 0.00035 * distance) * chance.normal(n)
-        intensity = np.clip(np.rint(255 * reflectivity * facing * 0.8 + 3 * chance.normal(n)), 1, 255).astype(np.uint8)
+        intensity = np.clip(4 * np.rint(51 * reflectivity * facing + 0.4 * chance.normal(n)), 1, 255).astype(np.uint8)
         return measured, returned, intensity
 
 

@@ -105,7 +105,7 @@ class SimulatedCamera:
         moment_index = np.zeros(len(directions), np.int32)
         hits = world.look(np.broadcast_to(origin, directions.shape), directions, moment_index, moments, MAX_DISTANCE_M)
         colour = _shade(world, hits, moment_index, moments, origin, directions)
-        levels = 255 * np.sqrt(np.clip(colour, 0, 1)) + 1.2 * Chance(self.seed, 16 + self.number, frame_index).normal(len(colour))[:, None]
+        levels = 255 * np.sqrt(np.clip(colour, 0, 1)) + 0.5 * Chance(self.seed, 16 + self.number, frame_index).normal(len(colour))[:, None]
         rgb = np.zeros((*shape, 3), np.uint8)
         rgb[is_lit] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         depth = np.full(shape, np.nan, np.float32)
@@ -164,7 +164,7 @@ def _shade(world: World, hits: Hits, moment_index: Int32s, moments: Moments, ori
 def _grain(place: Float64s) -> Float64s:
     """(R,) roughness of the ground around 0, fixed to the place: scrambled whole-number cells of 4 and 60 cm."""
     grain = np.zeros(len(place))
-    for size, weight in ((0.04, 0.5), (0.6, 0.25)):
+    for size, weight in ((0.08, 0.12), (0.7, 0.22)):
         cell = np.floor(place[:, :2] / size).astype(np.int64).view(np.uint64)
         mixed = cell[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ cell[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)
         mixed ^= mixed >> np.uint64(29)
