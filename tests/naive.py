@@ -443,3 +443,31 @@ def lzf_compress(raw: bytes) -> bytes:
         at += best
     flush()
     return bytes(out)
+
+
+# ---------------------------------------------------------------- ray casting
+
+
+def ray_triangle(origin, direction, triangle):
+    """Distance to a triangle (3, 3), inf where the ray misses it: the three equations origin + t direction = a + u ab + v ac, solved."""
+    a, b, c = triangle
+    matrix = np.stack([np.asarray(direction), a - b, a - c], 1)
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-14:
+        return np.inf
+    t, u, v = np.linalg.solve(matrix, a - origin)
+    return float(t) if t > 0 and u >= -1e-9 and v >= -1e-9 and u + v <= 1 + 1e-9 else np.inf
+
+
+def cast_rays(origins, directions, objects, max_distance):
+    """Distance and index of the first object each ray meets (max_distance, -1 where none), and how many rays meet each object at all.
+
+    objects : B lists of triangles (T, 3, 3) in the world frame
+    """
+    distance, which, alone = np.full(len(origins), float(max_distance)), np.full(len(origins), -1), np.zeros(len(objects), np.int64)
+    for r in range(len(origins)):
+        for k, triangles in enumerate(objects):
+            nearest = min((ray_triangle(origins[r], directions[r], triangle) for triangle in triangles), default=np.inf)
+            alone[k] += nearest < max_distance
+            if nearest < distance[r]:
+                distance[r], which[r] = nearest, k
+    return distance, which, alone

@@ -21,7 +21,7 @@ __all__ = ["SAMPLE_FRAMES", "SAMPLE_SEED", "read_clicks", "sample_scene", "write
 SAMPLE_SEED = 7
 SAMPLE_FRAMES = 41
 POINT_SCALE_M = 0.001
-JPEG_QUALITY = 76
+JPEG_QUALITY = 72
 
 
 def sample_scene(n_frames: int = SAMPLE_FRAMES) -> Scene:
