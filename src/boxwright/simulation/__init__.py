@@ -124,7 +124,7 @@ class SimulatedData:
         return self._track_of_object[self._picture(frame_index, camera).object_index]
 
     def depth_m(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """(H, W) float32: distance along each pixel's ray; inf for the sky, NaN outside the circle of a fisheye."""
+        """(H, W) float32: z in the cam frame, as `project_points` gives it; inf for the sky, NaN outside the circle of a fisheye."""
         return self._picture(frame_index, camera).depth_m
 
     def _turn(self, frame_index: int, sensor: str) -> tuple[Sweep, Int32s]:

@@ -32,7 +32,7 @@ class Picture:
     """What a camera sees.
 
     rgb : (H, W, 3) uint8
-    depth_m : (H, W) float32, distance along the ray, inf for the sky; NaN outside the circle of a fisheye
+    depth_m : (H, W) float32, z in the cam frame, inf for the sky; NaN outside the circle of a fisheye
     object_index : (H, W) int32, 0 the site, k the actor k - 1, -1 nothing
     """
 
@@ -109,7 +109,7 @@ class SimulatedCamera:
         rgb = np.zeros((*shape, 3), np.uint8)
         rgb[is_lit] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         depth = np.full(shape, np.nan, np.float32)
-        depth[is_lit] = np.where(hits.triangle >= 0, hits.distance_m, np.inf)
+        depth[is_lit] = np.where(hits.triangle >= 0, hits.distance_m * rays[is_lit, 2], np.inf)
         object_index = np.full(shape, -1, np.int32)
         object_index[is_lit] = hits.object_index
         return Picture(rgb, depth, object_index)
