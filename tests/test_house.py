@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -45,6 +46,15 @@ def test_import_contract():
     code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_drawn_house_is_the_contract():
+    contract = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    drawn = re.findall(r"^((?:\w+(?:\.py|/) +)+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [set(re.findall(r"\w+(?=\.py|/)", line)) for line in drawn] == [set(layer.split(" | ")) for layer in reversed(contract)]
+    for name in {name for layer in contract for name in layer.split(" | ")}:
+        is_folder = (ROOT / "src" / "boxwright" / name).is_dir()
+        assert any(f"{name}/ " in line if is_folder else f"{name}.py " in line for line in drawn), name
 
 
 def test_version_is_told_once():
