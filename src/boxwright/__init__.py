@@ -38,7 +38,8 @@ _HOME = {
     "containment": ["points_in_cuboids"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
-    "fitting": ["Fit", "Rectangles", "fit_at", "fit_cuboid", "fit_rectangles", "refit"],
+    "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
+    "rectangles": ["Rectangles", "fit_rectangles"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
     "formats": ["WriteReport", "read", "read_points", "scenes", "write", "write_points"],
@@ -49,27 +50,15 @@ if TYPE_CHECKING:
     from .cameras import FisheyeCamera, PinholeCamera
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
-    from .errors import (
-        ArgumentError,
-        BoxwrightError,
-        CalibrationError,
-        ExtraMissing,
-        FormatError,
-        FrameMissing,
-        GeometryError,
-        LimitError,
-        SensorFrameFallback,
-        StorageError,
-        TimeError,
-        UnknownName,
-    )
-    from .fitting import Fit, Rectangles, fit_at, fit_cuboid, fit_rectangles, refit
+    from .errors import ArgumentError, BoxwrightError, CalibrationError, ExtraMissing, FormatError, FrameMissing, GeometryError, LimitError, SensorFrameFallback, StorageError, TimeError, UnknownName
+    from .fitting import Fit, fit_at, fit_cuboid, refit
     from .formats import WriteReport, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
     from .interpolation import interpolate
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
     from .points import Sweep
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
+    from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
     from .scene import CameraSensor, Lidar, Relation, Scene
     from .simulation import simulate

@@ -1,92 +1,411 @@
-"""A cuboid around the points an annotator picked."""
+"""A cuboid around the points an annotator picked: from the object's points, from one click, from a rough cuboid.
+
+Steps: local ground, growing the object from the click, headings tried by how well the points lie on the faces the sensor can see and how well the
+extents agree with the class, extents of the outermost points, and the class's size where a side was not seen, kept at the near corner.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
-from .errors import ArgumentError
-from .kernels import fitting as kernels
+from .arrays import Float64s, Floats, Int64s, as_floats, as_points, frozen
+from .cuboids import Cuboid, Cuboids
+from .errors import ArgumentError, GeometryError
+from .kernels import growing, posing
+from .points import Sweep
+from .rotations import wrap_rad
+from .taxonomy import SizePrior, Taxonomy
+from .terrain import Ground, ground as find_ground
 
-__all__ = ["Rectangles", "fit_rectangles"]
+__all__ = ["Fit", "Sigma", "fit_at", "fit_cuboid", "refit"]
+
+CLICK_REACH_M = 1.0
+SEED_REACH_M = 0.8
+LOWEST_M = 0.2  # points closer to the ground than this belong to it
+REACH_FACTORS = (1.0, 0.7, 1.5)
+COST_WEIGHT = 0.003
+BONUS = 0.05
+MINC = 3
+TR = [0.1, 0.2, 0.75, 0.25]
+TUNING = np.array([0.2, 60.0, 1.5, 0.01, 0.004])  # see kernels.posing.search
+SEARCHED = 256  # points that headings are tried on
+ANY_SIZE = SizePrior((2.0, 2.0, 2.0), (0.2, 0.2, 0.2), (6.0, 3.0, 3.0))
+FEWEST = 5  # points below which a fit is flagged
+FACE_MARGIN_M = 0.05
+FACE_SIGMA_M = 0.06
 
 
 @dataclass(frozen=True, eq=False)
-class Rectangles:
-    """Rectangles in x, y, one row per cluster; a row of NaN where a cluster has fewer than three finite points.
-
-    center_m : (C, 2)
-    size_m : (C, 2) length and width of the points' extent, length >= width; zero where all points lie on a line
-    yaw_rad : (C,) of the longer side, in (-pi/2, pi/2]: a rectangle has no front
-    """
+class Sigma:
+    """Standard deviations of a fit: center_m (3,) along the axes of the frame, size_m (3,), yaw_rad; NaN where the points do not tell."""
 
     center_m: Float64s
     size_m: Float64s
-    yaw_rad: Float64s
-
-    def __len__(self) -> int:
-        return len(self.yaw_rad)
-
-    @property
-    def is_valid(self) -> Any:
-        """(C,) bool"""
-        return np.isfinite(self.yaw_rad)
-
-    def corners_m(self) -> Float64s:
-        """(C, 4, 2) counter-clockwise, starting ahead on the left."""
-        c, s = np.cos(self.yaw_rad), np.sin(self.yaw_rad)
-        ahead = np.stack([c, s], -1) * (self.size_m[:, :1] / 2)
-        left = np.stack([-s, c], -1) * (self.size_m[:, 1:] / 2)
-        return np.stack([self.center_m + i * ahead + j * left for i, j in ((1, 1), (-1, 1), (-1, -1), (1, -1))], 1)
+    yaw_rad: float
 
 
-def fit_rectangles(points: Any, offsets: Any, *, noise_m: float = 0.03) -> Rectangles:
-    """The bare L-shape search for many clusters at once: no ground, no priors, no sensor.
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What was fitted, how sure it is, and what it rests on.
 
-    points : (N, 2) or (N, 3) float32 or float64, metres; z is not read; cluster c is points[offsets[c]:offsets[c + 1]]
-    offsets : (C + 1,) whole numbers from 0 to N, not decreasing
-    noise_m : ranging noise, sets how wide the band along an edge is
-
-    Of 32 headings the one with the largest closeness is taken, the sum over the points of (1 - d / (25 noise)) ** 4 with d the distance
-    to the nearest edge of the bounding rectangle (after Zhang, Xu, Dong and Dolan, IEEE IV 2017, with a smooth criterion); then straight lines,
-    parallel or at right angles, are laid through the points of its sides by total least squares. The size is that of the bounding rectangle there.
+    cuboid : in the frame of the points
+    sigma : Sigma
+    observed_faces : of "front", "rear", "left", "right", "top": faces the sensor saw
+    flags : of "length_from_prior", "width_from_prior", "height_from_prior", "yaw_ambiguous_90", "heading_unknown_180", "yaw_from_motion", "too_few_points"
+    point_index : (K,) int64, sorted, of the points the fit rests on
     """
-    array = _as_points_2d(points)
-    starts = _as_offsets(offsets, len(array))
-    if not (np.isfinite(noise_m) and noise_m > 0):
-        raise ArgumentError(expected="a positive length in metres", got=repr(noise_m), field="noise_m")
-    n = len(starts) - 1
-    center, size, yaw = np.empty((n, 2)), np.empty((n, 2)), np.empty(n)
-    kernels.fit_rectangles(array, starts, float(noise_m), center, size, yaw)
-    return Rectangles(center, size, yaw)
+
+    cuboid: Cuboid
+    sigma: Sigma
+    observed_faces: tuple[str, ...]
+    flags: frozenset[str]
+    point_index: Int64s
+
+    def __repr__(self) -> str:
+        return f"Fit({self.cuboid!r}, {len(self.point_index)} points, flags={{{', '.join(sorted(self.flags))}}})"
 
 
-def _as_points_2d(value: Any) -> Any:
-    array = np.asarray(value)
-    if array.size == 0 and array.ndim < 2:
-        return np.zeros((0, 2))
-    if array.dtype not in (np.float32, np.float64):
-        if array.dtype.kind not in "iuf":
-            raise ArgumentError(expected="(N, 2) or (N, 3) float array", got=f"dtype {array.dtype}", field="points")
-        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-    if array.ndim != 2 or array.shape[1] not in (2, 3):
-        raise ArgumentError(expected="(N, 2) or (N, 3) float array", got=f"shape {array.shape}", field="points", hint="pass points[:, :3]")
+@dataclass(frozen=True)
+class _Hints:
+    """Checked hints of one call."""
+
+    prior: SizePrior | None
+    is_yaw_from_motion: bool
+    sensor_m: Float64s  # (2,) where the points were seen from
+    yaw: float | None
+    yaw_sigma: float
+    margin_m: float
+    ground: Ground | None
+    frame: str | None
+
+
+def fit_cuboid(
+    points: Any,
+    category: str = "car",
+    *,
+    ground: Ground | None = None,
+    sensor_origins_m: Any = None,
+    yaw_prior: float | tuple[float, float] | None = None,
+    size_prior: Any = None,
+    face_margin_m: float | None = None,
+) -> Fit:
+    """A cuboid around points that belong to one object.
+
+    points : (N, 3) float32 or float64, metres, or a Sweep; the object's own points; those that are not finite are left out
+    category : a class of Taxonomy.default(), or what a dataset calls it; says how large the object may be
+    ground : of bw.ground(sweep); the cuboid then stands on it. Without it the lowest point is taken for the bottom
+    sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame; by default its origin. Needed for points in the world frame
+    yaw_prior : expected heading in radians, or (heading, sigma); sigma is 10 degrees unless given; says front from back too
+    size_prior : (length, width, height) known from elsewhere, or a SizePrior; instead of the class's
+    face_margin_m : how far faces stand off the outermost points in your project's labels; 0.03 by default
+
+    Raises UnknownName for an unknown class, GeometryError where fewer than 3 points are finite.
+    """
+    xyz, frame = _unpack(points)
+    hints = _hints(category, ground, sensor_origins_m, yaw_prior, size_prior, face_margin_m, frame)
+    index = np.flatnonzero(np.isfinite(xyz).all(1))
+    return _fit(xyz, index, hints)[0]
+
+
+def fit_at(
+    points: Any,
+    click_m: Any,
+    category: str = "car",
+    *,
+    ground: Ground | None = None,
+    sensor_origins_m: Any = None,
+    yaw_prior: float | tuple[float, float] | None = None,
+    size_prior: Any = None,
+    face_margin_m: float | None = None,
+) -> Fit:
+    """The cuboid of the object under one click, in a whole sweep.
+
+    points : (N, 3) float32 or float64, metres, or a Sweep
+    click_m : (3,) on or beside a point of the object; (2,) where the click was made in a view from above
+    ground : pass bw.ground(points) when several clicks are made in one sweep; found otherwise
+    The other hints are those of `fit_cuboid`.
+
+    Raises GeometryError where no point lies within 1 m of the click, or only ground does.
+    """
+    xyz, frame = _unpack(points)
+    hints = _hints(category, ground or find_ground(xyz), sensor_origins_m, yaw_prior, size_prior, face_margin_m, frame)
+    index, local, seed, reach = _pick(xyz, _click(click_m), hints, category)
+    best, best_score, best_inside = None, -math.inf, None
+    tried: set[int] = set()
+    for factor in REACH_FACTORS:
+        member = _grown(local, seed, factor * reach)
+        count = int(member.sum())
+        if count < 3 or count in tried:
+            continue
+        tried.add(count)
+        fit, cost = _fit(xyz, index[member], hints)
+        shared, inside = _agreement(local, member, fit)
+        score = shared - COST_WEIGHT * cost + BONUS * math.log(count)
+        if score > best_score:
+            best, best_score, best_inside = fit, score, inside
+    if best is None:
+        raise GeometryError(expected="at least 3 points that hang together at the click", got="fewer", field="click_m", hint="click on the object's points")
+    if best_inside.sum() >= 3:
+        again, cost = _fit(xyz, index[best_inside], hints)
+        if _agreement(local, best_inside, again)[0] - COST_WEIGHT * cost > best_score:
+            return again
+    return best
+
+
+def refit(
+    points: Any,
+    rough_cuboid: Cuboid | Cuboids,
+    category: str | None = None,
+    *,
+    ground: Ground | None = None,
+    sensor_origins_m: Any = None,
+    yaw_prior: float | tuple[float, float] | None = None,
+    size_prior: Any = None,
+    face_margin_m: float | None = None,
+) -> Fit:
+    """A rough cuboid, drawn by hand or predicted, snapped to its points in a whole sweep.
+
+    rough_cuboid : one cuboid, in the frame of the points; its heading is taken as right within about 8 degrees, front and back included, its size as
+        somewhat too large
+    category : the class, where known; without it the rough size stands for the class's
+    The other hints are those of `fit_cuboid`.
+
+    Raises GeometryError where the cuboid's frame is not that of the sweep, or fewer than 3 points above ground lie in it.
+    """
+    xyz, frame = _unpack(points)
+    rough = _one_cuboid(rough_cuboid, frame)
+    if yaw_prior is None:
+        yaw_prior = (rough.yaw_rad, math.radians(8.0))
+    if size_prior is None and category is None:
+        length, width, height = (float(v) for v in rough.size_m)
+        size_prior = SizePrior((0.9 * length, 0.85 * width, 0.95 * height), (0.75 * length, 0.7 * width, 0.75 * height), (length, width, 1.1 * height))
+    hints = _hints(category or "other", ground or find_ground(xyz), sensor_origins_m, yaw_prior, size_prior, face_margin_m, rough.frame)
+    return _fit(xyz, _inside(xyz, rough, hints), hints)[0]
+
+
+# ---------------------------------------------------------------- which points
+def _pick(xyz: Floats, click: Float64s, hints: _Hints, category: str) -> tuple[Int64s, Float64s, int, float]:
+    """Points of the click's surroundings that may belong to the object (index, float64 coordinates), the seed among them, and the step at its range."""
+    assert hints.ground is not None  # noqa: S101
+    has_z = len(click) == 3
+    at, distance = growing.nearest(xyz, click[0], click[1], click[2] if has_z else 0.0, has_z)
+    if distance > CLICK_REACH_M:
+        place = ", ".join(f"{v:.2f}" for v in click)
+        near = "no finite point at all" if at < 0 else f"the nearest is {distance:.1f} m away"
+        raise GeometryError(
+            expected=f"a click within {CLICK_REACH_M:g} m of a point", got=f"({place}): {near}", field="click_m", hint="click on the object's points"
+        )
+    prior = hints.prior or ANY_SIZE
+    low = min(LOWEST_M, 0.15 * prior.median_m[2])
+    seed_m = np.asarray(xyz[at], np.float64)
+    index, _ = _window(xyz, seed_m[:2], 1.35 * prior.median_m[0], hints.ground, low, prior.high_m[2] + 0.3)
+    local = np.asarray(xyz[index], np.float64)
+    gap = np.hypot(*(local - seed_m)[:, :2].T) if len(index) else np.array([math.inf])
+    if gap.min() > SEED_REACH_M:
+        raise GeometryError(
+            f"only ground lies at the click: no point within {SEED_REACH_M:g} m stands {low:.2f} m or more above it",
+            field="click_m",
+            hint=f"click on the {category} itself, or name another class",
+        )
+    seed = int(np.argmin(((local - seed_m) ** 2).sum(1))) if has_z else int(np.argmin(gap))
+    reach = float(np.clip(0.012 * np.hypot(*(seed_m[:2] - hints.sensor_m)) + 0.25, 0.35, 1.2))
+    return index, local, seed, reach
+
+
+def _grown(local: Float64s, seed: int, reach: float) -> Any:
+    """(n,) bool of the points that hang together with the seed; a longer step where fewer than three do."""
+    member = np.zeros(len(local), np.bool_)
+    while growing.grow(local, seed, reach, member) < MINC and reach < 2.0:
+        reach *= 1.3
+    return member
+
+
+def _agreement(local: Float64s, member: Any, fit: Fit) -> tuple[float, Any]:
+    """How well a cluster and its cuboid are one another: the points in either, shared; and (n,) bool of those in the cuboid."""
+    turned = (local - fit.cuboid.center_m) @ fit.cuboid.as_cuboids().rotation[0]
+    inside = (np.abs(turned[:, :2]) <= fit.cuboid.size_m[:2] / 2 + 0.15).all(1)
+    return float((member & inside).sum() / max((member | inside).sum(), 1)), inside
+
+
+def _inside(xyz: Floats, rough: Cuboid, hints: _Hints) -> Int64s:
+    """Points of the rough cuboid that stand above the ground."""
+    assert hints.ground is not None  # noqa: S101
+    length, width, height = (float(v) for v in rough.size_m)
+    low = min(0.2, 0.15 * height)
+    index, _ = _window(xyz, rough.center_m[:2], math.hypot(length, width) / 2 + 0.5, hints.ground, low, math.inf)
+    local = (np.asarray(xyz[index], np.float64) - rough.center_m) @ rough.as_cuboids().rotation[0]
+    index = index[(np.abs(local) <= np.array([length, width, height]) / 2 + [0.1, 0.1, 0.3]).all(1)]
+    if len(index) < 3:
+        raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{len(index)}", field="rough_cuboid")
+    return index
+
+
+def _window(xyz: Floats, center: Float64s, radius: float, ground: Ground, low: float, high: float) -> tuple[Int64s, Float64s]:
+    index, above = np.empty(len(xyz), np.int64), np.empty(len(xyz))
+    x0, y0 = (float(v) for v in ground.origin_m)
+    n = growing.window(xyz, float(center[0]), float(center[1]), radius, ground.nodes_m, x0, y0, ground.spacing_m, low, high, index, above)
+    return index[:n], above[:n]
+
+
+# ---------------------------------------------------------------- which cuboid
+def _fit(xyz: Floats, index: Int64s, hints: _Hints) -> tuple[Fit, float]:
+    """The cuboid of the points at `index`, and its cost."""
+    if len(index) < 3:
+        raise GeometryError(expected="at least 3 finite points to fit a cuboid", got=f"{len(index)}", field="points")
+    origin = np.asarray(xyz[index[0]], np.float64)
+    local = np.asarray(xyz[index], np.float64) - origin
+    flags = {"too_few_points"} if len(index) < FEWEST else set()
+    yaw, extent, costs = _heading(local, hints, origin, flags)
+    plan = [_side(axis, yaw, extent, hints, origin, flags) for axis in (0, 1)]
+    (mid_u, length, sigma_u, sigma_l, face_u), (mid_v, width, sigma_v, sigma_w, face_v) = plan
+    c, s = math.cos(yaw), math.sin(yaw)
+    center_xy = np.array([c * mid_u - s * mid_v, s * mid_u + c * mid_v]) + origin[:2]
+    bottom, height, sigma_z, sigma_h = _upright(local[:, 2] + origin[2], center_xy, hints, flags)
+    if hints.yaw is not None:
+        front_known = math.cos(yaw - hints.yaw) >= 0
+        if not front_known:
+            yaw, face_u, face_v = yaw + math.pi, -face_u, -face_v
+    else:
+        flags.add("heading_unknown_180")
+        if math.cos(yaw) < 0:
+            yaw, face_u, face_v = yaw + math.pi, -face_u, -face_v
+    faces = [name for name, seen in (("front", face_u > 0), ("rear", face_u < 0), ("left", face_v > 0), ("right", face_v < 0)) if seen]
+    sigma_yaw = _yaw_sigma(extent, len(index), hints, flags)
+    sigma_xy = [math.hypot(c * sigma_u, s * sigma_v), math.hypot(s * sigma_u, c * sigma_v)]
+    cuboid = Cuboids([[*center_xy, bottom + height / 2]], [[length, width, height]], [yaw], frame=hints.frame)[0]
+    sigma = Sigma(frozen(np.array([*sigma_xy, sigma_z])), frozen(np.array([sigma_l, sigma_w, sigma_h])), sigma_yaw)
+    return Fit(cuboid, sigma, (*faces, "top"), frozenset(flags), np.sort(index)), float(costs[2])
+
+
+def _heading(local: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, Float64s, Float64s]:
+    """Yaw and the trimmed extents (low u, high u, low v, high v) along and across it."""
+    sensor = hints.sensor_m - origin[:2]
+    expected, spread = (np.array(hints.prior.median_m[:2]), np.hypot(hints.prior.sigma_m[:2], 0.12)) if hints.prior else (np.ones(2), np.full(2, 1e9))
+    result = np.empty(8)
+    yaw = 0.0 if hints.yaw is None else hints.yaw
+    xy = np.ascontiguousarray(local[:, :2])
+    few = xy if len(xy) <= SEARCHED else xy[np.lexsort(xy.T)[:: -(-len(xy) // SEARCHED)]]
+    posing.search(few, xy, float(sensor[0]), float(sensor[1]), expected, spread, yaw, hints.yaw_sigma, TUNING, result)
+    if result[6] - result[5] < 1.0:
+        flags.add("yaw_ambiguous_90")
+    if hints.is_yaw_from_motion:
+        flags.add("yaw_from_motion")
+    return float(result[0]), result[1:5], result[5:]
+
+
+def _side(axis: int, yaw: float, extent: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, float, float, float, int]:
+    """(middle, size, sigma of the middle, sigma of the size, seen face) along one axis of the cuboid.
+
+    The near face stands where the points are. The far end is believed where the face that runs along this axis was seen; otherwise the class's size
+    says where it is.
+    """
+    turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
+    sensor = turn @ (hints.sensor_m - origin[:2])
+    low, high = float(extent[2 * axis]) - hints.margin_m, float(extent[2 * axis + 1]) + hints.margin_m
+    other_low, other_high = float(extent[2 - 2 * axis]), float(extent[3 - 2 * axis])
+    away = sensor - [(extent[0] + extent[1]) / 2, (extent[2] + extent[3]) / 2]
+    runs_along = not other_low <= sensor[1 - axis] <= other_high
+    seen_along = abs(float(away[1 - axis])) / (float(np.hypot(*away)) + 1e-9) if runs_along else 0.0
+    near = -1 if sensor[axis] < low else 1 if sensor[axis] > high else 0
+    size, sigma = high - low, FACE_SIGMA_M * 1.4
+    if hints.prior is not None:
+        expected, least, most = hints.prior.median_m[axis], hints.prior.low_m[axis], hints.prior.high_m[axis]
+        trust = min(1.0, max(0.0, (seen_along - TR[0]) / TR[1])) * min(1.0, max(0.0, (size / least - TR[2]) / TR[3]))
+        if size < expected:
+            grown = size + (1 - trust) * (expected - size)
+            if grown > size + 0.1:
+                flags.add(("length_from_prior", "width_from_prior")[axis])
+            sigma = math.hypot(sigma, (1 - trust) * hints.prior.sigma_m[axis])
+            size = grown
+        size = min(size, most + 0.1)
+    else:
+        size = max(size, 0.05)
+    middle = (low + high) / 2 if near == 0 else low + size / 2 if near < 0 else high - size / 2
+    return middle, size, math.hypot(FACE_SIGMA_M, sigma / 2), sigma, near
+
+
+def _upright(z: Float64s, center_xy: Float64s, hints: _Hints, flags: set[str]) -> tuple[float, float, float, float]:
+    """(bottom, height, sigma of the centre's z, sigma of the height)."""
+    top = float(np.sort(z)[-1 - len(z) // 100]) + hints.margin_m
+    bottom = float(hints.ground.height_m(center_xy[None])[0]) if hints.ground is not None else float(z.min())
+    height, sigma = top - bottom, 0.1
+    if hints.prior is not None:
+        _, _, expected = hints.prior.median_m
+        least, most = hints.prior.low_m[2], hints.prior.high_m[2]
+        if not 0.85 * least <= height <= 1.15 * most:
+            flags.add("height_from_prior")
+            height, sigma = (expected if height < least else most), hints.prior.sigma_m[2]
+            if hints.ground is None:  # the top is what a sensor sees of a half hidden object
+                bottom = top - height
+    return bottom, max(height, 0.05), sigma / 2, sigma
+
+
+def _yaw_sigma(extent: Float64s, n: int, hints: _Hints, flags: set[str]) -> float:
+    if hints.is_yaw_from_motion and hints.yaw is None:
+        return math.nan
+    span = max(float(extent[1] - extent[0]), float(extent[3] - extent[2]), 0.1)
+    from_points = math.hypot(0.015, FACE_SIGMA_M * math.sqrt(12 / n) / span)
+    if "yaw_ambiguous_90" in flags:
+        from_points = math.pi / 4
+    return from_points if not math.isfinite(hints.yaw_sigma) else 1 / math.hypot(1 / from_points, 1 / hints.yaw_sigma)
+
+
+# ---------------------------------------------------------------- checks
+def _unpack(points: Any) -> tuple[Floats, str | None]:
+    return as_points("points", points), points.frame if isinstance(points, Sweep) else None
+
+
+def _click(value: Any) -> Float64s:
+    array = np.asarray(value, np.float64) if np.ndim(value) == 1 else np.zeros(0)
+    if array.shape not in ((2,), (3,)) or not np.isfinite(array).all():
+        raise ArgumentError(expected="(3,) or (2,) finite metres", got=repr(value), field="click_m")
     return array
 
 
-def _as_offsets(value: Any, n_points: int) -> Int64s:
-    array = np.asarray(value)
-    if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
-        raise ArgumentError(expected="(C + 1,) whole numbers", got=f"shape {array.shape}, dtype {array.dtype}", field="offsets")
-    starts = np.ascontiguousarray(array, np.int64)
-    if starts[0] != 0 or starts[-1] != n_points or (np.diff(starts) < 0).any():
-        raise ArgumentError(
-            expected=f"offsets from 0 to {n_points}, not decreasing",
-            got=f"{starts[0]} to {starts[-1]}",
-            field="offsets",
-            hint="np.r_[0, counts.cumsum()]",
-        )
-    return starts
+def _one_cuboid(value: Cuboid | Cuboids, frame: str | None) -> Cuboid:
+    if isinstance(value, Cuboids) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, Cuboid):
+        raise ArgumentError(expected="one Cuboid", got=f"{type(value).__name__}", field="rough_cuboid")
+    if frame is not None and value.frame is not None and value.frame != frame:
+        raise GeometryError(expected=f"a cuboid in the frame of the sweep, {frame!r}", got=f"frame {value.frame!r}", field="rough_cuboid")
+    return value if value.frame is not None or frame is None else Cuboid(value.center_m, value.size_m, value.quat_wxyz, value.yaw_rad, frame)
+
+
+def _hints(
+    category: str,
+    ground: Ground | None,
+    sensor_origins_m: Any,
+    yaw_prior: float | tuple[float, float] | None,
+    size_prior: Any,
+    face_margin_m: float | None,
+    frame: str | None,
+) -> _Hints:
+    known = Taxonomy.default().find(category)
+    if ground is not None and not isinstance(ground, Ground):
+        raise ArgumentError(expected="what bw.ground returns", got=type(ground).__name__, field="ground")
+    sensors = np.zeros((1, 3))
+    if sensor_origins_m is not None:
+        sensors = as_floats("sensor_origins_m", np.atleast_2d(sensor_origins_m), (None, 3))
+        if not len(sensors):
+            raise ArgumentError(expected="at least one origin", got="none", field="sensor_origins_m")
+    prior = known.size_prior
+    if size_prior is not None:
+        if not isinstance(size_prior, SizePrior):
+            size = as_floats("size_prior", size_prior, (3,))
+            if (size <= 0).any():
+                raise ArgumentError(expected="three positive lengths", got=repr(size_prior), field="size_prior")
+            size_prior = SizePrior(tuple(size), tuple(size - np.minimum(0.05, size / 4)), tuple(size + 0.05))
+        prior = size_prior
+    yaw, sigma = None, math.inf
+    if yaw_prior is not None:
+        pair = np.atleast_1d(np.asarray(yaw_prior, np.float64))
+        if pair.shape not in ((1,), (2,)) or not np.isfinite(pair).all() or (len(pair) == 2 and pair[1] <= 0):
+            raise ArgumentError(expected="radians, or (radians, sigma)", got=repr(yaw_prior), field="yaw_prior")
+        yaw, sigma = float(wrap_rad(pair[0])), float(pair[1]) if len(pair) == 2 else math.radians(10.0)
+    margin = FACE_MARGIN_M if face_margin_m is None else float(as_floats("face_margin_m", face_margin_m, ()))
+    return _Hints(prior, known.is_yaw_from_motion, sensors[:, :2].mean(0), yaw, sigma, margin, ground, frame)

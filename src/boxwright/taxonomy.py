@@ -4,7 +4,8 @@ Sizes are (length, width, height) in metres, from published figures, never from 
 
 - vehicles: makers' data sheets, widths without mirrors (Volkswagen Golf 8 4.28 x 1.79 x 1.49, Toyota Camry 4.89 x 1.84 x 1.45, Smart Fortwo
   2.70 x 1.66 x 1.56, BMW X5 4.92 x 2.00 x 1.75, Volkswagen Transporter 4.90 x 1.90 x 1.97, Mercedes-Benz Sprinter 5.93-7.37 x 2.02 x 2.36-2.82,
-  Ford F-150 5.31-6.36 x 2.03 x 1.91, Mercedes-Benz Citaro 12.13 x 2.55 x 3.12, Citaro G 18.13), rounded;
+  Ford F-150 5.31-6.36 x 2.03 x 1.91, Fuso Canter 4.70-7.70 x 1.70-2.14 x 2.09-2.26, Mercedes-Benz Atego 6.2-10.2 x 2.29-2.49,
+  Mercedes-Benz Citaro 12.13 x 2.55 x 3.12, Citaro G 18.13), rounded;
 - their limits: Council Directive 96/53/EC (width 2.55 m, height 4.00 m, motor vehicle 12.00 m, articulated bus 18.75 m, articulated lorry 16.50 m);
 - rail: BOStrab section 34 (tram width 2.65 m) and makers' sheets; UIC passenger coaches (26.4 m x 2.825 m);
 - people: ISO 7250-1 body measurements and ISO/TR 7250-2 statistics (stature, shoulder and elbow breadth), with the stride of a walking adult;
@@ -230,7 +231,7 @@ _TABLE: tuple[tuple[Any, ...], ...] = (
      "passenger car|regular_vehicle|vehicle.car|automobile|sedan|suv|pickup|pickuptruck|jeep|vehicle|policecar|unknown vehicle", _VEHICLE),
     ("van", (255, 127, 80), (4.4, 5.1, 7.0), (1.75, 1.95, 2.1), (1.8, 2.1, 2.8), _MAKERS, True, False,
      "minivan|minibus|van/suv|transporter|tourcar", _VEHICLE),
-    ("truck", (255, 99, 71), (5.5, 8.0, 12.0), (2.1, 2.5, 2.6), (2.3, 3.2, 4.0), _LIMITS, True, False,
+    ("truck", (255, 99, 71), (4.8, 7.5, 12.0), (1.7, 2.3, 2.6), (2.0, 3.0, 4.0), _LIMITS, True, False,
      "box_truck|large_vehicle|truck_cab|lorry|vehicle.truck|road_vehicle|fire truck"
      "|garbage truck|vehicle.construction|construction vehicle|concrete truck|longvehicle",
      _VEHICLE),

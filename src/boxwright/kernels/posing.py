@@ -1,0 +1,145 @@
+"""The heading at which points lie on the faces a sensor can see, and how far those faces reach."""
+
+import math
+
+import numpy as np
+
+from . import compiled, kernel
+
+N_BINS = 400
+COARSE_STEP = math.radians(3.0)
+
+
+@compiled
+def _trimmed(values, n, share, counts):
+    """Values that a small share of n lies beyond, at either end; found by counting, to a four-hundredth of the extent."""
+    low, high = math.inf, -math.inf
+    for i in range(n):
+        low = values[i] if values[i] < low else low
+        high = values[i] if values[i] > high else high
+    beyond = share * n
+    if beyond < 0.5 or high - low < 1e-9:
+        return low, high
+    scale = N_BINS / (high - low)
+    counts[:] = 0
+    for i in range(n):
+        counts[min(int((values[i] - low) * scale), N_BINS - 1)] += 1
+    first, last = 0, N_BINS - 1
+    total = 0.0
+    while total + counts[first] <= beyond:
+        total += counts[first]
+        first += 1
+    total = 0.0
+    while total + counts[last] <= beyond:
+        total += counts[last]
+        last -= 1
+    return low + first / scale, low + (last + 1) / scale
+
+
+@compiled
+def _seen(low, high, sensor):
+    """-1 where the sensor sees the low face, 1 the high face, 0 neither: it stands between them."""
+    return -1 if sensor < low else 1 if sensor > high else 0
+
+
+@compiled
+def _size_cost(extent, expected, sigma, short_cost):
+    """Too long costs as a normal law says; too short only where the face that runs along is seen, and not without limit: it may be occluded."""
+    z = (extent - expected) / sigma
+    if z > 0.0:
+        return 0.5 * z * z
+    return short_cost * (1.0 - math.exp(-0.5 * z * z))
+
+
+@compiled
+def _cost(x, y, n, yaw, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, out_extent):
+    """Cost of one heading; writes the trimmed extents (low u, high u, low v, high v)."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    for i in range(n):
+        u[i] = c * x[i] + s * y[i]
+        v[i] = c * y[i] - s * x[i]
+    low_u, high_u = _trimmed(u, n, tuning[3], counts)
+    low_v, high_v = _trimmed(v, n, tuning[3], counts)
+    out_extent[0], out_extent[1], out_extent[2], out_extent[3] = low_u, high_u, low_v, high_v
+    su, sv = c * sensor_x + s * sensor_y, c * sensor_y - s * sensor_x
+    seen_u, seen_v = _seen(low_u, high_u, su), _seen(low_v, high_v, sv)
+    face_u = low_u if seen_u < 0 else high_u
+    face_v = low_v if seen_v < 0 else high_v
+    total = 0.0
+    square = tuning[0] * tuning[0]
+    for i in range(n):
+        du = u[i] - face_u
+        dv = v[i] - face_v
+        du = du * du if seen_u != 0 else 1e9
+        dv = dv * dv if seen_v != 0 else 1e9
+        d = du if du < dv else dv
+        total += d / (d + square)
+    cost = total / n * (tuning[1] * n / (n + tuning[1]))
+    away_u, away_v = su - 0.5 * (low_u + high_u), sv - 0.5 * (low_v + high_v)
+    away = math.hypot(away_u, away_v) + 1e-9
+    cost += _size_cost(high_u - low_u, size[0], sigma[0], tuning[2] * abs(away_v) / away if seen_v != 0 else 0.0)
+    cost += _size_cost(high_v - low_v, size[1], sigma[1], tuning[2] * abs(away_u) / away if seen_u != 0 else 0.0)
+    if yaw_sigma < math.inf:
+        off = (yaw - yaw_prior + math.pi / 2) % math.pi - math.pi / 2
+        cost += 0.5 * (off / yaw_sigma) ** 2
+    return cost
+
+
+@kernel
+def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, out_result):
+    """Best heading in [0, pi) of points (n, 2) given near the origin; its extents are those of all points.
+
+    tuning : width of a face in metres, how many points tell more than one does, cost of a side too short for its class, share trimmed at either end while
+        searching, and of the extents given back
+    out_result : yaw, low u, high u, low v, high v, cost, cost of the best heading about a right angle away, cost of being
+        too large
+    """
+    n, n_all = len(points), len(points_all)
+    x, y = np.empty(n_all), np.empty(n_all)
+    for i in range(n):
+        x[i], y[i] = points[i, 0], points[i, 1]
+    u, v, counts, extent = np.empty(n_all), np.empty(n_all), np.zeros(N_BINS, np.int64), np.zeros(4)
+    n_coarse = 60
+    costs = np.empty(n_coarse)
+    for a in range(n_coarse):
+        costs[a] = _cost(x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+    best, best_cost = 0.0, math.inf
+    taken = np.zeros(n_coarse, np.bool_)
+    for _ in range(4):
+        start, lowest = -1, math.inf
+        for a in range(n_coarse):
+            here = costs[a]
+            if not taken[a] and here < lowest and here <= costs[(a - 1) % n_coarse] and here <= costs[(a + 1) % n_coarse]:
+                start, lowest = a, here
+        if start < 0:
+            break
+        taken[start] = True
+        yaw, cost, step = start * COARSE_STEP, lowest, COARSE_STEP / 3
+        while step > 1e-3:
+            middle = yaw
+            for k in (-2, -1, 1, 2):
+                here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+                if here < cost:
+                    yaw, cost = middle + k * step, here
+            step /= 3
+        if cost < best_cost:
+            best, best_cost = yaw, cost
+    best -= math.floor(best / math.pi) * math.pi
+    for i in range(n_all):
+        x[i], y[i] = points_all[i, 0], points_all[i, 1]
+    c, s = math.cos(best), math.sin(best)
+    for i in range(n_all):
+        u[i] = c * x[i] + s * y[i]
+        v[i] = c * y[i] - s * x[i]
+    extent[0], extent[1] = _trimmed(u, n_all, tuning[4], counts)
+    extent[2], extent[3] = _trimmed(v, n_all, tuning[4], counts)
+    rival = math.inf
+    for a in range(n_coarse):
+        off = abs((a * COARSE_STEP - best + math.pi / 2) % math.pi - math.pi / 2)
+        if off > math.radians(45.0):
+            rival = min(rival, costs[a])
+    out_result[0] = best
+    for k in range(4):
+        out_result[1 + k] = extent[k]
+    size_cost = _size_cost(extent[1] - extent[0], size[0], sigma[0], 0.0) + _size_cost(extent[3] - extent[2], size[1], sigma[1], 0.0)
+    out_result[5], out_result[6], out_result[7] = best_cost, rival, size_cost
