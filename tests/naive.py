@@ -56,6 +56,41 @@ def rectangle_at(points, yaw):
     return center, size, -((-yaw + np.pi / 2) % np.pi - np.pi / 2)
 
 
+def connected(points, seed, reach):
+    """(n,) bool of the points reached from one of them in steps no longer than `reach`, a step up counting half."""
+    p = np.asarray(points, np.float64) * [1, 1, 0.5]
+    near = ((p[:, None] - p) ** 2).sum(-1) <= reach * reach
+    member = np.zeros(len(p), bool)
+    member[seed] = True
+    while (wider := near[member].any(0)).sum() > member.sum():
+        member = wider
+    return member
+
+
+def pose_cost(points, yaw, sensor, size, sigma, tuning):
+    """(cost, trimmed extents) of one heading; extents by sorting."""
+    p = np.asarray(points, np.float64)[:, :2]
+    face, enough, short, trim = tuning[:4]
+    n, ends, seen, away = len(p), [], [], []
+    axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
+    uv, at = p @ axes.T, axes @ sensor
+    off = np.full(n, np.inf)
+    for k in range(2):
+        values, beyond = np.sort(uv[:, k]), int(np.floor(trim * n)) if trim * n >= 0.5 else 0
+        low, high = values[beyond], values[-1 - beyond]
+        ends += [low, high]
+        seen.append(not low <= at[k] <= high)
+        away.append(abs(at[k] - (low + high) / 2))
+        if seen[k]:
+            off = np.minimum(off, np.abs(uv[:, k] - (low if at[k] < low else high)))
+    cost = np.mean(1 - face**2 / (off**2 + face**2)) * enough * n / (n + enough)
+    for k in range(2):
+        z = (ends[2 * k + 1] - ends[2 * k] - size[k]) / sigma[k]
+        visible = short * away[1 - k] / np.hypot(*away) if seen[1 - k] else 0
+        cost += 0.5 * z * z if z > 0 else visible * (1 - np.exp(-0.5 * z * z))
+    return cost, np.array(ends)
+
+
 def low_cells(points, x0, y0, cell_m, n_x, n_y):
     """Rows x, y (from the corner), mean height of the points within 0.15 m above the lowest, how many; cells in reading order."""
     p = np.asarray(points, np.float64)

@@ -50,7 +50,20 @@ if TYPE_CHECKING:
     from .cameras import FisheyeCamera, PinholeCamera
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
-    from .errors import ArgumentError, BoxwrightError, CalibrationError, ExtraMissing, FormatError, FrameMissing, GeometryError, LimitError, SensorFrameFallback, StorageError, TimeError, UnknownName
+    from .errors import (
+        ArgumentError,
+        BoxwrightError,
+        CalibrationError,
+        ExtraMissing,
+        FormatError,
+        FrameMissing,
+        GeometryError,
+        LimitError,
+        SensorFrameFallback,
+        StorageError,
+        TimeError,
+        UnknownName,
+    )
     from .fitting import Fit, fit_at, fit_cuboid, refit
     from .formats import WriteReport, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Floats, Int64s, as_floats, as_points, frozen
+from .arrays import Bools, Float64s, Floats, Int64s, as_floats, as_points, frozen
 from .cuboids import Cuboid, Cuboids
 from .errors import ArgumentError, GeometryError
-from .kernels import growing, posing
+from .kernels import fitting as kernels
 from .points import Sweep
 from .rotations import wrap_rad
 from .taxonomy import SizePrior, Taxonomy
@@ -26,15 +26,16 @@ __all__ = ["Fit", "Sigma", "fit_at", "fit_cuboid", "refit"]
 CLICK_REACH_M = 1.0
 SEED_REACH_M = 0.8
 LOWEST_M = 0.2  # points closer to the ground than this belong to it
-REACH_FACTORS = (1.0, 0.7, 1.5)
-COST_WEIGHT = 0.003
-BONUS = 0.05
-MINC = 3
-TR = [0.1, 0.2, 0.75, 0.25]
-TUNING = np.array([0.2, 60.0, 1.5, 0.01, 0.004])  # see kernels.posing.search
-SEARCHED = 256  # points that headings are tried on
+REACH_FACTORS = (1.0, 0.7, 1.5)  # steps tried, times what the range asks for: shorter where two objects touch, longer where one is in pieces
+FEW_GROWN = 12  # a piece smaller than this is grown with longer steps
+EXCESS_WEIGHT, COUNT_WEIGHT = 0.003, 0.05  # what a cluster too large for its class loses, what one more point (in logarithms) gains
 ANY_SIZE = SizePrior((2.0, 2.0, 2.0), (0.2, 0.2, 0.2), (6.0, 3.0, 3.0))
 FEWEST = 5  # points below which a fit is flagged
+SEARCHED = 256  # points that headings are tried on
+TUNING = np.array([0.2, 60.0, 1.5, 0.01, 0.004])  # see kernels.fitting.search
+SEEN_FROM, SEEN_FULLY = 0.1, 0.3  # sine between the line of sight and a face, from where on its far end is believed
+SHORT_FROM, SHORT_FULLY = 0.75, 1.0  # extents, in least sizes of the class, from where on they are believed
+SIZE_NOISE_M = 0.12  # what points and labels add to the spread of a class's sizes
 FACE_MARGIN_M = 0.05
 FACE_SIGMA_M = 0.06
 
@@ -55,7 +56,8 @@ class Fit:
     cuboid : in the frame of the points
     sigma : Sigma
     observed_faces : of "front", "rear", "left", "right", "top": faces the sensor saw
-    flags : of "length_from_prior", "width_from_prior", "height_from_prior", "yaw_ambiguous_90", "heading_unknown_180", "yaw_from_motion", "too_few_points"
+    flags : of "length_from_prior", "width_from_prior", "height_from_prior", "yaw_ambiguous_90", "heading_unknown_180", "yaw_from_motion" (points do
+        not tell the heading of this class), "too_few_points"
     point_index : (K,) int64, sorted, of the points the fit rests on
     """
 
@@ -101,7 +103,7 @@ def fit_cuboid(
     sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame; by default its origin. Needed for points in the world frame
     yaw_prior : expected heading in radians, or (heading, sigma); sigma is 10 degrees unless given; says front from back too
     size_prior : (length, width, height) known from elsewhere, or a SizePrior; instead of the class's
-    face_margin_m : how far faces stand off the outermost points in your project's labels; 0.03 by default
+    face_margin_m : how far faces stand off the outermost points in your project's labels; 0.05 by default
 
     Raises UnknownName for an unknown class, GeometryError where fewer than 3 points are finite.
     """
@@ -132,28 +134,10 @@ def fit_at(
     Raises GeometryError where no point lies within 1 m of the click, or only ground does.
     """
     xyz, frame = _unpack(points)
-    hints = _hints(category, ground or find_ground(xyz), sensor_origins_m, yaw_prior, size_prior, face_margin_m, frame)
-    index, local, seed, reach = _pick(xyz, _click(click_m), hints, category)
-    best, best_score, best_inside = None, -math.inf, None
-    tried: set[int] = set()
-    for factor in REACH_FACTORS:
-        member = _grown(local, seed, factor * reach)
-        count = int(member.sum())
-        if count < 3 or count in tried:
-            continue
-        tried.add(count)
-        fit, cost = _fit(xyz, index[member], hints)
-        shared, inside = _agreement(local, member, fit)
-        score = shared - COST_WEIGHT * cost + BONUS * math.log(count)
-        if score > best_score:
-            best, best_score, best_inside = fit, score, inside
-    if best is None:
-        raise GeometryError(expected="at least 3 points that hang together at the click", got="fewer", field="click_m", hint="click on the object's points")
-    if best_inside.sum() >= 3:
-        again, cost = _fit(xyz, index[best_inside], hints)
-        if _agreement(local, best_inside, again)[0] - COST_WEIGHT * cost > best_score:
-            return again
-    return best
+    ground = find_ground(xyz) if ground is None else ground
+    hints = _hints(category, ground, sensor_origins_m, yaw_prior, size_prior, face_margin_m, frame)
+    index, local, seed, reach = _pick(xyz, _click(click_m), ground, hints, category)
+    return _best_grown(xyz, index, local, seed, reach, hints)
 
 
 def refit(
@@ -182,17 +166,19 @@ def refit(
         yaw_prior = (rough.yaw_rad, math.radians(8.0))
     if size_prior is None and category is None:
         length, width, height = (float(v) for v in rough.size_m)
-        size_prior = SizePrior((0.9 * length, 0.85 * width, 0.95 * height), (0.75 * length, 0.7 * width, 0.75 * height), (length, width, 1.1 * height))
-    hints = _hints(category or "other", ground or find_ground(xyz), sensor_origins_m, yaw_prior, size_prior, face_margin_m, rough.frame)
-    return _fit(xyz, _inside(xyz, rough, hints), hints)[0]
+        size_prior = SizePrior(
+            (0.9 * length, 0.85 * width, 0.95 * height), (0.75 * length, 0.7 * width, 0.75 * height), (length, width, 1.1 * height)
+        )
+    ground = find_ground(xyz) if ground is None else ground
+    hints = _hints(category or "other", ground, sensor_origins_m, yaw_prior, size_prior, face_margin_m, rough.frame)
+    return _fit(xyz, _inside(xyz, rough, ground), hints)[0]
 
 
 # ---------------------------------------------------------------- which points
-def _pick(xyz: Floats, click: Float64s, hints: _Hints, category: str) -> tuple[Int64s, Float64s, int, float]:
-    """Points of the click's surroundings that may belong to the object (index, float64 coordinates), the seed among them, and the step at its range."""
-    assert hints.ground is not None  # noqa: S101
+def _pick(xyz: Floats, click: Float64s, ground: Ground, hints: _Hints, category: str) -> tuple[Int64s, Float64s, int, float]:
+    """Points around the click that may belong to the object (index, float64 coordinates), the seed among them, and the step at its range."""
     has_z = len(click) == 3
-    at, distance = growing.nearest(xyz, click[0], click[1], click[2] if has_z else 0.0, has_z)
+    at, distance = kernels.nearest(xyz, click[0], click[1], click[2] if has_z else 0.0, has_z)
     if distance > CLICK_REACH_M:
         place = ", ".join(f"{v:.2f}" for v in click)
         near = "no finite point at all" if at < 0 else f"the nearest is {distance:.1f} m away"
@@ -202,7 +188,7 @@ def _pick(xyz: Floats, click: Float64s, hints: _Hints, category: str) -> tuple[I
     prior = hints.prior or ANY_SIZE
     low = min(LOWEST_M, 0.15 * prior.median_m[2])
     seed_m = np.asarray(xyz[at], np.float64)
-    index, _ = _window(xyz, seed_m[:2], 1.35 * prior.median_m[0], hints.ground, low, prior.high_m[2] + 0.3)
+    index, _ = _window(xyz, seed_m[:2], 1.35 * prior.median_m[0], ground, low, prior.high_m[2] + 0.3)
     local = np.asarray(xyz[index], np.float64)
     gap = np.hypot(*(local - seed_m)[:, :2].T) if len(index) else np.array([math.inf])
     if gap.min() > SEED_REACH_M:
@@ -216,50 +202,68 @@ def _pick(xyz: Floats, click: Float64s, hints: _Hints, category: str) -> tuple[I
     return index, local, seed, reach
 
 
-def _grown(local: Float64s, seed: int, reach: float) -> Any:
-    """(n,) bool of the points that hang together with the seed; a longer step where fewer than three do."""
+def _best_grown(xyz: Floats, index: Int64s, local: Float64s, seed: int, reach: float, hints: _Hints) -> Fit:
+    """Grown with shorter and longer steps; the fit whose cuboid holds its own points and no others, and is not too large for its class."""
+    best: Fit | None = None
+    best_score, tried = -math.inf, set()
+    for factor in REACH_FACTORS:
+        member = _grown(local, seed, factor * reach)
+        count = int(member.sum())
+        if count >= 3 and count not in tried:
+            tried.add(count)
+            fit, excess = _fit(xyz, index[member], hints)
+            score = _agreement(local, member, fit) - EXCESS_WEIGHT * excess + COUNT_WEIGHT * math.log(count)
+            if score > best_score:
+                best, best_score = fit, score
+    if best is None:
+        raise GeometryError(expected="at least 3 points that hang together at the click", got="fewer", field="click_m", hint="fit it with fit_cuboid")
+    return best
+
+
+def _grown(local: Float64s, seed: int, reach: float) -> Bools:
+    """(n,) bool of the points that hang together with the seed; with longer steps where few do."""
     member = np.zeros(len(local), np.bool_)
-    while growing.grow(local, seed, reach, member) < MINC and reach < 2.0:
+    while kernels.grow(local, seed, reach, member) < FEW_GROWN and reach < 2.0:
         reach *= 1.3
     return member
 
 
-def _agreement(local: Float64s, member: Any, fit: Fit) -> tuple[float, Any]:
-    """How well a cluster and its cuboid are one another: the points in either, shared; and (n,) bool of those in the cuboid."""
+def _agreement(local: Float64s, member: Bools, fit: Fit) -> float:
+    """Of the points in a cluster or in its cuboid, the share that is in both."""
     turned = (local - fit.cuboid.center_m) @ fit.cuboid.as_cuboids().rotation[0]
     inside = (np.abs(turned[:, :2]) <= fit.cuboid.size_m[:2] / 2 + 0.15).all(1)
-    return float((member & inside).sum() / max((member | inside).sum(), 1)), inside
+    return float((member & inside).sum() / (member | inside).sum())
 
 
-def _inside(xyz: Floats, rough: Cuboid, hints: _Hints) -> Int64s:
+def _inside(xyz: Floats, rough: Cuboid, ground: Ground) -> Int64s:
     """Points of the rough cuboid that stand above the ground."""
-    assert hints.ground is not None  # noqa: S101
     length, width, height = (float(v) for v in rough.size_m)
-    low = min(0.2, 0.15 * height)
-    index, _ = _window(xyz, rough.center_m[:2], math.hypot(length, width) / 2 + 0.5, hints.ground, low, math.inf)
+    low = min(LOWEST_M, 0.15 * height)
+    index, _ = _window(xyz, rough.center_m[:2], math.hypot(length, width) / 2 + 0.5, ground, low, math.inf)
     local = (np.asarray(xyz[index], np.float64) - rough.center_m) @ rough.as_cuboids().rotation[0]
     index = index[(np.abs(local) <= np.array([length, width, height]) / 2 + [0.1, 0.1, 0.3]).all(1)]
     if len(index) < 3:
         raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{len(index)}", field="rough_cuboid")
-    return index
+    inside: Int64s = np.sort(index)
+    return inside
 
 
 def _window(xyz: Floats, center: Float64s, radius: float, ground: Ground, low: float, high: float) -> tuple[Int64s, Float64s]:
     index, above = np.empty(len(xyz), np.int64), np.empty(len(xyz))
     x0, y0 = (float(v) for v in ground.origin_m)
-    n = growing.window(xyz, float(center[0]), float(center[1]), radius, ground.nodes_m, x0, y0, ground.spacing_m, low, high, index, above)
+    n = kernels.window(xyz, float(center[0]), float(center[1]), radius, ground.nodes_m, x0, y0, ground.spacing_m, low, high, index, above)
     return index[:n], above[:n]
 
 
 # ---------------------------------------------------------------- which cuboid
 def _fit(xyz: Floats, index: Int64s, hints: _Hints) -> tuple[Fit, float]:
-    """The cuboid of the points at `index`, and its cost."""
+    """The cuboid of the points at `index`, and what being too large for its class costs."""
     if len(index) < 3:
         raise GeometryError(expected="at least 3 finite points to fit a cuboid", got=f"{len(index)}", field="points")
     origin = np.asarray(xyz[index[0]], np.float64)
     local = np.asarray(xyz[index], np.float64) - origin
     flags = {"too_few_points"} if len(index) < FEWEST else set()
-    yaw, extent, costs = _heading(local, hints, origin, flags)
+    yaw, extent, excess = _heading(local, hints, origin, flags)
     plan = [_side(axis, yaw, extent, hints, origin, flags) for axis in (0, 1)]
     (mid_u, length, sigma_u, sigma_l, face_u), (mid_v, width, sigma_v, sigma_w, face_v) = plan
     c, s = math.cos(yaw), math.sin(yaw)
@@ -278,23 +282,25 @@ def _fit(xyz: Floats, index: Int64s, hints: _Hints) -> tuple[Fit, float]:
     sigma_xy = [math.hypot(c * sigma_u, s * sigma_v), math.hypot(s * sigma_u, c * sigma_v)]
     cuboid = Cuboids([[*center_xy, bottom + height / 2]], [[length, width, height]], [yaw], frame=hints.frame)[0]
     sigma = Sigma(frozen(np.array([*sigma_xy, sigma_z])), frozen(np.array([sigma_l, sigma_w, sigma_h])), sigma_yaw)
-    return Fit(cuboid, sigma, (*faces, "top"), frozenset(flags), np.sort(index)), float(costs[2])
+    return Fit(cuboid, sigma, (*faces, "top"), frozenset(flags), np.sort(index)), excess
 
 
-def _heading(local: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, Float64s, Float64s]:
-    """Yaw and the trimmed extents (low u, high u, low v, high v) along and across it."""
+def _heading(local: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, Float64s, float]:
+    """Yaw, the trimmed extents (low u, high u, low v, high v) along and across it, and what their excess over the class's size costs."""
     sensor = hints.sensor_m - origin[:2]
-    expected, spread = (np.array(hints.prior.median_m[:2]), np.hypot(hints.prior.sigma_m[:2], 0.12)) if hints.prior else (np.ones(2), np.full(2, 1e9))
+    expected, spread = (
+        (np.array(hints.prior.median_m[:2]), np.hypot(hints.prior.sigma_m[:2], SIZE_NOISE_M)) if hints.prior else (np.ones(2), np.full(2, 1e9))
+    )
     result = np.empty(8)
     yaw = 0.0 if hints.yaw is None else hints.yaw
     xy = np.ascontiguousarray(local[:, :2])
     few = xy if len(xy) <= SEARCHED else xy[np.lexsort(xy.T)[:: -(-len(xy) // SEARCHED)]]
-    posing.search(few, xy, float(sensor[0]), float(sensor[1]), expected, spread, yaw, hints.yaw_sigma, TUNING, result)
+    kernels.search(few, xy, float(sensor[0]), float(sensor[1]), expected, spread, yaw, hints.yaw_sigma, TUNING, result)
     if result[6] - result[5] < 1.0:
         flags.add("yaw_ambiguous_90")
     if hints.is_yaw_from_motion:
         flags.add("yaw_from_motion")
-    return float(result[0]), result[1:5], result[5:]
+    return float(result[0]), result[1:5], float(result[7])
 
 
 def _side(axis: int, yaw: float, extent: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, float, float, float, int]:
@@ -314,7 +320,7 @@ def _side(axis: int, yaw: float, extent: Float64s, hints: _Hints, origin: Float6
     size, sigma = high - low, FACE_SIGMA_M * 1.4
     if hints.prior is not None:
         expected, least, most = hints.prior.median_m[axis], hints.prior.low_m[axis], hints.prior.high_m[axis]
-        trust = min(1.0, max(0.0, (seen_along - TR[0]) / TR[1])) * min(1.0, max(0.0, (size / least - TR[2]) / TR[3]))
+        trust = _ramp(seen_along, SEEN_FROM, SEEN_FULLY) * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
         if size < expected:
             grown = size + (1 - trust) * (expected - size)
             if grown > size + 0.1:
@@ -326,6 +332,10 @@ def _side(axis: int, yaw: float, extent: Float64s, hints: _Hints, origin: Float6
         size = max(size, 0.05)
     middle = (low + high) / 2 if near == 0 else low + size / 2 if near < 0 else high - size / 2
     return middle, size, math.hypot(FACE_SIGMA_M, sigma / 2), sigma, near
+
+
+def _ramp(value: float, start: float, end: float) -> float:
+    return min(1.0, max(0.0, (value - start) / (end - start)))
 
 
 def _upright(z: Float64s, center_xy: Float64s, hints: _Hints, flags: set[str]) -> tuple[float, float, float, float]:
@@ -373,7 +383,7 @@ def _one_cuboid(value: Cuboid | Cuboids, frame: str | None) -> Cuboid:
         raise ArgumentError(expected="one Cuboid", got=f"{type(value).__name__}", field="rough_cuboid")
     if frame is not None and value.frame is not None and value.frame != frame:
         raise GeometryError(expected=f"a cuboid in the frame of the sweep, {frame!r}", got=f"frame {value.frame!r}", field="rough_cuboid")
-    return value if value.frame is not None or frame is None else Cuboid(value.center_m, value.size_m, value.quat_wxyz, value.yaw_rad, frame)
+    return value if value.frame is not None or frame is None else Cuboid(value.center_m, value.size_m, quat_wxyz=value.quat_wxyz, frame=frame)
 
 
 def _hints(

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Float64s, Int64s
 from .errors import ArgumentError
-from .kernels import fitting as kernels
+from .kernels import rectangles as kernels
 
 __all__ = ["Rectangles", "fit_rectangles"]
 

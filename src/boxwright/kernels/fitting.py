@@ -1,200 +1,235 @@
-"""Rectangles around clusters: closeness to the edges of the bounding rectangle, then straight lines through the sides."""
+"""Growing an object from a seed, and the heading at which its points lie on the faces a sensor can see, with how far those faces reach."""
 
 import math
 
 import numpy as np
 
 from . import compiled, kernel
+from .terrain import between
 
-N_ANGLES = 32  # a quarter turn in steps of 2.8 degrees
-N_REFINEMENTS = 3
-RIVAL = 0.8  # a second peak this high, as a share of the first, is followed too
-REACH = 25.0  # times the noise: points farther than this from every edge (roof, seats) count for nothing
-
-
-@compiled
-def _coarse_closeness(x, y, n, table):
-    """Rows of 32 in `table`: 0 cosine, 1 sine (given), 2-5 lowest and highest u and v, 6 closeness; coordinates in units of the reach.
-
-    Single precision, angles as the inner loop and one array for all rows: so the compiler makes vectors of it. The winner is weighed again in double.
-    """
-    zero, one = np.float32(0.0), np.float32(1.0)
-    for a in range(32):
-        table[64 + a] = np.float32(math.inf)
-        table[96 + a] = np.float32(-math.inf)
-        table[128 + a] = np.float32(math.inf)
-        table[160 + a] = np.float32(-math.inf)
-        table[192 + a] = zero
-    for i in range(n):
-        xi, yi = x[i], y[i]
-        for a in range(32):
-            u = table[a] * xi + table[32 + a] * yi
-            v = table[a] * yi - table[32 + a] * xi
-            table[64 + a] = u if u < table[64 + a] else table[64 + a]
-            table[96 + a] = u if u > table[96 + a] else table[96 + a]
-            table[128 + a] = v if v < table[128 + a] else table[128 + a]
-            table[160 + a] = v if v > table[160 + a] else table[160 + a]
-    for i in range(n):
-        xi, yi = x[i], y[i]
-        for a in range(32):
-            u = table[a] * xi + table[32 + a] * yi
-            v = table[a] * yi - table[32 + a] * xi
-            d = table[96 + a] - u if table[96 + a] - u < u - table[64 + a] else u - table[64 + a]
-            e = table[160 + a] - v if table[160 + a] - v < v - table[128 + a] else v - table[128 + a]
-            d = e if e < d else d
-            near = one - d
-            near = near if near > zero else zero
-            near = near * near
-            table[192 + a] += near * near
-
-
-@compiled
-def _extents(x, y, n, angle):
-    """Lowest and highest u and v at one angle."""
-    c, s = math.cos(angle), math.sin(angle)
-    low_u, high_u, low_v, high_v = math.inf, -math.inf, math.inf, -math.inf
-    for i in range(n):
-        u = c * x[i] + s * y[i]
-        v = c * y[i] - s * x[i]
-        low_u = u if u < low_u else low_u
-        high_u = u if u > high_u else high_u
-        low_v = v if v < low_v else low_v
-        high_v = v if v > high_v else high_v
-    return low_u, high_u, low_v, high_v
-
-
-@compiled
-def _closeness(x, y, n, angle, reach):
-    """Sum over the points of (1 - distance to the nearest edge / reach) ** 4, none beyond the reach."""
-    c, s = math.cos(angle), math.sin(angle)
-    low_u, high_u, low_v, high_v = _extents(x, y, n, angle)
-    total = 0.0
-    inverse = 1.0 / reach
-    for i in range(n):
-        u = c * x[i] + s * y[i]
-        v = c * y[i] - s * x[i]
-        d = high_u - u if high_u - u < u - low_u else u - low_u
-        e = high_v - v if high_v - v < v - low_v else v - low_v
-        near = 1.0 - inverse * (e if e < d else d)
-        near = near if near > 0.0 else 0.0
-        near = near * near
-        total += near * near
-    return total
-
-
-@compiled
-def _straightened(x, y, n, angle, reach, noise, sums):
-    """The angle at which the points near the four edges lie on straight lines, two by two parallel (total least squares).
-
-    Each point belongs to the nearest edge; the band around an edge starts at the reach inside the bounding rectangle and then follows the points.
-    """
-    at = np.array(_extents(x, y, n, angle))  # where the four lines are: u low, u high, v low, v high
-    band = reach
-    for _ in range(N_REFINEMENTS):
-        c, s = math.cos(angle), math.sin(angle)
-        sums[:] = 0.0
-        for i in range(n):
-            u = c * x[i] + s * y[i]
-            v = c * y[i] - s * x[i]
-            edge = 0 if abs(u - at[0]) < abs(u - at[1]) else 1
-            off = u - at[edge]
-            side = 2 if abs(v - at[2]) < abs(v - at[3]) else 3
-            if abs(v - at[side]) < abs(off):
-                edge = side
-                off = v - at[side]
-            if abs(off) < band:
-                near = 1.0 - (off / band) ** 2
-                w = near * near
-                sums[edge, 0] += w
-                sums[edge, 1] += w * u
-                sums[edge, 2] += w * v
-                sums[edge, 3] += w * u * u
-                sums[edge, 4] += w * u * v
-                sums[edge, 5] += w * v * v
-        # scatter about each line's own middle; that of the v edges turned by a right angle, so that all normals are the u axis
-        uu, uv, vv, weight = 0.0, 0.0, 0.0, 0.0
-        for edge in range(4):
-            w = sums[edge, 0]
-            if w > 0.0:
-                mu, mv = sums[edge, 1] / w, sums[edge, 2] / w
-                a, b, d = sums[edge, 3] - w * mu * mu, sums[edge, 4] - w * mu * mv, sums[edge, 5] - w * mv * mv
-                weight += w
-                if edge < 2:
-                    uu, uv, vv = uu + a, uv + b, vv + d
-                else:
-                    uu, uv, vv = uu + d, uv - b, vv + a
-        if weight == 0.0:
-            break
-        turn = 0.5 * math.atan2(-2.0 * uv, vv - uu)
-        turn = max(-0.1, min(0.1, turn))
-        angle += turn
-        ct, st = math.cos(turn), math.sin(turn)
-        for edge in range(4):  # each line turns about its own middle
-            w = sums[edge, 0]
-            if w > 0.0:
-                mu, mv = sums[edge, 1] / w, sums[edge, 2] / w
-                at[edge] = ct * mu + st * mv if edge < 2 else ct * mv - st * mu
-        spread = math.sqrt(max(0.0, uu) / weight)
-        band = min(band, max(4.0 * noise, 4.0 * spread))
-    return angle
-
-
-@compiled
-def rectangle(x, y, n, noise, small_x, small_y, table, sums):
-    """Angle in [0, pi/2) of the best rectangle around n points near the origin, and its extents."""
-    reach = REACH * noise
-    scale = 1.0 / reach
-    for i in range(n):
-        small_x[i] = np.float32(x[i] * scale)
-        small_y[i] = np.float32(y[i] * scale)
-    for a in range(N_ANGLES):
-        table[a] = np.float32(math.cos(a * math.pi / 2 / N_ANGLES))
-        table[32 + a] = np.float32(math.sin(a * math.pi / 2 / N_ANGLES))
-    _coarse_closeness(small_x, small_y, n, table)
-    first, second = -1, -1
-    for a in range(N_ANGLES):
-        here = table[192 + a]
-        if here >= table[192 + (a - 1) % N_ANGLES] and here >= table[192 + (a + 1) % N_ANGLES]:
-            if first < 0 or here > table[192 + first]:
-                first, second = a, first
-            elif second < 0 or here > table[192 + second]:
-                second = a
-    best_angle = _straightened(x, y, n, first * math.pi / 2 / N_ANGLES, reach, noise, sums)
-    if second >= 0 and table[192 + second] > RIVAL * table[192 + first]:
-        angle = _straightened(x, y, n, second * math.pi / 2 / N_ANGLES, reach, noise, sums)
-        if _closeness(x, y, n, angle, reach) > _closeness(x, y, n, best_angle, reach):
-            best_angle = angle
-    best_angle -= math.floor(best_angle / (math.pi / 2)) * (math.pi / 2)
-    return best_angle, _extents(x, y, n, best_angle)
+N_BINS = 400  # of the counts that trimmed extents are read from
+COARSE_STEP = math.radians(3.0)
+VERTICAL = 0.5  # a step up counts half: rings of a sweep lie further apart than points of a ring
 
 
 @kernel
-def fit_rectangles(points, offsets, noise, out_center, out_size, out_yaw):
-    """One rectangle per cluster: centre, (length, width), yaw of the longer side in (-pi/2, pi/2]; NaN where fewer than three points are finite."""
-    longest = 1
-    for c in range(len(offsets) - 1):
-        longest = max(longest, offsets[c + 1] - offsets[c])
-    x, y = np.empty(longest), np.empty(longest)
-    small_x, small_y = np.empty(longest, np.float32), np.empty(longest, np.float32)
-    table, sums = np.empty(7 * N_ANGLES, np.float32), np.empty((4, 6))
-    for c in range(len(offsets) - 1):
-        n, x0, y0 = 0, 0.0, 0.0
-        for i in range(offsets[c], offsets[c + 1]):
-            px, py = np.float64(points[i, 0]), np.float64(points[i, 1])
-            if math.isfinite(px) and math.isfinite(py):
-                if n == 0:
-                    x0, y0 = px, py
-                x[n], y[n] = px - x0, py - y0
+def nearest(points, x, y, z, has_z):
+    """(index, distance) of the finite point nearest to a place, in x, y alone where z is not known; (-1, inf) where there is none."""
+    best, at = math.inf, -1
+    for i in range(len(points)):
+        dx, dy = np.float64(points[i, 0]) - x, np.float64(points[i, 1]) - y
+        dz = np.float64(points[i, 2]) - z if has_z else np.float64(points[i, 2]) * 0.0
+        d = dx * dx + dy * dy + dz * dz
+        if d < best:
+            best, at = d, i
+    return at, math.sqrt(best)
+
+
+@kernel
+def window(points, x, y, radius, nodes, x0, y0, spacing_m, low_m, high_m, out_index, out_above):
+    """Writes index and height above ground of the finite points within a radius, from low_m to high_m above ground; returns how many."""
+    n = 0
+    square = radius * radius
+    for i in range(len(points)):
+        px, py = np.float64(points[i, 0]), np.float64(points[i, 1])
+        dx, dy = px - x, py - y
+        if dx * dx + dy * dy <= square:
+            above = np.float64(points[i, 2]) - between(nodes, (px - x0) / spacing_m, (py - y0) / spacing_m)
+            if above >= low_m and above <= high_m:
+                out_index[n] = i
+                out_above[n] = above
                 n += 1
-        if n < 3:
-            out_center[c, 0] = out_center[c, 1] = out_size[c, 0] = out_size[c, 1] = out_yaw[c] = math.nan
-            continue
-        angle, (low_u, high_u, low_v, high_v) = rectangle(x, y, n, noise, small_x, small_y, table, sums)
-        mid_u, mid_v = (low_u + high_u) / 2, (low_v + high_v) / 2
-        out_center[c, 0] = x0 + math.cos(angle) * mid_u - math.sin(angle) * mid_v
-        out_center[c, 1] = y0 + math.sin(angle) * mid_u + math.cos(angle) * mid_v
-        if high_u - low_u < high_v - low_v:
-            angle -= math.pi / 2 if angle > 0.0 else -math.pi / 2
-            low_u, high_u, low_v, high_v = low_v, high_v, low_u, high_u
-        out_size[c, 0], out_size[c, 1] = high_u - low_u, high_v - low_v
-        out_yaw[c] = angle
+    return n
+
+
+@kernel
+def grow(points, seed, reach, out_member):
+    """Marks what can be reached from one point in steps no longer than `reach`; returns how many points that are.
+
+    Points wait in the cells of a grid as wide as the reach and leave it when they are found, so that each is looked at a few times only.
+    """
+    n = len(points)
+    low_x, low_y, high_x, high_y = math.inf, math.inf, -math.inf, -math.inf
+    for i in range(n):
+        low_x, high_x = min(low_x, points[i, 0]), max(high_x, points[i, 0])
+        low_y, high_y = min(low_y, points[i, 1]), max(high_y, points[i, 1])
+    n_x, n_y = int((high_x - low_x) / reach) + 1, int((high_y - low_y) / reach) + 1
+    column, row = np.empty(n, np.int64), np.empty(n, np.int64)
+    waiting = np.zeros(n_x * n_y, np.int64)
+    for i in range(n):
+        column[i] = min(int((points[i, 0] - low_x) / reach), n_x - 1)
+        row[i] = min(int((points[i, 1] - low_y) / reach), n_y - 1)
+        waiting[row[i] * n_x + column[i]] += 1
+        out_member[i] = False
+    start = np.zeros(n_x * n_y + 1, np.int64)
+    for cell in range(n_x * n_y):
+        start[cell + 1] = start[cell] + waiting[cell]
+        waiting[cell] = 0
+    order = np.empty(n, np.int64)
+    for i in range(n):
+        cell = row[i] * n_x + column[i]
+        order[start[cell] + waiting[cell]] = i
+        waiting[cell] += 1
+    queue = np.empty(n, np.int64)
+    queue[0] = seed
+    out_member[seed] = True
+    done, found = 0, 1
+    square = reach * reach
+    while done < found:
+        i = queue[done]
+        done += 1
+        for r in range(max(row[i] - 1, 0), min(row[i] + 2, n_y)):
+            for c in range(max(column[i] - 1, 0), min(column[i] + 2, n_x)):
+                cell = r * n_x + c
+                k = start[cell]
+                end = start[cell] + waiting[cell]
+                while k < end:
+                    j = order[k]
+                    dx, dy = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1]
+                    dz = VERTICAL * (points[j, 2] - points[i, 2])
+                    if out_member[j] or dx * dx + dy * dy + dz * dz <= square:
+                        if not out_member[j]:
+                            out_member[j] = True
+                            queue[found] = j
+                            found += 1
+                        end -= 1
+                        order[k] = order[end]
+                        waiting[cell] -= 1
+                    else:
+                        k += 1
+    return found
+
+
+@compiled
+def _trimmed(values, n, share, counts):
+    """Values that a small share of n lies beyond, at either end; found by counting, to a four-hundredth of the extent."""
+    low, high = math.inf, -math.inf
+    for i in range(n):
+        low = values[i] if values[i] < low else low
+        high = values[i] if values[i] > high else high
+    beyond = share * n
+    if beyond < 0.5 or high - low < 1e-9:
+        return low, high
+    scale = N_BINS / (high - low)
+    counts[:] = 0
+    for i in range(n):
+        counts[min(int((values[i] - low) * scale), N_BINS - 1)] += 1
+    first, last = 0, N_BINS - 1
+    total = 0.0
+    while total + counts[first] <= beyond:
+        total += counts[first]
+        first += 1
+    total = 0.0
+    while total + counts[last] <= beyond:
+        total += counts[last]
+        last -= 1
+    return low + first / scale, low + (last + 1) / scale
+
+
+@compiled
+def _seen(low, high, sensor):
+    """-1 where the sensor sees the low face, 1 the high face, 0 neither: it stands between them."""
+    return -1 if sensor < low else 1 if sensor > high else 0
+
+
+@compiled
+def _size_cost(extent, expected, sigma, short_cost):
+    """Too long costs as a normal law says; too short only where the face that runs along is seen, and not without limit: it may be occluded."""
+    z = (extent - expected) / sigma
+    if z > 0.0:
+        return 0.5 * z * z
+    return short_cost * (1.0 - math.exp(-0.5 * z * z))
+
+
+@compiled
+def _cost(x, y, n, yaw, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, out_extent):
+    """Cost of one heading; writes the trimmed extents (low u, high u, low v, high v)."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    for i in range(n):
+        u[i] = c * x[i] + s * y[i]
+        v[i] = c * y[i] - s * x[i]
+    low_u, high_u = _trimmed(u, n, tuning[3], counts)
+    low_v, high_v = _trimmed(v, n, tuning[3], counts)
+    out_extent[0], out_extent[1], out_extent[2], out_extent[3] = low_u, high_u, low_v, high_v
+    su, sv = c * sensor_x + s * sensor_y, c * sensor_y - s * sensor_x
+    seen_u, seen_v = _seen(low_u, high_u, su), _seen(low_v, high_v, sv)
+    face_u = low_u if seen_u < 0 else high_u
+    face_v = low_v if seen_v < 0 else high_v
+    total = 0.0
+    square = tuning[0] * tuning[0]
+    for i in range(n):
+        du = u[i] - face_u
+        dv = v[i] - face_v
+        du = du * du if seen_u != 0 else 1e9
+        dv = dv * dv if seen_v != 0 else 1e9
+        d = du if du < dv else dv
+        total += d / (d + square)
+    cost = total / n * (tuning[1] * n / (n + tuning[1]))
+    away_u, away_v = su - 0.5 * (low_u + high_u), sv - 0.5 * (low_v + high_v)
+    away = math.hypot(away_u, away_v) + 1e-9
+    cost += _size_cost(high_u - low_u, size[0], sigma[0], tuning[2] * abs(away_v) / away if seen_v != 0 else 0.0)
+    cost += _size_cost(high_v - low_v, size[1], sigma[1], tuning[2] * abs(away_u) / away if seen_u != 0 else 0.0)
+    if yaw_sigma < math.inf:
+        off = (yaw - yaw_prior + math.pi / 2) % math.pi - math.pi / 2
+        cost += 0.5 * (off / yaw_sigma) ** 2
+    return cost
+
+
+@kernel
+def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, out_result):
+    """Best heading in [0, pi) of points (n, 2) given near the origin; its extents are those of all points.
+
+    tuning : width of a face in metres, number of points beyond which more hardly tell more, cost of a side too short for its class, share trimmed at
+        either end while searching, and of the extents given back
+    out_result : yaw, low u, high u, low v, high v, cost, cost of the best heading about a right angle away, cost of being
+        too large
+    """
+    n, n_all = len(points), len(points_all)
+    x, y = np.empty(n_all), np.empty(n_all)
+    for i in range(n):
+        x[i], y[i] = points[i, 0], points[i, 1]
+    u, v, counts, extent = np.empty(n_all), np.empty(n_all), np.zeros(N_BINS, np.int64), np.zeros(4)
+    n_coarse = 60
+    costs = np.empty(n_coarse)
+    for a in range(n_coarse):
+        costs[a] = _cost(x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+    best, best_cost = 0.0, math.inf
+    taken = np.zeros(n_coarse, np.bool_)
+    for _ in range(4):
+        start, lowest = -1, math.inf
+        for a in range(n_coarse):
+            here = costs[a]
+            if not taken[a] and here < lowest and here <= costs[(a - 1) % n_coarse] and here <= costs[(a + 1) % n_coarse]:
+                start, lowest = a, here
+        if start < 0:
+            break
+        taken[start] = True
+        yaw, cost, step = start * COARSE_STEP, lowest, COARSE_STEP / 3
+        while step > 1e-3:
+            middle = yaw
+            for k in (-2, -1, 1, 2):
+                here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+                if here < cost:
+                    yaw, cost = middle + k * step, here
+            step /= 3
+        if cost < best_cost:
+            best, best_cost = yaw, cost
+    best -= math.floor(best / math.pi) * math.pi
+    for i in range(n_all):
+        x[i], y[i] = points_all[i, 0], points_all[i, 1]
+    c, s = math.cos(best), math.sin(best)
+    for i in range(n_all):
+        u[i] = c * x[i] + s * y[i]
+        v[i] = c * y[i] - s * x[i]
+    extent[0], extent[1] = _trimmed(u, n_all, tuning[4], counts)
+    extent[2], extent[3] = _trimmed(v, n_all, tuning[4], counts)
+    rival = math.inf
+    for a in range(n_coarse):
+        off = abs((a * COARSE_STEP - best + math.pi / 2) % math.pi - math.pi / 2)
+        if off > math.radians(45.0):
+            rival = min(rival, costs[a])
+    out_result[0] = best
+    for k in range(4):
+        out_result[1 + k] = extent[k]
+    size_cost = _size_cost(extent[1] - extent[0], size[0], sigma[0], 0.0) + _size_cost(extent[3] - extent[2], size[1], sigma[1], 0.0)
+    out_result[5], out_result[6], out_result[7] = best_cost, rival, size_cost

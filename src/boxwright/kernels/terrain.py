@@ -114,7 +114,7 @@ def _plane(cells, out_plane):
 
 
 @compiled
-def _between(nodes, column, row):
+def between(nodes, column, row):
     """Bilinear; beyond the border the border's value."""
     n_y, n_x = nodes.shape
     column = min(max(column, 0.0), n_x - 1.0)
@@ -148,7 +148,7 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
         nodes = np.empty((rows, columns))
         for i in range(rows):
             for j in range(columns):
-                nodes[i, j] = _between(before, j * step / before_step, i * step / before_step)
+                nodes[i, j] = between(before, j * step / before_step, i * step / before_step)
         up, down = 0.1 + 0.03 * step, 0.3 + 0.05 * step
         weights, corrections = np.empty((rows, columns)), np.empty((rows, columns))
         for _ in range(N_ROUNDS):
@@ -156,7 +156,7 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
             corrections[:] = 0.0
             for k in range(n):
                 column, row = cells[k, 0] / step, cells[k, 1] / step
-                r = rest[k] - _between(nodes, column, row)
+                r = rest[k] - between(nodes, column, row)
                 w = _weight(r, up, down)
                 i, j = min(int(row), rows - 2), min(int(column), columns - 2)
                 p, q = column - j, row - i
@@ -172,7 +172,7 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
     for i in range(n_y):
         for j in range(n_x):
             x, y = j * spacing_m, i * spacing_m
-            out_nodes[i, j] = _between(before, x / before_step, y / before_step) + plane[0] + plane[1] * x + plane[2] * y
+            out_nodes[i, j] = between(before, x / before_step, y / before_step) + plane[0] + plane[1] * x + plane[2] * y
 
 
 @kernel
@@ -181,6 +181,6 @@ def heights(points, nodes, x0, y0, spacing_m, out_height):
     for i in range(len(points)):
         x, y = np.float64(points[i, 0]), np.float64(points[i, 1])
         if math.isfinite(x + y):
-            out_height[i] = _between(nodes, (x - x0) / spacing_m, (y - y0) / spacing_m)
+            out_height[i] = between(nodes, (x - x0) / spacing_m, (y - y0) / spacing_m)
         else:
             out_height[i] = math.nan

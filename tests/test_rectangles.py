@@ -1,4 +1,4 @@
-"""Rectangles, cuboids from points, from a click, from a rough cuboid."""
+"""Rectangles around clusters: the bare L-shape search."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ def angle_between(a, b, period=np.pi):
     return np.abs((np.asarray(a) - b + period / 2) % period - period / 2)
 
 
-# ---------------------------------------------------------------- rectangles
 @pytest.mark.parametrize("seed", range(3))
 def test_yaw_of_noisy_l_shapes(seed):
     rng = np.random.default_rng(seed)
