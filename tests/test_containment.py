@@ -120,6 +120,15 @@ def test_any_layout_is_taken_and_nothing_is_written(rng) -> None:
 
 
 @pytest.mark.kernel
+def test_slices_of_cuboids_are_taken(rng) -> None:
+    cuboids = some_cuboids(rng, 12, tilted=True)
+    points = points_near(rng, cuboids, 200)
+    mask = bw.points_in_cuboids(points, cuboids).mask()
+    for part in (slice(None, None, -1), slice(1, None, 3), [5, 2, 2]):
+        np.testing.assert_array_equal(bw.points_in_cuboids(points, cuboids[part]).mask(), mask[part])
+
+
+@pytest.mark.kernel
 def test_rows_of_nan_hold_nothing(rng) -> None:
     cuboids = some_cuboids(rng, 6)
     points = points_near(rng, cuboids, 100)
@@ -219,6 +228,18 @@ def test_sustechpoints_totals_with_and_without_tilt(oracle) -> None:
         center, size, xyz = frame.boxes[:, :3], frame.boxes[:, 3:6], frame.points[:, :3]
         assert bw.points_in_cuboids(xyz, Cuboids(center, size, quat_wxyz=frame.quats)).counts.sum() == tilted
         assert bw.points_in_cuboids(xyz, Cuboids(center, size, frame.boxes[:, 6])).counts.sum() == upright
+
+
+@pytest.mark.parametrize("tilted", [False, True])
+def test_agrees_with_a_tree_search(rng, tilted) -> None:
+    spatial = pytest.importorskip("scipy.spatial")
+    cuboids = some_cuboids(rng, 40, tilted=tilted)
+    points = points_near(rng, cuboids, 5000)
+    near = spatial.cKDTree(points).query_ball_point(cuboids.center_m, np.linalg.norm(cuboids.size_m, axis=1) / 2)
+    hits = bw.points_in_cuboids(points, cuboids)
+    for m, index in enumerate(near):
+        local = (points[index] - cuboids.center_m[m]) @ cuboids.rotation[m]
+        np.testing.assert_array_equal(hits.indices(m), np.sort(index)[(np.abs(local) <= cuboids.size_m[m] / 2).all(1)[np.argsort(index)]])
 
 
 def test_agrees_with_open3d(rng) -> None:

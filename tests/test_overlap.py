@@ -171,6 +171,7 @@ def test_all_entries_agree(rng, kind) -> None:
     np.testing.assert_array_equal(again, both)
     np.testing.assert_array_equal(bw.iou(b, a, out=again).bev.T, both.bev)
     assert bw.iou_3d(a[3], b)[0].tolist() == both.volumetric[3].tolist()
+    np.testing.assert_array_equal(bw.iou_bev(a[::-2], b[[4, 1, 1]]), both.bev[::-2][:, [4, 1, 1]])
 
 
 def test_upright_shortcut_equals_the_general_way(rng) -> None:

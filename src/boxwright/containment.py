@@ -78,7 +78,8 @@ def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid) -> PointHits:
     cuboids = cuboids.as_cuboids() if isinstance(cuboids, Cuboid) else cuboids
     if not isinstance(cuboids, Cuboids):
         raise ArgumentError(expected="Cuboids", got=type(cuboids).__name__, field="cuboids")
-    same_frame(getattr(points, "frame", None), cuboids.frame, "points and cuboids")
+    frame = getattr(points, "frame", None)
+    same_frame(frame if isinstance(frame, str) else None, cuboids.frame, "points and cuboids")
     xyz = as_points("points", points)
     if len(xyz) > MOST_POINTS:
         raise LimitError(expected=f"at most {MOST_POINTS:,} points", got=f"{len(xyz):,}", field="points", hint="split the cloud")
