@@ -261,11 +261,10 @@ def test_agrees_with_the_independent_loader(real_data, clips, start, tmp_path):
         sensor_tracks[track.track_id] = truth
     for i in range(0, len(scene), 10):
         labels = scene.labels(i, frame="ego")
-        for cuboid, k in zip(labels.cuboids, labels.track_index):
-            truth = sensor_tracks[scene.tracks[k].track_id]
-            (which,) = np.flatnonzero(truth.frames == i)
-            np.testing.assert_allclose(cuboid.center_m, truth.boxes[which, :3], rtol=0, atol=1e-6)
-            assert angle_between(cuboid.quat_wxyz[None], truth.quats[which][None])[0] < 1e-9
+        truths = [sensor_tracks[scene.tracks[k].track_id] for k in labels.track_index]
+        which = [int(np.flatnonzero(truth.frames == i)[0]) for truth in truths]
+        np.testing.assert_allclose(labels.cuboids.center_m, [t.boxes[k, :3] for t, k in zip(truths, which)], rtol=0, atol=1e-6)
+        assert angle_between(labels.cuboids.quat_wxyz, np.array([t.quats[k] for t, k in zip(truths, which)])).max() < 1e-9
     bw.write(scene, tmp_path / "own")
     assert_same_labels(scene, bw.read(tmp_path / "own"))
 

@@ -124,6 +124,14 @@ def test_outputs_appear_only_when_complete(rng, tmp_path):
         bw.write(scene.replace(frame_ids=("../x", "b", "c", "d")), tmp_path / "b")
 
 
+def test_a_picture_of_another_size(rng, tmp_path):
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    file.write_text(file.read_text().replace('"width_px": 48', '"width_px": 96'))
+    with pytest.raises(bw.FormatError, match=r"front/f1.png: front: the picture does not fit its camera: expected 96 x 32 pixels.*got 48 x 32"):
+        bw.read(tmp_path / "a").image(1, "front")
+
+
 def test_missing_files_are_named(rng, tmp_path):
     bw.write(full_scene(rng), tmp_path / "a")
     scene = bw.read(tmp_path / "a")

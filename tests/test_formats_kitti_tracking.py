@@ -249,8 +249,8 @@ def test_bad_labels(tmp_path, name):
 
 
 BAD_CALIB = {
-    "short": (lambda t: t.replace("R_rect 1 ", "R_rect "), "line 3: R_rect: expected 9 numbers, got 8"),
-    "word": (lambda t: t.replace("0.06", "a"), "line 4: Tr_velo_cam: expected finite numbers, got 'a'"),
+    "short": (lambda t: t.replace("R_rect 1 ", "R_rect "), "line 3: R0_rect: expected 9 numbers, got 8"),
+    "word": (lambda t: t.replace("0.06", "a"), "line 4: Tr_velo_to_cam: expected finite numbers, got 'a'"),
     "missing": (lambda t: t.replace("Tr_velo_cam", "Tr_other"), "a row is missing: expected Tr_velo_to_cam"),
     "twice": (lambda t: t + "R0_rect: 1 0 0 0 1 0 0 0 1\n", "a row comes twice"),
     "not a rotation": (lambda t: t.replace("R_rect 1 0", "R_rect 2 0"), "R0_rect.*expected a rotation matrix"),

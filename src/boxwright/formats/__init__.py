@@ -75,6 +75,13 @@ def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList
     place = Path(path)
     if not place.exists():
         raise FormatError("no such file or folder", path=place, hint="check the path")
+    try:
+        return _found(place, format)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", path=error.filename or place, hint="check the path and its rights") from error
+
+
+def _found(place: Path, format: str | None) -> SceneList:
     if format is None:
         found = [name for name in _READERS if _module(_READERS, name).detect(place)]
         if len(found) != 1:

@@ -92,6 +92,7 @@ def read(path: Path, scene: str) -> Scene:
     mounts = _mounts(log / "calibration" / "egovehicle_SE3_sensor.feather", notes)
     origins = tuple(tuple(mounts[name].translation_m.tolist()) for name in ("up_lidar", "down_lidar") if name in mounts)
     cameras, images = _cameras(log, mounts, times, trajectory)
+    sizes_px = {name: sensor.camera.size_px for name, sensor in cameras.items()}
     return Scene(
         name=scene,
         times_ns=times,
@@ -99,7 +100,7 @@ def read(path: Path, scene: str) -> Scene:
         cameras=cameras,
         trajectory=trajectory,
         tracks=_tracks(labels, is_object, label_times, trajectory, log / "annotations.feather"),
-        data=SensorFiles({"lidar": [log / "sensors" / "lidar" / f"{t}.feather" for t in times]}, images, _read_sweep),
+        data=SensorFiles({"lidar": [log / "sensors" / "lidar" / f"{t}.feather" for t in times]}, images, _read_sweep, sizes_px),
         label_frame="ego" if trajectory is None else "world",
         frame_ids=tuple(str(t) for t in times),
         format="argoverse2",

@@ -220,7 +220,7 @@ def _sensor_files(top: Node, folder: Path, frame_ids: Sequence[str], times: Any,
         sweep = read_point_file(path, frame=sensor, scale_m=scales[sensor])
         return dataclasses.replace(sweep, timestamp_ns=int(times[frame_index]) if stamp is None else stamp, origin_m=origin)  # type: ignore[arg-type]
 
-    return SensorFiles(sweeps, images, read_sweep)
+    return SensorFiles(sweeps, images, read_sweep, {name: sensor.camera.size_px for name, sensor in cameras.items()})
 
 
 def _paths(folder: Path, frame_ids: Sequence[str], suffixes: Sequence[str]) -> list[Path]:

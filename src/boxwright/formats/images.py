@@ -94,7 +94,12 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     if image is None:
         raise FormatError("the picture cannot be decoded", path=path, hint="export the picture again")
     if image.shape[:2] != (height, width):
-        raise FormatError(expected=f"{width} x {height} pixels, as the header says", got=f"{image.shape[1]} x {image.shape[0]}", path=path)
+        raise FormatError(
+            expected=f"{width} x {height} pixels, as the header says",
+            got=f"{image.shape[1]} x {image.shape[0]}",
+            path=path,
+            hint="export the picture again",
+        )
     result: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return result
 
@@ -107,6 +112,8 @@ def image_bytes(image: Any, jpeg_quality: int | None = None) -> bytes:
     array = np.asarray(image)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or 0 in array.shape or array.dtype not in (np.uint8, np.uint16):
         raise ArgumentError(expected="(H, W, 3) uint8 RGB or (H, W) grey", got=f"shape {array.shape}, {array.dtype}", field="image")
+    if jpeg_quality is not None and not 0 <= jpeg_quality <= 100:
+        raise ArgumentError(expected="a quality from 0 to 100", got=repr(jpeg_quality), field="jpeg_quality")
     cv2 = _cv2()
     if array.ndim == 3:
         array = cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_RGB2BGR)

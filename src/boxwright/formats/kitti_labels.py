@@ -79,8 +79,8 @@ def read_calibration(path: Path) -> Calibration:
             raise CalibrationError("a row comes twice", got=words[0], path=path, offset=f"line {number}", hint=_HINT)
         if len(words) - 1 != _LENGTHS[name]:
             expected = f"{_LENGTHS[name]} numbers"
-            raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=words[0], hint=_HINT)
-        rows[name] = finite_numbers(words[1:], path, number, words[0])
+            raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=name, hint=_HINT)
+        rows[name] = finite_numbers(words[1:], path, number, name)
     for name in ("R0_rect", "Tr_velo_to_cam"):
         if name not in rows:
             raise CalibrationError("a row is missing", expected=name, got=", ".join(rows) or "none", path=path, hint=_HINT)

@@ -87,6 +87,8 @@ def read(path: Path, scene: str) -> Scene:
     notes: list[str] = list(labels.notes)
     ego_from_lidar = Pose.identity() if calibration.velo_from_imu is None else calibration.velo_from_imu.inverse()
     trajectory = poses.trajectory(times, ego_from_lidar)
+    if (base / "oxts" / f"{sequence}.txt").is_file() and calibration.velo_from_imu is None:
+        notes.append("the oxts file is left out: calib has no Tr_imu_velo, which says where the GPS/IMU sits")
     if trajectory is None:
         notes.append("no poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
         warnings.warn(f"{base}, sequence {sequence}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
@@ -105,6 +107,7 @@ def read(path: Path, scene: str) -> Scene:
             {"lidar": [base / "velodyne" / sequence / f"{i:06d}.bin" for i in range(n_frames)]},
             {name: [base / name / sequence / f"{i:06d}.png" for i in range(n_frames)] for name in cameras},
             _sweep_reader(times),
+            {name: sensor.camera.size_px for name, sensor in cameras.items()},
         ),
         label_frame="lidar" if trajectory is None else "world",
         format="kitti_tracking",

@@ -41,17 +41,31 @@ class SensorFiles:
 
     sweeps, images : sensor name -> F paths; None, or a file that is not there, is a frame without data
     read_sweep : (frame_index, sensor, path) -> Sweep
+    sizes_px : camera -> (width, height) of its calibration, which every picture must have
     """
 
     sweeps: Mapping[str, Sequence[Path | None]] = field(default_factory=dict)
     images: Mapping[str, Sequence[Path | None]] = field(default_factory=dict)
     read_sweep: Callable[[int, str, Path], Sweep] = lambda frame_index, sensor, path: read_point_file(path, frame=sensor)
+    sizes_px: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
         return self.read_sweep(frame_index, sensor, _there(self.sweeps, "sweep", frame_index, sensor))
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        return read_image(_there(self.images, "image", frame_index, camera))
+        path = _there(self.images, "image", frame_index, camera)
+        image = read_image(path)
+        height, width = image.shape[:2]
+        if (width, height) != self.sizes_px.get(camera, (width, height)):
+            raise FormatError(
+                "the picture does not fit its camera",
+                expected="{} x {} pixels, as its calibration has it".format(*self.sizes_px[camera]),
+                got=f"{width} x {height}",
+                path=path,
+                field=camera,
+                hint="scale the intrinsics as the picture was scaled",
+            )
+        return image
 
     def has_points(self, frame_index: int, sensor: str) -> bool:
         return _is_there(self.sweeps, frame_index, sensor)

@@ -103,6 +103,8 @@ class Node:
             return np.float64(self.number())  # type: ignore[return-value]
         if len(self) != shape[0]:
             raise self.wrong(f"{shape[0]} {'rows' if len(shape) > 1 else 'numbers'}", str(len(self)))
+        if len(shape) == 1 and all(type(item) is float for item in self.value):  # the usual case, quickly
+            return np.array(self.value)
         return np.array([item.numbers(*shape[1:]) for item in self], np.float64)
 
 

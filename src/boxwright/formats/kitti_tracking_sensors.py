@@ -1,0 +1,185 @@
+"""What a KITTI tracking recording holds of a scene's sensors: calibration, poses, sweeps and pictures."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..cameras import PinholeCamera
+from ..errors import BoxwrightError
+from ..frames import Pose
+from ..scene import CameraSensor, Scene
+from .arrays_on_disk import kitti_bin_bytes
+from .images import image_bytes
+from .kitti_labels import Calibration
+from .kitti_tracking import FRAME_NS, camera_sensor
+from .sensor_files import image_path
+from .write_report import WriteReport
+
+__all__ = ["Rig", "calibration_text", "put", "rig_of", "write_images", "write_poses", "write_sweeps"]
+
+_SAME = 1e-9  # metres and radians: the calibration is still the one that was read
+_AXES = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])  # camera axes from LiDAR axes
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What a KITTI recording can hold of the sensors: pictures in KITTI's folders, and the calibration rows."""
+
+    cameras: Mapping[str, CameraSensor]  # KITTI's folder -> camera of the scene
+    rows: Mapping[str, list[float]]
+    rect_from_lidar: Pose
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="ascii")
+
+
+def rig_of(scene: Scene, report: WriteReport) -> Rig:
+    lidar = next(iter(scene.lidars.values()))
+    for name in list(scene.lidars)[1:]:
+        report.dropped.append(f"LiDAR {name}: KITTI has one LiDAR")
+    kept = _kept_calibration(scene)
+    if kept is not None:
+        rows, rect = kept
+        return Rig(dict(scene.cameras), rows, rect)
+    rows = {"Tr_imu_to_velo": _flat(lidar.ego_from_lidar.inverse())}
+    pinholes = {name: sensor for name, sensor in scene.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
+    for name in scene.cameras:
+        if name not in pinholes:
+            report.dropped.append(f"camera {name}: KITTI has pinhole cameras only")
+    if not pinholes:
+        report.dropped.append("P2 and the 2-D boxes: the scene has no pinhole camera, so tools that need pictures will refuse the recording")
+        rect = Pose(_AXES)
+        return Rig({}, {**rows, **_rect_rows(rect)}, rect)
+    main = "image_02" if "image_02" in pinholes else next(iter(pinholes))
+    chosen = {"image_02": pinholes.pop(main)}
+    rect = chosen["image_02"].ego_from_cam.inverse() @ lidar.ego_from_lidar
+    rows["P2"] = _projection(chosen["image_02"].camera, np.zeros(3))
+    for name, sensor in pinholes.items():
+        shift = sensor.ego_from_cam.inverse() @ chosen["image_02"].ego_from_cam
+        if len(chosen) == 1 and np.abs(shift.rotation - np.eye(3)).max() < _SAME:
+            chosen["image_03"] = sensor
+            rows["P3"] = _projection(sensor.camera, shift.translation_m)
+        else:
+            report.dropped.append(f"camera {name}: KITTI holds the first camera and one beside it that looks the same way")
+    for name, sensor in chosen.items():
+        if sensor.name != name:
+            report.dropped.append(f"the name of camera {sensor.name}: it is {name}")
+        if any(sensor.camera.distortion):
+            report.dropped.append(f"the distortion of camera {sensor.name}: its pictures are written as they are, and are not rectified")
+    return Rig(chosen, {**rows, **_rect_rows(rect)}, rect)
+
+
+def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | None:
+    """The calibration the scene was read with, where its sensors still agree with it."""
+    rows = scene.source_attributes.get("kitti_calib")
+    lidar = next(iter(scene.lidars.values()))
+    if not isinstance(rows, Mapping):
+        return None
+    try:
+        rect = Pose(np.array(rows["R0_rect"]).reshape(3, 3)) @ Pose.from_matrix(np.array(rows["Tr_velo_to_cam"]).reshape(3, 4))
+        imu = Pose.from_matrix(np.array(rows["Tr_imu_to_velo"]).reshape(3, 4)) if "Tr_imu_to_velo" in rows else None
+        calibration = Calibration(rows, rect, imu, "source_attributes")
+        if not _same(lidar.ego_from_lidar, Pose.identity() if imu is None else imu.inverse()):
+            return None
+        for name, sensor in scene.cameras.items():
+            again = camera_sensor(calibration, name, sensor.camera.size_px, lidar.ego_from_lidar)
+            if again is None or again.camera != sensor.camera or not _same(again.ego_from_cam, sensor.ego_from_cam):
+                return None
+    except (KeyError, TypeError, ValueError, BoxwrightError):
+        return None
+    return rows, rect
+
+
+def _same(a: Pose, b: Pose) -> bool:
+    return bool(np.abs(a.matrix() - b.matrix()).max() < _SAME)
+
+
+def _rect_rows(rect: Pose) -> dict[str, list[float]]:
+    return {"R0_rect": np.eye(3).ravel().tolist(), "Tr_velo_to_cam": _flat(rect)}
+
+
+def _flat(pose: Pose) -> list[float]:
+    return pose.matrix()[:3].ravel().tolist()
+
+
+def _projection(camera: Any, cam_from_rect_m: Float64s) -> list[float]:
+    """K [I | t]"""
+    return np.column_stack([camera.matrix, camera.matrix @ cam_from_rect_m]).ravel().tolist()
+
+
+def calibration_text(rows: Mapping[str, list[float]]) -> str:
+    names = {"R0_rect": "R_rect", "Tr_velo_to_cam": "Tr_velo_cam", "Tr_imu_to_velo": "Tr_imu_velo"}  # as KITTI tracking calls them
+    order = ["P0", "P1", "P2", "P3", *names]
+    return "".join(f"{names.get(k, k + ':')} {' '.join(map(repr, map(float, rows[k])))}\n" for k in order if k in rows)
+
+
+def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
+    """Times and poses; where the scene has neither, nothing."""
+    even = np.arange(len(scene), dtype=np.int64) * FRAME_NS
+    if scene.trajectory is None and (np.array_equal(scene.times_ns, even) or not scene.has_time):
+        if not scene.has_time:
+            report.dropped.append("that the frames are unrelated: KITTI's frames are 0.1 s apart")
+        return
+    lidar = next(iter(scene.lidars.values()))
+    lines = ["frame,t_s," + ",".join(f"m{i}{j}" for i in range(4) for j in range(4))]
+    posed = np.zeros(len(scene), bool) if scene.trajectory is None else scene.trajectory.covers(scene.times_ns)
+    for i, stamp in enumerate(scene.times_ns):
+        seconds, rest = divmod(abs(int(stamp)), 1_000_000_000)
+        matrix = (scene.world_from_ego(int(stamp)) @ lidar.ego_from_lidar).matrix().ravel().tolist() if posed[i] else [""] * 16
+        cells = [v if v == "" else repr(v) for v in matrix]
+        lines.append(f"{i},{'-' if stamp < 0 else ''}{seconds}.{rest:09d},{','.join(cells)}")
+    put(path, "\n".join(lines) + "\n")
+    if scene.trajectory is not None:
+        between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
+        if between.any():
+            report.dropped.append(f"{int(between.sum())} poses of the vehicle between the frames")
+        if not posed.all():
+            report.dropped.append(f"{int((~posed).sum())} frames have no pose")
+
+
+def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
+    name = next(iter(scene.lidars))
+    lost: set[str] = set()
+    rounded = 0.0
+    for i in range(len(scene)):
+        if not scene.has_points(i, name):
+            continue
+        sweep = scene.points(i, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{i:06d}.bin").write_bytes(kitti_bin_bytes(sweep))
+        lost |= set(sweep.fields)
+        lost |= {"time_offset_ns"} if sweep.time_offset_ns is not None else set()
+        lost |= {"the origin on the map"} if any(sweep.origin_m) else set()
+        lost |= {"the sweeps' own time stamps"} if sweep.timestamp_ns != scene.times_ns[i] else set()
+        if sweep.xyz.dtype != np.float32:
+            change = np.abs(np.asarray(sweep.xyz).astype(np.float32) - sweep.xyz)
+            rounded = max(rounded, float(np.nanmax(np.where(np.isfinite(change), change, 0), initial=0.0)))
+    if lost:
+        report.dropped.append(f"of the points: {', '.join(sorted(lost))}")
+    if rounded:
+        report.rounded.append(f"points are rounded to float32, by up to {rounded:.2g} m")
+
+
+def write_images(scene: Scene, base: Path, sequence: str, rig: Rig, report: WriteReport) -> None:
+    for folder, sensor in rig.cameras.items():
+        for i in range(len(scene)):
+            if not scene.has_image(i, sensor.name):
+                continue
+            target = base / folder / sequence / f"{i:06d}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = image_path(scene.data, i, sensor.name)
+            if source is not None and source.suffix.lower() == ".png":
+                shutil.copyfile(source, target)
+            else:
+                target.write_bytes(image_bytes(scene.image(i, sensor.name)))
+        if sensor.times_ns is not None and not np.array_equal(sensor.times_ns, scene.times_ns):
+            report.dropped.append(f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR")
