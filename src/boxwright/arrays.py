@@ -46,7 +46,8 @@ def as_points(field: str, value: Any) -> Floats:
     if array.ndim != 2 or array.shape[1] != 3:
         if array.size == 0 and array.ndim < 2:
             return np.zeros((0, 3), array.dtype)
-        hint = "pass points[:, :3]" if array.ndim == 2 and array.shape[1] > 3 else "pass one row per point" if array.ndim == 2 else None
+        too_wide = array.ndim == 2 and array.shape[1] > 3 and array.shape[0] != 3
+        hint = "pass points[:, :3]" if too_wide else "pass one row per point" if array.ndim == 2 else None
         raise ArgumentError(expected="(N, 3) float array", got=f"shape {array.shape}", field=field, hint=hint)
     return array
 
@@ -57,7 +58,7 @@ def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, fi
     if array.size and array.dtype.kind not in "iuf":
         raise ArgumentError(expected=f"{_spell(shape)} float array", got=_describe(value), field=field)
     array = np.asarray(array, dtype=np.float64, order="C")
-    if array.size == 0 and array.ndim == 1 and len(shape) == 2 and shape[0] is None:
+    if array.size == 0 and array.ndim == 1 and len(shape) == 2 and not shape[0]:
         array = array.reshape(0, shape[1] or 0)
     if array.ndim != len(shape) or any(want is not None and want != have for want, have in zip(shape, array.shape)):
         raise ArgumentError(expected=f"{_spell(shape)} float array", got=f"shape {array.shape}", field=field)

@@ -43,6 +43,7 @@ class BoxwrightError(Exception):
         hint: str | None = None,
         code: str | None = None,
     ) -> None:
+        super().__init__()  # first: ImportError and OSError set fields of these names themselves
         self.what = what
         self.expected = expected
         self.got = got
@@ -52,17 +53,11 @@ class BoxwrightError(Exception):
         self.hint = hint
         if code is not None:
             self.code = code
-        super().__init__(str(self))
+        self.args = (str(self),)
 
     def __str__(self) -> str:
-        where = ": ".join(
-            str(part)
-            for part in (
-                None if self.path is None else self.path if self.offset is None else f"{self.path}, {self._place()}",
-                self.field,
-            )
-            if part is not None
-        )
+        place = ", ".join(part for part in (self.path, self._place()) if part)
+        where = ": ".join(part for part in (place, self.field) if part)
         wanted = "" if self.expected is None else f"expected {self.expected}"
         if self.got is not None:
             wanted += f"{', ' if wanted else ''}got {self.got}"
@@ -70,54 +65,76 @@ class BoxwrightError(Exception):
         return message if self.hint is None else f"{message}; {self.hint}"
 
     def _place(self) -> str:
-        return f"byte {self.offset}" if isinstance(self.offset, int) else str(self.offset)
+        if self.offset is None:
+            return ""
+        return f"byte {self.offset}" if isinstance(self.offset, int) else self.offset
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.__dict__.copy()))
+        fields = ("what", "expected", "got", "path", "offset", "field", "hint", "code")
+        return (_rebuild, (type(self), {name: getattr(self, name) for name in fields}))
 
 
 def _rebuild(kind: type[BoxwrightError], fields: dict[str, Any]) -> BoxwrightError:
-    error = kind(**{k: v for k, v in fields.items() if k in ("what", "expected", "got", "path", "offset", "field", "hint", "code")})
-    return error
+    return kind(**fields)
 
 
 class ArgumentError(BoxwrightError, ValueError):
+    """An argument has the wrong shape, dtype, range or name."""
+
     code = "argument"
 
 
 class GeometryError(BoxwrightError, ValueError):
+    """Sizes, rotations or frames of reference that cannot be."""
+
     code = "geometry"
 
 
 class CalibrationError(BoxwrightError, ValueError):
+    """A camera or mounting that cannot be, or is missing."""
+
     code = "calibration"
 
 
 class TimeError(BoxwrightError, ValueError):
+    """Times out of order, or outside what is known."""
+
     code = "time"
 
 
 class FormatError(BoxwrightError, ValueError):
+    """A file does not say what its format says it should."""
+
     code = "format"
 
 
 class LimitError(BoxwrightError, ValueError):
+    """A file asks for more than the limits allow."""
+
     code = "limit"
 
 
 class FrameMissing(BoxwrightError, KeyError):  # noqa: N818
+    """A frame, sweep, image or sensor is not there."""
+
     code = "missing"
 
 
 class UnknownName(BoxwrightError, KeyError):  # noqa: N818
+    """A class, format, method or scene nobody knows."""
+
     code = "unknown-name"
 
 
 class ExtraMissing(BoxwrightError, ImportError):  # noqa: N818
+    """A feature whose optional dependency is absent."""
+
     code = "extra-missing"
 
 
 class StorageError(BoxwrightError, OSError):
+    """An output could not be written."""
+
     code = "storage"
 
 

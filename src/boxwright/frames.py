@@ -27,6 +27,7 @@ class Pose:
     """
 
     __slots__ = ("_quat", "rotation", "translation_m")
+    __array_ufunc__ = None  # numpy leaves `pose @ array` to us, which refuses it
 
     def __init__(self, rotation: ArrayLike, translation_m: ArrayLike = (0.0, 0.0, 0.0), *, field: str = "pose") -> None:
         matrix = as_floats(f"{field}.rotation", rotation, (3, 3))

@@ -147,6 +147,9 @@ class Scene:
             if sensor.times_ns is not None and len(sensor.times_ns) != len(times):
                 raise ArgumentError(expected=f"{len(times)} exposure times", got=str(len(sensor.times_ns)), field=f"camera {name}.times_ns")
         object.__setattr__(self, "tracks", self._in_label_frame(self.tracks))
+        if len(self.track_index) != len(self.tracks):
+            twice = next(track.track_id for i, track in enumerate(self.tracks) if self.track_index[track.track_id] != i)
+            raise ArgumentError(expected="every track id once", got=f"{twice!r} twice", field="scene.tracks")
         if self.label_frame == "world" and self.trajectory is None and self.tracks:
             raise ArgumentError(
                 "tracks in the world frame need a trajectory",
