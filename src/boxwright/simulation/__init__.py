@@ -57,7 +57,8 @@ def simulate(
 
     The scene has the LiDAR "lidar", the cameras "front" and "right" (pinhole) and "rear" (fisheye), a trajectory, and true tracks in the world
     frame with a keyframe for every frame. `scene.data` is SimulatedData, which knows whose every point and pixel is.
-    Points are given in the LiDAR's frame at each point's own time. Raises ArgumentError for numbers out of range.
+    Points are given in the LiDAR's frame at each point's own time; a label says where its object is at the frame's stamp.
+    Raises ArgumentError for numbers out of range.
     """
     seed, n_frames, n_beams, n_columns, min_points = (
         _whole(name, value, low, high)
