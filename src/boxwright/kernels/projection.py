@@ -13,8 +13,13 @@ from . import compiled, kernel
 
 BLOCK = 256
 PLAIN, RADIAL, FULL, FISHEYE = 0, 1, 2, 3
-OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE, UNSURE = 0, 1, 2, 3, 4, 5
+OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE, UNSURE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0  # floats until stored: vectors of whole numbers are slow to convert
 X, Y, Z, U, V, STATUS = 0, BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK  # columns of the scratch array
+
+# atan(t) / t as a polynomial in t^2 for |t| <= tan(pi / 8), by Chebyshev interpolation in forty digits: within 6e-17 of the truth
+A0, A1, A2, A3, A4, A5 = 1.0, -0.3333333333332844, 0.1999999999885511, -0.14285714180976467, 0.11111106180455946, -0.09090773074808414
+A6, A7, A8, A9, A10 = 0.07689953496306857, -0.06640233930429408, 0.056883492268090106, -0.04348052215716462, 0.021135373157693246
+TAN_22_5_DEG = 0.41421356237309503
 
 
 @kernel
@@ -30,9 +35,11 @@ def project_points(points, poses, lenses, out_image, out_status):
         _load(points[start : start + n], source, n)
         for c in range(poses.shape[0]):
             lens = lenses[c]
-            _transform(source, poses[c], work, n)
+            n_front = _transform(source, poses[c], work, n)
             if lens[0] == FISHEYE:
                 _fisheye(lens, work, n)
+            elif n_front == 0:
+                _behind(work, n)
             elif lens[0] == FULL:
                 _full(lens, work, n)
             elif lens[0] == RADIAL:
@@ -63,7 +70,11 @@ def _store(work, column, out, n):
 
 @compiled
 def _transform(source, pose, work, n):
-    """Into the camera's frame; z becomes NaN where a coordinate is not finite, for then the sum minus itself is not 0."""
+    """Into the camera's frame. Returns how many points are in front.
+
+    z becomes NaN where a coordinate is not finite, for then the sum minus itself is not 0.
+    """
+    n_front = 0
     r00, r01, r02, r10, r11, r12, r20, r21, r22 = pose[0], pose[1], pose[2], pose[3], pose[4], pose[5], pose[6], pose[7], pose[8]
     tx, ty, tz = pose[9], pose[10], pose[11]
     for i in range(n):
@@ -75,6 +86,17 @@ def _transform(source, pose, work, n):
         work[X + i] = x_cam
         work[Y + i] = y_cam
         work[Z + i] = z_cam if total - total == 0.0 else np.nan
+        n_front += z_cam > 0.0
+    return n_front
+
+
+@compiled
+def _behind(work, n):
+    for i in range(n):
+        z = work[Z + i]
+        work[U + i] = np.nan
+        work[V + i] = np.nan
+        work[STATUS + i] = BEHIND if z == z else NOT_FINITE
 
 
 @compiled
@@ -165,7 +187,17 @@ def _fisheye(lens, work, n):
     for i in range(n):
         x, y, z = work[X + i], work[Y + i], work[Z + i]
         r = math.sqrt(x * x + y * y)
-        theta = math.atan2(r, z)
+        # atan2(r, z), written out so that it becomes vector instructions
+        ahead = abs(z)
+        small, big = (r if r < ahead else ahead), (ahead if r < ahead else r)
+        near_1 = small > TAN_22_5_DEG * big
+        over, under = (small - big if near_1 else small), (small + big if near_1 else big)
+        t = np.divide(over, under if under > 0.0 else 1.0)
+        t2 = t * t
+        theta = t * (A0 + t2 * (A1 + t2 * (A2 + t2 * (A3 + t2 * (A4 + t2 * (A5 + t2 * (A6 + t2 * (A7 + t2 * (A8 + t2 * (A9 + t2 * (A10)))))))))))
+        theta = theta + math.pi / 4 if near_1 else theta
+        theta = math.pi / 2 - theta if r > ahead else theta
+        theta = math.pi - theta if z < 0.0 else theta
         square = theta * theta
         bent = theta * (1.0 + square * (k1 + square * (k2 + square * (k3 + square * k4))))
         scale = np.divide(bent, r if r > 0.0 else 1.0)
@@ -204,9 +236,9 @@ def _settle(lens, work, n):
 
 @compiled
 def unfolded(lens, a, b):
-    """Whether the whole distortion keeps its orientation all the way from the surely good radius out to (a, b)."""
-    steps = 64
+    """Whether the whole distortion keeps its orientation all the way from the surely good radius out to (a, b), looked at in steps of 2 %."""
     first = math.sqrt(lens[8] / (a * a + b * b))
+    steps = math.ceil(-50.0 * math.log(first)) + 1
     for k in range(1, steps + 1):
         share = first ** (1.0 - k / steps)
         if not orientation(lens, a * share, b * share) > 0.0:
