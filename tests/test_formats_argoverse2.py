@@ -271,8 +271,10 @@ def test_agrees_with_the_independent_loader(real_data, clips, start, tmp_path):
 
 def test_sweeps_agree_with_the_independent_loader(real_data, oracle):
     n_boxes = 0
+    scene = None
     for truth in oracle.av2_frames():
-        scene = bw.read(real_data / "av2", scene=truth.scene)
+        scene = scene or bw.read(real_data / "av2", scene=truth.scene)
+        assert scene.name == truth.scene
         i = list(scene.frame_ids).index(truth.frame)
         sweep = scene.points(i)
         np.testing.assert_array_equal(np.c_[sweep.xyz, sweep.intensity], truth.points)

@@ -9,7 +9,9 @@ A frame without a file has no data. Numbers are written as the shortest text tha
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import numpy as np
 
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..cuboids import Cuboids
-from ..errors import BoxwrightError, FormatError, UnknownName
+from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
 from ..points import Sweep
 from ..rotations import quat_from_yaw
@@ -30,12 +32,13 @@ from .limits import limits
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["CAMERA_MODELS", "ORIGINS", "VERSION", "VISIBILITIES", "detect", "list_scenes", "read"]
+__all__ = ["CAMERA_MODELS", "VERSION", "detect", "is_safe_name", "list_scenes", "read"]
 
 VERSION = 1
 CAMERA_MODELS: dict[str, type[PinholeCamera] | type[FisheyeCamera]] = {"pinhole": PinholeCamera, "fisheye": FisheyeCamera}
 VISIBILITIES = {item.name.lower(): int(item) for item in Visibility}
 ORIGINS = {item.name.lower(): int(item) for item in Origin}
+_MARK = re.compile(rb'"format"\s*:\s*"boxwright"')
 _BAD_IN_NAMES = set('/\\:*?"<>|') | {chr(i) for i in range(32)}
 
 
@@ -57,7 +60,7 @@ def _is_ours(folder: Path) -> bool:
     if not file.is_file():
         return False
     with file.open("rb") as stream:
-        return b'"boxwright"' in stream.read(4096)
+        return _MARK.search(stream.read(4096)) is not None
 
 
 def is_safe_name(name: str) -> bool:
@@ -77,9 +80,8 @@ def read(path: Path, scene: str) -> Scene:
     except FormatError:
         raise
     except BoxwrightError as error:  # a value that cannot be: say in which file
-        error.path = error.path or top.path
         raise type(error)(
-            error.what, expected=error.expected, got=error.got, path=error.path, offset=error.offset, field=error.field, hint=error.hint
+            error.what, expected=error.expected, got=error.got, path=error.path or top.path, offset=error.offset, field=error.field, hint=error.hint
         ) from None
 
 
@@ -214,8 +216,6 @@ def _sensor_files(top: Node, folder: Path, frame_ids: Sequence[str], times: Any,
             stamps[name, frame_id] = stamp, tuple(float(v) for v in sweep.get("origin_m", [0.0, 0.0, 0.0]).numbers(3))
 
     def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
-        import dataclasses
-
         stamp, origin = stamps.get((sensor, frame_ids[frame_index]), (None, (0.0, 0.0, 0.0)))
         sweep = read_point_file(path, frame=sensor, scale_m=scales[sensor])
         return dataclasses.replace(sweep, timestamp_ns=int(times[frame_index]) if stamp is None else stamp, origin_m=origin)  # type: ignore[arg-type]
@@ -233,7 +233,3 @@ def _paths(folder: Path, frame_ids: Sequence[str], suffixes: Sequence[str]) -> l
             raise FormatError("two files for one frame", got=", ".join(frame_id + suffix for suffix in found), path=folder, hint="remove one")
         paths.append(folder / (frame_id + (found or suffixes)[0]))
     return paths
-
-
-def unknown_scene(path: Path, scene: str, known: Sequence[str]) -> UnknownName:
-    return UnknownName("no such scene", expected=f"one of {', '.join(known)}", got=repr(scene), path=path)
