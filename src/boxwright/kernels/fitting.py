@@ -180,7 +180,7 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
     """Best heading in [0, pi) of points (n, 2) given near the origin; its extents are those of all points.
 
     tuning : width of a face in metres, number of points beyond which more hardly tell more, cost of a side too short for its class, share trimmed at
-        either end while searching, and of the extents given back
+        either end while searching, and of the extents given back, width of a face in the last rounds
     out_result : yaw, low u, high u, low v, high v, cost, cost of the best heading about a right angle away, cost of being
         too large
     """
@@ -214,6 +214,18 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
             step /= 3
         if cost < best_cost:
             best, best_cost = yaw, cost
+    sharp = tuning.copy()
+    sharp[0] = tuning[5]
+    cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, sharp, u, v, counts, extent)
+    step = math.radians(1.0)
+    while step > 1e-3:  # near the right heading thinner faces tell more
+        middle = best
+        for k in (-2, -1, 1, 2):
+            here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, sharp, u, v, counts, extent)
+            if here < cost:
+                best, cost = middle + k * step, here
+        step /= 2
+    best_cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
     best -= math.floor(best / math.pi) * math.pi
     for i in range(n_all):
         x[i], y[i] = points_all[i, 0], points_all[i, 1]

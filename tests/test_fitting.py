@@ -1,0 +1,325 @@
+"""Cuboids from an object's points, from a click, from a rough cuboid."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+import naive
+from boxwright.fitting import TUNING
+from boxwright.kernels import fitting as kernels
+
+
+def turned(points, yaw, center):
+    c, s = np.cos(yaw), np.sin(yaw)
+    return np.c_[points[:, :2] @ np.array([[c, s], [-s, c]]), points[:, 2]] + center
+
+
+def seen_car(rng, center, yaw, size=(4.4, 1.8, 1.5), n=800, noise=0.02):
+    """Points on the faces of a car that a sensor at the origin, 1.8 m up, can see."""
+    points = rng.uniform(-0.5, 0.5, (n, 3)) * size
+    face = rng.integers(0, 3, n)
+    sensor = turned(-np.asarray(center)[None], 0, [0, 0, 0])[0]
+    local = np.array([np.cos(yaw) * sensor[0] + np.sin(yaw) * sensor[1], np.cos(yaw) * sensor[1] - np.sin(yaw) * sensor[0]])
+    keep = np.ones(n, bool)
+    for k in range(2):
+        on = face == k
+        points[on, k] = np.sign(local[k]) * size[k] / 2
+        keep[on] = abs(local[k]) > size[k] / 2
+    points[face == 2, 2] = size[2] / 2
+    points = points[keep & ((face != 2) | (rng.random(n) < 0.3))]
+    return turned(points + rng.normal(0, noise, points.shape), yaw, center)
+
+
+def street(rng, *cars, n_ground=12000, half=40.0):
+    """(points, index of each car's points): flat ground at z = -1.8 and cars standing on it."""
+    ground = np.c_[rng.uniform(-half, half, (n_ground, 2)), rng.normal(-1.8, 0.02, n_ground)]
+    for center, yaw in cars:
+        local = turned(ground - center, -yaw, [0, 0, 0])
+        ground = ground[(np.abs(local[:, :2]) > [2.2, 0.9]).any(1)]
+    made = [seen_car(rng, np.array(center), yaw) for center, yaw in cars]
+    starts = np.cumsum([len(ground)] + [len(m) for m in made])
+    return np.concatenate([ground, *made]), [np.arange(a, b) for a, b in itertools.pairwise(starts)]
+
+
+CAR = (np.array([12.0, 6.0, -1.05]), 1.0)
+
+
+def yaw_off(fit, yaw):
+    return np.degrees(abs((fit.cuboid.yaw_rad - yaw + np.pi / 2) % np.pi - np.pi / 2))
+
+
+def overlap(fit, center, yaw, size=(4.4, 1.8, 1.5)):
+    return bw.iou_bev(fit.cuboid.as_cuboids(), bw.Cuboids([center], [size], [yaw], frame=fit.cuboid.frame))[0, 0]
+
+
+# ---------------------------------------------------------------- the three ways in
+@pytest.mark.parametrize("yaw", [0.0, 0.5, 1.2, 2.0, -0.7])
+def test_fit_cuboid_finds_the_car(rng, yaw):
+    points = seen_car(rng, CAR[0], yaw)
+    fit = bw.fit_cuboid(points, "car")
+    assert overlap(fit, CAR[0], yaw) > 0.8 and yaw_off(fit, yaw) < 1.5
+    assert fit.cuboid.center_m[2] == pytest.approx(CAR[0][2], abs=0.1) and fit.cuboid.size_m[2] == pytest.approx(1.5, abs=0.15)
+    np.testing.assert_array_equal(fit.point_index, np.arange(len(points)))
+    assert "top" in fit.observed_faces and "heading_unknown_180" in fit.flags and "too_few_points" not in fit.flags
+
+
+def test_one_click_among_other_cars(rng):
+    cars = [CAR, (np.array([14.8, 4.2, -1.05]), 1.0), (np.array([-8.0, 10.0, -1.05]), -1.0)]
+    points, index = street(rng, *cars)
+    ground = bw.ground(points)
+    for (center, yaw), own in zip(cars, index, strict=True):
+        for click in points[rng.choice(own, 3)]:
+            fit = bw.fit_at(points, click, "car", ground=ground)
+            assert overlap(fit, center, yaw) > 0.75 and yaw_off(fit, yaw) < 2
+            assert np.isin(fit.point_index, own).mean() > 0.95
+            assert fit.cuboid.center_m[2] - fit.cuboid.size_m[2] / 2 == pytest.approx(-1.8, abs=0.1)
+        assert overlap(bw.fit_at(points, points[own[0], :2]), center, yaw) > 0.75  # a click from above, its own ground
+
+
+def test_refit_snaps_a_rough_cuboid(rng):
+    points, _ = street(rng, CAR)
+    for category in (None, "car"):
+        rough = bw.Cuboid(CAR[0] + [0.2, -0.15, 0.1], [5.0, 2.4, 2.1], CAR[1] + np.pi + 0.08)
+        fit = bw.refit(points, rough, category)
+        assert overlap(fit, CAR[0], CAR[1]) > 0.75 and yaw_off(fit, CAR[1]) < 2
+        assert np.cos(fit.cuboid.yaw_rad - rough.yaw_rad) > 0.9 and "heading_unknown_180" not in fit.flags
+
+
+def test_a_sweep_gives_its_frame(rng):
+    points, index = street(rng, CAR)
+    sweep = bw.Sweep(points.astype(np.float32), frame="ego")
+    assert bw.fit_at(sweep, points[index[0][5]]).cuboid.frame == "ego"
+    assert bw.fit_at(points, points[index[0][5]]).cuboid.frame is None
+    assert bw.refit(sweep, bw.Cuboid(CAR[0], [5, 2.2, 2], CAR[1])).cuboid.frame == "ego"
+    with pytest.raises(bw.GeometryError, match="rough_cuboid: expected a cuboid in the frame of the sweep, 'ego', got frame 'world'"):
+        bw.refit(sweep, bw.Cuboid(CAR[0], [5, 2.2, 2], CAR[1], frame="world"))
+
+
+# ---------------------------------------------------------------- priors, flags, sigma
+def test_a_rear_view_takes_its_length_from_the_class_at_the_near_face(rng):
+    center = np.array([15.0, 0.0, -1.05])
+    points = seen_car(rng, center, 0.0)
+    points = points[points[:, 0] < 13.3]  # the trunk hides the roof
+    fit = bw.fit_cuboid(points, "car")
+    assert "length_from_prior" in fit.flags and "width_from_prior" not in fit.flags
+    assert fit.observed_faces == ("rear", "top")
+    near = fit.cuboid.center_m[0] - fit.cuboid.size_m[0] / 2
+    assert near == pytest.approx(15 - 2.2, abs=0.12) and fit.cuboid.size_m[0] == pytest.approx(4.4, abs=0.05)
+    assert fit.sigma.size_m[0] > 4 * fit.sigma.size_m[1] and fit.sigma.center_m[0] > 2 * fit.sigma.center_m[1]
+    known = bw.fit_cuboid(points, "car", size_prior=(5.0, 1.8, 1.5))
+    assert known.cuboid.size_m[0] == pytest.approx(5.0, abs=0.05)
+
+
+def test_a_yaw_prior_decides_front_from_back(rng):
+    points = seen_car(rng, *CAR)
+    for prior in (1.0, 1.0 - np.pi, (1.1, 0.1)):
+        fit = bw.fit_cuboid(points, yaw_prior=prior)
+        assert np.cos(fit.cuboid.yaw_rad - np.atleast_1d(prior)[0]) > 0.98 and "heading_unknown_180" not in fit.flags
+    assert bw.fit_cuboid(points, yaw_prior=1.0).observed_faces == ("rear", "left", "top")
+    assert bw.fit_cuboid(points, yaw_prior=1.0 - np.pi).observed_faces == ("front", "right", "top")
+    assert bw.fit_cuboid(points, yaw_prior=(1.0, 0.01)).sigma.yaw_rad < bw.fit_cuboid(points).sigma.yaw_rad
+
+
+@pytest.mark.parametrize("category", ["pedestrian", "Cyclist", "BICYCLE"])
+def test_people_and_cycles_have_no_confident_yaw(rng, category):
+    person = rng.uniform(-0.5, 0.5, (80, 3)) * [0.5, 0.5, 1.7] + [8, 2, 0]
+    fit = bw.fit_cuboid(person, category)
+    assert np.isnan(fit.sigma.yaw_rad) and "yaw_from_motion" in fit.flags
+    low, high = (np.array(v) for v in (bw.Taxonomy.default().find(category).size_prior.low_m, bw.Taxonomy.default().find(category).size_prior.high_m))
+    assert (fit.cuboid.size_m[:2] <= high[:2] + 0.11).all() and fit.cuboid.size_m[2] > 0.85 * low[2]
+    assert np.isfinite(bw.fit_cuboid(person, category, yaw_prior=1.0).sigma.yaw_rad)
+
+
+def test_few_points_are_flagged(rng):
+    points = seen_car(rng, *CAR)[:4]
+    fit = bw.fit_cuboid(points)
+    assert "too_few_points" in fit.flags and np.isfinite(fit.cuboid.center_m).all()
+    assert bw.fit_cuboid(np.array([[10.0, 0, 0], [10, 0, 0], [10, 0, 0]])).cuboid.size_m[0] > 3
+
+
+def test_margin_moves_the_faces_outwards(rng):
+    points = seen_car(rng, *CAR)
+    tight, loose = (bw.fit_cuboid(points, face_margin_m=m, yaw_prior=(1.0, 1e-6)) for m in (0.0, 0.1))
+    np.testing.assert_allclose(loose.cuboid.size_m[:2] - tight.cuboid.size_m[:2], 0.2, atol=1e-6)
+
+
+def test_sensor_origins_say_which_side_was_seen(rng):
+    center = np.array([15.0, 0.0, -1.05])
+    far = np.array([2000.0, -500.0, 30.0])
+    points = seen_car(rng, center, 0.0, n=400)
+    fit = bw.fit_cuboid(points, yaw_prior=0.0)
+    moved = bw.fit_cuboid(points + far, yaw_prior=0.0, sensor_origins_m=[far, far + np.array([0, 0, 0.2])])
+    np.testing.assert_allclose(moved.cuboid.center_m - far, fit.cuboid.center_m, atol=1e-6)
+    from_behind = bw.fit_cuboid(points, yaw_prior=(0.0, 0.01), sensor_origins_m=[30.0, 0, 0])
+    assert from_behind.observed_faces == ("front", "top")
+
+
+def test_a_class_without_sizes_takes_the_extent(rng):
+    points = rng.uniform(-0.5, 0.5, (300, 3)) * [1.0, 0.5, 0.4] + [6, 1, -1.5]
+    fit = bw.fit_cuboid(points, "Misc")
+    assert sorted(fit.cuboid.size_m[:2]) == pytest.approx([0.5, 1.0], abs=0.2) and not fit.flags & {"length_from_prior", "width_from_prior"}
+
+
+# ---------------------------------------------------------------- laws
+def test_fit_laws(rng):
+    points = seen_car(rng, *CAR)
+    base = bw.fit_cuboid(points)
+
+    def same(fit, center=base.cuboid.center_m, turn=0.0, atol=1e-6):
+        np.testing.assert_allclose(fit.cuboid.center_m, center, atol=atol)
+        np.testing.assert_allclose(fit.cuboid.size_m, base.cuboid.size_m, atol=atol)
+        assert yaw_off(fit, base.cuboid.yaw_rad + turn) < np.degrees(atol) + 1e-9
+
+    same(bw.fit_cuboid(points[rng.permutation(len(points))]))
+    same(bw.fit_cuboid(np.concatenate([points, points])), atol=0.05)
+    same(bw.fit_cuboid(np.concatenate([points, [[np.nan, 0, 0], [1, np.inf, 2]]])))
+    turn = 0.9
+    same(bw.fit_cuboid(turned(points, turn, [0, 0, 0])), turned(base.cuboid.center_m[None], turn, [0, 0, 0])[0], turn, atol=0.06)
+    shift = np.array([5e5, 4.6e6, 100.0])
+    same(bw.fit_cuboid(points + shift, sensor_origins_m=shift), base.cuboid.center_m + shift, atol=1e-5)
+
+
+def test_layouts_agree(rng):
+    points, index = street(rng, CAR, n_ground=4000)
+    click = points[index[0][3]]
+    base = bw.fit_at(points, click)
+    wide = np.zeros((len(points), 5))
+    wide[:, :3] = points
+    frozen = points.copy()
+    frozen.flags.writeable = False
+    for other in (wide[:, :3], np.asfortranarray(points), frozen):
+        np.testing.assert_array_equal(bw.fit_at(other, click).cuboid.center_m, base.cuboid.center_m)
+    np.testing.assert_allclose(bw.fit_at(points.astype(np.float32), click).cuboid.center_m, base.cuboid.center_m, atol=0.05)
+
+
+# ---------------------------------------------------------------- kernels
+@pytest.mark.kernel
+def test_growing_equals_the_slow_twin(rng):
+    points = rng.uniform(0, 5, (150, 3))
+    for seed, reach in ((0, 0.6), (7, 0.5), (20, 0.4), (3, 0.05), (3, 20.0)):
+        member = np.zeros(150, np.bool_)
+        n = kernels.grow(points, seed, reach, member)
+        np.testing.assert_array_equal(member, naive.connected(points, seed, reach))
+        assert n == member.sum()
+
+
+@pytest.mark.kernel
+def test_the_search_finds_what_trying_all_headings_finds(rng):
+    size, sigma, sensor = np.array([4.4, 1.8]), np.array([0.5, 0.2]), np.array([-12.0, -6.0])
+    tuning = np.array([0.2, 60.0, 1.5, 0.0, 0.0, 0.2])
+    for yaw in (0.2, 1.1, 2.5):
+        points = np.ascontiguousarray((seen_car(rng, CAR[0], yaw, n=200) - CAR[0])[:150, :2])
+        out = np.empty(8)
+        kernels.search(points, points, *sensor, size, sigma, 0.0, np.inf, tuning, out)
+        headings = np.radians(np.arange(0, 180, 0.5))
+        best = min(naive.pose_cost(points, heading, sensor, size, sigma, tuning)[0] for heading in headings)
+        own, extents = naive.pose_cost(points, out[0], sensor, size, sigma, tuning)
+        assert out[5] == pytest.approx(own, abs=1e-9) and own <= best + 0.1
+        np.testing.assert_allclose(out[1:5], extents, atol=1e-9)
+
+
+@pytest.mark.kernel
+def test_window_and_nearest(rng):
+    points = rng.uniform(-3, 3, (200, 3))
+    points[7] = np.nan
+    nodes = np.zeros((3, 3))
+    index, above = np.empty(200, np.int64), np.empty(200)
+    n = kernels.window(points, 0.5, -0.5, 1.5, nodes, -5.0, -5.0, 5.0, 0.2, 2.0, index, above)
+    inside = (np.hypot(points[:, 0] - 0.5, points[:, 1] + 0.5) <= 1.5) & (points[:, 2] >= 0.2) & (points[:, 2] <= 2.0)
+    np.testing.assert_array_equal(index[:n], np.flatnonzero(inside))
+    np.testing.assert_array_equal(above[:n], points[inside, 2])
+    at, distance = kernels.nearest(points, 1.0, 1.0, 0.0, True)
+    away = np.linalg.norm(points - [1.0, 1.0, 0.0], axis=1)
+    assert at == np.nanargmin(away) and distance == pytest.approx(np.nanmin(away))
+    flat = np.hypot(points[:, 0] - 1.0, points[:, 1] - 1.0)
+    assert kernels.nearest(points, 1.0, 1.0, 9.0, False)[0] == np.nanargmin(flat)
+    assert kernels.nearest(points[7:8], 0.0, 0.0, 0.0, True) == (-1, np.inf)
+
+
+# ---------------------------------------------------------------- bad input
+def test_clicks_that_meet_nothing(rng):
+    points, _ = street(rng, CAR)
+    with pytest.raises(
+        bw.GeometryError, match=r"click_m: expected a click within 1 m of a point.*the nearest is \d+\.\d m away; click on the object's points"
+    ):
+        bw.fit_at(points, [12, 6, 40])
+    with pytest.raises(bw.GeometryError, match="only ground lies at the click"):
+        bw.fit_at(points, [-10, -10, -1.8])
+    with pytest.raises(bw.GeometryError, match="hang together"):
+        bw.fit_at(np.concatenate([points, [[-10.0, -10.0, 0.0]]]), [-10, -10, 0.0], "pedestrian")
+    for click in ([1, 2, 3, 4], [np.nan, 0, 0], 3.0, "here"):
+        with pytest.raises(bw.ArgumentError, match="click_m"):
+            bw.fit_at(points, click)
+
+
+def test_too_few_points_are_refused(rng):
+    for points in (np.zeros((0, 3)), np.full((9, 3), np.nan), np.zeros((2, 3))):
+        with pytest.raises(bw.GeometryError, match="at least 3 finite points"):
+            bw.fit_cuboid(points)
+    points, _ = street(rng, CAR)
+    with pytest.raises(bw.GeometryError, match="at least 3 points above ground in the rough cuboid, got 0"):
+        bw.refit(points, bw.Cuboid([-10, -10, -1], [4, 2, 2], 0.0))
+
+
+@pytest.mark.parametrize(
+    ("hints", "error", "message"),
+    [
+        ({"category": "carr"}, bw.UnknownName, "did you mean car"),
+        ({"ground": 3.0}, bw.ArgumentError, r"ground: expected what bw\.ground returns"),
+        ({"sensor_origins_m": [1, 2]}, bw.ArgumentError, "sensor_origins_m"),
+        ({"sensor_origins_m": np.zeros((0, 3))}, bw.ArgumentError, "at least one origin"),
+        ({"yaw_prior": (1, 2, 3)}, bw.ArgumentError, r"yaw_prior: expected radians, or \(radians, sigma\)"),
+        ({"yaw_prior": (1, -2)}, bw.ArgumentError, "yaw_prior"),
+        ({"yaw_prior": np.nan}, bw.ArgumentError, "yaw_prior"),
+        ({"size_prior": (1, 2)}, bw.ArgumentError, "size_prior"),
+        ({"size_prior": (1, 2, -3)}, bw.ArgumentError, "size_prior: expected three positive lengths"),
+        ({"face_margin_m": np.inf}, bw.ArgumentError, "face_margin_m"),
+    ],
+)
+def test_wrong_hints(rng, hints, error, message):
+    with pytest.raises(error, match=message):
+        bw.fit_cuboid(seen_car(rng, *CAR), **hints)
+
+
+def test_wrong_rough_cuboids(rng):
+    points = seen_car(rng, *CAR)
+    with pytest.raises(bw.ArgumentError, match="rough_cuboid: expected one Cuboid, got list"):
+        bw.refit(points, [1, 2, 3])
+    with pytest.raises(bw.ArgumentError, match="rough_cuboid: expected one Cuboid, got Cuboids"):
+        bw.refit(points, bw.Cuboids.empty())
+
+
+def test_tuning_is_what_the_kernel_reads():
+    assert TUNING.shape == (6,) and TUNING.dtype == np.float64
+
+
+# ---------------------------------------------------------------- real vehicles
+VEHICLES = ("Car", "Van", "Truck", "Bus", "REGULAR_VEHICLE", "BOX_TRUCK")
+
+
+def test_clicks_and_rough_cuboids_on_real_vehicles(oracle, rng):
+    """A guard against breakage, well below what benchmarks/accuracy_fitting.py measures; failed clicks count as misses."""
+    clicked, rough = [], []
+    for frame in oracle.frames():
+        if frame.source == "dgp":  # thinned clouds
+            continue
+        points = frame.points[:, :3]
+        ground = bw.ground(points)
+        for box, quat, name in zip(frame.boxes, frame.quats, frame.names, strict=True):
+            own = np.flatnonzero(oracle.points_in_box(frame.points, box, quat))
+            if name not in VEHICLES or len(own) < 50:
+                continue
+            truth = bw.Cuboids([box[:3]], [box[3:6]], [box[6]])
+            try:
+                clicked.append(bw.iou_bev(bw.fit_at(points, points[rng.choice(own)], name, ground=ground).cuboid.as_cuboids(), truth)[0, 0])
+            except bw.GeometryError:
+                clicked.append(0.0)
+            drawn = bw.Cuboid(box[:3] + np.append(rng.normal(0, 0.15, 2), 0), box[3:6] + 0.6, box[6] + rng.normal(0, np.radians(5)))
+            rough.append(bw.iou_bev(bw.refit(points, drawn, ground=ground).cuboid.as_cuboids(), truth)[0, 0])
+    assert len(clicked) > 60
+    assert np.mean(np.array(clicked) > 0.7) > 0.6
+    assert np.mean(np.array(rough) > 0.7) > 0.7
