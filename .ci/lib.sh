@@ -4,7 +4,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 scratch=$(mktemp -d)
 chmod 755 "$scratch"
-trap 'rm -rf "$scratch"' EXIT
+trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
 
 # compiled kernels go to a folder of this run, so that every run pays the first compilation, as a new user does
 export NUMBA_CACHE_DIR="$scratch/kernels"
