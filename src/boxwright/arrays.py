@@ -24,6 +24,7 @@ __all__ = [
     "Int32s",
     "Int64s",
     "UInt8s",
+    "as_array",
     "as_floats",
     "as_points",
     "as_times_ns",
@@ -38,7 +39,7 @@ MAX_SPAN_NS = 2**62  # differences of times, and twice them, stay within int64
 
 def as_points(field: str, value: Any) -> Floats:
     """(N, 3) float32 or float64, as it came where that is possible (any strides, read-only or not); whole numbers and float16 are widened."""
-    array = _array(field, value, "(N, 3) float array")
+    array = as_array(field, value, "(N, 3) float array")
     if array.dtype not in (np.float32, np.float64):
         if array.dtype.kind not in "iuf" and array.size:
             raise ArgumentError(expected="(N, 3) float array", got=f"dtype {array.dtype}", field=field)
@@ -54,7 +55,7 @@ def as_points(field: str, value: Any) -> Floats:
 
 def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, finite: bool = True) -> Float64s:
     """C-contiguous float64 of the given shape; None stands for any length. Raises where a value is not finite."""
-    array = _array(field, value, f"{_spell(shape)} float array")
+    array = as_array(field, value, f"{_spell(shape)} float array")
     if array.size and array.dtype.kind not in "iuf":
         raise ArgumentError(expected=f"{_spell(shape)} float array", got=_describe(value), field=field)
     array = np.asarray(array, dtype=np.float64, order="C")
@@ -70,7 +71,7 @@ def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, fi
 
 def as_times_ns(field: str, value: ArrayLike, *, increasing: bool = False) -> Int64s:
     """(T,) int64 nanoseconds; floats are refused, since float64 cannot hold a nanosecond stamp."""
-    array = _array(field, value, "(T,) int64 nanoseconds")
+    array = as_array(field, value, "(T,) int64 nanoseconds")
     if array.size == 0:
         return np.zeros(0, np.int64)
     if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max):
@@ -93,7 +94,8 @@ def one_time_ns(field: str, value: Any) -> int:
     return int(value)
 
 
-def _array(field: str, value: Any, expected: str) -> NDArray[Any]:
+def as_array(field: str, value: Any, expected: str) -> NDArray[Any]:
+    """Any array; ArgumentError where numpy cannot make one."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, OverflowError):  # rows of different lengths, and things that only look like arrays

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import rotations
-from .arrays import ArrayLike, Float64s, Int64s, as_floats, as_times_ns, frozen, one_time_ns
+from .arrays import ArrayLike, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_time_ns
 from .errors import ArgumentError, GeometryError, TimeError
 
 __all__ = ["Pose", "Trajectory", "as_pose"]
@@ -42,9 +42,8 @@ class Pose:
     @classmethod
     def from_matrix(cls, matrix: ArrayLike, *, field: str = "pose") -> Pose:
         """From (4, 4) or (3, 4) homogeneous; the last row must be 0 0 0 1."""
-        array = as_floats(field, matrix, (None, 4))
-        if len(array) not in (3, 4):
-            raise ArgumentError(expected="(4, 4) or (3, 4) float array", got=f"shape {array.shape}", field=field)
+        array = as_array(field, matrix, "(4, 4) float array")
+        array = as_floats(field, array, (3, 4) if array.shape == (3, 4) else (4, 4))
         if len(array) == 4 and np.abs(array[3] - (0, 0, 0, 1)).max() > 1e-9:
             raise GeometryError(expected="a last row of 0 0 0 1", got=" ".join(f"{v:g}" for v in array[3]), field=field)
         return cls(array[:3, :3], array[:3, 3], field=field)
