@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import street
 
 import boxwright as bw
+import street
 from boxwright.render import mosaic, render_overview, write_picture
 from boxwright.render.canvas import Canvas, plain
 from boxwright.render.labels import MIN_LUMA, color_of, free_place
@@ -145,9 +145,9 @@ def test_cameras_mark_the_front_face(scene):
     away = towards.replace(yaw_rad=[0.0])
     share = []
     for cuboids in (towards, away):
-        picture = bw.render_cameras(scene, 0, ["front"], cuboids=cuboids, labels=False)["front"].astype(int)
+        picture = bw.render_cameras(scene, 0, ["front"], cuboids=cuboids, categories=["car"], labels=False)["front"].astype(int)
         boxes = bw.project_cuboids(cuboids, scene.camera("front").camera, scene.cam_from(0, "front"))
-        left, top, right, bottom = boxes.xyxy[0]
+        _, top, right, bottom = boxes.xyxy[0]
         far_right = bw.project_points(np.array([[14.0, -1.0, 1.0]]), scene.camera("front").camera, scene.cam_from(0, "front")).uv[0, 0]
         u, v = round((right + far_right) / 2), round((top + bottom) / 2)  # in the near face, beside the far one, on no edge
         share.append(np.abs(picture[v, u] - scene.image(0, "front")[v, u]).sum())

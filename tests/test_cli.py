@@ -1,0 +1,373 @@
+"""The commands as a user types them: what they print, what they write, how they fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+
+import boxwright as bw
+import street
+from boxwright.cli import app, main
+from boxwright.cli.common import parse_frames
+from boxwright.cli.fit import parse_place
+from boxwright.sample import sample_folder
+
+COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "render", "simulate", "view", "warmup"]
+
+
+@pytest.fixture
+def run(capsys):
+    """run("info", path) -> (exit code, standard output, standard error)"""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The street as a folder in boxwright's own format."""
+    path = tmp_path_factory.mktemp("recordings") / "street"
+    bw.write(street.scene(), path)
+    return path
+
+
+def fails(result, *words):
+    """Exit code 2, nothing on standard output, one sentence with these words on standard error."""
+    code, out, err = result
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err
+    return True
+
+
+def test_every_command_is_there():
+    assert sorted(info.callback.__name__ for info in app.registered_commands) == COMMANDS
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom boxwright.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "print([name for name in ('numba', 'scipy', 'pandas', 'cv2', 'open3d', 'pyarrow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    assert "demo" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"boxwright {command}" in out
+
+
+def test_version_and_no_arguments(run):
+    assert run("--version") == (0, f"boxwright {bw.__version__}\n", "")
+    code, out, err = run()
+    assert code == 2
+    assert "Usage" in out + err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["info"], ["fill", "x", "--keyframes-every", "0"], ["fit", "x"], ["info", "x", "--what"]])
+def test_wrong_usage_is_exit_2(run, arguments):
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out == ""
+    assert "Usage" in err
+
+
+def test_info(run, folder):
+    code, out, err = run("info", folder)
+    assert code == 0
+    assert err == ""
+    for words in (
+        "street",
+        "6  0.50 s",
+        "world frame",
+        "lidar: 6 sweeps",
+        "front: 6 images, 640 x 360, pinhole",
+        "wide: 0 images",
+        "fisheye",
+        "pedestrian",
+    ):
+        assert words in out
+    code, out, _ = run("info", folder, "--json")
+    facts = json.loads(out)
+    assert facts["classes"] == {
+        "car": {"n_tracks": 2, "n_keyframes": 12, "n_cuboids": 12},
+        "pedestrian": {"n_tracks": 1, "n_keyframes": 6, "n_cuboids": 6},
+    }
+    assert facts["start_ns"] == street.START_NS
+    assert facts["label_frame"] == "world"
+    assert facts["ego_path_m"] == pytest.approx(4.0)
+
+
+def test_info_of_several_scenes(run, real_data):
+    code, out, _ = run("info", real_data / "kitti_tracking" / "training", "--json")
+    assert code == 0
+    assert json.loads(out)["scenes"] == ["0000", "0001", "0003", "0004", "0005", "0007", "0009", "0012", "0017"]
+    code, out, _ = run("info", real_data / "kitti_tracking" / "training", "--scene", "0001", "--json")
+    assert json.loads(out)["classes"]["Car"]["n_tracks"] > 10
+    assert fails(run("fill", real_data / "kitti_tracking" / "training", "--keyframes-every", "10"), "scene", "0001")
+
+
+def test_names_cannot_write_to_the_terminal(run, tmp_path):
+    track = street.tracks()[0].replace(category="car\x1b[2J\nfake", track_id="a\rb")
+    bw.write(street.scene().replace(tracks=[track], name="evil\x1b]0;title\x07"), tmp_path / "scene")
+    for arguments in (["info", tmp_path / "scene"], ["fill", tmp_path / "scene", "--keyframes-every", "2"]):
+        code, out, err = run(*arguments)
+        assert code == 0
+        assert "\x1b" not in out + err
+        assert "\x07" not in out + err
+        assert "car\\x1b[2J\\nfake" in out
+
+
+def test_convert_there_and_back(run, folder, tmp_path):
+    code, out, err = run("convert", folder, tmp_path / "kitti", "--to", "kitti_tracking", "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert report["n_tracks"] == 3
+    assert report["path"] == str(tmp_path / "kitti")
+    assert "writing" in err
+    code, out, _ = run("convert", tmp_path / "kitti", tmp_path / "back")
+    assert code == 0
+    assert "wrote" in out
+    before, after = bw.read(folder), bw.read(tmp_path / "back")
+    for i in range(len(before)):
+        a, b = before.cuboids(i, "lidar"), after.cuboids(i, "lidar")
+        order = [int(np.argmin(np.linalg.norm(b.center_m - center, axis=1))) for center in a.center_m]
+        np.testing.assert_allclose(b.center_m[order], a.center_m, atol=1e-3)
+        np.testing.assert_allclose(b.size_m[order], a.size_m, atol=1e-3)
+
+
+def test_convert_never_overwrites(run, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    assert fails(run("convert", folder, tmp_path / "out"), "not empty")
+    assert fails(run("convert", folder, tmp_path / "new", "--to", "nonsense"), "nonsense")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["mine.txt", "out"]
+
+
+def test_fill_reports_the_error_between_keyframes(run, folder):
+    code, out, _ = run("fill", folder, "--keyframes-every", "5", "--method", "linear", "--json")
+    assert code == 0
+    error = json.loads(out)["error"]
+    assert (error["every"], error["method"], error["frame"]) == (5, "linear", "world")
+    k = np.arange(6)
+    x = 115 + 1.2 * k + 0.05 * k**2
+    off = np.abs(np.interp(k, [0, 5], x[[0, 5]]) - x)[1:5]  # only the driving car leaves the straight line
+    car = error["classes"]["car"]
+    assert (car["n_tracks"], car["n_labels"]) == (2, 8)
+    assert car["xy_mean_m"] == pytest.approx(off.sum() / 8)
+    assert car["xy_p95_m"] == pytest.approx(np.quantile(np.r_[off, 0, 0, 0, 0], 0.95))
+    assert error["classes"]["pedestrian"]["xy_mean_m"] == pytest.approx(0, abs=1e-9)
+    assert error["total"]["n_labels"] == 12
+    code, out, _ = run("fill", folder, "--keyframes-every", "1")
+    assert code == 0
+    assert "world frame" in out
+
+
+def test_fill_writes_every_frame(run, folder, tmp_path):
+    code, out, _ = run("fill", folder, "--keyframes-every", "3", "--out", tmp_path / "filled", "--json")
+    assert code == 0
+    assert json.loads(out)["written"]["n_tracks"] == 3
+    filled = bw.read(tmp_path / "filled")
+    track, before = filled.track("driving"), street.scene().track("driving")
+    assert len(track) == 6
+    assert [bw.Origin(o).name for o in track.origin] == ["GIVEN", "FILLED", "FILLED", "GIVEN", "FILLED", "GIVEN"]
+    np.testing.assert_array_equal(track.cuboids.center_m[[0, 3, 5]], before.cuboids.center_m[[0, 3, 5]])
+    assert fails(run("fill", folder), "--out", "--keyframes-every")
+    assert fails(run("fill", folder, "--keyframes-every", "3", "--method", "cubic"), "makima")
+
+
+def test_fill_keeps_what_is_outside(run, tmp_path):
+    track = street.tracks()[1].take([0, 2, 5])
+    track = track.replace(visibility=np.array([0, 2, 0], np.uint8))
+    bw.write(street.scene().replace(tracks=[track]), tmp_path / "scene")
+    assert run("fill", tmp_path / "scene", "--out", tmp_path / "filled")[0] == 0
+    filled = bw.read(tmp_path / "filled").tracks[0]
+    np.testing.assert_array_equal(filled.times_ns, street.times_ns()[[0, 1, 2, 5]])
+    assert list(filled.visibility) == [0, 0, 2, 0]
+    assert not filled.at(street.times_ns()[3:5]).is_valid.any()
+
+
+def test_fill_on_argoverse(run, real_data):
+    pytest.importorskip("pyarrow", reason="Argoverse 2 needs pyarrow (extra 'io')")
+    log = real_data / "av2" / "sensor" / "3bffdcff-c3a7-38b6-a0f2-64196d130958"
+    code, out, _ = run("fill", log, "--keyframes-every", "10", "--json")
+    assert code == 0
+    error = json.loads(out)["error"]
+    assert error["frame"] == "world"
+    assert error["total"]["n_labels"] > 5000
+    assert error["total"]["xy_mean_m"] <= 0.010
+
+
+def test_fill_says_when_ego_motion_is_not_compensated(run, tmp_path):
+    scene = street.scene()
+    tracks = [t.replace(cuboids=t.cuboids.replace(frame="lidar")) for t in scene.tracks]
+    bw.write(scene.replace(trajectory=None, label_frame="lidar", tracks=tracks), tmp_path / "scene")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bw.SensorFrameFallback)
+        code, out, _ = run("fill", tmp_path / "scene", "--keyframes-every", "2")
+    assert code == 0
+    assert "lidar frame" in out
+    assert "not compensated" in out
+
+
+def test_fit_finds_the_car_under_the_click(run, folder, tmp_path):
+    truth = street.scene().cuboids(0, "lidar")[1]
+    x, y, z = truth.center_m - (2.2, 0.3, 0)
+    code, out, _ = run("fit", folder, "--at", f"{x},{y},{z}", "--category", "car", "--json", "--out", tmp_path / "with_fit")
+    assert code == 0
+    found = json.loads(out)
+    assert found["frame"] == "lidar"
+    assert np.hypot(found["center_m"][0] - truth.center_m[0], found["center_m"][1] - truth.center_m[1]) < 0.6
+    assert found["n_points"] > 20
+    assert found["written"]["n_tracks"] == 4
+    written = bw.read(tmp_path / "with_fit").track("fit-0")
+    in_lidar = written.cuboids.transformed(street.scene().transform("lidar", "world", street.START_NS), frame="lidar")
+    np.testing.assert_allclose(in_lidar.center_m[0], found["center_m"], atol=1e-9)
+    code, out, _ = run("fit", folder, "--at", f"{x},{y},{z}")
+    assert "center_m" in out
+    assert "+-" in out
+    assert fails(run("fit", folder, "--at", "1,2"), "x,y,z", "1,2")
+    assert fails(run("fit", folder, "--at", "1,2,3", "--frame", "9"), "0..5", "9")
+    assert fails(run("fit", folder, "--at", "1,2,3", "--category", "unicorn"), "unicorn")
+
+
+def test_render_writes_pictures(run, folder, tmp_path):
+    code, out, _ = run("render", folder, "--frames", "0,-1", "--out", tmp_path / "pictures", "--height-px", "300", "--width-px", "700", "--json")
+    assert code == 0
+    names = [f"{i:06d}_{kind}.png" for i in (0, 5) for kind in ("bev", "front", "overview", "wide")]
+    assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == sorted(names)
+    assert sorted(json.loads(out)["pictures"]) == sorted(str(tmp_path / "pictures" / name) for name in names)
+    assert cv2.imread(str(tmp_path / "pictures" / "000005_overview.png")).shape == (300, 700, 3)
+    code, out, _ = run("render", folder, "--frame", "3", "--out", tmp_path / "one.jpg", "--points")
+    assert code == 0
+    assert cv2.imread(str(tmp_path / "one.jpg")).shape == (800, 1600, 3)
+    assert fails((*run("render", folder, "--out", tmp_path / "pictures")[:2], "error: x\n"))
+    assert fails(run("render", folder, "--frames", "0:x", "--out", tmp_path / "p"), "--frames", "0:x")
+    assert fails(run("render", folder, "--width-px", "9", "--out", tmp_path / "p.png"), "width_px")
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("command", ["info", "render", "view"])
+def test_a_path_that_is_not_there(run, tmp_path, command):
+    assert fails(run(command, tmp_path / "nowhere"), str(tmp_path / "nowhere"))
+
+
+def test_a_folder_of_no_known_format(run, tmp_path):
+    (tmp_path / "readme.txt").write_text("hello")
+    assert fails(run("info", tmp_path), str(tmp_path))
+    assert fails(run("info", tmp_path, "--format", "nonsense"), "nonsense")
+
+
+def test_errors_of_the_system_are_one_sentence(run, monkeypatch, folder):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", "secret.bin")
+
+    monkeypatch.setattr(bw, "read", refuse)
+    assert fails(run("info", folder), "secret.bin: Permission denied")
+
+
+def test_frames_as_text():
+    assert parse_frames("3", 6) == [3]
+    assert parse_frames("-1, 0", 6) == [5, 0]
+    assert parse_frames("1:4", 6) == [1, 2, 3]
+    assert parse_frames("::2", 6) == [0, 2, 4]
+    assert parse_frames("all", 3) == [0, 1, 2]
+    assert parse_frames("1,1,0:2", 6) == [1, 0]
+    for text in ("", "a", "6", "-7", "1:2:0", "9:12", "1:2:3:4", "1.5"):
+        with pytest.raises(bw.ArgumentError, match="--frames"):
+            parse_frames(text, 6)
+
+
+def test_places_as_text():
+    assert parse_place("1,-2.5, 3e1") == (1.0, -2.5, 30.0)
+    for text in ("", "1,2", "1,2,nan", "1,2,3,4", "a,b,c"):
+        with pytest.raises(bw.ArgumentError, match="--at"):
+            parse_place(text)
+
+
+def test_simulate(run, tmp_path):
+    code, out, _ = run("simulate", tmp_path / "sim", "--frames", "1", "--seed", "3", "--json")
+    assert code == 0
+    assert json.loads(out)["n_frames"] == 1
+    assert len(bw.read(tmp_path / "sim").points(0)) > 1000
+    assert fails((*run("simulate", tmp_path / "sim2", "--frames", "100000")[:2], "error: x\n"))
+
+
+def test_bench_prints_its_rows(run, monkeypatch):
+    import boxwright.bench
+
+    asked = {}
+    monkeypatch.setattr(boxwright.bench, "run", lambda **options: asked.update(options) or [])
+    code, out, _ = run("bench", "--quick", "--verb", "overlap", "--json")
+    assert code == 0
+    assert json.loads(out)["rows"] == []
+    assert asked["quick"] is True
+    assert asked["verbs"] == ["overlap"]
+
+
+def test_warmup(run):
+    code, out, _ = run("warmup", "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert set(result["seconds"]) >= {"containment", "projection", "overlap", "interpolation", "terrain", "fitting"}
+    assert result["total_s"] >= max(result["seconds"].values())
+
+
+@pytest.fixture
+def sample():
+    try:
+        return sample_folder()
+    except bw.FrameMissing:
+        pytest.skip("the sample data is not there")
+
+
+def test_demo(run, sample, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("demo", "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert result["folder"] == "boxwright-demo"
+    total = result["classes"]["all"]
+    assert total["n_fits"] > 30
+    assert total["fit_iou_bev"] > 0.6
+    assert total["fit_xy_m"] < 0.4
+    assert total["filled_xy_m"] < 0.25
+    assert total["n_points"] > 10_000
+    assert total["n_boxes"] > 500
+    folder = tmp_path / "boxwright-demo"
+    scene = bw.read(folder / "scene")
+    assert scene.label_frame == "world"
+    assert len(scene.tracks) == total["n_objects"]
+    assert len(scene.points(0)) > 1000
+    assert len(bw.read(folder / "kitti_tracking")) == len(scene)
+    lines = (folder / "cuboids.csv").read_text().splitlines()
+    assert len(lines) == 1 + sum(len(scene.cuboids(i)) for i in range(len(scene)))
+    pictures = sorted(p.name for p in (folder / "pictures").iterdir())
+    assert f"{len(scene) - 1:06d}_overview.png" in pictures
+    code, out, _ = run("demo")
+    assert code == 0
+    assert "boxwright-demo-2" in out
+    assert (tmp_path / "boxwright-demo-2" / "scene").is_dir()
+    code, _, err = run("demo", "--out", folder)
+    assert code == 2
+    assert "not empty" in err
