@@ -19,7 +19,7 @@ def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = N
     import boxwright as bw
 
     if scene is None:
-        listing = list(bw.scenes(path))
+        listing = list(bw.scenes(path, format))
         if len(listing) > 1:
             _print_listing(path, listing, as_json)
             return

@@ -62,7 +62,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
         "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
         "fitting": lambda: (
-            [bw.fit_at(points, (10.0, 0.0, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
+            [bw.fit_at(points, (7.8, 0.2, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
         ),
     }
 
