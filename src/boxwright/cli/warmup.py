@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .common import JsonOption, print_json, print_table, tracked
+from .common import JsonOption, print_json, print_table, stdout, tracked
 
 if TYPE_CHECKING:
     from ..cameras import Camera
@@ -32,7 +32,8 @@ def warmup(as_json: JsonOption = False) -> None:
         print_json({"seconds": seconds, "total_s": total, "cache_folder": None if cache_folder is None else str(cache_folder)})
         return
     where = "nowhere: no folder can be written to" if cache_folder is None else str(cache_folder)
-    print_table(f"{total:.1f} s; kernels kept in {where}", ["kernels of", "seconds"], list(seconds.items()))
+    print_table("", ["kernels of", "seconds"], [*seconds.items(), ("all", total)])
+    stdout().print(f"kept in {where}", markup=False, soft_wrap=True)
 
 
 def _steps() -> dict[str, Callable[[], Any]]:

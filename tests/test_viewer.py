@@ -1,0 +1,116 @@
+"""The desktop window, drawn without a display."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+import street
+from boxwright.render.labels import color_of
+from boxwright.viewer import desktop
+
+
+@pytest.fixture(scope="module")
+def open3d():
+    try:
+        return pytest.importorskip("open3d", reason="the window needs open3d (extra 'desktop')", exc_type=ModuleNotFoundError)
+    except ImportError as error:
+        pytest.skip(f"open3d cannot be loaded: {error}; apt-get install libusb-1.0-0")
+
+
+@pytest.fixture(scope="module")
+def window(open3d, tmp_path_factory):
+    window = desktop.Window(street.scene(), 0, visible=False, width_px=640, height_px=480, pictures_to=tmp_path_factory.mktemp("pictures"))
+    yield window
+    window.close()
+
+
+def near(picture, color, tolerance=25):
+    return np.argwhere(np.abs(picture.astype(int) - color).max(2) <= tolerance)[:, ::-1]
+
+
+def test_the_window_shows_points_cuboids_and_headings(window):
+    picture = window.picture()
+    assert picture.shape == (480, 640, 3)
+    cars = near(picture, color_of("car"))
+    walkers = near(picture, color_of("pedestrian"))
+    assert len(cars) > 100
+    assert len(walkers) > 15
+    assert len(near(picture, (255, 255, 255), 3)) > 20  # the arrows
+    # from behind the vehicle the walker, on the right of the road, is right of the cars; up is up
+    assert np.median(walkers[:, 0]) > np.median(cars[:, 0])
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def test_keys_change_frames_and_trails(window):
+    first = window.picture()
+    window.previous()
+    assert window.frame_index == 0
+    for _ in range(9):
+        window.next()
+    assert window.frame_index == len(window.scene) - 1
+    last = window.picture()
+    assert (first != last).any()
+    window.toggle_trails()
+    without = window.picture()
+    assert len(near(without, color_of("car"))) < len(near(last, color_of("car")))
+    window.toggle_trails()
+    assert (window.picture() == last).all()
+
+
+def test_a_key_writes_the_camera_pictures(window):
+    written = window.write_pictures()
+    assert sorted(path.name for path in written) == [f"{window.frame_index:06d}_front.png", f"{window.frame_index:06d}_wide.png"]
+    assert all(path.stat().st_size > 1000 for path in written)
+
+
+def test_a_scene_of_labels_alone(open3d):
+    scene = bw.Scene("labels", street.times_ns(), trajectory=street.trajectory(), tracks=street.tracks())
+    assert len(near(desktop.picture_of_window(scene, 1, width_px=320, height_px=240), color_of("car"))) > 10
+    empty = bw.Scene("nothing", street.times_ns())
+    assert desktop.picture_of_window(empty, 0, width_px=320, height_px=240).shape == (240, 320, 3)
+
+
+def test_no_display_is_said(monkeypatch):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("Linux alone has no display by environment")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delitem(os.environ, name, raising=False)
+    with pytest.raises(bw.BoxwrightError, match="render"):
+        desktop.open_window(street.scene())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModuleNotFoundError("No module named 'open3d'", name="open3d"), r"boxwright\[desktop\]"),
+        (ImportError("libusb-1.0.so.0: cannot open shared object file"), "apt-get install libusb-1.0-0"),
+        (ImportError("libGL.so.1: cannot open shared object file"), "libgl1"),
+    ],
+)
+def test_a_missing_library_is_named(monkeypatch, error, words):
+    real = builtins.__import__
+
+    def without_open3d(name, *rest, **kwargs):
+        if name == "open3d":
+            raise error
+        return real(name, *rest, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_open3d)
+    with pytest.raises(bw.ExtraMissing, match=words):
+        desktop.picture_of_window(street.scene())
+
+
+@pytest.mark.parametrize(("start", "end"), [((0, 0, 0), (0, 0, 2)), ((1, 2, 3), (4, 2, 3)), ((0, 0, 0), (1, 1, 1))])
+def test_bars_are_closed_and_as_thick_as_said(start, end):
+    vertices, triangles = desktop._prism(start, end, 0.1)
+    along = np.subtract(end, start) / np.linalg.norm(np.subtract(end, start))
+    off = vertices - start - np.outer((vertices - start) @ along, along)
+    np.testing.assert_allclose(np.linalg.norm(off, axis=1), 0.1 / np.sqrt(2))
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
