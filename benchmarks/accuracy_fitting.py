@@ -127,7 +127,7 @@ def main():
         main_rows = [row for row in mine if row["source"] != "dgp"]
         show(f"{way}, all", main_rows, rng)
         for low, high in ((5, 20), (20, 50), (50, 200), (200, 10**9)):
-            show(f"{way}, {low} points or more", [row for row in main_rows if low <= row["n"] < high], rng)
+            show(f"{way}, {low} {f'to {high - 1}' if high < 10**9 else 'or more'} points", [row for row in main_rows if low <= row["n"] < high], rng)
         show(f"{way}, at least 50 points", [row for row in main_rows if row["n"] >= 50], rng)
         for source in dict.fromkeys(row["source"] for row in mine):
             show(f"{way}, {source}{' (thinned)' if source == 'dgp' else ''}", [row for row in mine if row["source"] == source], rng)

@@ -7,7 +7,7 @@ import numpy as np
 from . import compiled, kernel
 
 BAND_M = 0.15  # points this far above the lowest of their cell are averaged with it
-N_ROUNDS = 3  # reweighted corrections at each spacing
+N_ROUNDS = 2  # reweighted corrections at each spacing
 PULL = 0.5  # evidence, in cells, that a correction has to outweigh
 
 
