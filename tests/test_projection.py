@@ -288,6 +288,16 @@ def test_case_5_covering_holding_and_crossing(camera):
     assert 0 < wall.truncation[0] <= 1
 
 
+def test_case_5_a_wall_behind_a_fisheye_covers_its_rim():
+    camera = bw.FisheyeCamera(640, 480, 60.0, 60.0, 300.0, 250.0, (-0.1, 0, 0, 0))
+    limit = camera.max_angle_rad
+    assert math.pi / 2 < limit < math.radians(110)
+    wall = bw.Cuboids([[0, 0, -1.0]], [[40, 40, 1.0]], 0.0)  # its edges are 91 degrees off axis, its middle is behind
+    boxes = bw.project_cuboids(wall, camera, IDENTITY)
+    radius = 60 * (limit - 0.1 * limit**3)
+    np.testing.assert_allclose(boxes.xyxy[0], [300 - radius, 250 - radius, 300 + radius, 250 + radius], atol=0.1)
+
+
 def test_case_5_extremes_between_corners():
     camera = fisheye()
     cuboid = bw.Cuboids([[0, 2.0, 3]], [[20.0, 1, 1]], 0.0)

@@ -300,15 +300,17 @@ def project_cuboids(corners, corner_rays, lens, near, out_boxes, out_whole):
             rim_rays[RIM + i, k] = corner_rays[i, k]
     ways, ends, vertices = np.empty((18, 2, 3)), np.empty((4, 2)), np.empty((VERTICES, 2))
     for m in range(corners.shape[0]):
-        box, whole = out_boxes[m], out_whole[m]
+        body, box, whole = corners[m], out_boxes[m], out_whole[m]
         for k in range(2):
             box[k] = whole[k] = np.inf
             box[k + 2] = whole[k + 2] = -np.inf
         entire = True
-        for w in range(_ways(lens, corners[m], near, ways)):
+        for w in range(_ways(lens, body, near, ways)):
             entire &= _span_way(lens, ways[w], near, ends, vertices, box, whole)
-        first = 0 if has_rim and (not entire or lens[0] == FISHEYE) else RIM
-        _span_rays(lens, corners[m], rim_rays, rim, first, near, box, whole)
+        # a cuboid whose edges are all seen covers the whole rim or nothing of it
+        covers = has_rim and (not entire or (lens[0] == FISHEYE and _meets(body, rim_rays[0], 0.0)))
+        first = 0 if covers else RIM
+        _span_rays(lens, body, rim_rays, rim, first, near, box, whole)
         for k in range(4):
             box[k] = box[k] if box[0] <= box[2] else np.nan
             whole[k] = whole[k] if whole[0] <= whole[2] else np.nan
