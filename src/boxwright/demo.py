@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +14,16 @@ import numpy as np
 
 from .agreement import Errors, cuboid_errors
 from .arrays import Float64s, Int64s
+from .cameras import FisheyeCamera, PinholeCamera
 from .containment import points_in_cuboids
 from .cuboids import Cuboids
 from .errors import BoxwrightError
 from .fitting import Fit, fit_at
 from .formats import read
 from .formats.sample_clip import read_clicks
+from .frames import Pose
+from .kernels import cache_folder
+from .overlap import iou_bev_pairs
 from .points import Sweep
 from .projection import project_cuboids
 from .sample import Click, sample_folder
@@ -292,6 +298,31 @@ def _middle(values: Float64s) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
+def compile_beside() -> subprocess.Popen[bytes] | None:
+    """Begins to compile the kernels of `compile_boxes` in another process, where they are not on disk yet: the first run then uses two cores."""
+    if cache_folder is None or any(cache_folder.rglob("projection.project_cuboids*.nbi")):
+        return None
+    return subprocess.Popen([sys.executable, "-m", "boxwright.demo"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for_kernels(scene: Scene, beside: subprocess.Popen[bytes] | None) -> None:
+    """Compiles what counting needs, and waits for the other process; whatever it did not get done is compiled when it is called."""
+    if beside is not None:
+        points_in_cuboids(still_sweep(scene, 0), scene.cuboids(0))
+        beside.wait()
+
+
+def compile_boxes() -> None:
+    """One small call of everything that projects and compares cuboids."""
+    upright = Cuboids([[10.0, 0.0, 0.0], [12.0, 1.0, 0.0]], [[4.0, 2.0, 1.5]] * 2, [0.0, 0.5])
+    tilted = upright.transformed(Pose.from_quat([np.cos(0.05), np.sin(0.05), 0, 0]))
+    cam_from_cuboids = Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
+    for camera in (PinholeCamera(64, 48, 40, 40, 32, 24), FisheyeCamera(64, 48, 20, 20, 32, 24)):
+        project_cuboids(upright, camera, cam_from_cuboids).edges(0)
+    iou_bev_pairs(upright, upright)
+    iou_bev_pairs(upright, tilted)
+
+
 def fresh_folder(base: Path) -> Path:
     """`base`, or `base-2`, `base-3`... where it is taken: nothing is ever overwritten."""
     for number in range(1, 10_000):
@@ -299,3 +330,7 @@ def fresh_folder(base: Path) -> Path:
         if not folder.exists():
             return folder
     raise BoxwrightError("too many folders of that name", path=base, hint="choose another with --out")
+
+
+if __name__ == "__main__":
+    compile_boxes()

@@ -27,16 +27,17 @@ def demo(out: OutOption = None, as_json: JsonOption = False) -> None:
     Clicks become cuboids and keyframes become tracks in the world frame; the points in every cuboid of every frame are counted, every cuboid is
     projected into every camera, and the finished annotations and pictures are written and compared with the known truth.
     """
-    from ..demo import annotate, compare, fresh_folder, measure_frames, read_sample, write_measures
+    from ..demo import annotate, compare, compile_beside, fresh_folder, measure_frames, read_sample, wait_for_kernels, write_measures
     from ..outputs import whole_folder
 
     start = time.perf_counter()
     folder = fresh_folder(Path("boxwright-demo")) if out is None else out
     with whole_folder(folder) as part:
-        sample = read_sample()
+        sample, beside = read_sample(), compile_beside()
         with tracked("fitting a cuboid to every click", len(sample.clicks)) as advance:
             annotation = annotate(sample, advance)
             scene = annotation.scene
+            wait_for_kernels(scene, beside)
         with tracked("counting points, projecting cuboids", len(scene)) as advance:
             results = measure_frames(scene, advance)
         table = compare(annotation, sample.truth, results)
