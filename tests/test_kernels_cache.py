@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import boxwright
@@ -148,6 +149,20 @@ print(numba.config.CACHE_DIR == before, mine._cache.cache_path, sep="\\n")
         assert same == "True" and path.startswith(expected) and "boxwright" not in Path(path).relative_to(expected).parts
 
 
+def test_a_number_of_another_kind_gets_code_of_its_own():
+    """An int first must not make whole numbers of the floats that come later."""
+
+    @kernels.kernel
+    def scaled(points, factor, out):
+        out[0] = points[0, 0] * factor
+
+    out = np.zeros(1)
+    for points in (np.ones((1, 3)), np.ones((3, 1), np.float32).T):
+        for factor in (2, 2.5, np.float64(1.5)):
+            scaled(points, factor, out)
+            assert out[0] == factor
+
+
 # ------------------------------------------------------------ threads
 
 
@@ -188,6 +203,27 @@ def test_verbs_called_from_several_threads_at_once(digests: dict[str, str]):
             assert run.result(timeout=300) == digests
 
 
+def test_a_kernel_is_called_while_it_is_compiled_for_other_input():
+    @kernels.kernel
+    def summed(points, out):
+        for i in range(points.shape[0]):
+            out[0] += points[i, 0]
+
+    def call(kind) -> float:
+        out = np.zeros(1, kind)
+        summed(np.ones((3, 3), np.float64), out)
+        return float(out[0])
+
+    kinds = (np.float32, np.int64, np.int32, np.int16, np.uint8)
+    assert call(np.float64) == 3
+    with ThreadPoolExecutor(2) as pool:
+        others = pool.submit(lambda: [call(kind) for kind in kinds])
+        while not others.done():
+            assert call(np.float64) == 3
+        assert others.result() == [3.0] * 5
+
+
+@pytest.mark.full
 def test_verbs_first_compiled_from_several_threads_at_once(tmp_path: Path, digests: dict[str, str]):
     """A cold cache, four threads, everything compiled while others wait or compile too."""
     code = """

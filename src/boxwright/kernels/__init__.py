@@ -77,7 +77,7 @@ def compiled(function):
 
 
 class Kernel:
-    """A jitted function called from Python, compiled once per combination of array dtypes instead of once per memory layout.
+    """A jitted function called from Python, compiled once per combination of dtypes instead of once per memory layout.
 
     Arguments named `points*` may have any strides and may be read-only; arguments named `out*` are written, and are C-contiguous; every other
     array is C-contiguous and only read.
@@ -87,29 +87,31 @@ class Kernel:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self._names = list(inspect.signature(function).parameters)
-        self._dispatcher = _njit(function, **options)
-        self._ready = set()
-        self._compiling = threading.Lock()
+        self._function = function
+        self._options = options
         self._lock = lock
+        # One dispatcher per combination, never opened again once it is closed to others: a dispatcher that may compile demands exact types, so
+        # that a call from another thread meanwhile would not find the layout-blind code that is there.
+        self._dispatchers = {}
 
     def __call__(self, *args):
-        key = tuple([getattr(arg, "dtype", None) for arg in args])
-        if key not in self._ready:
-            self._compile(key, args)
+        key = tuple([arg.dtype if isinstance(arg, np.ndarray) else type(arg) for arg in args])
+        dispatcher = self._dispatchers.get(key)
+        if dispatcher is None:
+            dispatcher = self._compile(key, args)
         if self._lock is None:
-            return self._dispatcher(*args)
+            return dispatcher(*args)
         with self._lock:
-            return self._dispatcher(*args)
+            return dispatcher(*args)
 
     def _compile(self, key, args):
-        with self._compiling:
-            if key not in self._ready:
-                signature = tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True))
-                if signature not in self._dispatcher.overloads:
-                    self._dispatcher._can_compile = True
-                    self._dispatcher.compile(signature)
-                self._dispatcher.disable_compile()
-                self._ready.add(key)
+        with _compiling:
+            if key not in self._dispatchers:
+                dispatcher = _njit(self._function, **self._options)
+                dispatcher.compile(tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True)))
+                dispatcher.disable_compile()
+                self._dispatchers[key] = dispatcher
+            return self._dispatchers[key]
 
     @staticmethod
     def _type(name, arg):
@@ -119,6 +121,7 @@ class Kernel:
         return types.Array(numba.from_dtype(arg.dtype), arg.ndim, layout, readonly=not name.startswith("out"))
 
 
+_compiling = threading.Lock()
 _parallel_lock = threading.Lock()
 
 
