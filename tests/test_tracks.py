@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -267,11 +268,12 @@ def test_threads_share_tracks(rng):
 
 
 def test_tracks_are_freed_with_their_curves(rng):
+    tracks = random_tracks(rng)
+    bw.interpolate_tracks(tracks, [10**9])
+    alive = [weakref.ref(track) for track in tracks]
+    del tracks
     gc.collect()
-    before = sum(isinstance(o, bw.Track) for o in gc.get_objects())
-    bw.interpolate_tracks(random_tracks(rng), [10**9])
-    gc.collect()
-    assert sum(isinstance(o, bw.Track) for o in gc.get_objects()) == before
+    assert [ref() for ref in alive] == [None] * len(alive)
 
 
 # ------------------------------------------------------------ tables
