@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,30 @@ def test_agrees_with_shapely(rng, kind, offset_m) -> None:
     result = bw.iou_bev(a, b)
     np.testing.assert_allclose(result, shared / (shapely.area(p) + shapely.area(q) - shared), atol=1e-9, rtol=0)
     assert (result > 0).sum() > 60
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-16, 1e-14, 1e-12])
+def test_any_axis_may_be_the_upright_one(rng, noise) -> None:
+    """All 24 turns of a cube, then a yaw: an edge that is upright has no direction from above, or a random one."""
+    shapely = pytest.importorskip("shapely")
+    turns = []
+    for signs in itertools.product((-1, 0, 1), repeat=4):
+        turns += [np.array(signs, float)] if sum(np.abs(signs)) in (1, 2, 4) and next(s for s in signs if s) > 0 else []
+    quat = np.concatenate([np.array(turns)] * 3)
+    assert len(turns) == 24
+    yaw = np.concatenate([np.zeros(24), rng.uniform(-np.pi, np.pi, 48)]) / 2
+    cos, sin, (w, x, y, z) = np.cos(yaw), np.sin(yaw), quat.T
+    turned = np.stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w], 1) + noise * rng.normal(size=quat.shape)
+    turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+    a = Cuboids(rng.uniform(-1, 1, (72, 3)), [(4.0, 2, 1.5)] * 72, quat_wxyz=turned)
+    b = a.replace(center_m=rng.uniform(-1, 1, (72, 3)))[rng.permutation(72)]
+    p, q = (shapely.convex_hull(shapely.multipoints(s.corners_m()[..., :2])) for s in (a, b))
+    shared = shapely.area(shapely.intersection(p[:, None], q[None]))
+    expected = shared / (shapely.area(p)[:, None] + shapely.area(q) - shared)
+    np.testing.assert_allclose(bw.iou_bev(a, b), expected, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(bw.iou(a, b).bev, expected, atol=1e-9, rtol=0)
+    assert (expected > 0.05).mean() > 0.9
+    np.testing.assert_allclose(np.diagonal(bw.iou_bev(a, a.replace(center_m=a.center_m + 1e-9))), 1, atol=1e-8)
 
 
 def test_real_cuboids_agree_with_shapely(oracle) -> None:

@@ -17,6 +17,7 @@ RADIUS, AREA, VOLUME, UPRIGHT = 16, 17, 18, 19
 N_COLUMNS = 20
 MOST_CORNERS = 96  # a convex polygon gains one corner per cut; rounding could at worst give half as many again
 SLACK = 1e-9
+A_POINT = 1e-30  # edges this short, measured by the cuboid, are points: the signs of their cross products would drown
 
 
 @kernel
@@ -145,35 +146,46 @@ def _integral(polygon, n, weighted, base):
 
 @compiled
 def _outline(row, edges):
-    """The half edges of a cuboid's outline seen from above, turned into the upper half plane and sorted by angle: half the zonogon's walk."""
+    """The half edges of a cuboid's outline seen from above, turned into the upper half plane and sorted by angle: half the zonogon's walk.
+
+    Returns their number: an upright edge is a point from above, has no angle, and is left out.
+    """
+    n = 0
     for axis in range(3):
         x, y = row[ROTATION + 3 * axis] * row[HALF + axis], row[ROTATION + 3 * axis + 1] * row[HALF + axis]
+        if abs(x) + abs(y) <= A_POINT * row[RADIUS]:
+            continue
         if y < 0 or (y == 0 and x < 0):
             x, y = -x, -y
-        at = axis
+        at = n
         while at > 0 and edges[at - 1, 0] * y - edges[at - 1, 1] * x < 0:
             edges[at, 0], edges[at, 1] = edges[at - 1, 0], edges[at - 1, 1]
             at -= 1
         edges[at, 0], edges[at, 1] = x, y
+        n += 1
+    return n
 
 
 @compiled
 def _outline_overlap(p, q, edges, first, second):
     """Area shared by the outlines of two cuboids seen from above."""
-    _outline(q, edges)
+    half = _outline(q, edges)
     x, y = q[CENTER] - p[CENTER], q[CENTER + 1] - p[CENTER + 1]
-    x, y = x - edges[0, 0] - edges[1, 0] - edges[2, 0], y - edges[0, 1] - edges[1, 1] - edges[2, 1]
-    for i in range(6):
+    for i in range(half):
+        x, y = x - edges[i, 0], y - edges[i, 1]
+    n = 2 * half
+    for i in range(n):
         first[i, 0], first[i, 1], first[i, 2] = x, y, 0.0
-        sign = 2.0 if i < 3 else -2.0
-        x, y = x + sign * edges[i % 3, 0], y + sign * edges[i % 3, 1]
-    n = 6
-    _outline(p, edges)
-    x, y = -edges[0, 0] - edges[1, 0] - edges[2, 0], -edges[0, 1] - edges[1, 1] - edges[2, 1]
-    for i in range(6):
+        sign = 2.0 if i < half else -2.0
+        x, y = x + sign * edges[i % half, 0], y + sign * edges[i % half, 1]
+    half = _outline(p, edges)
+    x, y = 0.0, 0.0
+    for i in range(half):
+        x, y = x - edges[i, 0], y - edges[i, 1]
+    for i in range(2 * half):
         # the edge itself gives the direction: the difference of two rounded corners would not, where the edge is short
-        sign = 2.0 if i < 3 else -2.0
-        edge_x, edge_y = sign * edges[i % 3, 0], sign * edges[i % 3, 1]
+        sign = 2.0 if i < half else -2.0
+        edge_x, edge_y = sign * edges[i % half, 0], sign * edges[i % half, 1]
         n = _cut(first, n, edge_y, -edge_x, 0.0, edge_y * x - edge_x * y, second)
         first, second = second, first
         x, y = x + edge_x, y + edge_y
