@@ -485,6 +485,42 @@ def test_many_cuboids_equal_the_twin(name, rng):
     np.testing.assert_allclose(boxes.xyxy, truth, atol=2)
 
 
+FOLDED = {
+    "twisted": bw.PinholeCamera(640, 480, 200, 200, 320, 240, (-0.25, 0.03, 0.02, -0.02)),
+    "prism": bw.PinholeCamera(640, 480, 200, 200, 320, 240, (-0.2, 0.01, 0, 0, 0, 0, 0, 0, 0.03, 0, -0.02, 0)),
+    "no radial fold": bw.PinholeCamera(640, 480, 150, 150, 320, 240, (0, 0, 0.05, 0.03)),
+}
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_cuboids_are_seen_wherever_points_are(name, rng):
+    camera = FOLDED[name]
+    rays = np.c_[rng.uniform(-4, 4, (2000, 2)), np.ones(2000)]
+    points = rays * rng.uniform(1, 20, (2000, 1))
+    image = bw.project_points(points, camera, IDENTITY)
+    beyond = np.hypot(*rays[:, :2].T) > camera.sure_radius
+    assert (image.in_image & beyond).sum() >= 5
+    boxes = bw.project_cuboids(bw.Cuboids(points, [(1e-6, 1e-6, 1e-6)] * 2000, 0.0), camera, IDENTITY)
+    assert boxes.visible[image.in_image].all()
+    assert not boxes.visible[~image.in_image].any()
+    np.testing.assert_allclose((boxes.xyxy[:, :2] + boxes.xyxy[:, 2:])[image.in_image] / 2, image.uv[image.in_image], atol=0.01)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", FOLDED)
+def test_boxes_end_where_the_points_fold(name, rng):
+    camera = FOLDED[name]
+    cuboids = random_cuboids(rng, 12)
+    boxes = bw.project_cuboids(cuboids, camera, IDENTITY)
+    for m in range(len(cuboids)):
+        inside = cuboids.center_m[m] + (rng.uniform(-0.5, 0.5, (200, 3)) * cuboids.size_m[m]) @ cuboids.rotation[m].T
+        image = bw.project_points(inside, camera, IDENTITY)
+        uv = image.uv[image.in_image & (inside[:, 2] >= NEAR_M)]
+        if len(uv):
+            assert (uv >= boxes.xyxy[m, :2] - 0.5).all()
+            assert (uv <= boxes.xyxy[m, 2:] + 0.5).all()
+
+
 # ------------------------------------------------------------ cuboids: laws
 
 

@@ -20,7 +20,9 @@ from .errors import CalibrationError
 __all__ = ["Camera", "FisheyeCamera", "PinholeCamera"]
 
 PLAIN, RADIAL, FULL, FISHEYE = range(4)  # how much of the model a kernel has to compute
+RIM = 256  # directions in which the curve where a lens ends is known
 FARTHEST = 1e6  # a distorted lens without a fold is followed to this radius, 0.0002 degrees short of 90
+_RIM_X, _RIM_Y = np.cos(np.arange(RIM) * (2 * math.pi / RIM)), np.sin(np.arange(RIM) * (2 * math.pi / RIM))
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,19 @@ class _Intrinsics:
         rays: Float64s = frozen(self.rays([(left, left), (right, left), (left, bottom), (right, bottom)]))
         return rays
 
+    @property
+    @abstractmethod
+    def _rim_angles_rad(self) -> Float64s:
+        """(RIM,) angle off axis at which the lens ends, in even steps of direction about the axis; NaN where it does not end."""
+
+    @cached_property
+    def border_rays(self) -> Float64s:
+        """(RIM + 4, 3) rays just inside the curve where the lens ends, NaN where there is no end, then `corner_rays`."""
+        angle = self._rim_angles_rad * (1 - 1e-9)
+        rim = np.stack([np.sin(angle) * _RIM_X, np.sin(angle) * _RIM_Y, np.cos(angle)], 1)
+        rays: Float64s = frozen(np.concatenate([rim, self.corner_rays]))
+        return rays
+
     def _on_plane(self, uv: ArrayLike) -> Float64s:
         """(N, 2) pixels as multiples of the focal length from the principal point."""
         pixels = as_floats("uv", uv, (None, 2), finite=False)
@@ -126,13 +141,30 @@ class PinholeCamera(_Intrinsics):
 
         At most `max_radius`. Between the two some directions may be folded already; points there are looked at one by one.
         """
+        radii, good = self._unfolded_grid
+        return float(radii[-1] if good.all() else radii[max(int(np.argmin(good.all(1))) - 1, 0)])
+
+    @cached_property
+    def _unfolded_grid(self) -> tuple[Float64s, Bools]:
+        """(G,) radii up to the radial limit, and (G, RIM) whether the distortion keeps its orientation there."""
         limit = min(self.max_radius, FARTHEST)
         if not self.coefficients[[2, 3, 8, 9, 10, 11, 12, 13]].any():
-            return limit
+            return np.array([limit]), np.ones((1, RIM), bool)
         radii = np.concatenate([np.linspace(0, min(limit, 4), 401)[1:-1], np.geomspace(min(limit, 4) * (1 - 1e-9), limit, 200)])
-        angles = np.linspace(-math.pi, math.pi, 128, endpoint=False)
-        good = self._is_unfolded(radii[:, None] * np.cos(angles), radii[:, None] * np.sin(angles)).all(1)
-        return limit if good.all() else float(radii[max(int(np.argmin(good)) - 1, 0)])
+        few = np.array_split(radii[:, None], 20)  # what fits in the cache takes half the time
+        return radii, np.concatenate([self._is_unfolded(r * _RIM_X, r * _RIM_Y) for r in few])
+
+    @property
+    def _rim_angles_rad(self) -> Float64s:
+        radii, good = self._unfolded_grid
+        first = np.argmin(good, 0)
+        low, high = radii[np.maximum(first - 1, 0)], radii[first]
+        for _ in range(50):
+            middle = (low + high) / 2
+            inside = self._is_unfolded(middle * _RIM_X, middle * _RIM_Y)
+            low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+        rim = np.where(good.all(0), radii[-1], low)
+        return np.arctan(np.where(rim < FARTHEST, rim, np.nan))
 
     @cached_property
     def tilt(self) -> Float64s:
@@ -229,6 +261,10 @@ class FisheyeCamera(_Intrinsics):
         roots = np.polynomial.Polynomial([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4]).trim().roots()
         real = roots.real[(np.abs(roots.imag) <= 1e-9 * np.abs(roots)) & (roots.real > 0)]
         return float(min(np.sqrt(real.min()), math.pi)) if len(real) else math.pi
+
+    @property
+    def _rim_angles_rad(self) -> Float64s:
+        return np.full(RIM, self.max_angle_rad)
 
     @cached_property
     def packed(self) -> Float64s:

@@ -204,8 +204,8 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     camera : PinholeCamera or FisheyeCamera
     cam_from_cuboids : Pose or (4, 4), the camera from the cuboids' frame
 
-    Edges are cut at the near plane (1 cm) and where the lens ends, and followed along their curves; a cuboid that hides the whole picture, or holds
-    the camera, is found by the rays of the picture's corners. No corner is ever dropped, and none is drawn mirrored.
+    Edges are cut at the near plane (1 cm) and where the lens ends, as it does for points, and followed along their curves; a cuboid that hides the
+    whole picture, or holds the camera, is found by the rays of the picture's corners. No corner is ever dropped, and none is drawn mirrored.
     """
     if isinstance(cuboids, Cuboid):
         cuboids = cuboids.as_cuboids()
@@ -214,5 +214,5 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     (camera,) = _cameras([camera], rig=False)
     corners: Float64s = np.ascontiguousarray(as_pose("cam_from_cuboids", cam_from_cuboids).apply(cuboids.corners_m()))
     boxes, whole = np.empty((len(cuboids), 4)), np.empty((len(cuboids), 4))
-    kernels.project_cuboids(corners, camera.corner_rays, camera.packed, NEAR_M, boxes, whole)
+    kernels.project_cuboids(corners, camera.border_rays, camera.packed, NEAR_M, boxes, whole)
     return ImageBoxes(boxes, whole, corners, camera)

@@ -278,7 +278,8 @@ def orientation(lens, a, b):
 
 EDGE_ENDS = np.array([(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)])
 FACE_EDGES = np.array([(0, 1, 2, 3), (4, 5, 6, 7), (3, 11, 7, 8), (1, 10, 5, 9), (0, 9, 4, 8), (2, 11, 6, 10)])
-RIM = 256  # samples of the curve where the lens ends
+RIM = 256  # samples of the curve where the lens ends, as in cameras.py
+PIECES, LOOKS = 8, 16  # an edge is seen in at most so many pieces; looks along an edge where only the whole distortion tells whether it is folded
 PARTS, HALVINGS = 8, 8  # a curved edge is cut into 8 parts, each of which is halved up to 8 times
 TOLERANCE_PX = 0.1
 VERTICES = PARTS * 2**HALVINGS + 1
@@ -286,19 +287,18 @@ NO_FOLD = 1e12
 
 
 @kernel
-def project_cuboids(corners, corner_rays, lens, near, out_boxes, out_whole):
-    """corners (M, 8, 3) in the cam frame; corner_rays (4, 3) of the picture's corners, NaN where there is none; lens (30,); near plane in metres.
+def project_cuboids(corners, border_rays, lens, near, out_boxes, out_whole):
+    """corners (M, 8, 3) in the cam frame; border_rays (RIM + 4, 3) where the lens ends, then of the picture's corners, NaN where there is none;
+    lens (30,); near plane in metres.
 
     out_boxes (M, 4): left, top, right, bottom of the part the picture shows; out_whole (M, 4): the same were the picture boundless; NaN: nothing.
     """
-    rim_rays, rim = np.empty((RIM + 4, 3)), np.empty((RIM, 2))
+    rim = np.empty((RIM, 2))
     has_rim = lens[0] == FISHEYE or (lens[0] != PLAIN and lens[8] < NO_FOLD)
     if has_rim:
-        _rim(lens, rim_rays, rim)
-    for i in range(4):
-        for k in range(3):
-            rim_rays[RIM + i, k] = corner_rays[i, k]
-    ways, ends, vertices = np.empty((18, 2, 3)), np.empty((4, 2)), np.empty((VERTICES, 2))
+        for i in range(RIM):
+            rim[i, 0], rim[i, 1] = _pixel(lens, border_rays[i, 0], border_rays[i, 1], border_rays[i, 2])
+    ways, ends, vertices = np.empty((18, 2, 3)), np.empty((PIECES, 2)), np.empty((VERTICES, 2))
     for m in range(corners.shape[0]):
         body, box, whole = corners[m], out_boxes[m], out_whole[m]
         for k in range(2):
@@ -308,9 +308,9 @@ def project_cuboids(corners, corner_rays, lens, near, out_boxes, out_whole):
         for w in range(_ways(lens, body, near, ways)):
             entire &= _span_way(lens, ways[w], near, ends, vertices, box, whole)
         # a cuboid whose edges are all seen covers the whole rim or nothing of it
-        covers = has_rim and (not entire or (lens[0] == FISHEYE and _meets(body, rim_rays[0], 0.0)))
+        covers = has_rim and (not entire or (lens[0] == FISHEYE and _meets(body, border_rays[0], 0.0)))
         first = 0 if covers else RIM
-        _span_rays(lens, body, rim_rays, rim, first, near, box, whole)
+        _span_rays(lens, body, border_rays, rim, first, near, box, whole)
         for k in range(4):
             box[k] = box[k] if box[0] <= box[2] else np.nan
             whole[k] = whole[k] if whole[0] <= whole[2] else np.nan
@@ -323,7 +323,7 @@ def cuboid_edges(corners, edges, lens, near, out_uv, out_starts):
     corners (8, 3); edges (E,) rows of EDGE_ENDS; out_uv (K, 2) vertices of all lines; out_starts (L,) where each line starts.
     Returns the number of vertices and of lines; what does not fit in is counted and not written.
     """
-    ways, ends, vertices, piece = np.empty((18, 2, 3)), np.empty((4, 2)), np.empty((VERTICES, 2)), np.empty(4)
+    ways, ends, vertices, piece = np.empty((18, 2, 3)), np.empty((PIECES, 2)), np.empty((VERTICES, 2)), np.empty(4)
     _ways(lens, corners, near, ways)
     n_vertices, n_lines = 0, 0
     for e in range(edges.shape[0]):
@@ -430,9 +430,9 @@ def _pieces(lens, way, near, out_ends):
         n += 1
     across, along = 0.0, 0.0
     if fisheye:
-        across, along = math.cos(lens[8]) ** 2, math.sin(lens[8]) ** 2
-    elif lens[8] < NO_FOLD:
-        across, along = 1.0, lens[8]
+        across, along = math.cos(lens[7]) ** 2, math.sin(lens[7]) ** 2
+    elif lens[7] < NO_FOLD:
+        across, along = 1.0, lens[7]
     if across > 0.0:
         square = across * (dx * dx + dy * dy) - along * dz * dz
         half = across * (a[0] * dx + a[1] * dy) - along * a[2] * dz
@@ -454,17 +454,68 @@ def _pieces(lens, way, near, out_ends):
         middle = (cuts[i] + cuts[i + 1]) / 2
         x, y, z = a[0] + middle * dx, a[1] + middle * dy, a[2] + middle * dz
         if fisheye:
-            seen = math.atan2(math.sqrt(x * x + y * y), z) <= lens[8]
+            seen = math.atan2(math.sqrt(x * x + y * y), z) <= lens[7]
         else:
-            seen = z >= near and x * x + y * y <= lens[8] * z * z
+            seen = z >= near and x * x + y * y <= lens[7] * z * z
         if not seen or cuts[i] == cuts[i + 1]:
             continue
-        if n_pieces > 0 and out_ends[n_pieces - 1, 1] == cuts[i]:
-            out_ends[n_pieces - 1, 1] = cuts[i + 1]
+        if lens[8] < lens[7]:
+            n_pieces = _add_unfolded(lens, way, cuts[i], cuts[i + 1], out_ends, n_pieces)
         else:
-            out_ends[n_pieces, 0], out_ends[n_pieces, 1] = cuts[i], cuts[i + 1]
-            n_pieces += 1
+            n_pieces = _add_piece(cuts[i], cuts[i + 1], out_ends, n_pieces)
     return n_pieces
+
+
+@compiled
+def _add_piece(start, end, out_ends, n):
+    if n > 0 and out_ends[n - 1, 1] == start:
+        out_ends[n - 1, 1] = end
+    elif n < PIECES and start < end:
+        out_ends[n, 0], out_ends[n, 1] = start, end
+        n += 1
+    return n
+
+
+@compiled
+def _add_unfolded(lens, way, start, end, out_ends, n):
+    """The parts of a piece within the radial limit where the whole distortion is unfolded, as it is for points."""
+    p = _part(way, start, end)
+    before, opened = False, start
+    for k in range(LOOKS + 1):
+        here = _is_unfolded(lens, p, k / LOOKS)
+        if k > 0 and here != before:
+            low, high = (k - 1) / LOOKS, k / LOOKS
+            for _ in range(40):
+                middle = (low + high) / 2
+                if _is_unfolded(lens, p, middle) == before:
+                    low = middle
+                else:
+                    high = middle
+            crossing = start + _share(p, high if here else low) * (end - start)
+            if here:
+                opened = crossing
+            else:
+                n = _add_piece(opened, crossing, out_ends, n)
+        before = here
+    return _add_piece(opened, end, out_ends, n) if before else n
+
+
+@compiled
+def _is_unfolded(lens, p, pace):
+    share = _share(p, pace)
+    z = p[0, 2] + share * (p[1, 2] - p[0, 2])
+    a, b = (p[0, 0] + share * (p[1, 0] - p[0, 0])) / z, (p[0, 1] + share * (p[1, 1] - p[0, 1])) / z
+    return a * a + b * b <= lens[8] or unfolded(lens, a, b)
+
+
+@compiled
+def _part(way, start, end):
+    """(2, 3) ends of the way between two of its shares."""
+    p = np.empty((2, 3))
+    for k in range(3):
+        p[0, k] = way[0, k] + start * (way[1, k] - way[0, k])
+        p[1, k] = way[0, k] + end * (way[1, k] - way[0, k])
+    return p
 
 
 @compiled
@@ -474,10 +525,7 @@ def _trace(lens, way, start, end, out_vertices):
     Wherever the curve may touch the picture, chords are within TOLERANCE_PX of it. The way is paced by direction, not by metres, so that steps near
     the camera are short ones.
     """
-    p = np.empty((2, 3))
-    for k in range(3):
-        p[0, k] = way[0, k] + start * (way[1, k] - way[0, k])
-        p[1, k] = way[0, k] + end * (way[1, k] - way[0, k])
+    p = _part(way, start, end)
     parts = 1 if lens[0] == PLAIN else PARTS
     stack = np.empty((HALVINGS + 2, 3))
     n, part, top, done = 0, 0, -1, 0.0
@@ -528,12 +576,16 @@ def _is_bent(lens, start, u, v, end_u, end_v):
 
 
 @compiled
-def _pixel_at(lens, p, pace):
+def _share(p, pace):
+    """By metres, from 0 to 1, of a pace by direction."""
     first = (1.0 - pace) * math.sqrt(p[1, 0] ** 2 + p[1, 1] ** 2 + p[1, 2] ** 2)
     second = pace * math.sqrt(p[0, 0] ** 2 + p[0, 1] ** 2 + p[0, 2] ** 2)
-    if first + second == 0.0:
-        first, second = 1.0 - pace, pace
-    share = second / (first + second)
+    return second / (first + second) if first + second > 0.0 else pace
+
+
+@compiled
+def _pixel_at(lens, p, pace):
+    share = _share(p, pace)
     return _pixel(lens, p[0, 0] + share * (p[1, 0] - p[0, 0]), p[0, 1] + share * (p[1, 1] - p[0, 1]), p[0, 2] + share * (p[1, 2] - p[0, 2]))
 
 
@@ -559,17 +611,6 @@ def _pixel(lens, x, y, z):
     y = b * factor + rho * (lens[11] + lens[19] + lens[20] * rho)
     w = lens[27] * x + lens[28] * y + lens[29]
     return fx * (lens[21] * x + lens[22] * y + lens[23]) / w + cx, fy * (lens[24] * x + lens[25] * y + lens[26]) / w + cy
-
-
-@compiled
-def _rim(lens, out_rays, out_uv):
-    """The curve where the lens ends: directions at its greatest angle (just inside), and their pixels."""
-    angle = (1.0 - 1e-9) * (lens[8] if lens[0] == FISHEYE else math.atan(math.sqrt(lens[8])))
-    for i in range(RIM):
-        turn = 2.0 * math.pi * i / RIM
-        x, y, z = math.sin(angle) * math.cos(turn), math.sin(angle) * math.sin(turn), math.cos(angle)
-        out_rays[i, 0], out_rays[i, 1], out_rays[i, 2] = x, y, z
-        out_uv[i, 0], out_uv[i, 1] = _pixel(lens, x, y, z)
 
 
 @compiled
