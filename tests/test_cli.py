@@ -357,6 +357,12 @@ def test_demo(run, sample, tmp_path, monkeypatch):
     assert total["filled_xy_m"] < 0.25
     assert total["n_points"] > 10_000
     assert total["n_boxes"] > 500
+    truth = bw.read(sample / "truth")
+    there = sum(int(track.at(truth.times_ns).is_valid.sum()) for track in truth.tracks)
+    assert total["n_true"] == there == sum(row["n_true"] for name, row in result["classes"].items() if name != "all")
+    assert 0.92 * there < total["n_found"] <= there
+    assert total["n_false"] == 0
+    assert 0 < total["n_filled_turned"] < total["n_filled"] / 2
     folder = tmp_path / "boxwright-demo"
     scene = bw.read(folder / "scene")
     assert scene.label_frame == "world"
@@ -370,6 +376,9 @@ def test_demo(run, sample, tmp_path, monkeypatch):
     code, out, _ = run("demo")
     assert code == 0
     assert "boxwright-demo-2" in out
+    assert f"{total['n_found']} of {there}" in out and f"{there - total['n_found']} are missing, 0 are not in the truth" in out
+    assert f"{total['n_filled_turned']} of {total['n_filled']} filled cuboids" in out
+    assert max(map(len, out.split("frames: ")[0].splitlines())) <= 100
     assert (tmp_path / "boxwright-demo-2" / "scene").is_dir()
     code, _, err = run("demo", "--out", folder)
     assert code == 2

@@ -46,6 +46,10 @@ __all__ = [
 
 STANDS_M = 0.5  # what is seen no further apart than this stands
 HEADING_SIGMA_RAD = 0.05  # of a heading taken from places some ten frames apart
+MIN_POINTS = 5  # a cuboid that holds so many is seen
+FLOOR_M = 0.2  # the lowest part of a cuboid, where points of the ground may lie
+SLOW_MPS = 3.0  # what moves faster has left its place after its own length at this speed
+SHORT_S = 1.0  # the least time a place is watched
 Progress = Callable[[], Any]
 
 
@@ -85,6 +89,8 @@ class _Clicked:
 def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
     """Every click becomes a cuboid, the cuboids of one object become a track, and the keyframes stay tracks: all in the world frame.
 
+    What stands is there from the first to the last frame in which its cuboid holds points; what moves, only between its first and last click.
+
     progress : called after every click
     """
     sweeps = {i: still_sweep(sample.clip, i) for i in sorted({click.frame_index for click in sample.clicks})}
@@ -93,7 +99,7 @@ def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
     for click in sorted(sample.clicks, key=lambda click: click.frame_index):
         clicked.setdefault(click.track_id, []).append(_fit(sample.clip, sweeps, floors, click))
         progress()
-    fits, tracks = [], []
+    fits, moving, standing = [], [], []
     for rows in clicked.values():
         track, moves = _track_of_fits(sample.clip, rows), _moves(sample.clip, rows)
         if moves:  # the points alone do not tell its heading, its way does
@@ -101,8 +107,12 @@ def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
             rows = [_fit(sample.clip, sweeps, floors, row.click, yaw) for row, yaw in zip(rows, ahead)]
             track = _at_stamps(_track_of_fits(sample.clip, rows), rows)
         fits.append(track)
-        tracks.append(track if moves else _standing(track, rows))
-    return Annotation(sample.clip.replace(tracks=[*tracks, *sample.keyframes], name="demo"), fits)
+        if moves:
+            moving.append(track)
+        else:
+            standing.append(_standing(track, rows))
+    tracks = [*_while_seen(sample.clip, standing), *moving, *sample.keyframes]
+    return Annotation(sample.clip.replace(tracks=tracks, name="demo"), fits)
 
 
 def _fit(scene: Scene, sweeps: dict[int, Sweep], floors: dict[int, Ground], click: Click, yaw_rad: float | None = None) -> _Clicked:
@@ -169,6 +179,52 @@ def _standing(track: Track, rows: Sequence[_Clicked]) -> Track:
     return track.replace(cuboids=track.cuboids[best], origin=np.full(len(rows), Origin.STATIC_SOLVE, np.uint8))
 
 
+def _while_seen(scene: Scene, tracks: Sequence[Track]) -> list[Track]:
+    """Tracks of one cuboid each, from the first to the last frame in which it holds points; a track of one click only if it surely stands."""
+    if not tracks:
+        return []
+    counts, away_m = _points_over_time(scene, Cuboids.concatenate([track.cuboids[:1] for track in tracks]))
+    longer = []
+    for track, n, distance_m in zip(tracks, counts.T, away_m.T):
+        seen = scene.times_ns[n >= MIN_POINTS]
+        if not len(seen) or (len(track) == 1 and not _stays(scene.times_ns, track, n, distance_m)):
+            longer.append(track)
+            continue
+        stamps = np.unique(np.r_[seen[0], track.times_ns, seen[-1]])
+        origin = np.full(len(stamps), Origin.STATIC_SOLVE, np.uint8)
+        longer.append(track.replace(times_ns=stamps, cuboids=track.cuboids[np.zeros(len(stamps), np.int64)], origin=origin, visibility=None))
+    return longer
+
+
+def _points_over_time(scene: Scene, cuboids: Cuboids) -> tuple[Int64s, Float64s]:
+    """(F, M) points of every frame in M cuboids of the label frame, floors left out, and (F, M) metres from the LiDAR."""
+    floor: Float64s = np.array([0.0, 0.0, FLOOR_M])
+    above = cuboids.replace(center_m=cuboids.center_m + floor / 2, size_m=np.maximum(cuboids.size_m - floor, FLOOR_M))
+    counts, away_m = np.zeros((len(scene), len(cuboids)), np.int64), np.full((len(scene), len(cuboids)), np.inf)
+    for i in range(len(scene)):
+        if scene.has_points(i):
+            sweep = still_sweep(scene, i)
+            there = above.transformed(scene.transform(sweep.frame, scene.label_frame, int(scene.times_ns[i])), frame=sweep.frame)
+            counts[i], away_m[i] = points_in_cuboids(sweep, there).counts, np.linalg.norm(there.center_m, axis=1)
+    return counts, away_m
+
+
+def _stays(times_ns: Int64s, track: Track, n_points: Int64s, away_m: Float64s) -> bool:
+    """Whether the place of one click stays filled for as long before and after it as something slow takes to leave it.
+
+    Points thin out with the square of the distance. Half of what that leaves is enough, since something may pass in front; but a place that
+    empties was left by what was there. What creeps is not told from what stands.
+    """
+    click = int(np.searchsorted(times_ns, track.times_ns[0]))
+    watched_ns = max(SHORT_S, float(track.cuboids.size_m[0].max()) / SLOW_MPS) * 1e9
+    near = np.flatnonzero((np.abs(times_ns - track.times_ns[0]) <= watched_ns) & np.isfinite(away_m))
+    near = near[near != click]
+    if not len(near) or n_points[click] < MIN_POINTS:
+        return False
+    share = n_points[near] / (n_points[click] * (away_m[click] / away_m[near]) ** 2)
+    return bool(np.median(share) >= 0.5 and share.min() >= 0.1)
+
+
 @dataclass(frozen=True, eq=False)
 class FrameResult:
     """The cuboids of a frame, the points inside each, and each camera's boxes of the visible parts (NaN where there is none)."""
@@ -211,12 +267,18 @@ def write_measures(scene: Scene, results: Sequence[FrameResult], path: Path) -> 
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class against the truth: medians of the fits, means of the frames between keyframes.
+    """One class against the truth: medians of the fits, means of the frames between keyframes, and how much of the truth is there.
 
-    fit_yaw_rad : of the axis; which end is the front is counted apart, in n_turned
+    n_true : the truth's cuboids, of all its objects in all frames
+    n_found : those of them that the annotation has, right or wrong in place
+    n_false : cuboids where the truth has none
+    fit_yaw_rad, filled_yaw_rad : of the axis, in [0, pi / 2]; which end is the front is counted apart, in n_turned and n_filled_turned
     """
 
     n_objects: int
+    n_true: int
+    n_found: int
+    n_false: int
     n_fits: int
     fit_xy_m: float
     fit_yaw_rad: float
@@ -225,6 +287,7 @@ class ClassResult:
     n_filled: int
     filled_xy_m: float
     filled_yaw_rad: float
+    n_filled_turned: int
     n_points: int
     n_boxes: int
 
@@ -234,18 +297,40 @@ class ClassResult:
         return self.n_points, self.n_boxes
 
 
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """One object against the truth."""
+
+    fits: Errors
+    filled: Errors
+    n_true: int
+    n_found: int
+    n_false: int
+
+
 def compare(annotation: Annotation, truth: Scene, results: Sequence[FrameResult]) -> dict[str, ClassResult]:
-    """Each class, and "all", against the truth."""
+    """Each class, and "all", against the truth; objects of the truth that the annotation lacks count too, with all their frames."""
     scene = annotation.scene
     fits = {track.track_id: track for track in annotation.fits}
-    rows: dict[str, list[tuple[Errors, Errors]]] = {}
+    rows: dict[str, list[_Compared]] = {}
     for track in scene.tracks:
-        true = truth.track(track.track_id)
-        rows.setdefault(track.category, []).append((_fit_errors(fits.get(track.track_id), true), _filled_errors(track, true, scene.times_ns)))
+        rows.setdefault(track.category, []).append(_compared(track, fits.get(track.track_id), truth.track(track.track_id), scene.times_ns))
+    n_objects = {name: len(found) for name, found in rows.items()}
+    for true in truth.tracks:
+        if true.track_id not in scene.track_index:
+            none = cuboid_errors(true.cuboids[:0], true.cuboids[:0])
+            rows.setdefault(true.category, []).append(_Compared(none, none, int(true.at(scene.times_ns).is_valid.sum()), 0, 0))
     sums = _sums(scene, results)
-    table = {name: _class_result(rows[name], *sums[name]) for name in sorted(rows)}
-    table["all"] = _class_result([pair for name in sorted(rows) for pair in rows[name]], *np.sum(list(sums.values()), axis=0))
+    table = {name: _class_result(n_objects.get(name, 0), rows[name], *sums.get(name, (0, 0))) for name in sorted(rows)}
+    every = [row for name in sorted(rows) for row in rows[name]]
+    table["all"] = _class_result(len(scene.tracks), every, *np.sum([*sums.values(), (0, 0)], axis=0))
     return table
+
+
+def _compared(track: Track, fits: Track | None, truth: Track, times_ns: Int64s) -> _Compared:
+    is_there, is_true = track.at(times_ns).is_valid, truth.at(times_ns).is_valid
+    n_found, n_false = int((is_there & is_true).sum()), int((is_there & ~is_true).sum())
+    return _Compared(_fit_errors(fits, truth), _filled_errors(track, truth, times_ns), int(is_true.sum()), n_found, n_false)
 
 
 def _fit_errors(fits: Track | None, truth: Track) -> Errors:
@@ -273,22 +358,25 @@ def _sums(scene: Scene, results: Sequence[FrameResult]) -> dict[str, tuple[int, 
     return sums
 
 
-def _class_result(pairs: Sequence[tuple[Errors, Errors]], n_points: int, n_boxes: int) -> ClassResult:
-    def column(which: int, name: str) -> Float64s:
-        return np.concatenate([getattr(pair[which], name) for pair in pairs])
+def _class_result(n_objects: int, rows: Sequence[_Compared], n_points: int, n_boxes: int) -> ClassResult:
+    def column(which: str, name: str) -> Float64s:
+        return np.concatenate([np.zeros(0), *(getattr(getattr(row, which), name) for row in rows)])
 
-    yaw, filled_yaw = column(0, "yaw_rad"), column(1, "yaw_rad")
-    axis = np.minimum(yaw, np.pi - yaw)
+    yaw, filled_xy, filled_yaw = column("fits", "yaw_rad"), column("filled", "xy_m"), column("filled", "yaw_rad")
     return ClassResult(
-        n_objects=len(pairs),
+        n_objects=n_objects,
+        n_true=sum(row.n_true for row in rows),
+        n_found=sum(row.n_found for row in rows),
+        n_false=sum(row.n_false for row in rows),
         n_fits=len(yaw),
-        fit_xy_m=_middle(column(0, "xy_m")),
-        fit_yaw_rad=_middle(axis),
-        fit_iou_bev=_middle(column(0, "iou_bev")),
+        fit_xy_m=_middle(column("fits", "xy_m")),
+        fit_yaw_rad=_middle(np.minimum(yaw, np.pi - yaw)),
+        fit_iou_bev=_middle(column("fits", "iou_bev")),
         n_turned=int((yaw > np.pi / 2).sum()),
         n_filled=len(filled_yaw),
-        filled_xy_m=float(column(1, "xy_m").mean()) if len(filled_yaw) else float("nan"),
+        filled_xy_m=float(filled_xy.mean()) if len(filled_xy) else float("nan"),
         filled_yaw_rad=float(np.minimum(filled_yaw, np.pi - filled_yaw).mean()) if len(filled_yaw) else float("nan"),
+        n_filled_turned=int((filled_yaw > np.pi / 2).sum()),
         n_points=int(n_points),
         n_boxes=int(n_boxes),
     )

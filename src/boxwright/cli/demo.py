@@ -13,7 +13,7 @@ from .common import JsonOption, one_line, print_json, print_table, stdout, track
 from .render import pictures_of, write_pictures
 
 if TYPE_CHECKING:
-    from ..demo import ClassResult
+    from ..demo import ClassResult, Sample
     from ..scene import Scene
 
 OutOption = Annotated[
@@ -49,7 +49,7 @@ def demo(out: OutOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"folder": str(folder), "seconds": seconds, "n_frames": len(scene), "n_clicks": len(sample.clicks), "classes": _plain(table)})
     else:
-        _print(scene, len(sample.clicks), table, folder, seconds)
+        _print(sample, table, folder, seconds)
 
 
 def _write_annotations(scene: Scene, folder: Path) -> None:
@@ -77,21 +77,27 @@ def _plain(table: dict[str, ClassResult]) -> dict[str, Any]:
     return {name: dataclasses.asdict(result) for name, result in table.items()}
 
 
-def _print(scene: Scene, n_clicks: int, table: dict[str, ClassResult], folder: Path, seconds: float) -> None:
+def _print(sample: Sample, table: dict[str, ClassResult], folder: Path, seconds: float) -> None:
     total = table["all"]
     rows = [
-        (name, r.n_objects, r.n_fits, *map(_two, (r.fit_xy_m, math.degrees(r.fit_yaw_rad), r.fit_iou_bev)), r.n_filled, _two(r.filled_xy_m), *r.sums)
+        (
+            *(name, r.n_objects, f"{r.n_found} of {r.n_true}"),
+            *(r.n_fits, *map(_two, (r.fit_xy_m, math.degrees(r.fit_yaw_rad), r.fit_iou_bev))),
+            *(r.n_filled, _two(r.filled_xy_m), *r.sums),
+        )
         for name, r in table.items()
     ]
-    n_keyframes = sum(len(track) for track in scene.tracks) - n_clicks
+    n_clicks, n_keyframes = len(sample.clicks), sum(len(track) for track in sample.keyframes)
     print_table(
-        f"{n_clicks} clicks and {n_keyframes} keyframes became {total.n_objects} tracks in {len(scene)} frames; against the known truth:",
-        ["class", "objects", "fits", "x, y\nm", "yaw\ndeg", "BEV\nIoU", "filled", "x, y\nm", "points\ninside", "boxes\nin 2-D"],
+        f"{n_clicks} clicks and {n_keyframes} keyframes became {total.n_objects} tracks in {len(sample.clip)} frames; against the known truth:",
+        ["class", "objects", "frames", "fits", "x, y\nm", "yaw\ndeg", "BEV\nIoU", "filled", "x, y\nm", "points\ninside", "boxes\nin 2-D"],
         rows,
     )
     lines = [
+        f"frames: those of the truth that the annotation has; {total.n_true - total.n_found} are missing, {total.n_false} are not in the truth.",
         "fits: cuboids from clicks, median errors. filled: frames between keyframes, mean error in the world frame.",
-        f"yaw is that of the axis: points alone rarely tell front from rear, {total.n_turned} of {total.n_fits} fits point backwards.",
+        f"yaw is that of the axis: points alone rarely tell front from rear, {total.n_turned} of {total.n_fits} fits point backwards,",
+        f"and {total.n_filled_turned} of {total.n_filled} filled cuboids with them.",
         f"{folder}: scene/ and kitti_tracking/ (annotations), cuboids.csv (points and 2-D boxes), pictures/",
         f"done in {seconds:.1f} s",
     ]
