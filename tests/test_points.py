@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.formats.arrays_on_disk import kitti_bin_bytes
 
 SWEEP_NS = 1_700_000_000_000_000_000
 
@@ -104,6 +105,34 @@ def test_origin_goes_with_its_points(rng):
     np.testing.assert_allclose(moved.xyz + moved.origin_m, pose.apply(sweep.xyz + np.array(sweep.origin_m)), rtol=0, atol=1e-8)
     assert np.abs(moved.xyz).max() < 100
     assert moved.origin_m != sweep.origin_m
+
+
+@pytest.mark.parametrize("origin", [(100.0, -40.0, 3.0), (5e5, 4.6e6, 100.0)])
+def test_deskewing_turns_the_origin_too(rng, origin):
+    """The same places, whether they are split into xyz and origin or not."""
+    ego = drive()
+    _, sweep = seen_on_the_way(rng, ego, bw.Pose.from_yaw(0.3, (1.5, -0.4, 1.9)))
+    far = bw.Sweep(sweep.xyz, SWEEP_NS, time_offset_ns=sweep.time_offset_ns, origin_m=origin)
+    whole = bw.Sweep(sweep.xyz + np.array(origin), SWEEP_NS, time_offset_ns=sweep.time_offset_ns)
+    still = far.deskewed(ego)
+    assert still.origin_m == origin
+    np.testing.assert_allclose(still.xyz + np.array(origin), whole.deskewed(ego).xyz, rtol=0, atol=1e-7)
+
+
+def test_verbs_add_the_origin(rng, tmp_path):
+    sweep = bw.Sweep(rng.uniform(-1, 1, (50, 3)).astype(np.float32), origin_m=(100.0, 0.0, 0.0))
+    there = bw.Sweep(sweep.xyz.astype(np.float64) + np.array([100.0, 0.0, 0.0]))
+    cuboids = bw.Cuboids([[100.0, 0, 0], [0, 0, 0]], [[2, 2, 2], [2, 2, 2]], [0.0, 0.0])
+    assert bw.points_in_cuboids(sweep, cuboids).counts.tolist() == [50, 0]
+    camera, cam_from_lidar = bw.PinholeCamera(64, 48, 50, 50, 31.5, 23.5), bw.Pose(np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]]))
+    np.testing.assert_array_equal(bw.project_points(sweep, camera, cam_from_lidar).uv, bw.project_points(there, camera, cam_from_lidar).uv)
+    assert bw.ground(sweep).origin_m[0] == pytest.approx(99.0, abs=0.5)
+    np.testing.assert_array_equal(bw.render_bev(sweep), bw.render_bev(there))
+    bw.write_points(sweep, tmp_path / "a.pcd")
+    np.testing.assert_array_equal(bw.read_points(tmp_path / "a.pcd").xyz, there.xyz)
+    (tmp_path / "a.bin").write_bytes(kitti_bin_bytes(sweep))
+    np.testing.assert_array_equal(bw.read_points(tmp_path / "a.bin").xyz, there.xyz.astype(np.float32))
+    np.testing.assert_array_equal(np.asarray(sweep), sweep.xyz)  # numpy sees what is stored
 
 
 def test_repr():

@@ -38,7 +38,10 @@ MAX_SPAN_NS = 2**62  # differences of times, and twice them, stay within int64
 
 
 def as_points(field: str, value: Any) -> Floats:
-    """(N, 3) float32 or float64, as it came where that is possible (any strides, read-only or not); whole numbers and float16 are widened."""
+    """(N, 3) float32 or float64, as it came where that is possible (any strides, read-only or not); whole numbers and float16 are widened.
+
+    A Sweep with an `origin_m` gives its places in its frame, float64 `xyz + origin_m`, so that no verb overlooks the origin.
+    """
     array = as_array(field, value, "(N, 3) float array")
     if array.dtype not in (np.float32, np.float64):
         if array.dtype.kind not in "iuf" and array.size:
@@ -50,7 +53,8 @@ def as_points(field: str, value: Any) -> Floats:
         too_wide = array.ndim == 2 and array.shape[1] > 3 and array.shape[0] != 3
         hint = "pass points[:, :3]" if too_wide else "pass one row per point" if array.ndim == 2 else None
         raise ArgumentError(expected="(N, 3) float array", got=f"shape {array.shape}", field=field, hint=hint)
-    return array
+    origin = getattr(value, "origin_m", None)
+    return array if origin is None or not np.any(origin) else np.asarray(array, np.float64) + np.asarray(origin, np.float64)
 
 
 def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, finite: bool = True) -> Float64s:

@@ -19,7 +19,7 @@ __all__ = ["Sweep"]
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Points of one turn of a LiDAR. Where an (N, 3) array is wanted, a Sweep is one: `np.asarray(sweep)` is `sweep.xyz`.
+    """Points of one turn of a LiDAR. Where boxwright wants (N, 3) points, a Sweep stands for `xyz + origin_m`; `np.asarray(sweep)` is `xyz` alone.
 
     xyz : (N, 3) float32 or float64, metres, in `frame`; read-only
     timestamp_ns : the moment the sweep is stamped with, int64 nanoseconds
@@ -27,7 +27,7 @@ class Sweep:
     intensity : (N,) as the sensor gave it, or None
     time_offset_ns : (N,) int64, a point's own time minus `timestamp_ns`, or None where the recording does not tell
     fields : further values per point (ring, return number, ...), each (N,)
-    origin_m : (3,) float64 added to `xyz` to get the place on the map; lets UTM clouds keep millimetres
+    origin_m : (3,) float64, added to `xyz` to get the places in `frame`, as every verb does; lets UTM clouds keep millimetres
     """
 
     xyz: Floats
@@ -72,7 +72,7 @@ class Sweep:
         return dataclasses.replace(self, xyz=pose.apply(self.xyz), frame=frame, origin_m=tuple(pose.rotate(self.origin_m)))
 
     def deskewed(self, world_from_ego: Trajectory, ego_from_sweep: Pose | None = None, *, time_ns: int | None = None) -> Sweep:
-        """The points of the standing world as one instant would have seen them, in the sweep's own frame at `time_ns`, float64.
+        """The points of the standing world as one instant would have seen them, in the sweep's own frame at `time_ns`, float64; `origin_m` stays.
 
         world_from_ego : poses that cover the time of every point; TimeError otherwise
         ego_from_sweep : where the sweep's frame sits on the vehicle; the identity where the points are in the ego frame
@@ -93,6 +93,7 @@ class Sweep:
         rotation, translation = rotation @ mount.rotation, rotation @ mount.translation_m + translation
         translation = (translation - world_from_ego.at(instant).apply(mount.translation_m)) @ sweep_from_world.rotation.T
         rotation = sweep_from_world.rotation @ rotation
+        translation = translation + (rotation - np.eye(3)) @ np.array(self.origin_m)  # the origin turns too; it is added again afterwards
         xyz = np.einsum("nij,nj->ni", rotation[which], np.asarray(self.xyz, np.float64)) + translation[which]
         return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=None)
 

@@ -5,6 +5,7 @@ A format is a module with `detect(path)`, `list_scenes(path)` and `read(path, sc
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
+from ..arrays import as_points
 from ..errors import ArgumentError, FormatError, UnknownName
 from ..outputs import whole_file, whole_folder
 from ..points import Sweep
@@ -144,7 +146,7 @@ def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
 
 
 def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = "binary") -> None:
-    """A sweep as a PCD file, which appears only when it is complete.
+    """A sweep as a PCD file, which appears only when it is complete; an `origin_m` is added to the points.
 
     encoding : "binary", "binary_compressed" or "ascii"
     """
@@ -152,6 +154,8 @@ def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = 
         raise ArgumentError(expected="a Sweep", got=type(sweep).__name__, field="sweep", hint="make one: bw.Sweep(xyz)")
     if Path(path).suffix.lower() != ".pcd":
         raise ArgumentError(expected="a file ending in .pcd", got=Path(path).name, field="path")
+    if any(sweep.origin_m):
+        sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))
     with whole_file(path) as part:
         part.write_bytes(pcd_bytes(sweep, encoding))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_points
 from ..errors import FormatError, LimitError
 from ..points import Sweep
 from .columns import columns_of_sweep, sweep_of_columns
@@ -43,9 +44,9 @@ def read_kitti_bin(path: str | os.PathLike[str], *, frame: str = "lidar") -> Swe
 
 
 def kitti_bin_bytes(sweep: Sweep) -> bytes:
-    """A KITTI cloud: float32; where there is no intensity, 0."""
+    """A KITTI cloud: float32, the origin added; where there is no intensity, 0."""
     rows = np.zeros((len(sweep), 4), "<f4")
-    rows[:, :3] = sweep.xyz
+    rows[:, :3] = as_points("sweep", sweep)
     if sweep.intensity is not None:
         rows[:, 3] = sweep.intensity
     return rows.tobytes()

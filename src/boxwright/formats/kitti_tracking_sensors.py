@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s
+from ..arrays import Float64s, as_points
 from ..cameras import PinholeCamera
 from ..errors import BoxwrightError
 from ..frames import Pose
@@ -158,10 +158,10 @@ def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
         (folder / f"{i:06d}.bin").write_bytes(kitti_bin_bytes(sweep))
         lost |= set(sweep.fields)
         lost |= {"time_offset_ns"} if sweep.time_offset_ns is not None else set()
-        lost |= {"the origin on the map"} if any(sweep.origin_m) else set()
         lost |= {"the sweeps' own time stamps"} if sweep.timestamp_ns != scene.times_ns[i] else set()
-        if sweep.xyz.dtype != np.float32:
-            change = np.abs(np.asarray(sweep.xyz).astype(np.float32) - sweep.xyz)
+        xyz = as_points("sweep", sweep)
+        if xyz.dtype != np.float32:
+            change = np.abs(xyz.astype(np.float32) - xyz)
             rounded = max(rounded, float(np.nanmax(np.where(np.isfinite(change), change, 0), initial=0.0)))
     if lost:
         report.dropped.append(f"of the points: {', '.join(sorted(lost))}")

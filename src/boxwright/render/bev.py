@@ -123,7 +123,7 @@ def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> 
         source = source.points(frame_index, sensor)
     if isinstance(source, Sweep):
         finite = source.is_finite
-        return source.xyz[finite], None if source.intensity is None else source.intensity[finite], source.frame
+        return as_points("source", source)[finite], None if source.intensity is None else source.intensity[finite], source.frame
     points = as_points("source", source)
     return points[np.isfinite(points).all(1)], None, None
 

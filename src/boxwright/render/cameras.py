@@ -65,7 +65,7 @@ def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str
     canvas = _background(scene, frame_index, name, camera)
     if points and scene.has_points(frame_index):
         sweep = scene.points(frame_index)
-        _draw_points(canvas, project_points(sweep.xyz, camera, scene.cam_from(frame_index, name, sweep.frame)))
+        _draw_points(canvas, project_points(sweep, camera, scene.cam_from(frame_index, name, sweep.frame)))
     if not len(shown.cuboids):
         return canvas.pixels
     cam_from_cuboids = scene.cam_from(frame_index, name, frame)

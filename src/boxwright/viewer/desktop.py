@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import ArrayLike, Float64s, Int32s, UInt8s
+from ..arrays import ArrayLike, Float64s, Int32s, UInt8s, as_points
 from ..cuboids import EDGES, Cuboids
 from ..errors import BoxwrightError, ExtraMissing
 from ..render import render_cameras, write_picture
@@ -201,7 +201,7 @@ def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> list[
     cloud = o3d.geometry.PointCloud()
     if scene.has_points(frame_index):
         sweep = scene.points(frame_index)
-        xyz = np.asarray(sweep.xyz[sweep.is_finite], np.float64)
+        xyz = np.asarray(as_points("points", sweep)[sweep.is_finite], np.float64)
         intensity = None if sweep.intensity is None else sweep.intensity[sweep.is_finite]
         if len(xyz):
             cloud.points = o3d.utility.Vector3dVector(xyz)
