@@ -37,12 +37,21 @@ SEEN_FROM, SEEN_FULLY = 0.1, 0.3  # sine between the line of sight and a face, f
 SHORT_FROM, SHORT_FULLY = 0.75, 1.0  # extents, in least sizes of the class, from where on they are believed
 SIZE_NOISE_M = 0.12  # what points and labels add to the spread of a class's sizes
 FACE_MARGIN_M = 0.05
-FACE_SIGMA_M = 0.06
+TOP_SEEN_M = 0.1  # a sensor this far above a cuboid's top sees it
+# What a standard deviation is made of; the errors are those against a person's label or a simulated truth, whose faces do not lie on the points.
+FACE_SIGMA_M = 0.13  # of one face where points lie on it: roundings, mirrors, how tightly people draw
+HEIGHT_SIGMA_M = 0.13  # of the top, and of a bottom that is not the ground's
+GROUND_SIGMA_M = 0.06
+YAW_SIGMA_RAD = 0.04  # sides of cars are not straight
+UNSEEN_SHARE = 0.5  # of what an extent lacks of its class's size, how much may be an end that no point fell on
 
 
 @dataclass(frozen=True, eq=False)
 class Sigma:
-    """Standard deviations of a fit: center_m (3,) along the axes of the frame, size_m (3,), yaw_rad; NaN where the points do not tell."""
+    """Standard deviations of a fit: center_m (3,) along the axes of the frame, size_m (3,), yaw_rad; NaN where the points do not tell.
+
+    They hold for points of one object that stands, and a heading that is right modulo half a turn: under "yaw_ambiguous_90" the sides may be swapped.
+    """
 
     center_m: Float64s
     size_m: Float64s
@@ -55,7 +64,7 @@ class Fit:
 
     cuboid : in the frame of the points
     sigma : Sigma
-    observed_faces : of "front", "rear", "left", "right", "top": faces the sensor saw
+    observed_faces : of "front", "rear", "left", "right", "top": faces a sensor stood before, "top" where one stood above it
     flags : of "length_from_prior", "width_from_prior", "height_from_prior", "yaw_ambiguous_90", "heading_unknown_180", "yaw_from_motion" (points do
         not tell the heading of this class), "too_few_points"
     point_index : (K,) int64, sorted, of the points the fit rests on
@@ -78,6 +87,7 @@ class _Hints:
     prior: SizePrior | None
     is_yaw_from_motion: bool
     sensor_m: Float64s  # (2,) where the points were seen from
+    sensor_top_m: float  # z of the highest sensor
     yaw: float | None
     yaw_sigma: float
     margin_m: float
@@ -100,12 +110,14 @@ def fit_cuboid(
     points : (N, 3) float32 or float64, metres, or a Sweep; the object's own points; those that are not finite are left out
     category : a class of Taxonomy.default(), or what a dataset calls it; says how large the object may be
     ground : of bw.ground(sweep); the cuboid then stands on it. Without it the lowest point is taken for the bottom
-    sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame; by default its origin. Needed for points in the world frame
+    sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame; by default its origin, (0, 0, 0). Must be given for points in
+        the world frame; a Sweep that names this frame is refused without it
     yaw_prior : expected heading in radians, or (heading, sigma); sigma is 10 degrees unless given; says front from back too
     size_prior : (length, width, height) known from elsewhere, or a SizePrior; instead of the class's
     face_margin_m : how far faces stand off the outermost points in your project's labels; 0.05 by default
 
-    Raises UnknownName for an unknown class, GeometryError where fewer than 3 points are finite.
+    Raises UnknownName for an unknown class, GeometryError where fewer than 3 points are finite, ArgumentError for a Sweep in the world frame without
+    sensor_origins_m.
     """
     xyz, frame = _unpack(points)
     hints = _hints(category, ground, sensor_origins_m, yaw_prior, size_prior, face_margin_m, frame)
@@ -264,7 +276,8 @@ def _fit(xyz: Floats, index: Int64s, hints: _Hints) -> tuple[Fit, float]:
     local = np.asarray(xyz[index], np.float64) - origin
     flags = {"too_few_points"} if len(index) < FEWEST else set()
     yaw, extent, excess = _heading(local, hints, origin, flags)
-    plan = [_side(axis, yaw, extent, hints, origin, flags) for axis in (0, 1)]
+    sigma_yaw = _yaw_sigma(extent, len(index), hints)
+    plan = [_side(axis, yaw, extent, len(index), sigma_yaw, hints, origin, flags) for axis in (0, 1)]
     (mid_u, length, sigma_u, sigma_l, face_u), (mid_v, width, sigma_v, sigma_w, face_v) = plan
     c, s = math.cos(yaw), math.sin(yaw)
     center_xy = np.array([c * mid_u - s * mid_v, s * mid_u + c * mid_v]) + origin[:2]
@@ -278,11 +291,12 @@ def _fit(xyz: Floats, index: Int64s, hints: _Hints) -> tuple[Fit, float]:
         if math.cos(yaw) < 0:
             yaw, face_u, face_v = yaw + math.pi, -face_u, -face_v
     faces = [name for name, seen in (("front", face_u > 0), ("rear", face_u < 0), ("left", face_v > 0), ("right", face_v < 0)) if seen]
-    sigma_yaw = _yaw_sigma(extent, len(index), hints, flags)
+    if bottom + height + TOP_SEEN_M < hints.sensor_top_m:
+        faces.append("top")
     sigma_xy = [math.hypot(c * sigma_u, s * sigma_v), math.hypot(s * sigma_u, c * sigma_v)]
     cuboid = Cuboids([[*center_xy, bottom + height / 2]], [[length, width, height]], [yaw], frame=hints.frame)[0]
-    sigma = Sigma(frozen(np.array([*sigma_xy, sigma_z])), frozen(np.array([sigma_l, sigma_w, sigma_h])), sigma_yaw)
-    return Fit(cuboid, sigma, (*faces, "top"), frozenset(flags), np.sort(index)), excess
+    sigma = Sigma(frozen(np.array([*sigma_xy, sigma_z])), frozen(np.array([sigma_l, sigma_w, sigma_h])), _told_yaw_sigma(sigma_yaw, hints, flags))
+    return Fit(cuboid, sigma, tuple(faces), frozenset(flags), np.sort(index)), excess
 
 
 def _heading(local: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, Float64s, float]:
@@ -303,11 +317,14 @@ def _heading(local: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) 
     return float(result[0]), result[1:5], float(result[7])
 
 
-def _side(axis: int, yaw: float, extent: Float64s, hints: _Hints, origin: Float64s, flags: set[str]) -> tuple[float, float, float, float, int]:
+def _side(
+    axis: int, yaw: float, extent: Float64s, n: int, sigma_yaw: float, hints: _Hints, origin: Float64s, flags: set[str]
+) -> tuple[float, float, float, float, int]:
     """(middle, size, sigma of the middle, sigma of the size, seen face) along one axis of the cuboid.
 
     The near face stands where the points are. The far end is believed where the face that runs along this axis was seen; otherwise the class's size
-    says where it is.
+    says where it is. A wrong heading swings the ends of the other side, which shifts both faces; the far one may lie as far beyond the last point as
+    points lie from each other.
     """
     turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
     sensor = turn @ (hints.sensor_m - origin[:2])
@@ -317,21 +334,25 @@ def _side(axis: int, yaw: float, extent: Float64s, hints: _Hints, origin: Float6
     runs_along = not other_low <= sensor[1 - axis] <= other_high
     seen_along = abs(float(away[1 - axis])) / (float(np.hypot(*away)) + 1e-9) if runs_along else 0.0
     near = -1 if sensor[axis] < low else 1 if sensor[axis] > high else 0
-    size, sigma = high - low, FACE_SIGMA_M * 1.4
+    size = high - low
+    lever = min(sigma_yaw, 0.3) * (other_high - other_low) / 2
+    face = math.hypot(FACE_SIGMA_M, lever)
+    sigma = math.hypot(math.sqrt(2) * face, size / math.sqrt(n))
     if hints.prior is not None:
         expected, least, most = hints.prior.median_m[axis], hints.prior.low_m[axis], hints.prior.high_m[axis]
         trust = _ramp(seen_along, SEEN_FROM, SEEN_FULLY) * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
         if size < expected:
+            spread = math.hypot(hints.prior.sigma_m[axis], SIZE_NOISE_M)
+            sigma = math.hypot(sigma, (1 - trust) * spread, trust * UNSEEN_SHARE * (expected - size))
             grown = size + (1 - trust) * (expected - size)
             if grown > size + 0.1:
                 flags.add(("length_from_prior", "width_from_prior")[axis])
-            sigma = math.hypot(sigma, (1 - trust) * hints.prior.sigma_m[axis])
             size = grown
         size = min(size, most + 0.1)
     else:
         size = max(size, 0.05)
     middle = (low + high) / 2 if near == 0 else low + size / 2 if near < 0 else high - size / 2
-    return middle, size, math.hypot(FACE_SIGMA_M, sigma / 2), sigma, near
+    return middle, size, math.hypot(face, sigma / 2), sigma, near
 
 
 def _ramp(value: float, start: float, end: float) -> float:
@@ -342,26 +363,34 @@ def _upright(z: Float64s, center_xy: Float64s, hints: _Hints, flags: set[str]) -
     """(bottom, height, sigma of the centre's z, sigma of the height)."""
     top = float(np.sort(z)[-1 - len(z) // 100]) + hints.margin_m
     bottom = float(hints.ground.height_m(center_xy[None])[0]) if hints.ground is not None else float(z.min())
-    height, sigma = top - bottom, 0.1
+    height = top - bottom
+    sigma_bottom = GROUND_SIGMA_M if hints.ground is not None else HEIGHT_SIGMA_M
+    sigma = math.hypot(HEIGHT_SIGMA_M, sigma_bottom, height / math.sqrt(len(z)))
     if hints.prior is not None:
         _, _, expected = hints.prior.median_m
         least, most = hints.prior.low_m[2], hints.prior.high_m[2]
         if not 0.85 * least <= height <= 1.15 * most:
             flags.add("height_from_prior")
-            height, sigma = (expected if height < least else most), hints.prior.sigma_m[2]
+            height, sigma = (expected if height < least else most), math.hypot(sigma, hints.prior.sigma_m[2], SIZE_NOISE_M)
             if hints.ground is None:  # the top is what a sensor sees of a half hidden object
                 bottom = top - height
-    return bottom, max(height, 0.05), sigma / 2, sigma
+    return bottom, max(height, 0.05), math.hypot(sigma_bottom, sigma / 2), sigma
 
 
-def _yaw_sigma(extent: Float64s, n: int, hints: _Hints, flags: set[str]) -> float:
+def _yaw_sigma(extent: Float64s, n: int, hints: _Hints) -> float:
+    """Of the heading, given that the sides are not swapped."""
+    span = max(float(extent[1] - extent[0]), float(extent[3] - extent[2]), 0.1)
+    from_points = math.hypot(YAW_SIGMA_RAD, FACE_SIGMA_M / span * math.sqrt(12 / n))
+    return from_points if not math.isfinite(hints.yaw_sigma) else 1 / math.hypot(1 / from_points, 1 / hints.yaw_sigma)
+
+
+def _told_yaw_sigma(sigma: float, hints: _Hints, flags: set[str]) -> float:
+    """What a user is told: the points alone never tell the heading of some classes, and a swap of the sides counts."""
     if hints.is_yaw_from_motion and hints.yaw is None:
         return math.nan
-    span = max(float(extent[1] - extent[0]), float(extent[3] - extent[2]), 0.1)
-    from_points = math.hypot(0.015, FACE_SIGMA_M * math.sqrt(12 / n) / span)
-    if "yaw_ambiguous_90" in flags:
-        from_points = math.pi / 4
-    return from_points if not math.isfinite(hints.yaw_sigma) else 1 / math.hypot(1 / from_points, 1 / hints.yaw_sigma)
+    if "yaw_ambiguous_90" not in flags:
+        return sigma
+    return math.pi / 4 if not math.isfinite(hints.yaw_sigma) else 1 / math.hypot(4 / math.pi, 1 / hints.yaw_sigma)
 
 
 # ---------------------------------------------------------------- checks
@@ -399,6 +428,12 @@ def _hints(
     if ground is not None and not isinstance(ground, Ground):
         raise ArgumentError(expected="what bw.ground returns", got=type(ground).__name__, field="ground")
     sensors = np.zeros((1, 3))
+    if sensor_origins_m is None and frame == "world":
+        raise ArgumentError(
+            "points in the world frame do not tell where they were seen from",
+            field="sensor_origins_m",
+            hint="pass where the LiDARs stood, or fit in the sensor's frame",
+        )
     if sensor_origins_m is not None:
         sensors = as_floats("sensor_origins_m", np.atleast_2d(sensor_origins_m), (None, 3))
         if not len(sensors):
@@ -418,4 +453,5 @@ def _hints(
             raise ArgumentError(expected="radians, or (radians, sigma)", got=repr(yaw_prior), field="yaw_prior")
         yaw, sigma = float(wrap_rad(pair[0])), float(pair[1]) if len(pair) == 2 else math.radians(10.0)
     margin = FACE_MARGIN_M if face_margin_m is None else float(as_floats("face_margin_m", face_margin_m, ()))
-    return _Hints(prior, known.is_yaw_from_motion, sensors[:, :2].mean(0), yaw, sigma, margin, ground, frame)
+    top = float(sensors[:, 2].max())
+    return _Hints(prior, known.is_yaw_from_motion, sensors[:, :2].mean(0), top, yaw, sigma, margin, ground, frame)
