@@ -75,12 +75,35 @@ def test_labels_of_a_frame():
 def test_labels_in_any_frame(frame):
     s = scene()
     mount = {"ego": bw.Pose.identity(), "front": EGO_FROM_CAM}.get(frame, EGO_FROM_LIDAR)
+    late_ns = 30_000_000 if frame == "front" else 0  # a camera is where it was at its exposure
     for i in range(5):
         boxes = s.cuboids(i, frame)
         assert boxes.frame == ("top" if frame == "lidar" else frame)
-        back = boxes.transformed(driving().at(int(STAMPS[i])) @ mount)
+        back = boxes.transformed(driving().at(int(STAMPS[i]) + late_ns) @ mount)
         np.testing.assert_allclose(back.center_m, s.cuboids(i, "world").center_m, rtol=0, atol=1e-8)
         np.testing.assert_allclose(back.yaw_rad, s.cuboids(i, "world").yaw_rad, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("camera", ["front", "rear"])
+def test_labels_in_a_camera_are_those_in_the_lidar_seen_from_it(camera):
+    s = scene()
+    for i in range(5):
+        seen, expected = s.cuboids(i, camera), s.cuboids(i, "lidar").transformed(s.cam_from(i, camera), frame=camera)
+        np.testing.assert_allclose(seen.center_m, expected.center_m, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(seen.rotation, expected.rotation, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("frame", ["lidar", "ego", "front", "world"])
+def test_a_frame_without_labels_needs_no_pose(frame):
+    short = bw.Trajectory(STAMPS[1:4], [bw.Pose.from_yaw(0.05 * i) for i in range(3)])
+    s = scene(trajectory=short, tracks=[track(keys=(1, 3))])
+    for i in (0, 4):
+        assert len(s.cuboids(i, frame)) == 0 and len(s.labels(i, frame).state) == 0
+        assert s.cuboids(i, frame).frame == ("top" if frame == "lidar" else frame)
+        with pytest.raises(bw.UnknownName, match="no such frame of reference"):
+            s.cuboids(i, "cam")
+    with pytest.raises(bw.TimeError):
+        scene(trajectory=short, tracks=[track(keys=(0, 3))]).cuboids(0)
 
 
 def test_labels_of_a_scene_without_poses():

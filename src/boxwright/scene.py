@@ -1,6 +1,8 @@
 """One clip: sensors, frames, where the vehicle was, and the labels.
 
-Frames of reference a scene can name: "world", "ego", "lidar" (the first LiDAR), "cam" (only with a camera named), and every sensor by its own name.
+Frames of reference a scene can name: "world", "ego", "lidar" (the first LiDAR), and every sensor by its own name.
+
+A frame on the vehicle moves with it, so it belongs to a moment: a frame's stamp, but for a camera its own exposure of that frame.
 """
 
 from __future__ import annotations
@@ -245,13 +247,16 @@ class Scene:
 
     def world_from_ego(self, time_ns: int) -> Pose:
         """Where the vehicle was. TimeError outside the trajectory, FrameMissing where the scene has no poses."""
+        return self._poses().at(one_time_ns("time_ns", time_ns))
+
+    def _poses(self) -> Trajectory:
         if self.trajectory is None:
             raise FrameMissing(
                 "the scene has no ego poses, so it has no world frame",
                 field=f"scene {self.name!r}",
                 hint="use the sensor's frame",
             )
-        return self.trajectory.at(one_time_ns("time_ns", time_ns))
+        return self.trajectory
 
     def transform(self, target: str, source: str, time_ns: int, *, target_time_ns: int | None = None) -> Pose:
         """target_from_source, each at its own moment (by default the same).
@@ -293,17 +298,25 @@ class Scene:
         return self.tracks[self.track_index[track_id]]
 
     def labels(self, frame_index: int, frame: str = "lidar") -> FrameLabels:
-        """The cuboids of a frame with the tracks they belong to, in any named frame; tracks between keyframes are interpolated."""
+        """The cuboids of a frame with the tracks they belong to, in any named frame; tracks between keyframes are interpolated.
+
+        Objects are where they were at the frame's stamp; a camera sees them from where it was at its exposure, as `cam_from` does. So
+        `scene.cuboids(i, "front")` are `scene.cuboids(i, "lidar")` transformed by `scene.cam_from(i, "front")`. A frame without labels needs no pose.
+        """
         i = self._frame(frame_index)
-        stamp = int(self.times_ns[i])
         many = interpolate_tracks(self.tracks, self.times_ns[i : i + 1])
         frame = next(iter(self.lidars)) if frame == "lidar" and "lidar" not in self.lidars and self.lidars else frame
         if not self.tracks:
             cuboids = Cuboids.empty(frame)
         elif frame == self.label_frame:
             cuboids = many.cuboids
+        elif not len(many):  # known by name, though the moment need not have a pose
+            _ = self._poses() if frame == "world" else self.ego_from(frame)
+            cuboids = Cuboids.empty(frame)
+        elif frame in self.cameras:
+            cuboids = many.cuboids.transformed(self.cam_from(i, frame, self.label_frame), frame=frame)
         else:
-            cuboids = many.cuboids.transformed(self.transform(frame, self.label_frame, stamp), frame=frame)
+            cuboids = many.cuboids.transformed(self.transform(frame, self.label_frame, int(self.times_ns[i])), frame=frame)
         return FrameLabels(cuboids, many.track_index, many.state)
 
     def cuboids(self, frame_index: int, frame: str = "lidar") -> Cuboids:
