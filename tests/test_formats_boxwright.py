@@ -94,6 +94,10 @@ def test_listing_and_naming(rng, tmp_path):
     with pytest.raises(bw.ArgumentError, match=r"holds 2 scenes.*a, b.*pass scene="):
         bw.read(tmp_path / "set")
     assert bw.read(tmp_path / "set", scene="a").name == "a"
+    assert [bw.read(tmp_path / "set", scene=entry).name for entry in found] == ["a", "b"]
+    for wrong in (0, b"a", ["a"], tmp_path):
+        with pytest.raises(bw.ArgumentError, match=r"scene: expected a scene's name, or an entry of bw.scenes, got"):
+            bw.read(tmp_path / "set", scene=wrong)
     with pytest.raises(bw.UnknownName, match="one of a, b, got 'c'"):
         bw.read(tmp_path / "set", scene="c")
     with pytest.raises(bw.UnknownName, match=r"expected one of boxwright.*got 'kity'"):

@@ -102,13 +102,16 @@ def _found(place: Path, format: str | None) -> SceneList:
     return SceneList(place, format, names)
 
 
-def read(path: str | os.PathLike[str], scene: str | None = None, format: str | None = None) -> Scene:
+def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, format: str | None = None) -> Scene:
     """One scene; its labels now, its points and pictures when they are asked for.
 
     path : a dataset's folder, one scene's folder, or a point file
-    scene : which one, needed where there are several
+    scene : which one, by name or as an entry of `scenes`; needed where there are several
     format : its format, found by looking where None
     """
+    if scene is not None and not isinstance(scene, (str, SceneEntry)):
+        raise ArgumentError(expected="a scene's name, or an entry of bw.scenes", got=repr(scene)[:60], field="scene")
+    scene = scene.name if isinstance(scene, SceneEntry) else scene
     found = scenes(path, format)
     if scene is None and len(found) > 1:
         raise ArgumentError(
