@@ -95,7 +95,7 @@ class Cuboids:
     size_m : (M, 3) metres, (length, width, height) along the own x, y, z; positive
     yaw_rad : (M,) or one number, about +z, counter-clockwise from +x; instead of quat_wxyz
     quat_wxyz : (M, 4) unit quaternions, scalar first; a norm within 1e-6 of 1 is normalised
-    frame : name of the frame ("world", "ego", "lidar", "cam" or a sensor's name); None where nobody said
+    frame : name of the frame ("world", "ego", "lidar" or a sensor's name); None where nobody said: such cuboids meet those of any frame unchecked
 
     `len`, slices, masks and index arrays give Cuboids; iterating or one index gives a Cuboid.
     Raises ArgumentError for wrong shapes and numbers that are not finite, GeometryError for sizes <= 0 and quaternions that are not unit.
@@ -192,7 +192,7 @@ class Cuboids:
         """The same cuboids in another frame.
 
         target_from_source : Pose or (4, 4), target frame from the frame of these cuboids
-        frame : name of the target frame
+        frame : name of the target frame. Left out, the result has no named frame, and meets points and cuboids of any frame unchecked: name it
         """
         pose = as_pose("target_from_source", target_from_source)
         quat = rotations.quat_multiply(pose.quat_wxyz, self.quat_wxyz)
