@@ -120,6 +120,14 @@ def test_sensors(tmp_path):
         scene.points(0)
 
 
+def test_labels_between_poses_far_apart_are_told(tmp_path):
+    log = make(tmp_path)
+    assert not any("no pose of their own" in note for note in bw.read(log).notes)
+    save(log / "city_SE3_egovehicle.feather", timestamp_ns=np.array([T0, T0 + 3 * STEP]), **pose_columns([(0, (0, 0, 0)), (0, (3, 0, 0))]))
+    (told,) = [note for note in bw.read(log).notes if "no pose of their own" in note]
+    assert told.startswith("2 labelled frames, the first of them frame 1,") and "up to 0.3 s" in told
+
+
 MUTATIONS = {
     "turn of pi/2": lambda c: c.replace(yaw_rad=c.yaw_rad + math.pi / 2),
     "width and length swapped": lambda c: c.replace(size_m=c.size_m[:, [1, 0, 2]]),

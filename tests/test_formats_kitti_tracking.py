@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from itertools import islice
 
@@ -181,6 +182,28 @@ def test_oxts_worked_by_hand(tmp_path):
     np.testing.assert_allclose(scene.trajectory[1].translation_m, [6378137 * 0.5 * math.pi / 180, 0, 2], rtol=0, atol=1e-6)
     np.testing.assert_allclose(scene.trajectory[1].rotation, [[0, -1, 0], [1, 0, 0], [0, 0, 1]], rtol=0, atol=1e-12)
     np.testing.assert_allclose(scene.lidars["lidar"].ego_from_lidar.translation_m, [0.8, -0.3, 0.8], rtol=0, atol=1e-12)
+
+
+def csv_without(n, missing):
+    lines = still(n).splitlines(keepends=True)
+    return lines[0] + "".join(line for i, line in enumerate(lines[1:]) if i not in missing)
+
+
+@pytest.mark.parametrize(
+    ("missing", "labelled", "expected"),
+    [
+        (range(3, 17), range(20), "14 labelled frames, the first of them frame 3, have no pose of their own.*up to 1.5 s"),
+        ((4, 5), range(20), "2 labelled frames, the first of them frame 4.*up to 0.3 s"),
+        ((4, 9), range(20), None),  # single frames that were lost
+        (range(3, 17), (0, 1, 19), None),  # nothing is labelled there
+        ((), range(20), None),
+    ],
+)
+def test_labels_between_poses_far_apart_are_told(tmp_path, missing, labelled, expected):
+    scene = bw.read(make(tmp_path, "".join(row(i) for i in labelled), csv=csv_without(20, set(missing))))
+    told = [note for note in scene.notes if "no pose of their own" in note]
+    assert len(told) == (expected is not None)
+    assert expected is None or re.search(expected, told[0])
 
 
 def test_dontcare_gaps_scores_and_two_types(tmp_path):

@@ -28,7 +28,7 @@ from ..frames import Pose, Trajectory
 from ..points import Sweep
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
-from .dense_tracks import dense_track, moved_each
+from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .limits import checked_size, limits
 from .sensor_files import SensorFiles
 
@@ -89,6 +89,8 @@ def read(path: Path, scene: str) -> Scene:
     if trajectory is None:
         notes.append("no poses: the tracks stay in the ego frame, and the motion of the vehicle is in them")
         warnings.warn(f"{log}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
+    else:
+        notes += bridged_poses_note(trajectory.times_ns, label_times.astype(np.int64), times)
     mounts = _mounts(log / "calibration" / "egovehicle_SE3_sensor.feather", notes)
     origins = tuple(tuple(mounts[name].translation_m.tolist()) for name in ("up_lidar", "down_lidar") if name in mounts)
     cameras, images = _cameras(log, mounts, times, trajectory)

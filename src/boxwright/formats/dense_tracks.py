@@ -13,7 +13,29 @@ from ..cuboids import Cuboids
 from ..frames import Pose
 from ..tracks import Track, Visibility
 
-__all__ = ["dense_track", "moved_each"]
+__all__ = ["bridged_poses_note", "dense_track", "moved_each"]
+
+MOST_SPACINGS = 2.5  # poses further apart than so many frames bridge more than one or two that were lost
+
+
+def bridged_poses_note(posed_ns: Int64s, labelled_ns: Int64s, times_ns: Int64s) -> list[str]:
+    """A sentence where labelled frames have no pose of their own and lie in a wide gap between poses; no sentence elsewhere.
+
+    posed_ns, labelled_ns, times_ns : stamps of the poses, of the frames that hold labels, and of all frames; each increasing
+    """
+    if len(posed_ns) < 2 or len(times_ns) < 2:
+        return []
+    alone = labelled_ns[~np.isin(labelled_ns, posed_ns)]
+    after = np.clip(np.searchsorted(posed_ns, alone), 1, len(posed_ns) - 1)
+    gaps_ns = posed_ns[after] - posed_ns[after - 1]
+    wide = gaps_ns > MOST_SPACINGS * np.median(np.diff(times_ns))
+    if not wide.any():
+        return []
+    first = int(np.searchsorted(times_ns, alone[wide][0]))
+    return [
+        f"{int(wide.sum())} labelled frames, the first of them frame {first}, have no pose of their own: they are placed by poses interpolated "
+        f"over gaps of up to {gaps_ns[wide].max() * 1e-9:.1f} s, so their labels in the world frame may be off"
+    ]
 
 
 def moved_each(cuboids: Cuboids, poses: Sequence[Pose], pose_index: Int64s, frame: str) -> Cuboids:

@@ -30,7 +30,7 @@ from ..points import Sweep
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from .arrays_on_disk import read_kitti_bin
-from .dense_tracks import dense_track, moved_each
+from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .images import image_size_px
 from .kitti_labels import Calibration, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
 from .limits import limits
@@ -95,6 +95,8 @@ def read(path: Path, scene: str) -> Scene:
     elif len(labels.frame) and not trajectory.covers(times[labels.frame]).all():
         bad = labels.frame[~trajectory.covers(times[labels.frame])][0]
         raise FormatError("a labelled frame has no pose", got=f"frame {bad}", path=poses.path, hint="get the poses of the whole sequence")
+    else:
+        notes += bridged_poses_note(trajectory.times_ns, times[np.unique(labels.frame)], times)
     cameras = _cameras(base, sequence, calibration, ego_from_lidar, files, notes)
     return Scene(
         name=scene,
