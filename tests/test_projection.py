@@ -298,6 +298,28 @@ def test_case_5_a_wall_behind_a_fisheye_covers_its_rim():
     np.testing.assert_allclose(boxes.xyxy[0], [300 - radius, 250 - radius, 300 + radius, 250 + radius], atol=0.1)
 
 
+@pytest.mark.parametrize("y", [0.0, 1e-15, 1e-6, -1e-6, 1e-3])
+@pytest.mark.parametrize("x", [0.0, 0.1])
+def test_case_5_an_edge_across_the_axis_behind_a_fisheye(x, y):
+    cuboid = bw.Cuboids([[x, 1 + y, -5.5]], [[2, 2, 1]], 0.0)  # its lower edges cross the axis, or all but
+    narrow = bw.FisheyeCamera(1200, 1200, 300, 300, 600, 600)  # the rim lies outside
+    boxes = bw.project_cuboids(cuboid, narrow, IDENTITY)
+    assert not boxes.visible.any()
+    assert boxes.edges(0) == []
+    everything = bw.FisheyeCamera(2000, 2000, 300, 300, 1000, 1000)
+    boxes = bw.project_cuboids(cuboid, everything, IDENTITY)
+    lines = boxes.edges(0)
+    assert min(np.linalg.norm(line - 1000, axis=1).min() for line in lines) > 300 * math.pi / 2
+    for line in lines:  # no chord cuts across either
+        middles = (line[1:] + line[:-1]) / 2
+        assert np.linalg.norm(middles - 1000, axis=1).min() > 300 * math.pi / 2
+    if y != 1e-15:  # the cuboid covers the lower half of the rim at least; where only rounding tells, it may as well not
+        assert boxes.xyxy[0, 3] == pytest.approx(1000 + 300 * math.pi, abs=1)
+        np.testing.assert_allclose(boxes.xyxy[0, [0, 2]], [1000 - 300 * math.pi, 1000 + 300 * math.pi], atol=3)
+    if y >= 1e-6:  # the edge at y, short of the axis, runs around that half
+        assert any(np.ptp(line[:, 0]) > 1800 and line[:, 1].max() > 1900 for line in lines)
+
+
 def test_case_5_extremes_between_corners():
     camera = fisheye()
     cuboid = bw.Cuboids([[0, 2.0, 3]], [[20.0, 1, 1]], 0.0)

@@ -282,7 +282,8 @@ RIM = 256  # samples of the curve where the lens ends, as in cameras.py
 PIECES, LOOKS = 8, 16  # an edge is seen in at most so many pieces; looks along an edge where only the whole distortion tells whether it is folded
 PARTS, HALVINGS = 8, 8  # a curved edge is cut into 8 parts, each of which is halved up to 8 times
 TOLERANCE_PX = 0.1
-VERTICES = PARTS * 2**HALVINGS + 1
+DEEPER, SWINGS = 60, 512  # halvings, and vertices in all, where an edge swings around the axis behind a fisheye
+VERTICES = PARTS * 2**HALVINGS + 1 + SWINGS
 NO_FOLD = 1e12
 
 
@@ -397,6 +398,8 @@ def _span_way(lens, way, near, ends, vertices, box, whole):
 @compiled
 def _clip(lens, vertices, first, last, out_piece):
     """Liang-Barsky: the part of a chord in the picture, as u, v, u, v; False where there is none."""
+    if _swings(lens, vertices[first], vertices[last], 0.8):
+        return False
     low, high = 0.0, 1.0
     for k in range(2):
         start, delta, border = vertices[first, k], vertices[last, k] - vertices[first, k], lens[5 + k] - 0.5
@@ -527,13 +530,16 @@ def _trace(lens, way, start, end, out_vertices):
     """
     p = _part(way, start, end)
     parts = 1 if lens[0] == PLAIN else PARTS
-    stack = np.empty((HALVINGS + 2, 3))
-    n, part, top, done = 0, 0, -1, 0.0
+    stack = np.empty((DEEPER + 2, 3))
+    n, n_deep, part, top, done = 0, 0, 0, -1, 0.0
     pace = 0.0
     while True:
         u, v = _pixel_at(lens, p, pace)
-        if top >= 0 and top < HALVINGS and _is_bent(lens, out_vertices[n - 1], u, v, stack[top, 1], stack[top, 2]):
+        deeper = top >= HALVINGS
+        may_halve = n_deep < SWINGS and top < DEEPER and _swings(lens, out_vertices[n - 1], stack[top, 1:], 0.9995) if deeper else top >= 0
+        if may_halve and _is_bent(lens, out_vertices[n - 1], u, v, stack[top, 1], stack[top, 2]):
             top += 1
+            n_deep += deeper
             stack[top, 0], stack[top, 1], stack[top, 2] = pace, u, v
         elif top >= 0:
             done = stack[top, 0]
@@ -556,6 +562,21 @@ def _trace(lens, way, start, end, out_vertices):
         else:
             part += 1
             pace = part / parts
+
+
+@compiled
+def _swings(lens, start, end, cosine):
+    """Whether the directions of two pixels, seen from a fisheye's centre, differ by more than the angle of that cosine, both behind the camera.
+
+    An edge that passes close to the axis behind runs around the rim in no time; no chord across is its picture.
+    """
+    x0, y0, x1, y1 = (start[0] - lens[3]) / lens[1], (start[1] - lens[4]) / lens[2], (end[0] - lens[3]) / lens[1], (end[1] - lens[4]) / lens[2]
+    near, far = x0 * x0 + y0 * y0, x1 * x1 + y1 * y1
+    if lens[0] != FISHEYE or x0 * x1 + y0 * y1 >= cosine * math.sqrt(near * far):
+        return False
+    square = math.pi**2 / 4
+    aside = math.pi / 2 * (1.0 + square * (lens[9] + square * (lens[10] + square * (lens[11] + square * lens[12]))))
+    return lens[8] > math.pi / 2 and min(near, far) > aside * aside
 
 
 @compiled
@@ -586,7 +607,11 @@ def _share(p, pace):
 @compiled
 def _pixel_at(lens, p, pace):
     share = _share(p, pace)
-    return _pixel(lens, p[0, 0] + share * (p[1, 0] - p[0, 0]), p[0, 1] + share * (p[1, 1] - p[0, 1]), p[0, 2] + share * (p[1, 2] - p[0, 2]))
+    dx, dy = p[1, 0] - p[0, 0], p[1, 1] - p[0, 1]
+    x, y, z = p[0, 0] + share * dx, p[0, 1] + share * dy, p[0, 2] + share * (p[1, 2] - p[0, 2])
+    if x == 0.0 and y == 0.0 and z < 0.0:
+        x, y = abs(z) * 1e-16 * dx, abs(z) * 1e-16 * dy  # the axis behind a fisheye is its whole rim: take the side that the way comes out on
+    return _pixel(lens, x, y, z)
 
 
 @compiled
@@ -598,6 +623,8 @@ def _pixel(lens, x, y, z):
         theta = math.atan2(r, z)
         square = theta * theta
         bent = theta * (1.0 + square * (lens[9] + square * (lens[10] + square * (lens[11] + square * lens[12]))))
+        if r == 0.0 and z < 0.0:
+            x = r = 1.0
         scale = bent / r if r > 0.0 else 0.0
         return fx * x * scale + cx, fy * y * scale + cy
     a, b = x / z, y / z
