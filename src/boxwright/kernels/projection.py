@@ -452,7 +452,7 @@ def _pieces(lens, way, near, out_ends):
             if cuts[j] < cuts[j - 1]:
                 cuts[j], cuts[j - 1] = cuts[j - 1], cuts[j]
     cuts[n] = 1.0
-    n_pieces = 0
+    n_pieces = np.int64(0)  # not a constant, for a constant handed on would be compiled as a type of its own
     for i in range(n):
         middle = (cuts[i] + cuts[i + 1]) / 2
         x, y, z = a[0] + middle * dx, a[1] + middle * dy, a[2] + middle * dz
@@ -462,45 +462,45 @@ def _pieces(lens, way, near, out_ends):
             seen = z >= near and x * x + y * y <= lens[7] * z * z
         if not seen or cuts[i] == cuts[i + 1]:
             continue
-        if lens[8] < lens[7]:
-            n_pieces = _add_unfolded(lens, way, cuts[i], cuts[i + 1], out_ends, n_pieces)
+        if n_pieces > 0 and out_ends[n_pieces - 1, 1] == cuts[i]:
+            out_ends[n_pieces - 1, 1] = cuts[i + 1]
         else:
-            n_pieces = _add_piece(cuts[i], cuts[i + 1], out_ends, n_pieces)
-    return n_pieces
+            out_ends[n_pieces, 0], out_ends[n_pieces, 1] = cuts[i], cuts[i + 1]
+            n_pieces += 1
+    return _unfolded_pieces(lens, way, out_ends, n_pieces) if lens[8] < lens[7] else n_pieces
 
 
 @compiled
-def _add_piece(start, end, out_ends, n):
-    if n > 0 and out_ends[n - 1, 1] == start:
-        out_ends[n - 1, 1] = end
-    elif n < PIECES and start < end:
-        out_ends[n, 0], out_ends[n, 1] = start, end
-        n += 1
-    return n
-
-
-@compiled
-def _add_unfolded(lens, way, start, end, out_ends, n):
-    """The parts of a piece within the radial limit where the whole distortion is unfolded, as it is for points."""
-    p = _part(way, start, end)
-    before, opened = False, start
-    for k in range(LOOKS + 1):
-        here = _is_unfolded(lens, p, k / LOOKS)
-        if k > 0 and here != before:
-            low, high = (k - 1) / LOOKS, k / LOOKS
-            for _ in range(40):
-                middle = (low + high) / 2
-                if _is_unfolded(lens, p, middle) == before:
-                    low = middle
-                else:
-                    high = middle
-            crossing = start + _share(p, high if here else low) * (end - start)
+def _unfolded_pieces(lens, way, ends, n):
+    """What is left of pieces within the radial limit where the whole distortion has to be unfolded, as it has for points; returns their number."""
+    found, n_found = np.empty((PIECES, 2)), 0
+    for i in range(n):
+        found[i, 0], found[i, 1] = ends[i, 0], ends[i, 1]
+    for i in range(n):
+        start, end = found[i, 0], found[i, 1]
+        p = _part(way, start, end)
+        before, opened = False, start
+        for k in range(LOOKS + 2):
+            here = k <= LOOKS and _is_unfolded(lens, p, k / LOOKS)
+            if here == before:
+                continue
+            crossing = start if k == 0 else end
+            if 0 < k <= LOOKS:
+                low, high = (k - 1) / LOOKS, k / LOOKS
+                for _ in range(40):
+                    middle = (low + high) / 2
+                    if _is_unfolded(lens, p, middle) == before:
+                        low = middle
+                    else:
+                        high = middle
+                crossing = start + _share(p, high if here else low) * (end - start)
             if here:
                 opened = crossing
-            else:
-                n = _add_piece(opened, crossing, out_ends, n)
-        before = here
-    return _add_piece(opened, end, out_ends, n) if before else n
+            elif n_found < PIECES and opened < crossing:
+                ends[n_found, 0], ends[n_found, 1] = opened, crossing
+                n_found += 1
+            before = here
+    return n_found
 
 
 @compiled
@@ -657,7 +657,7 @@ def _span_rays(lens, body, rays, rim, first, near, box, whole):
         if i == 0:
             opens = here
         elif i == RIM - 1 and opens and here:
-            _span_chord(lens, rim, i, 0, box, whole)
+            _span_chord(lens, rim, i, np.int64(0), box, whole)
         before = here
 
 
