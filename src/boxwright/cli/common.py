@@ -80,14 +80,17 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.text import Text
 
     rows = [[cell if isinstance(cell, str) else _spell(cell) for cell in row] for row in rows]
-    table = Table(title=Text(one_line(title)) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    if caption is not None:
-        table.caption, table.caption_justify = Text(one_line(caption)), "left"
+    console = stdout()
+    if title:  # printed apart: a table breaks its own title at its own width
+        console.print(Text(one_line(title)), soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
         table.add_column(Text(name), justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold")
     for row in rows:
         table.add_row(*[Text(one_line(cell)) for cell in row])
-    stdout().print(table)
+    console.print(table)
+    if caption is not None:
+        console.print(Text(one_line(caption)), soft_wrap=True)
 
 
 @contextmanager

@@ -42,24 +42,30 @@ def demo(out: OutOption = None, as_json: JsonOption = False) -> None:
             results = measure_frames(scene, advance)
         table = compare(annotation, sample.truth, results)
         with tracked("writing annotations"):
-            _write_annotations(scene, part)
+            dropped = _write_annotations(scene, part)
             write_measures(scene, results, part / "cuboids.csv")
         _write_pictures(scene, part / "pictures")
     seconds = time.perf_counter() - start
     if as_json:
-        print_json({"folder": str(folder), "seconds": seconds, "n_frames": len(scene), "n_clicks": len(sample.clicks), "classes": _plain(table)})
+        counts = {"n_frames": len(scene), "n_clicks": len(sample.clicks)}
+        print_json({"folder": str(folder), "seconds": seconds, **counts, "dropped": dropped, "classes": _plain(table)})
     else:
         _print(sample, table, folder, seconds)
+        for item in dropped:
+            stdout().print(one_line(f"left out of kitti_tracking: {item}"), markup=False, soft_wrap=True)
 
 
-def _write_annotations(scene: Scene, folder: Path) -> None:
-    """The whole scene in boxwright's own format; in KITTI's the labels, calibration and poses, without a second copy of points and pictures."""
+def _write_annotations(scene: Scene, folder: Path) -> list[str]:
+    """The whole scene in boxwright's own format; in KITTI's the labels, calibration and poses, without a second copy of points and pictures.
+
+    Returns what KITTI's cannot hold.
+    """
     import boxwright as bw
 
     from ..scene import NoData
 
     bw.write(scene, folder / "scene")
-    bw.write(scene.replace(data=NoData()), folder / "kitti_tracking", format="kitti_tracking")
+    return list(bw.write(scene.replace(data=NoData()), folder / "kitti_tracking", format="kitti_tracking").dropped)
 
 
 def _write_pictures(scene: Scene, folder: Path) -> None:

@@ -30,13 +30,14 @@ def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = N
 def scene_facts(scene: Scene) -> dict[str, Any]:
     """Everything `info` prints, by name."""
     from ..cameras import FisheyeCamera
+    from ..tracks import Origin
 
     n = len(scene)
     by_class: dict[str, dict[str, int]] = {}
     for track in scene.tracks:
         row = by_class.setdefault(track.category, {"n_tracks": 0, "n_keyframes": 0, "n_cuboids": 0})
         row["n_tracks"] += 1
-        row["n_keyframes"] += len(track)
+        row["n_keyframes"] += int((track.origin != Origin.FILLED).sum())
         row["n_cuboids"] += int(track.at(scene.times_ns).is_valid.sum())
     return {
         "name": scene.name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ArgumentError, StorageError
 from .common import FormatOption, JsonOption, PathArgument, SceneOption, one_line, open_scene, parse_frames, print_json, stdout, tracked
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def render(
     chosen = parse_frames(frames, len(recording))
     written: list[str] = []
     if out.suffix.lower() in (".png", ".jpg", ".jpeg"):
-        chosen = chosen[:1]
+        if len(chosen) != 1:
+            raise ArgumentError("a picture holds one frame", expected="one frame", got=str(len(chosen)), field="--frames", hint="give --out a folder")
+        if out.exists():
+            raise StorageError("exists already", path=out, hint="choose another name or remove this one")
         picture = render_overview(recording, chosen[0], width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m)
         write_picture(picture, out)
         written.append(str(out))
