@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import Errors, cuboid_errors
 from .arrays import Float64s, Int64s
 from .cameras import FisheyeCamera, PinholeCamera
 from .containment import points_in_cuboids
@@ -23,6 +22,7 @@ from .formats import read
 from .formats.sample_clip import read_clicks
 from .frames import Pose
 from .kernels import cache_folder
+from .label_errors import Errors, cuboid_errors
 from .overlap import iou_bev_pairs
 from .points import Sweep
 from .projection import project_cuboids

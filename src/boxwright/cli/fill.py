@@ -13,7 +13,7 @@ from .common import FormatOption, JsonOption, PathArgument, SceneOption, open_sc
 from .convert import ToOption, print_report, write_scene
 
 if TYPE_CHECKING:
-    from ..agreement import ClassErrors, GapReport
+    from ..label_errors import ClassErrors, GapReport
     from ..scene import Scene
 
 EveryOption = Annotated[
@@ -37,7 +37,7 @@ def fill(
     With --keyframes-every K, every K-th label of each track (and its last) is a keyframe, and the error of the labels in between is reported.
     With --out, the filled tracks are written.
     """
-    from ..agreement import filled_scene, gap_report
+    from ..label_errors import filled_scene, gap_report
 
     if keyframes_every is None and out is None:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
