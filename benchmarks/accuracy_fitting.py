@@ -4,8 +4,8 @@
 
 Vehicles with at least five points. Click: three random points of the object, class given. Rough cuboid: the label's centre moved N(0, 0.15 m) in x
 and y, its size + 0.6 m, its yaw turned N(0, 5 deg). Truth: the human label. A failed fit counts as a miss. minAreaRect and the bare L-shape search
-get the points that our fit rests on. Intervals: bootstrap by physical object. The constants in fitting.py were chosen on these same recordings, so
-this is a development set: expect less elsewhere.
+get the points that our fit rests on. Intervals: bootstrap by physical object. Last, how often the label lies within one and two of the fit's own
+sigma. The constants in fitting.py were chosen on these same recordings, so this is a development set: expect less elsewhere.
 """
 
 from __future__ import annotations
@@ -58,7 +58,23 @@ def compare(fit, truth, points):
         "center_m": np.hypot(*(cuboid.center_m - truth.center_m[0])[:2]),
         "minAreaRect": overlap((x, y), (width, height), np.radians(angle), truth),
         "L-shape": overlap(bare.center_m[0], bare.size_m[0], bare.yaw_rad[0], truth) if bare.is_valid[0] else 0.0,
+        "in_sigma": in_sigma(fit, truth),
     }
+
+
+def in_sigma(fit, truth):
+    """(7,) errors in x, y, z, length, width, height and yaw (modulo half a turn), in sigmas; NaN where sigma is."""
+    yaw = (fit.cuboid.yaw_rad - truth.yaw_rad[0] + np.pi / 2) % np.pi - np.pi / 2
+    off = np.r_[fit.cuboid.center_m - truth.center_m[0], fit.cuboid.size_m - truth.size_m[0], yaw]
+    return np.abs(off) / np.r_[fit.sigma.center_m, fit.sigma.size_m, fit.sigma.yaw_rad]
+
+
+def show_sigma(title, rows):
+    """How often the label lies within one and two sigma; 0.68 and 0.95 would be those of a normal distribution."""
+    found = np.array([row["in_sigma"] for row in rows if "in_sigma" in row])
+    for most in (1, 2):
+        shares = [np.mean(column[np.isfinite(column)] < most) for column in found.T]
+        print(f"{title:34} {len(found):5} within {most} sigma: " + " ".join(f"{share:7.3f}" for share in shares))
 
 
 def attempts(loader, rng):
@@ -131,6 +147,11 @@ def main():
         show(f"{way}, at least 50 points", [row for row in main_rows if row["n"] >= 50], rng)
         for source in dict.fromkeys(row["source"] for row in mine):
             show(f"{way}, {source}{' (thinned)' if source == 'dgp' else ''}", [row for row in mine if row["source"] == source], rng)
+    print(f"{'':56}" + " ".join(f"{name:>7}" for name in ("x", "y", "z", "length", "width", "height", "yaw")))
+    for way in ("click", "rough", "rough, class"):
+        main_rows = [row for row in rows if row["way"] == way and row["source"] != "dgp"]
+        show_sigma(f"{way}, all", main_rows)
+        show_sigma(f"{way}, at least 50 points", [row for row in main_rows if row["n"] >= 50])
 
 
 if __name__ == "__main__":
