@@ -33,6 +33,7 @@ _HOME = {
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
     "tracks": ["Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"],
+    "problems": ["Problem"],
     "scene": ["CameraSensor", "Lidar", "Relation", "Scene"],
     "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from .interpolation import interpolate
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
     from .points import Sweep
+    from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
@@ -103,6 +105,7 @@ __all__ = [
     "PinholeCamera",
     "PointStatus",
     "Pose",
+    "Problem",
     "Rectangles",
     "Relation",
     "Scene",

@@ -22,6 +22,7 @@ from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
 from .points import Sweep
+from .problems import Problem
 from .tracks import Track, Tracks, interpolate_tracks
 
 __all__ = ["CameraSensor", "FrameLabels", "Lidar", "Relation", "Scene", "SensorData"]
@@ -119,6 +120,7 @@ class Scene:
     frame_ids : F names of the frames in their files
     source_attributes : what a file said that boxwright has no name for
     notes : what the reader had to assume or leave out, one sentence each
+    problems : records left out when reading with `strict=False`, each with its error
     """
 
     name: str
@@ -137,6 +139,7 @@ class Scene:
     relations: Sequence[Relation] = ()
     source_attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
 
     def __post_init__(self) -> None:
         times = as_times_ns("scene.times_ns", self.times_ns, increasing=True)

@@ -1,6 +1,7 @@
 """In and out: one module per format, found by looking at what is there.
 
-A format is a module with `detect(path)`, `list_scenes(path)` and `read(path, scene)`; one that can be written has `write` in a module of its own.
+A format is a module with `detect(path)`, `list_scenes(path)` and `read(path, scene, problems)`; one that can be written has `write` in a module of
+its own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..arrays import as_points
 from ..errors import ArgumentError, FormatError, UnknownName
 from ..outputs import whole_file, whole_folder
 from ..points import Sweep
+from ..problems import Problems
 from ..scene import Scene
 from .pcd import pcd_bytes
 from .sensor_files import read_point_file
@@ -36,9 +38,11 @@ class SceneEntry:
     path: Path
     format: str
 
-    def read(self) -> Scene:
-        scene: Scene = _module(_READERS, self.format).read(self.path, self.name)
-        return scene
+    def read(self, *, strict: bool = True) -> Scene:
+        """The scene, as `bw.read` gives it."""
+        problems = Problems(strict)
+        scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
+        return scene.replace(problems=(*scene.problems, *problems.found)) if problems.found else scene
 
 
 class SceneList(Sequence[SceneEntry]):
@@ -102,12 +106,14 @@ def _found(place: Path, format: str | None) -> SceneList:
     return SceneList(place, format, names)
 
 
-def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, format: str | None = None) -> Scene:
+def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, format: str | None = None, *, strict: bool = True) -> Scene:
     """One scene; its labels now, its points and pictures when they are asked for.
 
     path : a dataset's folder, one scene's folder, or a point file
     scene : which one, by name or as an entry of `scenes`; needed where there are several
     format : its format, found by looking where None
+    strict : True raises the first record that cannot be taken as it is (a negative size, a word for a number); False leaves such records out of the
+        labels and keeps them, each with its error, in `scene.problems`. Damaged files and the limits are refused either way.
     """
     if scene is not None and not isinstance(scene, (str, SceneEntry)):
         raise ArgumentError(expected="a scene's name, or an entry of bw.scenes", got=repr(scene)[:60], field="scene")
@@ -121,7 +127,7 @@ def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, fo
             field="scene",
             hint="pass scene=",
         )
-    return (found[0] if scene is None else found[scene]).read()
+    return (found[0] if scene is None else found[scene]).read(strict=strict)
 
 
 def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright", **options: Any) -> WriteReport:

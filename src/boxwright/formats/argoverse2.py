@@ -26,6 +26,7 @@ from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, ExtraMissing, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..points import Sweep
+from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
@@ -78,7 +79,7 @@ def _is_log(folder: Path) -> bool:
     return (folder / "annotations.feather").is_file() or (folder / "city_SE3_egovehicle.feather").is_file()
 
 
-def read(path: Path, scene: str) -> Scene:
+def read(path: Path, scene: str, problems: Problems) -> Scene:
     log = _logs(path)[scene]
     notes: list[str] = []
     trajectory = _trajectory(log / "city_SE3_egovehicle.feather")

@@ -23,6 +23,7 @@ from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
 from ..points import Sweep
+from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Origin, Track, Visibility
@@ -68,7 +69,7 @@ def is_safe_name(name: str) -> bool:
     return bool(name) and len(name) <= 128 and not name.startswith(".") and not name.endswith((".", " ")) and not set(name) & _BAD_IN_NAMES
 
 
-def read(path: Path, scene: str) -> Scene:
+def read(path: Path, scene: str, problems: Problems) -> Scene:
     folder = path if _is_ours(path) else path / scene
     top = strict_json.load(folder / "scene.json")
     if top["format"].text() != "boxwright":
@@ -114,6 +115,7 @@ def _scene(top: Node, folder: Path) -> Scene:
         relations=[_relation(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
         notes=[note.text() for note in top.get("notes", [])],
+        problems=[Problem.from_mapping(problem.mapping()) for problem in top.get("problems", [])],
     )
 
 

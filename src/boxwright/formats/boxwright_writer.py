@@ -80,6 +80,7 @@ def _top(scene: Scene) -> dict[str, Any]:
         "tracks": [_track(track) for track in scene.tracks],
         "relations": [_relation(relation) for relation in scene.relations],
         "source_attributes": dict(scene.source_attributes),
+        "problems": [problem.mapping() for problem in scene.problems],
     }
 
 

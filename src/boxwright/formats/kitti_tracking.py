@@ -27,6 +27,7 @@ from ..arrays import Float64s, Int64s
 from ..errors import BoxwrightError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..points import Sweep
+from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from .arrays_on_disk import read_kitti_bin
@@ -73,7 +74,7 @@ def list_scenes(path: Path) -> list[str]:
     return names
 
 
-def read(path: Path, scene: str) -> Scene:
+def read(path: Path, scene: str, problems: Problems) -> Scene:
     prefix, base = next((prefix, base) for prefix, base in reversed(_bases(path)) if scene.startswith(prefix))
     sequence = scene.removeprefix(prefix)
     calibration = read_calibration(base / "calib" / f"{sequence}.txt")

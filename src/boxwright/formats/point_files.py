@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import FormatError
 from ..points import Sweep
+from ..problems import Problems
 from ..scene import Lidar, Scene
 from .limits import limits
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
@@ -43,7 +44,7 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"([0-9]{1,18})", path.name)]
 
 
-def read(path: Path, scene: str) -> Scene:
+def read(path: Path, scene: str, problems: Problems) -> Scene:
     files = _files(path)
     limits().check("frames_per_scene", len(files), path)
     stems = [file.stem for file in files]

@@ -1,0 +1,80 @@
+"""Records of a file that cannot be taken as they are: refused in strict reading, otherwise kept aside with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import BoxwrightError, FormatError, LimitError
+
+__all__ = ["Problem", "Problems"]
+
+_SAID = ("what", "expected", "got", "path", "offset", "field", "hint")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A record that was left out of a scene.
+
+    error : why; its `path`, `offset` and `field` say where
+    record : the record as the file has it, of what JSON can hold
+    """
+
+    error: BoxwrightError
+    record: Any = None
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+    def mapping(self) -> dict[str, Any]:
+        """For JSON; `from_mapping` gives it back."""
+        given = {name: getattr(self.error, name) for name in _SAID}
+        said = {name: value if isinstance(value, int) else str(value) for name, value in given.items() if value not in (None, "")}
+        return {
+            "code": self.error.code,
+            **{name: value if isinstance(value, int) else str(value) for name, value in said.items() if value},
+            "record": self.record,
+        }
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Problem:
+        kinds = {kind.code: kind for kind in BoxwrightError.__subclasses__()}
+        said = {name: mapping[name] for name in _SAID if name in mapping}
+        return cls(kinds.get(mapping.get("code", ""), FormatError)(**said), mapping.get("record"))
+
+
+class Problems:
+    """What a reader meets on its way. In strict reading the first one is raised; otherwise each is kept, and reading goes on.
+
+    Limits hold either way, and so do errors that leave nothing to go on with: those a reader raises by itself.
+    """
+
+    def __init__(self, strict: bool = True) -> None:
+        self.strict = strict
+        self.found: list[Problem] = []
+
+    def keep(self, error: BoxwrightError, record: Any = None) -> None:
+        """Raises `error` in strict reading; else keeps the record aside."""
+        if self.strict or isinstance(error, LimitError):
+            raise error
+        self.found.append(Problem(error, record))
+
+    @contextmanager
+    def aside(self, record: Any = None) -> Iterator[None]:
+        """A block that reads one record; what it raises is kept with the record, and the block is left."""
+        try:
+            yield
+        except BoxwrightError as error:
+            if self.strict or isinstance(error, LimitError):
+                raise
+            self.found.append(Problem(error, record))
+
+    def summary(self) -> Sequence[str]:
+        """One sentence for each kind of problem, with its number."""
+        kinds: dict[str, list[Problem]] = {}
+        for problem in self.found:
+            error = problem.error
+            kinds.setdefault(" ".join(str(part) for part in (error.what, error.expected) if part), []).append(problem)
+        return [str(some[0]) if len(some) == 1 else f"{some[0]} (and {len(some) - 1} more like it)" for some in kinds.values()]
