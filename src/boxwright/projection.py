@@ -13,7 +13,7 @@ from .cameras import Camera, FisheyeCamera, PinholeCamera
 from .cuboids import Cuboid, Cuboids
 from .errors import ArgumentError
 from .frames import Pose, as_pose
-from .kernels import projection as kernels
+from .kernels import edges as edge_kernels, image_boxes as box_kernels, projection as kernels
 
 __all__ = ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"]
 
@@ -188,7 +188,7 @@ class ImageBoxes:
         corners = np.ascontiguousarray(self._corners_cam[m])
         uv, starts = np.empty((256, 2)), np.empty(64, np.int64)
         while True:
-            n_vertices, n_lines = kernels.cuboid_edges(corners, wanted, self._camera.packed, NEAR_M, uv, starts)
+            n_vertices, n_lines = edge_kernels.cuboid_edges(corners, wanted, self._camera.packed, NEAR_M, uv, starts)
             if n_vertices <= len(uv) and n_lines <= len(starts):
                 return np.split(uv[:n_vertices], starts[1:n_lines]) if n_lines else []
             uv, starts = np.empty((n_vertices, 2)), np.empty(max(n_lines, 1), np.int64)
@@ -214,5 +214,5 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     (camera,) = _cameras([camera], rig=False)
     corners: Float64s = np.ascontiguousarray(as_pose("cam_from_cuboids", cam_from_cuboids).apply(cuboids.corners_m()))
     boxes, whole = np.empty((len(cuboids), 4)), np.empty((len(cuboids), 4))
-    kernels.project_cuboids(corners, camera.border_rays, camera.packed, NEAR_M, boxes, whole)
+    box_kernels.project_cuboids(corners, camera.border_rays, camera.packed, NEAR_M, boxes, whole)
     return ImageBoxes(boxes, whole, corners, camera)

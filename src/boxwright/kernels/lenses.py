@@ -1,0 +1,74 @@
+"""A lens at one point: its pixel, and whether it is folded there.
+
+A camera comes as one row of numbers; `PinholeCamera.packed` says which.
+"""
+
+import math
+
+from . import compiled
+
+PLAIN, RADIAL, FULL, FISHEYE = 0, 1, 2, 3
+
+
+@compiled
+def pixel(lens, x, y, z):
+    """u, v by the formula alone, inside the domain of the lens or on its edge."""
+    fx, fy, cx, cy = lens[1], lens[2], lens[3], lens[4]
+    if lens[0] == FISHEYE:
+        r = math.sqrt(x * x + y * y)
+        theta = math.atan2(r, z)
+        square = theta * theta
+        bent = theta * (1.0 + square * (lens[9] + square * (lens[10] + square * (lens[11] + square * lens[12]))))
+        if r == 0.0 and z < 0.0:
+            x = r = 1.0
+        scale = bent / r if r > 0.0 else 0.0
+        return fx * x * scale + cx, fy * y * scale + cy
+    a, b = x / z, y / z
+    if lens[0] == PLAIN:
+        return fx * a + cx, fy * b + cy
+    rho = a * a + b * b
+    over = 1.0 + rho * (lens[9] + rho * (lens[10] + rho * lens[13]))
+    under = 1.0 + rho * (lens[14] + rho * (lens[15] + rho * lens[16]))
+    factor = over / under + 2.0 * (lens[11] * b + lens[12] * a)
+    x = a * factor + rho * (lens[12] + lens[17] + lens[18] * rho)
+    y = b * factor + rho * (lens[11] + lens[19] + lens[20] * rho)
+    w = lens[27] * x + lens[28] * y + lens[29]
+    return fx * (lens[21] * x + lens[22] * y + lens[23]) / w + cx, fy * (lens[24] * x + lens[25] * y + lens[26]) / w + cy
+
+
+@compiled
+def unfolded(lens, a, b):
+    """Whether the whole distortion keeps its orientation all the way from the surely good radius out to (a, b), looked at in steps of 2 %."""
+    first = math.sqrt(lens[8] / (a * a + b * b))
+    steps = math.ceil(-50.0 * math.log(first)) + 1
+    for k in range(1, steps + 1):
+        share = first ** (1.0 - k / steps)
+        if not orientation(lens, a * share, b * share) > 0.0:
+            return False
+    return True
+
+
+@compiled
+def orientation(lens, a, b):
+    """The determinant of the distortion's derivative at (a, b), before the tilt; -1 where the rational part or the tilt has its pole."""
+    k1, k2, p1, p2, k3, k4, k5, k6 = lens[9], lens[10], lens[11], lens[12], lens[13], lens[14], lens[15], lens[16]
+    s1, s2, s3, s4 = lens[17], lens[18], lens[19], lens[20]
+    rho = a * a + b * b
+    over = 1.0 + rho * (k1 + rho * (k2 + rho * k3))
+    under = 1.0 + rho * (k4 + rho * (k5 + rho * k6))
+    if under <= 0.0:
+        return -1.0
+    radial = over / under
+    slope = ((k1 + rho * (2.0 * k2 + rho * 3.0 * k3)) - radial * (k4 + rho * (2.0 * k5 + rho * 3.0 * k6))) / under
+    twist = 2.0 * (p1 * b + p2 * a)
+    x = a * (radial + twist) + p2 * rho + rho * (s1 + s2 * rho)
+    y = b * (radial + twist) + p1 * rho + rho * (s3 + s4 * rho)
+    if lens[27] * x + lens[28] * y + lens[29] <= 0.0:
+        return -1.0
+    prism_x = 2.0 * (p2 + s1 + 2.0 * s2 * rho)
+    prism_y = 2.0 * (p1 + s3 + 2.0 * s4 * rho)
+    x_a = radial + twist + a * (2.0 * slope * a + 2.0 * p2) + prism_x * a
+    x_b = a * (2.0 * slope * b + 2.0 * p1) + prism_x * b
+    y_a = b * (2.0 * slope * a + 2.0 * p2) + prism_y * a
+    y_b = radial + twist + b * (2.0 * slope * b + 2.0 * p1) + prism_y * b
+    return x_a * y_b - x_b * y_a
