@@ -249,12 +249,15 @@ def test_both_spellings_of_the_calibration_and_both_roots(tmp_path):
 
 BAD_LABELS = {
     "columns": ("0 5 Car 0 0 1 2 3\n", "line 1: expected 17 columns"),
-    "word": (row(golden="1.4 1.7 4.2 2 x 11 -1.2"), "line 1: truncated .. ry: expected finite numbers, got 'x'"),
-    "nan": (row() + row(1, golden="1.4 1.7 4.2 2 nan 11 -1.2"), "line 2: truncated .. ry: expected finite numbers, got 'nan'"),
+    "word": (row(golden="1.4 1.7 4.2 2 x 11 -1.2"), "line 1: y: expected a finite number, got 'x'"),
+    "nan": (row() + row(1, golden="1.4 1.7 4.2 2 nan 11 -1.2"), "line 2: y: expected a finite number, got 'nan'"),
+    "height": (row(golden="1,4 1.7 4.2 2 1.65 11 -1.2"), "line 1: h: expected a finite number, got '1,4'"),
+    "score": (row(extra=" high"), "line 1: score: expected a finite number, got 'high'"),
     "size": (row() + row(1, golden="1.4 0 4.2 2 1.65 11 -1.2"), "line 2: h w l: expected a positive h, w and l, got 1.4 0 4.2"),
     "twice": (row() + row(), "line 2: track_id: expected each track once in a frame"),
-    "frame": (row(frame=-1), "line 1: frame: expected a whole number, got '-1'"),
-    "track": (row(track="a"), "line 1: track_id: expected a whole number, got 'a'"),
+    "frame": (row(frame=-3), "line 1: frame: expected a frame of 0 or more, got '-3'"),
+    "track": (row(track="a"), "line 1: track_id: expected a whole number of up to nine digits, got 'a'"),
+    "no track": (row(track=-1), "line 1: track_id: expected a track_id of 0 or more, got '-1'"),
     "far frame": (row(frame=999_999_999), "frames per scene"),
     "no pose": (row(frame=7), "a labelled frame has no pose: got frame 7"),
     "binary": ("\x00\xff\n", "not plain text"),
@@ -272,13 +275,16 @@ def test_bad_labels(tmp_path, name):
 
 
 BAD_CALIB = {
-    "short": (lambda t: t.replace("R_rect 1 ", "R_rect "), "line 3: R0_rect: expected 9 numbers, got 8"),
-    "word": (lambda t: t.replace("0.06", "a"), "line 4: Tr_velo_to_cam: expected finite numbers, got 'a'"),
-    "missing": (lambda t: t.replace("Tr_velo_cam", "Tr_other"), "a row is missing: expected Tr_velo_to_cam"),
-    "twice": (lambda t: t + "R0_rect: 1 0 0 0 1 0 0 0 1\n", "a row comes twice"),
-    "not a rotation": (lambda t: t.replace("R_rect 1 0", "R_rect 2 0"), "R0_rect.*expected a rotation matrix"),
-    "mirrored": (lambda t: t.replace("0 -1 0 0.06", "0 1 0 0.06"), "Tr_velo_to_cam.*expected a rotation matrix"),
-    "singular": (lambda t: t.replace("P2: 700", "P2: 0"), "P2: singular intrinsics"),
+    "short": (lambda t: t.replace("R_rect 1 ", "R_rect "), "line 3: R_rect: expected 9 numbers, got 8"),
+    "word": (lambda t: t.replace("0.06", "a"), r"line 4: Tr_velo_cam\[3\]: expected a finite number, got 'a'"),
+    "missing": (
+        lambda t: t.replace("Tr_velo_cam", "Tr_other"),
+        "a row is missing: expected Tr_velo_to_cam or Tr_velo_cam, got P2, P3, R_rect, Tr_imu_velo",
+    ),
+    "twice": (lambda t: t + "R0_rect: 1 0 0 0 1 0 0 0 1\n", "line 6: a row comes twice: got R0_rect again, after R_rect in line 3"),
+    "not a rotation": (lambda t: t.replace("R_rect 1 0", "R_rect 2 0"), "line 3: R_rect: expected a rotation matrix"),
+    "mirrored": (lambda t: t.replace("0 -1 0 0.06", "0 1 0 0.06"), "line 4: Tr_velo_cam: expected a rotation matrix"),
+    "singular": (lambda t: t.replace("P2: 700", "P2: 0"), "line 1: P2: singular intrinsics"),
 }
 
 
@@ -308,6 +314,7 @@ BAD_CSV = {
     "endless": (lambda t: t.replace("\n1,0.1,", "\n1,1e400,"), "line 3: t_s: expected seconds"),
     "rotation": (lambda t: t.replace("0.0,1.0,1.5", "0.0,1.2,1.5"), "frame 0.*rotation"),
     "last row": (lambda t: t.replace("0.0,0.0,0.0,1.0\n", "0.0,0.0,0.5,1.0\n"), "frame 0: expected a last row of 0 0 0 1"),
+    "number": (lambda t: t.replace("0.0,1.0,1.5", "0.0,one,1.5"), "line 2: m22: expected a finite number, got 'one'"),
     "empty": (lambda t: "", "an empty file"),
 }
 
@@ -319,6 +326,101 @@ def test_bad_poses(tmp_path, name):
     with pytest.raises(bw.FormatError, match=message) as caught:
         bw.read(make(tmp_path, row(), csv=edit(still(3))))
     assert "0000.csv" in str(caught.value)
+
+
+def picture(root, name="image_02/0000/000000.png", size_px=(124, 37)):
+    path = root / "training" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(image_bytes(np.zeros((size_px[1], size_px[0], 3), np.uint8)))
+
+
+@pytest.mark.parametrize("folder", ["image_02", "image_00"])
+def test_pictures_without_calibration_are_refused(tmp_path, folder):
+    key = kitti_tracking.CAMERAS[folder]
+    root = make(tmp_path, row(), calib_text({name: values for name, values in CALIB.items() if name != "P2:"}), csv=still(1))
+    assert list(bw.read(root).cameras) == ["image_03"]  # no pictures, nothing amiss
+    picture(root, f"{folder}/0000/000000.png")
+    with pytest.raises(
+        bw.CalibrationError, match=rf"calib/0000.txt: {key}: the pictures have no calibration: expected a row {key}: .*1 pictures"
+    ) as caught:
+        bw.read(root)
+    assert "add the row" in caught.value.hint
+
+
+def test_labels_that_are_not_there_are_told(tmp_path):
+    root = make(tmp_path, "", csv=still(2))
+    labels = root / "training/label_02/0000.txt"
+    assert "label_02/0000.txt is empty: the sequence has no labels" in bw.read(root).notes
+    labels.unlink()
+    scene = bw.read(root)
+    assert (len(scene), len(scene.tracks)) == (2, 0)
+    assert "label_02/0000.txt is missing: the sequence has no labels" in scene.notes
+    (root / "training").rename(root / "testing")
+    assert not any("label_02" in note for note in bw.read(root).notes)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    for name in ("training/label_02/0000.txt", "training/calib/0000.txt", "poses/0000.csv", "training/oxts/0000.txt"):
+        path = root / name
+        kept = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)
+        path.mkdir(parents=True)
+        with pytest.raises(bw.FormatError, match=f"{name}: expected a file, got a folder; put the file there"):
+            bw.read(root)
+        path.rmdir()
+        path.symlink_to(root / "nowhere")
+        with pytest.raises(bw.FormatError, match=f"{name}: expected a file, got a link to nothing"):
+            bw.read(root)
+        path.unlink()
+        if kept is not None:
+            path.write_bytes(kept)
+    bw.read(root)
+
+
+def test_empty_oxts(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    (root / "training/oxts").mkdir()
+    for text in ("", "\n \n"):
+        (root / "training/oxts/0000.txt").write_text(text)
+        with pytest.raises(
+            bw.FormatError, match=r"oxts/0000.txt: expected a line for each frame, first lat lon .*, got an empty file; .*take it away"
+        ):
+            bw.read(root)
+    (root / "training/oxts/0000.txt").write_text("60 8 100 0 zero 0" + " 0" * 24)
+    with pytest.raises(bw.FormatError, match=r"oxts/0000.txt, line 1: pitch: expected a finite number, got 'zero'"):
+        bw.read(root)
+
+
+def test_files_with_senseless_names_are_told(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    picture(root)
+    assert not any("left out" in note for note in bw.read(root).notes)
+    for name in ("image_02/0000/abc.png", "image_02/0000/1.png", "velodyne/0000/000000.pcd", "velodyne/0000/.hidden"):
+        picture(root, name)
+    told = [note for note in bw.read(root).notes if "left out" in note]
+    assert told[0].startswith("velodyne/0000: 1 files are left out") and "'000000.pcd'" in told[0] and told[0].endswith("names like 000000.bin")
+    assert told[1].startswith("image_02/0000: 2 files are left out") and len(told) == 2
+
+
+def test_writing_says_what_the_scene_does_not_have(tmp_path):
+    root = make(tmp_path, row() + row(1) + row(2), csv=still(3))
+    for name in ("image_02/0000/000000.png", "image_02/0000/000002.png"):
+        picture(root, name)
+    report = bw.write(bw.read(root), tmp_path / "out", format="kitti_tracking")
+    assert report.missing == [
+        "velodyne: 3 of 3 frames have no sweep, the first of them frame 0",
+        "image_02: 1 of 3 frames have no picture, the first of them frame 1",
+        "image_03: 3 of 3 frames have no picture, the first of them frame 0",
+    ]
+    assert f"  missing: {report.missing[1]}" in str(report)
+    assert not any("the size of camera" in line for line in report.dropped)
+    report = bw.write(golden_scene().replace(cameras={"front": small_camera()}), tmp_path / "small", format="kitti_tracking")
+    assert any("the size of camera front, 640 x 480 pixels" in line for line in report.dropped)
+
+
+def small_camera():
+    return bw.CameraSensor("front", bw.PinholeCamera(640, 480, 300, 300, 320, 240), bw.Pose(CAM_AXES, (0.27, 0.06, -0.08)))
 
 
 def test_bad_sensor_files(tmp_path):

@@ -49,5 +49,6 @@ def print_report(report: dict[str, Any]) -> None:
     lines = [f"wrote {report['path']}: {report['format']}, {report['n_frames']} frames, {report['n_tracks']} tracks, {report['n_labels']} labels"]
     lines += [f"  dropped: {item}" for item in report["dropped"]]
     lines += [f"  rounded: {item}" for item in report["rounded"]]
+    lines += [f"  missing: {item}" for item in report["missing"]]
     for line in lines:
         stdout().print(one_line(line), markup=False, soft_wrap=True)

@@ -6,9 +6,11 @@ The cuboid stands upright in the velodyne's frame, where it was drawn, not in th
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +21,23 @@ from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
 from ..rotations import wrap_rad
-from .limits import checked_size, limits
+from .limits import checked_size, has_file, limits
 
-__all__ = ["Calibration", "alpha_rad", "cuboids_from_hwl_bottom", "finite_numbers", "hwl_bottom_from_cuboids", "read_calibration", "text_lines"]
+__all__ = [
+    "Calibration",
+    "alpha_rad",
+    "cuboids_from_hwl_bottom",
+    "finite_numbers",
+    "hwl_bottom_from_cuboids",
+    "read_calibration",
+    "text_lines",
+    "whole_number",
+]
 
 _ALIASES = {"R_rect": "R0_rect", "Tr_velo_cam": "Tr_velo_to_cam", "Tr_imu_velo": "Tr_imu_to_velo"}
 _LENGTHS = {"P0": 12, "P1": 12, "P2": 12, "P3": 12, "R0_rect": 9, "Tr_velo_to_cam": 12, "Tr_imu_to_velo": 12}
 _HINT = "get the calibration file that belongs to this recording"
+_LINE_HINT = "correct the line or export the file again"
 
 
 @dataclass(frozen=True)
@@ -35,26 +47,35 @@ class Calibration:
     rows : name -> its numbers, by the names of the object release
     rect_from_velo : rectified camera 0 from velodyne
     velo_from_imu : velodyne from GPS/IMU, or None
+    places : name -> (its name in the file, "line 3"), for messages
     """
 
     rows: Mapping[str, list[float]]
     rect_from_velo: Pose
     velo_from_imu: Pose | None
     path: str
+    places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def pinhole(self, name: str) -> tuple[Float64s, Pose] | None:
         """K and cam_from_rect of "P0".."P3", or None where the file has none: P = K [I | K^-1 p4], so its fourth column is a shift of the camera."""
         if name not in self.rows:
             return None
+        key, line = self.places.get(name, (name, None))
         projection = np.array(self.rows[name]).reshape(3, 4)
         matrix = projection[:, :3]
         if matrix[0, 0] <= 0 or matrix[1, 1] <= 0 or abs(np.linalg.det(matrix)) < 1e-12:
             raise CalibrationError(
-                "singular intrinsics", expected="positive focal lengths", got=str(matrix.tolist()), path=self.path, field=name, hint=_HINT
+                "singular intrinsics",
+                expected="positive focal lengths",
+                got=str(matrix.tolist()),
+                path=self.path,
+                offset=line,
+                field=key,
+                hint=_HINT,
             )
         if matrix[0, 1] or matrix[1, 0] or (matrix[2] != (0, 0, 1)).any():
             expected = "a pinhole matrix fx 0 cx, 0 fy cy, 0 0 1 in front"
-            raise CalibrationError(expected=expected, got=str(matrix.tolist()), path=self.path, field=name, hint=_HINT)
+            raise CalibrationError(expected=expected, got=str(matrix.tolist()), path=self.path, offset=line, field=key, hint=_HINT)
         return matrix, Pose(np.eye(3), np.linalg.solve(matrix, projection[:, 3]))
 
     def camera(self, name: str, size_px: tuple[int, int]) -> PinholeCamera:
@@ -68,29 +89,42 @@ class Calibration:
 def read_calibration(path: Path) -> Calibration:
     """Both releases: `R0_rect:` and `R_rect`, `Tr_velo_to_cam:` and `Tr_velo_cam`, with a colon or without."""
     rows: dict[str, list[float]] = {}
-    if not path.is_file():
+    places: dict[str, tuple[str, str]] = {}
+    if not has_file(path):
         raise CalibrationError("no calibration", path=path, hint=_HINT)
     for number, line in text_lines(path):
         words = line.split()
-        name = _ALIASES.get(words[0].rstrip(":"), words[0].rstrip(":"))
+        key = words[0].rstrip(":")
+        name = _ALIASES.get(key, key)
         if name not in _LENGTHS:
             continue
         if name in rows:
-            raise CalibrationError("a row comes twice", got=words[0], path=path, offset=f"line {number}", hint=_HINT)
+            got = f"{key} again, after {places[name][0]} in {places[name][1]}"
+            raise CalibrationError("a row comes twice", got=got, path=path, offset=f"line {number}", hint=_HINT)
         if len(words) - 1 != _LENGTHS[name]:
             expected = f"{_LENGTHS[name]} numbers"
-            raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=name, hint=_HINT)
-        rows[name] = finite_numbers(words[1:], path, number, name)
+            raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=key, hint=_HINT)
+        rows[name] = finite_numbers(words[1:], path, number, [f"{key}[{i}]" for i in range(_LENGTHS[name])])
+        places[name] = (key, f"line {number}")
     for name in ("R0_rect", "Tr_velo_to_cam"):
         if name not in rows:
-            raise CalibrationError("a row is missing", expected=name, got=", ".join(rows) or "none", path=path, hint=_HINT)
-    try:
-        rect = Pose(np.array(rows["R0_rect"]).reshape(3, 3), field="R0_rect")
-        velo = Pose.from_matrix(np.array(rows["Tr_velo_to_cam"]).reshape(3, 4), field="Tr_velo_to_cam")
-        imu = Pose.from_matrix(np.array(rows["Tr_imu_to_velo"]).reshape(3, 4), field="Tr_imu_to_velo") if "Tr_imu_to_velo" in rows else None
-    except BoxwrightError as error:
-        raise CalibrationError(error.what, expected=error.expected, got=error.got, path=path, field=error.field, hint=_HINT) from None
-    return Calibration(rows, rect @ velo, imu, os.fspath(path))
+            expected = " or ".join([name, *(alias for alias, of in _ALIASES.items() if of == name)])
+            raise CalibrationError(
+                "a row is missing", expected=expected, got=", ".join(key for key, _ in places.values()) or "none", path=path, hint=_HINT
+            )
+
+    def pose(name: str) -> Pose:
+        key, line = places[name]
+        numbers = np.array(rows[name])
+        try:
+            return Pose(numbers.reshape(3, 3), field=key) if len(numbers) == 9 else Pose.from_matrix(numbers.reshape(3, 4), field=key)
+        except BoxwrightError as error:
+            raise CalibrationError(
+                error.what, expected=error.expected, got=error.got, path=path, offset=line, field=error.field, hint=_HINT
+            ) from None
+
+    rect_from_velo = pose("R0_rect") @ pose("Tr_velo_to_cam")
+    return Calibration(rows, rect_from_velo, pose("Tr_imu_to_velo") if "Tr_imu_to_velo" in rows else None, os.fspath(path), places)
 
 
 def text_lines(path: Path) -> list[tuple[int, str]]:
@@ -103,28 +137,25 @@ def text_lines(path: Path) -> list[tuple[int, str]]:
     return [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
-def finite_numbers(words: list[str], path: Path, line: int, field: str) -> list[float]:
-    """Finite floats; FormatError names the first word that is none."""
-    try:
-        values = [float(word) for word in words]
-    except ValueError:
-        values = [np.nan]
-    if not np.isfinite(values).all():
-        bad = next((word for word in words if not _is_finite(word)), "?")
-        raise FormatError(
-            expected="finite numbers",
-            got=repr(bad[:40]),
-            path=path,
-            offset=f"line {line}",
-            field=field,
-            hint="correct the line or export the file again",
-        )
-    return values
+def finite_numbers(words: Sequence[str], path: Path, line: int, columns: Sequence[str]) -> list[float]:
+    """Finite floats; FormatError names the column of the first word that is none."""
+    for word, column in zip(words, columns):
+        if not _is_finite(word):
+            raise FormatError(expected="a finite number", got=repr(word[:40]), path=path, offset=f"line {line}", field=column, hint=_LINE_HINT)
+    return [float(word) for word in words]
+
+
+def whole_number(word: str, path: Path, line: int, column: str) -> int:
+    """A whole number of up to nine digits, 0 or more."""
+    if not re.fullmatch(r"[0-9]{1,9}", word):
+        expected = f"a {column} of 0 or more" if re.fullmatch(r"-[0-9]+", word) else "a whole number of up to nine digits"
+        raise FormatError(expected=expected, got=repr(word[:40]), path=path, offset=f"line {line}", field=column, hint=_LINE_HINT)
+    return int(word)
 
 
 def _is_finite(word: str) -> bool:
     try:
-        return bool(np.isfinite(float(word)))
+        return math.isfinite(float(word))
     except ValueError:
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from ..scene import CameraSensor, Scene
 from .arrays_on_disk import kitti_bin_bytes
 from .images import image_bytes
 from .kitti_labels import Calibration
-from .kitti_tracking import FRAME_NS, camera_sensor
+from .kitti_poses import FRAME_NS
+from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .sensor_files import image_path
 from .write_report import WriteReport
 
@@ -150,9 +151,9 @@ def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
     name = next(iter(scene.lidars))
     lost: set[str] = set()
     rounded = 0.0
-    for i in range(len(scene)):
-        if not scene.has_points(i, name):
-            continue
+    there = [i for i in range(len(scene)) if scene.has_points(i, name)]
+    _say_what_is_missing("velodyne", "sweep", scene, there, report)
+    for i in there:
         sweep = scene.points(i, name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{i:06d}.bin").write_bytes(kitti_bin_bytes(sweep))
@@ -171,9 +172,12 @@ def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
 
 def write_images(scene: Scene, base: Path, sequence: str, rig: Rig, report: WriteReport) -> None:
     for folder, sensor in rig.cameras.items():
-        for i in range(len(scene)):
-            if not scene.has_image(i, sensor.name):
-                continue
+        there = [i for i in range(len(scene)) if scene.has_image(i, sensor.name)]
+        _say_what_is_missing(folder, "picture", scene, there, report)
+        if not there and sensor.camera.size_px != USUAL_SIZE_PX:
+            size = "{} x {} pixels".format(*sensor.camera.size_px)
+            report.dropped.append(f"the size of camera {sensor.name}, {size}: KITTI keeps it in the pictures, and there are none")
+        for i in there:
             target = base / folder / sequence / f"{i:06d}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             source = image_path(scene.data, i, sensor.name)
@@ -183,3 +187,9 @@ def write_images(scene: Scene, base: Path, sequence: str, rig: Rig, report: Writ
                 target.write_bytes(image_bytes(scene.image(i, sensor.name)))
         if sensor.times_ns is not None and not np.array_equal(sensor.times_ns, scene.times_ns):
             report.dropped.append(f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR")
+
+
+def _say_what_is_missing(folder: str, what: str, scene: Scene, there: Sequence[int], report: WriteReport) -> None:
+    if len(there) < len(scene):
+        first = next(i for i in range(len(scene)) if i >= len(there) or there[i] != i)
+        report.missing.append(f"{folder}: {len(scene) - len(there)} of {len(scene)} frames have no {what}, the first of them frame {first}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import ArgumentError, FormatError, LimitError
 
-__all__ = ["Limits", "checked_size", "limits"]
+__all__ = ["Limits", "checked_size", "has_file", "limits"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,16 @@ def limits() -> Limits:
                 raise ArgumentError(expected="a whole number", got=repr(text), field=f"BOXWRIGHT_LIMIT_{field.name.upper()}")
             given[field.name] = int(text)
     return Limits(**given)
+
+
+def has_file(path: Path) -> bool:
+    """Whether a file is there. FormatError where something is there that is no file: it would read as if nothing were."""
+    if path.is_file():
+        return True
+    if not os.path.lexists(path):
+        return False
+    got = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() and not path.exists() else "no regular file"
+    raise FormatError(expected="a file", got=got, path=path, hint="put the file there, or take away what is there")
 
 
 def checked_size(path: str | os.PathLike[str]) -> int:

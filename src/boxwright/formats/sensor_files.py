@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .arrays_on_disk import read_kitti_bin, read_npy, read_npz
 from .images import read_image
 from .pcd import read_pcd
 
-__all__ = ["POINT_SUFFIXES", "SensorFiles", "image_path", "read_point_file"]
+__all__ = ["POINT_SUFFIXES", "SensorFiles", "image_path", "left_out_note", "read_point_file"]
 
 POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz")
 
@@ -81,6 +81,15 @@ class SensorFiles:
 def image_path(data: Any, frame_index: int, camera: str) -> Path | None:
     """The file behind a picture, where the sensor data lies in files; pictures are then copied bit by bit instead of encoded again."""
     return data.image_path(frame_index, camera) if isinstance(data, SensorFiles) else None
+
+
+def left_out_note(folder: Path, names: Iterable[str], example: str) -> list[str]:
+    """A sentence about the files of a sensor's folder that its format's naming leaves out; none where there are none. Hidden files need no word."""
+    left = sorted(name for name in names if not name.startswith("."))
+    if not left:
+        return []
+    place = "/".join(folder.parts[-2:])
+    return [f"{place}: {len(left)} files are left out, their names being no frame's, such as {left[0]!r}: expected names like {example}"]
 
 
 def _is_there(files: Mapping[str, Sequence[Path | None]], frame_index: int, sensor: str) -> bool:

@@ -16,6 +16,7 @@ class WriteReport:
     n_frames, n_tracks, n_labels : frames, tracks and cuboids written
     dropped : what the format cannot hold, one sentence each
     rounded : what it holds less exactly, one sentence each
+    missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
     tolerance_m, tolerance_rad : how far a label may move when it is read back
     """
 
@@ -26,9 +27,10 @@ class WriteReport:
     n_labels: int = 0
     dropped: list[str] = field(default_factory=list)
     rounded: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     tolerance_m: float = 0.0
     tolerance_rad: float = 0.0
 
     def __str__(self) -> str:
-        lost = [f"  dropped: {line}" for line in self.dropped] + [f"  rounded: {line}" for line in self.rounded]
+        lost = [f"  {what}: {line}" for what in ("dropped", "rounded", "missing") for line in getattr(self, what)]
         return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost])

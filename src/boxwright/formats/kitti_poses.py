@@ -1,0 +1,153 @@
+"""Where the vehicle was in a KITTI recording: GPS/IMU rows (`oxts`), or a csv file of poses.
+
+oxts/0000.txt     lat lon alt roll pitch yaw ... (30 numbers), one line per frame
+poses/0000.csv    frame, t_s, m00..m33 = world_from_velo, row by row
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import numpy as np
+
+from .. import rotations
+from ..arrays import Float64s, Int64s
+from ..errors import BoxwrightError, FormatError
+from ..frames import Pose, Trajectory
+from .kitti_labels import finite_numbers, text_lines, whole_number
+from .limits import has_file
+
+__all__ = ["FRAME_NS", "SPLITS", "PoseRows", "mercator_poses", "oxts_row", "read_poses"]
+
+FRAME_NS = 100_000_000
+SPLITS = ("training", "testing")
+_HINT = "correct the line or get the file again"
+_OXTS = ("lat", "lon", "alt", "roll", "pitch", "yaw")
+_MATRIX = tuple(f"m{i}{j}" for i in range(4) for j in range(4))
+
+
+@dataclass
+class PoseRows:
+    """Poses by frame: world_from_velo (csv) or world_from_imu (oxts), and the times a csv file gives."""
+
+    path: Path | None = None
+    frame: list[int] = field(default_factory=list)  # every frame the file names
+    posed: list[int] = field(default_factory=list)
+    matrices: list[Float64s] = field(default_factory=list)
+    is_velo: bool = False
+    stamps_ns: dict[int, int] = field(default_factory=dict)
+
+    def times_of(self, n_frames: int) -> Int64s:
+        times = np.arange(n_frames, dtype=np.int64) * FRAME_NS
+        for frame, stamp in self.stamps_ns.items():
+            times[frame] = stamp
+        if self.stamps_ns and len(self.stamps_ns) < n_frames and any(stamp != frame * FRAME_NS for frame, stamp in self.stamps_ns.items()):
+            first = next(i for i in range(n_frames) if i not in self.stamps_ns)
+            raise FormatError("a frame has no time", got=f"frame {first}", path=self.path, hint="give every frame a line with its t_s")
+        if (np.diff(times) <= 0).any():
+            at = int(np.argmax(np.diff(times) <= 0)) + 1
+            raise FormatError(
+                expected="increasing times", got=f"{times[at]} ns after {times[at - 1]} ns at frame {at}", path=self.path, field="t_s", hint=_HINT
+            )
+        return times
+
+    def trajectory(self, times: Int64s, ego_from_lidar: Pose) -> Trajectory | None:
+        if not self.posed:
+            return None
+        poses = []
+        for frame, matrix in zip(self.posed, self.matrices):
+            try:
+                pose = Pose.from_matrix(matrix, field=f"frame {frame}")
+            except BoxwrightError as error:
+                raise FormatError(error.what, expected=error.expected, got=error.got, path=self.path, field=error.field, hint=_HINT) from None
+            poses.append(pose @ ego_from_lidar.inverse() if self.is_velo else pose)
+        return Trajectory(times[self.posed], poses)
+
+
+def read_poses(base: Path, sequence: str, velo_from_imu: Pose | None) -> PoseRows:
+    oxts = base / "oxts" / f"{sequence}.txt"
+    if velo_from_imu is not None and has_file(oxts):
+        rows = [oxts_row(line, oxts, number) for number, line in text_lines(oxts)]
+        if not rows:
+            raise FormatError(
+                expected=f"a line for each frame, first {' '.join(_OXTS)}",
+                got="an empty file",
+                path=oxts,
+                hint="get the file again, or take it away to read without poses",
+            )
+        frames = list(range(len(rows)))
+        return PoseRows(oxts, frames, frames, mercator_poses(np.array(rows).reshape(-1, 6)))
+    for folder in (base, base.parent) if base.name in SPLITS else (base,):
+        path = folder / "poses" / f"{sequence}.csv"
+        if has_file(path):
+            return _read_csv(path)
+    return PoseRows()
+
+
+def oxts_row(line: str, path: Path, number: int) -> list[float]:
+    """lat, lon (degrees), alt (m), roll, pitch, yaw (rad) of a line."""
+    words = line.split()
+    if len(words) < 6:
+        expected = f"30 numbers, first {' '.join(_OXTS)}"
+        raise FormatError(expected=expected, got=f"{len(words)}", path=path, offset=f"line {number}", hint=_HINT)
+    return finite_numbers(words[:6], path, number, _OXTS)
+
+
+def mercator_poses(rows: Float64s) -> list[Float64s]:
+    """world_from_imu (4, 4) of each row lat, lon (degrees), alt (m), roll, pitch, yaw (rad), relative to the first.
+
+    Mercator's projection at the first row's scale, as KITTI's development kit has it (Geiger et al., IJRR 32(11), 2013).
+    """
+    if not len(rows):
+        return []
+    radius_m = 6378137.0 * np.cos(np.radians(rows[0, 0]))
+    lat, lon = np.radians(rows[:, 0]), np.radians(rows[:, 1])
+    poses = np.zeros((len(rows), 4, 4))
+    poses[:, :3, 3] = np.stack([radius_m * lon, radius_m * np.log(np.tan(np.pi / 4 + lat / 2)), rows[:, 2]], 1)
+    axes = np.eye(3)
+    roll, pitch, yaw = (rotations.matrix_from_quat(rotations.quat_from_axis_angle(axes[i], rows[:, 3 + i])) for i in range(3))
+    poses[:, :3, :3] = yaw @ pitch @ roll
+    poses[:, 3, 3] = 1
+    first = Pose.from_matrix(poses[0]).inverse()
+    relative = np.zeros_like(poses)
+    relative[:, :3, :3] = first.rotation @ poses[:, :3, :3]
+    relative[:, :3, 3] = (poses[:, :3, 3] - poses[0, :3, 3]) @ first.rotation.T
+    relative[:, 3, 3] = 1
+    return list(relative)
+
+
+def _read_csv(path: Path) -> PoseRows:
+    lines = text_lines(path)
+    header = ["frame", "t_s", *_MATRIX]
+    if not lines or [word.strip() for word in lines[0][1].split(",")] != header:
+        raise FormatError(
+            expected="a first line frame,t_s,m00,...,m33", got=lines[0][1][:60] if lines else "an empty file", path=path, offset="line 1", hint=_HINT
+        )
+    poses = PoseRows(path, is_velo=True)
+    for number, line in lines[1:]:
+        words = [word.strip() for word in line.split(",")]
+        if len(words) != len(header):
+            raise FormatError(expected=f"{len(header)} values", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
+        frame = whole_number(words[0], path, number, "frame")
+        if poses.frame and frame <= poses.frame[-1]:
+            raise FormatError(
+                expected="increasing frames", got=f"{frame} after {poses.frame[-1]}", path=path, offset=f"line {number}", field="frame", hint=_HINT
+            )
+        poses.frame.append(frame)
+        poses.stamps_ns[frame] = _nanoseconds(words[1], path, number)
+        if any(words[2:]):  # a time alone is allowed
+            poses.posed.append(frame)
+            poses.matrices.append(np.array(finite_numbers(words[2:], path, number, _MATRIX)).reshape(4, 4))
+    return poses
+
+
+def _nanoseconds(word: str, path: Path, line: int) -> int:
+    try:
+        stamp = int((Decimal(word) * 1_000_000_000).to_integral_value())
+        if abs(stamp) < 2**63:
+            return stamp
+    except (InvalidOperation, ValueError, OverflowError):
+        pass
+    raise FormatError(expected="seconds", got=repr(word[:40]), path=path, offset=f"line {line}", field="t_s", hint=_HINT)
