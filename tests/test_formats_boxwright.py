@@ -156,9 +156,9 @@ EDITS = {
     "deep": (lambda t: t.replace('"score": 0.25', '"score": ' + "[" * 40 + "]" * 40), bw.LimitError, "json depth"),
     "very deep": (lambda t: t.replace('"score": 0.25', '"score": ' + "[" * 100_000 + "]" * 100_000), bw.LimitError, "json depth"),
     "cut": (lambda t: t[: len(t) // 2], bw.FormatError, "not JSON"),
-    "empty": (lambda t: "", bw.FormatError, "no known format"),
+    "empty": (lambda t: "", bw.FormatError, "scene.json: the file is empty: expected a JSON object"),
     "version": (lambda t: t.replace('"version": 1', '"version": 2'), bw.FormatError, "expected version 1, got 2"),
-    "missing": (lambda t: t.replace('"size_m"', '"sise_m"', 1), bw.FormatError, r"tracks\[0\].keyframes\[0\]: a field is missing: expected 'size_m'"),
+    "missing": (lambda t: t.replace('"size_m"', '"sise_m"', 1), bw.FormatError, r"tracks\[0\].keyframes\[0\]: unknown key: .*did you mean 'size_m'"),
     "text for number": (
         lambda t: t.replace('"fx_px": 30.3', '"fx_px": "30.3"'),
         bw.FormatError,
@@ -169,7 +169,11 @@ EDITS = {
     "rotation": (lambda t: t.replace('"rotation": [[1.0', '"rotation": [[1.1', 1), bw.GeometryError, r"scene.json: lidars\[1\].*rotation matrix"),
     "visibility": (lambda t: t.replace('"visible"', '"hidden"', 1), bw.FormatError, "expected one of visible, occluded, outside, got 'hidden'"),
     "escape": (lambda t: t.replace('"frame_id": "f1"', '"frame_id": "../f1"'), bw.FormatError, r"frames\[1\].frame_id: expected a name"),
-    "same frame": (lambda t: t.replace('"frame_id": "f1"', '"frame_id": "f0"'), bw.FormatError, "the same one twice"),
+    "same frame": (
+        lambda t: t.replace('"frame_id": "f1"', '"frame_id": "f0"'),
+        bw.FormatError,
+        r"frames\[1\].frame_id: .*'f0' twice, first in frames\[0\]",
+    ),
     "time": (lambda t: t.replace('"timestamp_ns": 17', '"timestamp_ns": -17', 1), None, ""),
 }
 
@@ -218,8 +222,134 @@ def test_times_out_of_order(rng, tmp_path):
     top = json.loads(file.read_text())
     top["frames"].reverse()
     file.write_text(json.dumps(top))
-    with pytest.raises(bw.BoxwrightError, match=r"scene.json: scene.times_ns: expected increasing times"):
+    with pytest.raises(bw.BoxwrightError, match=r"scene.json: frames\[1\].timestamp_ns: expected increasing times"):
         bw.read(tmp_path / "a")
+
+
+KEEPS = {  # JSON path -> a change there and what the sentence must say
+    "tracks": ("", lambda top: top.pop("tracks"), "the top level: a field is missing: expected 'tracks'"),
+    "lidars": ("", lambda top: top.pop("lidars"), "the top level: a field is missing: expected 'lidars'"),
+    "cameras": ("", lambda top: top.update(cameras=None), "cameras: expected a list, got null"),
+    "trakcs": ("", lambda top: top.update(trakcs=top.pop("tracks")), "unknown key: .*got 'trakcs'; did you mean 'tracks'"),
+    "trajectroy": ("", lambda top: top.update(trajectroy=top.pop("trajectory")), "did you mean 'trajectory'"),
+    "colour at the top": ("", lambda top: top.update(colour=1), "got 'colour'; put it under 'source_attributes'"),
+    "frame": ("frames.1", lambda x: x.update(blur=1), r"frames\[1\]: unknown key: expected one of frame_id, timestamp_ns, got 'blur'; remove it"),
+    "lidar": ("lidars.0", lambda x: x.update(scale=0.1), r"lidars\[0\]: .*got 'scale'; did you mean 'scale_m'"),
+    "lidar pose": ("lidars.0.ego_from_lidar", lambda x: x.update(translation=1), r"lidars\[0\].ego_from_lidar: .*did you mean 'translation_m'"),
+    "two rotations": ("lidars.0.ego_from_lidar", lambda x: x.update(quat_wxyz=[1, 0, 0, 0]), "expected 'rotation' or 'quat_wxyz', got both"),
+    "sweep": ("lidars.1.sweeps.f0", lambda x: x.update(origin=1), r"lidars\[1\].sweeps.f0: .*did you mean 'origin_m'"),
+    "sweep of no frame": ("lidars.1.sweeps", lambda x: x.update(f9={}), r"lidars\[1\].sweeps: expected frame ids as keys, got 'f9'"),
+    "camera": ("cameras.0", lambda x: x.update(distorsion=[]), r"cameras\[0\]: .*did you mean 'distortion'"),
+    "exposures": ("cameras.0.timestamp_ns", lambda x: x.pop(), r"cameras\[0\].timestamp_ns: expected 4 times, one per frame, got 3"),
+    "pose": ("trajectory.2", lambda x: x.update(rotations=1), r"trajectory\[2\]: .*did you mean 'rotation'"),
+    "no poses": ("", lambda top: top.update(trajectory=[]), "trajectory: expected at least one pose"),
+    "track": ("tracks.0", lambda x: x.update(catgeory="x"), r"tracks\[0\]: .*did you mean 'category'"),
+    "keyframe": ("tracks.1.keyframes.2", lambda x: x.update(visible=True), r"tracks\[1\].keyframes\[2\]: .*'visibility'"),
+    "no turn": ("tracks.0.keyframes.0", lambda x: x.pop("yaw_rad"), r"keyframes\[0\]: expected 'yaw_rad' or 'quat_wxyz', got neither"),
+    "relation": ("relations.0", lambda x: x.update(span=1), r"relations\[0\]: .*did you mean 'span_ns'"),
+    "problem": ("", lambda top: top.update(problems=[{"code": "format", "path": 3}]), r"problems\[0\].path: expected a text, got 3"),
+    "same lidar": ("lidars.1", lambda x: x.update(name="lidar"), r"lidars\[1\].name: expected sensor names that differ, .*first in lidars\[0\]"),
+    "same camera": ("cameras.1", lambda x: x.update(name="front"), r"cameras\[1\].name: .*'front' twice, first in cameras\[0\]"),
+    "camera as lidar": ("cameras.1", lambda x: x.update(name="rear"), r"cameras\[1\].name: .*'rear' twice, first in lidars\[1\]"),
+    "camera lidar": ("", lambda top: (top["lidars"].pop(0), top["cameras"][1].update(name="lidar")), r"cameras\[1\].name: .*frames of reference"),
+    "sensor world": ("lidars.1", lambda x: x.update(name="world"), r"lidars\[1\].name: .*got 'world'"),
+    "label frame": ("", lambda top: top.update(label_frame="map"), "label_frame: expected one of world, ego, lidar, rear, front, round, got 'map'"),
+    "late poses": ("", lambda top: top["trajectory"].pop(0), r"trajectory: the poses do not cover a labelled frame: .*frames\[0\] .*by tracks\[0\]"),
+    "early end": ("", lambda top: top.update(trajectory=top["trajectory"][:2]), r"frames\[2\] at .*tracks\[1\]"),
+    "no category": ("tracks.1", lambda x: x.update(category=""), r"tracks\[1\].category: expected a text that is not empty, got ''"),
+    "blank id": ("tracks.0", lambda x: x.update(track_id=" "), r"tracks\[0\].track_id: expected a text that is not empty"),
+    "same id": ("tracks.1", lambda x: x.update(track_id="7"), r"tracks\[1\].track_id: expected every track id once, got '7' twice"),
+}
+
+
+@pytest.mark.parametrize("name", KEEPS)
+def test_nothing_in_scene_json_is_lost_silently(rng, tmp_path, name):
+    place, change, message = KEEPS[name]
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    at = top
+    for step in filter(None, place.split(".")):
+        at = at[int(step)] if isinstance(at, list) else at[step]
+    change(at)
+    file.write_text(json.dumps(top))
+    with pytest.raises(bw.FormatError, match=message) as caught:
+        bw.read(tmp_path / "a")
+    assert str(file) in str(caught.value)
+    assert caught.value.hint
+
+
+def test_source_attributes_are_where_unknown_keys_go(rng, tmp_path):
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    top["source_attributes"]["colour"] = top["tracks"][0]["source_attributes"]["colour"] = "red"
+    file.write_text(json.dumps(top))
+    bw.write(bw.read(tmp_path / "a"), tmp_path / "b")
+    again = bw.read(tmp_path / "b")
+    assert (again.source_attributes["colour"], again.tracks[0].source_attributes["colour"]) == ("red", "red")
+
+
+def test_labels_beyond_the_poses_are_fine_where_no_frame_shows_them(rng, tmp_path):
+    """A track may begin and end between frames, and the frames without it need no pose."""
+    scene = full_scene(rng)
+    end = scene.trajectory.times_ns[1]
+    tracks = [track.take(track.times_ns <= end) for track in scene.tracks]
+    poses = bw.Trajectory(scene.times_ns[:2], [scene.trajectory[i] for i in range(2)])
+    bw.write(scene.replace(tracks=tracks, trajectory=poses, relations=[]), tmp_path / "a")
+    assert_same_labels(bw.read(tmp_path / "a"), scene.replace(tracks=tracks))
+
+
+def test_lenient_reading_keeps_bad_tracks_aside(rng, tmp_path):
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    top["tracks"][0]["category"] = ""
+    file.write_text(json.dumps(top))
+    scene = bw.read(tmp_path / "a", strict=False)
+    assert [track.track_id for track in scene.tracks] == ["x y"]
+    assert [problem.record["track_id"] for problem in scene.problems] == ["7"]
+
+
+def test_what_the_reader_refuses_is_not_written(rng, tmp_path):
+    scene = full_scene(rng)
+    front = scene.cameras["front"]
+    for broken, message in (
+        (scene.replace(cameras={"rear": front}), "'rear'; rename it"),
+        (scene.replace(cameras={"lidar": front}), "'lidar'; rename it"),
+        (scene.replace(lidars={"ego": bw.Lidar("ego")}), "'ego'; rename it"),
+        (scene.replace(tracks=[scene.tracks[0].replace(category="")]), "tracks with an id and a category"),
+        (scene.replace(tracks=[scene.tracks[0].replace(track_id="")]), "tracks with an id and a category"),
+        (scene.replace(tracks=[], label_frame="map"), "scene.label_frame: expected one of world, ego, lidar, rear, front, round, got 'map'"),
+        (scene.replace(trajectory=bw.Trajectory([0], [bw.Pose.identity()])), "do not cover a labelled frame: got frame 0, labelled by track '7'"),
+    ):
+        with pytest.raises(bw.ArgumentError, match=message):
+            bw.write(broken, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("scene: 1", "not JSON"),
+        ('{"format": "boxwright", "version": 1, "name": "x', "not JSON: .*unterminated|Unterminated"),
+        ("{}", 'not a boxwright scene: expected an object with "format": "boxwright", got \'nothing\''),
+        ("[1]", "not a boxwright scene: .*another kind of JSON"),
+        ('{"format": "other"}', "not a boxwright scene: .*got 'other'"),
+        ('{"format": "boxwright"}', "a field is missing: expected 'version'"),
+        ('{"format": "boxwright", "version": 1}', "a field is missing: expected 'cameras'"),
+    ],
+)
+def test_a_damaged_scene_is_told_so(tmp_path, text, message):
+    """By scene.json's presence the folder is ours, whatever is in it; other scenes beside it can still be read."""
+    bw.write(bw.Scene("good", [0]), tmp_path / "set/good")
+    (tmp_path / "set/bad").mkdir()
+    (tmp_path / "set/bad/scene.json").write_text(text)
+    with pytest.raises(bw.FormatError, match=f"bad/scene.json.*{message}"):
+        bw.read(tmp_path / "set/bad")
+    assert bw.scenes(tmp_path / "set").names == ("bad", "good")
+    assert bw.read(tmp_path / "set", "good").name == "good"
 
 
 def test_points_that_are_not_finite(tmp_path):

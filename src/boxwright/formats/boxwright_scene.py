@@ -4,6 +4,7 @@
     lidars/<name>/<frame_id>.pcd        sweeps: .pcd, .npy, .npz or .bin; with `scale_m`, whole numbers of so many metres
     cameras/<name>/<frame_id>.png       pictures: .png or .jpg
 
+A key that is not in the tables below is refused, since a misspelt one would be lost; what boxwright has no name for goes under `source_attributes`.
 A frame without a file has no data. Numbers are written as the shortest text that gives the same float64 back.
 """
 
@@ -11,13 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..arrays import Int64s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError
@@ -33,35 +34,41 @@ from .limits import limits
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["CAMERA_MODELS", "VERSION", "detect", "is_safe_name", "list_scenes", "read"]
+__all__ = ["CAMERA_MODELS", "RESERVED_NAMES", "VERSION", "detect", "is_label_frame", "is_safe_name", "list_scenes", "read", "unposed_frames"]
 
 VERSION = 1
 CAMERA_MODELS: dict[str, type[PinholeCamera] | type[FisheyeCamera]] = {"pinhole": PinholeCamera, "fisheye": FisheyeCamera}
 VISIBILITIES = {item.name.lower(): int(item) for item in Visibility}
 ORIGINS = {item.name.lower(): int(item) for item in Origin}
-_MARK = re.compile(rb'"format"\s*:\s*"boxwright"')
+RESERVED_NAMES = frozenset({"world", "ego"})  # frames of reference, which no sensor can be called
+
+TOP_KEYS = frozenset({"format", "version", "name", "label_frame", "frames", "lidars", "cameras", "tracks"})
+TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajectory", "relations", "source_attributes", "problems"})
+FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
+POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
+LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
+SWEEP_EXTRAS = frozenset({"timestamp_ns", "origin_m"})
+CAMERA_KEYS = frozenset({"name", "model", "width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px", "ego_from_cam"})
+CAMERA_EXTRAS = frozenset({"distortion", "timestamp_ns"})
+TRACK_KEYS, TRACK_EXTRAS = frozenset({"track_id", "category", "keyframes"}), frozenset({"method", "attributes", "source_attributes"})
+KEYFRAME_KEYS = frozenset({"timestamp_ns", "center_m", "size_m"})
+KEYFRAME_EXTRAS = frozenset({"yaw_rad", "quat_wxyz", "visibility", "origin", "attributes", "source_attributes"})
+PROBLEM_KEYS, PROBLEM_TEXTS = frozenset({"code"}), frozenset({"what", "expected", "got", "path", "field", "hint"})
+RELATION_KEYS, RELATION_EXTRAS = frozenset({"kind", "subject", "object"}), frozenset({"span_ns"})
 _BAD_IN_NAMES = set('/\\:*?"<>|') | {chr(i) for i in range(32)}
 
 
 def detect(path: Path) -> bool:
-    """A folder with a scene.json of ours, or a folder of such folders."""
+    """A folder with a scene.json, or a folder of such folders; whether the file is sound is for `read` to tell."""
     return bool(list_scenes(path))
 
 
 def list_scenes(path: Path) -> list[str]:
     if not path.is_dir():
         return []
-    if _is_ours(path):
+    if (path / "scene.json").is_file():
         return [path.name]
-    return sorted(child.name for child in path.iterdir() if child.is_dir() and _is_ours(child))
-
-
-def _is_ours(folder: Path) -> bool:
-    file = folder / "scene.json"
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
-        return _MARK.search(stream.read(4096)) is not None
+    return sorted(child.name for child in path.iterdir() if not child.name.startswith(".") and (child / "scene.json").is_file())
 
 
 def is_safe_name(name: str) -> bool:
@@ -70,14 +77,22 @@ def is_safe_name(name: str) -> bool:
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    folder = path if _is_ours(path) else path / scene
+    folder = path if (path / "scene.json").is_file() else path / scene
     top = strict_json.load(folder / "scene.json")
-    if top["format"].text() != "boxwright":
-        raise top["format"].wrong("'boxwright'")
+    mark = top.get("format", "nothing").value if isinstance(top.value, dict) else None
+    if mark != "boxwright":
+        raise FormatError(
+            "not a boxwright scene",
+            expected='an object with "format": "boxwright"',
+            got=f"{'another kind of JSON' if mark is None else repr(mark)[:60]}",
+            path=top.path,
+            field="format",
+            hint="export the scene again, or pass format= where the folder is of another format",
+        )
     if top["version"].whole() != VERSION:
         raise top["version"].wrong(f"version {VERSION}", hint="read it with the boxwright that wrote it, or a newer one")
     try:
-        return _scene(top, folder)
+        return _scene(top, folder, problems)
     except FormatError:
         raise
     except BoxwrightError as error:  # a value that cannot be: say in which file
@@ -86,25 +101,23 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         ) from None
 
 
-def _scene(top: Node, folder: Path) -> Scene:
-    frames = list(top["frames"])
-    limits().check("frames_per_scene", len(frames), top.path, "frames")
-    times = np.array([frame["timestamp_ns"].whole() for frame in frames], np.int64)
-    frame_ids = [_name(frame["frame_id"]) for frame in frames]
-    if len(set(frame_ids)) != len(frame_ids):
-        raise top["frames"].wrong("frame ids that differ", "the same one twice")
-    lidars = {lidar.name: lidar for lidar in map(_lidar, top.get("lidars", []))}
-    cameras = {camera.name: camera for camera in map(_camera, top.get("cameras", []))}
-    tracks = top.get("tracks", [])
-    limits().check("tracks_per_scene", len(tracks), top.path, "tracks")
+def _scene(top: Node, folder: Path, problems: Problems) -> Scene:
+    top.only(TOP_KEYS, TOP_EXTRAS)
+    frame_ids, times = _frames(top["frames"])
+    _check_sensor_names(top)
+    lidars = {lidar.name: lidar for lidar in map(_lidar, top["lidars"])}
+    cameras = {camera.name: camera for camera in (_camera(node, len(times)) for node in top["cameras"])}
     label_frame = top["label_frame"].text()
+    if not is_label_frame(label_frame, [*lidars, *cameras]):
+        raise top["label_frame"].wrong(f"one of {', '.join(dict.fromkeys(['world', 'ego', 'lidar', *lidars, *cameras]))}", repr(label_frame))
+    trajectory = _trajectory(top["trajectory"]) if top.has("trajectory") else None
     return Scene(
         name=top["name"].text(),
         times_ns=times,
         lidars=lidars,
         cameras=cameras,
-        trajectory=_trajectory(top["trajectory"]) if top.has("trajectory") else None,
-        tracks=[_track(track, label_frame) for track in tracks],
+        trajectory=trajectory,
+        tracks=_tracks(top["tracks"], label_frame, trajectory if label_frame == "world" else None, times, problems),
         data=_sensor_files(top, folder, frame_ids, times, lidars, cameras),
         has_time=top.get("has_time", True).flag(),
         label_frame=label_frame,
@@ -115,8 +128,42 @@ def _scene(top: Node, folder: Path) -> Scene:
         relations=[_relation(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
         notes=[note.text() for note in top.get("notes", [])],
-        problems=[Problem.from_mapping(problem.mapping()) for problem in top.get("problems", [])],
+        problems=[_problem(problem) for problem in top.get("problems", [])],
     )
+
+
+def is_label_frame(name: str, sensors: Sequence[str]) -> bool:
+    return name in ("world", "ego", "lidar") or name in sensors
+
+
+def _frames(node: Node) -> tuple[list[str], Int64s]:
+    """Names and stamps of the frames."""
+    limits().check("frames_per_scene", len(node), node.path, "frames")
+    frame_ids: dict[str, int] = {}
+    times: list[int] = []
+    for frame in node:
+        frame.only(FRAME_KEYS)
+        name, stamp = _name(frame["frame_id"]), frame["timestamp_ns"].whole()
+        if name in frame_ids:
+            raise frame["frame_id"].wrong("frame ids that differ", f"{name!r} twice, first in frames[{frame_ids[name]}]")
+        if times and stamp <= times[-1]:
+            raise frame["timestamp_ns"].wrong("increasing times", f"{times[-1]} then {stamp}")
+        frame_ids[name] = len(times)
+        times.append(stamp)
+    return list(frame_ids), np.array(times, np.int64)
+
+
+def _check_sensor_names(top: Node) -> None:
+    """A name stands for one sensor's files and for one frame of reference."""
+    first: dict[str, str] = {}
+    for kind, reserved in (("lidars", RESERVED_NAMES), ("cameras", RESERVED_NAMES | {"lidar"})):
+        for sensor in top[kind]:
+            name = _name(sensor["name"])
+            if name in first:
+                raise sensor["name"].wrong("sensor names that differ", f"{name!r} twice, first in {first[name]}")
+            if name in reserved:
+                raise sensor["name"].wrong(f"another name than {', '.join(sorted(reserved))}, which are frames of reference", repr(name))
+            first[name] = sensor.field
 
 
 def _name(node: Node) -> str:
@@ -125,39 +172,89 @@ def _name(node: Node) -> str:
     return node.text()
 
 
-def _pose(node: Node) -> Pose:
+def _pose(node: Node, extra: frozenset[str] = frozenset()) -> Pose:
+    node.only(POSE_KEYS | extra, POSE_EXTRAS)
+    _one_rotation(node, "rotation")
     if node.has("quat_wxyz"):  # written by hand
         return Pose.from_quat(node["quat_wxyz"].numbers(4), node["translation_m"].numbers(3), field=node.field)
     return Pose(node["rotation"].numbers(3, 3), node["translation_m"].numbers(3), field=node.field)
 
 
+def _one_rotation(node: Node, other: str) -> None:
+    """FormatError unless one of `other` and quat_wxyz is given."""
+    n = node.has(other) + node.has("quat_wxyz")
+    if n != 1:
+        raise node.wrong(f"{other!r} or 'quat_wxyz'", "both" if n else "neither")
+
+
 def _lidar(node: Node) -> Lidar:
+    node.only(LIDAR_KEYS, LIDAR_EXTRAS)
     origins = tuple(tuple(float(v) for v in origin.numbers(3)) for origin in node.get("origins_m", [[0.0, 0.0, 0.0]]))
     return Lidar(_name(node["name"]), _pose(node["ego_from_lidar"]), origins)  # type: ignore[arg-type]
 
 
-def _camera(node: Node) -> CameraSensor:
+def _camera(node: Node, n_frames: int) -> CameraSensor:
+    node.only(CAMERA_KEYS, CAMERA_EXTRAS)
     model = node["model"].one_of(CAMERA_MODELS)
     numbers = {key: node[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
     distortion = tuple(item.number() for item in node.get("distortion", []))
     camera: Camera = model(node["width_px"].whole(), node["height_px"].whole(), **numbers, distortion=distortion)
     times = np.array([item.whole() for item in node["timestamp_ns"]], np.int64) if node.has("timestamp_ns") else None
+    if times is not None and len(times) != n_frames:
+        raise node["timestamp_ns"].wrong(f"{n_frames} times, one per frame", str(len(times)))
     return CameraSensor(_name(node["name"]), camera, _pose(node["ego_from_cam"]), times)
 
 
 def _trajectory(node: Node) -> Trajectory:
-    poses = [_pose(item) for item in node]
+    if not len(node):
+        raise node.wrong("at least one pose, or null", "none")
+    poses = [_pose(item, frozenset({"timestamp_ns"})) for item in node]
     return Trajectory(np.array([item["timestamp_ns"].whole() for item in node], np.int64), poses)
 
 
+def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_ns: Int64s, problems: Problems) -> list[Track]:
+    """The tracks; `trajectory` must cover the frames they label, where it is given."""
+    limits().check("tracks_per_scene", len(node), node.path, "tracks")
+    tracks: dict[str, Track] = {}
+    for item in node:
+        with problems.aside(item.value):
+            track = _track(item, label_frame)
+            if track.track_id in tracks:
+                raise item["track_id"].wrong("every track id once", f"{track.track_id!r} twice")
+            if trajectory is not None:
+                for i in unposed_frames(track, trajectory, times_ns)[:1]:
+                    raise FormatError(
+                        "the poses do not cover a labelled frame",
+                        expected=f"times within [{trajectory.times_ns[0]}, {trajectory.times_ns[-1]}] ns",
+                        got=f"frames[{i}] at {times_ns[i]} ns, labelled by {item.field}",
+                        path=node.path,
+                        field="trajectory",
+                        hint="add the poses, or end the track where they end",
+                    )
+            tracks[track.track_id] = track
+    return list(tracks.values())
+
+
+def unposed_frames(track: Track, trajectory: Trajectory, times_ns: Int64s) -> Int64s:
+    """Indices of the frames that the track labels and whose time the trajectory does not cover."""
+    beyond = np.flatnonzero(~trajectory.covers(times_ns))
+    last = np.searchsorted(track.times_ns, times_ns[beyond], side="right") - 1
+    at_end = (last == len(track) - 1) & (track.times_ns[last] != times_ns[beyond])
+    return np.asarray(beyond[(last >= 0) & ~at_end & (track.visibility[last] != Visibility.OUTSIDE)])
+
+
 def _track(node: Node, label_frame: str) -> Track:
+    node.only(TRACK_KEYS, TRACK_EXTRAS)
     keyframes = list(node["keyframes"])
     limits().check("keyframes_per_track", len(keyframes), node.path, f"{node.field}.keyframes")
     if not keyframes:
         raise node["keyframes"].wrong("at least one keyframe", "none")
+    for keyframe in keyframes:
+        keyframe.only(KEYFRAME_KEYS, KEYFRAME_EXTRAS)
+        _one_rotation(keyframe, "yaw_rad")
     return Track(
-        track_id=node["track_id"].text(),
-        category=node["category"].text(),
+        track_id=node["track_id"].word(),
+        category=node["category"].word(),
         times_ns=np.array([item["timestamp_ns"].whole() for item in keyframes], np.int64),
         cuboids=_cuboids(keyframes, label_frame),
         visibility=np.array([item.get("visibility", "visible").one_of(VISIBILITIES) for item in keyframes], np.uint8),
@@ -196,7 +293,17 @@ def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
     return Cuboids._trusted(center, size, as_written, np.where(turned, exact.yaw_rad, upright.yaw_rad), frame)
 
 
+def _problem(node: Node) -> Problem:
+    node.only(PROBLEM_KEYS, PROBLEM_TEXTS | {"offset", "record"})
+    for key in node.mapping().keys() & (PROBLEM_KEYS | PROBLEM_TEXTS):
+        node[key].text()
+    if "offset" in node.mapping() and not isinstance(node["offset"].value, int):
+        node["offset"].text()
+    return Problem.from_mapping(node.mapping())
+
+
 def _relation(node: Node) -> Relation:
+    node.only(RELATION_KEYS, RELATION_EXTRAS)
     span = [item.whole() for item in node["span_ns"]] if node.has("span_ns") else None
     if span is not None and len(span) != 2:
         raise node["span_ns"].wrong("a first and a last time")
@@ -208,12 +315,16 @@ def _sensor_files(top: Node, folder: Path, frame_ids: Sequence[str], times: Any,
     images = {name: _paths(folder / "cameras" / name, frame_ids, IMAGE_SUFFIXES) for name in cameras}
     scales: dict[str, float | None] = {}
     stamps: dict[tuple[str, str], tuple[int | None, tuple[float, ...]]] = {}
-    for node in top.get("lidars", []):
+    known = set(frame_ids)
+    for node in top["lidars"]:
         name = node["name"].text()
         scales[name] = node["scale_m"].number() if node.has("scale_m") else None
         if scales[name] is not None and not scales[name] > 0:  # type: ignore[operator]
             raise node["scale_m"].wrong("a positive length")
         for frame_id, sweep in node.get("sweeps", {}).items():
+            if frame_id not in known:
+                raise node["sweeps"].wrong("frame ids as keys", repr(frame_id[:80]))
+            sweep.only(frozenset(), SWEEP_EXTRAS)
             stamp = sweep["timestamp_ns"].whole() if sweep.has("timestamp_ns") else None
             stamps[name, frame_id] = stamp, tuple(float(v) for v in sweep.get("origin_m", [0.0, 0.0, 0.0]).numbers(3))
 

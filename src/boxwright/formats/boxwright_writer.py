@@ -16,7 +16,7 @@ from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
 from .arrays_on_disk import npz_bytes
-from .boxwright_scene import CAMERA_MODELS, VERSION, is_safe_name
+from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_label_frame, is_safe_name, unposed_frames
 from .images import image_bytes
 from .pcd import pcd_bytes
 from .sensor_files import image_path
@@ -42,10 +42,7 @@ def write(
     """
     if scale_m is not None and not 0 < scale_m < 1:
         raise ArgumentError(expected="a length between 0 and 1 m", got=repr(scale_m), field="scale_m")
-    for kind, names in (("frame", scene.frame_ids), ("lidar", scene.lidars), ("camera", scene.cameras)):
-        for name in names:
-            if not is_safe_name(name):
-                raise ArgumentError(f"the name of a {kind} cannot be a file's name", got=repr(name), field="scene", hint="rename it")
+    _check(scene)
     sweeps = _write_sweeps(scene, folder, scale_m, pcd_encoding)
     _write_images(scene, folder, jpeg_quality)
     top = _top(scene)
@@ -57,6 +54,31 @@ def write(
         report.rounded.append(f"points are rounded to {scale_m:g} m")
     if jpeg_quality is not None:
         report.rounded.append("pictures that were not in files are compressed as JPEG")
+
+
+def _check(scene: Scene) -> None:
+    """ArgumentError for what the reader would refuse."""
+    for kind, names in (("frame", scene.frame_ids), ("lidar", scene.lidars), ("camera", scene.cameras)):
+        for name in names:
+            if not is_safe_name(name):
+                raise ArgumentError(f"the name of a {kind} cannot be a file's name", got=repr(name), field="scene", hint="rename it")
+    for name in sorted({*scene.lidars, *scene.cameras} & RESERVED_NAMES | scene.cameras.keys() & {"lidar", *scene.lidars}):
+        raise ArgumentError("the name of a sensor is that of another frame of reference", got=repr(name), field="scene", hint="rename it")
+    sensors = [*scene.lidars, *scene.cameras]
+    if not is_label_frame(scene.label_frame, sensors):
+        expected = f"one of {', '.join(dict.fromkeys(['world', 'ego', 'lidar', *sensors]))}"
+        raise ArgumentError(expected=expected, got=repr(scene.label_frame), field="scene.label_frame")
+    for track in scene.tracks:
+        if not track.track_id.strip() or not track.category.strip():
+            raise ArgumentError(expected="tracks with an id and a category", got=repr(track), field="scene.tracks")
+        if scene.label_frame == "world" and scene.trajectory is not None:
+            for i in unposed_frames(track, scene.trajectory, scene.times_ns)[:1]:
+                raise ArgumentError(
+                    "the poses do not cover a labelled frame",
+                    got=f"frame {i}, labelled by track {track.track_id!r}",
+                    field="scene.trajectory",
+                    hint="add the poses, or end the track where they end",
+                )
 
 
 def _top(scene: Scene) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,7 @@ class Node:
 
     def wrong(self, expected: str, got: Any = None, hint: str | None = None) -> FormatError:
         shown = _kind(self.value) if got is None else got
-        return FormatError(
-            expected=expected, got=shown, path=self.path, field=self.field or "the top level", hint=hint or "correct the file or export it again"
-        )
+        return FormatError(expected=expected, got=shown, path=self.path, field=self._place(), hint=hint or "correct the file or export it again")
 
     def mapping(self) -> dict[str, Any]:
         if not isinstance(self.value, dict):
@@ -44,9 +43,7 @@ class Node:
 
     def __getitem__(self, key: str) -> Node:
         if key not in self.mapping():
-            raise FormatError(
-                "a field is missing", expected=f"{key!r}", path=self.path, field=self.field or "the top level", hint="export the file again"
-            )
+            raise FormatError("a field is missing", expected=f"{key!r}", path=self.path, field=self._place(), hint="export the file again")
         return Node(self.value[key], self.path, f"{self.field}.{key}" if self.field else key)
 
     def get(self, key: str, default: Any) -> Node:
@@ -56,6 +53,31 @@ class Node:
 
     def has(self, key: str) -> bool:
         return self.mapping().get(key) is not None
+
+    def only(self, required: Set[str], optional: Set[str] = frozenset()) -> None:
+        """FormatError where a key is none of these, or a required one is missing."""
+        keys = self.mapping().keys()
+        if keys - required - optional:
+            key = min(keys - required - optional)
+            known = sorted(required | optional)
+            near = difflib.get_close_matches(key, known, 1)
+            other = "put it under 'source_attributes'" if "source_attributes" in optional else "remove it"
+            hint = f"did you mean {near[0]!r}?" if near else f"{other}, or correct it"
+            raise FormatError(
+                "unknown key", expected=f"one of {', '.join(known)}", got=repr(key[:80]), path=self.path, field=self._place(), hint=hint
+            )
+        for key in sorted(required - keys):
+            raise FormatError(
+                "a field is missing",
+                expected=repr(key),
+                got=f"only {', '.join(sorted(keys)) or 'an empty object'}",
+                path=self.path,
+                field=self._place(),
+                hint="add it, empty where there is nothing, or export the file again",
+            )
+
+    def _place(self) -> str:
+        return self.field or "the top level"
 
     def __iter__(self) -> Iterator[Node]:
         if not isinstance(self.value, list):
@@ -76,6 +98,12 @@ class Node:
         if not isinstance(self.value, str):
             raise self.wrong("a text")
         return self.value
+
+    def word(self) -> str:
+        """A text that is not empty."""
+        if not self.text().strip():
+            raise self.wrong("a text that is not empty", repr(self.value))
+        return self.value  # type: ignore[no-any-return]
 
     def one_of(self, names: dict[str, Any]) -> Any:
         if self.text() not in names:
@@ -113,12 +141,17 @@ def load(path: str | os.PathLike[str]) -> Node:
     size = checked_size(path)
     bounds = limits()
     bounds.check("json_bytes", size, path)
-    raw = Path(path).read_bytes()
+    hint = "copy or export the file again"
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
+    if not raw.strip():
+        raise FormatError("the file is empty", expected="a JSON object", path=path, hint=hint)
     bytes_left = np.frombuffer(_STRINGS.sub(b"", raw), np.uint8)
     steps = np.isin(bytes_left, (0x5B, 0x7B)).astype(np.int8) - np.isin(bytes_left, (0x5D, 0x7D))
     depth = int(np.cumsum(steps, dtype=np.int64).max(initial=0))
     bounds.check("json_depth", depth, path)
-    hint = "export the file again"
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
