@@ -276,5 +276,5 @@ def test_other_bad_input(rng) -> None:
         bw.points_in_cuboids(np.zeros((2, 3)), np.zeros((2, 7)))
     hits = bw.points_in_cuboids(np.zeros((2, 3)), cuboids)
     assert hits.indices(-1).tolist() == [0, 1]
-    with pytest.raises(bw.ArgumentError, match="m: expected a cuboid index below 1, got 1"):
+    with pytest.raises(bw.IndexMissing, match="m: expected an index below 1, got 1; give the index of a cuboid"):
         hits.indices(1)

@@ -18,6 +18,7 @@ LEAVES = {
     bw.TimeError: (ValueError, "time"),
     bw.FormatError: (ValueError, "format"),
     bw.LimitError: (ValueError, "limit"),
+    bw.IndexMissing: (IndexError, "index"),
     bw.FrameMissing: (KeyError, "missing"),
     bw.UnknownName: (KeyError, "unknown-name"),
     bw.ExtraMissing: (ImportError, "extra-missing"),

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Bools, Float64s, Floats, Int32s, Int64s, as_points, frozen
-from .cuboids import Cuboid, Cuboids, same_frame
-from .errors import ArgumentError, LimitError
+from .arrays import Bools, Float64s, Floats, Int32s, Int64s, as_points, frozen, one_index
+from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
+from .errors import LimitError
 from .kernels import containment as kernels
 
 __all__ = ["PointHits", "points_in_cuboids"]
@@ -41,9 +41,7 @@ class PointHits:
 
     def indices(self, m: int) -> Int64s:
         """(K,) int64, sorted: the points inside cuboid m; a negative m counts from the end."""
-        if not -len(self) <= m < len(self):
-            raise ArgumentError(expected=f"a cuboid index below {len(self)}", got=m, field="m")
-        m %= len(self)
+        m = one_index("m", m, len(self), hint="give the index of a cuboid; negative ones count from the end")
         return self.point_index[self.offsets[m] : self.offsets[m + 1]].astype(np.int64)
 
     @property
@@ -75,9 +73,7 @@ def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid) -> PointHits:
     is inside of nothing. Cost grows with points and hits, hardly with cuboids.
     Raises ArgumentError for a wrong shape or dtype, GeometryError where a sweep's frame and the cuboids' differ.
     """
-    cuboids = cuboids.as_cuboids() if isinstance(cuboids, Cuboid) else cuboids
-    if not isinstance(cuboids, Cuboids):
-        raise ArgumentError(expected="Cuboids", got=type(cuboids).__name__, field="cuboids")
+    cuboids = as_cuboids("cuboids", cuboids)
     frame = getattr(points, "frame", None)
     same_frame(frame if isinstance(frame, str) else None, cuboids.frame, "points and cuboids")
     xyz = as_points("points", points)

@@ -20,11 +20,11 @@ from typing import Any, overload
 import numpy as np
 
 from . import rotations
-from .arrays import ArrayLike, Bools, Float64s, as_floats, frozen
+from .arrays import ArrayLike, Bools, Float64s, as_array, as_floats, frozen, one_index, some_rows
 from .errors import ArgumentError, ExtraMissing, GeometryError
 from .frames import Pose, as_pose, unit_quats
 
-__all__ = ["CORNER_SIGNS", "EDGES", "Cuboid", "Cuboids", "same_frame", "table_library"]
+__all__ = ["CORNER_SIGNS", "EDGES", "Cuboid", "Cuboids", "as_cuboids", "same_frame", "table_library"]
 
 CORNER_SIGNS: Float64s = frozen(np.array([(x, y, z) for x in (1.0, -1.0) for y, z in ((1, 1), (-1, 1), (-1, -1), (1, -1))]))
 EDGES: tuple[tuple[int, int], ...] = (
@@ -117,9 +117,11 @@ class Cuboids:
         if (size <= 0).any():
             i = int(np.argwhere(size <= 0)[0, 0])
             got = ", ".join(f"{v:g}" for v in size[i])
-            raise GeometryError(expected="positive length, width, height", got=f"({got}) at index {i}", field="size_m")
+            hint = "leave out the cuboids that have no size"
+            raise GeometryError(expected="positive length, width, height", got=f"({got}) at index {i}", field="size_m", hint=hint)
         if (yaw_rad is None) == (quat_wxyz is None):
-            raise ArgumentError(expected="one of yaw_rad and quat_wxyz", got="neither" if yaw_rad is None else "both", field="Cuboids")
+            got = "neither" if yaw_rad is None else "both"
+            raise ArgumentError(expected="one of yaw_rad and quat_wxyz", got=got, field="Cuboids", hint="upright cuboids need yaw_rad alone")
         if quat_wxyz is not None:
             quat = unit_quats("quat_wxyz", as_floats("quat_wxyz", quat_wxyz, (len(center), 4)))
             yaw = rotations.yaw_from_quat(quat)
@@ -129,7 +131,7 @@ class Cuboids:
             yaw = np.atleast_1d(rotations.wrap_rad(as_floats("yaw_rad", angles, (len(center),))))
             quat = rotations.quat_from_yaw(yaw)
         if frame is not None and not isinstance(frame, str):
-            raise ArgumentError(expected="a frame's name", got=repr(frame), field="frame")
+            raise ArgumentError(expected="a frame's name", got=repr(frame), field="frame", hint="such as 'world' or 'lidar', or None")
         self._set(center, size, quat, yaw, frame)
 
     def _set(self, center: Float64s, size: Float64s, quat: Float64s, yaw: Float64s, frame: str | None) -> None:
@@ -154,13 +156,14 @@ class Cuboids:
     @classmethod
     def concatenate(cls, parts: Sequence[Cuboids | Cuboid]) -> Cuboids:
         """All rows one after the other; GeometryError where the frames differ."""
-        sets = [part.as_cuboids() if isinstance(part, Cuboid) else part for part in parts]
+        sets = [as_cuboids(f"parts[{i}]", part) for i, part in enumerate([parts] if isinstance(parts, (Cuboid, Cuboids)) else parts)]
         if not sets:
             return cls.empty()
         frame = sets[0].frame
         for i, part in enumerate(sets):
             if part.frame != frame:
-                raise GeometryError(expected=f"cuboids in frame {frame!r}", got=f"frame {part.frame!r}", field=f"parts[{i}]")
+                hint = "bring them into one frame with .transformed()"
+                raise GeometryError(expected=f"cuboids in frame {frame!r}", got=f"frame {part.frame!r}", field=f"parts[{i}]", hint=hint)
         center, size, quat, yaw = (
             frozen(np.concatenate([getattr(s, name) for s in sets])) for name in ("center_m", "size_m", "quat_wxyz", "yaw_rad")
         )
@@ -230,12 +233,12 @@ class Cuboids:
     @overload
     def __getitem__(self, index: slice | Sequence[int] | Bools | np.ndarray[Any, Any]) -> Cuboids: ...
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+        if not isinstance(index, slice) and as_array("cuboids", index, "an index, a slice, a mask or whole numbers").ndim == 0:
+            index = one_index("cuboids", index, len(self))
             one = Cuboid.__new__(Cuboid)
             one._set(self.center_m[index], self.size_m[index], self.quat_wxyz[index], float(self.yaw_rad[index]), self.frame)
             return one
-        if isinstance(index, list) and not index:
-            index = np.zeros(0, np.int64)
+        index = some_rows("cuboids", index, len(self))
         center, size, quat, yaw = (frozen(column[index]) for column in (self.center_m, self.size_m, self.quat_wxyz, self.yaw_rad))
         return Cuboids._trusted(center, size, quat, yaw, self.frame)
 
@@ -262,6 +265,15 @@ class Cuboids:
 
     def __repr__(self) -> str:
         return f"Cuboids({len(self)}, frame={self.frame!r})"
+
+
+def as_cuboids(field: str, value: Any) -> Cuboids:
+    """Cuboids, or one Cuboid taken as a set of one."""
+    cuboids = value.as_cuboids() if isinstance(value, Cuboid) else value
+    if not isinstance(cuboids, Cuboids):
+        hint = "make them: bw.Cuboids(center_m, size_m, yaw_rad)"
+        raise ArgumentError(expected="Cuboids", got=type(value).__name__, field=field, hint=hint)
+    return cuboids
 
 
 def same_frame(a: str | None, b: str | None, what: str) -> None:

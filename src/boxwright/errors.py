@@ -7,6 +7,7 @@ BoxwrightError
 ├── TimeError        (ValueError)   times out of order, or outside what is known
 ├── FormatError      (ValueError)   a file does not say what its format says it should
 ├── LimitError       (ValueError)   a file asks for more than the limits allow
+├── IndexMissing     (IndexError)   an index past the end, or before the beginning
 ├── FrameMissing     (KeyError)     a frame, sweep, image or sensor is not there
 ├── UnknownName      (KeyError)     a class, format, method or scene nobody knows
 ├── ExtraMissing     (ImportError)  a feature whose optional dependency is absent
@@ -112,6 +113,12 @@ class LimitError(BoxwrightError, ValueError):
     """A file asks for more than the limits allow."""
 
     code = "limit"
+
+
+class IndexMissing(BoxwrightError, IndexError):  # noqa: N818
+    """An index past the end, or before the beginning."""
+
+    code = "index"
 
 
 class FrameMissing(BoxwrightError, KeyError):  # noqa: N818

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from . import rotations
-from .arrays import ArrayLike, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_time_ns
+from .arrays import PLAIN_NUMBERS, ArrayLike, Bools, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_index, one_time_ns
 from .errors import ArgumentError, GeometryError, TimeError
 
 __all__ = ["Pose", "Trajectory", "as_pose"]
 
+UNIT_HINT = "divide each by its norm where the order is right: scipy's is x, y, z, w"
 ROTATION_TOLERANCE = 1e-5  # calibration files carry seven digits; their matrices are kept as they are written
 
 
@@ -34,7 +35,8 @@ class Pose:
         error = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
         if error > ROTATION_TOLERANCE or np.linalg.det(matrix) < 0:
             got = f"a determinant of {np.linalg.det(matrix):.6g}" if error <= ROTATION_TOLERANCE else f"R @ R.T off the identity by {error:.3g}"
-            raise GeometryError(expected="a rotation matrix (orthonormal, determinant +1)", got=got, field=field)
+            hint = "a mirrored or scaled frame is no pose" if error <= ROTATION_TOLERANCE else "bw.Pose.from_quat(quat_wxyz) makes it exact"
+            raise GeometryError(expected="a rotation matrix (orthonormal, determinant +1)", got=got, field=field, hint=hint)
         self.rotation: Float64s = frozen(matrix.copy())
         self.translation_m: Float64s = frozen(as_floats(f"{field}.translation_m", translation_m, (3,)).copy())
         self._quat: Float64s | None = None
@@ -43,9 +45,11 @@ class Pose:
     def from_matrix(cls, matrix: ArrayLike, *, field: str = "pose") -> Pose:
         """From (4, 4) or (3, 4) homogeneous; the last row must be 0 0 0 1."""
         array = as_array(field, matrix, "(4, 4) float array")
-        array = as_floats(field, array, (3, 4) if array.shape == (3, 4) else (4, 4))
+        shape = (3, 4) if array.shape == (3, 4) else (4, 4)
+        array = as_floats(field, matrix, shape, hint="pass a bw.Pose, or a homogeneous matrix, the last column the translation")
         if len(array) == 4 and np.abs(array[3] - (0, 0, 0, 1)).max() > 1e-9:
-            raise GeometryError(expected="a last row of 0 0 0 1", got=" ".join(f"{v:g}" for v in array[3]), field=field)
+            got = " ".join(f"{v:g}" for v in array[3])
+            raise GeometryError(expected="a last row of 0 0 0 1", got=got, field=field, hint="is the matrix transposed, or a projection?")
         return cls(array[:3, :3], array[:3, 3], field=field)
 
     @classmethod
@@ -109,7 +113,10 @@ class Pose:
 
 
 def _vectors(field: str, value: ArrayLike) -> Float64s:
-    array = np.asarray(value, np.float64)
+    array = as_array(field, value, "(..., 3) float array")
+    if array.dtype.kind not in "iuf":
+        raise ArgumentError(expected="(..., 3) float array", got=f"dtype {array.dtype}", field=field, hint=PLAIN_NUMBERS)
+    array = np.asarray(array, np.float64)
     if array.ndim == 0 or array.shape[-1] != 3:
         raise ArgumentError(expected="(..., 3) float array", got=f"shape {array.shape}", field=field, hint="pass one row per point")
     return array
@@ -134,7 +141,7 @@ def unit_quats(field: str, quats: Float64s) -> Float64s:
     bad = ~(np.abs(norms - 1) <= 1e-6)
     if bad.any():
         i = int(np.argmax(bad))
-        raise GeometryError(expected="unit quaternions (w, x, y, z)", got=f"norm {norms[i]:.6g} at index {i}", field=field)
+        raise GeometryError(expected="unit quaternions (w, x, y, z)", got=f"norm {norms[i]:.6g} at index {i}", field=field, hint=UNIT_HINT)
     exact = np.abs(norms - 1) <= 4e-16
     return np.where(exact[..., None], quats, quats / norms[..., None])
 
@@ -151,11 +158,17 @@ class Trajectory:
 
     def __init__(self, times_ns: ArrayLike, poses: Sequence[Pose] | ArrayLike, *, field: str = "trajectory") -> None:
         self.times_ns: Int64s = frozen(as_times_ns(f"{field}.times_ns", times_ns, increasing=True).copy())
-        items = [as_pose(f"{field}.poses[{i}]", pose) for i, pose in enumerate(poses)]  # type: ignore[arg-type]
-        if len(items) != len(self.times_ns):
-            raise ArgumentError(expected=f"{len(self.times_ns)} poses, one per time", got=f"{len(items)}", field=f"{field}.poses")
+        try:
+            given: list[Any] = list(poses)  # type: ignore[arg-type]
+        except TypeError:
+            got, hint = type(poses).__name__, "pass one pose per time, also where there is one"
+            raise ArgumentError(expected="a list of poses", got=got, field=f"{field}.poses", hint=hint) from None
+        if len(given) != len(self.times_ns):
+            wanted = f"{len(self.times_ns)} poses, one per time"
+            raise ArgumentError(expected=wanted, got=f"{len(given)}", field=f"{field}.poses", hint="leave out times without a pose")
+        items = [as_pose(f"{field}.poses[{i}]", pose) for i, pose in enumerate(given)]
         if not items:
-            raise ArgumentError(expected="at least one pose", got="none", field=field)
+            raise ArgumentError(expected="at least one pose", got="none", field=field, hint="pass None for a scene without a trajectory")
         self._rotations: Float64s = np.stack([pose.rotation for pose in items])
         self._translations: Float64s = np.stack([pose.translation_m for pose in items])
         self._quats: Float64s = rotations.quat_from_matrix(self._rotations)
@@ -164,6 +177,7 @@ class Trajectory:
         return len(self.times_ns)
 
     def __getitem__(self, index: int) -> Pose:
+        index = one_index("trajectory", index, len(self), hint="it takes one index; .translation_m and .quat_wxyz take slices")
         return _trusted(self._rotations[index], self._translations[index])
 
     @property
@@ -178,10 +192,11 @@ class Trajectory:
         view: Float64s = frozen(self._quats)
         return view
 
-    def covers(self, times_ns: ArrayLike) -> Any:
+    def covers(self, times_ns: ArrayLike) -> Bools:
         """(K,) bool: times within the first and last stamp."""
-        times = np.asarray(times_ns)
-        return (times >= self.times_ns[0]) & (times <= self.times_ns[-1])
+        times = as_times_ns("times_ns", times_ns)
+        within: Bools = (times >= self.times_ns[0]) & (times <= self.times_ns[-1])
+        return within
 
     def at(self, time_ns: int, *, outside: str = "raise") -> Pose:
         """The pose at one time."""
@@ -191,7 +206,7 @@ class Trajectory:
     def sample(self, times_ns: ArrayLike, *, outside: str = "raise") -> tuple[Float64s, Float64s]:
         """(K, 3, 3) rotations and (K, 3) translations at (K,) times in any order."""
         if outside not in ("raise", "hold"):
-            raise ArgumentError(expected="'raise' or 'hold'", got=repr(outside), field="outside")
+            raise ArgumentError(expected="'raise' or 'hold'", got=repr(outside), field="outside", hint="'hold' takes the nearest pose")
         times = as_times_ns("times_ns", times_ns)
         beyond = ~self.covers(times)
         if beyond.any() and outside == "raise":

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import ArrayLike, Float64s, Int32s, Int64s, UInt8s, as_times_ns, frozen
-from .cuboids import Cuboids
+from .cuboids import Cuboids, as_cuboids
 from .errors import ArgumentError, TimeError, UnknownName
 from .kernels import interpolation as kernels
 
@@ -34,8 +34,9 @@ METHODS = ("linear", "makima", "pchip", "catmull_rom")
 
 def method_code(field: str, method: str) -> int:
     """The method's place in METHODS; UnknownName otherwise."""
-    if method not in METHODS:
-        raise UnknownName("no such interpolation", expected=f"one of {', '.join(METHODS)}", got=repr(method), field=field)
+    if not isinstance(method, str) or method not in METHODS:
+        known = f"one of {', '.join(METHODS)}"
+        raise UnknownName("no such interpolation", expected=known, got=repr(method), field=field, hint="'makima' is the default")
     return METHODS.index(method)
 
 
@@ -55,12 +56,13 @@ def interpolate(
     missing : "raise" for a TimeError at a time outside the keyframes, "nan" for a row of NaN there; nothing is ever extrapolated
     """
     if missing not in ("raise", "nan"):
-        raise ArgumentError(expected="'raise' or 'nan'", got=repr(missing), field="missing")
-    if not isinstance(keyframe_cuboids, Cuboids):
-        raise ArgumentError(expected="Cuboids", got=type(keyframe_cuboids).__name__, field="keyframe_cuboids")
+        hint = "'nan' gives rows of NaN outside the keyframes"
+        raise ArgumentError(expected="'raise' or 'nan'", got=repr(missing), field="missing", hint=hint)
+    keyframe_cuboids = as_cuboids("keyframe_cuboids", keyframe_cuboids)
     keys = as_times_ns("keyframe_times_ns", keyframe_times_ns, increasing=True)
     if len(keys) != len(keyframe_cuboids):
-        raise ArgumentError(expected=f"{len(keys)} cuboids, one per keyframe", got=str(len(keyframe_cuboids)), field="keyframe_cuboids")
+        wanted, got = f"{len(keys)} cuboids, one per keyframe", len(keyframe_cuboids)
+        raise ArgumentError(expected=wanted, got=got, field="keyframe_cuboids", hint="leave out times without a cuboid")
     times = as_times_ns("times_ns", times_ns)
     if not np.isfinite(keyframe_cuboids.center_m).all():
         raise ArgumentError(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrays import Float64s
-from .cuboids import Cuboid, Cuboids, same_frame
+from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
 from .errors import ArgumentError
 from .kernels import overlap as kernels
 
@@ -80,16 +80,11 @@ def iou_bev_pairs(a: Cuboids | Cuboid, b: Cuboids | Cuboid) -> Float64s:
 
 
 def _same_place(a: Any, b: Any, *, same_length: bool = False) -> tuple[Cuboids, Cuboids]:
-    sets = []
-    for field, given in (("a", a), ("b", b)):
-        cuboids = given.as_cuboids() if isinstance(given, Cuboid) else given
-        if not isinstance(cuboids, Cuboids):
-            raise ArgumentError(expected="Cuboids", got=type(given).__name__, field=field)
-        sets.append(cuboids)
-    same_frame(sets[0].frame, sets[1].frame, "a and b")
-    if same_length and len(sets[0]) != len(sets[1]):
-        raise ArgumentError(expected=f"{len(sets[0])} cuboids, as many as a", got=len(sets[1]), field="b", hint="for all pairs call iou")
-    return sets[0], sets[1]
+    a, b = as_cuboids("a", a), as_cuboids("b", b)
+    same_frame(a.frame, b.frame, "a and b")
+    if same_length and len(a) != len(b):
+        raise ArgumentError(expected=f"{len(a)} cuboids, as many as a", got=len(b), field="b", hint="for all pairs call iou")
+    return a, b
 
 
 def _rows(cuboids: Cuboids) -> Float64s:
@@ -122,12 +117,13 @@ def _fill_pairs(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s) -> 
 
 def _checked(out: Any, shape: tuple[int, int]) -> tuple[Float64s, Float64s]:
     if not isinstance(out, tuple | list) or len(out) != 2:
-        raise ArgumentError(expected="two arrays, for bev and volumetric", got=type(out).__name__, field="out")
+        raise ArgumentError(expected="two arrays, for bev and volumetric", got=type(out).__name__, field="out", hint="pass an earlier result")
     for name, array in zip(Overlap._fields, out):
         fits = isinstance(array, np.ndarray) and array.dtype == np.float64 and array.flags.c_contiguous and array.flags.writeable
         if not fits or array.shape != shape:
             got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-            raise ArgumentError(expected=f"a writable C-contiguous float64 array of shape {shape}", got=got, field=f"out, {name}")
+            wanted = f"a writable C-contiguous float64 array of shape {shape}"
+            raise ArgumentError(expected=wanted, got=got, field=f"out, {name}", hint="leave out `out` for fresh arrays")
     if np.may_share_memory(out[0], out[1]):
         raise ArgumentError("bev and volumetric share their memory", field="out", hint="pass two separate arrays")
     return out[0], out[1]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Bools, Floats, Int64s, as_floats, as_points, as_times_ns, frozen, one_time_ns
+from .arrays import Bools, Floats, Int64s, as_array, as_floats, as_points, as_times_ns, frozen, one_time_ns
 from .errors import ArgumentError
 from .frames import Pose, Trajectory, as_pose
 
@@ -47,12 +47,17 @@ class Sweep:
             object.__setattr__(self, "intensity", self._column("intensity", self.intensity))
         if self.time_offset_ns is not None:
             object.__setattr__(self, "time_offset_ns", self._column("time_offset_ns", as_times_ns("time_offset_ns", self.time_offset_ns)))
+        if not isinstance(self.fields, Mapping):
+            raise ArgumentError(expected="a mapping of names to columns", got=type(self.fields).__name__, field="fields", hint="{'ring': ring}")
+        if not isinstance(self.frame, str):
+            raise ArgumentError(expected="a frame's name", got=repr(self.frame), field="frame", hint="'lidar', 'ego' or a sensor's name")
         object.__setattr__(self, "fields", {name: self._column(name, column) for name, column in self.fields.items()})
 
     def _column(self, name: str, values: Any) -> NDArray[Any]:
-        column: NDArray[Any] = frozen(np.asarray(values))
+        wanted = f"({len(self.xyz)},), one value per point"
+        column: NDArray[Any] = frozen(as_array(name, values, wanted))
         if column.shape != (len(self.xyz),):
-            raise ArgumentError(expected=f"({len(self.xyz)},), one value per point", got=f"shape {column.shape}", field=name)
+            raise ArgumentError(expected=wanted, got=f"shape {column.shape}", field=name, hint="leave out the same rows as in xyz")
         return column
 
     def __len__(self) -> int:
@@ -85,6 +90,10 @@ class Sweep:
                 hint="use it as it is, or give time_offset_ns",
             )
         mount = Pose.identity() if ego_from_sweep is None else as_pose("ego_from_sweep", ego_from_sweep)
+        if not isinstance(world_from_ego, Trajectory):
+            raise ArgumentError(
+                expected="a Trajectory", got=type(world_from_ego).__name__, field="world_from_ego", hint="a scene's is scene.trajectory"
+            )
         instant = self.timestamp_ns if time_ns is None else one_time_ns("time_ns", time_ns)
         sweep_from_world = (world_from_ego.at(instant) @ mount).inverse()
         stamps, which = np.unique(self.time_offset_ns, return_inverse=True)

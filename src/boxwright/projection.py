@@ -8,9 +8,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_points, frozen
+from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_array, as_points, frozen, one_index
 from .cameras import Camera, FisheyeCamera, PinholeCamera
-from .cuboids import Cuboid, Cuboids
+from .cuboids import Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError
 from .frames import Pose, as_pose
 from .kernels import edges as edge_kernels, image_boxes as box_kernels, projection as kernels
@@ -107,11 +107,11 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
 def _cameras(cameras: Sequence[Any], rig: bool) -> list[Camera]:
     for i, camera in enumerate(cameras):
         if not isinstance(camera, (PinholeCamera, FisheyeCamera)):
-            raise ArgumentError(
-                expected="a PinholeCamera or FisheyeCamera", got=f"{type(camera).__name__}", field=f"camera[{i}]" if rig else "camera"
-            )
+            hint = "a scene's intrinsics are scene.camera(name).camera"
+            place = f"camera[{i}]" if rig else "camera"
+            raise ArgumentError(expected="a PinholeCamera or FisheyeCamera", got=type(camera).__name__, field=place, hint=hint)
     if not cameras:
-        raise ArgumentError(expected="at least one camera", got="none", field="camera")
+        raise ArgumentError(expected="at least one camera", got="none", field="camera", hint="pass one camera, or a list of them")
     return list(cameras)
 
 
@@ -119,7 +119,8 @@ def _poses(transforms: Any, n_cameras: int, rig: bool) -> Float64s:
     """(C, 12) rotations by rows, then translations."""
     if not hasattr(transforms, "__len__") or len(transforms) != n_cameras:
         got = "one Pose" if isinstance(transforms, Pose) else str(len(transforms)) if hasattr(transforms, "__len__") else repr(transforms)
-        raise ArgumentError(expected=f"{n_cameras} transforms, one per camera", got=got, field="cam_from_points")
+        wanted = f"{n_cameras} transforms, one per camera"
+        raise ArgumentError(expected=wanted, got=got, field="cam_from_points", hint="pass them as a list in the cameras' order")
     poses = [as_pose(f"cam_from_points[{i}]" if rig else "cam_from_points", transform) for i, transform in enumerate(transforms)]
     return np.stack([np.concatenate([pose.rotation.ravel(), pose.translation_m]) for pose in poses])
 
@@ -131,7 +132,7 @@ def _float_type(dtype: Any) -> np.dtype[Any]:
     except TypeError:
         wanted = np.dtype(object)
     if wanted not in (np.float32, np.float64):
-        raise ArgumentError(expected="float32 or float64", got=repr(dtype), field="dtype")
+        raise ArgumentError(expected="float32 or float64", got=repr(dtype), field="dtype", hint="pass np.float32 or np.float64")
     return wanted
 
 
@@ -145,7 +146,9 @@ def _storage(out: Any, rig: bool, n_cameras: int, n_points: int, dtype: np.dtype
     together = all(isinstance(image, ImagePoints) and image._images is block and image._row == i for i, image in enumerate(images))
     if not together or block.shape != (n_cameras, 3, n_points) or block.dtype != dtype:
         wanted = f"what project_points returned for {n_cameras} cameras" if rig else "what project_points returned for one camera"
-        raise ArgumentError(expected=f"{wanted}, {n_points} points and {dtype}", got=repr(out)[:80], field="out")
+        raise ArgumentError(
+            expected=f"{wanted}, {n_points} points and {dtype}", got=repr(out)[:80], field="out", hint="leave out `out` for fresh arrays"
+        )
     return images
 
 
@@ -182,10 +185,11 @@ class ImageBoxes:
         which : rows of `cuboids.EDGES`, by default all; 0 to 3 are the front face
         An edge that leaves the picture and comes back gives several lines.
         """
-        wanted = np.array(which, np.int64).reshape(-1)
-        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < 12):
-            raise ArgumentError(expected="edge numbers from 0 to 11", got=str(list(which)), field="which")
-        corners = np.ascontiguousarray(self._corners_cam[m])
+        wanted = as_array("which", which, "edge numbers from 0 to 11").reshape(-1)
+        if len(wanted) and (wanted.dtype.kind not in "iu" or wanted.min() < 0 or wanted.max() > 11):
+            raise ArgumentError(expected="edge numbers from 0 to 11", got=f"{which!r:.60}", field="which", hint="0 to 3 are the front face")
+        wanted = wanted.astype(np.int64)
+        corners = np.ascontiguousarray(self._corners_cam[one_index("m", m, len(self))])
         uv, starts = np.empty((256, 2)), np.empty(64, np.int64)
         while True:
             n_vertices, n_lines = edge_kernels.cuboid_edges(corners, wanted, self._camera.packed, NEAR_M, uv, starts)
@@ -207,10 +211,7 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     Edges are cut at the near plane (1 cm) and where the lens ends, as it does for points, and followed along their curves; a cuboid that hides the
     whole picture, or holds the camera, is found by the rays of the picture's corners. No corner is ever dropped, and none is drawn mirrored.
     """
-    if isinstance(cuboids, Cuboid):
-        cuboids = cuboids.as_cuboids()
-    if not isinstance(cuboids, Cuboids):
-        raise ArgumentError(expected="Cuboids", got=type(cuboids).__name__, field="cuboids")
+    cuboids = as_cuboids("cuboids", cuboids)
     (camera,) = _cameras([camera], rig=False)
     corners: Float64s = np.ascontiguousarray(as_pose("cam_from_cuboids", cam_from_cuboids).apply(cuboids.corners_m()))
     boxes, whole = np.empty((len(cuboids), 4)), np.empty((len(cuboids), 4))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import PLAIN_NUMBERS, Float64s, Int64s, as_array, as_floats
 from .errors import ArgumentError
 from .kernels import rectangles as kernels
 
@@ -56,8 +57,8 @@ def fit_rectangles(points: Any, offsets: Any, *, noise_m: float = 0.03) -> Recta
     """
     array = _as_points_2d(points)
     starts = _as_offsets(offsets, len(array))
-    if not (np.isfinite(noise_m) and noise_m > 0):
-        raise ArgumentError(expected="a positive length in metres", got=repr(noise_m), field="noise_m")
+    if not as_floats("noise_m", noise_m, (), finite=False) > 0 or math.isinf(noise_m):
+        raise ArgumentError(expected="a positive length in metres", got=repr(noise_m), field="noise_m", hint="0.03 suits most LiDARs")
     n = len(starts) - 1
     center, size, yaw = np.empty((n, 2)), np.empty((n, 2)), np.empty(n)
     kernels.fit_rectangles(array, starts, float(noise_m), center, size, yaw)
@@ -65,28 +66,30 @@ def fit_rectangles(points: Any, offsets: Any, *, noise_m: float = 0.03) -> Recta
 
 
 def _as_points_2d(value: Any) -> Any:
-    array = np.asarray(value)
-    if array.size == 0 and array.ndim < 2:
+    array = as_array("points", value, "(N, 2) or (N, 3) float array")
+    if array.size == 0 and array.ndim == 1:
         return np.zeros((0, 2))
     if array.dtype not in (np.float32, np.float64):
         if array.dtype.kind not in "iuf":
-            raise ArgumentError(expected="(N, 2) or (N, 3) float array", got=f"dtype {array.dtype}", field="points")
+            raise ArgumentError(expected="(N, 2) or (N, 3) float array", got=f"dtype {array.dtype}", field="points", hint=PLAIN_NUMBERS)
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
     if array.ndim != 2 or array.shape[1] not in (2, 3):
-        raise ArgumentError(expected="(N, 2) or (N, 3) float array", got=f"shape {array.shape}", field="points", hint="pass points[:, :3]")
+        hint = "pass points[:, :3]" if array.ndim == 2 and array.shape[1] > 3 else "pass one row per point"
+        raise ArgumentError(expected="(N, 2) or (N, 3) float array", got=f"shape {array.shape}", field="points", hint=hint)
     return array
 
 
 def _as_offsets(value: Any, n_points: int) -> Int64s:
-    array = np.asarray(value)
+    hint = "np.r_[0, counts.cumsum()], counts being the clusters' numbers of points"
+    array = as_array("offsets", value, "(C + 1,) whole numbers")
     if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
-        raise ArgumentError(expected="(C + 1,) whole numbers", got=f"shape {array.shape}, dtype {array.dtype}", field="offsets")
+        got = f"shape {array.shape}, dtype {array.dtype}"
+        raise ArgumentError(expected="(C + 1,) whole numbers", got=got, field="offsets", hint=hint)
     starts = np.ascontiguousarray(array, np.int64)
-    if starts[0] != 0 or starts[-1] != n_points or (np.diff(starts) < 0).any():
-        raise ArgumentError(
-            expected=f"offsets from 0 to {n_points}, not decreasing",
-            got=f"{starts[0]} to {starts[-1]}",
-            field="offsets",
-            hint="np.r_[0, counts.cumsum()]",
-        )
+    if starts[0] != 0 or starts[-1] != n_points:
+        wanted, got = f"offsets from 0 to {n_points}, the number of points", f"{starts[0]} to {starts[-1]}"
+        raise ArgumentError(expected=wanted, got=got, field="offsets", hint=hint)
+    if (np.diff(starts) < 0).any():
+        i = int(np.argmin(np.diff(starts) >= 0))
+        raise ArgumentError(expected="offsets, not decreasing", got=f"{starts[i]} then {starts[i + 1]} at index {i + 1}", field="offsets", hint=hint)
     return starts

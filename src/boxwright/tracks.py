@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_times_ns, frozen
-from .cuboids import Cuboids, table_library
+from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_array, as_times_ns, frozen, one_index, some_rows
+from .cuboids import Cuboids, as_cuboids, table_library
 from .errors import ArgumentError, GeometryError
 from .interpolation import Curves, Storage, method_code, spread
 
@@ -89,11 +89,11 @@ class Track:
         times = as_times_ns(f"{name}.times_ns", self.times_ns, increasing=True)
         n = len(times)
         if n == 0:
-            raise ArgumentError(expected="at least one keyframe", got="none", field=name)
-        if not isinstance(self.cuboids, Cuboids):
-            raise ArgumentError(expected="Cuboids", got=type(self.cuboids).__name__, field=f"{name}.cuboids")
+            raise ArgumentError(expected="at least one keyframe", got="none", field=name, hint="leave out tracks without keyframes")
+        object.__setattr__(self, "cuboids", as_cuboids(f"{name}.cuboids", self.cuboids))
         if len(self.cuboids) != n:
-            raise ArgumentError(expected=f"{n} cuboids, one per keyframe", got=str(len(self.cuboids)), field=f"{name}.cuboids")
+            wanted = f"{n} cuboids, one per keyframe"
+            raise ArgumentError(expected=wanted, got=len(self.cuboids), field=f"{name}.cuboids", hint="leave out times without a cuboid")
         object.__setattr__(self, "times_ns", frozen(times.copy()))
         if not np.isfinite(self.cuboids.center_m).all():
             raise ArgumentError(
@@ -104,8 +104,10 @@ class Track:
         method_code(f"{name}.method", self.method)
         for column in ("keyframe_attributes", "keyframe_source_attributes"):
             rows = getattr(self, column)
-            if rows and len(rows) != n:
-                raise ArgumentError(expected=f"{n} mappings, one per keyframe", got=str(len(rows)), field=f"{name}.{column}")
+            if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows) or len(rows) not in (0, n):
+                wanted, hint = f"{n} mappings, one per keyframe", "an empty one where a keyframe says nothing"
+                got = len(rows) if isinstance(rows, Sequence) and len(rows) != n else f"{rows!r:.60}"
+                raise ArgumentError(expected=wanted, got=got, field=f"{name}.{column}", hint=hint)
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -116,7 +118,7 @@ class Track:
 
     def take(self, index: Any) -> Track:
         """The track with only the keyframes picked by a mask, slice or index array."""
-        which = np.arange(len(self))[index]
+        which = np.arange(len(self))[some_rows(f"track {self.track_id!r}", index, len(self))]
         return self.replace(
             times_ns=self.times_ns[which],
             cuboids=self.cuboids[which],
@@ -132,7 +134,7 @@ class Track:
         Attributes that held at a kept keyframe are written there, so that dropping the keyframe that named them does not lose them.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ArgumentError(expected="a whole number from 1", got=repr(n), field="n")
+            raise ArgumentError(expected="a whole number from 1", got=repr(n), field="n", hint="1 keeps every keyframe")
         outside = self.visibility == Visibility.OUTSIDE
         index = np.arange(len(self))
         starts = ~outside & np.r_[True, outside[:-1]]
@@ -172,9 +174,11 @@ class Track:
 
 def _codes(field: str, values: Any, n: int, kind: type[IntEnum]) -> UInt8s:
     """(n,) uint8 codes of `kind`, all 0 where none are given."""
-    array = np.zeros(n, np.uint8) if values is None else np.asarray(values)
+    wanted = f"({n},) codes of {kind.__name__}, 0 to {max(kind):d}"
+    array = np.zeros(n, np.uint8) if values is None else as_array(field, values, wanted)
     if array.shape != (n,) or not np.isin(array, [int(code) for code in kind]).all():
-        raise ArgumentError(expected=f"({n},) codes of {kind.__name__}, 0 to {max(kind):d}", got=f"{values!r:.60}", field=field)
+        hint = ", ".join(f"{code:d} is {code.name}" for code in kind)
+        raise ArgumentError(expected=wanted, got=f"{values!r:.60}", field=field, hint=hint)
     codes: UInt8s = frozen(array.astype(np.uint8))
     return codes
 
@@ -246,14 +250,23 @@ class Tracks(tuple[Track, ...]):
     def __new__(cls, tracks: Iterable[Track] = ()) -> Tracks:
         if isinstance(tracks, Tracks):
             return tracks
-        self = super().__new__(cls, tracks)
+        try:
+            self = super().__new__(cls, [tracks] if isinstance(tracks, Track) else tracks)
+        except TypeError:
+            raise ArgumentError(expected="tracks", got=type(tracks).__name__, field="tracks", hint="pass a list of bw.Track") from None
         for i, track in enumerate(self):
             if not isinstance(track, Track):
-                raise ArgumentError(expected="a Track", got=type(track).__name__, field=f"tracks[{i}]")
+                raise ArgumentError(expected="a Track", got=type(track).__name__, field=f"tracks[{i}]", hint="pass a list of bw.Track")
             if track.cuboids.frame != self[0].cuboids.frame:
                 wanted, got = self[0].cuboids.frame, track.cuboids.frame
-                raise GeometryError(expected=f"tracks in frame {wanted!r}", got=f"frame {got!r}", field=f"track {track.track_id!r}")
+                hint = "bring their cuboids into one frame with .transformed()"
+                raise GeometryError(expected=f"tracks in frame {wanted!r}", got=f"frame {got!r}", field=f"track {track.track_id!r}", hint=hint)
         return self
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(
+            index if isinstance(index, slice) else one_index("tracks", index, len(self), hint="by name: scene.track(track_id)")
+        )
 
     @cached_property
     def _curves(self) -> Curves:
@@ -317,7 +330,9 @@ def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: Filled
     tracks = Tracks(tracks)
     times = as_times_ns("times_ns", times_ns)
     if out is not None and not isinstance(out, FilledTracks):
-        raise ArgumentError(expected="an earlier result of interpolate_tracks", got=type(out).__name__, field="out")
+        raise ArgumentError(
+            expected="an earlier result of interpolate_tracks", got=type(out).__name__, field="out", hint="leave out `out` for fresh arrays"
+        )
     rows = tracks._curves.rows(times, () if out is None else out._storage)
     return FilledTracks(tracks, times, rows.cuboids, rows.track_index, rows.time_index, rows.is_between, rows.visibility, rows.storage)
 
