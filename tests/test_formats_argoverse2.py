@@ -166,9 +166,14 @@ def test_logs_by_split_and_without_parts(tmp_path):
         (log / part).unlink()
     scene = bw.read(log)
     assert not scene.cameras
-    assert any("no calibration" in note for note in scene.notes)
+    assert "no calibration: the log's cameras are left out, with the pictures of ring_front_center" in scene.notes
+    assert any(note.startswith("no calibration of up_lidar and down_lidar: ") for note in scene.notes)
     (log / "annotations.feather").unlink()
-    assert (len(bw.read(log)), len(bw.read(log).tracks)) == (1, 0)  # a log for testing: the sweep alone
+    scene = bw.read(log)
+    assert (len(scene), len(scene.tracks)) == (1, 0)  # the sweep alone
+    assert "annotations.feather is missing: the log has no labels" in scene.notes
+    (log.parent / "test").mkdir()
+    assert not any("annotations" in note for note in bw.read(log.rename(log.parent / "test/bare")).notes)
     log = make(tmp_path, name="still")
     (log / "city_SE3_egovehicle.feather").unlink()
     with pytest.warns(bw.SensorFrameFallback, match="stay in the ego frame"):
@@ -184,7 +189,8 @@ BAD_LABELS = {
     "nan": ({"tx_m": np.array([1, np.nan, 1, 1, 1])}, "row 1: tx_m: expected finite numbers, got nan"),
     "size": ({"height_m": np.array([1.4, 1.4, -1, 1, 1])}, "row 2: length_m width_m height_m: expected positive sizes, got 0.4 0.9 -1"),
     "quaternion": ({"qw": np.array([0.5, 1, 1, 1, 1])}, "row 0: qw qx qy qz: expected a unit quaternion"),
-    "hole": ({"qw": pa.array([1.0, None, 1, 1, 1])}, "qw: a column has holes: got 1 empty cells"),
+    "hole": ({"qw": pa.array([1.0, None, 1, 1, 1])}, "row 1: qw: a column has holes: got 1 empty cells"),
+    "no name": ({"category": pa.array(["A", "B", "C", None, "D"])}, "row 3: category: a column has holes: got 1 empty cells"),
     "outside": ({"timestamp_ns": T0 + STEP * np.array([0, 1, 2, 30, 0])}, "row 3: timestamp_ns: a label lies outside the poses"),
     "twice": ({"timestamp_ns": T0 + STEP * np.array([0, 0, 2, 3, 0])}, "row 1: track_uuid: a track comes twice at one time: got a"),
     "category": ({"category": ["A", "B", "C", "A", "EGO_VEHICLE"]}, "track a: a track changes its category: got A and B"),
@@ -222,15 +228,86 @@ def test_other_bad_tables(tmp_path):
     with pytest.raises(bw.CalibrationError, match=r"intrinsics.feather, row 0.*singular intrinsics"):
         bw.read(log)
     save(intrinsics, sensor_name=["other"], **row, **size)
-    with pytest.raises(bw.CalibrationError, match="a camera has intrinsics but no place on the vehicle: got other"):
+    with pytest.raises(
+        bw.CalibrationError, match=r"egovehicle_SE3_sensor.feather: sensor_name: .*expected a row for other, which is in intrinsics.feather"
+    ):
         bw.read(log)
-    intrinsics.unlink()
-    with pytest.raises(bw.CalibrationError, match="no intrinsics"):
+    save(intrinsics, sensor_name=["ring_front_center"] * 2, **{k: np.tile(v, 2) for k, v in (row | size).items()})
+    with pytest.raises(bw.CalibrationError, match=r"intrinsics.feather, row 1: sensor_name: a sensor comes twice: got ring_front_center"):
         bw.read(log)
     intrinsics.write_bytes(raw)
     save(log / f"sensors/lidar/{T0 + STEP}.feather", x=np.zeros(3), y=np.zeros(3))
     with pytest.raises(bw.FormatError, match=rf"{T0 + STEP}.feather: a column is missing: expected numbers z"):
         bw.read(log).points(1)
+
+
+def test_a_camera_in_one_calibration_file_alone_is_refused(tmp_path):
+    log = make(tmp_path)
+    places, lenses = log / "calibration/egovehicle_SE3_sensor.feather", log / "calibration/intrinsics.feather"
+    for path, other in ((places, lenses), (lenses, places)):
+        raw = path.read_bytes()
+        path.unlink()
+        with pytest.raises(bw.CalibrationError, match=rf"{path.name}: no such file, and a camera needs both: expected it beside {other.name}; get"):
+            bw.read(log)
+        path.mkdir()
+        with pytest.raises(bw.FormatError, match=rf"{path.name}: expected a file, got a folder"):
+            bw.read(log)
+        path.rmdir()
+        path.write_bytes(raw)
+    save(places, sensor_name=["ring_front_center", "stereo_front_left", "up_lidar"], **pose_columns([(0, (1, 0, 0))] * 3))
+    expected = (
+        r"intrinsics.feather: sensor_name: a camera has no calibration: expected a row for stereo_front_left, which is in egovehicle_SE3_sensor"
+    )
+    with pytest.raises(bw.CalibrationError, match=expected):
+        bw.read(log)
+    save(places, sensor_name=["up_lidar"], **pose_columns([(0, (1, 0, 0))]))
+    with pytest.raises(bw.CalibrationError, match=r"egovehicle_SE3_sensor.feather: .*expected a row for ring_front_center, which is in intrinsics"):
+        bw.read(log)
+
+
+def test_pictures_without_calibration_are_refused(tmp_path):
+    log = make(tmp_path)
+    folder = log / "sensors/cameras/ring_side_left"
+    folder.mkdir()
+    bw.read(log)  # nothing in it, nothing amiss
+    (folder / f"{T0}.jpg").write_bytes(image_bytes(np.zeros((60, 40, 3), np.uint8), 90))
+    with pytest.raises(
+        bw.CalibrationError, match=r"intrinsics.feather: .*expected a row for ring_side_left, which is in sensors/cameras; add the row"
+    ):
+        bw.read(log)
+
+
+def test_files_with_senseless_names_are_told(tmp_path):
+    log = make(tmp_path)
+    assert not any("left out, their names" in note for note in bw.read(log).notes)
+    sweep = (log / f"sensors/lidar/{T0 + STEP}.feather").read_bytes()
+    for name in ("abc", "007", "9" * 19, ".hidden"):
+        (log / f"sensors/lidar/{name}.feather").write_bytes(sweep)
+    (log / "sensors/cameras/ring_front_center/1.png").write_bytes(b"")
+    scene = bw.read(log)
+    told = [note for note in scene.notes if "left out, their names" in note]
+    assert told[0].startswith("sensors/lidar: 3 files are left out, their names being no frame's, such as '007.feather'")
+    assert told[1].startswith("cameras/ring_front_center: 1 files are left out") and len(told) == 2
+    assert len(scene) == 4
+    (log / f"sensors/lidar/{10**18}.feather").write_bytes(sweep)  # nanoseconds since 1970 have 19 digits
+    assert (bw.read(log).times_ns[-1], bw.read(log).has_points(4)) == (10**18, True)
+
+
+def test_no_labels_are_told(tmp_path):
+    log = make(
+        tmp_path,
+        {
+            name: np.asarray(values)[:0] if name not in ("track_uuid", "category") else pa.array([], pa.string())
+            for name, values in label_columns().items()
+        },
+    )
+    scene = bw.read(log)
+    assert (len(scene), len(scene.tracks)) == (1, 0)
+    assert "annotations.feather is empty: the log has no labels" in scene.notes
+    (log / "annotations.feather").unlink()
+    (log / "annotations.feather").mkdir()
+    with pytest.raises(bw.FormatError, match=r"annotations.feather: expected a file, got a folder"):
+        bw.read(log)
 
 
 def test_without_pyarrow(tmp_path, monkeypatch):

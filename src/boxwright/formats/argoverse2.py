@@ -30,8 +30,8 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
-from .limits import checked_size, limits
-from .sensor_files import SensorFiles
+from .limits import checked_size, has_file, limits
+from .sensor_files import SensorFiles, left_out_note
 
 __all__ = ["detect", "list_scenes", "read"]
 
@@ -40,7 +40,6 @@ _SPLITS = ("train", "val", "test", "sensor")
 _POSE = {"qw": "f", "qx": "f", "qy": "f", "qz": "f", "tx_m": "f", "ty_m": "f", "tz_m": "f"}
 _LABELS = {"timestamp_ns": "i", "track_uuid": "s", "category": "s", "length_m": "f", "width_m": "f", "height_m": "f", **_POSE}
 _INTRINSICS = {
-    "sensor_name": "s",
     "fx_px": "f",
     "fy_px": "f",
     "cx_px": "f",
@@ -51,6 +50,7 @@ _INTRINSICS = {
     "height_px": "i",
     "width_px": "i",
 }
+_LIDARS = ("up_lidar", "down_lidar")
 _KINDS = {"i": ("whole numbers", "iu"), "f": ("numbers", "fiu"), "s": ("texts", "OUST")}
 
 
@@ -84,7 +84,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     notes: list[str] = []
     trajectory = _trajectory(log / "city_SE3_egovehicle.feather")
     labels, is_object = _labels(log / "annotations.feather", notes)
-    sweeps = _stamped_files(log / "sensors" / "lidar", ".feather")
+    sweeps = _stamped_files(log / "sensors" / "lidar", ".feather", notes)
     label_times = np.unique(labels["timestamp_ns"])
     times = np.union1d(label_times, np.array(sorted(sweeps), np.int64)).astype(np.int64)
     if trajectory is None:
@@ -92,9 +92,15 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         warnings.warn(f"{log}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
     else:
         notes += bridged_poses_note(trajectory.times_ns, label_times.astype(np.int64), times)
-    mounts = _mounts(log / "calibration" / "egovehicle_SE3_sensor.feather", notes)
-    origins = tuple(tuple(mounts[name].translation_m.tolist()) for name in ("up_lidar", "down_lidar") if name in mounts)
-    cameras, images = _cameras(log, mounts, times, trajectory)
+    mounts, pinholes = _calibration(log, notes)
+    origins = tuple(tuple(mounts[name].translation_m.tolist()) for name in _LIDARS if name in mounts)
+    if not origins:
+        notes.append(f"no calibration of {' and '.join(_LIDARS)}: the LiDARs' light is taken to come from the ego frame's origin")
+    cameras: dict[str, CameraSensor] = {}
+    images: dict[str, list[Path | None]] = {}
+    for name, camera in pinholes.items():
+        images[name], exposures = _nearest_images(log / "sensors" / "cameras" / name, times, trajectory, notes)
+        cameras[name] = CameraSensor(name, camera, mounts[name], exposures)
     sizes_px = {name: sensor.camera.size_px for name, sensor in cameras.items()}
     return Scene(
         name=scene,
@@ -131,7 +137,9 @@ def _table(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
         for name in table.column_names:
             found[name] = table[name].to_numpy()
             if table[name].null_count and name in columns:
-                raise FormatError("a column has holes", got=f"{table[name].null_count} empty cells", path=path, field=name, hint=_HINT)
+                row = int(np.argmax(table[name].is_null().to_numpy()))
+                got = f"{table[name].null_count} empty cells"
+                raise FormatError("a column has holes", got=got, path=path, offset=f"row {row}", field=name, hint=_HINT)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         if isinstance(error, BoxwrightError):
             raise
@@ -163,7 +171,7 @@ def _poses(table: Mapping[str, Any], path: Path) -> list[Pose]:
 
 
 def _trajectory(path: Path) -> Trajectory | None:
-    if not path.is_file():
+    if not has_file(path):
         return None
     table = _table(path, {"timestamp_ns": "i", **_POSE})
     times = table["timestamp_ns"].astype(np.int64)
@@ -177,46 +185,61 @@ def _trajectory(path: Path) -> Trajectory | None:
     return Trajectory(times, _poses(table, path))
 
 
-def _stamped_files(folder: Path, suffix: str) -> dict[int, Path]:
+def _stamped_files(folder: Path, suffix: str, notes: list[str]) -> dict[int, Path]:
     """Stamp in the file's name -> file."""
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    return {int(name.removesuffix(suffix)): folder / name for name in names if re.fullmatch(rf"[0-9]{{1,18}}{re.escape(suffix)}", name)}
+    stems = {name: name.removesuffix(suffix) for name in names if re.fullmatch(rf"(0|[1-9][0-9]{{0,18}}){re.escape(suffix)}", name)}
+    files = {int(stem): folder / name for name, stem in stems.items() if int(stem) < 2**63}
+    notes += left_out_note(folder, set(names) - {file.name for file in files.values()}, f"<timestamp_ns>{suffix}")
+    return files
 
 
 # ------------------------------------------------------------ sensors
 
 
-def _mounts(path: Path, notes: list[str]) -> dict[str, Pose]:
-    if not path.is_file():
-        notes.append("no calibration: the log's cameras are left out, and the light of its LiDARs is taken to come from the ego frame's origin")
-        return {}
-    table = _table(path, {"sensor_name": "s", **_POSE})
-    return dict(zip(map(str, table["sensor_name"]), _poses(table, path)))
-
-
-def _cameras(
-    log: Path, mounts: Mapping[str, Pose], times: Int64s, trajectory: Trajectory | None
-) -> tuple[dict[str, CameraSensor], dict[str, list[Path | None]]]:
-    path = log / "calibration" / "intrinsics.feather"
-    cameras: dict[str, CameraSensor] = {}
-    images: dict[str, list[Path | None]] = {}
-    if not mounts:
-        return cameras, images
-    if not path.is_file():
-        raise CalibrationError("no intrinsics beside the sensors' places", path=path, hint=_HINT)
-    table = _table(path, _INTRINSICS)
+def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str, PinholeCamera]]:
+    """Sensor -> its place, camera -> its intrinsics; nothing where the log has neither file. Each camera must be in both."""
+    places, lenses = log / "calibration" / "egovehicle_SE3_sensor.feather", log / "calibration" / "intrinsics.feather"
+    folder = log / "sensors" / "cameras"
+    pictured = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(entry.iterdir())) if folder.is_dir() else []
+    if not has_file(places) and not has_file(lenses):
+        notes.append(f"no calibration: the log's cameras are left out{', with the pictures of ' if pictured else ''}{', '.join(pictured)}")
+        return {}, {}
+    for path, other in ((places, lenses), (lenses, places)):
+        if not has_file(path):
+            raise CalibrationError("no such file, and a camera needs both", expected=f"it beside {other.name}", path=path, hint=_HINT)
+    table = _sensor_table(places, _POSE)
+    mounts = dict(zip(map(str, table["sensor_name"]), _poses(table, places)))
+    table = _sensor_table(lenses, _INTRINSICS)
+    cameras = {}
     for i, name in enumerate(map(str, table["sensor_name"])):
-        if name not in mounts:
-            raise CalibrationError("a camera has intrinsics but no place on the vehicle", got=name, path=path, hint=_HINT)
         try:
-            camera = pinhole_from_k1_k2_k3({key: table[key][i] for key in _INTRINSICS if key != "sensor_name"})
+            cameras[name] = pinhole_from_k1_k2_k3({key: table[key][i] for key in _INTRINSICS})
         except BoxwrightError as error:
             raise CalibrationError(
-                error.what, expected=error.expected, got=error.got, path=path, offset=f"row {i}", field=error.field, hint=_HINT
+                error.what, expected=error.expected, got=error.got, path=lenses, offset=f"row {i}", field=error.field, hint=_HINT
             ) from None
-        images[name], exposures = _nearest_images(log / "sensors" / "cameras" / name, times, trajectory)
-        cameras[name] = CameraSensor(name, camera, mounts[name], exposures)
-    return cameras, images
+    mounted = [name for name in mounts if not name.endswith("lidar")]
+    for path, known, others, where in (
+        (places, mounts, cameras, lenses.name),
+        (lenses, cameras, mounted, places.name),
+        (lenses, cameras, pictured, "sensors/cameras"),
+    ):
+        for name in others:
+            if name not in known:
+                expected = f"a row for {name}, which is in {where}"
+                hint = "add the row, or take the camera away everywhere"
+                raise CalibrationError("a camera has no calibration", expected=expected, path=path, field="sensor_name", hint=hint)
+    return mounts, cameras
+
+
+def _sensor_table(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
+    table = _table(path, {"sensor_name": "s", **columns})
+    names = list(map(str, table["sensor_name"]))
+    if len(set(names)) < len(names):
+        row = next(i for i, name in enumerate(names) if name in names[:i])
+        raise CalibrationError("a sensor comes twice", got=names[row], path=path, offset=f"row {row}", field="sensor_name", hint="keep one row of it")
+    return table
 
 
 def pinhole_from_k1_k2_k3(row: Mapping[str, Any]) -> PinholeCamera:
@@ -226,9 +249,9 @@ def pinhole_from_k1_k2_k3(row: Mapping[str, Any]) -> PinholeCamera:
     return PinholeCamera(int(row["width_px"]), int(row["height_px"]), fx, fy, cx, cy, (k1, k2, 0.0, 0.0, k3))
 
 
-def _nearest_images(folder: Path, times: Int64s, trajectory: Trajectory | None) -> tuple[list[Path | None], Int64s | None]:
+def _nearest_images(folder: Path, times: Int64s, trajectory: Trajectory | None, notes: list[str]) -> tuple[list[Path | None], Int64s | None]:
     """The picture nearest to each frame, at most half a frame away, and when it was taken."""
-    files = _stamped_files(folder, ".jpg")
+    files = _stamped_files(folder, ".jpg", notes)
     if not files or not len(times):
         return [folder / f"{t}.jpg" for t in times], None
     stamps = np.array(sorted(files), np.int64)
@@ -267,10 +290,14 @@ def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
 
 
 def _labels(path: Path, notes: list[str]) -> tuple[dict[str, Any], Any]:
-    """The rows, and which of them are objects; logs for testing have no labels."""
-    if not path.is_file():
+    """The rows, and which of them are objects; the test split has no labels, which needs no note."""
+    if not has_file(path):
+        if path.parent.parent.name != "test":
+            notes.append("annotations.feather is missing: the log has no labels")
         return {"timestamp_ns": np.zeros(0, np.int64)}, np.zeros(0, bool)
     table = _table(path, _LABELS)
+    if not len(table["category"]):
+        notes.append("annotations.feather is empty: the log has no labels")
     is_object = table["category"] != "EGO_VEHICLE"
     if not is_object.all():
         notes.append(f"{int((~is_object).sum())} EGO_VEHICLE rows are left out: they hold the recording vehicle itself")
