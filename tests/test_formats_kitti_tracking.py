@@ -378,6 +378,17 @@ def test_what_is_no_file_is_refused(tmp_path):
     bw.read(root)
 
 
+def test_unknown_classes_are_told_once(tmp_path):
+    lines = row(0) + row(1) + row(0, 6, "Zebra") + row(1, 6, "Zebra") + row(0, 7, "Zebra") + row(0, 8, "Ufo") + row(0, 9, "Ignore")
+    scene = bw.read(make(tmp_path, lines, csv=still(2)))
+    told = "classes that the taxonomy does not know: Ufo (1 track), Zebra (2 tracks); they have no size prior, and a colour made from their names"
+    assert [note for note in scene.notes if "taxonomy" in note] == [told]
+    bw.write(scene, tmp_path / "own")
+    assert [note for note in bw.read(tmp_path / "own").notes if "taxonomy" in note] == [told]
+    bw.write(scene.replace(tracks=scene.tracks[:1]), tmp_path / "known")
+    assert not any("taxonomy" in note for note in bw.read(tmp_path / "known").notes)
+
+
 def test_empty_oxts(tmp_path):
     root = make(tmp_path, row(), csv=still(1))
     (root / "training/oxts").mkdir()

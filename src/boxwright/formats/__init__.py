@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from ..outputs import whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Scene
+from ..taxonomy import Taxonomy
 from .pcd import pcd_bytes
 from .sensor_files import read_point_file
 from .write_report import WriteReport
@@ -28,6 +31,10 @@ __all__ = ["SceneEntry", "SceneList", "WriteReport", "read", "read_points", "sce
 
 _READERS = {"boxwright": "boxwright_scene", "kitti_tracking": "kitti_tracking", "argoverse2": "argoverse2", "points": "point_files"}
 _WRITERS = {"boxwright": "boxwright_writer", "kitti_tracking": "kitti_tracking_writer"}
+
+
+_CLASS_NOTE = "classes that the taxonomy does not know: "
+_IGNORED = {"dontcare", "ignore", "ignored", "ignoreregion", "ignoredregion", "void"}  # no class: what is not to be judged
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class SceneEntry:
         """The scene, as `bw.read` gives it."""
         problems = Problems(strict)
         scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
-        return scene.replace(problems=(*scene.problems, *problems.found)) if problems.found else scene
+        return _with_class_note(scene.replace(problems=(*scene.problems, *problems.found)) if problems.found else scene)
 
 
 class SceneList(Sequence[SceneEntry]):
@@ -167,6 +174,18 @@ def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = 
         sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))
     with whole_file(path) as part:
         part.write_bytes(pcd_bytes(sweep, encoding))
+
+
+def _with_class_note(scene: Scene) -> Scene:
+    """The scene with one note on the classes of its tracks that the default taxonomy does not know, in place of one that its file brought along."""
+    counts = Counter(track.category for track in scene.tracks)
+    known = Taxonomy.default()
+    unknown = [name for name in sorted(counts) if name not in known and re.sub(r"[\W_]", "", name).lower() not in _IGNORED]
+    notes = [note for note in scene.notes if not note.startswith(_CLASS_NOTE)]
+    if unknown:
+        listed = [f"{name} ({counts[name]} track{'s' if counts[name] > 1 else ''})" for name in unknown]
+        notes.append(f"{_CLASS_NOTE}{_some(listed)}; they have no size prior, and a colour made from their names")
+    return scene if notes == list(scene.notes) else scene.replace(notes=notes)
 
 
 def _module(table: dict[str, str], format: str) -> Any:
