@@ -1,11 +1,14 @@
 """The commands. Each parses, calls one verb of the package and prints; one file per command.
 
 Nothing heavy is imported before a command runs, so that `boxwright --help` answers at once.
-Results go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 findings, 2 an error, said in one sentence.
+Results go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 findings, 2 an error, said in one sentence, 130 stopped.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,13 +20,13 @@ from .. import __version__
 from ..errors import BoxwrightError
 from . import bench, convert, demo, fill, fit, info, render, simulate, view, warmup
 from .common import one_line, stderr
+from .usage import UsageError, usage_sentence
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="boxwright",
     help="LiDAR and camera recordings become annotations that can be trusted. Begin with: boxwright demo",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -46,29 +49,59 @@ def _root(version: bool = typer.Option(False, "--version", callback=_print_versi
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and exits; an error is one sentence on standard error and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter gets its number
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            app(args=None if arguments is None else list(arguments), prog_name="boxwright")
-        except BoxwrightError as error:
-            _fail(str(error))
+            code = app(args=given or ["--help"], prog_name="boxwright", standalone_mode=False)
+            sys.stdout.flush()
         except BrokenPipeError:
-            sys.exit(0)  # the reader of a pipe has seen enough
-        except OSError as error:
-            place = "" if error.filename is None else f"{error.filename}: "
-            _fail(f"{place}{error.strerror or error}")
-        except MemoryError:
-            _fail("not enough memory for this recording; try fewer frames")
-        except KeyboardInterrupt:
-            stderr().print("stopped")
-            sys.exit(130)
-    sys.exit(0)
+            _stop_writing()  # the reader of a pipe has seen enough
+            code = 0
+        except (KeyboardInterrupt, typer.Abort):
+            code = 130
+        except Exception as error:
+            if os.environ.get("BOXWRIGHT_TRACEBACK"):
+                raise
+            _fail(_sentence(error))
+    if code == 130:
+        _say("stopped")
+    sys.exit(code if isinstance(code, int) else 0 if given else 2)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, and what to do about it."""
+    if isinstance(error, BoxwrightError):
+        return str(error)
+    if isinstance(error, UsageError):
+        return usage_sentence(error)
+    if isinstance(error, OSError):
+        return f"{'' if error.filename is None else f'{error.filename}: '}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "not enough memory for this recording; try fewer frames"
+    return f"a fault of boxwright, {type(error).__name__}: {error}; please report it with what BOXWRIGHT_TRACEBACK=1 in the environment shows"
+
+
+def _stop_writing() -> None:
+    """What is still in the buffer goes nowhere, so that the interpreter does not try again at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str) -> NoReturn:
-    stderr().print(f"error: {one_line(sentence)}", style="red", markup=False, highlight=False, soft_wrap=True)
+    _say(f"error: {sentence}", "red")
     sys.exit(2)
 
 
+def _say(sentence: str, style: str = "") -> None:
+    from rich.text import Text
+
+    with contextlib.suppress(BrokenPipeError):
+        stderr().print(Text(one_line(sentence), style), soft_wrap=True)
+
+
 def _show_warning(message: Any, category: Any, filename: Any, lineno: Any, file: Any = None, line: Any = None) -> None:
-    stderr().print(f"warning: {one_line(str(message))}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _say(f"warning: {message}", "yellow")

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FormatOption",
+    "FrameOption",
     "JsonOption",
     "PathArgument",
     "SceneOption",
     "one_line",
+    "number_of",
     "open_scene",
+    "parse_frame",
     "parse_frames",
     "print_json",
+    "print_lines",
     "print_table",
     "stderr",
     "stdout",
@@ -38,13 +42,18 @@ PathArgument = Annotated[
 ]
 SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+FrameOption = Annotated[int, typer.Option("--frame", metavar="N", help="Which frame, counted from 0; a negative one counts from the end.")]
 
 
 def stdout() -> Console:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program here; `main` knows what to do
+
+    console = Output(highlight=False)
     if not console.is_terminal:
         console.width = 160  # a file or pipe has no width: lines are not broken for it
     return console
@@ -61,6 +70,20 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
 
 
+def number_of(n: int, thing: str) -> str:
+    """"1 sweep", "1,234 sweeps"."""
+    return f"{n:,} {thing}{'s' * (n != 1)}"
+
+
+def print_lines(*lines: str) -> None:
+    """Lines on standard output just as they are: no markup, nothing that moves the cursor, no breaks of their own."""
+    from rich.text import Text
+
+    console = stdout()
+    for line in lines:
+        console.print(Text(one_line(line)), soft_wrap=True)
+
+
 def open_scene(path: Path, scene: str | None = None, format: str | None = None) -> Scene:
     """The scene, read with a note to the user for whatever the reader had to assume."""
     import boxwright as bw
@@ -70,7 +93,7 @@ def open_scene(path: Path, scene: str | None = None, format: str | None = None) 
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output; what is not a finite number is null."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=True, allow_nan=False))
+    typer.echo(json.dumps(_plain(value), ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
@@ -98,7 +121,7 @@ def tracked(description: str, total: int | None = None) -> Iterator[Any]:
     """A progress bar on standard error; yields `advance(n=1)`. Nothing is drawn where standard error is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn()]
     console = stderr()
     if not console.is_terminal:
         console.print(description, markup=False)
@@ -111,8 +134,7 @@ def tracked(description: str, total: int | None = None) -> Iterator[Any]:
 
 def parse_frames(text: str, n_frames: int) -> list[int]:
     """Frame indices from "3", "0:50", "0:50:10", "1,5,9" or "all"; a negative one counts from the end."""
-    if text.strip() == "all":
-        return list(range(n_frames))
+    text = ":" if text.strip() == "all" else text
     frames: list[int] = []
     for part in text.split(","):
         numbers = part.strip().split(":")
@@ -125,16 +147,23 @@ def parse_frames(text: str, n_frames: int) -> list[int]:
         if len(values) > 1:
             frames += range(n_frames)[slice(*values)]
         else:
-            frames.append(_one_frame(values[0] or 0, n_frames))
+            frames.append(parse_frame(values[0] or 0, n_frames, "--frames"))
     if not frames:
-        raise ArgumentError(expected=f"at least one frame within 0..{n_frames - 1}", got=repr(text), field="--frames")
+        raise _no_such_frame("at least one frame", repr(text), n_frames, "--frames")
     return list(dict.fromkeys(frames))
 
 
-def _one_frame(index: int, n_frames: int) -> int:
+def parse_frame(index: int, n_frames: int, option: str = "--frame") -> int:
+    """A frame's index; a negative one counts from the end."""
     if not -n_frames <= index < n_frames:
-        raise ArgumentError(expected=f"a frame within 0..{n_frames - 1}", got=str(index), field="--frames")
+        raise _no_such_frame("a frame", str(index), n_frames, option)
     return index % n_frames
+
+
+def _no_such_frame(wanted: str, got: str, n_frames: int, option: str) -> ArgumentError:
+    if not n_frames:
+        return ArgumentError("the recording has no frames", got=got, field=option, hint="choose another recording")
+    return ArgumentError(expected=f"{wanted} within 0..{n_frames - 1}", got=got, field=option)
 
 
 def _spell(value: Any) -> str:

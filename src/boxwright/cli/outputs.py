@@ -1,0 +1,51 @@
+"""Where commands write scenes: the path and the format are looked at before any work is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError
+from .common import number_of, print_lines, tracked
+
+if TYPE_CHECKING:
+    from ..scene import Scene
+
+__all__ = ["OutArgument", "OutOption", "ToOption", "check_output", "print_report", "write_scene"]
+
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New folder; an existing one that is not empty is never overwritten.")]
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the result as a new recording into this new folder.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright or kitti_tracking.")]
+
+
+def check_output(out: Path, to: str, source: Path | None = None) -> None:
+    """Refuses a format nobody can write, a place that cannot be written to, and one inside the recording that is read."""
+    from ..formats import check_writable
+    from ..outputs import check_new_folder
+
+    check_writable(to)
+    if source is not None and source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise ArgumentError("the output lies inside the recording that is read", got=str(out), field="OUT", hint=f"choose a folder outside {source}")
+    check_new_folder(out)
+
+
+def write_scene(scene: Scene, out: Path, format: str) -> dict[str, Any]:
+    """Writes, with progress, and gives the report by name."""
+    import dataclasses
+
+    import boxwright as bw
+
+    with tracked(f"writing {format}"):
+        report = bw.write(scene, out, format=format)
+    return {**dataclasses.asdict(report), "path": str(out)}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    counts = ", ".join(number_of(report[f"n_{thing}s"], thing) for thing in ("frame", "track", "label"))
+    print_lines(
+        f"wrote {report['path']}: {report['format']}, {counts}",
+        *(f"  dropped: {item}" for item in report["dropped"]),
+        *(f"  rounded: {item}" for item in report["rounded"]),
+    )

@@ -1,0 +1,36 @@
+"""A wrong command line, said in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from .common import one_line
+
+__all__ = ["UsageError", "usage_sentence"]
+
+UsageError: Any = typer.BadParameter.__mro__[1]  # click's own; typer brings a copy of click or imports it, by its version
+
+
+def usage_sentence(error: Any) -> str:
+    """What was expected, what came, and which help to read."""
+    command = "boxwright" if error.ctx is None else error.ctx.command_path
+    return f"{_what(error)}; see '{command} --help'"
+
+
+def _what(error: Any) -> str:
+    param = getattr(error, "param", None)
+    if type(error).__name__ == "MissingParameter" and param is not None:
+        name = param.opts[0] if param.param_type_name == "option" else ""
+        wanted = " ".join(part for part in (name, param.metavar or param.name.upper()) if part)
+        return f"expected {wanted}, which is missing" + (f": {_lowered(param.help)}" if getattr(param, "help", None) else "")
+    if type(error).__name__ == "NoSuchOption":
+        near = sorted(error.possibilities or ())
+        return f"no option is called {error.option_name}" + (f", did you mean {' or '.join(near)}?" if near else "")
+    sentence: str = " ".join(error.format_message().split())
+    return _lowered(one_line(sentence)).replace("no such command", "no command is called").replace(". Did", ", did")
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
