@@ -87,12 +87,31 @@ def test_version_and_no_arguments(run):
     assert "Usage" in out + err
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["info"], ["fill", "x", "--keyframes-every", "0"], ["fit", "x"], ["info", "x", "--what"]])
-def test_wrong_usage_is_exit_2(run, arguments):
-    code, out, err = run(*arguments)
-    assert code == 2
-    assert out == ""
-    assert "Usage" in err
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], ["no command is called 'nonsense'", "'boxwright --help'"]),
+        (["inof"], ["did you mean 'info'", "'boxwright --help'"]),
+        (["--what"], ["no option is called --what", "'boxwright --help'"]),
+        (["info"], ["expected PATH", "'boxwright info --help'"]),
+        (["info", "x", "--what"], ["no option is called --what", "'boxwright info --help'"]),
+        (["info", "x", "--jsn"], ["--jsn", "--json"]),
+        (["info", "x", "y"], ["y", "'boxwright info --help'"]),
+        (["fit", "x"], ["expected --at X,Y,Z", "'boxwright fit --help'"]),
+        (["fit", "x", "--at"], ["--at", "requires an argument"]),
+        (["fit", "x", "--at", "1,2,3", "--frame", "two"], ["--frame", "'two'", "integer"]),
+        (["fill", "x", "--keyframes-every", "0"], ["--keyframes-every", "0", "1", "'boxwright fill --help'"]),
+        (["simulate", "x", "--n-frames", "91"], ["--n-frames", "91", "90"]),
+    ],
+)
+def test_wrong_usage_is_one_sentence(run, arguments, words):
+    assert fails(run(*arguments), *words)
+
+
+def test_control_characters_in_a_wrong_command_line_are_shown(run):
+    _, out, err = run("info", "x", "--\x1b[2J\nerror: fake")
+    assert "\x1b" not in out + err
+    assert len(err.splitlines()) == 1
 
 
 def test_info(run, folder):
@@ -328,11 +347,11 @@ def test_places_as_text():
 
 
 def test_simulate(run, tmp_path):
-    code, out, _ = run("simulate", tmp_path / "sim", "--frames", "1", "--seed", "3", "--json")
+    code, out, _ = run("simulate", tmp_path / "sim", "--n-frames", "1", "--seed", "3", "--json")
     assert code == 0
     assert json.loads(out)["n_frames"] == 1
     assert len(bw.read(tmp_path / "sim").points(0)) > 1000
-    assert fails(run("simulate", tmp_path / "sim2", "--frames", "100000"), "n_frames")
+    assert fails(run("simulate", tmp_path / "sim2", "--n-frames", "100000"), "--n-frames", "90")
 
 
 def test_bench_prints_its_rows(run, monkeypatch):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.demo import MIN_POINTS, Annotation, _while_seen, compare, read_sample, still_sweep
+from boxwright.demo import Annotation, compare, read_sample, still_sweep
+from boxwright.demo.annotating import MIN_POINTS, _while_seen
 from boxwright.sample import sample_folder
 
 

@@ -227,6 +227,8 @@ class Scene:
     def _frame(self, frame_index: int) -> int:
         if isinstance(frame_index, bool) or not isinstance(frame_index, (int, np.integer)):
             raise ArgumentError(expected="a frame's index", got=repr(frame_index), field="frame_index")
+        if not len(self):
+            raise FrameMissing("the scene has no frames", got=str(frame_index), field=f"scene {self.name!r}")
         if not -len(self) <= frame_index < len(self):
             raise FrameMissing(expected=f"a frame within 0..{len(self) - 1}", got=str(frame_index), field=f"scene {self.name!r}")
         return int(frame_index) % len(self)

@@ -199,7 +199,8 @@ class Taxonomy:
     def _near(self, name: str) -> str:
         near = difflib.get_close_matches(_plain(name), self._by_name, n=3, cutoff=0.6)
         found = list(dict.fromkeys(self._by_name[match].name for match in near))
-        return f"did you mean {' or '.join(found)}?" if found else f"known classes: {', '.join(self.names)}"
+        meant = f"did you mean {' or '.join(found)}? " if found else ""
+        return f"{meant}known classes: {', '.join(self.names)}"
 
 
 def _plain(name: str) -> str:

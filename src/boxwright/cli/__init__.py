@@ -19,7 +19,7 @@ import typer
 from .. import __version__
 from ..errors import BoxwrightError
 from . import bench, convert, demo, fill, fit, info, render, simulate, view, warmup
-from .common import one_line, stderr
+from .common import say
 from .usage import UsageError, usage_sentence
 
 __all__ = ["app", "main"]
@@ -68,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 raise
             _fail(_sentence(error))
     if code == 130:
-        _say("stopped")
-    sys.exit(code if isinstance(code, int) else 0 if given else 2)
+        say("stopped")
+    sys.exit((code or 0) if given else 2)
 
 
 def _sentence(error: Exception) -> str:
@@ -92,16 +92,9 @@ def _stop_writing() -> None:
 
 
 def _fail(sentence: str) -> NoReturn:
-    _say(f"error: {sentence}", "red")
+    say(f"error: {sentence}", "red")
     sys.exit(2)
 
 
-def _say(sentence: str, style: str = "") -> None:
-    from rich.text import Text
-
-    with contextlib.suppress(BrokenPipeError):
-        stderr().print(Text(one_line(sentence), style), soft_wrap=True)
-
-
 def _show_warning(message: Any, category: Any, filename: Any, lineno: Any, file: Any = None, line: Any = None) -> None:
-    _say(f"warning: {message}", "yellow")
+    say(f"warning: {message}", "yellow")

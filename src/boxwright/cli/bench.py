@@ -6,17 +6,26 @@ from typing import Annotated
 
 import typer
 
-from .common import JsonOption, one_line, print_json, stdout, tracked
+from .common import JsonOption, print_json, print_lines, tracked
 
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small workloads, some seconds in all; the times are rough.")] = False,
-    verbs: Annotated[list[str] | None, typer.Option("--verb", metavar="NAME", help="Only this one; may be given several times.")] = None,
+    verbs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--verb",
+            metavar="NAME",
+            help="Only this one: containment, overlap, projection, fitting, interpolation or startup; may be given several times.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Timings against other libraries.
 
     Every rival that is installed is measured, after its results are shown to be equal.
+
+    Example: boxwright bench --quick --verb containment
     """
     from ..bench import machine, run, table
 
@@ -25,5 +34,4 @@ def bench(
     if as_json:
         print_json({"machine": machine(), "rows": [row.as_json() for row in rows]})
         return
-    for line in table(rows).splitlines():
-        stdout().print(one_line(line), markup=False, soft_wrap=True)
+    print_lines(*table(rows).splitlines())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,14 +24,15 @@ __all__ = [
     "JsonOption",
     "PathArgument",
     "SceneOption",
-    "one_line",
     "number_of",
+    "one_line",
     "open_scene",
     "parse_frame",
     "parse_frames",
     "print_json",
     "print_lines",
     "print_table",
+    "say",
     "stderr",
     "stdout",
     "tracked",
@@ -71,7 +72,7 @@ def one_line(text: str) -> str:
 
 
 def number_of(n: int, thing: str) -> str:
-    """"1 sweep", "1,234 sweeps"."""
+    """ "1 sweep", "1,234 sweeps"."""
     return f"{n:,} {thing}{'s' * (n != 1)}"
 
 
@@ -82,6 +83,14 @@ def print_lines(*lines: str) -> None:
     console = stdout()
     for line in lines:
         console.print(Text(one_line(line)), soft_wrap=True)
+
+
+def say(sentence: str, style: str = "") -> None:
+    """One line on standard error."""
+    from rich.text import Text
+
+    with contextlib.suppress(BrokenPipeError):
+        stderr().print(Text(one_line(sentence), style), soft_wrap=True)
 
 
 def open_scene(path: Path, scene: str | None = None, format: str | None = None) -> Scene:
@@ -116,7 +125,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         console.print(Text(one_line(caption)), soft_wrap=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def tracked(description: str, total: int | None = None) -> Iterator[Any]:
     """A progress bar on standard error; yields `advance(n=1)`. Nothing is drawn where standard error is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -124,7 +133,7 @@ def tracked(description: str, total: int | None = None) -> Iterator[Any]:
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn()]
     console = stderr()
     if not console.is_terminal:
-        console.print(description, markup=False)
+        say(description)
         yield lambda n=1: None
         return
     with Progress(*columns, console=console, transient=True) as progress:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import JsonOption, one_line, print_json, print_table, stdout, tracked
+from ..errors import StorageError
+from .common import JsonOption, print_json, print_lines, print_table, tracked
 from .render import pictures_of, write_pictures
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def demo(out: OutOption = None, as_json: JsonOption = False) -> None:
 
     Clicks become cuboids and keyframes become tracks in the world frame; the points in every cuboid of every frame are counted, every cuboid is
     projected into every camera, and the finished annotations and pictures are written and compared with the known truth.
+
+    Example: boxwright demo --out first-try
     """
-    from ..demo import annotate, compare, compile_beside, fresh_folder, measure_frames, read_sample, wait_for_kernels, write_measures
+    from ..demo import annotate, compare, compile_beside, measure_frames, read_sample, wait_for_kernels, write_measures
     from ..outputs import whole_folder
 
     start = time.perf_counter()
-    folder = fresh_folder(Path("boxwright-demo")) if out is None else out
+    folder = _fresh_folder(Path("boxwright-demo")) if out is None else out
     with whole_folder(folder) as part:
         sample, beside = read_sample(), compile_beside()
         with tracked("fitting a cuboid to every click", len(sample.clicks)) as advance:
@@ -51,8 +54,16 @@ def demo(out: OutOption = None, as_json: JsonOption = False) -> None:
         print_json({"folder": str(folder), "seconds": seconds, **counts, "dropped": dropped, "classes": _plain(table)})
     else:
         _print(sample, table, folder, seconds)
-        for item in dropped:
-            stdout().print(one_line(f"left out of kitti_tracking: {item}"), markup=False, soft_wrap=True)
+        print_lines(*(f"left out of kitti_tracking: {item}" for item in dropped))
+
+
+def _fresh_folder(base: Path) -> Path:
+    """`base`, or `base-2`, `base-3`... where it is taken: nothing is ever overwritten."""
+    for number in range(1, 10_000):
+        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        if not folder.exists():
+            return folder
+    raise StorageError("too many folders of that name", path=base, hint="choose another with --out")
 
 
 def _write_annotations(scene: Scene, folder: Path) -> list[str]:
@@ -99,16 +110,14 @@ def _print(sample: Sample, table: dict[str, ClassResult], folder: Path, seconds:
         ["class", "objects", "frames", "fits", "x, y\nm", "yaw\ndeg", "BEV\nIoU", "filled", "x, y\nm", "points\ninside", "boxes\nin 2-D"],
         rows,
     )
-    lines = [
+    print_lines(
         f"frames: those of the truth that the annotation has; {total.n_true - total.n_found} are missing, {total.n_false} are not in the truth.",
         "fits: cuboids from clicks, median errors. filled: frames between keyframes, mean error in the world frame.",
         f"yaw is that of the axis: points alone rarely tell front from rear, {total.n_turned} of {total.n_fits} fits point backwards,",
         f"and {total.n_filled_turned} of {total.n_filled} filled cuboids with them.",
         f"{folder}: scene/ and kitti_tracking/ (annotations), cuboids.csv (points and 2-D boxes), pictures/",
         f"done in {seconds:.1f} s",
-    ]
-    for line in lines:
-        stdout().print(one_line(line), markup=False, soft_wrap=True)
+    )
 
 
 def _two(value: float) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ArgumentError
 from .common import FormatOption, JsonOption, PathArgument, SceneOption, open_scene, print_json, print_table, tracked
-from .convert import ToOption, print_report, write_scene
+from .outputs import OutOption, ToOption, check_output, print_report, write_scene
 
 if TYPE_CHECKING:
     from ..label_errors import ClassErrors, GapReport
@@ -26,7 +25,7 @@ def fill(
     path: PathArgument,
     keyframes_every: EveryOption = None,
     method: MethodOption = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the filled scene into a new folder.")] = None,
+    out: OutOption = None,
     to: ToOption = "boxwright",
     scene: SceneOption = None,
     format: FormatOption = None,
@@ -36,27 +35,36 @@ def fill(
 
     With --keyframes-every K, every K-th label of each track (and its last) is a keyframe, and the error of the labels in between is reported.
     With --out, the filled tracks are written.
+
+    Example: boxwright fill recording --keyframes-every 10 --out filled
     """
     from ..label_errors import filled_scene, gap_report
 
     if keyframes_every is None and out is None:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
+    if out is not None:
+        check_output(out, to, path)
     recording = open_scene(path, scene, format)
+    if not recording.tracks:
+        raise ArgumentError(
+            "the recording has no tracks to fill", path=path, field=recording.name, hint="make one with 'boxwright fit PATH --at X,Y,Z --out FOLDER'"
+        )
     result: dict[str, Any] = {"path": str(path), "scene": recording.name}
     if keyframes_every is not None:
         with tracked("filling", len(recording.tracks)) as advance:
             report = gap_report(recording, keyframes_every, method, progress=advance)
         result["error"] = _as_dict(report)
-        if not as_json:
-            _print_report(recording, report)
     if out is not None:
         tracks = [track if method is None else track.replace(method=method) for track in recording.tracks]
         tracks = tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in tracks]
         result["written"] = write_scene(filled_scene(recording.replace(tracks=tracks)), out, to)
-        if not as_json:
-            print_report(result["written"])
     if as_json:
         print_json(result)
+        return
+    if keyframes_every is not None:
+        _print_report(recording, report)
+    if out is not None:
+        print_report(result["written"])
 
 
 def _as_dict(report: GapReport) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ArgumentError
-from .common import FormatOption, JsonOption, PathArgument, SceneOption, one_line, open_scene, parse_frames, print_json, stdout
-from .convert import ToOption, print_report, write_scene
+from .common import FormatOption, FrameOption, JsonOption, PathArgument, SceneOption, number_of, open_scene, parse_frame, print_json, print_lines
+from .outputs import OutOption, ToOption, check_output, print_report, write_scene
+from .sweeps import usable_sweep
 
 if TYPE_CHECKING:
     from ..scene import Scene
@@ -21,9 +21,9 @@ AtOption = Annotated[str, typer.Option("--at", metavar="X,Y,Z", help="The click:
 def fit(
     path: PathArgument,
     at: AtOption,
-    frame: Annotated[int, typer.Option("--frame", help="Which frame; a negative one counts from the end.")] = 0,
+    frame: FrameOption = 0,
     category: Annotated[str, typer.Option("--category", help="What was clicked; its usual size helps where points are missing.")] = "car",
-    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the scene with the new cuboid into a new folder.")] = None,
+    out: OutOption = None,
     to: ToOption = "boxwright",
     scene: SceneOption = None,
     format: FormatOption = None,
@@ -32,23 +32,28 @@ def fit(
     """One click becomes a cuboid.
 
     Printed with how sure each number is, which faces were seen, and what to look at again.
+
+    Example: boxwright fit recording --frame 20 --at 12.5,-3.1,-0.8 --category car
     """
     import boxwright as bw
 
     click_m = parse_place(at)
+    bw.Taxonomy.default().find(category)
+    if out is not None:
+        check_output(out, to, path)
     recording = open_scene(path, scene, format)
-    frame_index = parse_frames(str(frame), len(recording))[0]
-    sweep = recording.points(frame_index)
+    frame_index = parse_frame(frame, len(recording))
+    sweep = usable_sweep(recording, frame_index)
     found = bw.fit_at(sweep, click_m, category=category, sensor_origins_m=recording.lidar_origins_m(sweep.frame))
     result = _as_dict(found, frame_index, category, sweep.frame)
-    if not as_json:
-        _print_fit(result)
     if out is not None:
         result["written"] = write_scene(with_fit(recording, frame_index, found, category), out, to)
-        if not as_json:
-            print_report(result["written"])
     if as_json:
         print_json(result)
+        return
+    _print_fit(result)
+    if out is not None:
+        print_report(result["written"])
 
 
 def parse_place(text: str) -> tuple[float, float, float]:
@@ -103,13 +108,11 @@ def _print_fit(result: dict[str, Any]) -> None:
         return ", ".join(f"{value:.3f} +- {sigma:.3f}" if math.isfinite(sigma) else f"{value:.3f} (not seen)" for value, sigma in zip(values, sigmas))
 
     yaw, sigma = result["yaw_rad"], result["sigma_yaw_rad"]
-    lines = [
-        f"{result['category']} in frame {result['frame_index']}, {result['frame']} frame, {result['n_points']} points",
+    print_lines(
+        f"{result['category']} in frame {result['frame_index']}, {result['frame']} frame, {number_of(result['n_points'], 'point')}",
         f"  center_m   {numbers('center_m')}",
         f"  size_m     {numbers('size_m')}",
         f"  yaw_rad    {yaw:.4f} {f'+- {sigma:.4f}' if math.isfinite(sigma) else '(not seen)'}  ({math.degrees(yaw):.1f} degrees)",
         f"  faces seen {', '.join(result['observed_faces']) or 'none'}",
         f"  flags      {', '.join(result['flags']) or 'none'}",
-    ]
-    for line in lines:
-        stdout().print(one_line(line), markup=False, soft_wrap=True)
+    )

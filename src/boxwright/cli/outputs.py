@@ -48,4 +48,5 @@ def print_report(report: dict[str, Any]) -> None:
         f"wrote {report['path']}: {report['format']}, {counts}",
         *(f"  dropped: {item}" for item in report["dropped"]),
         *(f"  rounded: {item}" for item in report["rounded"]),
+        *(f"  missing: {item}" for item in report["missing"]),
     )

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ArgumentError, StorageError
-from .common import FormatOption, JsonOption, PathArgument, SceneOption, one_line, open_scene, parse_frames, print_json, stdout, tracked
+from .common import (
+    FormatOption,
+    JsonOption,
+    PathArgument,
+    SceneOption,
+    number_of,
+    one_line,
+    open_scene,
+    parse_frames,
+    print_json,
+    print_lines,
+    say,
+    tracked,
+)
+from .sweeps import frame_spans, frames_without_sweep, said_spans
 
 if TYPE_CHECKING:
     from ..arrays import UInt8s
@@ -20,7 +34,7 @@ RangeOption = Annotated[float | None, typer.Option("--range-m", help="Metres fro
 
 def render(
     path: PathArgument,
-    frames: Annotated[str, typer.Option("--frames", "--frame", metavar="FRAMES", help="3, 1,5,9, 0:50, 0:50:10 or all.")] = "0",
+    frames: Annotated[str, typer.Option("--frames", "--frame", metavar="FRAMES", help="Which frames: 3, 1,5,9, 0:50, 0:50:10 or all.")] = "0",
     out: OutOption = Path("pictures"),
     points: Annotated[bool, typer.Option("--points", help="Draw the LiDAR's points into the camera pictures.")] = False,
     range_m: RangeOption = None,
@@ -34,18 +48,22 @@ def render(
     """Pictures with cuboids, from above and in every camera.
 
     For each frame one from above, one for each camera, and an overview of all.
+
+    Example: boxwright render recording --frames 0:50:10 --points --out pictures
     """
-    from ..outputs import whole_folder
+    from ..outputs import check_new_folder, whole_folder
     from ..render import render_overview, write_picture
 
+    is_picture = out.suffix.lower() in (".png", ".jpg", ".jpeg")
+    if is_picture and out.exists():
+        raise StorageError("exists already", path=out, hint="choose another name or remove this one")
+    check_new_folder(out)
     recording = open_scene(path, scene, format)
     chosen = parse_frames(frames, len(recording))
     written: list[str] = []
-    if out.suffix.lower() in (".png", ".jpg", ".jpeg"):
+    if is_picture:
         if len(chosen) != 1:
             raise ArgumentError("a picture holds one frame", expected="one frame", got=str(len(chosen)), field="--frames", hint="give --out a folder")
-        if out.exists():
-            raise StorageError("exists already", path=out, hint="choose another name or remove this one")
         picture = render_overview(recording, chosen[0], width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m)
         write_picture(picture, out)
         written.append(str(out))
@@ -55,10 +73,14 @@ def render(
                 pictures = pictures_of(recording, i, width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m)
                 written += [str(out / name) for name in write_pictures(pictures, folder, i)]
                 advance()
+    empty = frames_without_sweep(recording, chosen)
+    if empty:
+        spans = frame_spans(set(empty).__contains__, len(recording))
+        say(f"note: no sweep in {'frame' if len(empty) == 1 else 'frames'} {said_spans(spans)}, so no points are drawn there", "yellow")
     if as_json:
-        print_json({"frames": chosen, "pictures": written})
+        print_json({"frames": chosen, "frames_without_sweep": empty, "pictures": written})
         return
-    stdout().print(one_line(f"wrote {len(written)} picture{'s' * (len(written) != 1)} to {out}"), markup=False, soft_wrap=True)
+    print_lines(f"wrote {number_of(len(written), 'picture')} to {out}")
 
 
 def pictures_of(

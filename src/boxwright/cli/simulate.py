@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .common import JsonOption, print_json
-from .convert import print_report, write_scene
+from .outputs import OutArgument, ToOption, check_output, print_report, write_scene
+
+# the defaults are those of bw.simulate, told here in words alone: a test compares them
+SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Another seed, another street; by default 7, the sample's.")]
+FramesOption = Annotated[
+    int | None, typer.Option("--n-frames", metavar="N", min=1, max=90, help="How many frames, at 10 in a second; by default 41, at most 90.")
+]
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder; an existing one that is not empty is never overwritten.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another street.")] = 0,
-    frames: Annotated[int, typer.Option("--frames", min=1, help="How many frames, at 10 in a second.")] = 20,
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright or kitti_tracking.")] = "boxwright",
-    as_json: JsonOption = False,
+    out: OutArgument, seed: SeedOption = None, n_frames: FramesOption = None, to: ToOption = "boxwright", as_json: JsonOption = False
 ) -> None:
     """A made-up street, with its truth.
 
     A LiDAR and cameras, one of them fisheye, on a moving vehicle among parked and moving objects.
+
+    Example: boxwright simulate street --seed 3 --n-frames 20
     """
     import boxwright as bw
 
-    report = write_scene(bw.simulate(seed=seed, n_frames=frames), out, to)
+    check_output(out, to)
+    given = {name: value for name, value in (("seed", seed), ("n_frames", n_frames)) if value is not None}
+    report = write_scene(bw.simulate(**given), out, to)
     if as_json:
         print_json(report)
     else:

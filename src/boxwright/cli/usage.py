@@ -28,6 +28,9 @@ def _what(error: Any) -> str:
     if type(error).__name__ == "NoSuchOption":
         near = sorted(error.possibilities or ())
         return f"no option is called {error.option_name}" + (f", did you mean {' or '.join(near)}?" if near else "")
+    if hasattr(error.__cause__, "errors"):  # newer ones of typer let pydantic check, and leave out what came
+        fault = error.__cause__.errors()[0]
+        return f"{param.opts[0]}: {fault['msg'].split(',')[0].replace('Input should be', 'expected')}, got {str(fault['input'])!r}"
     sentence: str = " ".join(error.format_message().split())
     return _lowered(one_line(sentence)).replace("no such command", "no command is called").replace(". Did", ", did")
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from .common import FormatOption, PathArgument, SceneOption, open_scene, stdout
+from .common import FormatOption, FrameOption, PathArgument, SceneOption, open_scene, parse_frame, print_lines
 
 
 def view(
     path: PathArgument,
-    frame: Annotated[int, typer.Option("--frame", help="First frame shown; a negative one counts from the end.")] = 0,
+    frame: FrameOption = 0,
     scene: SceneOption = None,
     format: FormatOption = None,
 ) -> None:
@@ -20,9 +16,12 @@ def view(
     Shows points, cuboids with heading, and trails.
 
     Keys: right arrow or N next frame, left arrow or P previous, C write the camera pictures with overlays, T trails, R whole view, Q close.
+
+    Example: boxwright view recording --frame 20
     """
     from ..viewer.desktop import HELP, open_window
 
     recording = open_scene(path, scene, format)
-    stdout().print(HELP, markup=False, soft_wrap=True)
-    open_window(recording, frame)
+    first = parse_frame(frame, len(recording))
+    print_lines(*HELP.splitlines())
+    open_window(recording, first)

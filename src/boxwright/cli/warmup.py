@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .common import JsonOption, print_json, print_table, stdout, tracked
+from .common import JsonOption, print_json, print_lines, print_table, tracked
 
 if TYPE_CHECKING:
     from ..cameras import Camera
@@ -16,6 +16,8 @@ def warmup(as_json: JsonOption = False) -> None:
     """Compile all kernels now.
 
     They are kept on disk, so that no later command waits for them.
+
+    Example: boxwright warmup
     """
     from ..kernels import cache_folder
 
@@ -33,7 +35,7 @@ def warmup(as_json: JsonOption = False) -> None:
         return
     where = "nowhere: no folder can be written to" if cache_folder is None else str(cache_folder)
     print_table("", ["kernels of", "seconds"], [*seconds.items(), ("all", total)])
-    stdout().print(f"kept in {where}", markup=False, soft_wrap=True)
+    print_lines(f"kept in {where}")
 
 
 def _steps() -> dict[str, Callable[[], Any]]:

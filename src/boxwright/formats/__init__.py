@@ -156,6 +156,11 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     return report
 
 
+def check_writable(format: str) -> None:
+    """UnknownName where nobody writes that format."""
+    _module(_WRITERS, format)
+
+
 def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     """One sweep from a PCD, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
     return read_point_file(path, frame=frame)

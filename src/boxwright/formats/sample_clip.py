@@ -12,14 +12,13 @@ from pathlib import Path
 from ..outputs import whole_folder
 from ..sample import Click
 from ..scene import NoData, Scene
-from ..simulation import simulate
+from ..simulation import N_FRAMES, SEED, simulate
 from ..simulation.inputs import human_inputs
 from . import strict_json, write
 
 __all__ = ["SAMPLE_FRAMES", "SAMPLE_SEED", "read_clicks", "sample_scene", "write_sample"]
 
-SAMPLE_SEED = 7
-SAMPLE_FRAMES = 41
+SAMPLE_SEED, SAMPLE_FRAMES = SEED, N_FRAMES
 POINT_SCALE_M = 0.001
 JPEG_QUALITY = 72
 

@@ -92,7 +92,7 @@ def render_bev(
     _draw_ego(canvas, view)
     _draw_cuboids(canvas, view, shown, labels)
     _draw_scale(canvas, view)
-    _draw_caption(canvas, scene, frame_index, len(points), shown)
+    _draw_caption(canvas, scene, frame_index, len(points) if scene is None or scene.has_points(frame_index, sensor) else None, shown)
     return canvas.pixels
 
 
@@ -262,7 +262,7 @@ def _draw_scale(canvas: Canvas, view: _View) -> None:
     canvas.text(text, (left + right - canvas.text_size(text)[0]) / 2, v - 10, BRIGHT)
 
 
-def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_points: int, shown: Shown) -> None:
+def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_points: int | None, shown: Shown) -> None:
     """Title above, classes with their colours and counts below it."""
     v = 30
     if scene is not None:
@@ -270,7 +270,14 @@ def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_point
         when = f"   {(int(scene.times_ns[now]) - int(scene.times_ns[0])) * 1e-9:.2f} s" if scene.has_time else ""
         canvas.text(scene.name, 20, v, BRIGHT, 1.35, backdrop=BACKGROUND)
         v += 22
-        canvas.text(f"frame {now + 1} of {len(scene)}{when}   {n_points:,} points", 20, v, SOFT, 1.0, backdrop=BACKGROUND)
+        canvas.text(
+            f"frame {now + 1} of {len(scene)}{when}   {'no sweep' if n_points is None else f'{n_points:,} points'}",
+            20,
+            v,
+            SOFT,
+            1.0,
+            backdrop=BACKGROUND,
+        )
         v += 26
     for name in sorted(set(shown.categories)):
         if not name:

@@ -28,6 +28,7 @@ from .world import World
 
 __all__ = ["SimulatedData", "simulate"]
 
+SEED, N_FRAMES = 7, 41  # unless told otherwise; the sample is made with them
 MAX_FRAMES = 90
 FRAME_S = 0.1
 FIRST_STAMP_NS = 1_795_000_000_000_000_000
@@ -39,8 +40,8 @@ _AHEAD = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])  # ego 
 
 
 def simulate(
-    seed: int = 7,
-    n_frames: int = 41,
+    seed: int = SEED,
+    n_frames: int = N_FRAMES,
     *,
     n_beams: int = 32,
     n_columns: int = 560,
@@ -49,8 +50,8 @@ def simulate(
 ) -> Scene:
     """A recording at 10 Hz and its truth: a drive along a street with parked and moving traffic, and around a corner.
 
-    seed : everything that is left to chance; 0 <= seed < 2**63
-    n_frames : at most 90
+    seed : everything that is left to chance; 0 <= seed < 2**63; 7 is the sample's
+    n_frames : 1 to 90; as many as the sample has by default
     n_beams, n_columns : the LiDAR's beams, and how often it fires in a turn
     image_scale : makes the pictures larger or smaller; they are rendered when asked for
     min_points : things that never get as many points in a sweep have no track
