@@ -20,19 +20,20 @@ def usage_sentence(error: Any) -> str:
 
 
 def _what(error: Any) -> str:
-    param = getattr(error, "param", None)
+    param: Any = getattr(error, "param", None)
     if type(error).__name__ == "MissingParameter" and param is not None:
         name = param.opts[0] if param.param_type_name == "option" else ""
         wanted = " ".join(part for part in (name, param.metavar or param.name.upper()) if part)
         return f"expected {wanted}, which is missing" + (f": {_lowered(param.help)}" if getattr(param, "help", None) else "")
     if type(error).__name__ == "NoSuchOption":
         near = sorted(error.possibilities or ())
-        return f"no option is called {error.option_name}" + (f", did you mean {' or '.join(near)}?" if near else "")
+        return f"no option is called {error.option_name}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
     if hasattr(error.__cause__, "errors"):  # newer ones of typer let pydantic check, and leave out what came
         fault = error.__cause__.errors()[0]
         return f"{param.opts[0]}: {fault['msg'].split(',')[0].replace('Input should be', 'expected')}, got {str(fault['input'])!r}"
     sentence: str = " ".join(error.format_message().split())
-    return _lowered(one_line(sentence)).replace("no such command", "no command is called").replace(". Did", ", did")
+    what, _, meant = _lowered(one_line(sentence)).replace("no such command", "no command is called").partition(". Did ")
+    return f"{what} (did {meant})" if meant else what
 
 
 def _lowered(sentence: str) -> str:
