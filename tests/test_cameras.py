@@ -130,3 +130,67 @@ def test_cameras_are_values():
     assert pinhole("5") != pinhole("4")
     assert pinhole("5").size_px == (1392, 512)
     np.testing.assert_array_equal(pinhole("5").matrix, [[960, 0, 696], [0, 957, 224.2], [0, 0, 1]])
+
+
+# ---------------------------------------------------------------- from a matrix
+K = np.array([[900.0, 0, 640], [0, 905.0, 360], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(("kind", "distortion"), [(bw.PinholeCamera, KITTI_RAW), (bw.FisheyeCamera, [0.1, 0.0, 0.0, 0.0]), (bw.PinholeCamera, ())])
+def test_from_a_matrix_and_back(kind, distortion):
+    camera = kind.from_matrix(K, 1280, 720, np.array(distortion))
+    assert camera == kind(1280, 720, 900.0, 905.0, 640.0, 360.0, tuple(distortion)) and type(camera) is kind
+    np.testing.assert_array_equal(camera.matrix, K)
+    assert kind.from_matrix(camera.matrix.tolist(), *camera.size_px, camera.distortion) == camera
+
+
+@pytest.mark.parametrize(
+    ("matrix", "kind", "message"),
+    [
+        (
+            np.c_[K, [1, 2, 0]],
+            bw.ArgumentError,
+            r"matrix: expected \(3, 3\) float array, got shape .*; of a \(3, 4\) projection pass P\[:, :3\]",
+        ),
+        (K * [[0], [1], [1]], bw.CalibrationError, "fx_px: singular intrinsics: expected a positive focal length, got 0.0; "),
+        (np.diag([900.0, -900, 1]), bw.CalibrationError, "fy_px: singular intrinsics"),
+        (K + np.array([[0, 2.0, 0], [0, 0, 0], [0, 0, 0]]), bw.CalibrationError, "matrix: skewed intrinsics: .* got 2 and 0; calibrate without skew"),
+        (K * 2, bw.CalibrationError, "matrix: expected a last row of 0 0 1, got 0 0 2; divide the matrix by its last number, or transpose it"),
+        (K.T, bw.CalibrationError, "matrix: expected a last row of 0 0 1, got 640 360 1"),
+        (K + np.nan, bw.ArgumentError, r"matrix: expected finite numbers, got nan at index \(0, 0\)"),
+        ("K", bw.ArgumentError, "matrix: expected"),
+        (None, bw.ArgumentError, "matrix: expected"),
+    ],
+)
+def test_matrices_that_are_no_intrinsics(matrix, kind, message):
+    for camera in (bw.PinholeCamera, bw.FisheyeCamera):
+        with pytest.raises(kind, match=f"{camera.__name__}.{message}"):
+            camera.from_matrix(matrix, 1280, 720)
+
+
+def test_tiny_skew_of_rounding_is_none():
+    assert bw.PinholeCamera.from_matrix(K + np.array([[0, 1e-12, 0], [1e-13, 0, 0], [0, 0, 0]]), 1280, 720).fx_px == 900
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"width_px": "wide"}, "pass plain real numbers"),
+        ({"width_px": None}, "pass plain real numbers"),
+        ({"height_px": 10.5}, "width before height"),
+        ({"height_px": math.inf}, "width before height"),
+        ({"width_px": True}, "pass plain real numbers"),
+        ({"fx_px": "long"}, "pass plain real numbers"),
+        ({"fx_px": -1.0}, "look at the camera's calibration"),
+        ({"cx_px": [1, 2]}, "check the number"),
+        ({"distortion": (0.1, 0.2)}, "fill up with zeros to the next of these"),
+        ({"distortion": np.zeros(15)}, "is it another lens model, or in another order?"),
+        ({"distortion": np.zeros((1, 5))}, "take its only row"),
+        ({"distortion": 0.1}, "put it into a list of one"),
+    ],
+)
+def test_what_to_do_about_bad_intrinsics(change, hint):
+    good = {"width_px": 640, "height_px": 480, "fx_px": 500, "fy_px": 500, "cx_px": 320, "cy_px": 240}
+    with pytest.raises(bw.BoxwrightError) as caught:
+        bw.PinholeCamera(**{**good, **change})
+    assert hint in caught.value.hint and next(iter(change)) in caught.value.field

@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -40,21 +40,45 @@ class _Intrinsics:
     def __post_init__(self) -> None:
         kind = type(self).__name__
         for name in ("width_px", "height_px"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value <= 0:
-                raise CalibrationError(expected="a positive number of pixels", got=repr(value), field=f"{kind}.{name}")
+            value = float(as_floats(f"{kind}.{name}", getattr(self, name), (), finite=False))
+            if not value.is_integer() or value <= 0:
+                hint = "the picture's size, width before height"
+                raise CalibrationError(expected="a positive number of pixels", got=f"{value:g}", field=f"{kind}.{name}", hint=hint)
             object.__setattr__(self, name, int(value))
         for name in ("fx_px", "fy_px", "cx_px", "cy_px"):
-            value = float(getattr(self, name))
-            if not math.isfinite(value) or (name[0] == "f" and value <= 0):
-                wanted = "a positive focal length" if name[0] == "f" else "a finite number"
-                raise CalibrationError("singular intrinsics" if name[0] == "f" else "", expected=wanted, got=value, field=f"{kind}.{name}")
+            value = float(as_floats(f"{kind}.{name}", getattr(self, name), (), finite=False))
+            is_focal = name[0] == "f"
+            if not math.isfinite(value) or (is_focal and value <= 0):
+                what, wanted = ("singular intrinsics", "a positive focal length") if is_focal else ("", "a finite number")
+                raise CalibrationError(what, expected=wanted, got=value, field=f"{kind}.{name}", hint="look at the camera's calibration")
             object.__setattr__(self, name, value)
-        distortion = tuple(float(v) for v in as_floats(f"{kind}.distortion", self.distortion, (None,)))
+        distortion = tuple(float(v) for v in as_floats(f"{kind}.distortion", self.distortion, (None,), hint="pass a flat list of coefficients"))
         if len(distortion) not in self._lengths:
-            wanted = " or ".join(str(n) for n in self._lengths)
-            raise CalibrationError(expected=f"{wanted} distortion coefficients", got=str(len(distortion)), field=f"{kind}.distortion")
+            wanted, hint = " or ".join(str(n) for n in self._lengths), "fill up with zeros to the next of these"
+            if len(distortion) > self._lengths[-1]:
+                hint = "is it another lens model, or in another order?"
+            raise CalibrationError(expected=f"{wanted} distortion coefficients", got=len(distortion), field=f"{kind}.distortion", hint=hint)
         object.__setattr__(self, "distortion", distortion)
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike, width_px: int, height_px: int, distortion: ArrayLike = ()) -> Self:
+        """From a (3, 3) intrinsic matrix K, as calibration tools and datasets give it: fx 0 cx, 0 fy cy, 0 0 1.
+
+        matrix : for pictures of this size, with the centre of the first pixel at (0, 0)
+        distortion : as the class tells
+
+        CalibrationError where it is singular, skewed, or no K at all: these models have no skew. The first three columns of a (3, 4) projection
+        matrix P = [K | K t] are a K; its last column shifts the camera by t and belongs into the pose.
+        """
+        place = f"{cls.__name__}.matrix"
+        k = as_floats(place, matrix, (3, 3), hint="of a (3, 4) projection pass P[:, :3]; its last column belongs into the pose")
+        if np.abs(k[2] - (0, 0, 1)).max() > 1e-9:
+            got, hint = " ".join(f"{v:g}" for v in k[2]), "divide the matrix by its last number, or transpose it"
+            raise CalibrationError(expected="a last row of 0 0 1", got=got, field=place, hint=hint)
+        if max(abs(k[0, 1]), abs(k[1, 0])) > 1e-9 * abs(k[0, 0]):
+            got = f"{k[0, 1]:g} and {k[1, 0]:g}"
+            raise CalibrationError("skewed intrinsics", expected="0 beside the focal lengths", got=got, field=place, hint="calibrate without skew")
+        return cls(width_px, height_px, k[0, 0], k[1, 1], k[0, 2], k[1, 2], tuple(as_floats(f"{cls.__name__}.distortion", distortion, (None,))))
 
     @property
     def matrix(self) -> Float64s:

@@ -23,7 +23,7 @@ from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, Un
 from .frames import Pose, Trajectory
 from .points import Sweep
 from .problems import Problem
-from .tracks import Track, Tracks, interpolate_tracks
+from .tracks import Track, Tracks, as_track_list, interpolate_tracks
 
 __all__ = ["CameraSensor", "FrameLabels", "Lidar", "Relation", "Scene", "SensorData"]
 
@@ -96,10 +96,10 @@ class NoData:
     """For scenes made of labels alone."""
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
-        raise FrameMissing("no sweep", field=f"frame {frame_index}, {sensor}")
+        raise FrameMissing("no sweep", field=f"frame {frame_index}, {sensor}", hint="this scene is labels alone")
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        raise FrameMissing("no image", field=f"frame {frame_index}, {camera}")
+        raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="this scene is labels alone")
 
     def has_points(self, frame_index: int, sensor: str) -> bool:
         return False
@@ -147,14 +147,17 @@ class Scene:
         if not self.frame_ids:
             object.__setattr__(self, "frame_ids", tuple(f"{i:06d}" for i in range(len(times))))
         if len(self.frame_ids) != len(times):
-            raise ArgumentError(expected=f"{len(times)} frame ids", got=str(len(self.frame_ids)), field="scene.frame_ids")
+            hint = "one per frame, or leave them out"
+            raise ArgumentError(expected=f"{len(times)} frame ids", got=str(len(self.frame_ids)), field="scene.frame_ids", hint=hint)
         for name, sensor in self.cameras.items():
             if sensor.times_ns is not None and len(sensor.times_ns) != len(times):
-                raise ArgumentError(expected=f"{len(times)} exposure times", got=str(len(sensor.times_ns)), field=f"camera {name}.times_ns")
+                wanted, hint = f"{len(times)} exposure times", "one per frame, or None where it fires with the frames"
+                raise ArgumentError(expected=wanted, got=str(len(sensor.times_ns)), field=f"camera {name}.times_ns", hint=hint)
         object.__setattr__(self, "tracks", self._in_label_frame(self.tracks))
         if len(self.track_index) != len(self.tracks):
             twice = next(track.track_id for i, track in enumerate(self.tracks) if self.track_index[track.track_id] != i)
-            raise ArgumentError(expected="every track id once", got=f"{twice!r} twice", field="scene.tracks")
+            hint = "give each object an id of its own"
+            raise ArgumentError(expected="every track id once", got=f"{twice!r} twice", field="scene.tracks", hint=hint)
         if self.label_frame == "world" and self.trajectory is None and self.tracks:
             raise ArgumentError(
                 "tracks in the world frame need a trajectory",
@@ -165,7 +168,7 @@ class Scene:
     def _in_label_frame(self, tracks: Iterable[Track]) -> Tracks:
         """Cuboids of no named frame are taken to be in the label frame; those of another are refused."""
         labelled = []
-        for track in tracks:
+        for track in as_track_list(tracks):
             if track.cuboids.frame is None:
                 track = track.replace(cuboids=track.cuboids.replace(frame=self.label_frame))
             elif track.cuboids.frame != self.label_frame:
@@ -173,11 +176,10 @@ class Scene:
                     expected=f"cuboids in the scene's label frame {self.label_frame!r}",
                     got=f"{track.cuboids.frame!r}",
                     field=f"track {track.track_id!r}",
+                    hint="bring them there with .transformed(), or name another label_frame",
                 )
             labelled.append(track)
-        if isinstance(tracks, Tracks) and all(map(operator.is_, labelled, tracks)):
-            return tracks
-        return Tracks(labelled)
+        return tracks if isinstance(tracks, Tracks) and all(map(operator.is_, labelled, tracks)) else Tracks(labelled)
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -208,29 +210,33 @@ class Scene:
 
     def camera(self, name: str) -> CameraSensor:
         """A camera by name. CalibrationError where the scene has no calibration for it."""
-        if name not in self.cameras:
+        if not isinstance(name, str) or name not in self.cameras:
             raise CalibrationError(
                 "no such camera, or no calibration for it",
                 expected=f"one of {', '.join(self.cameras) or 'none'}",
                 got=repr(name),
                 field=f"scene {self.name!r}",
+                hint="scene.cameras lists them",
             )
         return self.cameras[name]
 
     def _lidar(self, name: str) -> Lidar:
-        if name in self.lidars:
+        if isinstance(name, str) and name in self.lidars:
             return self.lidars[name]
         if name == "lidar" and self.lidars:
             return next(iter(self.lidars.values()))
-        raise FrameMissing("no such LiDAR", expected=f"one of {', '.join(self.lidars) or 'none'}", got=repr(name), field=f"scene {self.name!r}")
+        known, hint = f"one of {', '.join(self.lidars) or 'none'}", "scene.lidars lists them"
+        raise FrameMissing("no such LiDAR", expected=known, got=repr(name), field=f"scene {self.name!r}", hint=hint)
 
     def _frame(self, frame_index: int) -> int:
         if isinstance(frame_index, bool) or not isinstance(frame_index, (int, np.integer)):
-            raise ArgumentError(expected="a frame's index", got=repr(frame_index), field="frame_index")
+            hint = "for the frame nearest to a time, scene.nearest_frame(time_ns)"
+            raise ArgumentError(expected="a frame's index", got=repr(frame_index), field="frame_index", hint=hint)
         if not len(self):
-            raise FrameMissing("the scene has no frames", got=str(frame_index), field=f"scene {self.name!r}")
+            raise FrameMissing("the scene has no frames", got=str(frame_index), field=f"scene {self.name!r}", hint="read one that has")
         if not -len(self) <= frame_index < len(self):
-            raise FrameMissing(expected=f"a frame within 0..{len(self) - 1}", got=str(frame_index), field=f"scene {self.name!r}")
+            known, hint = f"a frame within 0..{len(self) - 1}", "len(scene) tells how many there are"
+            raise FrameMissing(expected=known, got=str(frame_index), field=f"scene {self.name!r}", hint=hint)
         return int(frame_index) % len(self)
 
     # ------------------------------------------------------------ frames of reference
@@ -239,6 +245,8 @@ class Scene:
         """Where a sensor sits on the vehicle."""
         if frame == "ego":
             return Pose.identity()
+        if not isinstance(frame, str):
+            raise ArgumentError(expected="a frame's name", got=repr(frame), field="frame", hint="'world', 'ego', 'lidar' or a sensor's name")
         if frame in self.cameras:
             return self.cameras[frame].ego_from_cam
         if frame in self.lidars or (frame == "lidar" and self.lidars):
@@ -248,6 +256,7 @@ class Scene:
             expected=f"world, ego, lidar, or one of {', '.join([*self.lidars, *self.cameras]) or 'no sensors'}",
             got=repr(frame),
             field=f"scene {self.name!r}",
+            hint="scene.lidars and scene.cameras list the sensors",
         )
 
     def world_from_ego(self, time_ns: int) -> Pose:
@@ -298,8 +307,9 @@ class Scene:
         return {track.track_id: i for i, track in enumerate(self.tracks)}
 
     def track(self, track_id: str) -> Track:
-        if track_id not in self.track_index:
-            raise UnknownName("no such track", got=repr(track_id), field=f"scene {self.name!r}")
+        if not isinstance(track_id, str) or track_id not in self.track_index:
+            hint = "scene.track_index lists them; by number, scene.tracks[i]"
+            raise UnknownName("no such track", got=repr(track_id), field=f"scene {self.name!r}", hint=hint)
         return self.tracks[self.track_index[track_id]]
 
     def labels(self, frame_index: int, frame: str = "lidar") -> FrameLabels:
@@ -337,7 +347,7 @@ class Scene:
     def nearest_frame(self, time_ns: int) -> int:
         """The frame whose stamp is nearest. TimeError for a scene without frames."""
         if not len(self):
-            raise TimeError("the scene has no frames", field=f"scene {self.name!r}")
+            raise TimeError("the scene has no frames", field=f"scene {self.name!r}", hint="read one that has")
         time = one_time_ns("time_ns", time_ns)
         later = int(np.searchsorted(self.times_ns, time))
         return min(range(max(later - 1, 0), min(later + 1, len(self))), key=lambda i: abs(int(self.times_ns[i]) - time))

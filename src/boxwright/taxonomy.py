@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .arrays import as_floats
 from .errors import ArgumentError, UnknownName
 
 __all__ = ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"]
@@ -45,12 +46,14 @@ class SizePrior:
 
     def __post_init__(self) -> None:
         for name in ("median_m", "low_m", "high_m"):
-            value = tuple(float(v) for v in getattr(self, name))
-            if len(value) != 3 or not all(math.isfinite(v) and v > 0 for v in value):
-                raise ArgumentError(expected="three positive lengths", got=repr(getattr(self, name)), field=f"size_prior.{name}")
-            object.__setattr__(self, name, value)
+            value = as_floats(f"size_prior.{name}", getattr(self, name), (3,), hint="length, width, height in metres")
+            if (value <= 0).any():
+                got, hint = repr(getattr(self, name)), "length, width, height in metres"
+                raise ArgumentError(expected="three positive lengths", got=got, field=f"size_prior.{name}", hint=hint)
+            object.__setattr__(self, name, tuple(value.tolist()))
         if any(not low <= mid <= high for low, mid, high in zip(self.low_m, self.median_m, self.high_m)):
-            raise ArgumentError(expected="low <= median <= high", got=f"{self.low_m}, {self.median_m}, {self.high_m}", field="size_prior")
+            got, hint = f"{self.low_m}, {self.median_m}, {self.high_m}", "the order is median_m, low_m, high_m"
+            raise ArgumentError(expected="low <= median <= high", got=got, field="size_prior", hint=hint)
 
     @property
     def sigma_m(self) -> Size:
@@ -81,12 +84,14 @@ class AttributeDefinition:
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
-            raise ArgumentError(expected=f"one of {', '.join(_KINDS)}", got=repr(self.kind), field=f"{self.name}.kind")
+            known = f"one of {', '.join(_KINDS)}"
+            raise ArgumentError(expected=known, got=repr(self.kind), field=f"{self.name}.kind", hint="a list of words to choose from is a choice")
         if (self.kind == "choice") != bool(self.values) or (self.kind == "group") != bool(self.members):
             raise ArgumentError(
                 expected="values for a choice, members for a group, and for nothing else",
                 got=f"kind {self.kind!r}, {len(self.values)} values, {len(self.members)} members",
                 field=self.name,
+                hint="give values=, members=, or another kind",
             )
 
     def check(self, value: Any, *, field: str = "") -> None:
@@ -94,21 +99,22 @@ class AttributeDefinition:
         place = f"{field}.{self.name}" if field else self.name
         if self.kind == "group":
             if not isinstance(value, Mapping):
-                raise ArgumentError(expected="a mapping", got=repr(value), field=place)
+                raise ArgumentError(expected="a mapping", got=repr(value), field=place, hint="a group takes {name: value}")
             known = {member.name: member for member in self.members}
             for name, item in value.items():
                 if name not in known:
-                    raise ArgumentError(expected=f"one of {', '.join(known)}", got=repr(name), field=place)
+                    hint = "leave it out, or add it to the group's members"
+                    raise ArgumentError(expected=f"one of {', '.join(known)}", got=repr(name), field=place, hint=hint)
                 known[name].check(item, field=place)
             return
         fits, wanted = {
-            "choice": (value in self.values, f"one of {', '.join(self.values)}"),
+            "choice": (isinstance(value, str) and value in self.values, f"one of {', '.join(self.values)}"),
             "flag": (isinstance(value, bool), "true or false"),
             "number": (isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value), "a number"),
             "text": (isinstance(value, str), "text"),
         }[self.kind]
         if not fits:
-            raise ArgumentError(expected=wanted, got=repr(value), field=place)
+            raise ArgumentError(expected=wanted, got=repr(value), field=place, hint=f"it is defined as a {self.kind}")
 
 
 @dataclass(frozen=True)
@@ -151,11 +157,13 @@ class Taxonomy:
         ids: dict[int, str] = {}
         for category in self.categories:
             if category.category_id in ids:
-                raise ArgumentError(f"{category.name} and {ids[category.category_id]} share the id {category.category_id}", field="categories")
+                what = f"{category.name} and {ids[category.category_id]} share the id {category.category_id}"
+                raise ArgumentError(what, field="categories", hint="give each class an id of its own")
             ids[category.category_id] = category.name
             for name in dict.fromkeys(_plain(name) for name in (category.name, *category.aliases)):
                 if name in by_name:
-                    raise ArgumentError(f"{category.name} and {by_name[name].name} share the name {name!r}", field="categories")
+                    what = f"{category.name} and {by_name[name].name} share the name {name!r}"
+                    raise ArgumentError(what, field="categories", hint="case, spaces and hyphens do not tell names apart")
                 by_name[name] = category
         object.__setattr__(self, "_by_name", by_name)
 
@@ -168,19 +176,19 @@ class Taxonomy:
         """The class of that name or alias; UnknownName, with near matches, where there is none."""
         category = self._by_name.get(_plain(name)) if isinstance(name, str) else None
         if category is None:
-            raise UnknownName(f"no class is called {name!r}", field="category", hint=self._near(str(name)))
+            raise UnknownName(f"no class is called {name!r}"[:80], field="category", hint=self._near(str(name)))
         return category
 
     def get(self, name: str) -> Category | None:
         """The class of that name or alias, or None."""
-        return self._by_name.get(_plain(name))
+        return self._by_name.get(_plain(name)) if isinstance(name, str) else None
 
     def color(self, name: str) -> tuple[int, int, int]:
         """The class's colour; for a foreign class a colour that depends on its name alone."""
         category = self.get(name)
         if category is not None:
             return category.color
-        seed = sum((i + 1) * ord(letter) for i, letter in enumerate(name))
+        seed = sum((i + 1) * ord(letter) for i, letter in enumerate(str(name)))
         return 90 + seed * 37 % 160, 90 + seed * 71 % 160, 90 + seed * 113 % 160
 
     @property

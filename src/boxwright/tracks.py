@@ -27,7 +27,7 @@ from .cuboids import Cuboids, as_cuboids, table_library
 from .errors import ArgumentError, GeometryError
 from .interpolation import Curves, Storage, method_code, spread
 
-__all__ = ["FilledTrack", "FilledTracks", "Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"]
+__all__ = ["FilledTrack", "FilledTracks", "Origin", "State", "Track", "Tracks", "Visibility", "as_track_list", "interpolate_tracks"]
 
 
 class Visibility(IntEnum):
@@ -250,13 +250,8 @@ class Tracks(tuple[Track, ...]):
     def __new__(cls, tracks: Iterable[Track] = ()) -> Tracks:
         if isinstance(tracks, Tracks):
             return tracks
-        try:
-            self = super().__new__(cls, [tracks] if isinstance(tracks, Track) else tracks)
-        except TypeError:
-            raise ArgumentError(expected="tracks", got=type(tracks).__name__, field="tracks", hint="pass a list of bw.Track") from None
-        for i, track in enumerate(self):
-            if not isinstance(track, Track):
-                raise ArgumentError(expected="a Track", got=type(track).__name__, field=f"tracks[{i}]", hint="pass a list of bw.Track")
+        self = super().__new__(cls, as_track_list(tracks))
+        for track in self:
             if track.cuboids.frame != self[0].cuboids.frame:
                 wanted, got = self[0].cuboids.frame, track.cuboids.frame
                 hint = "bring their cuboids into one frame with .transformed()"
@@ -316,6 +311,18 @@ class FilledTracks:
 
     def __repr__(self) -> str:
         return f"FilledTracks({len(self)} cuboids of {len(self.tracks)} tracks at {len(self.times_ns)} times, frame={self.cuboids.frame!r})"
+
+
+def as_track_list(tracks: Any) -> list[Track]:
+    """Tracks of any frames; ArgumentError where something else is among them."""
+    try:
+        items = list(tracks)
+    except TypeError:
+        raise ArgumentError(expected="tracks", got=type(tracks).__name__, field="tracks", hint="pass a list of bw.Track") from None
+    for i, track in enumerate(items):
+        if not isinstance(track, Track):
+            raise ArgumentError(expected="a Track", got=type(track).__name__, field=f"tracks[{i}]", hint="pass a list of bw.Track")
+    return items
 
 
 def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: FilledTracks | None = None) -> FilledTracks:
