@@ -121,6 +121,21 @@ def test_float32_results_are_the_float64_ones_rounded(name, rng):
         np.testing.assert_array_equal(narrow.uv, wide.uv.astype(np.float32))
 
 
+@pytest.mark.parametrize("name", CAMERAS)
+def test_a_point_does_not_depend_on_its_neighbours(name, rng):
+    """Points around the camera in order of azimuth come in runs that are all behind, all beyond the fold, or seen; shuffled, they are mixed."""
+    n = 9000
+    azimuth = np.sort(rng.uniform(-math.pi, math.pi, n))
+    points = np.stack([np.sin(azimuth), rng.uniform(-0.5, 0.5, n), np.cos(azimuth)], 1) * rng.uniform(1, 80, (n, 1))
+    points[:: n // 7, rng.integers(3)] = np.nan
+    points[1 :: n // 7] *= [[1e-170], [1e150], [1e305], [-1e305], [np.inf], [0], [1e-310], [1e200]]
+    order = rng.permutation(n)
+    swept, mixed = (bw.project_points(p, CAMERAS[name], IDENTITY) for p in (points, points[order]))
+    for field in ("uv", "depth_m", "status"):
+        np.testing.assert_array_equal(getattr(swept, field)[order], getattr(mixed, field))
+    assert set(swept.status) >= {PointStatus.OK, PointStatus.NOT_FINITE}
+
+
 # ------------------------------------------------------------ points: oracles
 
 

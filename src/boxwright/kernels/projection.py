@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from . import compiled, kernel
-from .lenses import FISHEYE, FULL, RADIAL, unfolded
+from .lenses import FISHEYE, FULL, PLAIN, unfolded
 
-BLOCK = 256
+BLOCK, CHUNK = 256, 4096  # points
 OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE, UNSURE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0  # floats until stored: vectors of whole numbers are slow to convert
 X, Y, Z, U, V, STATUS = 0, BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK  # columns of the scratch array
 
@@ -26,97 +26,94 @@ TAN_22_5_DEG = 0.41421356237309503
 def project_points(points, poses, lenses, out_image, out_status):
     """points (N, 3); poses (C, 12) cam from points; lenses (C, 30); out_image (C, 3, N) u, v, depth; out_status (C, N).
 
-    Every block of points is read once and projected into all cameras while it lies in the cache.
+    A chunk of points is read once and projected into one camera after the other while it lies in the cache, so that long runs are written.
     """
-    source = np.empty(3 * BLOCK)
+    source = np.empty(CHUNK * 3)
     work = np.empty(6 * BLOCK)
-    for start in range(0, points.shape[0], BLOCK):
-        n = min(BLOCK, points.shape[0] - start)
-        _load(points[start : start + n], source, n)
+    for begin in range(0, points.shape[0], CHUNK):
+        end = min(begin + CHUNK, points.shape[0])
+        for start in range(begin, end, BLOCK):
+            _load(points[start : min(start + BLOCK, end)], source[3 * (start - begin) : 3 * (start - begin + BLOCK)])
         for c in range(poses.shape[0]):
             lens = lenses[c]
-            n_front = _transform(source, poses[c], work, n)
-            if lens[0] == FISHEYE:
-                _fisheye(lens, work, n)
-            elif n_front == 0:
-                _behind(work, n)
-            elif lens[0] == FULL:
-                _full(lens, work, n)
-            elif lens[0] == RADIAL:
-                _radial(lens, work, n)
-            else:
-                _plain(lens, work, n)
-            if lens[8] < lens[7]:
-                _settle(lens, work, n)
-            _store(work, U, out_image[c, 0, start : start + n], n)
-            _store(work, V, out_image[c, 1, start : start + n], n)
-            _store(work, Z, out_image[c, 2, start : start + n], n)
-            _store(work, STATUS, out_status[c, start : start + n], n)
+            for start in range(begin, end, BLOCK):
+                stop = min(start + BLOCK, end)
+                n = stop - start
+                block = source[3 * (start - begin) : 3 * (start - begin + BLOCK)]
+                n_seen = _depth(block, poses[c], work, n)
+                if n_seen > 0 or lens[0] == FISHEYE:
+                    n_seen = _aside(block, poses[c], lens[7], work, n)
+                if lens[0] == FISHEYE:
+                    _fisheye(lens, work, n)
+                elif n_seen == 0:
+                    _unseen(BEHIND if lens[0] == PLAIN else FOLD, work, n)
+                elif lens[0] == FULL:
+                    _full(lens, work, n)
+                else:
+                    _radial(lens, work, n)
+                if lens[8] < lens[7] and n_seen > 0:
+                    _settle(lens, work, n)
+                _store(work[U : U + n], out_image[c, 0, start:stop])
+                _store(work[V : V + n], out_image[c, 1, start:stop])
+                _store(work[Z : Z + n], out_image[c, 2, start:stop])
+                _store(work[STATUS : STATUS + n], out_status[c, start:stop])
 
 
 @compiled
-def _load(points, source, n):
-    for i in range(n):
-        source[X + i] = points[i, 0]
-        source[Y + i] = points[i, 1]
-        source[Z + i] = points[i, 2]
+def _load(points, out):
+    """As columns; z becomes NaN where a coordinate is not finite, for then it minus itself is not 0."""
+    for i in range(points.shape[0]):
+        x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+        out[X + i] = x
+        out[Y + i] = y
+        out[Z + i] = z if (x - x) + (y - y) + (z - z) == 0.0 else np.nan
 
 
 @compiled
-def _store(work, column, out, n):
-    for i in range(n):
-        out[i] = work[column + i]
+def _store(column, out):
+    for i in range(out.shape[0]):
+        out[i] = column[i]
 
 
 @compiled
-def _transform(source, pose, work, n):
-    """Into the camera's frame. Returns how many points are in front.
-
-    z becomes NaN where a coordinate is not finite, for then the sum minus itself is not 0.
-    """
+def _depth(source, pose, work, n):
+    """z in the camera's frame; returns how many points are in front."""
     n_front = 0
-    r00, r01, r02, r10, r11, r12, r20, r21, r22 = pose[0], pose[1], pose[2], pose[3], pose[4], pose[5], pose[6], pose[7], pose[8]
-    tx, ty, tz = pose[9], pose[10], pose[11]
+    r20, r21, r22, tz = pose[6], pose[7], pose[8], pose[11]
     for i in range(n):
-        x, y, z = source[X + i], source[Y + i], source[Z + i]
-        x_cam = r00 * x + r01 * y + r02 * z + tx
-        y_cam = r10 * x + r11 * y + r12 * z + ty
-        z_cam = r20 * x + r21 * y + r22 * z + tz
-        total = x_cam + y_cam + z_cam
-        work[X + i] = x_cam
-        work[Y + i] = y_cam
-        work[Z + i] = z_cam if total - total == 0.0 else np.nan
-        n_front += z_cam > 0.0
+        z = r20 * source[X + i] + r21 * source[Y + i] + r22 * source[Z + i] + tz
+        work[Z + i] = z if z - z == 0.0 else np.nan
+        n_front += z > 0.0
     return n_front
 
 
 @compiled
-def _behind(work, n):
+def _aside(source, pose, limit, work, n):
+    """x and y in the camera's frame; returns how many points may lie within a pinhole lens's limit (a squared radius)."""
+    n_near = 0
+    r00, r01, r02, r10, r11, r12, tx, ty = pose[0], pose[1], pose[2], pose[3], pose[4], pose[5], pose[9], pose[10]
+    limit = limit * (1.0 + 1e-9)
+    for i in range(n):
+        x, y, z = source[X + i], source[Y + i], source[Z + i]
+        x_cam = r00 * x + r01 * y + r02 * z + tx
+        y_cam = r10 * x + r11 * y + r12 * z + ty
+        z_cam = work[Z + i]
+        work[X + i] = x_cam
+        work[Y + i] = y_cam
+        beyond = x_cam * x_cam + y_cam * y_cam > limit * (z_cam * z_cam)
+        n_near += (z_cam > 0.0) & (not beyond)
+    return n_near
+
+
+@compiled
+def _unseen(status, work, n):
+    """A block without a picture: its points are behind, or have that status."""
     for i in range(n):
         z = work[Z + i]
         work[U + i] = np.nan
         work[V + i] = np.nan
-        work[STATUS + i] = BEHIND if z == z else NOT_FINITE
-
-
-@compiled
-def _plain(lens, work, n):
-    fx, fy, cx, cy, limit = lens[1], lens[2], lens[3], lens[4], lens[7]
-    right, bottom = lens[5] - 0.5, lens[6] - 0.5
-    for i in range(n):
-        z = work[Z + i]
-        inverse = np.divide(1.0, z if z > 0.0 else 1.0)
-        a = work[X + i] * inverse
-        b = work[Y + i] * inverse
-        u = fx * a + cx
-        v = fy * b + cy
-        front = (z > 0.0) & (a * a + b * b <= limit)
-        inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
-        status = OK if inside else OUTSIDE
-        status = status if front else BEHIND
-        work[U + i] = u if front else np.nan
-        work[V + i] = v if front else np.nan
-        work[STATUS + i] = status if z == z else NOT_FINITE
+        code = status if z > 0.0 else BEHIND
+        work[STATUS + i] = code if z == z else NOT_FINITE
 
 
 @compiled
@@ -124,6 +121,7 @@ def _radial(lens, work, n):
     fx, fy, cx, cy, limit, sure = lens[1], lens[2], lens[3], lens[4], lens[7], lens[8]
     right, bottom = lens[5] - 0.5, lens[6] - 0.5
     k1, k2, p1, p2, k3 = lens[9], lens[10], lens[11], lens[12], lens[13]
+    beyond = BEHIND if lens[0] == PLAIN else FOLD
     for i in range(n):
         z = work[Z + i]
         inverse = np.divide(1.0, z if z > 0.0 else 1.0)
@@ -138,7 +136,7 @@ def _radial(lens, work, n):
         inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
         status = OK if inside else OUTSIDE
         status = status if rho <= sure else UNSURE
-        status = status if rho <= limit else FOLD
+        status = status if rho <= limit else beyond
         status = status if z > 0.0 else BEHIND
         work[U + i] = u if mapped else np.nan
         work[V + i] = v if mapped else np.nan
