@@ -154,7 +154,7 @@ def test_golden_numbers_written(tmp_path):
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_golden_numbers_written_catch_a_planted_fault(tmp_path, monkeypatch, name):
-    from boxwright.formats import kitti_tracking_writer as writer
+    from boxwright.formats import kitti_label_rows as writer
 
     honest = writer.hwl_bottom_from_cuboids
     monkeypatch.setattr(writer, "hwl_bottom_from_cuboids", lambda cuboids, rect: honest(MUTATIONS[name](cuboids), rect))

@@ -29,8 +29,14 @@ from .write_report import WriteReport
 
 __all__ = ["SceneEntry", "SceneList", "WriteReport", "read", "read_points", "scenes", "write", "write_points"]
 
-_READERS = {"boxwright": "boxwright_scene", "kitti_tracking": "kitti_tracking", "argoverse2": "argoverse2", "points": "point_files"}
-_WRITERS = {"boxwright": "boxwright_writer", "kitti_tracking": "kitti_tracking_writer"}
+_READERS = {
+    "boxwright": "boxwright_scene",
+    "kitti_object": "kitti_object",
+    "kitti_tracking": "kitti_tracking",
+    "argoverse2": "argoverse2",
+    "points": "point_files",
+}
+_WRITERS = {"boxwright": "boxwright_writer", "kitti_object": "kitti_object_writer", "kitti_tracking": "kitti_tracking_writer"}
 
 
 _CLASS_NOTE = "classes that the taxonomy does not know: "

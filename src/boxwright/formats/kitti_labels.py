@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,11 @@ from ..rotations import wrap_rad
 from .limits import checked_size, has_file, limits
 
 __all__ = [
+    "CALIBRATION_LENGTHS",
+    "COLUMNS",
     "Calibration",
     "alpha_rad",
+    "columns_of_row",
     "cuboids_from_hwl_bottom",
     "finite_numbers",
     "hwl_bottom_from_cuboids",
@@ -35,8 +39,9 @@ __all__ = [
 ]
 
 _ALIASES = {"R_rect": "R0_rect", "Tr_velo_cam": "Tr_velo_to_cam", "Tr_imu_velo": "Tr_imu_to_velo"}
-_LENGTHS = {"P0": 12, "P1": 12, "P2": 12, "P3": 12, "R0_rect": 9, "Tr_velo_to_cam": 12, "Tr_imu_to_velo": 12}
+CALIBRATION_LENGTHS = {"P0": 12, "P1": 12, "P2": 12, "P3": 12, "R0_rect": 9, "Tr_velo_to_cam": 12, "Tr_imu_to_velo": 12}
 _HINT = "get the calibration file that belongs to this recording"
+COLUMNS = ("truncated", "occluded", "alpha", "left", "top", "right", "bottom", "h", "w", "l", "x", "y", "z", "ry", "score")
 _LINE_HINT = "correct the line or export the file again"
 
 
@@ -96,15 +101,15 @@ def read_calibration(path: Path) -> Calibration:
         words = line.split()
         key = words[0].rstrip(":")
         name = _ALIASES.get(key, key)
-        if name not in _LENGTHS:
+        if name not in CALIBRATION_LENGTHS:
             continue
         if name in rows:
             got = f"{key} again, after {places[name][0]} in {places[name][1]}"
             raise CalibrationError("a row comes twice", got=got, path=path, offset=f"line {number}", hint=_HINT)
-        if len(words) - 1 != _LENGTHS[name]:
-            expected = f"{_LENGTHS[name]} numbers"
+        if len(words) - 1 != CALIBRATION_LENGTHS[name]:
+            expected = f"{CALIBRATION_LENGTHS[name]} numbers"
             raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=key, hint=_HINT)
-        rows[name] = finite_numbers(words[1:], path, number, [f"{key}[{i}]" for i in range(_LENGTHS[name])])
+        rows[name] = finite_numbers(words[1:], path, number, [f"{key}[{i}]" for i in range(CALIBRATION_LENGTHS[name])])
         places[name] = (key, f"line {number}")
     for name in ("R0_rect", "Tr_velo_to_cam"):
         if name not in rows:
@@ -158,6 +163,22 @@ def _is_finite(word: str) -> bool:
         return math.isfinite(float(word))
     except ValueError:
         return False
+
+
+def columns_of_row(values: Sequence[float]) -> dict[str, Any]:
+    """COLUMNS of a row, with a score or without, by names with units."""
+    columns: dict[str, Any] = {
+        "truncated": int(values[0]) if values[0] == int(values[0]) else values[0],
+        "occluded": int(values[1]) if values[1] == int(values[1]) else values[1],
+        "alpha_rad": values[2],
+        "box_xyxy_px": list(values[3:7]),
+        "dimensions_hwl_m": list(values[7:10]),
+        "location_rect_m": list(values[10:13]),
+        "rotation_y_rad": values[13],
+    }
+    if len(values) == 15:
+        columns["score"] = values[14]
+    return columns
 
 
 def cuboids_from_hwl_bottom(rows: Float64s, rect_from_velo: Pose) -> Cuboids:

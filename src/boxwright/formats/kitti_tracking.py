@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from ..tracks import Track, Visibility
 from .arrays_on_disk import read_kitti_bin
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .images import image_size_px
-from .kitti_labels import Calibration, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines, whole_number
+from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines, whole_number
 from .kitti_poses import SPLITS, read_poses
 from .limits import has_file, limits
 from .sensor_files import SensorFiles, left_out_note
@@ -41,7 +41,6 @@ __all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes",
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}
 USUAL_SIZE_PX = (1242, 375)
 _HINT = "correct the line or get the file again"
-_COLUMNS = ("truncated", "occluded", "alpha", "left", "top", "right", "bottom", "h", "w", "l", "x", "y", "z", "ry", "score")
 
 
 def _bases(path: Path) -> list[tuple[str, Path]]:
@@ -142,12 +141,13 @@ def _sensor_folders(base: Path, sequence: str, notes: list[str]) -> dict[str, se
 
 
 def camera_sensor(calibration: Calibration, name: str, size_px: tuple[int, int], ego_from_lidar: Pose) -> CameraSensor | None:
-    """Camera "image_02" and so on as the calibration has it, or None."""
-    pinhole = calibration.pinhole(CAMERAS[name])
+    """Camera "image_02" (or "image_2", as the object release has it) and so on as the calibration has it, or None."""
+    projection = f"P{name[-1]}"
+    pinhole = calibration.pinhole(projection)
     if pinhole is None:
         return None
     cam_from_lidar = pinhole[1] @ calibration.rect_from_velo
-    return CameraSensor(name, calibration.camera(CAMERAS[name], size_px), ego_from_lidar @ cam_from_lidar.inverse())
+    return CameraSensor(name, calibration.camera(projection, size_px), ego_from_lidar @ cam_from_lidar.inverse())
 
 
 def _cameras(
@@ -206,8 +206,8 @@ def _read_labels(path: Path) -> _Labels:
         if len(words) not in (17, 18):
             raise FormatError(expected="17 columns, or 18 with a score", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
         frame = whole_number(words[0], path, number, "frame")
-        values = finite_numbers(words[3:], path, number, _COLUMNS)
-        columns = _columns(values)
+        values = finite_numbers(words[3:], path, number, COLUMNS)
+        columns = columns_of_row(values)
         if words[2] == "DontCare":
             ignored.append({"frame_index": frame, "camera": "image_02", **columns})
             continue
@@ -238,22 +238,6 @@ def _read_labels(path: Path) -> _Labels:
         ignored,
         notes,
     )
-
-
-def _columns(values: Sequence[float]) -> dict[str, Any]:
-    """A row's columns from `truncated` on, by names with units."""
-    columns: dict[str, Any] = {
-        "truncated": int(values[0]) if values[0] == int(values[0]) else values[0],
-        "occluded": int(values[1]) if values[1] == int(values[1]) else values[1],
-        "alpha_rad": values[2],
-        "box_xyxy_px": list(values[3:7]),
-        "dimensions_hwl_m": list(values[7:10]),
-        "location_rect_m": list(values[10:13]),
-        "rotation_y_rad": values[13],
-    }
-    if len(values) == 15:
-        columns["score"] = values[14]
-    return columns
 
 
 def _tracks(labels: _Labels, calibration: Calibration, times: Int64s, trajectory: Trajectory | None, ego_from_lidar: Pose) -> list[Track]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,15 @@ from ..frames import Pose
 from ..scene import CameraSensor, Scene
 from .arrays_on_disk import kitti_bin_bytes
 from .images import image_bytes
-from .kitti_labels import Calibration
+from .kitti_labels import CALIBRATION_LENGTHS, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .sensor_files import image_path
 from .write_report import WriteReport
 
-__all__ = ["Rig", "calibration_text", "put", "rig_of", "write_images", "write_poses", "write_sweeps"]
+__all__ = ["OBJECT", "TRACKING", "Rig", "calibration_text", "put", "rig_of", "write_images", "write_poses", "write_sweeps"]
 
+TRACKING, OBJECT = "image_{:02d}", "image_{}"  # how the releases call the folders of the pictures
 _SAME = 1e-9  # metres and radians: the calibration is still the one that was read
 _AXES = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])  # camera axes from LiDAR axes
 
@@ -37,20 +39,28 @@ class Rig:
     rows: Mapping[str, list[float]]
     rect_from_lidar: Pose
 
+    @property
+    def main_camera(self) -> CameraSensor | None:
+        """The one the 2-D boxes are drawn in."""
+        return next((sensor for folder, sensor in self.cameras.items() if folder in (TRACKING.format(2), OBJECT.format(2))), None)
+
 
 def put(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="ascii")
 
 
-def rig_of(scene: Scene, report: WriteReport) -> Rig:
+def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
+    """release : TRACKING or OBJECT"""
     lidar = next(iter(scene.lidars.values()))
     for name in list(scene.lidars)[1:]:
         report.dropped.append(f"LiDAR {name}: KITTI has one LiDAR")
     kept = _kept_calibration(scene)
     if kept is not None:
         rows, rect = kept
-        return Rig(dict(scene.cameras), rows, rect)
+        cameras = {release.format(int(name[-1])): sensor for name, sensor in scene.cameras.items()}
+        _say_new_names(cameras, report)
+        return Rig(cameras, rows, rect)
     rows = {"Tr_imu_to_velo": _flat(lidar.ego_from_lidar.inverse())}
     pinholes = {name: sensor for name, sensor in scene.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
     for name in scene.cameras:
@@ -60,23 +70,26 @@ def rig_of(scene: Scene, report: WriteReport) -> Rig:
         report.dropped.append("P2 and the 2-D boxes: the scene has no pinhole camera, so tools that need pictures will refuse the recording")
         rect = Pose(_AXES)
         return Rig({}, {**rows, **_rect_rows(rect)}, rect)
-    main = "image_02" if "image_02" in pinholes else next(iter(pinholes))
-    chosen = {"image_02": pinholes.pop(main)}
-    rect = chosen["image_02"].ego_from_cam.inverse() @ lidar.ego_from_lidar
-    rows["P2"] = _projection(chosen["image_02"].camera, np.zeros(3))
+    left = pinholes.pop(next((name for name in (TRACKING.format(2), OBJECT.format(2)) if name in pinholes), next(iter(pinholes))))
+    chosen = {release.format(2): left}
+    rect = left.ego_from_cam.inverse() @ lidar.ego_from_lidar
+    rows["P2"] = _projection(left.camera, np.zeros(3))
     for name, sensor in pinholes.items():
-        shift = sensor.ego_from_cam.inverse() @ chosen["image_02"].ego_from_cam
+        shift = sensor.ego_from_cam.inverse() @ left.ego_from_cam
         if len(chosen) == 1 and np.abs(shift.rotation - np.eye(3)).max() < _SAME:
-            chosen["image_03"] = sensor
+            chosen[release.format(3)] = sensor
             rows["P3"] = _projection(sensor.camera, shift.translation_m)
         else:
             report.dropped.append(f"camera {name}: KITTI holds the first camera and one beside it that looks the same way")
-    for name, sensor in chosen.items():
-        if sensor.name != name:
-            report.dropped.append(f"the name of camera {sensor.name}: it is {name}")
+    _say_new_names(chosen, report)
+    for sensor in chosen.values():
         if any(sensor.camera.distortion):
             report.dropped.append(f"the distortion of camera {sensor.name}: its pictures are written as they are, and are not rectified")
     return Rig(chosen, {**rows, **_rect_rows(rect)}, rect)
+
+
+def _say_new_names(cameras: Mapping[str, CameraSensor], report: WriteReport) -> None:
+    report.dropped += [f"the name of camera {sensor.name}: it is {folder}" for folder, sensor in cameras.items() if sensor.name != folder]
 
 
 def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | None:
@@ -92,6 +105,8 @@ def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | 
         if not _same(lidar.ego_from_lidar, Pose.identity() if imu is None else imu.inverse()):
             return None
         for name, sensor in scene.cameras.items():
+            if not re.fullmatch("image_0?[0-3]", name):
+                return None
             again = camera_sensor(calibration, name, sensor.camera.size_px, lidar.ego_from_lidar)
             if again is None or again.camera != sensor.camera or not _same(again.ego_from_cam, sensor.ego_from_cam):
                 return None
@@ -117,10 +132,15 @@ def _projection(camera: Any, cam_from_rect_m: Float64s) -> list[float]:
     return np.column_stack([camera.matrix, camera.matrix @ cam_from_rect_m]).ravel().tolist()
 
 
-def calibration_text(rows: Mapping[str, list[float]]) -> str:
-    names = {"R0_rect": "R_rect", "Tr_velo_to_cam": "Tr_velo_cam", "Tr_imu_to_velo": "Tr_imu_velo"}  # as KITTI tracking calls them
-    order = ["P0", "P1", "P2", "P3", *names]
-    return "".join(f"{names.get(k, k + ':')} {' '.join(map(repr, map(float, rows[k])))}\n" for k in order if k in rows)
+def calibration_text(rows: Mapping[str, list[float]], release: str = TRACKING) -> str:
+    """A calibration file; the object release's always has its seven rows in this order, as other tools read them by their place: zeros for none."""
+    names = {"R0_rect": "R_rect", "Tr_velo_to_cam": "Tr_velo_cam", "Tr_imu_to_velo": "Tr_imu_velo"} if release == TRACKING else {}
+    lines = []
+    for name, length in CALIBRATION_LENGTHS.items():
+        if name in rows or release == OBJECT:
+            numbers = rows.get(name, [0.0] * length)
+            lines.append(f"{names.get(name, name + ':')} {' '.join(map(repr, map(float, numbers)))}\n")
+    return "".join(lines)
 
 
 def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
@@ -147,7 +167,7 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
             report.dropped.append(f"{int((~posed).sum())} frames have no pose")
 
 
-def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
+def write_sweeps(scene: Scene, folder: Path, stems: Sequence[str], report: WriteReport) -> None:
     name = next(iter(scene.lidars))
     lost: set[str] = set()
     rounded = 0.0
@@ -156,7 +176,7 @@ def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
     for i in there:
         sweep = scene.points(i, name)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{i:06d}.bin").write_bytes(kitti_bin_bytes(sweep))
+        (folder / f"{stems[i]}.bin").write_bytes(kitti_bin_bytes(sweep))
         lost |= set(sweep.fields)
         lost |= {"time_offset_ns"} if sweep.time_offset_ns is not None else set()
         lost |= {"the sweeps' own time stamps"} if sweep.timestamp_ns != scene.times_ns[i] else set()
@@ -170,7 +190,7 @@ def write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> None:
         report.rounded.append(f"points are rounded to float32, by up to {rounded:.2g} m")
 
 
-def write_images(scene: Scene, base: Path, sequence: str, rig: Rig, report: WriteReport) -> None:
+def write_images(scene: Scene, base: Path, sequence: str, stems: Sequence[str], rig: Rig, report: WriteReport) -> None:
     for folder, sensor in rig.cameras.items():
         there = [i for i in range(len(scene)) if scene.has_image(i, sensor.name)]
         _say_what_is_missing(folder, "picture", scene, there, report)
@@ -178,7 +198,7 @@ def write_images(scene: Scene, base: Path, sequence: str, rig: Rig, report: Writ
             size = "{} x {} pixels".format(*sensor.camera.size_px)
             report.dropped.append(f"the size of camera {sensor.name}, {size}: KITTI keeps it in the pictures, and there are none")
         for i in there:
-            target = base / folder / sequence / f"{i:06d}.png"
+            target = base / folder / sequence / f"{stems[i]}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             source = image_path(scene.data, i, sensor.name)
             if source is not None and source.suffix.lower() == ".png":

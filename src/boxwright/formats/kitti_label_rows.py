@@ -1,0 +1,221 @@
+"""Label rows as KITTI's writers for object and tracking have them, from `truncated` on, and what such rows cannot hold.
+
+Labels that came from KITTI and were not moved are written back digit by digit; for the others the 2-D box, `truncated` and `alpha` are worked out.
+In a scene `truncated` is a whole number where it is tracking's class (0, 1, 2), and a float where it is object's fraction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Bools, Float64s, Int64s
+from ..cuboids import Cuboids
+from ..errors import TimeError
+from ..scene import Scene
+from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
+from .kitti_labels import alpha_rad, hwl_bottom_from_cuboids
+from .kitti_tracking_sensors import Rig
+from .write_report import WriteReport
+
+__all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
+
+SAME = 1e-9  # metres and radians: a label is still the one that was read
+_OWN_ATTRIBUTES = {"truncated", "occluded"}
+_OWN_SOURCE = {"alpha_rad", "box_xyxy_px", "dimensions_hwl_m", "location_rect_m", "rotation_y_rad", "score"}
+
+
+@dataclass
+class _Row:
+    track_index: int
+    hwl_bottom: Float64s
+    kept: Mapping[str, Any] | None  # KITTI's own columns, where they still hold
+    attributes: Mapping[str, Any]
+    occluded: int
+
+
+def label_rows(
+    scene: Scene, rig_at: Callable[[int], Rig], report: WriteReport, truncated_text: Callable[[Any, float], str]
+) -> dict[int, list[tuple[int, str]]]:
+    """Frame -> (track index, its row from `truncated` on). Counts the labels, and says what of them is lost.
+
+    rig_at : the sensors of a frame
+    truncated_text : from KITTI's own value where it still holds, else None, and the part of the 2-D box that lies outside the picture
+    """
+    many = interpolate_tracks(scene.tracks, scene.times_ns)
+    frames = np.asarray(many.time_index)
+    lidar = next(iter(scene.lidars))
+    tilted: list[float] = []
+    unseen = 0
+    lines = {}
+    for i in np.unique(frames).tolist():
+        here = np.flatnonzero(frames == i)
+        cuboids = many.cuboids[here]
+        if scene.label_frame != lidar:
+            cuboids = cuboids.transformed(scene.transform(lidar, scene.label_frame, int(scene.times_ns[i])), frame=lidar)
+        tilt = np.arccos(np.clip(cuboids.rotation[:, 2, 2], -1, 1))
+        tilted += tilt[np.hypot(cuboids.rotation[:, 0, 2], cuboids.rotation[:, 1, 2]) > SAME].tolist()
+        rig = rig_at(i)
+        packed = hwl_bottom_from_cuboids(cuboids, rig.rect_from_lidar)
+        rows = [_row(scene, many, i, k, packed[j]) for j, k in enumerate(here.tolist())]
+        lines[i], n_unseen = _row_texts(rows, cuboids, rig, scene, i, truncated_text)
+        unseen += n_unseen
+    report.n_labels = len(frames)
+    report.n_tracks = len(np.unique(np.asarray(many.track_index)))
+    if tilted:
+        report.dropped.append(
+            f"the tilt of {len(tilted)} cuboids, up to {np.degrees(max(tilted)):.2f} degrees against the LiDAR: KITTI keeps their heading alone"
+        )
+        report.tolerance_rad = max(report.tolerance_rad, max(tilted))
+    if unseen:
+        report.dropped.append(
+            f"the 2-D boxes of {unseen} labels that no picture shows: written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
+        )
+    _say_what_tracks_lose(scene, report)
+    return lines
+
+
+def _row(scene: Scene, many: FilledTracks, frame_index: int, k: int, packed: Float64s) -> _Row:
+    track = scene.tracks[int(many.track_index[k])]
+    keyframe, held = _keyframe(track.times_ns, int(scene.times_ns[frame_index]))
+    source = track.keyframe_source_attributes[keyframe] if keyframe is not None and track.keyframe_source_attributes else {}
+    attributes = track.keyframe_attributes[held] if track.keyframe_attributes else {}
+    occluded = attributes.get("occluded")
+    if not isinstance(occluded, int) or not 0 <= occluded <= 3:
+        occluded = int(many.visibility[k] == Visibility.OCCLUDED)
+    return _Row(int(many.track_index[k]), packed, _still_holds(source, attributes, packed), attributes, occluded)
+
+
+def _keyframe(times_ns: Int64s, stamp: int) -> tuple[int | None, int]:
+    """(the keyframe at this time or None, the last one at or before)"""
+    held = int(np.searchsorted(times_ns, stamp, side="right")) - 1
+    return (held if times_ns[held] == stamp else None), held
+
+
+def _still_holds(source: Mapping[str, Any], attributes: Mapping[str, Any], packed: Float64s) -> Mapping[str, Any] | None:
+    try:
+        then = np.array([*source["dimensions_hwl_m"], *source["location_rect_m"], source["rotation_y_rad"]], np.float64)
+        ok = len(source["box_xyxy_px"]) == 4 and set(attributes) >= _OWN_ATTRIBUTES and _is_close(then, packed)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return source if ok else None
+
+
+def _is_close(then: Float64s, now: Float64s) -> bool:
+    turn = (now[6] - then[6] + np.pi) % (2 * np.pi) - np.pi
+    return bool(then.shape == (7,) and np.abs(then[:6] - now[:6]).max() < SAME and abs(turn) < SAME)
+
+
+def _row_texts(
+    rows: list[_Row], cuboids: Cuboids, rig: Rig, scene: Scene, frame_index: int, truncated_text: Callable[[Any, float], str]
+) -> tuple[list[tuple[int, str]], int]:
+    """Rows of one frame, and how many of them have no 2-D box because no picture shows them."""
+    boxes, truncation, seen = _boxes(cuboids, rig, scene, frame_index)
+    alphas = alpha_rad(np.array([row.hwl_bottom for row in rows]))
+    texts = []
+    for row, box, fraction, alpha in zip(rows, boxes, truncation.tolist(), alphas):
+        if row.kept is not None:
+            texts.append((row.track_index, row_text({**row.attributes, **row.kept}, truncated_text(row.attributes["truncated"], fraction))))
+        else:
+            numbers = " ".join(repr(float(value)) for value in (alpha, *box, *row.hwl_bottom))
+            texts.append((row.track_index, f"{truncated_text(None, fraction)} {row.occluded} {numbers}"))
+    is_new = np.array([row.kept is None for row in rows], bool)
+    return texts, int((is_new & ~seen).sum()) if rig.cameras else 0
+
+
+def row_text(columns: Mapping[str, Any], truncated: str) -> str:
+    """KITTI's own columns as they were read, from `truncated` on."""
+    numbers = [columns["alpha_rad"], *columns["box_xyxy_px"], *columns["dimensions_hwl_m"], *columns["location_rect_m"], columns["rotation_y_rad"]]
+    numbers += [columns["score"]] if "score" in columns else []
+    return " ".join([truncated, number_text(columns["occluded"]), *(repr(float(value)) for value in numbers)])
+
+
+def truncated_class(value: Any, fraction: float) -> str:
+    """Tracking's 0, 1, 2: none, a part, more than half outside the picture; -1 where it is not known."""
+    if isinstance(value, int):
+        return str(value)
+    part = fraction if value is None else float(value)
+    return "-1" if part < 0 else str(int(np.searchsorted([0.01, 0.5], part, side="right")))
+
+
+def _boxes(cuboids: Cuboids, rig: Rig, scene: Scene, frame_index: int) -> tuple[Float64s, Float64s, Bools]:
+    """(M, 4) 2-D boxes in the first camera, (M,) truncation, (M,) whether the picture shows it."""
+    n = len(cuboids)
+    boxes, truncation, seen = np.full((n, 4), -1.0), np.ones(n), np.zeros(n, bool)
+    sensor = rig.main_camera
+    if n and sensor is not None:
+        from ..projection import project_cuboids
+
+        lidar = next(iter(scene.lidars))
+        try:
+            cam_from_lidar = scene.cam_from(frame_index, sensor.name, lidar)
+        except TimeError:  # exposed before the first pose or after the last: as if the vehicle stood
+            cam_from_lidar = scene.ego_from(sensor.name).inverse() @ scene.ego_from(lidar)
+        seen_by = project_cuboids(cuboids, sensor.camera, cam_from_lidar)
+        seen = np.asarray(seen_by.visible)
+        edge = np.array([sensor.camera.width_px - 1, sensor.camera.height_px - 1] * 2, np.float64)
+        boxes[seen] = np.clip(seen_by.xyxy[seen], 0, edge)
+        truncation[seen] = seen_by.truncation[seen]
+    return boxes, truncation, seen
+
+
+def number_text(value: Any) -> str:
+    return str(value) if isinstance(value, int) else repr(float(value))
+
+
+def ignored_rows(scene: Scene, report: WriteReport) -> list[Mapping[str, Any]]:
+    """The DontCare regions the scene was read with."""
+    rows = scene.source_attributes.get("ignore_regions", [])
+    good = [row for row in rows if isinstance(row, Mapping) and {"frame_index", "truncated", "occluded", *_OWN_SOURCE} - {"score"} <= set(row)]
+    if len(good) < len(rows):
+        report.dropped.append(f"{len(rows) - len(good)} ignore regions that are not KITTI's")
+    return good
+
+
+def categories_in_words(scene: Scene, report: WriteReport) -> dict[str, str]:
+    """category -> a word of plain letters."""
+    words = {name: re.sub(r"[^!-~]+", "_", name) or "_" for name in scene.categories}
+    changed = [f"{name!r} is {word}" for name, word in words.items() if name != word]
+    if changed:
+        report.dropped.append(f"spelling of categories: {', '.join(changed[:10])}")
+    return words
+
+
+# ------------------------------------------------------------ what is lost
+
+
+def _say_what_tracks_lose(scene: Scene, report: WriteReport) -> None:
+    gone = len(scene.tracks) - report.n_tracks
+    if gone:
+        report.dropped.append(f"{gone} tracks that are in no frame")
+    at_frames = sum(int((np.isin(t.times_ns, scene.times_ns) & (t.visibility != Visibility.OUTSIDE)).sum()) for t in scene.tracks)
+    off = sum(int((~np.isin(t.times_ns, scene.times_ns)).sum()) for t in scene.tracks)
+    if off:
+        report.dropped.append(f"{off} keyframes between the frames")
+    if report.n_labels > at_frames:
+        report.dropped.append(
+            f"which labels are keyframes: {report.n_labels - at_frames} of {report.n_labels} were interpolated, and now look like the others"
+        )
+    if any((track.origin != Origin.GIVEN).any() for track in scene.tracks):
+        report.dropped.append("who wrote the keyframes")
+
+
+def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
+    names = {name for track in scene.tracks for row in track.keyframe_attributes for name in row} - _OWN_ATTRIBUTES
+    names |= {name for track in scene.tracks for name in track.attributes}
+    source = {name for track in scene.tracks for row in track.keyframe_source_attributes for name in row} - _OWN_SOURCE
+    source |= {name for track in scene.tracks for name in track.source_attributes}
+    for what, found in (
+        ("attributes", names),
+        ("source attributes of labels", source),
+        ("source attributes of the scene", set(scene.source_attributes) - {"kitti_calib", "ignore_regions"}),
+        ("tags", set(scene.tags)),
+    ):
+        if found:
+            report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
+    if scene.relations:
+        report.dropped.append(f"{len(scene.relations)} relations between tracks")

@@ -1,0 +1,183 @@
+"""KITTI object: a folder with `training/` (and `testing/`), or one of these two. Its frames are unrelated, so each is a scene of its own.
+
+    label_2/000000.txt       type truncated occluded alpha left top right bottom h w l x y z ry [score]
+    calib/000000.txt         P0..P3, R0_rect, Tr_velo_to_cam, Tr_imu_to_velo; every frame has its own
+    velodyne/000000.bin, image_2/000000.png, image_3/...
+
+The ego frame is the GPS/IMU's where calib knows it, else the velodyne's. A row of calib that is all zeros stands for a camera that is not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import CalibrationError, FormatError
+from ..frames import Pose
+from ..problems import Problems
+from ..scene import CameraSensor, Lidar, Scene
+from ..tracks import Track, Visibility
+from .images import image_size_px
+from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
+from .kitti_poses import SPLITS
+from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
+from .limits import has_file, limits
+from .sensor_files import SensorFiles
+
+__all__ = ["detect", "list_scenes", "read"]
+
+_CAMERAS = ("image_2", "image_3", "image_0", "image_1")
+_HINT = "correct the line or get the file again"
+
+
+def _bases(path: Path) -> list[tuple[str, Path]]:
+    """(prefix of its scenes' names, folder) of what is there; testing's frames are called testing/000000 where training is there too."""
+    if _looks_like(path):
+        return [("", path)]
+    found = [path / split for split in SPLITS if _looks_like(path / split)]
+    return [("" if i == 0 else f"{base.name}/", base) for i, base in enumerate(found)]
+
+
+def _looks_like(base: Path) -> bool:
+    return (base / "label_2").is_dir() or ((base / "calib").is_dir() and any((base / name).is_dir() for name in _CAMERAS))
+
+
+def detect(path: Path) -> bool:
+    return bool(_bases(path))
+
+
+def list_scenes(path: Path) -> list[str]:
+    return [prefix + stem for prefix, base in _bases(path) for stem in _stems(base)]
+
+
+def _stems(base: Path) -> list[str]:
+    """The frames for which labels, a calibration or points are there."""
+    stems: set[str] = set()
+    for folder, suffix in (("label_2", ".txt"), ("calib", ".txt"), ("velodyne", ".bin")):
+        files = (base / folder).iterdir() if (base / folder).is_dir() else ()
+        stems |= {file.stem for file in files if file.suffix == suffix and not file.name.startswith(".")}
+    return sorted(stems)
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    prefix, base = next((prefix, base) for prefix, base in reversed(_bases(path)) if scene.startswith(prefix))
+    stem = scene.removeprefix(prefix)
+    calibration = _calibration(base / "calib" / f"{stem}.txt")
+    notes = ["an object frame has no time, no poses and no track ids: its labels are numbered by their lines"]
+    labels = _read_labels(base / "label_2" / f"{stem}.txt", problems, notes)
+    ego_from_lidar = Pose.identity() if calibration.velo_from_imu is None else calibration.velo_from_imu.inverse()
+    pictures = {name: base / name / f"{stem}.png" for name in _CAMERAS}
+    cameras = _cameras(pictures, calibration, ego_from_lidar, notes)
+    return Scene(
+        name=scene,
+        times_ns=np.zeros(1, np.int64),
+        lidars={"lidar": Lidar("lidar", ego_from_lidar)},
+        cameras=cameras,
+        tracks=_tracks(labels, calibration),
+        data=SensorFiles(
+            {"lidar": [base / "velodyne" / f"{stem}.bin"]},
+            {name: [pictures[name]] for name in cameras},
+            sizes_px={name: sensor.camera.size_px for name, sensor in cameras.items()},
+        ),
+        has_time=False,
+        label_frame="lidar",
+        frame_ids=(stem,),
+        format="kitti_object",
+        path=os.fspath(path),
+        source_attributes={"kitti_calib": dict(calibration.rows), "ignore_regions": labels.ignored},
+        notes=notes,
+    )
+
+
+def _calibration(path: Path) -> Calibration:
+    """Without its rows of zeros."""
+    calibration = read_calibration(path)
+    return dataclasses.replace(calibration, rows={name: row for name, row in calibration.rows.items() if any(row)})
+
+
+def _cameras(pictures: dict[str, Path], calibration: Calibration, ego_from_lidar: Pose, notes: list[str]) -> dict[str, CameraSensor]:
+    """The colour cameras, and the grey ones where they have a picture. CalibrationError where a picture has no calibration."""
+    cameras: dict[str, CameraSensor] = {}
+    for name, picture in pictures.items():
+        is_there = has_file(picture)
+        if not is_there and name in ("image_0", "image_1"):
+            continue
+        beside = next((sensor.camera.size_px for sensor in cameras.values()), USUAL_SIZE_PX)  # the rectified pictures of a frame have one size
+        sensor = camera_sensor(calibration, name, image_size_px(picture) if is_there else beside, ego_from_lidar)
+        if sensor is not None:
+            cameras[name] = sensor
+            if not is_there:
+                notes.append(f"{name} has no picture here: its size is taken as {beside[0]} x {beside[1]} pixels")
+        elif is_there:
+            raise CalibrationError(
+                "a picture has no calibration",
+                expected=f"a row P{name[-1]}: of 12 numbers, for {name}/{picture.name}",
+                path=calibration.path,
+                field=f"P{name[-1]}",
+                hint="add the row, or take the picture away to read without it",
+            )
+    return cameras
+
+
+# ------------------------------------------------------------ labels
+
+
+@dataclass
+class _Labels:
+    """M rows of cuboids: `numbers` counts the file's rows from 0, `columns` are those of `columns_of_row`."""
+
+    numbers: list[int] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    ignored: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _read_labels(path: Path, problems: Problems, notes: list[str]) -> _Labels:
+    """Nothing but a note where there are none; the testing split has none, which needs no note."""
+    labels = _Labels()
+    lines = text_lines(path) if has_file(path) else None
+    if lines is None and path.parent.is_dir():
+        notes.append(f"label_2/{path.name} is missing: the frame has no labels")
+    limits().check("tracks_per_scene", len(lines or []), path)
+    for i, (number, line) in enumerate(lines or []):
+        with problems.aside(line):
+            _read_line(line.split(), i, path, number, labels)
+    return labels
+
+
+def _read_line(words: list[str], i: int, path: Path, number: int, labels: _Labels) -> None:
+    if len(words) not in (15, 16):
+        raise FormatError(expected="15 columns, or 16 with a score", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
+    values = finite_numbers(words[1:], path, number, COLUMNS)
+    columns = {**columns_of_row(values), "truncated": values[0]}  # a float: here it is a fraction, in tracking a class
+    if words[0] == "DontCare":
+        labels.ignored.append({"frame_index": 0, "camera": "image_2", **columns})
+        return
+    if min(values[7:10]) <= 0:
+        raise FormatError(expected="a positive h, w and l", got=" ".join(words[8:11]), path=path, offset=f"line {number}", field="h w l", hint=_HINT)
+    labels.numbers.append(i)
+    labels.types.append(words[0])
+    labels.columns.append(columns)
+
+
+def _tracks(labels: _Labels, calibration: Calibration) -> list[Track]:
+    rows = [[*row["dimensions_hwl_m"], *row["location_rect_m"], row["rotation_y_rad"]] for row in labels.columns]
+    cuboids = cuboids_from_hwl_bottom(np.array(rows, np.float64).reshape(-1, 7), calibration.rect_from_velo)
+    now = np.zeros(1, np.int64)
+    return [
+        Track(
+            str(labels.numbers[i]),
+            labels.types[i],
+            now,
+            cuboids[i : i + 1],
+            visibility=np.array([Visibility.OCCLUDED if row["occluded"] in (1, 2) else Visibility.VISIBLE], np.uint8),
+            keyframe_attributes=[{name: row[name] for name in ("truncated", "occluded")}],
+            keyframe_source_attributes=[{name: value for name, value in row.items() if name not in ("truncated", "occluded")}],
+        )
+        for i, row in enumerate(labels.columns)
+    ]

@@ -1,0 +1,116 @@
+"""The writer of KITTI object: every frame of a scene becomes a numbered frame with its own calibration; the layout is drawn in kitti_object.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, TimeError
+from ..scene import CameraSensor, Scene
+from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost
+from .kitti_tracking_sensors import OBJECT, Rig, calibration_text, put, rig_of, write_images, write_sweeps
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_MOST_FRAMES = 1_000_000  # six digits
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, first_frame: int | None = None) -> None:
+    """Writes `training/` into `folder`, which exists and is empty.
+
+    first_frame : number of the first frame; by default the frames keep their names where these are six digits, and are counted from 0 elsewhere
+    """
+    if not scene.lidars:
+        raise ArgumentError(
+            "KITTI object needs a LiDAR: its cuboids stand upright in the LiDAR's frame", field=f"scene {scene.name!r}", hint="add one"
+        )
+    stems = _stems(scene, first_frame, report)
+    report.tolerance_m = report.tolerance_rad = SAME
+    base = folder / "training"
+    rig, rig_at = _rigs(scene, report)
+    rows = label_rows(scene, rig_at, report, _truncated_fraction)
+    categories = categories_in_words(scene, report)
+    texts = [[f"{categories[scene.tracks[k].category]} {text}\n" for k, text in rows.get(i, [])] for i in range(len(scene))]
+    for columns in ignored_rows(scene, report):
+        texts[int(columns["frame_index"])].append(f"DontCare {row_text(columns, _truncated_fraction(columns['truncated'], 0.0))}\n")
+    for i, stem in enumerate(stems):
+        put(base / "label_2" / f"{stem}.txt", "".join(texts[i]))
+        put(base / "calib" / f"{stem}.txt", calibration_text(rig_at(i).rows, OBJECT))
+    write_sweeps(scene, base / "velodyne", stems, report)
+    write_images(scene, base, "", stems, rig, report)
+    _say_what_object_lacks(scene, report)
+    say_what_is_lost(scene, report)
+    report.n_frames = len(scene)
+
+
+def _stems(scene: Scene, first_frame: int | None, report: WriteReport) -> list[str]:
+    """Six digits for each frame."""
+    n = len(scene)
+    names = list(scene.frame_ids)
+    if first_frame is None:
+        if len(set(names)) == n and all(re.fullmatch("[0-9]{6}", name) for name in names):
+            return names
+        first_frame = 0
+    if isinstance(first_frame, bool) or not isinstance(first_frame, int) or not 0 <= first_frame <= _MOST_FRAMES - n:
+        expected = f"a number of up to six digits, also for the last of {n} frames"
+        raise ArgumentError(expected=expected, got=repr(first_frame), field="first_frame")
+    stems = [f"{first_frame + i:06d}" for i in range(n)]
+    if names != stems and n:
+        shown = ", ".join(f"{name} is {stem}" for name, stem in list(zip(names, stems))[:5])
+        last = f", and so on in their order to {names[-1]}, which is {stems[-1]}" if n > 5 else ""
+        report.dropped.append(f"the frames' names: {shown}{last}")
+    return stems
+
+
+def _rigs(scene: Scene, report: WriteReport) -> tuple[Rig, Callable[[int], Rig]]:
+    """The sensors as they are mounted, and those of each frame, which hold the motion of the vehicle between sweep and exposure."""
+    mounted = rig_of(scene, report, OBJECT)
+    exposed = [s.name for s in scene.cameras.values() if s.times_ns is not None and not np.array_equal(s.times_ns, scene.times_ns)]
+    if scene.trajectory is None or not exposed:
+        return mounted, lambda frame_index: mounted
+    if "kitti_calib" in scene.source_attributes:  # it holds the cameras as they are mounted
+        scene = scene.replace(source_attributes={})
+    lidar = next(iter(scene.lidars))
+    aside: set[str] = set()
+
+    def rig_at(frame_index: int) -> Rig:
+        cameras = {}
+        said = WriteReport("", Path())
+        for name in (sensor.name for sensor in mounted.cameras.values()):
+            sensor = scene.cameras[name]
+            try:
+                ego_from_cam = scene.ego_from(lidar) @ scene.cam_from(frame_index, name, lidar).inverse()
+            except TimeError:  # exposed before the first pose or after the last: as if the vehicle stood
+                ego_from_cam = sensor.ego_from_cam
+                said.dropped.append(f"the motion of the vehicle until camera {name} fires: no pose is known there")
+            cameras[name] = CameraSensor(name, sensor.camera, ego_from_cam)
+        rig = rig_of(scene.replace(cameras=cameras), said, OBJECT)
+        new = [line for line in said.dropped if line not in aside and line not in report.dropped]
+        aside.update(new)
+        report.dropped.extend(f"in some frames, {line}" for line in new)
+        return rig
+
+    return mounted, rig_at
+
+
+def _truncated_fraction(value: Any, fraction: float) -> str:
+    """Object's part of the 2-D box that lies outside the picture, from 0 to 1; -1 where it is not known. Tracking's classes are worked out again."""
+    if value == -1:
+        return "-1"
+    return repr(value if isinstance(value, float) else float(fraction))
+
+
+def _say_what_object_lacks(scene: Scene, report: WriteReport) -> None:
+    if scene.has_time:
+        report.dropped.append("the frames' times and order: frames of KITTI object are unrelated")
+    if scene.trajectory is not None:
+        report.dropped.append("the poses of the vehicle: KITTI object has none")
+    if len(scene) > 1 and scene.tracks:
+        report.dropped.append(f"which labels belong together: KITTI object has no tracks, {report.n_tracks} become {report.n_labels} labels")
+    elif [track.track_id for track in scene.tracks] != [str(i) for i in range(len(scene.tracks))]:
+        report.dropped.append("the tracks' names: KITTI object has none")
