@@ -13,6 +13,7 @@ __all__ = [
     "matrix_from_quat",
     "matrix_from_yaw",
     "quat_from_axis_angle",
+    "quat_from_euler",
     "quat_from_matrix",
     "quat_from_yaw",
     "quat_multiply",
@@ -95,6 +96,15 @@ def quat_from_axis_angle(axis: ArrayLike, angle_rad: ArrayLike) -> Float64s:
     """(..., 4) from a unit axis (..., 3) and an angle (...,)."""
     half = np.asarray(angle_rad, np.float64)[..., None] / 2
     return np.concatenate([np.cos(half), np.sin(half) * np.asarray(axis, np.float64)], -1)
+
+
+def quat_from_euler(angles_rad: ArrayLike, sequence: str) -> Float64s:
+    """(..., 4), w >= 0, from (..., 3) angles in the order of `sequence`: "XYZ" with a, b, c is Rx(a) @ Ry(b) @ Rz(c), turns about the own axes."""
+    angles = np.asarray(angles_rad, np.float64)
+    quat: Float64s = np.array([1.0, 0.0, 0.0, 0.0])
+    for i, axis in enumerate(sequence):
+        quat = quat_multiply(quat, quat_from_axis_angle(np.eye(3)["XYZ".index(axis)], angles[..., i]))
+    return np.where(quat[..., :1] < 0, -quat, quat)
 
 
 def quat_multiply(a_wxyz: ArrayLike, b_wxyz: ArrayLike) -> Float64s:

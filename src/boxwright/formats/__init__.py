@@ -34,6 +34,8 @@ _READERS = {
     "kitti_object": "kitti_object",
     "kitti_tracking": "kitti_tracking",
     "argoverse2": "argoverse2",
+    "sustechpoints": "sustechpoints",
+    "dgp": "dgp",
     "points": "point_files",
 }
 _WRITERS = {"boxwright": "boxwright_writer", "kitti_object": "kitti_object_writer", "kitti_tracking": "kitti_tracking_writer"}

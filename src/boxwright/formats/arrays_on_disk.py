@@ -20,7 +20,7 @@ from ..points import Sweep
 from .columns import columns_of_sweep, sweep_of_columns
 from .limits import checked_size, limits
 
-__all__ = ["kitti_bin_bytes", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
+__all__ = ["kitti_bin_bytes", "npz_arrays", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
 
 _HINT = "copy or export the file again"
 _NUMBER = re.compile(r"[<>|=](?:f[248]|[iu][1248])")
@@ -57,6 +57,10 @@ def read_npy(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: flo
     size = checked_size(path)
     with Path(path).open("rb") as file:
         array = _npy(file, size, path, None)
+    return _sweep_of_table(array, path, frame, scale_m)
+
+
+def _sweep_of_table(array: Any, path: str | os.PathLike[str], frame: str, scale_m: float | None) -> Sweep:
     if array.dtype.names:
         return sweep_of_columns({name: array[name] for name in array.dtype.names}, path, frame=frame, scale_m=scale_m)
     if array.ndim != 2 or array.shape[1] < 3:
@@ -66,28 +70,36 @@ def read_npy(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: flo
 
 
 def read_npz(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: float | None = None) -> Sweep:
-    """Columns x, y, z, ... of one length, each an array of the archive."""
-    size = checked_size(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            _check_members(members, size, path)
-            columns: dict[str, Any] = {}
-            for member in members:
-                name = member.filename.removesuffix(".npy")
-                if name in columns:
-                    raise FormatError("an array comes twice", got=repr(name[:80]), path=path, hint=_HINT)
-                with archive.open(member) as file:
-                    columns[name] = _npy(file, member.file_size, path, name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
-        if isinstance(error, FormatError | LimitError):
-            raise
-        raise FormatError(f"the archive is broken: {error}", path=path, hint=_HINT) from None
+    """Columns x, y, z, ... of one length, each an array of the archive; or one array alone, of any name, as `read_npy` takes it."""
+    columns = npz_arrays(path)
+    if len(columns) == 1:
+        return _sweep_of_table(next(iter(columns.values())), path, frame, scale_m)
     n = {len(values) if values.ndim == 1 else -1 for values in columns.values()}
     if len(n) != 1 or -1 in n:
         got = ", ".join(f"{name} {values.shape}" for name, values in columns.items())[:200] or "no array"
         raise FormatError(expected="columns (N,) of one length", got=got, path=path, hint=_HINT)
     return sweep_of_columns(columns, path, frame=frame, scale_m=scale_m)
+
+
+def npz_arrays(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """name -> array of numbers, all that the archive holds."""
+    size = checked_size(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check_members(members, size, path)
+            arrays: dict[str, Any] = {}
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise FormatError("an array comes twice", got=repr(name[:80]), path=path, hint=_HINT)
+                with archive.open(member) as file:
+                    arrays[name] = _npy(file, member.file_size, path, name)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
+        if isinstance(error, FormatError | LimitError):
+            raise
+        raise FormatError(f"the archive is broken: {error}", path=path, hint=_HINT) from None
+    return arrays
 
 
 def npz_bytes(sweep: Sweep, scale_m: float | None = None) -> bytes:

@@ -1,0 +1,250 @@
+"""TRI's Dataset Governance Policy (DGP): a scene's folder, a folder of scenes, or a list of scenes by split (scene_dataset*.json).
+
+    scene_<hash>.json, scene.json         samples (frames), and the data they name: each a file of one sensor, with its time and world_from_sensor
+    calibration/<key>.json                intrinsics, and ego_from_sensor of every sensor
+    ontology/<key>.json                   names of the class ids
+    point_cloud/LIDAR/*.npz               the array `data`, columns as `point_format` has them
+    rgb/CAMERA_01/*.jpg
+    bounding_box_3d/LIDAR/*.json          cuboids in the LiDAR's frame: geometric centre, length, width, height, quaternion
+
+A frame's stamp is that of its LiDAR; cameras keep the times of their exposures, so that the motion between the two is in `scene.cam_from`.
+The first LiDAR is called "lidar". Cuboids of cameras repeat those of the LiDAR and are not read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import FormatError
+from ..frames import Pose
+from ..points import Sweep
+from ..problems import Problems
+from ..scene import CameraSensor, Scene
+from ..tracks import Visibility
+from . import strict_json
+from .arrays_on_disk import npz_arrays
+from .columns import sweep_of_columns
+from .dgp_sensors import Samples, datum_path, mounts_and_cameras, pose_of, read_samples, trajectory_of, vector_of
+from .label_rows import LabelRows
+from .limits import limits
+from .sensor_files import SensorFiles, read_point_file
+from .strict_json import Node
+
+__all__ = ["detect", "list_scenes", "read"]
+
+_HEAD_BYTES = 1 << 16
+_OUR_MARK = re.compile(rb'"format"\s*:\s*"boxwright"')
+_CUBOIDS = "1"  # BOUNDING_BOX_3D among the kinds of annotation
+_KINDS = dict(enumerate(["bounding_box_2d", "bounding_box_3d", "semantic_segmentation_2d", "semantic_segmentation_3d", "instance_segmentation_2d"]))
+_KINDS |= {5: "instance_segmentation_3d", 6: "depth", 10: "key_point_2d", 11: "key_line_2d", 12: "polygon_2d"}
+_MOST_LISTS = 100  # a folder with more JSON files is no dataset's top: its files aren't looked into
+_OWN = {"class_id", "instance_id", "attributes", "box"}
+_OWN_BOX = {"pose", "length", "width", "height"}
+
+
+def detect(path: Path) -> bool:
+    return bool(_files(path))
+
+
+def list_scenes(path: Path) -> list[str]:
+    return list(_files(path))
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """Scene's name -> its JSON file: the folder's name where the folder has one scene, else folder and file."""
+    if path.is_file():
+        return _named([path]) if _is_scene(path) else _of_split(path) if _is_list(path) else {}
+    if not path.is_dir():
+        return {}
+    here = [file for file in sorted(path.glob("scene*.json")) if _is_scene(file)]
+    if here:
+        return _named(here)
+    listed: dict[str, Path] = {}
+    tops = sorted(path.glob("*.json"))
+    for file in tops if len(tops) <= _MOST_LISTS else []:
+        if _is_list(file):
+            listed.update(_of_split(file))
+    return listed or _named(
+        [file for folder in sorted(path.iterdir()) if folder.is_dir() for file in sorted(folder.glob("scene*.json")) if _is_scene(file)]
+    )
+
+
+def _head(file: Path) -> bytes:
+    if not file.is_file() or file.suffix != ".json":
+        return b""
+    with file.open("rb") as stream:
+        return stream.read(_HEAD_BYTES)
+
+
+def _is_scene(file: Path) -> bool:
+    """A scene.json of our own may tell where it comes from, so it has the word too."""
+    head = _head(file) if file.name.startswith("scene") else b""
+    return b'"datum' in head and not _OUR_MARK.search(head[:4096])
+
+
+def _is_list(file: Path) -> bool:
+    return b'"scene_splits"' in _head(file)
+
+
+def _of_split(file: Path) -> dict[str, Path]:
+    """A scene that several splits name is listed once."""
+    files: dict[Path, None] = {}
+    splits = strict_json.load(file)["scene_splits"]
+    for key in splits.mapping():
+        for name in splits[key].get("filenames", []):
+            files[datum_path(file.parent, name)] = None
+    return _named(list(files), file.parent)
+
+
+def _named(files: list[Path], root: Path | None = None) -> dict[str, Path]:
+    places = [os.fspath(file.parent.name if root is None else file.parent.relative_to(root).as_posix()) for file in files]
+    return {place if places.count(place) == 1 else f"{place}/{file.stem}": file for place, file in zip(places, files)}
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    file = _files(path)[scene]
+    top, folder, notes = strict_json.load(file), file.parent, list[str]()
+    samples = read_samples(top, notes)
+    limits().check("frames_per_scene", len(samples.times_ns), file)
+    mounts, cameras = mounts_and_cameras(samples, folder, problems, notes)
+    trajectory = trajectory_of(samples, mounts, problems, notes)
+    names = {"lidar" if name == samples.main else name: name for name in samples.lidars}
+    ontology = _ontology(top, folder)
+    rows, labelled = _rows(samples, folder, ontology, problems, notes)
+    poses = None
+    if trajectory is not None and samples.main is not None:
+        poses = [trajectory.at(int(samples.times_ns[i])) @ mounts[samples.main] for i in labelled]
+    times = samples.times_ns[labelled]
+    sweeps = {ours: samples.files(name, folder) for ours, name in names.items()}
+    images = {name: samples.files(name, folder) for name in cameras}
+    formats = {ours: samples.point_names(name) for ours, name in names.items()}
+
+    def read_sweep(frame_index: int, sensor: str, at: Path) -> Sweep:
+        return _read_sweep(at, sensor, formats[sensor][frame_index], int(samples.times_ns[frame_index]))
+
+    _tell_what_is_left_out(samples, notes)
+    return Scene(
+        name=scene,
+        times_ns=samples.times_ns,
+        lidars=samples.our_lidars(mounts),
+        cameras={name: CameraSensor(name, camera, mounts[name], samples.exposures(name)) for name, camera in cameras.items()},
+        trajectory=trajectory,
+        tracks=rows.tracks(times, poses, file, notes),
+        data=SensorFiles(sweeps, images, read_sweep, {name: camera.size_px for name, camera in cameras.items()}),
+        has_time=samples.has_time,
+        label_frame="lidar" if trajectory is None else "world",
+        frame_ids=samples.frame_ids(),
+        format="dgp",
+        path=os.fspath(path),
+        source_attributes={
+            **{name: value for name, value in top.value.items() if name != "data" and value not in ({}, "", [])},
+            **({"lidar": samples.main} if samples.main is not None else {}),
+            **({"ontology": {str(key): name for key, name in ontology.items()}} if ontology else {}),
+        },
+        notes=notes,
+    )
+
+
+def _tell_what_is_left_out(samples: Samples, notes: list[str]) -> None:
+    kinds: Counter[str] = Counter()
+    n_camera_cuboids = 0
+    for data in samples.data:
+        for name, (_, datum) in data.items():
+            for kind in datum.get("annotations", {}).mapping():
+                if kind != _CUBOIDS:
+                    kinds[_KINDS.get(int(kind) if kind.isdecimal() else -1, f"kind {kind!r:.20}")] += 1
+                elif name != samples.main:
+                    n_camera_cuboids += 1
+    notes += [f"{n} files of {kind} are not read" for kind, n in sorted(kinds.items())]
+    if n_camera_cuboids:
+        notes.append(f"{n_camera_cuboids} files of cuboids as other sensors see them are not read: they repeat those of the main LiDAR")
+
+
+# ------------------------------------------------------------ points
+
+
+def _read_sweep(path: Path, sensor: str, names: list[str], time_ns: int) -> Sweep:
+    if path.suffix.lower() != ".npz":
+        sweep = read_point_file(path, frame=sensor)
+        return Sweep(sweep.xyz, time_ns, sensor, sweep.intensity, sweep.time_offset_ns, sweep.fields)
+    arrays = npz_arrays(path)
+    if "data" not in arrays:
+        raise FormatError("an array is missing", expected="'data'", got=", ".join(arrays)[:100] or "none", path=path, hint="get the file again")
+    table = arrays["data"]
+    if table.dtype.names:
+        columns = {name.lower(): table[name].reshape(-1) for name in table.dtype.names}
+    else:
+        if table.ndim != 2 or table.shape[1] < 3 or (names and table.shape[1] != len(names)):
+            wanted = f"(N, {len(names)}), as point_format has it" if names else "(N, 3) or more columns"
+            raise FormatError(expected=wanted, got=f"shape {table.shape}", path=path, field="data", hint="get the file again")
+        names = names or ["x", "y", "z", "intensity", *(f"column_{i}" for i in range(4, table.shape[1]))]
+        columns = {name: table[:, i] for i, name in enumerate(names[: table.shape[1]])}
+    sweep = sweep_of_columns(columns, path, frame=sensor)
+    return Sweep(sweep.xyz, time_ns, sensor, sweep.intensity, sweep.time_offset_ns, sweep.fields)
+
+
+# ------------------------------------------------------------ labels
+
+
+def _ontology(top: Node, folder: Path) -> dict[int, str]:
+    keys = top.get("ontologies", {})
+    if not keys.has(_CUBOIDS):
+        return {}
+    file = datum_path(folder / "ontology", Node(f"{keys[_CUBOIDS].text()}.json", keys.path, keys[_CUBOIDS].field))
+    return {item.get("id", 0).whole(): item.get("name", "").text() for item in strict_json.load(file)["items"]}
+
+
+def _label_files(samples: Samples, folder: Path) -> Iterator[tuple[int, Path]]:
+    for i, data in enumerate(samples.data):
+        if samples.main in data:
+            annotations = data[samples.main][1].get("annotations", {})
+            if annotations.has(_CUBOIDS):
+                yield i, datum_path(folder, annotations[_CUBOIDS])
+
+
+def _rows(samples: Samples, folder: Path, ontology: Mapping[int, str], problems: Problems, notes: list[str]) -> tuple[LabelRows, list[int]]:
+    """The labels, and which frames could hold one."""
+    rows, labelled = LabelRows(), list[int]()
+    for i, file in _label_files(samples, folder):
+        labelled.append(i)
+        for node in strict_json.load(file).get("annotations", []):
+            with problems.aside(node.value):
+                _add(rows, len(labelled) - 1, node, ontology)
+    if not labelled:
+        notes.append("the scene has no cuboids of a LiDAR")
+    return rows, labelled
+
+
+def _add(rows: LabelRows, frame_index: int, node: Node, ontology: Mapping[int, str]) -> None:
+    """Fields that are 0 may be absent: so the files are written."""
+    class_id, box = node.get("class_id", 0), node["box"]
+    if class_id.whole() not in ontology:
+        raise class_id.wrong("a class of the ontology", str(class_id.value), "get the ontology that belongs to the scene")
+    pose, size = cuboid_from_box(box)
+    occlusion = box.get("occlusion", 0).whole()
+    attributes = node.get("attributes", {}).mapping()
+    rows.add(
+        frame_index,
+        node,
+        (str(node.get("instance_id", 0).whole()), ontology[class_id.whole()]),
+        (box["pose"], pose.translation_m),
+        (box, size),
+        pose.quat_wxyz,
+        visibility=Visibility.OCCLUDED if occlusion in (1, 2) else Visibility.VISIBLE,
+        attributes=attributes,
+        source={
+            **{name: value for name, value in node.value.items() if name not in _OWN},
+            **{name: value for name, value in box.value.items() if name not in _OWN_BOX},
+            "class_id": class_id.whole(),
+        },
+    )
+
+
+def cuboid_from_box(box: Node) -> tuple[Pose, Any]:
+    """The cuboid's place in the sensor's frame, and (length, width, height)."""
+    return pose_of(box["pose"]), vector_of(box, ("length", "width", "height"))

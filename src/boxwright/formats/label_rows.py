@@ -1,0 +1,116 @@
+"""Cuboids gathered record by record from label files, one frame after the other, and the tracks they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s, Int64s
+from ..cuboids import Cuboids
+from ..frames import Pose
+from ..tracks import Track, Visibility
+from .dense_tracks import dense_track, moved_each
+from .limits import limits
+from .strict_json import Node
+
+__all__ = ["LabelRows"]
+
+FARTHEST_M = 1e8  # further than any map reaches: such a number is a broken one
+
+
+@dataclass
+class LabelRows:
+    """Labels in the LiDAR's frame of each frame's own moment; frames come in order.
+
+    keys : (track id, category) of each row; an id that comes with two categories makes two tracks
+    """
+
+    frame: list[int] = field(default_factory=list)
+    keys: list[tuple[str, str]] = field(default_factory=list)
+    numbers: list[Float64s] = field(default_factory=list)
+    visibility: list[int] = field(default_factory=list)
+    attributes: list[Mapping[str, Any]] = field(default_factory=list)
+    sources: list[Mapping[str, Any]] = field(default_factory=list)
+    _seen: set[tuple[int, str, str]] = field(default_factory=set)
+
+    def add(
+        self,
+        frame_index: int,
+        node: Node,
+        key: tuple[str, str],
+        center: tuple[Node, Float64s],
+        size: tuple[Node, Float64s],
+        quat_wxyz: Float64s,
+        *,
+        visibility: int = Visibility.VISIBLE,
+        attributes: Mapping[str, Any],
+        source: Mapping[str, Any],
+    ) -> None:
+        """One record. FormatError where its numbers cannot be, or its track is in the frame already.
+
+        center, size : the numbers, with the place in the file where they stand
+        """
+        if not np.abs(center[1]).max() < FARTHEST_M:
+            raise center[0].wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in center[1]))
+        if not (size[1].min() > 0 and size[1].max() < FARTHEST_M):
+            raise size[0].wrong("a positive length, width and height", " ".join(f"{v:g}" for v in size[1]), "correct the label")
+        if (frame_index, *key) in self._seen:
+            raise node.wrong("each object once in a frame", f"{key[1]} {key[0]!r} again", "give each object an id of its own")
+        self._seen.add((frame_index, *key))
+        self.frame.append(frame_index)
+        self.keys.append(key)
+        self.numbers.append(np.concatenate([center[1], size[1], quat_wxyz]))
+        self.visibility.append(int(visibility))
+        self.attributes.append(attributes)
+        self.sources.append(source)
+
+    def tracks(self, times_ns: Int64s, lidar_poses: Sequence[Pose] | None, path: str | os.PathLike[str], notes: list[str]) -> list[Track]:
+        """The tracks, in the world frame where there are poses.
+
+        times_ns : of the frames that could hold a label; the rows' frames count in them
+        lidar_poses : world_from_lidar of each such frame, or None
+        """
+        table = np.array(self.numbers).reshape(-1, 10)
+        cuboids = Cuboids(table[:, :3], table[:, 3:6], quat_wxyz=table[:, 6:], frame="lidar")
+        frame = np.array(self.frame, np.int64)
+        if lidar_poses is not None:
+            cuboids = moved_each(cuboids, lidar_poses, frame, "world")
+        members: dict[tuple[str, str], list[int]] = {}
+        for i, key in enumerate(self.keys):
+            members.setdefault(key, []).append(i)
+        limits().check("tracks_per_scene", len(members), path)
+        ids = [track_id for track_id, _ in members]
+        several = {track_id: [kind for name, kind in members if name == track_id] for track_id in ids if ids.count(track_id) > 1}
+        notes += [f"track {track_id} is of several types: {', '.join(kinds)}; each became a track" for track_id, kinds in several.items()]
+        tracks, taken = [], set(ids)
+        for (name, category), rows in members.items():
+            limits().check("keyframes_per_track", len(rows), path, f"track {name}")
+            track_id = name
+            if name in several and several[name][0] != category:
+                track_id = f"{name}-{category}"
+                while track_id in taken:
+                    track_id += "'"
+                taken.add(track_id)
+            index = np.array(rows)
+            track = dense_track(
+                track_id,
+                category,
+                frame[index],
+                times_ns,
+                cuboids[index],
+                visibility=[self.visibility[i] for i in rows],
+                attributes=_told_in_full([self.attributes[i] for i in rows]),
+                source_attributes=[self.sources[i] for i in rows] if any(self.sources[i] for i in rows) else (),
+            )
+            tracks.append(track)
+        return tracks
+
+
+def _told_in_full(attributes: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """These files tell all of each frame: what one leaves out holds no longer, so it becomes None. Nothing where nothing is told."""
+    names = list(dict.fromkeys(name for row in attributes for name in row))
+    return [{name: row.get(name) for name in names} for row in attributes] if names else ()
