@@ -360,7 +360,7 @@ def test_wrong_rough_cuboids(rng):
     points = seen_car(rng, *CAR)
     with pytest.raises(bw.ArgumentError, match="rough_cuboid: expected one Cuboid, got list"):
         bw.refit(points, [1, 2, 3])
-    with pytest.raises(bw.ArgumentError, match="rough_cuboid: expected one Cuboid, got Cuboids"):
+    with pytest.raises(bw.ArgumentError, match="rough_cuboid: expected one Cuboid, got 0 Cuboids"):
         bw.refit(points, bw.Cuboids.empty())
 
 

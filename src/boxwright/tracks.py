@@ -183,8 +183,31 @@ def _codes(field: str, values: Any, n: int, kind: type[IntEnum]) -> UInt8s:
     return codes
 
 
+class _Table:
+    """What the rows of a filled track, or of many, look like as a table."""
+
+    def _columns(self: Any) -> dict[str, Any]:
+        tracks, times_ns = self._rows()
+        return {
+            "track_id": [track.track_id for track in tracks],
+            "category": [track.category for track in tracks],
+            "timestamp_ns": times_ns,
+            "state": _names(State, self.state),
+            "visibility": _names(Visibility, self.visibility),
+            **self.cuboids.columns(),
+        }
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame, one row per cuboid, NaN where a track is not there (extra `table`)."""
+        return table_library("pandas").DataFrame(self._columns())
+
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table, one row per cuboid, NaN where a track is not there (extra `table`)."""
+        return table_library("pyarrow").table(self._columns())
+
+
 @dataclass(frozen=True, eq=False)
-class FilledTrack:
+class FilledTrack(_Table):
     """A track at T times.
 
     times_ns : (T,) int64
@@ -219,23 +242,8 @@ class FilledTrack:
     def __len__(self) -> int:
         return len(self.times_ns)
 
-    def _columns(self) -> dict[str, Any]:
-        return {
-            "track_id": [self.track.track_id] * len(self),
-            "category": [self.track.category] * len(self),
-            "timestamp_ns": self.times_ns,
-            "state": _names(State, self.state),
-            "visibility": _names(Visibility, self.visibility),
-            **self.cuboids.columns(),
-        }
-
-    def to_pandas(self) -> Any:
-        """A pandas.DataFrame, one row per time, NaN where the track is not there (extra `table`)."""
-        return table_library("pandas").DataFrame(self._columns())
-
-    def to_arrow(self) -> Any:
-        """A pyarrow.Table, one row per time, NaN where the track is not there (extra `table`)."""
-        return table_library("pyarrow").table(self._columns())
+    def _rows(self) -> tuple[list[Track], Int64s]:
+        return [self.track] * len(self), self.times_ns
 
     def __repr__(self) -> str:
         return f"FilledTrack({self.track.track_id!r}, {len(self)} times, {int(self.is_valid.sum())} valid, frame={self.cuboids.frame!r})"
@@ -269,7 +277,7 @@ class Tracks(tuple[Track, ...]):
 
 
 @dataclass(frozen=True, eq=False)
-class FilledTracks:
+class FilledTracks(_Table):
     """Many tracks at many times: K rows, only where a track is there, by track and then by time.
 
     tracks, times_ns : what was asked for
@@ -291,23 +299,8 @@ class FilledTracks:
     def __len__(self) -> int:
         return len(self.track_index)
 
-    def _columns(self) -> dict[str, Any]:
-        return {
-            "track_id": [self.tracks[i].track_id for i in self.track_index],
-            "category": [self.tracks[i].category for i in self.track_index],
-            "timestamp_ns": self.times_ns[self.time_index],
-            "state": _names(State, self.state),
-            "visibility": _names(Visibility, self.visibility),
-            **self.cuboids.columns(),
-        }
-
-    def to_pandas(self) -> Any:
-        """A pandas.DataFrame, one row per cuboid (extra `table`)."""
-        return table_library("pandas").DataFrame(self._columns())
-
-    def to_arrow(self) -> Any:
-        """A pyarrow.Table, one row per cuboid (extra `table`)."""
-        return table_library("pyarrow").table(self._columns())
+    def _rows(self) -> tuple[list[Track], Int64s]:
+        return [self.tracks[i] for i in self.track_index], self.times_ns[self.time_index]
 
     def __repr__(self) -> str:
         return f"FilledTracks({len(self)} cuboids of {len(self.tracks)} tracks at {len(self.times_ns)} times, frame={self.cuboids.frame!r})"
