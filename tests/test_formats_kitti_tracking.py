@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -387,6 +388,20 @@ def test_unknown_classes_are_told_once(tmp_path):
     assert [note for note in bw.read(tmp_path / "own").notes if "taxonomy" in note] == [told]
     bw.write(scene.replace(tracks=scene.tracks[:1]), tmp_path / "known")
     assert not any("taxonomy" in note for note in bw.read(tmp_path / "known").notes)
+
+
+def test_what_may_not_be_read_is_named(tmp_path, monkeypatch):
+    root = make(tmp_path, row(), csv=still(1))
+    honest = Path.read_bytes
+
+    def read_bytes(path):
+        if path.parent.name == "label_02":
+            raise PermissionError(13, "Permission denied", str(path))
+        return honest(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(bw.FormatError, match=r"label_02/0000.txt: cannot be read: Permission denied; check"):
+        bw.read(root)
 
 
 def test_empty_oxts(tmp_path):

@@ -12,12 +12,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
 from ..arrays import as_points
-from ..errors import ArgumentError, FormatError, UnknownName
+from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName
 from ..outputs import whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
@@ -56,7 +57,8 @@ class SceneEntry:
     def read(self, *, strict: bool = True) -> Scene:
         """The scene, as `bw.read` gives it."""
         problems = Problems(strict)
-        scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
+        with _readable(self.path):
+            scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
         return _with_class_note(scene.replace(problems=(*scene.problems, *problems.found)) if problems.found else scene)
 
 
@@ -96,9 +98,18 @@ def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList
     place = Path(path)
     if not place.exists():
         raise FormatError("no such file or folder", path=place, hint="check the path")
-    try:
+    with _readable(place):
         return _found(place, format)
+
+
+@contextmanager
+def _readable(place: Path) -> Iterator[None]:
+    """What the system refuses to read becomes a FormatError that names it."""
+    try:
+        yield
     except OSError as error:
+        if isinstance(error, BoxwrightError):
+            raise
         raise FormatError(f"cannot be read: {error.strerror}", path=error.filename or place, hint="check the path and its rights") from error
 
 
