@@ -173,5 +173,12 @@ class Curves:
 
 
 def _new_storage(n: int) -> Storage:
-    floats = [np.empty((n, 3)), np.empty((n, 3)), np.empty((n, 4)), np.empty(n)]
-    return (*floats, np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint8), np.empty(n, np.uint8))
+    """In one piece of memory, which a system hands out in large pages: much sooner than eight."""
+    columns = ((np.float64, 3), (np.float64, 3), (np.float64, 4), (np.float64, 1), (np.int32, 1), (np.int32, 1), (np.uint8, 1), (np.uint8, 1))
+    block = np.empty(n * sum(np.dtype(kind).itemsize * width for kind, width in columns), np.uint8)
+    storage, start = [], 0
+    for kind, width in columns:
+        end = start + n * width * np.dtype(kind).itemsize
+        storage.append(block[start:end].view(kind).reshape((n, width) if width > 1 else n))
+        start = end
+    return tuple(storage)

@@ -91,7 +91,7 @@ JOBS: tuple[Job, ...] = (
         verb="interpolation",
         function="interpolate_tracks, linear",
         ours=(
-            Contender("fresh arrays", itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
+            Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
             Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
         ),
         rivals=(
@@ -106,7 +106,7 @@ JOBS: tuple[Job, ...] = (
         verb="interpolation",
         function="interpolate_tracks, makima",
         ours=(
-            Contender("fresh arrays", itself, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
+            Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
             Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
         ),
         rivals=(

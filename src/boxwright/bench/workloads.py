@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,7 +80,7 @@ class Clusters:
 class Tracks:
     """tracks, and the times of all frames"""
 
-    tracks: list[Track]
+    tracks: Sequence[Track]
     times_ns: Int64s
     method: str
 

@@ -125,30 +125,28 @@ def turns(offsets, quats, out_turns):
 @kernel
 def count_rows(offsets, times, visibility, at, out_offsets):
     """(M+1,) row offsets: how many of the sorted times `at` each track is there for."""
-    total = 0
+    total, n_at = 0, len(at)
     out_offsets[0] = 0
     for track in range(len(offsets) - 1):
         begin, stop = offsets[track], offsets[track + 1]
-        if len(at) and begin < stop and at[-1] >= times[begin] and at[0] <= times[stop - 1]:
+        if n_at > 0 and begin < stop and at[n_at - 1] >= times[begin] and at[0] <= times[stop - 1]:
             first = begin
             while first < stop:
                 last = first
                 while last + 1 < stop and visibility[last] != OUTSIDE:
                     last += 1
-                if visibility[last] == OUTSIDE:
-                    total += np.searchsorted(at, times[last]) - np.searchsorted(at, times[first])
-                else:
-                    total += _first_after(at, times[last], 0, len(at)) - np.searchsorted(at, times[first])
+                is_open = visibility[last] != OUTSIDE  # then the row at the last keyframe counts too
+                total += _first(at, times[last], is_open, 0, n_at) - _first(at, times[first], False, 0, n_at)
                 first = last + 1
         out_offsets[track + 1] = total
 
 
 @compiled
-def _first_after(sorted_times, time, low, high):
-    """The first index in low..high whose time is later."""
+def _first(sorted_times, time, is_later, low, high):
+    """The first index in low..high at the time or later, or later only."""
     while low < high:
         middle = (low + high) >> 1
-        if sorted_times[middle] <= time:
+        if sorted_times[middle] < time or (is_later and sorted_times[middle] == time):
             low = middle + 1
         else:
             high = middle
@@ -178,110 +176,116 @@ def fill_rows(
     out_state,
     out_visibility,
 ):
-    """One row per track and time `at` (sorted) for which the track is there, in that order; state 0 is a keyframe, 1 lies between two."""
+    """One row per track and time `at` (sorted) for which the track is there, in that order; state 0 is a keyframe, 1 lies between two.
+
+    A cubic for the centre, straight for the size, the short arc for the rotation. Per track in three passes: where each row lies, cosines and sines
+    (without branches, so that the compiler makes vectors of them), and the rows.
+    """
+    n_at = len(at)
+    pieces, shares, cosines, sines = np.empty(n_at, np.int64), np.empty(n_at), np.empty(n_at), np.empty(n_at)
     for track in range(len(offsets) - 1):
-        row, row_end = row_offsets[track], row_offsets[track + 1]
-        if row == row_end:
+        row, n, stop = row_offsets[track], row_offsets[track + 1] - row_offsets[track], offsets[track + 1]
+        if n == 0:
             continue
-        stop = offsets[track + 1]
-        j = _first_after(at, times[offsets[track]] - 1, 0, len(at))
-        i = _first_after(times, at[j], offsets[track], stop) - 1
-        while row < row_end:
-            if visibility[i] == OUTSIDE:
-                i += 1
-                while at[j] < times[i]:
-                    j += 1
+        widest = _find_places(offsets[track], stop, times, visibility, turns, at, row, n, pieces, shares, sines, out_time)
+        if widest <= SMALL_ANGLE:
+            for k in range(n):
+                cosines[k], sines[k] = _cos_sin_small(sines[k])
+        else:
+            for k in range(n):
+                cosines[k], sines[k] = math.cos(sines[k]), math.sin(sines[k])
+        k = 0
+        while k < n:
+            i, first = np.uint64(pieces[k]), k  # counted without sign here, which spares the test for negative indices
+            while k < n and shares[np.uint64(k)] == 0 and pieces[np.uint64(k)] == i:
+                _copy_keyframe(i, np.uint64(row + k), centers, sizes, quats, yaws, out_center, out_size, out_quat, out_yaw)
+                k += 1
+            begin = k
+            while k < n and pieces[np.uint64(k)] == i:
+                k += 1
+            for m in range(first, k):
+                r = np.uint64(row + m)
+                out_track[r], out_state[r], out_visibility[r] = track, m >= begin, visibility[i]
+            if begin == k:
                 continue
-            begin = row
-            while row < row_end and at[j] == times[i]:
-                for axis in range(3):
-                    out_center[row, axis] = centers[i, axis]
-                    out_size[row, axis] = sizes[i, axis]
-                for axis in range(4):
-                    out_quat[row, axis] = quats[i, axis]
-                out_yaw[row] = yaws[i]
-                out_state[row] = 0
-                out_time[row] = j
-                row += 1
-                j += 1
-            n = 0
-            if i + 1 < stop:
-                while row + n < row_end and at[j + n] < times[i + 1]:
-                    n += 1
-            if n > 0:
-                _fill_piece(
-                    i, row, j, n, times, centers, sizes, quats, yaws, methods[track], tangents, turns, at, out_center, out_size, out_quat, out_yaw
-                )
-                for k in range(n):
-                    out_state[np.uint64(row + k)] = 1
-                    out_time[np.uint64(row + k)] = j + k
-                row += n
-                j += n
-            for k in range(begin, row):
-                out_track[k] = track
-                out_visibility[k] = visibility[i]
-            i += 1
+            after = i + np.uint64(1)
+            span = float(times[after] - times[i])
+            x0, y0, z0 = centers[i, 0], centers[i, 1], centers[i, 2]
+            ax, ay, az = centers[after, 0] - x0, centers[after, 1] - y0, centers[after, 2] - z0
+            if methods[track] == LINEAR:
+                for m in range(begin, k):
+                    share, r = shares[np.uint64(m)], np.uint64(row + m)
+                    out_center[r, 0], out_center[r, 1], out_center[r, 2] = x0 + share * ax, y0 + share * ay, z0 + share * az
+            else:
+                ax, bx, cx = _cubic(ax, tangents[i, 0] * span, tangents[after, 0] * span)
+                ay, by, cy = _cubic(ay, tangents[i, 1] * span, tangents[after, 1] * span)
+                az, bz, cz = _cubic(az, tangents[i, 2] * span, tangents[after, 2] * span)
+                for m in range(begin, k):
+                    share, r = shares[np.uint64(m)], np.uint64(row + m)
+                    out_center[r, 0] = x0 + share * (ax + share * (bx + share * cx))
+                    out_center[r, 1] = y0 + share * (ay + share * (by + share * cy))
+                    out_center[r, 2] = z0 + share * (az + share * (bz + share * cz))
+            length, width, height = sizes[i, 0], sizes[i, 1], sizes[i, 2]
+            longer, wider, higher = sizes[after, 0] - length, sizes[after, 1] - width, sizes[after, 2] - height
+            qw, qx, qy, qz = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
+            pw, px, py, pz = turns[i, 1], turns[i, 2], turns[i, 3], turns[i, 4]
+            is_upright = qx == 0 and qy == 0 and px == 0 and py == 0
+            yaw, turned = yaws[i], math.copysign(2 * turns[i, 0], qw * pz - qz * pw)
+            for m in range(begin, k):
+                u, r = np.uint64(m), np.uint64(row + m)
+                share, cosine, sine = shares[u], cosines[u], sines[u]
+                out_size[r, 0], out_size[r, 1], out_size[r, 2] = length + share * longer, width + share * wider, height + share * higher
+                w, x, y, z = cosine * qw + sine * pw, cosine * qx + sine * px, cosine * qy + sine * py, cosine * qz + sine * pz
+                out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3] = w, x, y, z
+                here = yaw + share * turned if is_upright else math.atan2(2 * (x * y + w * z), w * w + x * x - y * y - z * z)
+                if here > math.pi:
+                    here -= 2 * math.pi
+                elif here <= -math.pi:
+                    here += 2 * math.pi
+                out_yaw[r] = here
 
 
 @compiled
-def _fill_piece(i, row, j, n, times, centers, sizes, quats, yaws, method, tangents, turns, at, out_center, out_size, out_quat, out_yaw):
-    """Times at[j : j + n], strictly between keyframes i and i + 1: a cubic for the centre, straight for the size, the short arc for the rotation.
+def _find_places(first, stop, times, visibility, turns, at, row, n, pieces, shares, angles, out_time):
+    """For each of the n rows the keyframe before it, its share of the way to the next, and of the angle; returns the widest of the angles."""
+    j = _first(at, times[first], False, 0, len(at))
+    i = _first(times, at[j], True, first, stop) - 1
+    k, widest = 0, 0.0
+    while k < n:
+        if visibility[i] == OUTSIDE:
+            i += 1
+            while at[j] < times[i]:
+                j += 1
+            continue
+        start, until, angle, pace, is_last = times[i], times[i], turns[i, 0], 0.0, i + 1 == stop
+        if not is_last:
+            until = times[i + 1]
+            pace = 1 / float(until - start)
+            widest = max(widest, angle)
+        while k < n and (is_last or at[j] < until):
+            share = float(at[j] - start) * pace
+            pieces[k], shares[k], angles[k] = i, share, share * angle
+            out_time[row + k] = j
+            k += 1
+            j += 1
+        i += 1
+    return widest
 
-    Rows are counted without sign, which spares the test for negative indices; values are in plain variables, which lets the compiler vectorise.
-    """
-    i, after, start = np.uint64(i), np.uint64(i + 1), times[i]
-    span = float(times[after] - start)
-    pace = 1 / span
-    x0, y0, z0 = centers[i, 0], centers[i, 1], centers[i, 2]
-    ax, ay, az = centers[after, 0] - x0, centers[after, 1] - y0, centers[after, 2] - z0
-    length, width, height = sizes[i, 0], sizes[i, 1], sizes[i, 2]
-    longer, wider, higher = sizes[after, 0] - length, sizes[after, 1] - width, sizes[after, 2] - height
-    if method == LINEAR:
-        for k in range(n):
-            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
-            out_center[r, 0], out_center[r, 1], out_center[r, 2] = x0 + share * ax, y0 + share * ay, z0 + share * az
-            out_size[r, 0], out_size[r, 1], out_size[r, 2] = length + share * longer, width + share * wider, height + share * higher
-    else:
-        ax, bx, cx = _cubic(ax, tangents[i, 0] * span, tangents[after, 0] * span)
-        ay, by, cy = _cubic(ay, tangents[i, 1] * span, tangents[after, 1] * span)
-        az, bz, cz = _cubic(az, tangents[i, 2] * span, tangents[after, 2] * span)
-        for k in range(n):
-            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
-            out_center[r, 0] = x0 + share * (ax + share * (bx + share * cx))
-            out_center[r, 1] = y0 + share * (ay + share * (by + share * cy))
-            out_center[r, 2] = z0 + share * (az + share * (bz + share * cz))
-            out_size[r, 0], out_size[r, 1], out_size[r, 2] = length + share * longer, width + share * wider, height + share * higher
-    angle, yaw = turns[i, 0], yaws[i]
-    qw, qx, qy, qz = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
-    pw, px, py, pz = turns[i, 1], turns[i, 2], turns[i, 3], turns[i, 4]
-    if qx == 0 and qy == 0 and px == 0 and py == 0 and angle <= SMALL_ANGLE:
-        turned = math.copysign(2 * angle, qw * pz - qz * pw)
-        for k in range(n):
-            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
-            cosine, sine = _cos_sin_small(share * angle)
-            out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3] = cosine * qw + sine * pw, 0.0, 0.0, cosine * qz + sine * pz
-            out_yaw[r] = _wrapped(yaw + share * turned)
-    else:
-        for k in range(n):
-            r, share = np.uint64(row + k), float(at[np.uint64(j + k)] - start) * pace
-            cosine, sine = math.cos(share * angle), math.sin(share * angle)
-            w, x, y, z = cosine * qw + sine * pw, cosine * qx + sine * px, cosine * qy + sine * py, cosine * qz + sine * pz
-            out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3] = w, x, y, z
-            out_yaw[r] = _wrapped(math.atan2(2 * (x * y + w * z), w * w + x * x - y * y - z * z))
+
+@compiled
+def _copy_keyframe(i, row, centers, sizes, quats, yaws, out_center, out_size, out_quat, out_yaw):
+    for axis in range(3):
+        out_center[row, axis] = centers[i, axis]
+        out_size[row, axis] = sizes[i, axis]
+    for axis in range(4):
+        out_quat[row, axis] = quats[i, axis]
+    out_yaw[row] = yaws[i]
 
 
 @compiled
 def _cubic(whole, leave, arrive):
     """Hermite's cubic as whole = a + b + c, in the form whose last digits do not suffer from large coordinates."""
     return leave, 3 * whole - 2 * leave - arrive, leave + arrive - 2 * whole
-
-
-@compiled
-def _wrapped(yaw):
-    """In (-pi, pi], from at most one turn away."""
-    if yaw > math.pi:
-        return yaw - 2 * math.pi
-    return yaw + 2 * math.pi if yaw <= -math.pi else yaw
 
 
 @compiled
