@@ -208,7 +208,12 @@ LIES = {
         b"WIDTH 1000000\nHEIGHT 1\nPOINTS 1000000",
         "shorter than its header",
     ),
-    "ascii, fewer": ("ascii", b"WIDTH 3\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 3", b"WIDTH 2\nHEIGHT 1\nPOINTS 2", "header does not fit"),
+    "ascii, fewer": (
+        "ascii",
+        b"WIDTH 3\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 3",
+        b"WIDTH 2\nHEIGHT 1\nPOINTS 2",
+        "longer than its header says: expected 2 lines of points",
+    ),
     "fewer than there are": (
         "binary",
         b"WIDTH 3\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 3",
@@ -231,10 +236,10 @@ LIES = {
     "no DATA": ("binary", b"DATA binary\n", b"", "no DATA line"),
     "DATA other": ("binary", b"DATA binary", b"DATA zipped", "ascii, binary or binary_compressed"),
     "twice": ("binary", b"WIDTH 3\n", b"WIDTH 3\nWIDTH 3\n", "comes twice"),
-    "word": ("ascii", b"0.75", b"zero", "cannot be read"),
-    "short line": ("ascii", b" 0.25 65535", b"", "cannot be read"),
-    "not whole": ("ascii", b"65535", b"7.5", "ring: expected whole numbers of 2 bytes"),
-    "too large": ("ascii", b"65535", b"65536", "ring: expected whole numbers of 2 bytes"),
+    "word": ("ascii", b"0.75", b"zero", "line 12: z: expected a number, got 'zero'"),
+    "short line": ("ascii", b" 0.25 65535", b"", r"line 13: DATA ascii: expected 5 numbers \(x, y, z, intensity, ring\), got 3"),
+    "not whole": ("ascii", b"65535", b"7.5", "line 13: ring: expected a whole number from 0 to 65535, got '7.5'"),
+    "too large": ("ascii", b"65535", b"65536", "line 13: ring: expected a whole number from 0 to 65535, got '65536'"),
     "unpacked size": ("binary_compressed", struct.pack("<I", 54), struct.pack("<I", 55), "uncompressed size"),
 }
 
@@ -419,3 +424,196 @@ def test_pictures_that_lie(tmp_path):
             read_image(tmp_path / "a.png")
     with pytest.raises(bw.ArgumentError, match="RGB"):
         image_bytes(np.zeros((4, 4, 4), np.uint8))
+
+
+# ------------------------------------------------------------ what a review found
+
+
+def npy_with_shape(shape: str) -> bytes:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+
+
+@pytest.mark.parametrize("shape", ["(0, 1000000000000)", "(1000000000000, 0)", "(0, 300)"])
+def test_a_side_of_zero_hides_no_size(tmp_path, shape):
+    (tmp_path / "a.npy").write_bytes(npy_with_shape(shape))
+    with pytest.raises(bw.LimitError, match=r"a\.npy: more (point bytes|points per frame) than allowed"):
+        bw.read_points(tmp_path / "a.npy")
+
+
+def test_zip_methods_and_bombs_by_their_headers(tmp_path):
+    ok = npy_bytes(np.zeros(3))
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as file:
+            for name in "xyz":
+                file.writestr(f"{name}.npy", ok)
+        with pytest.raises(bw.FormatError, match=f"stored or deflated, got zip method {method}"):
+            bw.read_points(tmp_path / "a.npz")
+
+
+def test_objects_in_an_archive_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(1), y=np.zeros(1), z=np.array([{}], object))
+    with pytest.raises(bw.FormatError, match="z: not a NumPy array of numbers"):
+        bw.read_points(tmp_path / "a.npz")
+
+
+def test_pcd_fields_without_width(tmp_path):
+    """COUNT 0 everywhere: points of no bytes at all."""
+    (tmp_path / "a.pcd").write_bytes(b"FIELDS _\nSIZE 4\nTYPE F\nCOUNT 0\nWIDTH 3\nHEIGHT 1\nPOINTS 3\nDATA binary\n")
+    with pytest.raises(bw.FormatError, match="FIELDS: expected columns x, y and z"):
+        bw.read_points(tmp_path / "a.pcd")
+
+
+def test_pcd_values_that_would_share_a_name(tmp_path):
+    head = "FIELDS x y z a a_0\nSIZE 4 4 4 4 4\nTYPE F F F F F\nCOUNT 1 1 1 2 1\nWIDTH 1\nHEIGHT 1\nPOINTS 1\nDATA binary\n"
+    (tmp_path / "a.pcd").write_bytes(head.encode() + bytes(24))
+    with pytest.raises(bw.FormatError, match="each field once, got 'a_0' twice"):
+        bw.read_points(tmp_path / "a.pcd")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "binary", "binary_compressed"])
+def test_fields_of_several_values(tmp_path, encoding):
+    head = f"FIELDS x y z _ n\nSIZE 4 4 4 1 2\nTYPE F F F U I\nCOUNT 1 1 1 3 2\nWIDTH 2\nHEIGHT 1\nPOINTS 2\nDATA {encoding}\n".encode()
+    rows = [(1.0, 2.0, 3.0, 0, 0, 0, -4, 5), (6.0, 7.0, 8.0, 0, 0, 0, 9, -10)]
+    if encoding == "ascii":
+        body = "\n\n".join(" ".join(map(str, row)) for row in rows).encode()  # blank lines count for nothing
+    elif encoding == "binary":
+        body = b"".join(struct.pack("<3f3B2h", *row) for row in rows)
+    else:
+        raw = struct.pack("<6f6B4h", 1, 6, 2, 7, 3, 8, *bytes(6), -4, 5, 9, -10)
+        body = naive.lzf_compress(raw)
+        body = struct.pack("<II", len(body), len(raw)) + body
+    (tmp_path / "a.pcd").write_bytes(head + body)
+    sweep = bw.read_points(tmp_path / "a.pcd")
+    np.testing.assert_array_equal(sweep.xyz, [row[:3] for row in rows])
+    assert {name: values.tolist() for name, values in sweep.fields.items()} == {"n_0": [-4, 9], "n_1": [5, -10]}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "binary", "binary_compressed"])
+def test_whole_numbers_beyond_float64(tmp_path, encoding):
+    values = {"stamp": np.array([1_700_000_000_123_456_789, 2**64 - 1, 3], np.uint64), "low": np.array([-(2**63), 2**63 - 1, 0])}
+    bw.write_points(bw.Sweep(np.zeros((3, 3)), fields=values), tmp_path / "a.pcd", encoding=encoding)
+    again = bw.read_points(tmp_path / "a.pcd")
+    for name, column in values.items():
+        np.testing.assert_array_equal(again.fields[name], column)
+        assert again.fields[name].dtype == column.dtype
+    if encoding == "ascii":
+        raw = (tmp_path / "a.pcd").read_bytes()
+        (tmp_path / "a.pcd").write_bytes(raw.replace(str(2**64 - 1).encode(), str(2**64).encode()))
+        with pytest.raises(
+            bw.FormatError, match=r"line 13: stamp: expected a whole number from 0 to 18446744073709551615, got '18446744073709551616'"
+        ):
+            bw.read_points(tmp_path / "a.pcd")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1 2 x7", r"line 9: z: expected a number, got 'x7'"),
+        ("1 2", r"line 9: DATA ascii: expected 3 numbers \(x, y, z\), got 2"),
+        ("1 2 3 4", r"line 9: DATA ascii: expected 3 numbers \(x, y, z\), got 4"),
+        ("1 2 1_0", r"line 9: z: expected a number, got '1_0'"),
+    ],
+)
+def test_ascii_lines_are_named_without_numpys_words(tmp_path, line, message):
+    head = "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 3\nHEIGHT 1\nPOINTS 3\nDATA ascii\n"
+    (tmp_path / "a.pcd").write_text(head + f"{line}\n4 5 6\nnan inf -1e3\n")
+    with pytest.raises(bw.FormatError, match=rf"a\.pcd, {message}; correct the line"):
+        bw.read_points(tmp_path / "a.pcd")
+    (tmp_path / "a.pcd").write_text(head + "1 2 3\n4 5 6\nnan inf -1e3\n")
+    np.testing.assert_array_equal(bw.read_points(tmp_path / "a.pcd").xyz[2], np.float32([np.nan, np.inf, -1e3]))
+
+
+def test_times_that_would_wrap(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(1), y=np.zeros(1), z=np.zeros(1), time_offset_ns=np.array([2**63], np.uint64))
+    with pytest.raises(bw.FormatError, match=r"a\.npz: time_offset_ns: expected"):
+        bw.read_points(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(("name", "n_kept"), [("a.pcd", -1), ("a.npy", -1), ("a.npz", 40), ("a.bin", 17)])
+def test_a_damaged_point_file_shows_on_opening(tmp_path, name, n_kept):
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / name
+    if name == "a.pcd":
+        bw.write_points(bw.Sweep(np.zeros((4, 3), np.float32)), path)
+    elif name == "a.npz":
+        np.savez(path, x=np.zeros(4), y=np.zeros(4), z=np.zeros(4))
+    elif name == "a.npy":
+        np.save(path, np.zeros((4, 4), np.float32))
+    else:
+        np.zeros((4, 4), np.float32).tofile(path)
+    assert len(bw.read(path).points(0)) == 4
+    path.write_bytes(path.read_bytes()[:n_kept])
+    with pytest.raises(bw.FormatError, match=rf"data/{name}"):
+        bw.read(path)
+    bw.write_points(bw.Sweep(np.zeros((4, 3), np.float32)), tmp_path / "data/b.pcd")
+    scene = bw.read(tmp_path / "data")  # in a folder it is told, and the others can be read
+    assert f"1 of 2 point files are damaged: {path}" in scene.notes[0]
+    assert len(scene.points(1)) == 4
+    with pytest.raises(bw.FormatError, match=rf"data/{name}.*frame 0, lidar"):
+        scene.points(0)
+
+
+def test_damage_inside_one_file_shows_on_opening(tmp_path):
+    (tmp_path / "a.pcd").write_bytes(packed("ascii").replace(b"0.75", b"zero"))
+    with pytest.raises(bw.FormatError, match=r"a\.pcd, line 12: z: expected a number, got 'zero'"):
+        bw.read(tmp_path / "a.pcd")
+
+
+@pytest.mark.parametrize("xyz", [np.zeros((0, 3), np.float32), np.full((3, 3), np.nan, np.float32)])
+@pytest.mark.parametrize("encoding", ["ascii", "binary", "binary_compressed"])
+def test_sweeps_without_a_point_to_see(tmp_path, xyz, encoding):
+    bw.write_points(bw.Sweep(xyz), tmp_path / "a.pcd", encoding=encoding)
+    scene = bw.read(tmp_path / "a.pcd")
+    np.testing.assert_array_equal(scene.points(0).xyz, xyz)
+    assert not scene.points(0).is_finite.any()
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    bw.write_points(bw.Sweep(np.zeros((1, 3))), tmp_path / "a.pcd")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(bw.FormatError, match=r"a\.pcd: cannot be read: Permission denied; check its permissions"):
+        bw.read_points(tmp_path / "a.pcd")
+
+
+def test_points_are_not_overwritten_unasked(tmp_path):
+    path = tmp_path / "a.pcd"
+    bw.write_points(bw.Sweep(np.zeros((1, 3))), path)
+    with pytest.raises(bw.StorageError, match=r"a\.pcd: exists already; .*overwrite=True"):
+        bw.write_points(bw.Sweep(np.zeros((2, 3))), path)
+    assert len(bw.read_points(path)) == 1
+    bw.write_points(bw.Sweep(np.zeros((2, 3))), path, overwrite=True)
+    assert len(bw.read_points(path)) == 2
+    (tmp_path / "folder.pcd").mkdir()
+    with pytest.raises(bw.StorageError, match="is a folder: expected a file to write; choose the name of a file"):
+        bw.write_points(bw.Sweep(np.zeros((2, 3))), tmp_path / "folder.pcd", overwrite=True)
+    with pytest.raises(bw.StorageError, match=r"cannot write: .*/a\.pcd is not a folder; choose a folder"):
+        bw.write_points(bw.Sweep(np.zeros((2, 3))), path / "deeper" / "b.pcd")
+    with pytest.raises(bw.StorageError, match=r"cannot write: .*/a\.pcd is not a folder; choose a folder"):
+        bw.write(bw.Scene("s", [0]), path / "scene")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pcd", "folder.pcd"]
+
+
+@pytest.mark.parametrize("kind", ["pcd", "bin", "wide.pcd", "odd.pcd"])
+def test_columns_are_views_where_they_can_be_and_always_right(rng, tmp_path, kind):
+    """x, y and z side by side are taken as they lie; odd strides and mixed types are copied, so that kernels take every cloud."""
+    xyz = rng.normal(0, 9, (50, 3)).astype(np.float32)
+    if kind == "bin":
+        np.c_[xyz, xyz[:, 0]].astype("<f4").tofile(tmp_path / "a.bin")
+        sweep = bw.read_points(tmp_path / "a.bin")
+    else:
+        extra = {"pcd": {}, "wide.pcd": {"t": rng.normal(size=50)}, "odd.pcd": {"ring": rng.integers(0, 9, 50).astype(np.uint8)}}[kind]
+        bw.write_points(bw.Sweep(xyz, fields=extra), tmp_path / "a.pcd")
+        sweep = bw.read_points(tmp_path / "a.pcd")
+        for name, values in extra.items():
+            np.testing.assert_array_equal(sweep.fields[name], values)
+            assert sweep.fields[name].flags.aligned
+    np.testing.assert_array_equal(sweep.xyz, xyz)
+    assert sweep.xyz.flags.aligned
+    assert not sweep.xyz.flags.writeable
+    box = bw.Cuboids([[0, 0, 0]], [[9, 9, 9]], [0.3], frame="lidar")
+    np.testing.assert_array_equal(bw.points_in_cuboids(sweep, box).point_index, bw.points_in_cuboids(xyz, box).point_index)

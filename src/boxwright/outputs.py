@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -15,22 +16,29 @@ __all__ = ["check_new_folder", "whole_file", "whole_folder"]
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; moves it there when the block ends well, removes it otherwise."""
+def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; moves it there when the block ends well, removes it otherwise.
+
+    StorageError for a folder, and, without `overwrite`, for a file that is there.
+    """
     target = Path(path)
+    _check_free(target, overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
         os.close(handle)
     except OSError as error:
-        raise StorageError(f"cannot write: {error.strerror}", path=target, hint="choose a folder you may write to") from error
+        raise _storage_error(error, target) from error
     part = Path(name)
     try:
         yield part
         part.chmod(0o666 & ~_umask())
+        _check_free(target, overwrite)
         part.replace(target)
+    except StorageError:
+        raise
     except OSError as error:
-        raise StorageError(f"cannot write: {error.strerror}", path=target) from error
+        raise _storage_error(error, target) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -47,7 +55,7 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise StorageError(f"cannot write: {error.strerror}", path=target, hint="choose a folder you may write to") from error
+        raise _storage_error(error, target) from error
     try:
         yield part
         part.chmod(0o777 & ~_umask())
@@ -55,7 +63,7 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             target.rmdir()
         part.rename(target)
     except OSError as error:
-        raise StorageError(f"cannot write: {error.strerror}", path=target) from error
+        raise _storage_error(error, target) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -72,11 +80,33 @@ def check_new_folder(path: str | os.PathLike[str]) -> None:
     except OSError as error:
         if isinstance(error, StorageError):
             raise
-        raise StorageError(f"cannot write: {error.strerror}", path=target, hint="choose a folder you may write to") from error
+        raise _storage_error(error, target) from error
     if not parent.is_dir():
         raise StorageError(f"cannot write: {parent} is not a folder", path=target, hint="choose a folder you may write to")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise StorageError(f"cannot write: {parent} may not be written to", path=target, hint="choose a folder you may write to")
+
+
+def _check_free(target: Path, overwrite: bool) -> None:
+    if target.is_dir():
+        raise StorageError("is a folder", expected="a file to write", path=target, hint="choose the name of a file")
+    if not overwrite and os.path.lexists(target):
+        raise StorageError("exists already", path=target, hint="choose another name, remove it, or pass overwrite=True")
+
+
+def _storage_error(error: OSError, target: Path) -> StorageError:
+    """What the system says, and what to do about it."""
+    parent = next((folder for folder in target.absolute().parents if os.path.lexists(folder)), target)
+    if not parent.is_dir():
+        return StorageError(f"cannot write: {parent} is not a folder", path=target, hint="choose a folder you may write to")
+    hints = {
+        errno.ENOSPC: "make room, or choose another disk",
+        errno.ENAMETOOLONG: "choose a shorter name",
+        errno.ENOTEMPTY: "it was filled meanwhile; choose another folder",
+        errno.EEXIST: "it was made meanwhile; choose another name",
+    }
+    hint = hints.get(error.errno or 0, "choose a folder you may write to")
+    return StorageError(f"cannot write: {error.strerror or error}", path=target, hint=hint)
 
 
 def _umask() -> int:

@@ -185,10 +185,11 @@ def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     return read_point_file(path, frame=frame)
 
 
-def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = "binary") -> None:
+def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = "binary", overwrite: bool = False) -> None:
     """A sweep as a PCD file, which appears only when it is complete; an `origin_m` is added to the points.
 
     encoding : "binary", "binary_compressed" or "ascii"
+    overwrite : whether a file that is there may be replaced; StorageError otherwise
     """
     if not isinstance(sweep, Sweep):
         raise ArgumentError(expected="a Sweep", got=type(sweep).__name__, field="sweep", hint="make one: bw.Sweep(xyz)")
@@ -196,7 +197,7 @@ def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = 
         raise ArgumentError(expected="a file ending in .pcd", got=Path(path).name, field="path")
     if any(sweep.origin_m):
         sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))
-    with whole_file(path) as part:
+    with whole_file(path, overwrite=overwrite) as part:
         part.write_bytes(pcd_bytes(sweep, encoding))
 
 

@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import math
 import os
 import re
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import as_points
-from ..errors import FormatError, LimitError
+from ..errors import BoxwrightError, FormatError, LimitError
 from ..points import Sweep
-from .columns import columns_of_sweep, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, other_size, sweep_of_columns
 from .limits import checked_size, limits
 
-__all__ = ["kitti_bin_bytes", "npz_arrays", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
+__all__ = ["check_array_file", "kitti_bin_bytes", "npz_arrays", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
 
 _HINT = "copy or export the file again"
 _NUMBER = re.compile(r"[<>|=](?:f[248]|[iu][1248])")
 
 
+def check_array_file(path: str | os.PathLike[str]) -> None:
+    """FormatError where a .bin, .npy or .npz file has not the size or the headers that it must have; the points are not read."""
+    size = checked_size(path)
+    suffix = Path(path).suffix.lower()
+    if suffix == ".bin":
+        _check_kitti_size(size, path)
+    elif suffix == ".npy":
+        with Path(path).open("rb") as file:
+            _checked_npy_header(file, size, path, None)
+    else:
+        with _archive(path) as archive:
+            _check_members(archive.infolist(), size, path)
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    _checked_npy_header(file, member.file_size, path, member.filename.removesuffix(".npy"))
+
+
 def read_kitti_bin(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     """x, y, z, reflectance as little-endian float32, 16 bytes a point."""
-    size = checked_size(path)
+    _check_kitti_size(checked_size(path), path)
+    rows = np.fromfile(path, "<f4").reshape(-1, 4)
+    return sweep_of_columns({name: rows[:, i] for i, name in enumerate(("x", "y", "z", "intensity"))}, path, frame=frame)
+
+
+def _check_kitti_size(size: int, path: str | os.PathLike[str]) -> None:
     if size % 16:
         raise FormatError(
             "not a KITTI cloud",
@@ -39,8 +64,6 @@ def read_kitti_bin(path: str | os.PathLike[str], *, frame: str = "lidar") -> Swe
             hint=_HINT,
         )
     limits().check("points_per_frame", size // 16, path)
-    rows = np.fromfile(path, "<f4").reshape(-1, 4)
-    return Sweep(rows[:, :3], frame=frame, intensity=np.ascontiguousarray(rows[:, 3]))
 
 
 def kitti_bin_bytes(sweep: Sweep) -> bytes:
@@ -62,7 +85,7 @@ def read_npy(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: flo
 
 def _sweep_of_table(array: Any, path: str | os.PathLike[str], frame: str, scale_m: float | None) -> Sweep:
     if array.dtype.names:
-        return sweep_of_columns({name: array[name] for name in array.dtype.names}, path, frame=frame, scale_m=scale_m)
+        return sweep_of_columns(columns_of_records(array), path, frame=frame, scale_m=scale_m)
     if array.ndim != 2 or array.shape[1] < 3:
         raise FormatError(expected="(N, 3) or more columns, or records with x, y, z", got=f"shape {array.shape}", path=path, hint=_HINT)
     names = ["x", "y", "z", "intensity", *(f"column_{i}" for i in range(4, array.shape[1]))]
@@ -84,22 +107,29 @@ def read_npz(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: flo
 def npz_arrays(path: str | os.PathLike[str]) -> dict[str, Any]:
     """name -> array of numbers, all that the archive holds."""
     size = checked_size(path)
+    arrays: dict[str, Any] = {}
+    with _archive(path) as archive:
+        members = archive.infolist()
+        _check_members(members, size, path)
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name in arrays:
+                raise FormatError("an array comes twice", got=repr(name[:80]), path=path, hint=_HINT)
+            with archive.open(member) as file:
+                arrays[name] = _npy(file, member.file_size, path, name)
+    return arrays
+
+
+@contextlib.contextmanager
+def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    """An open .npz; whatever zipfile and zlib raise on it is a FormatError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            _check_members(members, size, path)
-            arrays: dict[str, Any] = {}
-            for member in members:
-                name = member.filename.removesuffix(".npy")
-                if name in arrays:
-                    raise FormatError("an array comes twice", got=repr(name[:80]), path=path, hint=_HINT)
-                with archive.open(member) as file:
-                    arrays[name] = _npy(file, member.file_size, path, name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
-        if isinstance(error, FormatError | LimitError):
+            yield archive
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, OverflowError, zlib.error, struct.error) as error:
+        if isinstance(error, BoxwrightError):
             raise
         raise FormatError(f"the archive is broken: {error}", path=path, hint=_HINT) from None
-    return arrays
 
 
 def npz_bytes(sweep: Sweep, scale_m: float | None = None) -> bytes:
@@ -116,41 +146,37 @@ def npz_bytes(sweep: Sweep, scale_m: float | None = None) -> bytes:
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int, path: str | os.PathLike[str]) -> None:
-    total = sum(member.file_size for member in members)
-    limits().check("decompressed_bytes", total, path)
-    if total > limits().decompressed_ratio * max(size, 1):
-        raise LimitError(
-            "compressed more tightly than allowed",
-            expected=f"at most {limits().decompressed_ratio} : 1",
-            got=f"{total:,} B from {size:,} B",
-            path=path,
-            hint="if the file is sound, set BOXWRIGHT_LIMIT_DECOMPRESSED_RATIO",
-        )
+    limits().check_decompressed(sum(member.file_size for member in members), size, path)
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise FormatError(
+                expected="arrays stored or deflated", got=f"zip method {member.compress_type}", path=path, hint="save it with numpy.savez_compressed"
+            )
     if len(members) > limits().point_bytes:
         raise LimitError(expected=f"at most {limits().point_bytes} arrays", got=str(len(members)), path=path, hint=_HINT)
 
 
 def _npy(stream: Any, size: int, path: str | os.PathLike[str], field: str | None) -> Any:
     """One array, whose header must promise exactly the bytes that follow it."""
-    dtype, shape, is_fortran, header_bytes = _npy_header(stream, path, field)
-    promised, room = math.prod(shape) * dtype.itemsize, size - header_bytes
-    if promised != room:
-        raise FormatError(
-            "the file is shorter than its header says" if room < promised else "the file is longer than its header says",
-            expected=f"shape {shape} of {dtype} = {promised:,} B",
-            got=f"{room:,} B after the header",
-            path=path,
-            field=field,
-            hint=_HINT,
-        )
-    if shape:
-        limits().check("points_per_frame", shape[0], path, field)
+    dtype, shape, is_fortran, promised = _checked_npy_header(stream, size, path, field)
     raw = stream.read(promised)
     if len(raw) != promised:
         raise FormatError(
             "the file is shorter than its header says", expected=f"{promised:,} B", got=f"{len(raw):,} B", path=path, field=field, hint=_HINT
         )
     return np.frombuffer(raw, dtype).reshape(shape, order="F" if is_fortran else "C")
+
+
+def _checked_npy_header(stream: Any, size: int, path: str | os.PathLike[str], field: str | None) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """(dtype, shape, is_fortran, bytes of the array), within the limits; FormatError unless exactly those bytes follow in a file of `size`."""
+    dtype, shape, is_fortran, header_bytes = _npy_header(stream, path, field)
+    promised, room = math.prod(shape) * dtype.itemsize, size - header_bytes
+    if promised != room:
+        raise other_size(room, promised, f"shape {shape} of {dtype}", path, field)
+    if shape:  # a side of 0 hides from the sizes how long the others are
+        limits().check("points_per_frame", shape[0], path, field)
+        limits().check("point_bytes", math.prod(shape[1:]) * dtype.itemsize, path, field)
+    return dtype, shape, is_fortran, promised
 
 
 def _npy_header(stream: Any, path: str | os.PathLike[str], field: str | None) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:

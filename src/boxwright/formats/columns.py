@@ -9,12 +9,50 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from ..errors import ArgumentError, FormatError
+from ..errors import ArgumentError, BoxwrightError, FormatError
 from ..points import Sweep
 
-__all__ = ["columns_of_sweep", "sweep_of_columns"]
+__all__ = ["columns_of_records", "columns_of_sweep", "other_size", "sweep_of_columns"]
 
 OWN_NAMES = ("x", "y", "z", "intensity", "time_offset_ns")
+
+
+def other_size(room: int, promised: int, expected: str, path: str | os.PathLike[str], field: str | None, offset: int | None = None) -> FormatError:
+    """For a file with other bytes after its header than the header promises."""
+    return FormatError(
+        f"the file is {'shorter' if room < promised else 'longer'} than its header says",
+        expected=f"{expected} = {promised:,} B",
+        got=f"{room:,} B after the header",
+        path=path,
+        offset=offset,
+        field=field,
+        hint="nothing was read; copy or export the file again",
+    )
+
+
+def columns_of_records(table: Any) -> dict[str, Any]:
+    """name -> (N,) or (N, count) views into an array of records."""
+    return {name: table[name] for name in table.dtype.names}
+
+
+def _plain(values: Any) -> Any:
+    """As it is where numpy and the kernels take it as it is; a copy where bytes are swapped or lie across word borders."""
+    array = np.asarray(values)
+    return array if array.flags.aligned and array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _adjacent(parts: list[Any]) -> Floats | None:
+    """(N, 3), a view, where x, y and z are floats side by side in one table; None otherwise."""
+    x, kind = parts[0], parts[0].dtype
+    step = parts[1].ctypes.data - x.ctypes.data
+    if kind not in (np.float32, np.float64) or not len(x) or not kind.isnative or step <= 0 or step % kind.itemsize:
+        return None
+    if any(
+        p.dtype != kind or p.strides != x.strides or p.ctypes.data - x.ctypes.data != i * step or not p.flags.aligned for i, p in enumerate(parts)
+    ):
+        return None
+    view: Floats = np.lib.stride_tricks.as_strided(x, (len(x), 3), (x.strides[0], step), writeable=False)
+    return view
 
 
 def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *, frame: str, scale_m: float | None = None) -> Sweep:
@@ -30,23 +68,26 @@ def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *
         xyz = np.stack([part * scale_m for part in parts], 1).astype(kind)
     else:
         kind = np.float32 if all(part.dtype.kind == "f" and part.dtype.itemsize <= 4 for part in parts) else np.float64
-        xyz = np.empty((len(parts[0]), 3), kind)
-        for i, part in enumerate(parts):
+        beside = _adjacent(parts)
+        xyz = np.empty((len(parts[0]), 3), kind) if beside is None else beside
+        for i, part in enumerate(parts if beside is None else ()):
             xyz[:, i] = part
     time = columns.get("time_offset_ns")
     if time is not None and np.asarray(time).dtype.kind not in "iu":
         raise FormatError(
             expected="whole nanoseconds", got=f"dtype {np.asarray(time).dtype}", path=path, field="time_offset_ns", hint="export the file again"
         )
-    rest = {name: np.ascontiguousarray(values) for name, values in columns.items() if name not in OWN_NAMES}
     intensity = columns.get("intensity")
-    return Sweep(
-        xyz,
-        frame=frame,
-        intensity=None if intensity is None else np.ascontiguousarray(intensity),
-        time_offset_ns=None if time is None else np.asarray(time).astype(np.int64),
-        fields=rest,
-    )
+    try:
+        return Sweep(
+            xyz,
+            frame=frame,
+            intensity=None if intensity is None else _plain(intensity),
+            time_offset_ns=None if time is None else _plain(time),
+            fields={name: _plain(values) for name, values in columns.items() if name not in OWN_NAMES},
+        )
+    except BoxwrightError as error:
+        raise FormatError(error.what, expected=error.expected, got=error.got, path=path, field=error.field, hint="export the file again") from None
 
 
 def columns_of_sweep(sweep: Sweep, scale_m: float | None = None) -> dict[str, Any]:

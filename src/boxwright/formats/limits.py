@@ -41,6 +41,18 @@ class Limits:
                 hint=f"if the file is sound, set BOXWRIGHT_LIMIT_{name.upper()}",
             )
 
+    def check_decompressed(self, size: int, packed: int, path: str | os.PathLike[str]) -> None:
+        """LimitError where `packed` bytes are to become more bytes than allowed, before any of them is made."""
+        self.check("decompressed_bytes", size, path)
+        if size > self.decompressed_ratio * max(packed, 1):
+            raise LimitError(
+                "compressed more tightly than allowed",
+                expected=f"at most {self.decompressed_ratio} : 1",
+                got=f"{size:,} B from {packed:,} B",
+                path=path,
+                hint="if the file is sound, set BOXWRIGHT_LIMIT_DECOMPRESSED_RATIO",
+            )
+
 
 def limits() -> Limits:
     """The limits of this process."""

@@ -6,19 +6,22 @@ The sizes in the header are worked out and compared with the file before anythin
 from __future__ import annotations
 
 import io
+import itertools
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, FormatError, LimitError
+from ..errors import ArgumentError, FormatError
 from ..points import Sweep
-from .columns import columns_of_sweep, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, other_size, sweep_of_columns
 from .limits import checked_size, limits
 
-__all__ = ["pcd_bytes", "read_pcd"]
+__all__ = ["check_pcd", "pcd_bytes", "read_pcd"]
 
 _HEAD_BYTES = 1 << 16
 _PAGE_BYTES = 4096
@@ -27,6 +30,7 @@ _KINDS = {
     **{("I", size): f"<i{size}" for size in (1, 2, 4, 8)},
     **{("U", size): f"<u{size}" for size in (1, 2, 4, 8)},
 }
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 _HINT = "export the file again"
 
 
@@ -38,6 +42,12 @@ class _Header:
     n_points: int
     encoding: str
     body_byte: int
+    body_line: int
+
+    @property
+    def value_names(self) -> list[str]:
+        """One name for each number of a point: a field of several values gives name_0, name_1, ...; `_` is padding."""
+        return [n if c == 1 or n == "_" else f"{n}_{k}" for n, c in zip(self.names, self.counts) for k in range(c)]
 
     @property
     def stride(self) -> int:
@@ -51,22 +61,39 @@ def read_pcd(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     """
     size = checked_size(path)
     with Path(path).open("rb") as file:
-        header = _header(file.read(_HEAD_BYTES), path)
-        room = size - header.body_byte
-        file.seek(header.body_byte)
+        header = _checked_header(file, size, path)
         if header.encoding == "ascii":
             columns = _ascii(file.read(), header, path)
         elif header.encoding == "binary":
-            promised = header.n_points * header.stride
-            if not promised <= room <= promised + _PAGE_BYTES:
-                raise _other_size(header, room, path)
-            body = file.read()
-            if len(body) != promised and not _is_page_padding(header, body[promised:]):
-                raise _other_size(header, room, path)
-            columns = _records(body[:promised], header)
+            columns = _named(header, columns_of_records(_records(file, header)))
         else:
             columns = _compressed(file.read(), header, path)
     return sweep_of_columns(columns, path, frame=frame)
+
+
+def check_pcd(path: str | os.PathLike[str]) -> None:
+    """FormatError or LimitError where the header is wrong or does not fit the size of the file; the points are not read."""
+    size = checked_size(path)
+    with Path(path).open("rb") as file:
+        _checked_header(file, size, path)
+
+
+def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Header:
+    """The header, with the file standing at the first byte after it, where as many bytes follow as it promises."""
+    header = _header(file.read(_HEAD_BYTES), path)
+    file.seek(header.body_byte)
+    room, promised = size - header.body_byte, header.n_points * header.stride
+    if header.encoding == "ascii":
+        if 2 * header.n_points * len(header.value_names) - 1 > room:
+            raise _too_few_lines(header, f"{room:,} B", path)
+    elif header.encoding == "binary":
+        if promised != room and not (promised < room and _is_page_padding(file, header, room - promised)):
+            expected = f"{header.n_points:,} points x {header.stride} B"
+            raise other_size(room, promised, expected, path, "POINTS", header.body_byte)
+    elif room or promised:
+        _check_packed(file.read(8), header, room, path)
+    file.seek(header.body_byte)
+    return header
 
 
 def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
@@ -101,9 +128,8 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     names = rows.get("FIELDS") or []
     if not names:
         raise wrong("FIELDS", "the fields' names")
-    kept = [name for name in names if name != "_"]
-    if len(set(kept)) != len(kept):
-        raise wrong("FIELDS", "each field once")
+    if not {"x", "y", "z"} <= set(names):
+        raise wrong("FIELDS", "columns x, y and z")
     rows.setdefault("COUNT", ["1"] * len(names))
     for key in ("SIZE", "TYPE", "COUNT"):
         if len(rows.get(key, [])) != len(names):
@@ -122,9 +148,12 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     encoding = " ".join(rows["DATA"]).lower()
     if encoding not in ("ascii", "binary", "binary_compressed"):
         raise wrong("DATA", "ascii, binary or binary_compressed")
-    header = _Header(names, dtypes, counts, n, encoding, at)
+    header = _Header(names, dtypes, counts, n, encoding, at, number + 1)
     limits().check("points_per_frame", n, path, "POINTS")
     limits().check("point_bytes", header.stride, path, "SIZE x COUNT")
+    kept = [name for name in header.value_names if name != "_"]
+    if len(set(kept)) != len(kept):
+        raise wrong("FIELDS", "each field once", next(repr(name) + " twice" for name in kept if kept.count(name) > 1))
     return header
 
 
@@ -132,124 +161,160 @@ def _whole(word: str) -> int:
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= 18 else -1
 
 
-def _other_size(header: _Header, room: int, path: str | os.PathLike[str]) -> FormatError:
-    promised = header.n_points * header.stride
-    return FormatError(
-        "the file is shorter than its header says" if room < promised else "the file is longer than its header says",
-        expected=f"{header.n_points:,} points x {header.stride} B = {promised:,} B",
-        got=f"{room:,} B after the header",
-        path=path,
-        offset=header.body_byte,
-        field="POINTS",
-        hint="nothing was read; copy or export the file again",
-    )
-
-
-def _is_page_padding(header: _Header, rest: bytes) -> bool:
+def _is_page_padding(file: Any, header: _Header, n: int) -> bool:
     """Some writers (old PCL) take a whole page for the header when they size the file, and leave zeros at its end."""
-    return len(rest) == _PAGE_BYTES - header.body_byte and not any(rest)
+    if n != _PAGE_BYTES - header.body_byte:
+        return False
+    file.seek(-n, os.SEEK_END)
+    return not any(file.read(n))
 
 
-def _fields(header: _Header) -> list[tuple[int, str, str, int]]:
-    """(place, unique name, dtype, count) of every field, padding included."""
-    return [(i, f"{i}", dtype, count) for i, (dtype, count) in enumerate(zip(header.dtypes, header.counts))]
+def _named(header: _Header, fields: dict[str, Any]) -> dict[str, Any]:
+    """name -> column, from every field's number as text -> (N,) or (N, count)."""
+    parts = [[fields[f"{i}"]] if count == 1 else list(fields[f"{i}"].T) for i, count in enumerate(header.counts)]
+    return {name: values for name, values in zip(header.value_names, [v for part in parts for v in part]) if name != "_"}
 
 
-def _named(header: _Header, pick: Any) -> dict[str, Any]:
-    """name -> column, where pick(i) gives field i as (N,) or (N, count); a field of several values becomes name_0, name_1, ..."""
-    columns: dict[str, Any] = {}
-    for i, (name, count) in enumerate(zip(header.names, header.counts)):
-        if name != "_":
-            values = pick(i)
-            parts = {name: values} if count == 1 else {f"{name}_{k}": values[:, k] for k in range(count)}
-            columns.update(parts)
-    return columns
+def _records(file: Any, header: _Header) -> Any:
+    """(N,) records, fields called by their number."""
+    kinds = [(f"{i}", dtype, (count,)) if count != 1 else (f"{i}", dtype) for i, (dtype, count) in enumerate(zip(header.dtypes, header.counts))]
+    return np.fromfile(file, np.dtype(kinds), header.n_points)
 
 
-def _records(body: bytes, header: _Header) -> dict[str, Any]:
-    kinds = [(name, dtype) if count == 1 else (name, dtype, (count,)) for _, name, dtype, count in _fields(header)]
-    table = np.frombuffer(body, np.dtype(kinds), header.n_points)
-    return _named(header, lambda i: table[f"{i}"])
+def _check_packed(sizes: bytes, header: _Header, room: int, path: str | os.PathLike[str]) -> int:
+    """The compressed size; FormatError unless both sizes are what the header and the file say."""
+    promised = header.n_points * header.stride
+    if len(sizes) < 8:
+        raise FormatError("the file ends before the compressed sizes", path=path, offset=header.body_byte, hint=_HINT)
+    packed, unpacked = (int(v) for v in np.frombuffer(sizes, "<u4"))
+    if packed != room - 8:
+        raise FormatError(
+            expected=f"{packed:,} compressed bytes", got=f"{room - 8:,}", path=path, offset=header.body_byte, field="compressed size", hint=_HINT
+        )
+    if unpacked != promised:
+        expected = f"{header.n_points:,} points x {header.stride} B = {promised:,} B"
+        raise FormatError(expected=expected, got=f"{unpacked:,} B", path=path, offset=header.body_byte + 4, field="uncompressed size", hint=_HINT)
+    limits().check_decompressed(unpacked, packed, path)
+    return packed
 
 
 def _compressed(body: bytes, header: _Header, path: str | os.PathLike[str]) -> dict[str, Any]:
     from ..kernels import lzf
 
     promised = header.n_points * header.stride
-    if len(body) < 8 and not (promised == 0 and not body):
-        raise FormatError("the file ends before the compressed sizes", path=path, offset=header.body_byte, hint=_HINT)
-    packed, unpacked = (int(v) for v in np.frombuffer(body[:8] or bytes(8), "<u4"))
-    if packed != len(body[8:]):
+    out = np.empty(promised, np.uint8)
+    written = int(lzf.decompress(np.frombuffer(body, np.uint8, offset=8), out)) if promised else 0
+    if written != promised:
+        place = header.body_byte + 8 + (-1 - written if written < 0 else len(body) - 8)
         raise FormatError(
-            expected=f"{packed:,} compressed bytes", got=f"{len(body[8:]):,}", path=path, offset=header.body_byte, field="compressed size", hint=_HINT
+            "the compressed data is broken", expected=f"{promised:,} B of LZF", path=path, offset=place, hint="copy or export the file again"
         )
-    if unpacked != promised:
-        expected = f"{header.n_points:,} points x {header.stride} B = {promised:,} B"
-        raise FormatError(expected=expected, got=f"{unpacked:,} B", path=path, offset=header.body_byte + 4, field="uncompressed size", hint=_HINT)
-    limits().check("decompressed_bytes", unpacked, path)
-    if unpacked > limits().decompressed_ratio * max(packed, 1):
-        raise LimitError(
-            "compressed more tightly than allowed",
-            expected=f"at most {limits().decompressed_ratio} : 1",
-            got=f"{unpacked:,} B from {packed:,} B",
-            path=path,
-            hint="if the file is sound, set BOXWRIGHT_LIMIT_DECOMPRESSED_RATIO",
-        )
-    out = np.empty(unpacked, np.uint8)
-    written = int(lzf.decompress(np.frombuffer(body, np.uint8, offset=8), out)) if unpacked else 0
-    if written != unpacked:
-        place = header.body_byte + 8 + (-1 - written if written < 0 else packed)
-        raise FormatError(
-            "the compressed data is broken", expected=f"{unpacked:,} B of LZF", path=path, offset=place, hint="copy or export the file again"
-        )
-    ends = np.cumsum([0, *(np.dtype(d).itemsize * c * header.n_points for d, c in zip(header.dtypes, header.counts))])
+    fields, at = {}, 0
+    for i, (dtype, count) in enumerate(zip(header.dtypes, header.counts)):
+        end = at + np.dtype(dtype).itemsize * count * header.n_points
+        values = out[at:end].view(dtype)
+        fields[f"{i}"], at = values if count == 1 else values.reshape(header.n_points, count), end
+    return _named(header, fields)
 
-    def pick(i: int) -> Any:
-        values = out[ends[i] : ends[i + 1]].view(header.dtypes[i])
-        return values if header.counts[i] == 1 else values.reshape(header.n_points, header.counts[i])
 
-    return _named(header, pick)
+def _too_few_lines(header: _Header, got: str, path: str | os.PathLike[str]) -> FormatError:
+    expected = f"{header.n_points:,} lines of {len(header.value_names)} numbers"
+    return FormatError("the file is shorter than its header says", expected=expected, got=got, path=path, field="POINTS", hint=_HINT)
 
 
 def _ascii(body: bytes, header: _Header, path: str | os.PathLike[str]) -> dict[str, Any]:
-    n, width = header.n_points, sum(header.counts)
-    lines = body.count(b"\n") + (not body.endswith(b"\n")) if body.strip() else 0
-    if lines < n or 2 * n * width - 1 > len(body):
+    n, names = header.n_points, header.value_names
+    n_lines = body.count(b"\n") + (not body.endswith(b"\n")) if body.strip() else 0
+    if n_lines < n:
+        raise _too_few_lines(header, f"{n_lines:,} lines", path)
+    if n_lines > n and (n_lines := sum(bool(line.strip()) for line in io.BytesIO(body))) > n:  # blank lines do not count
         raise FormatError(
-            "the file is shorter than its header says",
-            expected=f"{n:,} lines of {width} numbers",
-            got=f"{lines:,} lines",
+            "the file is longer than its header says",
+            expected=f"{n:,} lines of points",
+            got=f"{n_lines:,}",
             path=path,
             field="POINTS",
             hint=_HINT,
         )
-    table = np.zeros((0, width))
-    if body.strip():
-        try:
-            table = np.loadtxt(io.BytesIO(body), np.float64, comments=None, ndmin=2, encoding="latin-1", max_rows=n + 1)
-        except ValueError as error:
-            raise FormatError(
-                f"a line of points cannot be read: {error}", expected=f"{width} numbers", path=path, field="DATA ascii", hint=_HINT
-            ) from None
-    if table.shape != (n, width):
-        got = f"{len(table):,}{' or more' if len(table) > n else ''} lines of {table.shape[1]}"
-        raise FormatError(
-            "the header does not fit the points", expected=f"{n:,} lines of {width} numbers", got=got, path=path, field="POINTS", hint=_HINT
+    try:
+        table = (
+            np.loadtxt(
+                io.BytesIO(body),
+                np.float64,
+                comments=None,
+                ndmin=2,
+                encoding="latin-1",
+            )
+            if body.strip()
+            else None
         )
-    starts = np.cumsum([0, *header.counts])
+    except ValueError:
+        raise _bad_line(body, header, path) from None
+    table = np.zeros((0, len(names))) if table is None else table
+    if table.shape[1] != len(names):
+        raise _bad_line(body, header, path)
+    if len(table) < n:
+        raise _too_few_lines(header, f"{len(table):,} lines", path)
+    kinds = [np.dtype(dtype) for dtype, count in zip(header.dtypes, header.counts) for _ in range(count)]
+    return {name: _as_kind(table[:, k], kind, k, body, header, path) for k, (name, kind) in enumerate(zip(names, kinds)) if name != "_"}
 
-    def pick(i: int) -> Any:
-        part = table[:, starts[i] : starts[i + 1]]
-        kind = np.dtype(header.dtypes[i])
-        if kind.kind in "iu":
-            info = np.iinfo(kind)
-            if not ((part >= info.min) & (part <= min(info.max, 2**53))).all() or (part != np.rint(part)).any():
-                raise FormatError(expected=f"whole numbers of {kind.itemsize} bytes", got="others", path=path, field=header.names[i], hint=_HINT)
+
+def _as_kind(values: Any, kind: np.dtype[Any], column: int, body: bytes, header: _Header, path: str | os.PathLike[str]) -> Any:
+    """A column of numbers as the header's type; FormatError with the line where a number does not fit."""
+    if kind.kind == "f":
         with np.errstate(over="ignore"):
-            values = part.astype(kind)
-        return values[:, 0] if header.counts[i] == 1 else values
+            return values.astype(kind)
+    info = np.iinfo(kind)
+    fits = (values >= info.min) & (values <= float(info.max)) & (values == np.rint(values))
+    if not fits.all():
+        number, words = _line(body, header, int(np.argmin(fits)))
+        raise _bad_word(words[column], number, header.value_names[column], f"a whole number from {info.min} to {info.max}", path)
+    if (np.abs(values) < 2**53).all():
+        return values.astype(kind)
+    exact = np.empty(len(values), kind)  # float64 holds no more than 53 bits: these are read from their text
+    for row, (number, words) in enumerate(_lines(body, header)):
+        try:
+            exact[row] = int(words[column])
+        except (ValueError, OverflowError):
+            raise _bad_word(words[column], number, header.value_names[column], f"a whole number from {info.min} to {info.max}", path) from None
+    return exact
 
-    return _named(header, pick)
+
+def _lines(body: bytes, header: _Header) -> Iterator[tuple[int, list[str]]]:
+    """(number in the file, words) of every line of points that is not blank."""
+    for number, line in enumerate(body.split(b"\n"), header.body_line):
+        words = line.decode("latin-1").split()
+        if words:
+            yield number, words
+
+
+def _line(body: bytes, header: _Header, row: int) -> tuple[int, list[str]]:
+    return next(itertools.islice(_lines(body, header), row, None))
+
+
+def _bad_word(word: str, number: int, name: str, expected: str, path: str | os.PathLike[str]) -> FormatError:
+    return FormatError(
+        expected=expected, got=repr(word[:40]), path=path, offset=f"line {number}", field=name, hint="correct the line or export the file again"
+    )
+
+
+def _bad_line(body: bytes, header: _Header, path: str | os.PathLike[str]) -> FormatError:
+    """For a body that cannot be read: the first line that has another number of words, or a word that is no number."""
+    names = header.value_names
+    for number, words in _lines(body, header):
+        if len(words) != len(names):
+            return FormatError(
+                expected=f"{len(names)} numbers ({', '.join(names)})"[:300],
+                got=str(len(words)),
+                path=path,
+                offset=f"line {number}",
+                field="DATA ascii",
+                hint="correct the line or export the file again",
+            )
+        for word, name in zip(words, names):
+            if not _NUMBER.fullmatch(word):
+                return _bad_word(word, number, name, "a number", path)
+    return FormatError("the points cannot be read", expected="lines of plain numbers", path=path, field="DATA ascii", hint=_HINT)
 
 
 def pcd_bytes(sweep: Sweep, encoding: str = "binary") -> bytes:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import BoxwrightError, FormatError
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
 from .limits import limits
-from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
+from .sensor_files import POINT_SUFFIXES, SensorFiles, check_point_file, read_point_file
 
 __all__ = ["detect", "list_scenes", "read"]
 
@@ -52,8 +52,12 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         twice = next(stem for stem in stems if stems.count(stem) > 1)
         raise FormatError("two files for one frame", got=twice, path=path, hint="keep one file per frame")
 
+    first = read_point_file(files[0], frame="lidar") if path.is_file() else None  # one file is read at once, so that its damage shows on opening
+    notes = [*(_damage(files) if first is None else []), "point files carry no time, no poses and no labels"]
+
     def read_sweep(frame_index: int, sensor: str, file: Path) -> Sweep:
-        return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=frame_index)
+        sweep = read_point_file(file, frame=sensor) if first is None else first
+        return dataclasses.replace(sweep, timestamp_ns=frame_index)
 
     return Scene(
         name=scene,
@@ -65,5 +69,16 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         frame_ids=tuple(stems),
         format="points",
         path=os.fspath(path),
-        notes=["point files carry no time, no poses and no labels"],
+        notes=notes,
     )
+
+
+def _damage(files: list[Path]) -> list[str]:
+    """A sentence where headers are wrong or do not fit their files; one damaged sweep does not keep the others from being read."""
+    errors = []
+    for file in files:
+        try:
+            check_point_file(file)
+        except BoxwrightError as error:
+            errors.append(error)
+    return [f"{len(errors)} of {len(files)} point files are damaged: {errors[0]}"] if errors else []

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, FrameMissing
+from ..errors import BoxwrightError, FormatError, FrameMissing
 from ..points import Sweep
-from .arrays_on_disk import read_kitti_bin, read_npy, read_npz
+from .arrays_on_disk import check_array_file, read_kitti_bin, read_npy, read_npz
 from .images import read_image
-from .pcd import read_pcd
+from .pcd import check_pcd, read_pcd
 
-__all__ = ["POINT_SUFFIXES", "SensorFiles", "image_path", "left_out_note", "read_point_file"]
+__all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file"]
 
 POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz")
 
 
 def read_point_file(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: float | None = None) -> Sweep:
     """One sweep from a PCD, KITTI .bin, .npy or .npz file. FormatError where it is none of them."""
+    suffix = _point_suffix(path)
+    try:
+        if suffix == ".pcd":
+            return read_pcd(path, frame=frame)
+        if suffix == ".bin":
+            return read_kitti_bin(path, frame=frame)
+        return (read_npy if suffix == ".npy" else read_npz)(path, frame=frame, scale_m=scale_m)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
+
+
+def check_point_file(path: str | os.PathLike[str]) -> None:
+    """FormatError or LimitError where a point file's headers are wrong or do not fit its size; its points are not read."""
+    check = check_pcd if _point_suffix(path) == ".pcd" else check_array_file
+    try:
+        check(path)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
+
+
+def _point_suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
-    if suffix == ".pcd":
-        return read_pcd(path, frame=frame)
-    if suffix == ".bin" and not str(path).lower().endswith(".pcd.bin"):
-        return read_kitti_bin(path, frame=frame)
-    if suffix == ".npy":
-        return read_npy(path, frame=frame, scale_m=scale_m)
-    if suffix == ".npz":
-        return read_npz(path, frame=frame, scale_m=scale_m)
+    if suffix in POINT_SUFFIXES and not str(path).lower().endswith(".pcd.bin"):
+        return suffix
     raise FormatError("not a point file", expected=f"a file ending in {', '.join(POINT_SUFFIXES)}", got=Path(path).name, path=path, hint="convert it")
 
 
@@ -50,11 +66,14 @@ class SensorFiles:
     sizes_px: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
-        return self.read_sweep(frame_index, sensor, _there(self.sweeps, "sweep", frame_index, sensor))
+        path = _there(self.sweeps, "sweep", frame_index, sensor)
+        with _at(path, frame_index, sensor):
+            return self.read_sweep(frame_index, sensor, path)
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         path = _there(self.images, "image", frame_index, camera)
-        image = read_image(path)
+        with _at(path, frame_index, camera):
+            image = read_image(path)
         height, width = image.shape[:2]
         if (width, height) != self.sizes_px.get(camera, (width, height)):
             raise FormatError(
@@ -76,6 +95,21 @@ class SensorFiles:
     def image_path(self, frame_index: int, camera: str) -> Path | None:
         """The picture's file, or None."""
         return self.images[camera][frame_index] if self.has_image(frame_index, camera) else None
+
+
+@contextmanager
+def _at(path: Path, frame_index: int, sensor: str) -> Iterator[None]:
+    """Errors leave with the file and the frame they are about."""
+    field = f"frame {frame_index}, {sensor}"
+    try:
+        yield
+    except BoxwrightError as error:
+        where = f"{field}: {error.field}" if error.field else field
+        raise type(error)(
+            error.what, expected=error.expected, got=error.got, path=error.path or path, offset=error.offset, field=where, hint=error.hint
+        ) from None
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", path=path, field=field, hint="check its permissions") from None
 
 
 def image_path(data: Any, frame_index: int, camera: str) -> Path | None:
