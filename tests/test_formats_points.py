@@ -595,6 +595,8 @@ def test_points_are_not_overwritten_unasked(tmp_path):
         bw.write_points(bw.Sweep(np.zeros((2, 3))), path / "deeper" / "b.pcd")
     with pytest.raises(bw.StorageError, match=r"cannot write: .*/a\.pcd is not a folder; choose a folder"):
         bw.write(bw.Scene("s", [0]), path / "scene")
+    with pytest.raises(bw.StorageError, match="cannot write: File name too long; choose a shorter name"):
+        bw.write_points(bw.Sweep(np.zeros((2, 3))), tmp_path / ("n" * 300 + ".pcd"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pcd", "folder.pcd"]
 
 

@@ -62,6 +62,8 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         if target.exists():
             target.rmdir()
         part.rename(target)
+    except StorageError:
+        raise
     except OSError as error:
         raise _storage_error(error, target) from error
     finally:
@@ -88,7 +90,7 @@ def check_new_folder(path: str | os.PathLike[str]) -> None:
 
 
 def _check_free(target: Path, overwrite: bool) -> None:
-    if target.is_dir():
+    if os.path.lexists(target) and target.is_dir():
         raise StorageError("is a folder", expected="a file to write", path=target, hint="choose the name of a file")
     if not overwrite and os.path.lexists(target):
         raise StorageError("exists already", path=target, hint="choose another name, remove it, or pass overwrite=True")

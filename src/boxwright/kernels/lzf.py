@@ -14,43 +14,64 @@ HASH_BITS = 14
 MAX_LITERALS = 32
 MAX_BACK = 1 << 13
 MAX_COPY = 264
+ONE = np.uint64(1)
+SHORT = np.uint64(4)
+MEDIUM = np.uint64(16)
+LITERALS = np.uint64(MAX_LITERALS)
 
 
 @kernel
 def decompress(source, out):
-    """Bytes written to `out`, (n,) uint8, from (m,) uint8; where the stream breaks at byte i of the source: -1 - i."""
-    n, size = source.shape[0], out.shape[0]
-    at, to = 0, 0
+    """Bytes written to `out`, (n,) uint8, from (m,) uint8; where the stream breaks at byte i of the source: -1 - i.
+
+    Short runs are copied as blocks of a fixed length where both arrays have room; what lies behind the run is written over by the next one.
+    Places are unsigned, which spares the test for negative indices.
+    """
+    n, size = np.uint64(source.shape[0]), np.uint64(out.shape[0])
+    at, to = np.uint64(0), np.uint64(0)
     while at < n:
         start = at
-        control = np.int64(source[at])
-        at += 1
-        if control < MAX_LITERALS:
-            length = control + 1
+        control = np.uint64(source[at])
+        at += ONE
+        if control < LITERALS:
+            length = control + ONE
             if at + length > n or to + length > size:
-                return -1 - start
-            for _ in range(length):
-                out[to] = source[at]
-                to += 1
-                at += 1
+                return -1 - np.int64(start)
+            if at + LITERALS > n or to + LITERALS > size:
+                for k in range(length):
+                    out[to + k] = source[at + k]
+            elif length <= SHORT:
+                for k in range(SHORT):
+                    out[to + k] = source[at + k]
+            else:
+                for k in range(LITERALS):
+                    out[to + k] = source[at + k]
+            at += length
         else:
-            length = (control >> 5) + 2
-            if length == 9:
+            length = (control >> np.uint64(5)) + np.uint64(2)
+            if length == np.uint64(9):
                 if at >= n:
-                    return -1 - start
-                length += np.int64(source[at])
-                at += 1
+                    return -1 - np.int64(start)
+                length += np.uint64(source[at])
+                at += ONE
             if at >= n:
-                return -1 - start
-            back = to - (((control & 31) << 8) | np.int64(source[at])) - 1
-            at += 1
-            if back < 0 or to + length > size:
-                return -1 - start
-            for _ in range(length):
-                out[to] = out[back]
-                to += 1
-                back += 1
-    return to
+                return -1 - np.int64(start)
+            distance = (((control & np.uint64(31)) << np.uint64(8)) | np.uint64(source[at])) + ONE
+            at += ONE
+            if distance > to or to + length > size:
+                return -1 - np.int64(start)
+            back = to - distance
+            if length <= SHORT and to + SHORT <= size:
+                for k in range(SHORT):
+                    out[to + k] = out[back + k]
+            elif length <= MEDIUM and to + MEDIUM <= size:
+                for k in range(MEDIUM):
+                    out[to + k] = out[back + k]
+            else:
+                for k in range(length):
+                    out[to + k] = out[back + k]
+        to += length
+    return np.int64(to)
 
 
 @kernel
