@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -10,12 +12,14 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+import typer
 
 import boxwright as bw
 import street
 from boxwright.cli import app, main
 from boxwright.cli.common import parse_frames
 from boxwright.cli.fit import parse_place
+from boxwright.cli.sweeps import frame_spans, said_spans
 from boxwright.sample import sample_folder
 
 COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "render", "simulate", "view", "warmup"]
@@ -308,6 +312,186 @@ def test_filled_labels_are_neither_keyframes_nor_truth(run, folder, tmp_path):
         assert row["n_cuboids"] == given[name]["n_cuboids"]
 
 
+@pytest.fixture
+def few_sweeps(tmp_path):
+    """The street as KITTI, with sweeps in frames 0 and 1 alone."""
+    bw.write(street.scene(), tmp_path / "few", format="kitti_tracking")
+    sweeps = sorted((tmp_path / "few").rglob("*.bin"))
+    assert len(sweeps) == 6
+    for path in sweeps[2:]:
+        path.unlink()
+    return tmp_path / "few"
+
+
+def test_a_frame_without_a_sweep_names_the_nearest_with_one(run, few_sweeps):
+    assert fails(
+        run("fit", few_sweeps, "--at", "1,2,3", "--frame", "4"), str(few_sweeps), "frame 4", "no sweep", "nearest frame with one is 1", "0-1"
+    )
+    for path in few_sweeps.rglob("*.bin"):
+        path.unlink()
+    assert fails(run("fit", few_sweeps, "--at", "1,2,3"), "frame 0", "no frame of this recording has one")
+
+
+def test_info_says_which_frames_have_sweeps(run, few_sweeps):
+    code, out, _ = run("info", few_sweeps)
+    assert code == 0
+    assert "2 sweeps (frames 0-1 of 6)" in out
+    facts = json.loads(run("info", few_sweeps, "--json")[1])
+    assert facts["lidars"][0]["frames_with_sweeps"] == [[0, 1]]
+    assert facts["lidars"][0]["n_points_in_first"] == len(street.scene().points(0))
+
+
+def test_spans_are_said_compactly():
+    spans = frame_spans({0, 1, 2, 5, 7, 8}.__contains__, 9)
+    assert spans == [(0, 2), (5, 5), (7, 8)]
+    assert said_spans(spans) == "0-2, 5, 7-8"
+    assert said_spans([(2 * i, 2 * i) for i in range(9)]) == "0, 2, 4, 6, 8, 10 and 3 more spans"
+    assert frame_spans(bool, 0) == []
+
+
+def test_render_says_where_no_points_are_drawn(run, few_sweeps, tmp_path):
+    code, out, err = run("render", few_sweeps, "--frames", "1:5", "--out", tmp_path / "p", "--width-px", "300", "--height-px", "150", "--json")
+    assert code == 0
+    assert "no sweep in frames 2-4" in err
+    assert json.loads(out)["frames_without_sweep"] == [2, 3, 4]
+    assert "no sweep" not in run("render", few_sweeps, "--out", tmp_path / "q.png", "--width-px", "300", "--height-px", "150")[2]
+
+
+@pytest.mark.parametrize(("points", "words"), [(np.zeros((0, 4)), "got 0"), (np.full((50, 4), np.nan), "got 0 among 50")])
+def test_a_sweep_without_points_is_named(run, tmp_path, points, words):
+    np.save(tmp_path / "bad.npy", points.astype(np.float32))
+    assert fails(run("fit", tmp_path / "bad.npy", "--at", "1,2,3"), "bad.npy", "frame 0", "at least 3 finite points", words, "choose another")
+
+
+def test_one_sweep_is_no_plural(run, tmp_path):
+    np.save(tmp_path / "one.npy", np.r_[np.ones((9, 4)), np.full((1, 4), np.nan)].astype(np.float32))
+    _, out, _ = run("info", tmp_path / "one.npy")
+    assert "1 sweep, 10 points in the first (1 of them not finite)" in out
+
+
+@pytest.mark.parametrize("format", ["pcd", "npy"])
+def test_info_on_a_damaged_point_file(run, tmp_path, format):
+    path = tmp_path / f"bad.{format}"
+    if format == "pcd":
+        bw.write_points(street.scene().points(0), path)
+    else:
+        np.save(path, np.zeros((100, 4), np.float32))
+    path.write_bytes(path.read_bytes()[:-50])
+    assert fails(run("info", path), path.name)
+
+
+WRITERS = [
+    ("convert", "FROM", "OUT"),
+    ("fill", "FROM", "--keyframes-every", "2", "--out", "OUT"),
+    ("fit", "FROM", "--at", "1,2,3", "--out", "OUT"),
+    ("simulate", "OUT"),
+]
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=lambda command: command[0])
+def test_the_output_is_looked_at_before_any_work(run, folder, tmp_path, monkeypatch, command):
+    def call(out, *more):
+        return run(*({"FROM": folder, "OUT": out}.get(word, word) for word in command), *more)
+
+    for name in ("read", "simulate"):
+        monkeypatch.setattr(bw, name, lambda *_, **__: pytest.fail("worked before it looked"), raising=False)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    assert fails(call(tmp_path / "full"), "full", "not empty")
+    assert fails(call(tmp_path / "full" / "mine.txt" / "new"), "mine.txt is not a folder")
+    assert fails(call(tmp_path / "new", "--to", "kitti"), "'kitti'", "kitti_tracking")
+    if command[0] != "simulate":
+        assert fails(call(folder), "inside the recording", "outside")
+        assert fails(call(folder / "new" / "deep"), "inside the recording")
+        (tmp_path / "link").symlink_to(folder)
+        assert fails(call(tmp_path / "link" / "new"), "inside the recording")
+    assert not (folder / "new").exists()
+
+
+def test_fill_without_tracks(run, tmp_path):
+    bw.write(street.scene().replace(tracks=[]), tmp_path / "bare")
+    assert fails(run("fill", tmp_path / "bare", "--keyframes-every", "2"), "no tracks", "boxwright fit")
+    assert fails(run("fill", tmp_path / "bare", "--out", tmp_path / "out"), "no tracks")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_class_is_told_the_nearest_and_all(run, folder):
+    assert fails(run("fit", folder, "--at", "1,2,3", "--category", "pedestrain"), "did you mean pedestrian", "known classes: car, van")
+
+
+def test_a_scene_without_frames(run, tmp_path):
+    bw.write(bw.Scene("nothing", np.zeros(0, np.int64), {"lidar": bw.Lidar("lidar")}), tmp_path / "nothing")
+    assert run("info", tmp_path / "nothing")[0] == 0
+    for arguments in (["fit", "--at", "1,2,3"], ["render", "--out", tmp_path / "p"], ["render", "--frames", "all", "--out", tmp_path / "p"]):
+        _, _, err = result = run(arguments[0], tmp_path / "nothing", *arguments[1:])
+        assert fails(result, "no frames")
+        assert "..-1" not in err
+
+
+def test_control_c_is_one_line_and_130(run, monkeypatch, folder):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bw, "read", stop)
+    assert run("info", folder) == (130, "", "stopped\n")
+
+
+def test_what_nobody_foresaw_is_one_sentence(run, monkeypatch, folder):
+    def break_(*_, **__):
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr(bw, "read", break_)
+    assert fails(run("info", folder), "fault of boxwright", "ZeroDivisionError", "BOXWRIGHT_TRACEBACK=1")
+    monkeypatch.setenv("BOXWRIGHT_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["info", str(folder)])
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_has_seen_enough(folder, more):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        done = subprocess.run([sys.executable, "-m", "boxwright", "info", folder, *more], stdout=write_end, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(write_end)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_markup_and_emoji_codes_print_as_they_are(run, tmp_path):
+    tracks = [street.tracks()[i].replace(category=name) for i, name in enumerate(["[red]", ":car:"])]
+    bw.write(street.scene().replace(tracks=tracks, name="[bold]:car:"), tmp_path / "[red]scene")
+    for arguments in (["info", tmp_path / "[red]scene"], ["fill", tmp_path / "[red]scene", "--keyframes-every", "2"]):
+        code, out, _ = run(*arguments)
+        assert code == 0
+        assert "[bold]:car:" in out and "[red]" in out and "\n :car:" in out
+    _, out, _ = run("convert", tmp_path / "[red]scene", tmp_path / "[b]:car:")
+    assert "[b]:car:" in out
+    assert fails(run("info", tmp_path / "[b]none"), "[b]none")
+
+
+def test_json_is_one_document(run, folder, tmp_path):
+    for arguments in (
+        ["info", folder],
+        ["fill", folder, "--keyframes-every", "2", "--out", tmp_path / "a"],
+        ["convert", folder, tmp_path / "b"],
+        ["render", folder, "--out", tmp_path / "c", "--width-px", "300", "--height-px", "150"],
+    ):
+        code, out, _ = run(*arguments, "--json")
+        assert code == 0
+        assert isinstance(json.loads(out), dict)
+        assert out.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_of_every_command_is_one(command):
+    (info,) = (info for info in app.registered_commands if info.callback.__name__ == command)
+    (line,) = [line for line in info.callback.__doc__.splitlines() if line.strip().startswith("Example: ")]
+    program, name, *arguments = line.split(":", 1)[1].split()
+    assert (program, name) == ("boxwright", command)
+    typer.main.get_command(app).commands[command].make_context(command, arguments)  # raises where an option is not there
+
+
 @pytest.mark.parametrize("command", ["info", "render", "view"])
 def test_a_path_that_is_not_there(run, tmp_path, command):
     assert fails(run(command, tmp_path / "nowhere"), str(tmp_path / "nowhere"))
@@ -352,6 +536,22 @@ def test_simulate(run, tmp_path):
     assert json.loads(out)["n_frames"] == 1
     assert len(bw.read(tmp_path / "sim").points(0)) > 1000
     assert fails(run("simulate", tmp_path / "sim2", "--n-frames", "100000"), "--n-frames", "90")
+
+
+def test_simulate_has_one_set_of_defaults(run, tmp_path, monkeypatch):
+    from boxwright.formats.sample_clip import SAMPLE_FRAMES, SAMPLE_SEED
+    from boxwright.simulation import MAX_FRAMES
+
+    defaults = {name: p.default for name, p in inspect.signature(bw.simulate).parameters.items()}
+    assert (defaults["seed"], defaults["n_frames"]) == (SAMPLE_SEED, SAMPLE_FRAMES)
+    out = " ".join(run("simulate", "--help")[1].replace("│", " ").split())
+    assert f"by default {SAMPLE_SEED}" in out
+    assert f"by default {SAMPLE_FRAMES}, at most {MAX_FRAMES}" in out
+    asked = []
+    monkeypatch.setattr(bw, "simulate", lambda **given: asked.append(given) or street.scene(), raising=False)
+    assert run("simulate", tmp_path / "a")[0] == 0
+    assert run("simulate", tmp_path / "b", "--seed", "0", "--n-frames", str(MAX_FRAMES))[0] == 0
+    assert asked == [{}, {"seed": 0, "n_frames": MAX_FRAMES}]
 
 
 def test_bench_prints_its_rows(run, monkeypatch):

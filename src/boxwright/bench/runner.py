@@ -51,9 +51,14 @@ def _rows(verbs: Sequence[str], quick: bool, real_data: str | os.PathLike[str] |
     if measured:
         command = [sys.executable, "-m", "boxwright.bench.measure", *(f"--verb={verb}" for verb in measured)]
         command += ["--quick"] if quick else [] if real_data is None else [f"--real={Path(real_data).resolve()}"]
-        with subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, text=True) as process:
-            for line in process.stdout or ():
-                yield Row.from_json(json.loads(line))
+        # in a session of its own, so that Ctrl-C reaches this process alone, which then ends that one
+        with subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            try:
+                for line in process.stdout or ():
+                    yield Row.from_json(json.loads(line))
+            except BaseException:
+                process.kill()
+                raise
         if process.returncode:
             raise BoxwrightError("the measuring process stopped", got=f"exit code {process.returncode}", hint="its own message is printed above")
     if "startup" in verbs:

@@ -102,7 +102,7 @@ def open_scene(path: Path, scene: str | None = None, format: str | None = None) 
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output; what is not a finite number is null."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f"))
+    print_lines(json.dumps(_plain(value), ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
