@@ -327,6 +327,15 @@ def test_arrays_that_lie(tmp_path, name):
     assert caught.value.hint
 
 
+def test_npz_of_one_table(tmp_path):
+    table = np.array(ROWS, np.float32)
+    np.savez_compressed(tmp_path / "t.npz", data=table)
+    np.testing.assert_array_equal(bw.read_points(tmp_path / "t.npz").xyz, table[:, :3])
+    np.savez_compressed(tmp_path / "t.npz", data=table[:, 0])
+    with pytest.raises(bw.FormatError, match=r"expected \(N, 3\) or more columns"):
+        bw.read_points(tmp_path / "t.npz")
+
+
 def test_npz_members_that_lie(tmp_path):
     def archive(**members):
         with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:

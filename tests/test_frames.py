@@ -77,6 +77,21 @@ def test_multiplication_equals_scipy(rng):
     np.testing.assert_allclose(rotations.matrix_from_quat(rotations.quat_multiply(a, b)), expected, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("sequence", ["XYZ", "ZYX", "ZXY", "ZYZ"])
+def test_euler_angles_equal_scipy(rng, sequence):
+    angles = rng.uniform(-4, 4, (200, 3))
+    expected = Rotation.from_euler(sequence, angles).as_matrix()  # capitals: about the own axes
+    quat = rotations.quat_from_euler(angles, sequence)
+    np.testing.assert_allclose(rotations.matrix_from_quat(quat), expected, rtol=0, atol=1e-14)
+    assert (quat[:, 0] >= 0).all()
+
+
+def test_euler_angles_without_tilt_are_exactly_upright():
+    quat = rotations.quat_from_euler([(0, 0, 4.1), (0, 0, -0.7)], "XYZ")
+    assert (quat[:, 1:3] == 0).all()
+    np.testing.assert_allclose(rotations.yaw_from_quat(quat), [4.1 - 2 * math.pi, -0.7], rtol=0, atol=1e-15)
+
+
 def test_yaw_round_trip_and_quarter_turn(rng):
     yaw = np.r_[rng.uniform(-math.pi, math.pi, 500), math.pi, 0, math.pi / 2, -math.pi / 2]
     for back in (

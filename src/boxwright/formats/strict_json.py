@@ -123,7 +123,10 @@ class Node:
     def number(self) -> float:
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
             raise self.wrong("a number")
-        return float(self.value)
+        try:
+            return float(self.value)
+        except OverflowError:
+            raise self.wrong("a number of 64 bits") from None
 
     def numbers(self, *shape: int) -> Float64s:
         """A float64 array of nested lists; (3,) for numbers(3), (3, 3) for numbers(3, 3)."""
