@@ -6,10 +6,23 @@ from typing import Any
 
 import numpy as np
 
+import boxwright as bw
+
 from .contender import DifferenceError
 from .workloads import Rig
 
-__all__ = ["cv2_prepared", "cv2_projection", "numpy_projection", "rig_matrices", "same_images", "spread_images"]
+__all__ = ["cv2_prepared", "cv2_projection", "numpy_projection", "rig_matrices", "same_images", "spread_images", "with_out", "with_poses"]
+
+
+def with_poses(workload: Rig) -> Any:
+    """The workload, and its transforms as poses."""
+    return workload, [bw.Pose.from_matrix(matrix) for matrix in workload.cam_from_lidar]
+
+
+def with_out(workload: Rig) -> Any:
+    """The workload, its poses, and images to be filled."""
+    _, poses = with_poses(workload)
+    return workload, poses, bw.project_points(workload.points_lidar, workload.cameras, poses, dtype=workload.dtype)
 
 
 def rig_matrices(workload: Rig) -> Any:

@@ -57,9 +57,15 @@ JOBS: tuple[Job, ...] = (
         function="project_points",
         ours=(
             Contender(
-                "boxwright",
-                itself,
-                lambda w: bw.project_points(w.points_lidar, w.cameras, w.cam_from_lidar, dtype=w.dtype),
+                "fresh arrays",
+                projection.with_poses,
+                lambda p: bw.project_points(p[0].points_lidar, p[0].cameras, p[1], dtype=p[0].dtype),
+                lambda _, images: [(image.uv, image.in_image) for image in images],
+            ),
+            Contender(
+                "with out",
+                projection.with_out,
+                lambda p: bw.project_points(p[0].points_lidar, p[0].cameras, p[1], dtype=p[0].dtype, out=p[2]),
                 lambda _, images: [(image.uv, image.in_image) for image in images],
             ),
         ),
