@@ -170,3 +170,16 @@ def test_what_to_do(call, hint):
     with pytest.raises(bw.BoxwrightError) as caught:
         call()
     assert caught.value.hint and hint in caught.value.hint
+
+
+@pytest.mark.parametrize("path", [None, 3, b"here", ["a"]])
+def test_things_that_are_no_path(path):
+    for call in (
+        bw.read,
+        bw.scenes,
+        bw.read_points,
+        lambda p: bw.write_points(bw.Sweep(np.zeros((1, 3))), p),
+        lambda p: bw.write(bw.Scene("s", [0]), p),
+    ):
+        with pytest.raises(bw.ArgumentError, match=r"path: expected a path, got .*; pass a str or a pathlib.Path"):
+            call(path)

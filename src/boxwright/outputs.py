@@ -10,9 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import StorageError
+from .errors import ArgumentError, StorageError
 
-__all__ = ["check_new_folder", "whole_file", "whole_folder"]
+__all__ = ["as_path", "check_new_folder", "whole_file", "whole_folder"]
+
+
+def as_path(value: object) -> Path:
+    """A path a caller gave; ArgumentError where it is none."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise ArgumentError(expected="a path", got=f"{value!r:.60}", field="path", hint="pass a str or a pathlib.Path")
+    return Path(value)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,10 @@ from .contender import Contender, DifferenceError, Job, itself, missing
 
 __all__ = ["JOBS", "Contender", "DifferenceError", "Job", "missing"]
 
+FILLED = (
+    Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
+    Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
+)
 JOBS: tuple[Job, ...] = (
     Job(
         verb="containment",
@@ -96,10 +100,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="interpolation",
         function="interpolate_tracks, linear",
-        ours=(
-            Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
-            Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
-        ),
+        ours=FILLED,
         rivals=(
             Contender("numpy, all tracks at once", interpolation.keyframes, interpolation.numpy_interpolation, interpolation.flat_interpolation),
             Contender(
@@ -111,10 +112,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         verb="interpolation",
         function="interpolate_tracks, makima",
-        ours=(
-            Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
-            Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
-        ),
+        ours=FILLED,
         rivals=(
             Contender(
                 "scipy Akima1D + numpy slerp", interpolation.keyframes, interpolation.scipy_makima, interpolation.flat_interpolation, ("scipy",)

@@ -19,7 +19,7 @@ from typing import Any, overload
 
 from ..arrays import as_points
 from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName
-from ..outputs import whole_file, whole_folder
+from ..outputs import as_path, whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Scene
@@ -95,7 +95,7 @@ def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList
     path : a dataset's folder, one scene's folder, or a point file
     format : its format, found by looking where None. FormatError where none or several fit, UnknownName where nobody knows it.
     """
-    place = Path(path)
+    place = as_path(path)
     if not place.exists():
         raise FormatError("no such file or folder", path=place, hint="check the path")
     with _readable(place):
@@ -169,7 +169,7 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     for name in options:
         if name not in allowed:
             raise ArgumentError(expected=f"one of {', '.join(sorted(allowed)) or 'no options'}", got=repr(name), field=f"options of {format!r}")
-    report = WriteReport(format, Path(path))
+    report = WriteReport(format, as_path(path))
     with whole_folder(path) as folder:
         writer(scene, folder, report, **options)
     return report
@@ -182,7 +182,7 @@ def check_writable(format: str) -> None:
 
 def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     """One sweep from a PCD, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
-    return read_point_file(path, frame=frame)
+    return read_point_file(as_path(path), frame=frame)
 
 
 def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = "binary", overwrite: bool = False) -> None:
@@ -193,7 +193,7 @@ def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = 
     """
     if not isinstance(sweep, Sweep):
         raise ArgumentError(expected="a Sweep", got=type(sweep).__name__, field="sweep", hint="make one: bw.Sweep(xyz)")
-    if Path(path).suffix.lower() != ".pcd":
+    if as_path(path).suffix.lower() != ".pcd":
         raise ArgumentError(expected="a file ending in .pcd", got=Path(path).name, field="path")
     if any(sweep.origin_m):
         sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))

@@ -87,8 +87,7 @@ class Calibration:
         pinhole = self.pinhole(name)
         if pinhole is None:
             raise CalibrationError("a camera is missing", expected=name, path=self.path, hint=_HINT)
-        k = pinhole[0]
-        return PinholeCamera(*size_px, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+        return PinholeCamera.from_matrix(pinhole[0], *size_px)
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -30,6 +30,8 @@ COLOURS = (
     *((0.55, 0.06, 0.06), (0.88, 0.88, 0.86), (0.16, 0.27, 0.20), (0.70, 0.55, 0.20), (0.20, 0.36, 0.52)),
 )
 
+Stations = tuple[tuple[float, float, float, float, float, float, float, str], ...]
+
 # One row per cross-section, rear to front, in shares of the length, the height and the half width:
 # x, lowest z, belt z, top z, half width low, at the belt, at the top, skin up to the next row (p paint, s screen, g glass on the sides, d pillar)
 SEDAN = (
@@ -94,6 +96,16 @@ CAB = (
     (0.500, 0.20, 0.34, 0.400, 0.90, 0.92, 0.82, "p"),
 )
 
+# cross-sections; least and largest length, width and height; wheel radius; axles in shares of the length
+CAR_AXLES = (-0.29, 0.31)
+SHAPES = {
+    "sedan": (SEDAN, ((4.4, 4.95), (1.78, 1.90), (1.42, 1.50)), 0.33, CAR_AXLES),
+    "low hatch": (HATCH, ((3.9, 4.6), (1.74, 1.88), (1.46, 1.54)), 0.33, CAR_AXLES),
+    "tall hatch": (HATCH, ((3.9, 4.6), (1.74, 1.88), (1.62, 1.72)), 0.33, CAR_AXLES),
+    "van": (VAN, ((5.2, 6.2), (1.98, 2.06), (2.2, 2.65)), 0.36, CAR_AXLES),
+    "bus": (BUS, ((11.6, 12.4), (2.52, 2.52), (3.05, 3.2)), 0.48, (-0.28, 0.27)),
+}
+
 
 @dataclass(frozen=True)
 class Body:
@@ -107,19 +119,16 @@ class Body:
 def vehicle(category: str, chance: Chance) -> Body:
     """A body of one of the categories car, van, truck, bus; each drawn a little different."""
     paint = Paint(Material.PAINT, COLOURS[chance.pick(len(COLOURS))])
+    if category == "truck":
+        return _truck(chance, paint)
     if category == "car":
-        if chance.pick(5) < 3:
-            return _passenger(SEDAN, (chance.one(4.4, 4.95), chance.one(1.78, 1.90), chance.one(1.42, 1.50)), paint)
-        tall = chance.pick(2)
-        return _passenger(HATCH, (chance.one(3.9, 4.6), chance.one(1.74, 1.88), chance.one(1.62, 1.72) if tall else chance.one(1.46, 1.54)), paint)
-    if category == "van":
-        return _passenger(VAN, (chance.one(5.2, 6.2), chance.one(1.98, 2.06), chance.one(2.2, 2.65)), paint, wheel_radius=0.36)
-    if category == "bus":
-        return _passenger(BUS, (chance.one(11.6, 12.4), 2.52, chance.one(3.05, 3.2)), paint, wheel_radius=0.48, axles=(-0.28, 0.27))
-    return _truck(chance, paint)
+        category = "sedan" if chance.pick(5) < 3 else ("low hatch", "tall hatch")[chance.pick(2)]
+    stations, ranges, wheel_radius, axles = SHAPES[category]
+    length, width, height = (chance.one(low, high) if low < high else low for low, high in ranges)
+    return _passenger(stations, (length, width, height), paint, wheel_radius, axles)
 
 
-def _skin(stations: tuple[tuple[float, float, float, float, float, float, float, str], ...], size: tuple[float, float, float], paint: Paint) -> Mesh:
+def _skin(stations: Stations, size: tuple[float, float, float], paint: Paint) -> Mesh:
     length, width, height = size
     rings = []
     for x, low, belt, top, w_low, w_belt, w_top, _ in stations:
@@ -146,12 +155,11 @@ def _skin(stations: tuple[tuple[float, float, float, float, float, float, float,
 
 
 def _passenger(
-    stations: tuple[tuple[float, float, float, float, float, float, float, str], ...],
+    stations: Stations,
     size: tuple[float, float, float],
     paint: Paint,
-    *,
-    wheel_radius: float = 0.33,
-    axles: tuple[float, float] = (-0.29, 0.31),
+    wheel_radius: float,
+    axles: tuple[float, float],
 ) -> Body:
     length, width, height = size
     front, rear, half = length / 2, -length / 2, width / 2
