@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 PathArgument = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI tracking or Argoverse 2 folder, or a point file.")
+    Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, or a point file.")
 ]
 SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]

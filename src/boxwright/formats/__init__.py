@@ -34,6 +34,7 @@ _READERS = {
     "boxwright": "boxwright_scene",
     "kitti_object": "kitti_object",
     "kitti_tracking": "kitti_tracking",
+    "kitti_raw": "kitti_raw",
     "argoverse2": "argoverse2",
     "sustechpoints": "sustechpoints",
     "dgp": "dgp",

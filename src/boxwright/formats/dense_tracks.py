@@ -59,6 +59,7 @@ def dense_track(
     cuboids: Cuboids,
     *,
     visibility: Sequence[int] = (),
+    origin: Sequence[int] = (),
     attributes: Sequence[Mapping[str, Any]] = (),
     source_attributes: Sequence[Mapping[str, Any]] = (),
     track_source_attributes: Mapping[str, Any] | None = None,
@@ -82,6 +83,7 @@ def dense_track(
         times_ns[frames],
         cuboids[order],
         visibility=np.where(is_gap, Visibility.OUTSIDE, seen[order]).astype(np.uint8),
+        origin=np.asarray(origin, np.uint8)[order] if len(origin) else None,  # type: ignore[arg-type]
         keyframe_attributes=rows(attributes),
         keyframe_source_attributes=rows(source_attributes),
         source_attributes=track_source_attributes or {},

@@ -1,0 +1,305 @@
+"""KITTI raw: a folder of dates, one date's folder, or one synchronised drive's.
+
+    2011_09_26/calib_cam_to_cam.txt, calib_velo_to_cam.txt, calib_imu_to_velo.txt
+    2011_09_26/2011_09_26_drive_0001_sync/tracklet_labels.xml
+                                          oxts/timestamps.txt, oxts/data/0000000000.txt (one GPS/IMU row each)
+                                          velodyne_points/timestamps.txt, timestamps_start.txt, timestamps_end.txt, data/0000000000.bin
+                                          image_00 .. image_03/timestamps.txt, data/0000000000.png
+
+Each part may be missing. A frame's time is that of its sweep, else of its GPS/IMU row, else of a picture; stamps are taken as UTC.
+Without any, frames are 0.1 s apart. The ego frame is the GPS/IMU's where its calibration is there, else the velodyne's.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s, Int64s
+from ..errors import FormatError, SensorFrameFallback
+from ..frames import Pose, Trajectory
+from ..points import Sweep
+from ..problems import Problems
+from ..scene import CameraSensor, Lidar, Scene
+from ..tracks import Origin, Track, Visibility
+from .arrays_on_disk import read_kitti_bin
+from .dense_tracks import bridged_poses_note, dense_track, moved_each
+from .kitti_labels import text_lines
+from .kitti_poses import FRAME_NS, mercator_poses, oxts_row
+from .kitti_raw_calibration import RawCalibration, read_raw_calibration
+from .kitti_tracking import camera_sensor
+from .kitti_tracklets import INTERPOLATED, Tracklet, cuboids_from_bottom_poses, read_tracklets
+from .limits import has_file, limits
+from .sensor_files import SensorFiles
+
+__all__ = ["detect", "list_scenes", "read"]
+
+_CAMERAS = ("image_02", "image_03", "image_00", "image_01")
+_FOLDERS = {"velodyne_points": ".bin", "oxts": ".txt", **dict.fromkeys(_CAMERAS, ".png")}
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+_HINT = "correct the line or get the file again"
+
+
+def detect(path: Path) -> bool:
+    return bool(_drives(path))
+
+
+def list_scenes(path: Path) -> list[str]:
+    return list(_drives(path))
+
+
+def _drives(path: Path) -> dict[str, Path]:
+    """Name -> folder of each drive."""
+    path = path.absolute()  # "." has no name
+    if not path.is_dir():
+        return {}
+    if _is_drive(path):
+        return {path.name: path}
+    dates = [path, *sorted(child for child in path.iterdir() if re.fullmatch(r"\d{4}_\d\d_\d\d", child.name) and child.is_dir())]
+    found = {drive.name: drive for date in dates for drive in date.iterdir() if "_drive_" in drive.name and drive.is_dir() and _is_drive(drive)}
+    return dict(sorted(found.items()))
+
+
+def _is_drive(folder: Path) -> bool:
+    if (folder / "tracklet_labels.xml").is_file():
+        return True
+    return any((folder / name / "data").is_dir() for name in _FOLDERS) and not folder.name.endswith("_extract")
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    drive = _drives(path)[scene]
+    notes: list[str] = []
+    calibration = read_raw_calibration(drive.parent, notes)
+    tracklets = _tracklets(drive / "tracklet_labels.xml", problems, notes)
+    files = {name: _numbered(drive / name / "data", suffix) for name, suffix in _FOLDERS.items()}
+    stamps = {name: _stamps(drive / name / "timestamps.txt") for name in _FOLDERS}
+    n_frames = max(
+        [0, *(max(t.frames) + 1 for t in tracklets), *(max(numbers) + 1 for numbers in files.values() if numbers), *map(len, stamps.values())]
+    )
+    limits().check("frames_per_scene", n_frames, drive)
+    times = _times(stamps, n_frames, drive, notes)
+    imu = calibration.velo_from_imu
+    ego_from_lidar = Pose.identity() if imu is None else imu.inverse()
+    cameras = _cameras(calibration, ego_from_lidar, files, stamps, times, notes)
+    trajectory = _trajectory(drive, files["oxts"], stamps["oxts"], times, cameras, notes) if imu is not None else None
+    if imu is None and files["oxts"]:
+        notes.append("the oxts files are left out: there is no calib_imu_to_velo.txt, which says where the GPS/IMU sits")
+    if trajectory is None:
+        notes.append("no poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
+        warnings.warn(f"{drive}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
+    else:
+        labelled = np.unique(np.array([frame for t in tracklets for frame in t.frames], np.int64))
+        notes += bridged_poses_note(trajectory.times_ns, times[labelled], times)
+    extra = {"velodyne_start_ns": _stamps(drive / "velodyne_points/timestamps_start.txt")}
+    extra["velodyne_end_ns"] = _stamps(drive / "velodyne_points/timestamps_end.txt")
+    return Scene(
+        name=scene,
+        times_ns=times,
+        lidars={"lidar": Lidar("lidar", ego_from_lidar)},
+        cameras=cameras,
+        trajectory=trajectory,
+        tracks=[_track(tracklet, times, trajectory, ego_from_lidar, drive / "tracklet_labels.xml") for tracklet in tracklets],
+        data=SensorFiles(
+            {"lidar": [drive / "velodyne_points/data" / f"{i:010d}.bin" for i in range(n_frames)]},
+            {name: [drive / name / "data" / f"{i:010d}.png" for i in range(n_frames)] for name in cameras},
+            _sweep_reader(times),
+            {name: sensor.camera.size_px for name, sensor in cameras.items()},
+        ),
+        label_frame="lidar" if trajectory is None else "world",
+        frame_ids=tuple(f"{i:010d}" for i in range(n_frames)),
+        format="kitti_raw",
+        path=os.fspath(path),
+        source_attributes={**calibration.source_attributes, **{name: values for name, values in extra.items() if values}},
+        notes=notes,
+    )
+
+
+def _sweep_reader(times: Int64s) -> Any:
+    def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
+        sweep = read_kitti_bin(path, frame=sensor)
+        return Sweep(sweep.xyz, int(times[frame_index]), sensor, sweep.intensity)
+
+    return read_sweep
+
+
+def _numbered(folder: Path, suffix: str) -> set[int]:
+    """Frame numbers for which a file is there."""
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return {int(name[:10]) for name in names if re.fullmatch(rf"[0-9]{{10}}{re.escape(suffix)}", name)}
+
+
+def _cameras(
+    calibration: RawCalibration,
+    ego_from_lidar: Pose,
+    files: Mapping[str, set[int]],
+    stamps: Mapping[str, list[int | None]],
+    times: Int64s,
+    notes: list[str],
+) -> dict[str, CameraSensor]:
+    """The colour cameras, and the grey ones where they have pictures."""
+    cameras: dict[str, CameraSensor] = {}
+    for name in _CAMERAS:
+        size_px = calibration.sizes_px.get(name)
+        if calibration.rectified is None or size_px is None or (not files[name] and name in ("image_00", "image_01")):
+            if files[name]:
+                notes.append(f"the pictures of {name} are left out: they have no calibration")
+            continue
+        sensor = camera_sensor(calibration.rectified, name, size_px, ego_from_lidar)
+        if sensor is None:
+            continue
+        given = stamps[name]
+        exposures = None
+        if any(stamp is not None for stamp in given):
+            exposures = np.array([given[i] if i < len(given) and given[i] is not None else times[i] for i in range(len(times))], np.int64)
+        cameras[name] = CameraSensor(name, sensor.camera, sensor.ego_from_cam, exposures)
+    return cameras
+
+
+# ------------------------------------------------------------ time and poses
+
+
+def _stamps(path: Path) -> list[int | None]:
+    """Nanoseconds since 1970 of each line, None where it is blank; nothing where there is no file."""
+    if not has_file(path):
+        return []
+    found: list[int | None] = []
+    for number, line in text_lines(path):
+        limits().check("frames_per_scene", number, path)
+        found += [None] * (number - 1 - len(found))
+        found.append(_nanoseconds(line.strip(), path, number))
+    return found
+
+
+def _nanoseconds(text: str, path: Path, number: int) -> int:
+    match = _STAMP.fullmatch(text)
+    try:
+        if match is not None:
+            year, month, day, hour, minute, second = map(int, match.groups()[:6])
+            moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC)
+            if 1970 <= year < 2200:
+                return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(seconds=1) * 1_000_000_000 + int(
+                    (match[7] or "0").ljust(9, "0")
+                )
+    except ValueError:
+        pass
+    raise FormatError(expected="a time such as 2011-09-26 13:02:25.964389445", got=repr(text[:40]), path=path, offset=f"line {number}", hint=_HINT)
+
+
+def _times(stamps: Mapping[str, list[int | None]], n_frames: int, drive: Path, notes: list[str]) -> Int64s:
+    """Each frame's own time, from the first sensor that has one."""
+    if not any(stamp is not None for values in stamps.values() for stamp in values):
+        notes.append("no time stamps: the frames are taken to be 0.1 s apart, as synchronised drives are recorded")
+        return np.arange(n_frames, dtype=np.int64) * FRAME_NS
+    times = np.zeros(n_frames, np.int64)
+    used: dict[str, int] = {}
+    for i in range(n_frames):
+        given = ((name, values[i]) for name, values in stamps.items() if i < len(values))
+        source, stamp = next(((name, value) for name, value in given if value is not None), ("", None))
+        if stamp is None:
+            hint = "get the timestamps.txt of the whole drive"
+            raise FormatError("a frame has no time", got=f"frame {i}", path=drive / "velodyne_points" / "timestamps.txt", hint=hint)
+        times[i] = stamp
+        used[source] = used.get(source, 0) + 1
+        if i and times[i] <= times[i - 1]:
+            path = drive / source / "timestamps.txt"
+            got = f"{times[i]} ns after {times[i - 1]} ns"
+            raise FormatError(expected="increasing times", got=got, path=path, offset=f"line {i + 1}", hint=_HINT)
+    if len(used) > 1 or "velodyne_points" not in used:
+        notes.append("the sweeps' own times are not all there: " + ", ".join(f"{n} frames have the time of {name}" for name, n in used.items()))
+    return times
+
+
+def _trajectory(
+    drive: Path, numbers: set[int], stamps: list[int | None], times: Int64s, cameras: Mapping[str, CameraSensor], notes: list[str]
+) -> Trajectory | None:
+    """world_from_imu at the GPS/IMU's own times, and at both ends as far as frames and exposures reach by up to one frame, at constant speed."""
+    frames = sorted(numbers)
+    if not frames:
+        return None
+    rows = []
+    for i in frames:
+        path = drive / "oxts" / "data" / f"{i:010d}.txt"
+        lines = text_lines(path)
+        if len(lines) != 1:
+            raise FormatError(expected="one line of 30 numbers", got=f"{len(lines)} lines", path=path, hint="get the file again")
+        rows.append(oxts_row(lines[0][1], path, lines[0][0]))
+    poses = [Pose.from_matrix(matrix) for matrix in mercator_poses(np.array(rows).reshape(-1, 6))]
+    notes.append("of the oxts rows the poses are read; velocities, accelerations and accuracies are left out")
+    given = [stamps[i] if i < len(stamps) else None for i in frames]
+    at = times[frames] if None in given else np.array(given, np.int64)
+    if None in given or (np.diff(at) <= 0).any():
+        at = times[frames]
+        notes.append("the times of the oxts rows are missing or do not increase: each pose is taken to be of its frame's time")
+    wanted = np.concatenate([times, *(sensor.times_ns for sensor in cameras.values() if sensor.times_ns is not None)])
+    return _reaching(at, poses, int(wanted.min()), int(wanted.max()), notes)
+
+
+def _reaching(at: Int64s, poses: list[Pose], first: int, last: int, notes: list[str]) -> Trajectory:
+    """The trajectory with a pose more at each end that `first` and `last` lie beyond, where it is by no more than one frame."""
+    stamps, carried = at.tolist(), list(poses)
+    if len(poses) > 1:
+        for edge, near, beyond in ((0, 1, first), (-1, -2, last)):
+            lead = beyond - int(at[edge])
+            if not 0 < (-lead if edge == 0 else lead) <= FRAME_NS:
+                continue
+            step: Float64s = poses[edge].translation_m - poses[near].translation_m
+            moved = Pose(poses[edge].rotation, poses[edge].translation_m + step * (lead / (int(at[edge]) - int(at[near]))))
+            stamps.insert(0 if edge == 0 else len(stamps), beyond)
+            carried.insert(0 if edge == 0 else len(carried), moved)
+            side = "before the first" if edge == 0 else "after the last"
+            notes.append(f"frames reach {abs(lead) * 1e-6:.1f} ms {side} GPS/IMU row: the vehicle is taken to drive on at its speed there")
+    return Trajectory(np.array(stamps, np.int64), carried)
+
+
+# ------------------------------------------------------------ labels
+
+
+def _tracklets(path: Path, problems: Problems, notes: list[str]) -> list[Tracklet]:
+    if not has_file(path):
+        notes.append("no tracklet_labels.xml: the drive has no labels")
+        return []
+    tracklets = read_tracklets(path, problems)
+    states = [row.get("state") for tracklet in tracklets for row in tracklet.columns]
+    if (n := states.count(INTERPOLATED)) > 0:
+        notes.append(
+            f"{n} of {len(states)} poses were interpolated by KITTI's tool: their origin is FILLED, and they are no truth for an interpolation"
+        )
+    return tracklets
+
+
+def _track(tracklet: Tracklet, times: Int64s, trajectory: Trajectory | None, ego_from_lidar: Pose, path: Path) -> Track:
+    cuboids = cuboids_from_bottom_poses(tracklet)
+    frames = np.array(tracklet.frames, np.int64)
+    if trajectory is not None:
+        beyond = ~trajectory.covers(times[frames])
+        if beyond.any():
+            raise FormatError(
+                "a labelled frame has no pose",
+                got=f"frame {frames[beyond][0]}",
+                path=path,
+                field=f"tracklet {tracklet.number}",
+                hint="get the oxts files of the whole drive",
+            )
+        poses = [trajectory.at(int(times[frame])) @ ego_from_lidar for frame in frames]
+        cuboids = moved_each(cuboids, poses, np.arange(len(frames)), "world")
+    rows = tracklet.columns
+    own = ("occlusion", "truncation")
+    return dense_track(
+        str(tracklet.number),
+        tracklet.category,
+        frames,
+        times,
+        cuboids,
+        visibility=[Visibility.OCCLUDED if row.get("occlusion") in (1, 2) else Visibility.VISIBLE for row in rows],
+        origin=[Origin.FILLED if row.get("state") == INTERPOLATED else Origin.GIVEN for row in rows],
+        attributes=[{name: row[name] for name in own if name in row} for row in rows],
+        source_attributes=[{name: value for name, value in row.items() if name not in own} for row in rows],
+        track_source_attributes=tracklet.others,
+    )

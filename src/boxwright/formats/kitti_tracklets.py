@@ -1,0 +1,197 @@
+"""KITTI raw's `tracklet_labels.xml`: objects with one size each and a pose for each of their frames.
+
+    boost_serialization/tracklets/item: objectType h w l first_frame finished
+                                        poses/item: tx ty tz rx ry rz state occlusion truncation ...
+
+A pose is in the velodyne's frame, (tx, ty, tz) is the *bottom* centre, the rotation is Rz(rz) Ry(ry) Rx(rx); rz leaves (-pi, pi].
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import rotations
+from ..arrays import Float64s
+from ..cuboids import Cuboids
+from ..errors import FormatError
+from ..problems import Problems
+from .limits import limits
+from .strict_xml import walk
+
+__all__ = ["INTERPOLATED", "Tracklet", "cuboids_from_bottom_poses", "read_tracklets"]
+
+INTERPOLATED = 1  # `state` of a pose that KITTI's tool interpolated; 2 was set by hand
+_POSE = ("tx", "ty", "tz", "rx", "ry", "rz")
+_TRACKLETS, _TRACKLET, _POSES, _POSE_ITEM = "tracklets", "tracklets/item", "tracklets/item/poses", "tracklets/item/poses/item"
+_HINT = "correct the file or get it again"
+
+
+@dataclass
+class Tracklet:
+    """One object.
+
+    number : its place in the file, from 0; line : where it starts
+    frames : (K,) increasing; poses : (K, 6) tx ty tz rx ry rz; columns : K mappings of what else a pose says
+    others : what else the tracklet says
+    """
+
+    number: int
+    line: int
+    category: str = ""
+    size_hwl_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    first_frame: int = 0
+    frames: list[int] = field(default_factory=list)
+    poses: list[list[float]] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    others: dict[str, Any] = field(default_factory=dict)
+
+
+def cuboids_from_bottom_poses(tracklet: Tracklet) -> Cuboids:
+    """(K,) cuboids in the frame "lidar"; the centre lies half the height above the bottom, along the cuboid's own z."""
+    poses = np.array(tracklet.poses, np.float64).reshape(-1, 6)
+    height, width, length = tracklet.size_hwl_m
+    size = np.tile([length, width, height], (len(poses), 1))
+    if not poses[:, 3:5].any():
+        return Cuboids(poses[:, :3] + [0, 0, height / 2], size, rotations.wrap_rad(poses[:, 5]), frame="lidar")
+    turn: Float64s = np.array([1.0, 0, 0, 0])
+    for axis in (2, 1, 0):
+        turn = rotations.quat_multiply(turn, rotations.quat_from_axis_angle(np.eye(3)[axis], poses[:, 3 + axis]))
+    up = rotations.matrix_from_quat(turn)[:, :, 2]
+    return Cuboids(poses[:, :3] + up * height / 2, size, quat_wxyz=turn, frame="lidar")
+
+
+def read_tracklets(path: Path, problems: Problems) -> list[Tracklet]:
+    """Tracklets in the order of the file; those without a pose that holds are left out."""
+    reader = _Reader(path, problems)
+    for event in walk(path):
+        (reader.start if event.is_start else reader.end)(event.name, event.field, event.text, event.line)
+    if reader.counts.get(_TRACKLETS) is None and not reader.n_tracklets:
+        raise FormatError("no tracklets", expected="boost_serialization/tracklets", path=path, hint=_HINT)
+    reader.check_count(_TRACKLETS, reader.n_tracklets)
+    return reader.found
+
+
+class _Reader:
+    """Takes the elements one by one, so that a file is never held as a whole."""
+
+    def __init__(self, path: Path, problems: Problems) -> None:
+        self.path, self.problems = path, problems
+        self.found: list[Tracklet] = []
+        self.n_tracklets = self.n_poses = 0
+        self.counts: dict[str, tuple[str, int]] = {}
+        self.words: dict[str, tuple[str, int]] = {}  # of the tracklet at hand: name -> (text, line)
+        self.pose_words: dict[str, tuple[str, int]] = {}
+        self.tracklet = Tracklet(0, 0)
+
+    def start(self, name: str, place: str, text: str | None, line: int) -> None:
+        if not place and name != "boost_serialization":
+            raise FormatError("not a tracklet file", expected="<boost_serialization>", got=f"<{name[:40]}>", path=self.path, hint=_HINT)
+        if place == _TRACKLET:
+            self.tracklet, self.words, self.n_poses = Tracklet(self.n_tracklets, line), {}, 0
+            self.counts.pop(_POSES, None)
+            self.n_tracklets += 1
+            limits().check("tracks_per_scene", self.n_tracklets, self.path)
+        elif place == _POSE_ITEM:
+            self.pose_words = {}
+            self.n_poses += 1
+            limits().check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
+
+    def end(self, name: str, place: str, text: str | None, line: int) -> None:
+        if place == _POSE_ITEM:
+            self._pose(line)
+        elif place == _TRACKLET:
+            self._tracklet()
+        elif text is None:
+            return
+        elif place in (f"{_TRACKLETS}/count", f"{_POSES}/count"):
+            self.counts[place.removesuffix("/count")] = (text, line)
+        elif place.startswith(f"{_POSE_ITEM}/"):
+            self._put(self.pose_words, place.removeprefix(f"{_POSE_ITEM}/"), text, line)
+        elif place.startswith(f"{_TRACKLET}/") and not place.startswith(f"{_POSES}/") and place != _POSES:
+            self._put(self.words, place.removeprefix(f"{_TRACKLET}/"), text, line)
+
+    def _put(self, words: dict[str, tuple[str, int]], name: str, text: str, line: int) -> None:
+        if name in words:
+            raise FormatError("a field comes twice", got=name[:40], path=self.path, offset=f"line {line}", hint=_HINT)
+        words[name] = (text, line)
+
+    def check_count(self, place: str, n: int) -> None:
+        text, line = self.counts.get(place, (str(n), 0))
+        if text != str(n):
+            error = FormatError(
+                expected=f"{text[:20]} items in {place.split('/')[-1]}, as their count says",
+                got=str(n),
+                path=self.path,
+                offset=f"line {line}",
+                hint=_HINT,
+            )
+            self.problems.keep(error, {"count": text})
+
+    def _pose(self, line: int) -> None:
+        """A pose that does not hold leaves a gap in its tracklet."""
+        with self.problems.aside({"tracklet": self.tracklet.number, "pose": self.n_poses - 1, **_texts(self.pose_words)}):
+            pose = [self._number(self.pose_words, name, line) for name in _POSE]
+            columns = {name: _plain(text) for name, (text, _) in self.pose_words.items() if name not in _POSE}
+            self.tracklet.frames.append(self.n_poses - 1)
+            self.tracklet.poses.append(pose)
+            self.tracklet.columns.append(columns)
+
+    def _tracklet(self) -> None:
+        self.check_count(_POSES, self.n_poses)
+        tracklet, words = self.tracklet, self.words
+        with self.problems.aside({"tracklet": tracklet.number, **_texts(words)}):
+            height, width, length = (self._number(words, name, tracklet.line) for name in "hwl")
+            if min(height, width, length) <= 0:
+                got = f"{height} {width} {length}"
+                raise FormatError(
+                    expected="a positive h, w and l", got=got, path=self.path, offset=f"line {words['h'][1]}", field="h w l", hint="correct the label"
+                )
+            first, line = words.get("first_frame", ("", tracklet.line))
+            if not re.fullmatch("[0-9]{1,9}", first):
+                expected = "a whole number of up to nine digits"
+                raise FormatError(expected=expected, got=repr(first[:40]), path=self.path, offset=f"line {line}", field="first_frame", hint=_HINT)
+            tracklet.category, line = words.get("objectType", ("", tracklet.line))
+            if not tracklet.category:
+                raise FormatError("a field is missing", expected="objectType", path=self.path, offset=f"line {line}", hint=_HINT)
+            if not tracklet.frames:
+                raise FormatError("a tracklet without a pose", path=self.path, offset=f"line {tracklet.line}", hint="take it out of the file")
+            tracklet.size_hwl_m, tracklet.first_frame = (height, width, length), int(first)
+            tracklet.frames = [tracklet.first_frame + i for i in tracklet.frames]
+            known = {"h", "w", "l", "first_frame", "objectType"}
+            tracklet.others = {name: _plain(text) for name, (text, _) in words.items() if name not in known}
+            self.found.append(tracklet)
+
+    def _number(self, words: dict[str, tuple[str, int]], name: str, line: int) -> float:
+        if name not in words:
+            raise FormatError(
+                "a field is missing", expected=name, got=", ".join(words)[:100] or "none", path=self.path, offset=f"line {line}", hint=_HINT
+            )
+        text, line = words[name]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise FormatError(expected="a finite number", got=repr(text[:40]), path=self.path, offset=f"line {line}", field=name, hint=_HINT)
+        return value
+
+
+def _texts(words: dict[str, tuple[str, int]]) -> dict[str, str]:
+    return {name: text for name, (text, _) in words.items()}
+
+
+def _plain(text: str) -> Any:
+    """The number that a text is, or the text."""
+    if re.fullmatch("-?[0-9]{1,18}", text):
+        return int(text)
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if math.isfinite(value) else text

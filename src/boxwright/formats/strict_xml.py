@@ -1,0 +1,126 @@
+"""XML read piece by piece, by a reader that cannot be made to grow: no declared entities, no files fetched, bounded depth and text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from ..errors import BoxwrightError, FormatError, LimitError
+from .limits import checked_size, limits
+
+__all__ = ["Event", "walk"]
+
+_TEXT_CHARACTERS = 4096
+_CHUNK_BYTES = 1 << 16
+_HINT = "copy or export the file again"
+
+
+@dataclass(frozen=True)
+class Event:
+    """The start or the end of an element.
+
+    field : the names from below the root down to the element, with slashes between; "" for the root itself
+    text : what stands in the element, without the blanks around it; None at its start, and where it holds other elements
+    """
+
+    is_start: bool
+    name: str
+    field: str
+    line: int
+    text: str | None
+
+
+def walk(path: str | os.PathLike[str]) -> Iterator[Event]:
+    """The elements of a file in its order. FormatError where it is no whole XML file, or declares more than the name of its type."""
+    limits().check("json_bytes", checked_size(path), path)
+    walker = _Walker(path)
+    with Path(path).open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK_BYTES)
+            try:
+                walker.parser.Parse(chunk, not chunk)
+            except BoxwrightError:
+                raise
+            except expat.ExpatError as error:
+                what = f"not a whole XML file: {expat.ErrorString(error.code)}"
+                raise FormatError(what, path=path, offset=f"line {error.lineno}", hint=_HINT) from None
+            except (LookupError, ValueError) as error:  # encodings that nobody knows
+                raise FormatError(f"not an XML file that can be read: {str(error)[:80]}", path=path, hint=_HINT) from None
+            yield from walker.events
+            walker.events.clear()
+            if not chunk:
+                return
+
+
+class _Walker:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path, self.events = path, list[Event]()
+        self.names: list[str] = []
+        self.has_children: list[bool] = []
+        self.text: list[str] = []
+        self.n_characters = 0
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.EntityDeclHandler = self._entity
+
+    def _line(self) -> int:
+        return int(self.parser.CurrentLineNumber)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        limits().check("json_depth", len(self.names) + 1, self.path, "/".join(self.names[1:])[:200])
+        if self.has_children:
+            self.has_children[-1] = True
+        self.names.append(name)
+        self.has_children.append(False)
+        self._forget()
+        self.events.append(Event(True, name, "/".join(self.names[1:]), self._line(), None))
+
+    def _end(self, name: str) -> None:
+        text = None if self.has_children[-1] else "".join(self.text).strip()
+        self.events.append(Event(False, name, "/".join(self.names[1:]), self._line(), text))
+        self._forget()
+        self.names.pop()
+        self.has_children.pop()
+
+    def _forget(self) -> None:
+        self.text.clear()
+        self.n_characters = 0
+
+    def _characters(self, text: str) -> None:
+        self.n_characters += len(text)
+        if self.n_characters > _TEXT_CHARACTERS:
+            raise LimitError(
+                "a longer text than allowed",
+                expected=f"at most {_TEXT_CHARACTERS} characters",
+                path=self.path,
+                offset=f"line {self._line()}",
+                field=self.names[-1][:80],
+                hint=_HINT,
+            )
+        self.text.append(text)
+
+    def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: Any) -> None:
+        """The bare name is harmless, and boost writes it."""
+        if system_id is not None or public_id is not None or has_subset:
+            raise self._declares(f"the document type {name[:40]!r} with more than its name")
+
+    def _entity(self, name: str, *rest: Any) -> None:
+        raise self._declares(f"the entity {name[:40]!r}")
+
+    def _declares(self, what: str) -> FormatError:
+        return FormatError(
+            "declarations are not read from label files",
+            expected="no declaration but a bare <!DOCTYPE name>",
+            got=what,
+            path=self.path,
+            offset=f"line {self._line()}",
+            hint="take the declaration out of the file",
+        )
