@@ -8,7 +8,8 @@
     bounding_box_3d/LIDAR/*.json          cuboids in the LiDAR's frame: geometric centre, length, width, height, quaternion
 
 A frame's stamp is that of its LiDAR; cameras keep the times of their exposures, so that the motion between the two is in `scene.cam_from`.
-The first LiDAR is called "lidar". Cuboids of cameras repeat those of the LiDAR and are not read.
+The first LiDAR is called "lidar". A scene.json may be one of boxwright's own too: format="dgp" says what it is.
+Cuboids of cameras repeat those of the LiDAR and are not read.
 """
 
 from __future__ import annotations

@@ -89,9 +89,11 @@ class Samples:
 
 def datum_path(folder: Path, node: Node) -> Path:
     """A file the scene names, within its folder."""
-    parts = PurePosixPath(node.text()).parts
-    if not parts or ".." in parts or parts[0].startswith("/") or "\0" in node.text():
-        raise node.wrong("a path within the dataset's folder", repr(node.text()[:80]))
+    text = node.text()
+    parts = PurePosixPath(text).parts
+    is_sane = text.isprintable() and len(text) <= 1000 and all(len(part.encode()) <= 200 for part in parts)
+    if not parts or not is_sane or ".." in parts or text.startswith("/"):
+        raise node.wrong("a path within the dataset's folder", ascii(text[:80]))
     return folder.joinpath(*parts)
 
 
@@ -291,7 +293,7 @@ def trajectory_of(samples: Samples, mounts: Mapping[str, Pose], problems: Proble
     for time, data, stamps in zip(samples.times_ns, samples.data, samples.stamps_ns):
         for name in sorted((name for name in data if name in mounts), key=lambda name: [*samples.lidars, *samples.cameras].index(name)):
             if not _has_pose(data[name][1]):
-                bare = bare or data[name][1]
+                bare = data[name][1] if bare is None else bare
                 continue
             moment = stamps.get(name, int(time))
             pose = pose_of(data[name][1]["pose"]) @ mounts[name].inverse()
