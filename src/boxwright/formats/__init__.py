@@ -38,9 +38,15 @@ _READERS = {
     "argoverse2": "argoverse2",
     "sustechpoints": "sustechpoints",
     "dgp": "dgp",
+    "openlabel": "openlabel",
     "points": "point_files",
 }
-_WRITERS = {"boxwright": "boxwright_writer", "kitti_object": "kitti_object_writer", "kitti_tracking": "kitti_tracking_writer"}
+_WRITERS = {
+    "boxwright": "boxwright_writer",
+    "kitti_object": "kitti_object_writer",
+    "kitti_tracking": "kitti_tracking_writer",
+    "openlabel": "openlabel_writer",
+}
 
 
 _CLASS_NOTE = "classes that the taxonomy does not know: "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,12 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..frames import Pose
-from ..points import Sweep
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
-from .arrays_on_disk import npz_bytes
 from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_label_frame, is_safe_name, unposed_frames
-from .images import image_bytes
-from .pcd import pcd_bytes
-from .sensor_files import image_path
+from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -43,11 +38,12 @@ def write(
     if scale_m is not None and not 0 < scale_m < 1:
         raise ArgumentError(expected="a length between 0 and 1 m", got=repr(scale_m), field="scale_m")
     _check(scene)
-    sweeps = _write_sweeps(scene, folder, scale_m, pcd_encoding)
-    _write_images(scene, folder, jpeg_quality)
+    sweeps = write_sweeps(scene, folder, scene.frame_ids, pcd_encoding, scale_m)
+    write_images(scene, folder, scene.frame_ids, jpeg_quality)
     top = _top(scene)
     for lidar in top["lidars"]:
-        lidar["scale_m"], lidar["sweeps"] = scale_m, sweeps[lidar["name"]]
+        own = {frame_id: sweeps[lidar["name"], i].own for i, frame_id in enumerate(scene.frame_ids) if (lidar["name"], i) in sweeps}
+        lidar["scale_m"], lidar["sweeps"] = scale_m, {frame_id: said for frame_id, said in own.items() if said}
     (folder / "scene.json").write_text(strict_json.dumps(top, f"scene {scene.name!r}"), encoding="utf-8")
     report.n_frames, report.n_tracks, report.n_labels = len(scene), len(scene.tracks), sum(len(track) for track in scene.tracks)
     if scale_m is not None:
@@ -151,42 +147,3 @@ def _track(track: Track) -> dict[str, Any]:
         "source_attributes": dict(track.source_attributes),
         "keyframes": keyframes,
     }
-
-
-def _write_sweeps(scene: Scene, folder: Path, scale_m: float | None, pcd_encoding: str) -> dict[str, dict[str, Any]]:
-    """Writes the files; lidar -> frame_id -> what a point file cannot say: a stamp of its own, an origin on the map."""
-    extra: dict[str, dict[str, Any]] = {name: {} for name in scene.lidars}
-    for name in scene.lidars:
-        for i, frame_id in enumerate(scene.frame_ids):
-            if not scene.has_points(i, name):
-                continue
-            sweep: Sweep = scene.points(i, name)
-            target = folder / "lidars" / name / frame_id
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if scale_m is None:
-                target.with_name(f"{frame_id}.pcd").write_bytes(pcd_bytes(sweep, pcd_encoding))
-            else:
-                target.with_name(f"{frame_id}.npz").write_bytes(npz_bytes(sweep, scale_m))
-            own: dict[str, Any] = {}
-            if sweep.timestamp_ns != scene.times_ns[i]:
-                own["timestamp_ns"] = int(sweep.timestamp_ns)
-            if any(sweep.origin_m):
-                own["origin_m"] = [float(v) for v in sweep.origin_m]
-            if own:
-                extra[name][frame_id] = own
-    return extra
-
-
-def _write_images(scene: Scene, folder: Path, jpeg_quality: int | None) -> None:
-    for name in scene.cameras:
-        for i, frame_id in enumerate(scene.frame_ids):
-            if not scene.has_image(i, name):
-                continue
-            source = image_path(scene.data, i, name)
-            target = folder / "cameras" / name
-            target.mkdir(parents=True, exist_ok=True)
-            if source is not None:
-                shutil.copyfile(source, target / f"{frame_id}{source.suffix.lower()}")
-            else:
-                suffix = ".png" if jpeg_quality is None else ".jpg"
-                (target / f"{frame_id}{suffix}").write_bytes(image_bytes(scene.image(i, name), jpeg_quality))

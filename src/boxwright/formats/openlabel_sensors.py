@@ -1,0 +1,263 @@
+"""What an OpenLABEL file says about frames of reference, sensors and times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s, Int64s
+from ..cameras import Camera, FisheyeCamera, PinholeCamera
+from ..errors import BoxwrightError, CalibrationError, FormatError
+from ..frames import Pose
+from ..rotations import matrix_from_quat, quat_from_axis_angle
+from .strict_json import Node
+
+__all__ = ["KANNALA_BRANDT", "Systems", "camera_of", "matrix_from_euler", "pose_of", "stamps_ns", "systems_of", "time_ns", "uri_path"]
+
+KANNALA_BRANDT = "kannala_brandt"  # the name of our fisheye model in intrinsics_custom: OpenLABEL's own fisheye is another one
+_HINT = "correct the file or export it again"
+_AXES = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
+
+
+# ------------------------------------------------------------ poses
+
+
+def matrix_from_euler(angles_rad: Float64s, sequence: str) -> Float64s:
+    """(3, 3) of angles listed in the order of the sequence: "ZYX" with a, b, c is Rz(a) @ Ry(b) @ Rx(c)."""
+    result: Float64s = np.eye(3)
+    for axis, angle in zip(sequence, angles_rad):
+        result = result @ matrix_from_quat(quat_from_axis_angle(_AXES[axis], angle))
+    return result
+
+
+def pose_of(node: Node) -> Pose:
+    """A `transform_data`: a 4 x 4 matrix, a quaternion (scalar last) or Euler angles, with a translation. FormatError where it is no rigid motion."""
+    try:
+        if node.has("matrix4x4"):
+            return Pose.from_matrix(node["matrix4x4"].numbers(16).reshape(4, 4), field="matrix4x4")
+        if node.has("quaternion"):
+            x, y, z, w = node["quaternion"].numbers(4)
+            return Pose.from_quat((w, x, y, z), node["translation"].numbers(3), field="quaternion")
+        if node.has("euler_angles"):
+            sequence = node.get("sequence", "ZYX")
+            if not re.fullmatch("[XYZ]{3}", sequence.text().upper()):
+                raise sequence.wrong("three of X, Y and Z", repr(sequence.value))
+            return Pose(matrix_from_euler(node["euler_angles"].numbers(3), sequence.text().upper()), node["translation"].numbers(3))
+    except FormatError:
+        raise
+    except BoxwrightError as error:
+        where = f"{node.field}.{error.field}" if error.field else node.field
+        raise CalibrationError(error.what, expected=error.expected, got=error.got, path=node.path, field=where, hint=_HINT) from None
+    raise node.wrong("a matrix4x4, a quaternion or euler_angles", ", ".join(node.mapping()) or "nothing")
+
+
+@dataclass
+class Systems:
+    """Coordinate systems as a graph. Edges of a single frame go before those that always hold.
+
+    kinds : name -> its type; parents : name -> the parent's name
+    always : (target, source) -> target_from_source, both ways
+    ego, world : which of them are the vehicle and the world; None where there is none
+    """
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    always: dict[tuple[str, str], Pose] = field(default_factory=dict)
+    ego: str | None = None
+    world: str | None = None
+
+    def pose(self, target: str, source: str, now: Mapping[tuple[str, str], Pose]) -> Pose | None:
+        """target_from_source by the shortest chain, with the edges of a frame; None where no chain joins them."""
+        reached = {target: Pose.identity()}
+        front = [target]
+        while front and source not in reached:
+            following = []
+            for near in front:
+                for far, pose in self._from(near, now):
+                    if far not in reached:
+                        reached[far] = reached[near] @ pose
+                        following.append(far)
+            front = following
+        return reached.get(source)
+
+    def _from(self, near: str, now: Mapping[tuple[str, str], Pose]) -> Iterator[tuple[str, Pose]]:
+        yield from ((far, pose) for (a, far), pose in now.items() if a == near)
+        yield from ((far, pose) for (a, far), pose in self.always.items() if a == near and (near, far) not in now)
+
+    def edges(self, frame: Node) -> dict[tuple[str, str], Pose]:
+        """The transforms of one frame, both ways."""
+        now: dict[tuple[str, str], Pose] = {}
+        for key in (transforms := frame.get("frame_properties", {}).get("transforms", {})).mapping():
+            node = transforms[key]
+            source, target, pose = node["src"].text(), node["dst"].text(), pose_of(node["transform_src_to_dst"])
+            now[target, source], now[source, target] = pose, pose.inverse()
+        return now
+
+    def below(self, name: str) -> int:
+        """How many systems hang from this one."""
+        return sum(self._hangs(other, name) for other in self.parents)
+
+    def _hangs(self, name: str, top: str) -> bool:
+        seen = {name}
+        while self.parents.get(name) and self.parents[name] not in seen:
+            name = self.parents[name]
+            seen.add(name)
+            if name == top:
+                return True
+        return False
+
+
+def systems_of(top: Node) -> Systems:
+    """The vehicle is the system of a local type with most below it; the world one of a scene or geographic type."""
+    systems = Systems()
+    for name, node in top.get("coordinate_systems", {}).items():
+        systems.kinds[name] = node.get("type", "").text().lower()
+        parent = node.get("parent", "").text()
+        if not parent:
+            continue
+        systems.parents[name] = parent
+        if node.has("pose_wrt_parent"):
+            pose = pose_of(node["pose_wrt_parent"])
+            systems.always[parent, name], systems.always[name, parent] = pose, pose.inverse()
+    worlds = [name for name, kind in systems.kinds.items() if kind.startswith(("scene", "geo", "world", "odom", "map"))]
+    locals_ = [name for name, kind in systems.kinds.items() if kind.startswith("local")]
+    roots = [name for name in systems.kinds if name not in systems.parents and name not in worlds]
+    systems.world = worlds[0] if worlds else None
+    best = sorted(locals_ or roots, key=systems.below, reverse=True)
+    systems.ego = best[0] if best else None
+    return systems
+
+
+# ------------------------------------------------------------ cameras
+
+
+def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
+    """(camera, camera_from_system) of a stream's properties; None where the file gives no model that boxwright has.
+
+    The fourth column of the 3 x 4 matrix is a shift of the camera in its system: K [I | K^-1 p4].
+    """
+    custom = properties.get("intrinsics_custom", {})
+    if custom.get("model", "").value == KANNALA_BRANDT:
+        size = custom["width_px"].whole(), custom["height_px"].whole()
+        fx, fy, cx, cy = (custom[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px"))
+        return FisheyeCamera(*size, fx, fy, cx, cy, tuple(custom["distortion"].numbers(4).tolist())), Pose.identity()
+    if not properties.has("intrinsics_pinhole"):
+        return None
+    node = properties["intrinsics_pinhole"]
+    key = "camera_matrix" if node.has("camera_matrix") else "camera_matrix_3x4"
+    projection = node[key].numbers(12).reshape(3, 4)
+    matrix = projection[:, :3]
+    if matrix[0, 0] <= 0 or matrix[1, 1] <= 0 or (matrix[2] != (0, 0, 1)).any() or matrix[0, 1] or matrix[1, 0]:
+        raise CalibrationError(
+            expected="a pinhole matrix fx 0 cx, 0 fy cy, 0 0 1 with positive focal lengths",
+            got=str(matrix.tolist()),
+            path=node.path,
+            field=f"{node.field}.{key}",
+            hint=_HINT,
+        )
+    name = "distortion_coeffs" if node.has("distortion_coeffs") else "distortion_coeffs_1xN"
+    distortion = [item.number() for item in node.get(name, [])]
+    try:
+        camera = PinholeCamera(
+            node["width_px"].whole(), node["height_px"].whole(), matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], _opencv(distortion)
+        )
+    except FormatError:
+        raise
+    except BoxwrightError as error:
+        raise CalibrationError(
+            error.what, expected=error.expected, got=error.got, path=node.path, field=f"{node.field}: {error.field}", hint=_HINT
+        ) from None
+    return camera, Pose(np.eye(3), np.linalg.solve(matrix, projection[:, 3]))
+
+
+def _opencv(distortion: list[float]) -> tuple[float, ...]:
+    """Padded with zeros to the next number of coefficients that OpenCV has; none where all are zero."""
+    if not any(distortion):
+        return ()
+    length = next((n for n in (4, 5, 8, 12, 14) if n >= len(distortion)), len(distortion))
+    return (*distortion, *[0.0] * (length - len(distortion)))
+
+
+# ------------------------------------------------------------ times and files
+
+_UNITS_NS = ((Decimal(10) ** 11, 10**9, "seconds"), (Decimal(10) ** 14, 10**6, "milliseconds"), (Decimal(10) ** 17, 10**3, "microseconds"))
+
+
+def _unit(value: Decimal) -> tuple[int, str]:
+    return next(((scale, name) for limit, scale, name in _UNITS_NS if abs(value) < limit), (1, "nanoseconds"))
+
+
+def time_ns(node: Node) -> tuple[int, str]:
+    """(nanoseconds, unit as read) of a timestamp: a number or a text of one, whose size tells the unit, or a date."""
+    value = node.value
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,20}(\.[0-9]{1,12})?", value.strip()):
+        try:
+            date = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise node.wrong("seconds, or a date such as 2026-01-31 12:00:00.5", repr(value[:40])) from None
+        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+        since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+        return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000, "dates" if date.tzinfo else "dates in UTC"
+    number = Decimal(value.strip()) if isinstance(value, str) else Decimal(repr(node.number()) if isinstance(value, float) else str(node.whole()))
+    scale, unit = _unit(number)
+    stamp = int((number * scale).to_integral_value())
+    if abs(stamp) >= 2**63:
+        raise node.wrong("a time within 64 bits of nanoseconds", str(value))
+    return stamp, unit
+
+
+def stamps_ns(frames: Mapping[int, Node], notes: list[str]) -> tuple[Int64s, bool]:
+    """(stamps, whether the file gives any) of the frames in order; without stamps, the frames' numbers."""
+    nodes = {number: frame.get("frame_properties", {}) for number, frame in frames.items()}
+    timed = [number for number, node in nodes.items() if node.has("timestamp")]
+    if not timed:
+        return np.array(list(frames), np.int64), False
+    stamps: list[int] = []
+    units = set()
+    for number, node in nodes.items():
+        stamp, unit = time_ns(node["timestamp"])
+        if stamps and stamp <= stamps[-1]:
+            raise node["timestamp"].wrong("increasing times", f"{stamp} ns after {stamps[-1]} ns in frame {number}")
+        stamps.append(stamp)
+        units.add(unit)
+    if len(units) > 1:
+        raise FormatError(
+            "times in several units", got=", ".join(sorted(units)), path=next(iter(frames.values())).path, field="frames.timestamp", hint=_HINT
+        )
+    unit = units.pop()
+    if unit != "seconds":
+        notes.append(f"OpenLABEL does not name the unit of its times: they are read as {unit}")
+    return np.array(stamps, np.int64), True
+
+
+def uri_path(folder: Path, node: Node, suffixes: tuple[str, ...]) -> Path | None:
+    """The file that a stream's uri names below `folder`, or None where it names none of these kinds. Nothing outside of the folder is ever named."""
+    text = node.get("uri", "").text()
+    parts = [part for part in re.split(r"[\\/]", text) if part not in ("", ".")]
+    if not parts or "://" in text or "\0" in text or not parts[-1].lower().endswith(suffixes):
+        return None
+    path = folder.joinpath(*parts)
+    if ".." in parts or not path.resolve().is_relative_to(folder.resolve()):
+        raise node.wrong("a file in the folder of the labels", repr(text[:80]), hint="put the file beside the labels")
+    return path
+
+
+def intrinsics_of(camera: Camera) -> dict[str, Any]:
+    """A stream's properties, which `camera_of` reads back exactly."""
+    size = {"width_px": camera.width_px, "height_px": camera.height_px}
+    if isinstance(camera, FisheyeCamera):
+        numbers = {key: getattr(camera, key) for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
+        coefficients = [*camera.distortion, *[0.0] * (4 - len(camera.distortion))]
+        return {"intrinsics_custom": {"model": KANNALA_BRANDT, **size, **numbers, "distortion": coefficients}}
+    matrix = np.column_stack([camera.matrix, np.zeros(3)]).ravel().tolist()
+    pinhole: dict[str, Any] = {**size, "camera_matrix": matrix}
+    if camera.distortion:
+        pinhole["distortion_coeffs"] = [*camera.distortion, *[0.0] * (5 - len(camera.distortion))]
+    return {"intrinsics_pinhole": pinhole}
