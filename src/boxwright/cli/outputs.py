@@ -17,7 +17,7 @@ __all__ = ["OutArgument", "OutOption", "ToOption", "check_output", "print_report
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New folder; an existing one that is not empty is never overwritten.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the result as a new recording into this new folder.")]
-ToOption = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright, kitti_tracking or kitti_object.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright, kitti_tracking, kitti_object or openlabel.")]
 
 
 def check_output(out: Path, to: str, source: Path | None = None) -> None:
