@@ -81,7 +81,7 @@ class _Reader:
     """Takes the elements one by one, so that a file is never held as a whole."""
 
     def __init__(self, path: Path, problems: Problems) -> None:
-        self.path, self.problems = path, problems
+        self.path, self.problems, self.limits = path, problems, limits()
         self.found: list[Tracklet] = []
         self.n_tracklets = self.n_poses = 0
         self.counts: dict[str, tuple[str, int]] = {}
@@ -96,11 +96,11 @@ class _Reader:
             self.tracklet, self.words, self.n_poses = Tracklet(self.n_tracklets, line), {}, 0
             self.counts.pop(_POSES, None)
             self.n_tracklets += 1
-            limits().check("tracks_per_scene", self.n_tracklets, self.path)
+            self.limits.check("tracks_per_scene", self.n_tracklets, self.path)
         elif place == _POSE_ITEM:
             self.pose_words = {}
             self.n_poses += 1
-            limits().check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
+            self.limits.check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
 
     def end(self, name: str, place: str, text: str | None, line: int) -> None:
         if place == _POSE_ITEM:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from ..errors import BoxwrightError, FormatError, LimitError
@@ -19,8 +18,7 @@ _CHUNK_BYTES = 1 << 16
 _HINT = "copy or export the file again"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """The start or the end of an element.
 
     field : the names from below the root down to the element, with slashes between; "" for the root itself
@@ -59,6 +57,7 @@ def walk(path: str | os.PathLike[str]) -> Iterator[Event]:
 class _Walker:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.events = path, list[Event]()
+        self.limits = limits()  # looked up once: it reads the environment
         self.names: list[str] = []
         self.has_children: list[bool] = []
         self.text: list[str] = []
@@ -75,7 +74,8 @@ class _Walker:
         return int(self.parser.CurrentLineNumber)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        limits().check("json_depth", len(self.names) + 1, self.path, "/".join(self.names[1:])[:200])
+        if len(self.names) >= self.limits.json_depth:
+            self.limits.check("json_depth", len(self.names) + 1, self.path, "/".join(self.names[1:])[:200])
         if self.has_children:
             self.has_children[-1] = True
         self.names.append(name)
