@@ -7,6 +7,7 @@ package, the numba version and the bounds-check switch (numba's own key misses e
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import inspect
 import os
@@ -66,14 +67,26 @@ def _our_cache():
         numba.config.CACHE_DIR = before
 
 
+@contextmanager
+def _no_garbage_collection():
+    """The compiler makes millions of small objects that live long; searching them for garbage takes a fifth of its time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
 def _njit(function, **options):
-    with _our_cache():
-        return numba.njit(cache=cache_folder is not None, nogil=True, **options)(function)
+    """Divisions by zero give infinity or NaN, as numpy's do: a test and an exception at every division would cost time, most of all to compile."""
+    return numba.njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy", **options)(function)
 
 
 def compiled(function):
-    """A jitted function for other kernels to call; never called from Python on the hot path."""
-    return _njit(function)
+    """A jitted function for other kernels to call, not to be called from Python: its machine code is kept as part of theirs."""
+    return _njit(function, no_cpython_wrapper=True)
 
 
 class Kernel:
@@ -105,9 +118,10 @@ class Kernel:
             return dispatcher(*args)
 
     def _compile(self, key, args):
-        with _compiling:
+        with _compiling, _no_garbage_collection():
             if key not in self._dispatchers:
-                dispatcher = _njit(self._function, **self._options)
+                with _our_cache():
+                    dispatcher = _njit(self._function, cache=cache_folder is not None, **self._options)
                 dispatcher.compile(tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True)))
                 dispatcher.disable_compile()
                 self._dispatchers[key] = dispatcher

@@ -189,10 +189,14 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
     for i in range(n):
         x[i], y[i] = points[i, 0], points[i, 1]
     u, v, counts, extent = np.empty(n_all), np.empty(n_all), np.zeros(N_BINS, np.int64), np.zeros(4)
+    loose, sharp = np.empty(6), np.empty(6)  # copies both: one that is only read would have `_cost` compiled twice
+    for k in range(6):
+        loose[k] = sharp[k] = tuning[k]
+    sharp[0] = tuning[5]
     n_coarse = 60
     costs = np.empty(n_coarse)
     for a in range(n_coarse):
-        costs[a] = _cost(x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+        costs[a] = _cost(x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
     best, best_cost = 0.0, math.inf
     taken = np.zeros(n_coarse, np.bool_)
     for _ in range(4):
@@ -208,14 +212,12 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
         while step > 1e-3:
             middle = yaw
             for k in (-2, -1, 1, 2):
-                here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+                here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
                 if here < cost:
                     yaw, cost = middle + k * step, here
             step /= 3
         if cost < best_cost:
             best, best_cost = yaw, cost
-    sharp = tuning.copy()
-    sharp[0] = tuning[5]
     cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, sharp, u, v, counts, extent)
     step = math.radians(1.0)
     while step > 1e-3:  # near the right heading thinner faces tell more
@@ -225,7 +227,7 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
             if here < cost:
                 best, cost = middle + k * step, here
         step /= 2
-    best_cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, extent)
+    best_cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
     best -= math.floor(best / math.pi) * math.pi
     for i in range(n_all):
         x[i], y[i] = points_all[i, 0], points_all[i, 1]

@@ -218,7 +218,7 @@ def _shared_volume(p, q, local, first, second):
             sign_u, sign_v = 1.0 if corner == 0 or corner == 3 else -1.0, 1.0 if corner < 2 else -1.0
             for i in range(3):
                 first[corner, i] = local[i, 3] + sign * local[i, axis] + sign_u * local[i, u] + sign_v * local[i, v]
-        n = 4
+        n = np.int64(4)  # not a constant: one handed on is compiled as a type of its own
         for side in range(5):  # z >= 0 and the four sides of the rectangle
             along_x, along_y = (0.0, 1.0, -1.0, 0.0, 0.0)[side], (0.0, 0.0, 0.0, 1.0, -1.0)[side]
             limit = 0.0 if side == 0 else limit_x if side < 3 else limit_y

@@ -82,12 +82,42 @@ def _weight(residual, up, down):
 
 
 @compiled
+def _ranked(values, rank):
+    """The value that would stand there if they were sorted, by Hoare's selection (CACM 4(7), 1961); reorders them."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            break
+    return values[rank]
+
+
+@compiled
 def _plane(cells, out_plane):
     """z = a + b x + c y under the cells, by reweighting with a shrinking scale."""
     n = len(cells)
-    heights = np.sort(cells[:, 2])
-    a, b, c = heights[n // 4], 0.0, 0.0
-    mx, my = cells[:, 0].mean(), cells[:, 1].mean()
+    heights = np.empty(n)
+    mx, my = 0.0, 0.0
+    for i in range(n):
+        heights[i] = cells[i, 2]
+        mx += cells[i, 0]
+        my += cells[i, 1]
+    mx, my = mx / n, my / n
+    a, b, c = _ranked(heights, n // 4), 0.0, 0.0
     for scale in (4.0, 4.0, 2.0, 1.0, 0.5, 0.5):
         s = np.zeros(9)
         for i in range(n):
@@ -152,8 +182,9 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
         up, down = 0.1 + 0.03 * step, 0.3 + 0.05 * step
         weights, corrections = np.empty((rows, columns)), np.empty((rows, columns))
         for _ in range(N_ROUNDS):
-            weights[:] = PULL
-            corrections[:] = 0.0
+            for i in range(rows):
+                for j in range(columns):
+                    weights[i, j], corrections[i, j] = PULL, 0.0
             for k in range(n):
                 column, row = cells[k, 0] / step, cells[k, 1] / step
                 r = rest[k] - between(nodes, column, row)
