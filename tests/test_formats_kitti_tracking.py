@@ -456,7 +456,7 @@ def test_bad_sensor_files(tmp_path):
         (root / f"training/{folder}/0000/{name}").write_bytes(raw)
     scene = bw.read(root)
     assert (scene.camera("image_02").camera.size_px, [scene.has_points(i) for i in range(3)]) == ((124, 37), [False, True, False])
-    with pytest.raises(bw.FormatError, match=r"000001.bin, byte 16: not a KITTI cloud.*31 B, 15 B more"):
+    with pytest.raises(bw.FormatError, match=r"000001.bin, byte 16: frame 1, lidar: not a KITTI cloud.*31 B, 15 B more"):
         scene.points(1)
     with pytest.raises(bw.FrameMissing, match=r"velodyne/0000/000002.bin"):
         scene.points(2)
