@@ -392,7 +392,7 @@ def test_bad_arguments(tmp_path):
     with pytest.raises(bw.ArgumentError, match="encoding: expected 'ascii'"):
         bw.write_points(sweep, tmp_path / "a.pcd", encoding="zip")
     with pytest.raises(bw.ArgumentError, match=r"ending in \.pcd"):
-        bw.write_points(sweep, tmp_path / "a.ply")
+        bw.write_points(sweep, tmp_path / "a.bin")
     with pytest.raises(bw.ArgumentError, match="a Sweep"):
         bw.write_points(np.zeros((2, 3)), tmp_path / "a.pcd")
     with pytest.raises(bw.ArgumentError, match="without spaces"):

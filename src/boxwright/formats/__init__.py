@@ -25,6 +25,7 @@ from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .pcd import pcd_bytes
+from .ply import ply_bytes
 from .sensor_files import read_point_file
 from .write_report import WriteReport
 
@@ -188,24 +189,25 @@ def check_writable(format: str) -> None:
 
 
 def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
-    """One sweep from a PCD, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
+    """One sweep from a PCD, PLY, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
     return read_point_file(as_path(path), frame=frame)
 
 
 def write_points(sweep: Sweep, path: str | os.PathLike[str], *, encoding: str = "binary", overwrite: bool = False) -> None:
-    """A sweep as a PCD file, which appears only when it is complete; an `origin_m` is added to the points.
+    """A sweep as a PCD or PLY file, after the path's ending, which appears only when it is complete; an `origin_m` is added to the points.
 
-    encoding : "binary", "binary_compressed" or "ascii"
+    encoding : "binary" (little endian), "ascii", or for PCD alone "binary_compressed"
     overwrite : whether a file that is there may be replaced; StorageError otherwise
     """
     if not isinstance(sweep, Sweep):
         raise ArgumentError(expected="a Sweep", got=type(sweep).__name__, field="sweep", hint="make one: bw.Sweep(xyz)")
-    if as_path(path).suffix.lower() != ".pcd":
-        raise ArgumentError(expected="a file ending in .pcd", got=Path(path).name, field="path")
+    suffix = as_path(path).suffix.lower()
+    if suffix not in (".pcd", ".ply"):
+        raise ArgumentError(expected="a file ending in .pcd or .ply", got=Path(path).name, field="path")
     if any(sweep.origin_m):
         sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))
     with whole_file(path, overwrite=overwrite) as part:
-        part.write_bytes(pcd_bytes(sweep, encoding))
+        part.write_bytes((pcd_bytes if suffix == ".pcd" else ply_bytes)(sweep, encoding))
 
 
 def _with_class_note(scene: Scene) -> Scene:

@@ -12,7 +12,7 @@ from ..arrays import Floats
 from ..errors import ArgumentError, BoxwrightError, FormatError
 from ..points import Sweep
 
-__all__ = ["columns_of_records", "columns_of_sweep", "other_size", "sweep_of_columns"]
+__all__ = ["columns_of_records", "columns_of_sweep", "other_size", "record_bytes", "sweep_of_columns"]
 
 OWN_NAMES = ("x", "y", "z", "intensity", "time_offset_ns")
 
@@ -33,6 +33,14 @@ def other_size(room: int, promised: int, expected: str, path: str | os.PathLike[
 def columns_of_records(table: Any) -> dict[str, Any]:
     """name -> (N,) or (N, count) views into an array of records."""
     return {name: table[name] for name in table.dtype.names}
+
+
+def record_bytes(columns: Mapping[str, Any]) -> bytes:
+    """N records without gaps, from name -> (N,)."""
+    table = np.empty(len(next(iter(columns.values()))), np.dtype([(name, values.dtype) for name, values in columns.items()]))
+    for name, values in columns.items():
+        table[name] = values
+    return table.tobytes()
 
 
 def _plain(values: Any) -> Any:

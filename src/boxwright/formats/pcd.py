@@ -5,11 +5,7 @@ The sizes in the header are worked out and compared with the file before anythin
 
 from __future__ import annotations
 
-import io
-import itertools
 import os
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +14,9 @@ import numpy as np
 
 from ..errors import ArgumentError, FormatError
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, other_size, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, other_size, record_bytes, sweep_of_columns
 from .limits import checked_size, limits
+from .number_lines import NumberLines, lines_of_columns
 
 __all__ = ["check_pcd", "pcd_bytes", "read_pcd"]
 
@@ -30,7 +27,6 @@ _KINDS = {
     **{("I", size): f"<i{size}" for size in (1, 2, 4, 8)},
     **{("U", size): f"<u{size}" for size in (1, 2, 4, 8)},
 }
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 _HINT = "export the file again"
 
 
@@ -63,7 +59,7 @@ def read_pcd(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     with Path(path).open("rb") as file:
         header = _checked_header(file, size, path)
         if header.encoding == "ascii":
-            columns = _ascii(file.read(), header, path)
+            columns = _lines(header, path).columns(file.read(), header.n_points)
         elif header.encoding == "binary":
             columns = _named(header, columns_of_records(_records(file, header)))
         else:
@@ -84,8 +80,7 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
     file.seek(header.body_byte)
     room, promised = size - header.body_byte, header.n_points * header.stride
     if header.encoding == "ascii":
-        if 2 * header.n_points * len(header.value_names) - 1 > room:
-            raise _too_few_lines(header, f"{room:,} B", path)
+        _lines(header, path).check_room(header.n_points, room)
     elif header.encoding == "binary":
         if promised != room and not (promised < room and _is_page_padding(file, header, room - promised)):
             expected = f"{header.n_points:,} points x {header.stride} B"
@@ -169,6 +164,11 @@ def _is_page_padding(file: Any, header: _Header, n: int) -> bool:
     return not any(file.read(n))
 
 
+def _lines(header: _Header, path: str | os.PathLike[str]) -> NumberLines:
+    dtypes = [dtype for dtype, count in zip(header.dtypes, header.counts) for _ in range(count)]
+    return NumberLines(header.value_names, dtypes, header.body_line, path, "POINTS", "DATA ascii")
+
+
 def _named(header: _Header, fields: dict[str, Any]) -> dict[str, Any]:
     """name -> column, from every field's number as text -> (N,) or (N, count)."""
     parts = [[fields[f"{i}"]] if count == 1 else list(fields[f"{i}"].T) for i, count in enumerate(header.counts)]
@@ -217,106 +217,6 @@ def _compressed(body: bytes, header: _Header, path: str | os.PathLike[str]) -> d
     return _named(header, fields)
 
 
-def _too_few_lines(header: _Header, got: str, path: str | os.PathLike[str]) -> FormatError:
-    expected = f"{header.n_points:,} lines of {len(header.value_names)} numbers"
-    return FormatError("the file is shorter than its header says", expected=expected, got=got, path=path, field="POINTS", hint=_HINT)
-
-
-def _ascii(body: bytes, header: _Header, path: str | os.PathLike[str]) -> dict[str, Any]:
-    n, names = header.n_points, header.value_names
-    n_lines = body.count(b"\n") + (not body.endswith(b"\n")) if body.strip() else 0
-    if n_lines < n:
-        raise _too_few_lines(header, f"{n_lines:,} lines", path)
-    if n_lines > n and (n_lines := sum(bool(line.strip()) for line in io.BytesIO(body))) > n:  # blank lines do not count
-        raise FormatError(
-            "the file is longer than its header says",
-            expected=f"{n:,} lines of points",
-            got=f"{n_lines:,}",
-            path=path,
-            field="POINTS",
-            hint=_HINT,
-        )
-    try:
-        table = (
-            np.loadtxt(
-                io.BytesIO(body),
-                np.float64,
-                comments=None,
-                ndmin=2,
-                encoding="latin-1",
-            )
-            if body.strip()
-            else None
-        )
-    except ValueError:
-        raise _bad_line(body, header, path) from None
-    table = np.zeros((0, len(names))) if table is None else table
-    if table.shape[1] != len(names):
-        raise _bad_line(body, header, path)
-    if len(table) < n:
-        raise _too_few_lines(header, f"{len(table):,} lines", path)
-    kinds = [np.dtype(dtype) for dtype, count in zip(header.dtypes, header.counts) for _ in range(count)]
-    return {name: _as_kind(table[:, k], kind, k, body, header, path) for k, (name, kind) in enumerate(zip(names, kinds)) if name != "_"}
-
-
-def _as_kind(values: Any, kind: np.dtype[Any], column: int, body: bytes, header: _Header, path: str | os.PathLike[str]) -> Any:
-    """A column of numbers as the header's type; FormatError with the line where a number does not fit."""
-    if kind.kind == "f":
-        with np.errstate(over="ignore"):
-            return values.astype(kind)
-    info = np.iinfo(kind)
-    fits = (values >= info.min) & (values <= float(info.max)) & (values == np.rint(values))
-    if not fits.all():
-        number, words = _line(body, header, int(np.argmin(fits)))
-        raise _bad_word(words[column], number, header.value_names[column], f"a whole number from {info.min} to {info.max}", path)
-    if (np.abs(values) < 2**53).all():
-        return values.astype(kind)
-    exact = np.empty(len(values), kind)  # float64 holds no more than 53 bits: these are read from their text
-    for row, (number, words) in enumerate(_lines(body, header)):
-        try:
-            exact[row] = int(words[column])
-        except (ValueError, OverflowError):
-            raise _bad_word(words[column], number, header.value_names[column], f"a whole number from {info.min} to {info.max}", path) from None
-    return exact
-
-
-def _lines(body: bytes, header: _Header) -> Iterator[tuple[int, list[str]]]:
-    """(number in the file, words) of every line of points that is not blank."""
-    for number, line in enumerate(body.split(b"\n"), header.body_line):
-        words = line.decode("latin-1").split()
-        if words:
-            yield number, words
-
-
-def _line(body: bytes, header: _Header, row: int) -> tuple[int, list[str]]:
-    return next(itertools.islice(_lines(body, header), row, None))
-
-
-def _bad_word(word: str, number: int, name: str, expected: str, path: str | os.PathLike[str]) -> FormatError:
-    return FormatError(
-        expected=expected, got=repr(word[:40]), path=path, offset=f"line {number}", field=name, hint="correct the line or export the file again"
-    )
-
-
-def _bad_line(body: bytes, header: _Header, path: str | os.PathLike[str]) -> FormatError:
-    """For a body that cannot be read: the first line that has another number of words, or a word that is no number."""
-    names = header.value_names
-    for number, words in _lines(body, header):
-        if len(words) != len(names):
-            return FormatError(
-                expected=f"{len(names)} numbers ({', '.join(names)})"[:300],
-                got=str(len(words)),
-                path=path,
-                offset=f"line {number}",
-                field="DATA ascii",
-                hint="correct the line or export the file again",
-            )
-        for word, name in zip(words, names):
-            if not _NUMBER.fullmatch(word):
-                return _bad_word(word, number, name, "a number", path)
-    return FormatError("the points cannot be read", expected="lines of plain numbers", path=path, field="DATA ascii", hint=_HINT)
-
-
 def pcd_bytes(sweep: Sweep, encoding: str = "binary") -> bytes:
     """A PCD file. Coordinates keep their float32 or float64; intensity, time_offset_ns and further fields follow.
 
@@ -343,13 +243,9 @@ def pcd_bytes(sweep: Sweep, encoding: str = "binary") -> bytes:
         ]
     ).encode()
     if encoding == "ascii":
-        rows = zip(*(values.tolist() if values.dtype.itemsize == 8 or values.dtype.kind != "f" else map(str, values) for values in columns.values()))
-        return head + "".join(" ".join(map(str, row)) + "\n" for row in rows).encode()
+        return head + lines_of_columns(columns)
     if encoding == "binary":
-        table = np.empty(n, np.dtype([(name, values.dtype) for name, values in columns.items()]))
-        for name, values in columns.items():
-            table[name] = values
-        return head + table.tobytes()
+        return head + record_bytes(columns)
     return head + _lzf_block(b"".join(values.tobytes() for values in columns.values()))
 
 

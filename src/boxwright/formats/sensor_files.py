@@ -16,20 +16,21 @@ from ..points import Sweep
 from .arrays_on_disk import check_array_file, read_kitti_bin, read_npy, read_npz
 from .images import read_image
 from .pcd import check_pcd, read_pcd
+from .ply import check_ply, read_ply
 
 __all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file"]
 
-POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz")
+POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz", ".ply")
+_READERS = {".pcd": read_pcd, ".bin": read_kitti_bin, ".ply": read_ply}
+_CHECKS = {".pcd": check_pcd, ".ply": check_ply}
 
 
 def read_point_file(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: float | None = None) -> Sweep:
-    """One sweep from a PCD, KITTI .bin, .npy or .npz file. FormatError where it is none of them."""
+    """One sweep from a PCD, PLY, KITTI .bin, .npy or .npz file. FormatError where it is none of them."""
     suffix = _point_suffix(path)
     try:
-        if suffix == ".pcd":
-            return read_pcd(path, frame=frame)
-        if suffix == ".bin":
-            return read_kitti_bin(path, frame=frame)
+        if suffix in _READERS:
+            return _READERS[suffix](path, frame=frame)
         return (read_npy if suffix == ".npy" else read_npz)(path, frame=frame, scale_m=scale_m)
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
@@ -37,7 +38,7 @@ def read_point_file(path: str | os.PathLike[str], *, frame: str = "lidar", scale
 
 def check_point_file(path: str | os.PathLike[str]) -> None:
     """FormatError or LimitError where a point file's headers are wrong or do not fit its size; its points are not read."""
-    check = check_pcd if _point_suffix(path) == ".pcd" else check_array_file
+    check = _CHECKS.get(_point_suffix(path), check_array_file)
     try:
         check(path)
     except OSError as error:
