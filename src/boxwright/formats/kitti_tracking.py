@@ -11,6 +11,7 @@ Frames are 0.1 s apart unless the csv file says otherwise. The ego frame is the 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import warnings
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int64s
+from ..arrays import Bools, Int64s
 from ..errors import CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..points import Sweep
@@ -41,6 +42,7 @@ __all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes",
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}
 USUAL_SIZE_PX = (1242, 375)
 _HINT = "correct the line or get the file again"
+_ATTRIBUTES = ("truncated", "occluded")
 
 
 def _bases(path: Path) -> list[tuple[str, Path]]:
@@ -75,7 +77,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     prefix, base = next((prefix, base) for prefix, base in reversed(_bases(path)) if scene.startswith(prefix))
     sequence = scene.removeprefix(prefix)
     calibration = read_calibration(base / "calib" / f"{sequence}.txt")
-    labels = _read_labels(base / "label_02" / f"{sequence}.txt")
+    labels = _read_labels(base / "label_02" / f"{sequence}.txt", problems)
     notes: list[str] = list(labels.notes)
     files = _sensor_folders(base, sequence, notes)
     poses = read_poses(base, sequence, calibration.velo_from_imu)
@@ -90,10 +92,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     if trajectory is None:
         notes.append("no poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
         warnings.warn(f"{base}, sequence {sequence}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
-    elif len(labels.frame) and not trajectory.covers(times[labels.frame]).all():
-        bad = labels.frame[~trajectory.covers(times[labels.frame])][0]
-        raise FormatError("a labelled frame has no pose", got=f"frame {bad}", path=poses.path, hint="get the poses of the whole sequence")
     else:
+        labels = labels.covered(trajectory.covers(times[labels.frame]), poses.path, problems)
         notes += bridged_poses_note(trajectory.times_ns, times[np.unique(labels.frame)], times)
     cameras = _cameras(base, sequence, calibration, ego_from_lidar, files, notes)
     return Scene(
@@ -180,91 +180,112 @@ def _cameras(
 
 
 @dataclass
-class _Labels:
-    """Rows of cuboids, sorted by frame.
+class _Row:
+    """A cuboid of a line.
 
-    frame : (M,); key : (track number, type); rows : (M, 7) h w l x y z ry; attributes, sources : M mappings
+    key : (track number, type); hwl_bottom : h w l x y z ry; line : (its number from 1, as the file has it)
     """
 
+    frame: int
+    key: tuple[int, str]
+    hwl_bottom: list[float]
+    columns: dict[str, Any]
+    line: tuple[int, str]
+
+
+@dataclass
+class _Labels:
+    """Rows of cuboids, sorted by frame."""
+
     path: Path
-    frame: Int64s
-    keys: list[tuple[int, str]]
-    rows: Float64s
-    attributes: list[dict[str, Any]]
-    sources: list[dict[str, Any]]
+    rows: list[_Row]
     ignored: list[dict[str, Any]]
     notes: list[str]
 
+    @property
+    def frame(self) -> Int64s:
+        return np.array([row.frame for row in self.rows], np.int64)
 
-def _read_labels(path: Path) -> _Labels:
+    def covered(self, is_covered: Bools, poses: Path | None, problems: Problems) -> _Labels:
+        """Those of frames with a pose; a label without one cannot be placed in the world."""
+        for row in (row for row, ok in zip(self.rows, is_covered) if not ok):
+            hint = f"get the poses of the whole sequence, {poses}"
+            error = FormatError("a labelled frame has no pose", got=f"frame {row.frame}", path=self.path, offset=f"line {row.line[0]}", hint=hint)
+            problems.keep(error, row.line[1])
+        return dataclasses.replace(self, rows=[row for row, ok in zip(self.rows, is_covered) if ok])
+
+
+def _read_labels(path: Path, problems: Problems) -> _Labels:
     """Nothing but a note where there are none; the testing split has none, which needs no note."""
-    found, ignored = [], []
+    rows: list[_Row] = []
+    ignored: list[dict[str, Any]] = []
     seen: dict[tuple[int, int, str], int] = {}
     lines = text_lines(path) if has_file(path) else None
     for number, line in lines or []:
-        words = line.split()
-        if len(words) not in (17, 18):
-            raise FormatError(expected="17 columns, or 18 with a score", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
-        frame = whole_number(words[0], path, number, "frame")
-        values = finite_numbers(words[3:], path, number, COLUMNS)
-        columns = columns_of_row(values)
-        if words[2] == "DontCare":
-            ignored.append({"frame_index": frame, "camera": "image_02", **columns})
-            continue
-        track = whole_number(words[1], path, number, "track_id")
-        if min(values[7:10]) <= 0:
-            raise FormatError(
-                expected="a positive h, w and l", got=" ".join(words[10:13]), path=path, offset=f"line {number}", field="h w l", hint=_HINT
-            )
-        if (frame, track, words[2]) in seen:
-            got = f"track {track} again, after line {seen[frame, track, words[2]]}"
-            raise FormatError(expected="each track once in a frame", got=got, path=path, offset=f"line {number}", field="track_id", hint=_HINT)
-        seen[frame, track, words[2]] = number
-        found.append((frame, (track, words[2]), values[7:14], columns))
-    found.sort(key=lambda item: item[0])
+        with problems.aside(line):
+            row = _read_line(line, path, number, ignored)
+            if row is not None:
+                first = seen.setdefault((row.frame, *row.key), number)
+                if first != number:
+                    got = f"track {row.key[0]} again, after line {first}"
+                    raise FormatError(
+                        expected="each track once in a frame", got=got, path=path, offset=f"line {number}", field="track_id", hint=_HINT
+                    )
+                rows.append(row)
+    rows.sort(key=lambda row: row.frame)
     many: dict[int, set[str]] = {}
-    for _, (track, kind), _, _ in found:
-        many.setdefault(track, set()).add(kind)
+    for row in rows:
+        many.setdefault(row.key[0], set()).add(row.key[1])
     notes = [f"track {track} is of several types: {', '.join(sorted(kinds))}; each became a track" for track, kinds in many.items() if len(kinds) > 1]
     if not lines and (lines is not None or path.parent.parent.name != "testing"):
         notes.append(f"label_02/{path.name} is {'missing' if lines is None else 'empty'}: the sequence has no labels")
-    return _Labels(
-        path,
-        np.array([item[0] for item in found], np.int64),
-        [item[1] for item in found],
-        np.array([item[2] for item in found]).reshape(-1, 7),
-        [{name: item[3][name] for name in ("truncated", "occluded")} for item in found],
-        [{name: value for name, value in item[3].items() if name not in ("truncated", "occluded")} for item in found],
-        ignored,
-        notes,
-    )
+    return _Labels(path, rows, ignored, notes)
+
+
+def _read_line(line: str, path: Path, number: int, ignored: list[dict[str, Any]]) -> _Row | None:
+    """The cuboid of a line; a DontCare region goes to `ignored`."""
+    words = line.split()
+    if len(words) not in (17, 18):
+        raise FormatError(expected="17 columns, or 18 with a score", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
+    frame = whole_number(words[0], path, number, "frame")
+    limits().check("frames_per_scene", frame + 1, path, f"line {number}, frame")
+    values = finite_numbers(words[3:], path, number, COLUMNS)
+    columns = columns_of_row(values)
+    if words[2] == "DontCare":
+        ignored.append({"frame_index": frame, "camera": "image_02", **columns})
+        return None
+    track = whole_number(words[1], path, number, "track_id")
+    if min(values[7:10]) <= 0:
+        got = " ".join(words[10:13])
+        raise FormatError(expected="a positive h, w and l", got=got, path=path, offset=f"line {number}", field="h w l", hint=_HINT)
+    return _Row(frame, (track, words[2]), values[7:14], columns, (number, line))
 
 
 def _tracks(labels: _Labels, calibration: Calibration, times: Int64s, trajectory: Trajectory | None, ego_from_lidar: Pose) -> list[Track]:
-    cuboids = cuboids_from_hwl_bottom(labels.rows, calibration.rect_from_velo)
+    frame = labels.frame
+    cuboids = cuboids_from_hwl_bottom(np.array([row.hwl_bottom for row in labels.rows]).reshape(-1, 7), calibration.rect_from_velo)
     if trajectory is not None and len(cuboids):
-        frames, which = np.unique(labels.frame, return_inverse=True)
-        poses = [trajectory.at(int(times[frame])) @ ego_from_lidar for frame in frames]
+        frames, which = np.unique(frame, return_inverse=True)
+        poses = [trajectory.at(int(times[i])) @ ego_from_lidar for i in frames]
         cuboids = moved_each(cuboids, poses, which, "world")
     members: dict[tuple[int, str], list[int]] = {}
-    for i, key in enumerate(labels.keys):
-        members.setdefault(key, []).append(i)
+    for i, row in enumerate(labels.rows):
+        members.setdefault(row.key, []).append(i)
     tracks, taken = [], set()
-    for (number, category), rows in members.items():
+    for (number, category), indices in members.items():
         track_id = f"{number}-{category}" if number in taken else str(number)
         taken.add(number)
-        limits().check("keyframes_per_track", len(rows), labels.path, f"track {number}")
-        index = np.array(rows)
-        hidden = [Visibility.OCCLUDED if labels.attributes[i]["occluded"] in (1, 2) else Visibility.VISIBLE for i in rows]
+        limits().check("keyframes_per_track", len(indices), labels.path, f"track {number}")
+        columns = [labels.rows[i].columns for i in indices]
         track = dense_track(
             track_id,
             category,
-            labels.frame[index],
+            frame[indices],
             times,
-            cuboids[index],
-            visibility=hidden,
-            attributes=[labels.attributes[i] for i in rows],
-            source_attributes=[labels.sources[i] for i in rows],
+            cuboids[np.array(indices)],
+            visibility=[Visibility.OCCLUDED if row["occluded"] in (1, 2) else Visibility.VISIBLE for row in columns],
+            attributes=[{name: row[name] for name in _ATTRIBUTES} for row in columns],
+            source_attributes=[{name: value for name, value in row.items() if name not in _ATTRIBUTES} for row in columns],
         )
         tracks.append(track)
     limits().check("tracks_per_scene", len(tracks), labels.path)
