@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -188,12 +190,12 @@ BAD_LABELS = {
     "float times": ({"timestamp_ns": np.arange(5.0)}, "timestamp_ns: expected whole numbers"),
     "nan": ({"tx_m": np.array([1, np.nan, 1, 1, 1])}, "row 1: tx_m: expected finite numbers, got nan"),
     "size": ({"height_m": np.array([1.4, 1.4, -1, 1, 1])}, "row 2: length_m width_m height_m: expected positive sizes, got 0.4 0.9 -1"),
-    "quaternion": ({"qw": np.array([0.5, 1, 1, 1, 1])}, "row 0: qw qx qy qz: expected a unit quaternion"),
-    "hole": ({"qw": pa.array([1.0, None, 1, 1, 1])}, "row 1: qw: a column has holes: got 1 empty cells"),
-    "no name": ({"category": pa.array(["A", "B", "C", None, "D"])}, "row 3: category: a column has holes: got 1 empty cells"),
+    "quaternion": ({"qw": np.r_[0.5, np.full(4, math.cos(YAW / 2))]}, "row 0: qw qx qy qz: expected a unit quaternion"),
+    "hole": ({"qw": pa.array([None if i == 1 else math.cos(YAW / 2) for i in range(5)])}, "row 1: qw: an empty cell; "),
+    "no name": ({"category": pa.array(["REGULAR_VEHICLE", "REGULAR_VEHICLE", "SIGN", None, "EGO_VEHICLE"])}, "row 3: category: an empty cell; "),
     "outside": ({"timestamp_ns": T0 + STEP * np.array([0, 1, 2, 30, 0])}, "row 3: timestamp_ns: a label lies outside the poses"),
     "twice": ({"timestamp_ns": T0 + STEP * np.array([0, 0, 2, 3, 0])}, "row 1: track_uuid: a track comes twice at one time: got a"),
-    "category": ({"category": ["A", "B", "C", "A", "EGO_VEHICLE"]}, "track a: a track changes its category: got A and B"),
+    "category": ({"category": ["A", "B", "C", "A", "EGO_VEHICLE"]}, "row 1: track a: a track changes its category: got A and B"),
 }
 
 
@@ -206,6 +208,40 @@ def test_bad_labels(tmp_path, name):
         bw.read(log)
     assert "annotations.feather" in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", BAD_LABELS)
+def test_bad_labels_are_kept_aside(tmp_path, name):
+    """One bad row each: the others are read, and the frames stay."""
+    changes, message = BAD_LABELS[name]
+    labels = {key: value for key, value in label_columns(**changes).items() if value is not None}
+    log = make(tmp_path, labels)
+    if name in ("no column", "text", "float times"):  # nothing is left to go on with
+        with pytest.raises(bw.FormatError, match=message):
+            bw.read(log, strict=False)
+        return
+    scene = bw.read(log, strict=False)
+    (problem,) = scene.problems
+    assert re.search(message, str(problem))
+    row = int(problem.error.offset.removeprefix("row "))
+    assert problem.record["track_uuid"] == labels["track_uuid"][row]
+    assert problem.record["num_interior_pts"] == [17, 16, 2, 0, 900][row]
+    assert json.loads(json.dumps(problem.record, allow_nan=False)) == problem.record
+    assert sum(int((track.visibility != bw.Visibility.OUTSIDE).sum()) for track in scene.tracks) == 3
+    bw.write(scene, tmp_path / "ours")
+    assert bw.read(tmp_path / "ours").problems[0].mapping() == problem.mapping()
+
+
+def test_bad_pose_rows_are_kept_aside(tmp_path):
+    good = pose_columns([(0.25 * i, (5000.0 + i, 2400.0, 66.0)) for i in range(5)])
+    bad = {**good, "qw": np.r_[good["qw"][:2], 0.5, good["qw"][3:]]}
+    times = T0 + STEP * np.array([0, 2, 1, 1, 3])
+    log = make(tmp_path, city={"timestamp_ns": times, **bad})
+    with pytest.raises(bw.FormatError, match=r"city_SE3_egovehicle.feather, row 2: qw qx qy qz: expected a unit quaternion"):
+        bw.read(log)
+    scene = bw.read(log, strict=False)
+    assert [(problem.error.offset, problem.error.field) for problem in scene.problems] == [("row 2", "qw qx qy qz"), ("row 3", "timestamp_ns")]
+    assert (scene.trajectory.times_ns - T0).tolist() == [0, 2 * STEP, 3 * STEP]
 
 
 def test_other_bad_tables(tmp_path):
@@ -237,7 +273,7 @@ def test_other_bad_tables(tmp_path):
         bw.read(log)
     intrinsics.write_bytes(raw)
     save(log / f"sensors/lidar/{T0 + STEP}.feather", x=np.zeros(3), y=np.zeros(3))
-    with pytest.raises(bw.FormatError, match=rf"{T0 + STEP}.feather: a column is missing: expected numbers z"):
+    with pytest.raises(bw.FormatError, match=rf"{T0 + STEP}.feather: frame 1, lidar: a column is missing: expected numbers z"):
         bw.read(log).points(1)
 
 

@@ -275,6 +275,27 @@ def test_bad_labels(tmp_path, name):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("name", BAD_LABELS)
+def test_bad_labels_are_kept_aside(tmp_path, name):
+    """A bad line among good ones is kept as it is; the others are read."""
+    labels, message = BAD_LABELS[name]
+    good = row(2, track=77)
+    root = make(tmp_path, labels + good, csv=still(3))
+    if name in ("far frame", "binary"):  # a limit, and no text at all
+        with pytest.raises((bw.FormatError, bw.LimitError), match=message):
+            bw.read(root, strict=False)
+        return
+    scene = bw.read(root, strict=False)
+    (problem,) = scene.problems
+    assert re.search(message, str(problem))
+    number = int(problem.error.offset.removeprefix("line "))
+    assert problem.record == (labels + good).splitlines()[number - 1]
+    assert "77" in {track.track_id for track in scene.tracks}
+    assert sum(int((track.visibility != bw.Visibility.OUTSIDE).sum()) for track in scene.tracks) == len((labels + good).splitlines()) - 1
+    bw.write(scene, tmp_path / "ours")
+    assert bw.read(tmp_path / "ours").problems[0].mapping() == problem.mapping()
+
+
 BAD_CALIB = {
     "short": (lambda t: t.replace("R_rect 1 ", "R_rect "), "line 3: R_rect: expected 9 numbers, got 8"),
     "word": (lambda t: t.replace("0.06", "a"), r"line 4: Tr_velo_cam\[3\]: expected a finite number, got 'a'"),

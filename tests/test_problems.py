@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import boxwright as bw
@@ -63,3 +64,25 @@ def test_problems_travel_with_a_scene(tmp_path):
     (back,) = bw.read(tmp_path / "out").problems
     assert str(back) == str(problem)
     assert back.record == "0 0 Car -1"
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel"])
+def test_any_record_survives_files(tmp_path, format):
+    """Numbers that JSON lacks, bytes and what is nested too deeply become texts; lists, numbers and texts stay what they are."""
+    deep = "bottom"
+    for _ in range(40):
+        deep = [deep]
+    record = {"x_m": float("nan"), "y_m": [1, -float("inf"), np.float32(0.5), np.int64(7)], "raw": b"ab", 3: None, "ok": True, "deep": deep}
+    problem = Problem(bw.FormatError("odd", path="labels.txt", offset=12, field="x_m", hint="look"), record)
+    assert {key: problem.record[key] for key in ("x_m", "y_m", "raw", "3", "ok")} == {
+        "x_m": "nan",
+        "y_m": [1, "-inf", 0.5, 7],
+        "raw": "b'ab'",
+        "3": None,
+        "ok": True,
+    }
+    scene = bw.Scene("clip", [0, 100], {"lidar": bw.Lidar("lidar")}, label_frame="lidar", problems=[problem])
+    bw.write(scene, tmp_path / "out", format=format)
+    (back,) = bw.read(tmp_path / "out").problems
+    assert back.mapping() == problem.mapping()
+    assert str(back) == str(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Any
 
 from .errors import BoxwrightError, FormatError, LimitError
 
-__all__ = ["Problem", "Problems"]
+__all__ = ["Problem", "Problems", "summary_of"]
 
+_DEPTH = 16  # of a record; what is nested deeper becomes a text, so that a file with the record stays within the limit of `json_depth`
 _SAID = ("what", "expected", "got", "path", "offset", "field", "hint")
 
 
@@ -19,11 +21,14 @@ class Problem:
     """A record that was left out of a scene.
 
     error : why; its `path`, `offset` and `field` say where
-    record : the record as the file has it, of what JSON can hold
+    record : the record as the file has it, of what JSON can hold: other values become texts, such as "nan"
     """
 
     error: BoxwrightError
     record: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "record", _for_json(self.record, _DEPTH))
 
     def __str__(self) -> str:
         return str(self.error)
@@ -73,8 +78,28 @@ class Problems:
 
     def summary(self) -> Sequence[str]:
         """One sentence for each kind of problem, with its number."""
-        kinds: dict[str, list[Problem]] = {}
-        for problem in self.found:
-            error = problem.error
-            kinds.setdefault(" ".join(str(part) for part in (error.what, error.expected) if part), []).append(problem)
-        return [str(some[0]) if len(some) == 1 else f"{some[0]} (and {len(some) - 1} more like it)" for some in kinds.values()]
+        return summary_of(self.found)
+
+
+def summary_of(problems: Sequence[Problem]) -> list[str]:
+    """One sentence for each kind of problem, with its number."""
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        error = problem.error
+        kinds.setdefault(" ".join(str(part) for part in (error.what, error.expected) if part), []).append(problem)
+    return [str(some[0]) if len(some) == 1 else f"{some[0]} (and {len(some) - 1} more like it)" for some in kinds.values()]
+
+
+def _for_json(value: Any, depth: int) -> Any:
+    value = value.tolist() if hasattr(value, "tolist") else value  # numpy's own numbers and arrays
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if depth and isinstance(value, Mapping):
+        return {str(key): _for_json(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, (list, tuple)):
+        return [_for_json(item, depth - 1) for item in value]
+    return str(value)

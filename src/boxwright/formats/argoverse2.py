@@ -20,22 +20,24 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int64s
+from ..arrays import Int64s
 from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
-from ..errors import BoxwrightError, CalibrationError, ExtraMissing, FormatError, SensorFrameFallback
+from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
+from .argoverse2_tables import HINT, Rows, read_rows
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
-from .limits import checked_size, has_file, limits
+from .label_rows import FARTHEST_M
+from .limits import has_file, limits
 from .sensor_files import SensorFiles, left_out_note
 
 __all__ = ["detect", "list_scenes", "read"]
 
-_HINT = "get the log's files again"
+_LABEL_HINT = "correct the label"
 _SPLITS = ("train", "val", "test", "sensor")
 _POSE = {"qw": "f", "qx": "f", "qy": "f", "qz": "f", "tx_m": "f", "ty_m": "f", "tz_m": "f"}
 _LABELS = {"timestamp_ns": "i", "track_uuid": "s", "category": "s", "length_m": "f", "width_m": "f", "height_m": "f", **_POSE}
@@ -51,7 +53,6 @@ _INTRINSICS = {
     "width_px": "i",
 }
 _LIDARS = ("up_lidar", "down_lidar")
-_KINDS = {"i": ("whole numbers", "iu"), "f": ("numbers", "fiu"), "s": ("texts", "OUST")}
 
 
 def detect(path: Path) -> bool:
@@ -82,10 +83,9 @@ def _is_log(folder: Path) -> bool:
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     log = _logs(path)[scene]
     notes: list[str] = []
-    trajectory = _trajectory(log / "city_SE3_egovehicle.feather")
-    labels, is_object = _labels(log / "annotations.feather", notes)
+    trajectory = _trajectory(log / "city_SE3_egovehicle.feather", problems)
+    labels, label_times = _labels(log / "annotations.feather", trajectory, problems, notes)
     sweeps = _stamped_files(log / "sensors" / "lidar", ".feather", notes)
-    label_times = np.unique(labels["timestamp_ns"])
     times = np.union1d(label_times, np.array(sorted(sweeps), np.int64)).astype(np.int64)
     if trajectory is None:
         notes.append("no poses: the tracks stay in the ego frame, and the motion of the vehicle is in them")
@@ -108,7 +108,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         lidars={"lidar": Lidar("lidar", Pose.identity(), origins or ((0.0, 0.0, 0.0),))},
         cameras=cameras,
         trajectory=trajectory,
-        tracks=_tracks(labels, is_object, label_times, trajectory, log / "annotations.feather"),
+        tracks=_tracks(labels, label_times, trajectory),
         data=SensorFiles({"lidar": [log / "sensors" / "lidar" / f"{t}.feather" for t in times]}, images, _read_sweep, sizes_px),
         label_frame="ego" if trajectory is None else "world",
         frame_ids=tuple(str(t) for t in times),
@@ -118,71 +118,43 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     )
 
 
-# ------------------------------------------------------------ tables
+# ------------------------------------------------------------ poses
 
 
-def _table(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
-    """name -> array of the named columns and of all others; FormatError where one is missing, has holes or is of another kind."""
-    try:
-        import pyarrow as pa
-        from pyarrow import feather
-    except ImportError:
-        raise ExtraMissing("reading Argoverse 2 needs pyarrow", path=path, hint="pip install 'boxwright[io]'") from None
-    checked_size(path)
-    try:
-        table = feather.read_table(path, memory_map=False)
-        table.validate(full=True)
-        limits().check("points_per_frame", table.num_rows, path)
-        found = {}
-        for name in table.column_names:
-            found[name] = table[name].to_numpy()
-            if table[name].null_count and name in columns:
-                row = int(np.argmax(table[name].is_null().to_numpy()))
-                got = f"{table[name].null_count} empty cells"
-                raise FormatError("a column has holes", got=got, path=path, offset=f"row {row}", field=name, hint=_HINT)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
-        if isinstance(error, BoxwrightError):
-            raise
-        raise FormatError(f"not a feather table: {str(error)[:150]}", path=path, hint=_HINT) from None
-    for name, kind in columns.items():
-        if name not in found:
-            raise FormatError("a column is missing", expected=name, got=", ".join(found)[:200] or "none", path=path, hint=_HINT)
-        words, kinds = _KINDS[kind]
-        if found[name].dtype.kind not in kinds:
-            raise FormatError(expected=words, got=f"dtype {found[name].dtype}", path=path, field=name, hint=_HINT)
-        if kind == "f" and not np.isfinite(found[name]).all():
-            row = int(np.argmin(np.isfinite(found[name])))
-            raise FormatError(expected="finite numbers", got=str(found[name][row]), path=path, offset=f"row {row}", field=name, hint=_HINT)
-    return found
-
-
-def _poses(table: Mapping[str, Any], path: Path) -> list[Pose]:
-    quats = np.stack([table[name] for name in ("qw", "qx", "qy", "qz")], 1).astype(np.float64)
-    places = np.stack([table[name] for name in ("tx_m", "ty_m", "tz_m")], 1).astype(np.float64)
+def _poses(table: Rows) -> list[Pose]:
     poses = []
-    for row, (quat, place) in enumerate(zip(quats, places)):
+    for row, (quat, place) in enumerate(zip(table.stack("qw", "qx", "qy", "qz"), table.stack("tx_m", "ty_m", "tz_m"))):
         try:
             poses.append(Pose.from_quat(quat, place))
         except BoxwrightError as error:
-            raise FormatError(
-                error.what, expected=error.expected, got=error.got, path=path, offset=f"row {row}", field=error.field, hint=_HINT
-            ) from None
+            raise table.wrong(row, error.what, expected=error.expected, got=error.got, field=error.field or "pose") from None
     return poses
 
 
-def _trajectory(path: Path) -> Trajectory | None:
+def _trajectory(path: Path, problems: Problems) -> Trajectory | None:
     if not has_file(path):
         return None
-    table = _table(path, {"timestamp_ns": "i", **_POSE})
+    table = read_rows(path, {"timestamp_ns": "i", **_POSE}, problems)
+    _set_bad_quats_aside(table)
     times = table["timestamp_ns"].astype(np.int64)
-    if not len(times):
-        return None
-    if (np.diff(times) <= 0).any():
-        row = int(np.argmax(np.diff(times) <= 0)) + 1
-        raise FormatError(
-            expected="increasing times", got=f"{times[row]} after {times[row - 1]}", path=path, offset=f"row {row}", field="timestamp_ns", hint=_HINT
-        )
-    return Trajectory(times, _poses(table, path))
+    before = np.concatenate([[-(2**63)], np.maximum.accumulate(times)[:-1]]) if len(times) else times
+    table.set_aside(
+        (times <= before) & (np.arange(len(times)) > 0),
+        lambda i: table.wrong(i, expected="increasing times", got=f"{times[i]} after {before[i]}", field="timestamp_ns"),
+    )
+    return Trajectory(table["timestamp_ns"].astype(np.int64), _poses(table)) if len(table) else None
+
+
+def _set_bad_quats_aside(table: Rows) -> None:
+    names = ("qw", "qx", "qy", "qz")
+    table.set_aside(
+        ~(np.abs(np.linalg.norm(table.stack(*names), axis=1) - 1) <= 1e-6),
+        lambda i: table.wrong(i, expected="a unit quaternion", got=_numbers(table, i, names), field=" ".join(names), hint=_LABEL_HINT),
+    )
+
+
+def _numbers(table: Rows, i: int, names: Sequence[str]) -> str:
+    return " ".join(f"{table[name][i]:.9g}" for name in names)
 
 
 def _stamped_files(folder: Path, suffix: str, notes: list[str]) -> dict[int, Path]:
@@ -207,9 +179,9 @@ def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str
         return {}, {}
     for path, other in ((places, lenses), (lenses, places)):
         if not has_file(path):
-            raise CalibrationError("no such file, and a camera needs both", expected=f"it beside {other.name}", path=path, hint=_HINT)
+            raise CalibrationError("no such file, and a camera needs both", expected=f"it beside {other.name}", path=path, hint=HINT)
     table = _sensor_table(places, _POSE)
-    mounts = dict(zip(map(str, table["sensor_name"]), _poses(table, places)))
+    mounts = dict(zip(map(str, table["sensor_name"]), _poses(table)))
     table = _sensor_table(lenses, _INTRINSICS)
     cameras = {}
     for i, name in enumerate(map(str, table["sensor_name"])):
@@ -217,7 +189,7 @@ def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str
             cameras[name] = pinhole_from_k1_k2_k3({key: table[key][i] for key in _INTRINSICS})
         except BoxwrightError as error:
             raise CalibrationError(
-                error.what, expected=error.expected, got=error.got, path=lenses, offset=f"row {i}", field=error.field, hint=_HINT
+                error.what, expected=error.expected, got=error.got, path=lenses, offset=f"row {i}", field=error.field, hint=HINT
             ) from None
     mounted = [name for name in mounts if not name.endswith("lidar")]
     for path, known, others, where in (
@@ -233,8 +205,8 @@ def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str
     return mounts, cameras
 
 
-def _sensor_table(path: Path, columns: Mapping[str, str]) -> dict[str, Any]:
-    table = _table(path, {"sensor_name": "s", **columns})
+def _sensor_table(path: Path, columns: Mapping[str, str]) -> Rows:
+    table = read_rows(path, {"sensor_name": "s", **columns})
     names = list(map(str, table["sensor_name"]))
     if len(set(names)) < len(names):
         row = next(i for i, name in enumerate(names) if name in names[:i])
@@ -268,14 +240,14 @@ def _nearest_images(folder: Path, times: Int64s, trajectory: Trajectory | None, 
 
 
 def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
-    table = _table(path, {})  # coordinates need not be finite
+    table = read_rows(path, {}).columns  # coordinates need not be finite
     missing = [name for name in "xyz" if name not in table or table[name].dtype.kind != "f"]
     if missing:
-        raise FormatError("a column is missing", expected=f"numbers {', '.join(missing)}", got=", ".join(table)[:200], path=path, hint=_HINT)
+        raise FormatError("a column is missing", expected=f"numbers {', '.join(missing)}", got=", ".join(table)[:200], path=path, hint=HINT)
     kind = np.float64 if any(table[name].dtype == np.float64 for name in "xyz") else np.float32
     offsets = table.get("offset_ns")
     if offsets is not None and offsets.dtype.kind not in "iu":
-        raise FormatError(expected="whole numbers", got=f"dtype {offsets.dtype}", path=path, field="offset_ns", hint=_HINT)
+        raise FormatError(expected="whole numbers", got=f"dtype {offsets.dtype}", path=path, field="offset_ns", hint=HINT)
     return Sweep(
         np.stack([table[name].astype(kind) for name in "xyz"], 1),
         int(path.stem),
@@ -289,86 +261,88 @@ def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
 # ------------------------------------------------------------ labels
 
 
-def _labels(path: Path, notes: list[str]) -> tuple[dict[str, Any], Any]:
-    """The rows, and which of them are objects; the test split has no labels, which needs no note."""
+def _labels(path: Path, trajectory: Trajectory | None, problems: Problems, notes: list[str]) -> tuple[Rows, Int64s]:
+    """The objects' rows in order of time, and the stamps at which there could be one; the test split has no labels, which needs no note."""
     if not has_file(path):
         if path.parent.parent.name != "test":
             notes.append("annotations.feather is missing: the log has no labels")
-        return {"timestamp_ns": np.zeros(0, np.int64)}, np.zeros(0, bool)
-    table = _table(path, _LABELS)
-    if not len(table["category"]):
+        return Rows({}, np.zeros(0, np.int64), path, problems), np.zeros(0, np.int64)
+    table = read_rows(path, _LABELS, problems)
+    if not len(table) and not problems.found:
         notes.append("annotations.feather is empty: the log has no labels")
-    is_object = table["category"] != "EGO_VEHICLE"
+    label_times: Int64s = np.unique(table["timestamp_ns"]).astype(np.int64)
+    is_object = np.asarray(table["category"] != "EGO_VEHICLE", bool)
     if not is_object.all():
         notes.append(f"{int((~is_object).sum())} EGO_VEHICLE rows are left out: they hold the recording vehicle itself")
-    return table, is_object
+        table.keep(is_object)
+    _set_bad_labels_aside(table, trajectory)
+    order = np.argsort(table["timestamp_ns"], kind="stable")
+    table.columns, table.number = {name: values[order] for name, values in table.columns.items()}, table.number[order]
+    return table, label_times
 
 
-def cuboids_from_lwh_rows(table: Mapping[str, Any], rows: Int64s, path: Path) -> Cuboids:
-    """Rows length, width, height, quaternion scalar first, geometric centre, in the ego frame of their stamp."""
-
-    def pick(*names: str) -> Float64s:
-        return np.stack([table[name][rows] for name in names], 1).astype(np.float64)
-
-    size = pick("length_m", "width_m", "height_m")
-    quat = pick("qw", "qx", "qy", "qz")
-    for name, bad, expected in (
-        ("length_m width_m height_m", (size <= 0).any(1), "positive sizes"),
-        ("qw qx qy qz", np.abs(np.linalg.norm(quat, axis=1) - 1) > 1e-6, "a unit quaternion"),
-    ):
-        if bad.any():
-            i = int(np.argmax(bad))
-            got = " ".join(f"{table[key][rows[i]]:.9g}" for key in name.split())
-            raise FormatError(expected=expected, got=got, path=path, offset=f"row {rows[i]}", field=name, hint="correct the label")
-    return Cuboids(pick("tx_m", "ty_m", "tz_m"), size, quat_wxyz=quat, frame="ego")
-
-
-def _tracks(table: Mapping[str, Any], is_object: Any, label_times: Int64s, trajectory: Trajectory | None, path: Path) -> list[Track]:
-    rows = np.flatnonzero(is_object)
-    if not len(rows):
-        return []
-    rows = rows[np.argsort(table["timestamp_ns"][rows], kind="stable")]
-    stamps = table["timestamp_ns"][rows].astype(np.int64)
-    frame = np.searchsorted(label_times, stamps)
-    cuboids = cuboids_from_lwh_rows(table, rows, path)
+def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
+    sizes, places = ("length_m", "width_m", "height_m"), ("tx_m", "ty_m", "tz_m")
+    size = table.stack(*sizes)
+    table.set_aside(
+        ~((size.min(1, initial=np.inf) > 0) & (size.max(1, initial=0) < FARTHEST_M)),
+        lambda i: table.wrong(i, expected="positive sizes", got=_numbers(table, i, sizes), field=" ".join(sizes), hint=_LABEL_HINT),
+    )
+    table.set_aside(
+        ~(np.abs(table.stack(*places)).max(1, initial=0) < FARTHEST_M),
+        lambda i: table.wrong(
+            i, expected=f"coordinates under {FARTHEST_M:g} m", got=_numbers(table, i, places), field=" ".join(places), hint=_LABEL_HINT
+        ),
+    )
+    _set_bad_quats_aside(table)
     if trajectory is not None:
-        beyond = ~trajectory.covers(stamps)
-        if beyond.any():
-            got = f"{stamps[beyond][0]}"
-            raise FormatError("a label lies outside the poses", got=got, path=path, offset=f"row {rows[beyond][0]}", field="timestamp_ns", hint=_HINT)
+        table.set_aside(
+            ~trajectory.covers(table["timestamp_ns"].astype(np.int64)),
+            lambda i: table.wrong(i, "a label lies outside the poses", got=str(table["timestamp_ns"][i]), field="timestamp_ns"),
+        )
+    hint = "give each object its own id"
+    keys = list(zip(table["track_uuid"].tolist(), table["timestamp_ns"].tolist()))
+    first: dict[Any, int] = {}
+    table.set_aside(
+        np.array([first.setdefault(key, i) != i for i, key in enumerate(keys)], bool),
+        lambda i: table.wrong(i, "a track comes twice at one time", got=table["track_uuid"][i], field="track_uuid", hint=hint),
+    )
+    kinds: dict[Any, str] = {}
+    pairs = list(zip(table["track_uuid"].tolist(), table["category"].tolist()))
+    table.set_aside(
+        np.array([kinds.setdefault(track_id, kind) != kind for track_id, kind in pairs], bool),
+        lambda i: table.wrong(
+            i, "a track changes its category", got=f"{kinds[pairs[i][0]]} and {pairs[i][1]}", field=f"track {pairs[i][0]}", hint=hint
+        ),
+    )
+
+
+def cuboids_from_lwh_rows(table: Rows) -> Cuboids:
+    """Rows length, width, height, quaternion scalar first, geometric centre, in the ego frame of their stamp."""
+    size, quat = table.stack("length_m", "width_m", "height_m"), table.stack("qw", "qx", "qy", "qz")
+    return Cuboids(table.stack("tx_m", "ty_m", "tz_m"), size, quat_wxyz=quat, frame="ego")
+
+
+def _tracks(table: Rows, label_times: Int64s, trajectory: Trajectory | None) -> list[Track]:
+    if not len(table):
+        return []
+    frame = np.searchsorted(label_times, table["timestamp_ns"].astype(np.int64))
+    cuboids = cuboids_from_lwh_rows(table)
+    if trajectory is not None:
         used, which = np.unique(frame, return_inverse=True)
         cuboids = moved_each(cuboids, [trajectory.at(int(label_times[i])) for i in used], which, "world")
-    extra = [name for name in table if name not in _LABELS and table[name].dtype.kind in "iufOUb"]
+    extra = [name for name, values in table.columns.items() if name not in _LABELS and values.dtype.kind in "iufOUb"]
     members: dict[str, list[int]] = {}
-    for i, track_id in enumerate(table["track_uuid"][rows]):
+    for i, track_id in enumerate(table["track_uuid"]):
         members.setdefault(str(track_id), []).append(i)
-    limits().check("tracks_per_scene", len(members), path)
-    return [_track(track_id, np.array(index), table, rows, frame, label_times, cuboids, extra, path) for track_id, index in members.items()]
-
-
-def _track(
-    track_id: str,
-    index: Int64s,
-    table: Mapping[str, Any],
-    rows: Int64s,
-    frame: Int64s,
-    label_times: Int64s,
-    cuboids: Cuboids,
-    extra: Sequence[str],
-    path: Path,
-) -> Track:
-    limits().check("keyframes_per_track", len(index), path, f"track {track_id}")
-    if (np.diff(frame[index]) == 0).any():
-        row = int(rows[index[1:]][np.diff(frame[index]) == 0][0])
-        raise FormatError(
-            "a track comes twice at one time", got=track_id, path=path, offset=f"row {row}", field="track_uuid", hint="give each object its own id"
-        )
-    categories = sorted({str(name) for name in table["category"][rows[index]]})
-    if len(categories) > 1:
-        got = " and ".join(categories)
-        raise FormatError("a track changes its category", got=got, path=path, field=f"track {track_id}", hint="give each object its own id")
-    sources = [{name: _plain(table[name][rows[i]]) for name in extra} for i in index] if extra else ()
-    return dense_track(track_id, categories[0], frame[index], label_times, cuboids[index], source_attributes=sources)
+    limits().check("tracks_per_scene", len(members), table.path)
+    tracks = []
+    for track_id, rows in members.items():
+        limits().check("keyframes_per_track", len(rows), table.path, f"track {track_id}")
+        sources = [{name: _plain(table[name][i]) for name in extra} for i in rows] if extra else ()
+        index = np.array(rows)
+        tracks.append(dense_track(track_id, str(table["category"][rows[0]]), frame[index], label_times, cuboids[index], source_attributes=sources))
+    return tracks
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,107 @@
+"""Argoverse 2's feather tables: looked at column by column, and row by row only where a column holds a bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Bools, Float64s, Int64s
+from ..errors import BoxwrightError, ExtraMissing, FormatError
+from ..problems import Problems
+from .limits import checked_size, limits
+
+__all__ = ["HINT", "Rows", "read_rows"]
+
+HINT = "get the log's files again"
+_KINDS = {"i": ("whole numbers", "iu"), "f": ("numbers", "fiu"), "s": ("texts", "OUST")}
+
+
+class Rows:
+    """The rows of a table that hold.
+
+    columns : name -> array, of the named columns and of all others
+    number : (N,) each row's place in the file
+    """
+
+    def __init__(self, columns: dict[str, Any], number: Int64s, path: Path, problems: Problems) -> None:
+        self.columns, self.number, self.path, self.problems = columns, number, path, problems
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+    def stack(self, *names: str) -> Float64s:
+        """(N, len(names)) float64"""
+        return np.stack([self.columns[name] for name in names], 1).astype(np.float64)
+
+    def record(self, i: int) -> dict[str, Any]:
+        """A row as the file has it."""
+        return {name: values[i].item() if isinstance(values[i], np.generic) else values[i] for name, values in self.columns.items()}
+
+    def wrong(self, i: int, what: str = "", *, expected: str | None = None, got: str | None = None, field: str, hint: str = HINT) -> FormatError:
+        return FormatError(what, expected=expected, got=got, path=self.path, offset=f"row {self.number[i]}", field=field, hint=hint)
+
+    def set_aside(self, is_bad: Bools, wrong: Callable[[int], FormatError]) -> None:
+        """Rows that fail a check, each with its own error; in strict reading the first one is raised."""
+        if is_bad.any():
+            for i in np.flatnonzero(is_bad).tolist():
+                self.problems.keep(wrong(i), self.record(i))
+            self.keep(~is_bad)
+
+    def keep(self, is_good: Bools) -> None:
+        self.columns = {name: values[is_good] for name, values in self.columns.items()}
+        self.number = self.number[is_good]
+
+
+def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None = None) -> Rows:
+    """A table with at least the named columns, of the kinds "i", "f" and "s". FormatError where one is missing or of another kind.
+
+    A row with an empty cell or a number that is not finite in a named column is raised, or set aside where `problems` is lenient.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import feather
+    except ImportError:
+        raise ExtraMissing("reading Argoverse 2 needs pyarrow", path=path, hint="pip install 'boxwright[io]'") from None
+    problems = Problems(strict=True) if problems is None else problems
+    checked_size(path)
+    try:
+        table = feather.read_table(path, memory_map=False)
+        table.validate(full=True)
+        limits().check("points_per_frame", table.num_rows, path)
+        for name in columns:
+            if name not in table.column_names:
+                raise FormatError("a column is missing", expected=name, got=", ".join(table.column_names)[:200] or "none", path=path, hint=HINT)
+        table, number = _whole_rows(table, columns, path, problems)
+        rows = Rows({name: table[name].to_numpy() for name in table.column_names}, number, path, problems)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        if isinstance(error, BoxwrightError):
+            raise
+        raise FormatError(f"not a feather table: {str(error)[:150]}", path=path, hint=HINT) from None
+    for name, kind in columns.items():
+        words, kinds = _KINDS[kind]
+        if rows[name].dtype.kind not in kinds:
+            raise FormatError(expected=words, got=f"dtype {rows[name].dtype}", path=path, field=name, hint=HINT)
+    for name in (name for name, kind in columns.items() if kind == "f"):
+        rows.set_aside(
+            ~np.isfinite(rows[name]),
+            lambda i, name=name: rows.wrong(i, expected="finite numbers", got=str(rows[name][i]), field=name),  # type: ignore[misc]
+        )
+    return rows
+
+
+def _whole_rows(table: Any, columns: Mapping[str, str], path: Path, problems: Problems) -> tuple[Any, Int64s]:
+    """(the table without rows that have an empty cell in a named column, their places in the file)"""
+    is_empty = {name: table[name].is_null().to_numpy() for name in columns if table[name].null_count}
+    if not is_empty:
+        return table, np.arange(table.num_rows)
+    bad = np.any(list(is_empty.values()), axis=0)
+    for i in np.flatnonzero(bad).tolist():
+        name = next(name for name in is_empty if is_empty[name][i])
+        problems.keep(FormatError("an empty cell", path=path, offset=f"row {i}", field=name, hint=HINT), table.slice(i, 1).to_pylist()[0])
+    return table.take(np.flatnonzero(~bad)), np.flatnonzero(~bad)
