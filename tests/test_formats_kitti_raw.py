@@ -260,7 +260,7 @@ REFUSED = {
     "public": (xml(tracklet(pose()), head='<!DOCTYPE b PUBLIC "x" "http://localhost/">'), "declarations are not read"),
     "unknown entity": (xml(tracklet(pose(), kind="&car;")), "not a whole XML file: undefined entity"),
     "deep": (xml("<a>" * 50 + "</a>" * 50), "more json depth than allowed"),
-    "long": (xml(tracklet(pose(), kind="x" * 5000)), "a longer text than allowed"),
+    "long": (xml(tracklet(pose(), kind="x" * 5000)), "more text characters than allowed: expected at most 4,096"),
     "cut": (xml(tracklet(pose()))[:-40], "not a whole XML file: "),
     "empty": ("", "not a whole XML file"),
     "root": ("<annotations/>", "not a tracklet file: expected <boost_serialization>, got <annotations>"),

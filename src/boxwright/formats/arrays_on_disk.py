@@ -26,6 +26,8 @@ from .limits import checked_size, limits
 __all__ = ["check_array_file", "kitti_bin_bytes", "npz_arrays", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
 
 _HINT = "copy or export the file again"
+_ZIP_END_BYTES = 22 + 0xFFFF  # the last record of a zip archive, with its comment
+_ZIP_ENTRY_BYTES = 46  # a member's entry in the archive's directory, without its name
 _NUMBER = re.compile(r"[<>|=](?:f[248]|[iu][1248])")
 
 
@@ -124,12 +126,25 @@ def npz_arrays(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     """An open .npz; whatever zipfile and zlib raise on it is a FormatError."""
     try:
+        _check_directory(path)
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, OverflowError, zlib.error, struct.error) as error:
         if isinstance(error, BoxwrightError):
             raise
         raise FormatError(f"the archive is broken: {error}", path=path, hint=_HINT) from None
+
+
+def _check_directory(path: str | os.PathLike[str]) -> None:
+    """LimitError where an archive's directory has room for too many members: zipfile makes an object for each before anyone can count them."""
+    with Path(path).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _ZIP_END_BYTES))
+        tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at >= 0 and at + 16 <= len(tail):
+        directory_bytes = min(int.from_bytes(tail[at + 12 : at + 16], "little"), size)  # of a zip64 archive it isn't said here
+        limits().check("archive_members", directory_bytes // _ZIP_ENTRY_BYTES, path)
 
 
 def npz_bytes(sweep: Sweep, scale_m: float | None = None) -> bytes:

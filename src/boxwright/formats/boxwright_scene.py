@@ -127,7 +127,7 @@ def _scene(top: Node, folder: Path, problems: Problems) -> Scene:
         tags=top.get("tags", {}).mapping(),
         relations=[_relation(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
-        notes=[note.text() for note in top.get("notes", [])],
+        notes=[note.sentence() for note in top.get("notes", [])],
         problems=[_problem(problem) for problem in top.get("problems", [])],
     )
 
@@ -296,9 +296,9 @@ def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
 def _problem(node: Node) -> Problem:
     node.only(PROBLEM_KEYS, PROBLEM_TEXTS | {"offset", "record"})
     for key in node.mapping().keys() & (PROBLEM_KEYS | PROBLEM_TEXTS):
-        node[key].text()
+        node[key].sentence()
     if "offset" in node.mapping() and not isinstance(node["offset"].value, int):
-        node["offset"].text()
+        node["offset"].sentence()
     return Problem.from_mapping(node.mapping())
 
 

@@ -14,6 +14,7 @@ from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
 from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_label_frame, is_safe_name, unposed_frames
+from .limits import limits
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
 
@@ -64,6 +65,12 @@ def _check(scene: Scene) -> None:
     if not is_label_frame(scene.label_frame, sensors):
         expected = f"one of {', '.join(dict.fromkeys(['world', 'ego', 'lidar', *sensors]))}"
         raise ArgumentError(expected=expected, got=repr(scene.label_frame), field="scene.label_frame")
+    longest = limits().text_characters
+    for text, field in [(scene.name, "scene.name"), *((text, "scene.tracks") for track in scene.tracks for text in (track.track_id, track.category))]:
+        if len(text) > longest:
+            raise ArgumentError(
+                expected=f"a name of at most {longest} characters", got=f"{len(text)}: {text[:40]!r}...", field=field, hint="shorten it"
+            )
     for track in scene.tracks:
         if not track.track_id.strip() or not track.category.strip():
             raise ArgumentError(expected="tracks with an id and a category", got=repr(track), field="scene.tracks")

@@ -138,7 +138,10 @@ def text_lines(path: Path) -> list[tuple[int, str]]:
         text = path.read_bytes().decode("ascii")
     except UnicodeDecodeError as error:
         raise FormatError("not plain text", path=path, offset=error.start, hint="copy or export the file again") from None
-    return [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    number, longest = max(((i, len(line)) for i, line in lines), key=lambda item: item[1], default=(0, 0))
+    limits().check("text_characters", longest, path, f"line {number}")
+    return lines
 
 
 def finite_numbers(words: Sequence[str], path: Path, line: int, columns: Sequence[str]) -> list[float]:

@@ -1,20 +1,29 @@
-"""What a file may ask for at most. Each limit can be raised through the environment: BOXWRIGHT_LIMIT_POINTS_PER_FRAME=50000000."""
+"""What a file may ask for at most. Each limit can be set: BOXWRIGHT_LIMIT_JSON_DEPTH=40 in the environment, --limit json_depth=40 in a command."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ArgumentError, FormatError, LimitError
 
-__all__ = ["Limits", "checked_size", "has_file", "limits"]
+__all__ = ["LIMIT_NAMES", "Limits", "checked_size", "has_file", "limits", "set_limits"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte; json_depth : nested brackets."""
+    """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte; json_depth : nested brackets.
+
+    json_values : numbers, texts, lists and objects in one file, which take up to 64 B each in memory; a log of 12,000 cuboids has 300,000
+    json_items : those of one list or object; as many as frames_per_scene, since the frames of a scene are such a list
+    text_characters : a name or an id in JSON, a text in XML, a line of a table; what is kept unread, as a source attribute, is bound by json_bytes
+    archive_members : files in an archive
+    """
 
     points_per_frame: int = 20_000_000
     point_bytes: int = 1024
@@ -24,6 +33,10 @@ class Limits:
     image_px: int = 64_000_000
     json_bytes: int = 512 << 20
     json_depth: int = 32
+    json_values: int = 20_000_000
+    json_items: int = 1_000_000
+    text_characters: int = 4096
+    archive_members: int = 100_000
     keyframes_per_track: int = 100_000
     tracks_per_scene: int = 50_000
     frames_per_scene: int = 1_000_000
@@ -38,7 +51,7 @@ class Limits:
                 got=f"{value:,}",
                 path=path,
                 field=field,
-                hint=f"if the file is sound, set BOXWRIGHT_LIMIT_{name.upper()}",
+                hint=_raise_it(name),
             )
 
     def check_decompressed(self, size: int, packed: int, path: str | os.PathLike[str]) -> None:
@@ -50,20 +63,46 @@ class Limits:
                 expected=f"at most {self.decompressed_ratio} : 1",
                 got=f"{size:,} B from {packed:,} B",
                 path=path,
-                hint="if the file is sound, set BOXWRIGHT_LIMIT_DECOMPRESSED_RATIO",
+                hint=_raise_it("decompressed_ratio"),
             )
 
 
+LIMIT_NAMES = tuple(field.name for field in dataclasses.fields(Limits))
+_said: dict[str, int] = {}  # on the command line
+
+
 def limits() -> Limits:
-    """The limits of this process."""
+    """The limits of this process: those of the command line, else of the environment, else the usual ones."""
     given = {}
-    for field in dataclasses.fields(Limits):
-        text = os.environ.get(f"BOXWRIGHT_LIMIT_{field.name.upper()}")
+    for name in LIMIT_NAMES:
+        text = os.environ.get(f"BOXWRIGHT_LIMIT_{name.upper()}")
         if text is not None:
-            if not text.isdecimal():
-                raise ArgumentError(expected="a whole number", got=repr(text), field=f"BOXWRIGHT_LIMIT_{field.name.upper()}")
-            given[field.name] = int(text)
-    return Limits(**given)
+            given[name] = _whole(text, f"BOXWRIGHT_LIMIT_{name.upper()}")
+    return Limits(**(given | _said))
+
+
+def set_limits(texts: Sequence[str]) -> None:
+    """Limits for the rest of this process from texts such as "points_per_frame=50000000", in place of those set before. ArgumentError for others."""
+    said = {}
+    for text in texts:
+        name, is_set, number = text.partition("=")
+        if name not in LIMIT_NAMES or not is_set:
+            near = difflib.get_close_matches(name, LIMIT_NAMES, 1)
+            hint = f"did you mean {near[0]}?" if near and near[0] != name else "write the limit, =, and a whole number"
+            raise ArgumentError(expected=f"NAME=N with a name of {', '.join(LIMIT_NAMES)}", got=repr(text[:80]), field="--limit", hint=hint)
+        said[name] = _whole(number, f"--limit {name}")
+    _said.clear()
+    _said.update(said)
+
+
+def _whole(text: str, field: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ArgumentError(expected="a whole number", got=repr(text[:80]), field=field)
+    return int(text)
+
+
+def _raise_it(name: str) -> str:
+    return f"if the file is sound, set BOXWRIGHT_LIMIT_{name.upper()} in the environment, or pass --limit {name}=N"
 
 
 def has_file(path: Path) -> bool:

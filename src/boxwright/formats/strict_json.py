@@ -13,15 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s
+from ..arrays import Float64s, UInt8s
 from ..errors import ArgumentError, FormatError, LimitError
-from .limits import checked_size, limits
+from .limits import Limits, checked_size, limits
 
 __all__ = ["Node", "dumps", "load"]
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _INT64 = range(-(2**63), 2**63)
 LINE_CHARACTERS = 180
+_OPEN, _CLOSE, _COMMA = 1, 2, 3
+_KINDS = np.zeros(256, np.uint8)
+for _kind_of, _letters in ((_OPEN, b"[{"), (_CLOSE, b"]}"), (_COMMA, b",")):
+    _KINDS[list(_letters)] = _kind_of
+_STEPS = np.array([0, 1, -1, 0], np.int8)
+_SHORT = 256  # a text up to so many characters is never too long: the limits aren't looked up for it
 
 
 class Node:
@@ -95,6 +101,13 @@ class Node:
         return len(self.value)
 
     def text(self) -> str:
+        """A name, an id, a word: nothing long. LimitError where it is."""
+        if len(self.sentence()) > _SHORT:
+            limits().check("text_characters", len(self.value), self.path, self._place())
+        return self.value  # type: ignore[no-any-return]
+
+    def sentence(self) -> str:
+        """A text of any length."""
         if not isinstance(self.value, str):
             raise self.wrong("a text")
         return self.value
@@ -151,10 +164,7 @@ def load(path: str | os.PathLike[str]) -> Node:
         raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
     if not raw.strip():
         raise FormatError("the file is empty", expected="a JSON object", path=path, hint=hint)
-    bytes_left = np.frombuffer(_STRINGS.sub(b"", raw), np.uint8)
-    steps = np.isin(bytes_left, (0x5B, 0x7B)).astype(np.int8) - np.isin(bytes_left, (0x5D, 0x7D))
-    depth = int(np.cumsum(steps, dtype=np.int64).max(initial=0))
-    bounds.check("json_depth", depth, path)
+    _check_shape(np.frombuffer(_STRINGS.sub(b"", raw), np.uint8), bounds, path)
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
@@ -166,6 +176,22 @@ def load(path: str | os.PathLike[str]) -> Node:
     except ValueError as error:
         raise FormatError(f"not strict JSON: {error}", path=path, hint=hint) from None
     return Node(value, os.fspath(path))
+
+
+def _check_shape(text: UInt8s, bounds: Limits, path: str | os.PathLike[str]) -> None:
+    """LimitError where brackets, all values or those of one list or object are too many; `text` is the file without its strings."""
+    kinds = _KINDS[text]
+    n_commas, n_opens = (int(np.count_nonzero(kinds == kind)) for kind in (_COMMA, _OPEN))
+    bounds.check("json_values", n_commas + n_opens, path)
+    at = np.flatnonzero(kinds)
+    kinds = kinds[at]
+    depth = np.cumsum(_STEPS[kinds], dtype=np.int32)
+    bounds.check("json_depth", int(depth.max(initial=0)), path)
+    if n_commas >= bounds.json_items:
+        order = np.argsort(depth + (kinds == _CLOSE), kind="stable")  # each list's or object's commas and then its end, those of one depth together
+        kinds = kinds[order]
+        ends = np.flatnonzero(kinds[kinds != _OPEN] == _CLOSE)
+        bounds.check("json_items", int(np.diff(ends, prepend=-1).max(initial=0)), path)
 
 
 def _no_constant(text: str) -> Any:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.parsers import expat
 
-from ..errors import BoxwrightError, FormatError, LimitError
+from ..errors import BoxwrightError, FormatError
 from .limits import checked_size, limits
 
 __all__ = ["Event", "walk"]
 
-_TEXT_CHARACTERS = 4096
 _CHUNK_BYTES = 1 << 16
 _HINT = "copy or export the file again"
 
@@ -96,15 +95,8 @@ class _Walker:
 
     def _characters(self, text: str) -> None:
         self.n_characters += len(text)
-        if self.n_characters > _TEXT_CHARACTERS:
-            raise LimitError(
-                "a longer text than allowed",
-                expected=f"at most {_TEXT_CHARACTERS} characters",
-                path=self.path,
-                offset=f"line {self._line()}",
-                field=self.names[-1][:80],
-                hint=_HINT,
-            )
+        if self.n_characters > self.limits.text_characters:
+            self.limits.check("text_characters", self.n_characters, self.path, f"line {self._line()}, {self.names[-1][:80]}")
         self.text.append(text)
 
     def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: Any) -> None:
