@@ -189,7 +189,7 @@ def check_writable(format: str) -> None:
 
 
 def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
-    """One sweep from a PCD, PLY, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
+    """One sweep from a PCD, PLY, LAS, LAZ, KITTI .bin, .npy or .npz file; `frame` names the frame its points are given in."""
     return read_point_file(as_path(path), frame=frame)
 
 

@@ -15,18 +15,19 @@ from ..errors import BoxwrightError, FormatError, FrameMissing
 from ..points import Sweep
 from .arrays_on_disk import check_array_file, read_kitti_bin, read_npy, read_npz
 from .images import read_image
+from .las import check_las, read_las
 from .pcd import check_pcd, read_pcd
 from .ply import check_ply, read_ply
 
 __all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file"]
 
-POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz", ".ply")
-_READERS = {".pcd": read_pcd, ".bin": read_kitti_bin, ".ply": read_ply}
-_CHECKS = {".pcd": check_pcd, ".ply": check_ply}
+POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz", ".ply", ".las", ".laz")
+_READERS = {".pcd": read_pcd, ".bin": read_kitti_bin, ".ply": read_ply, ".las": read_las, ".laz": read_las}
+_CHECKS = {".pcd": check_pcd, ".ply": check_ply, ".las": check_las, ".laz": check_las}
 
 
 def read_point_file(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: float | None = None) -> Sweep:
-    """One sweep from a PCD, PLY, KITTI .bin, .npy or .npz file. FormatError where it is none of them."""
+    """One sweep from a PCD, PLY, LAS, LAZ, KITTI .bin, .npy or .npz file. FormatError where it is none of them."""
     suffix = _point_suffix(path)
     try:
         if suffix in _READERS:
