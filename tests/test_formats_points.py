@@ -336,6 +336,27 @@ def test_npz_of_one_table(tmp_path):
         bw.read_points(tmp_path / "t.npz")
 
 
+@pytest.mark.parametrize("name", ["xyz", "points"])
+def test_npz_of_a_table_and_columns(tmp_path, name):
+    table, ring = np.array([row[:3] for row in ROWS]), np.array([7, 8, 9], np.uint8)
+    np.savez(tmp_path / "t.npz", **{name: table}, intensity=np.float32([[1], [2], [3]]), ring=ring)
+    sweep = bw.read_points(tmp_path / "t.npz")
+    np.testing.assert_array_equal(sweep.xyz, table)
+    assert sweep.intensity.tolist() == [1, 2, 3]
+    assert {name: values.tolist() for name, values in sweep.fields.items()} == {"ring": [7, 8, 9]}
+    for arrays, message in (
+        ({name: np.c_[table, table[:, 0]], "intensity": ring}, "'intensity' is there twice"),
+        ({name: table, "ring": ring[:2]}, "expected columns .* of one length"),
+        ({name: table, "stamp": np.array(1)}, "expected columns .* of one length"),
+        ({name: table[:, :2], "ring": ring}, r"expected \(N, 3\) or more columns"),
+        ({"xyz": table, "points": table}, "name a table of points 'xyz' or 'points'"),
+        ({"cloud": table, "ring": ring}, "name a table of points 'xyz' or 'points'"),
+    ):
+        np.savez(tmp_path / "t.npz", **arrays)
+        with pytest.raises(bw.FormatError, match=message):
+            bw.read_points(tmp_path / "t.npz")
+
+
 def test_npz_members_that_lie(tmp_path):
     def archive(**members):
         with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:

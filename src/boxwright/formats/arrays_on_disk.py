@@ -86,23 +86,35 @@ def read_npy(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: flo
 
 
 def _sweep_of_table(array: Any, path: str | os.PathLike[str], frame: str, scale_m: float | None) -> Sweep:
+    return sweep_of_columns(_columns_of_table(array, path), path, frame=frame, scale_m=scale_m)
+
+
+def _columns_of_table(array: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     if array.dtype.names:
-        return sweep_of_columns(columns_of_records(array), path, frame=frame, scale_m=scale_m)
+        return columns_of_records(array)
     if array.ndim != 2 or array.shape[1] < 3:
         raise FormatError(expected="(N, 3) or more columns, or records with x, y, z", got=f"shape {array.shape}", path=path, hint=_HINT)
     names = ["x", "y", "z", "intensity", *(f"column_{i}" for i in range(4, array.shape[1]))]
-    return sweep_of_columns({name: array[:, i] for i, name in enumerate(names[: array.shape[1]])}, path, frame=frame, scale_m=scale_m)
+    return {name: array[:, i] for i, name in enumerate(names[: array.shape[1]])}
 
 
 def read_npz(path: str | os.PathLike[str], *, frame: str = "lidar", scale_m: float | None = None) -> Sweep:
-    """Columns x, y, z, ... of one length, each an array of the archive; or one array alone, of any name, as `read_npy` takes it."""
+    """Columns x, y, z, ... of one length, each an array of the archive; or a table called xyz or points, with further columns beside it; or one
+    table alone, of any name. A table is what `read_npy` takes."""
     columns = npz_arrays(path)
+    tables = [name for name in ("xyz", "points") if name in columns] if "x" not in columns else []
     if len(columns) == 1:
         return _sweep_of_table(next(iter(columns.values())), path, frame, scale_m)
+    if len(tables) == 1:
+        beside = {name: values.reshape(len(values)) if values.shape[1:] == (1,) else values for name, values in columns.items()}
+        parts = _columns_of_table(beside.pop(tables[0]), path)
+        if twice := sorted(set(parts) & set(beside)):
+            raise FormatError(f"{twice[0]!r} is there twice", expected=f"it in {tables[0]!r} or beside it", got="both", path=path, hint=_HINT)
+        columns = parts | beside
     n = {len(values) if values.ndim == 1 else -1 for values in columns.values()}
     if len(n) != 1 or -1 in n:
         got = ", ".join(f"{name} {values.shape}" for name, values in columns.items())[:200] or "no array"
-        raise FormatError(expected="columns (N,) of one length", got=got, path=path, hint=_HINT)
+        raise FormatError(expected="columns (N,) of one length", got=got, path=path, hint="name a table of points 'xyz' or 'points', or save x, y, z")
     return sweep_of_columns(columns, path, frame=frame, scale_m=scale_m)
 
 
