@@ -104,7 +104,7 @@ def test_listing_and_naming(rng, tmp_path):
         bw.read(tmp_path / "set", format="kity")
     with pytest.raises(bw.UnknownName, match="no such format to write"):
         bw.write(found[0].read(), tmp_path / "x", format="kity")
-    with pytest.raises(bw.FormatError, match="no known format"):
+    with pytest.raises(bw.FormatError, match=r"no dataset itself, but a folder of datasets: got set/ \(boxwright\); pass one of these folders"):
         bw.read(tmp_path)
     with pytest.raises(bw.FormatError, match="no such file or folder"):
         bw.read(tmp_path / "nowhere")

@@ -196,17 +196,16 @@ def test_without_times_and_without_poses(tmp_path):
 def test_listing(tmp_path):
     make(tmp_path)
     make(tmp_path, name="scene_02", file="scene.json")
-    assert bw.scenes(tmp_path, "dgp").names == ("scene_01", "scene_02")
-    with pytest.raises(bw.FormatError, match=r"could be several formats: .* got boxwright and dgp; pass format="):
-        bw.scenes(tmp_path)  # scene.json is our own name, too
+    found = bw.scenes(tmp_path)
+    assert (found.names, found.format) == (("scene_01", "scene_02"), "dgp")  # though scene.json is our own name, too
     listed = ["scene_02/scene.json", "scene_01/scene_abc.json"]
     save(
         tmp_path / "scene_dataset_v1.json", {"metadata": {"name": "n"}, "scene_splits": {"0": {"filenames": listed[:1]}, "1": {"filenames": listed}}}
     )
     for place in (tmp_path, tmp_path / "scene_dataset_v1.json"):
-        assert bw.scenes(place, "dgp").names == ("scene_02", "scene_01")
+        assert bw.scenes(place).names == ("scene_02", "scene_01")
     assert bw.scenes(tmp_path / "scene_dataset_v1.json").format == "dgp"
-    assert bw.read(tmp_path, "scene_02", "dgp").name == "scene_02"
+    assert bw.read(tmp_path, "scene_02").name == "scene_02"
     assert bw.scenes(tmp_path / "scene_02/scene.json").names == ("scene_02",)
     make(tmp_path, name="scene_01", file="scene_def.json")
     assert bw.scenes(tmp_path / "scene_01").names == ("scene_01/scene_abc", "scene_01/scene_def")

@@ -20,6 +20,11 @@ import os
 from typing import Any
 
 
+def one_line(text: str) -> str:
+    """Names come from files: control characters are shown as escapes, so that they cannot move the cursor or fake a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
 class BoxwrightError(Exception):
     """Base of all errors raised on purpose; `str()` is one sentence fit to be shown to a user.
 
@@ -63,7 +68,7 @@ class BoxwrightError(Exception):
         if self.got is not None:
             wanted += f"{', ' if wanted else ''}got {self.got}"
         message = ": ".join(part for part in (where, self.what, wanted) if part)
-        return message if self.hint is None else f"{message}; {self.hint}"
+        return one_line(message if self.hint is None else f"{message}; {self.hint}")
 
     def _place(self) -> str:
         if self.offset is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,11 +64,6 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
-
-
-def one_line(text: str) -> str:
-    """Names come from files: control characters are shown as escapes, so that they cannot move the cursor or fake a line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
 
 
 def number_of(n: int, thing: str) -> str:

@@ -12,18 +12,19 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
 from ..arrays import as_points
-from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName
+from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, one_line
 from ..outputs import as_path, whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
+from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
 from .sensor_files import read_point_file
@@ -50,6 +51,7 @@ _WRITERS = {
 }
 
 
+_MOST_FOLDERS = 100  # looked into, where a folder's own format is not plain
 _CLASS_NOTE = "classes that the taxonomy does not know: "
 _IGNORED = {"dontcare", "ignore", "ignored", "ignoreregion", "ignoredregion", "void"}  # no class: what is not to be judged
 
@@ -100,14 +102,15 @@ class SceneList(Sequence[SceneEntry]):
 def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList:
     """What a dataset holds, without reading it: entries with `name`, `path`, `format` and `read()`.
 
-    path : a dataset's folder, one scene's folder, or a point file
-    format : its format, found by looking where None. FormatError where none or several fit, UnknownName where nobody knows it.
+    path : a dataset's folder, one scene's folder or file, or a point file
+    format : its format, found by looking where None. UnknownName where nobody knows it. FormatError where none fits, where several do, and where
+        folders beside the scenes hold another format: what fits is named, and nothing is chosen silently
     """
     place = as_path(path)
     if not place.exists():
         raise FormatError("no such file or folder", path=place, hint="check the path")
     with _readable(place):
-        return _found(place, format)
+        return _found(place if place.name not in ("", "..") else place.resolve(), format)
 
 
 @contextmanager
@@ -122,22 +125,90 @@ def _readable(place: Path) -> Iterator[None]:
 
 
 def _found(place: Path, format: str | None) -> SceneList:
-    if format is None:
-        found = [name for name in _READERS if _module(_READERS, name).detect(place)]
-        if len(found) != 1:
-            what = "could be several formats" if found else "no known format"
-            raise FormatError(
-                what,
-                expected=f"one of {', '.join(_READERS)}",
-                got=" and ".join(found) or None,
-                path=place,
-                hint="pass format= to say which" if found else "give the dataset's own folder, or convert it",
-            )
-        format = found[0]
-    names = _module(_READERS, format).list_scenes(place)
+    found = [format] if format is not None else _fitting(place)
+    if not found:
+        raise _unknown(place)
+    if len(found) > 1:
+        fits = [f"{name} ({_said_scenes(_module(_READERS, name).list_scenes(place))})" for name in found]
+        raise FormatError("could be several formats", expected="one", got=" and ".join(fits), path=place, hint="pass format= to say which")
+    names = _module(_READERS, found[0]).list_scenes(place)
     if not names:
-        raise FormatError(f"no scene in the format {format!r}", path=place, hint="give the dataset's own folder")
-    return SceneList(place, format, names)
+        called = "; its scenes are called by numbers, such as 000000" if found[0] in ("kitti_object", "kitti_tracking") else ""
+        raise FormatError(f"no scene in the format {found[0]!r}{called}", path=place, hint="give the dataset's own folder")
+    others = _beside(place, found[0], names) if format is None else []
+    if others:
+        got = f"{found[0]} ({_said_scenes(names)}) and {_said_folders(others)}"
+        hint = f"pass one of these folders, or format={found[0]!r} for its scenes alone"
+        raise FormatError("several datasets in one folder", expected="one", got=got, path=place, hint=hint)
+    return SceneList(place, found[0], names)
+
+
+def _fitting(place: Path) -> list[str]:
+    return [name for name in _READERS if _module(_READERS, name).detect(place)]
+
+
+def _fitting_as_far_as_seen(place: Path) -> list[str]:
+    """For a hint: what cannot be looked into fits nothing."""
+    found = []
+    for name in _READERS:
+        with suppress(OSError, BoxwrightError):
+            found += [name] if _module(_READERS, name).detect(place) else []
+    return found
+
+
+def _beside(place: Path, format: str, names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Folders beside those of the scenes that hold other formats. A scene's own folder, and folders of mere points, are no datasets beside."""
+    if list(names) == [place.absolute().name] or not place.is_dir():
+        return []
+    tops = {name.partition("/")[0] for name in names}
+    folders = [folder for folder in subfolders(place) if folder.name not in tops][:_MOST_FOLDERS]
+    found = [(folder.name, _fitting(folder)) for folder in folders if may_be_dataset(folder)]
+    return [(name, fits) for name, fits in found if fits and fits != ["points"] and format not in fits]
+
+
+def _unknown(place: Path) -> FormatError:
+    """What to say of a path that no format claims: which folders in it are datasets, where some are."""
+    below = _datasets_below(place) if place.is_dir() else []
+    if below:
+        return FormatError("no dataset itself, but a folder of datasets", got=_said_folders(below), path=place, hint="pass one of these folders")
+    return FormatError(
+        "no known format",
+        expected=f"one of {', '.join(_READERS)}",
+        got="an empty folder" if place.is_dir() and not any(place.iterdir()) else None,
+        path=place,
+        hint="give the dataset's own folder, or convert it",
+    )
+
+
+def _datasets_below(place: Path) -> list[tuple[str, list[str]]]:
+    """Folders, at most two levels down, that are datasets; a link back to where one has been is not followed."""
+    found: list[tuple[str, list[str]]] = []
+    seen, front = {place.resolve()}, [place]
+    for _ in range(2):
+        here, front = [child for folder in front for child in _subfolders_or_none(folder)], []
+        for folder in here:
+            if folder.resolve() in seen or len(seen) > _MOST_FOLDERS:
+                continue
+            seen.add(folder.resolve())
+            fits = _fitting_as_far_as_seen(folder)
+            found += [(folder.relative_to(place).as_posix(), fits)] if fits else []
+            front += [] if fits else [folder]
+    return found
+
+
+def _subfolders_or_none(folder: Path) -> list[Path]:
+    try:
+        return subfolders(folder)
+    except OSError:
+        return []
+
+
+def _said_folders(folders: Sequence[tuple[str, Sequence[str]]]) -> str:
+    return _some([f"{name}/ ({' or '.join(fits)})" for name, fits in folders])
+
+
+def _said_scenes(names: Sequence[str]) -> str:
+    return f"{len(names)} scene{'s' * (len(names) != 1)}: {_some(names, 3)}" if names else "no scene"
 
 
 def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, format: str | None = None, *, strict: bool = True) -> Scene:
@@ -233,6 +304,6 @@ def _module(table: dict[str, str], format: str) -> Any:
     return importlib.import_module(f"{__name__}.{table[format]}")
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+def _some(names: Sequence[str], most: int = 20) -> str:
+    shown = one_line(", ".join(names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -33,12 +33,13 @@ from .argoverse2_tables import HINT, Rows, read_rows
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .label_rows import FARTHEST_M
 from .limits import has_file, limits
+from .looking import subfolders
 from .sensor_files import SensorFiles, left_out_note
 
 __all__ = ["detect", "list_scenes", "read"]
 
 _LABEL_HINT = "correct the label"
-_SPLITS = ("train", "val", "test", "sensor")
+_SPLITS = ("train", "val", "test", "sensor", "sensor/train", "sensor/val", "sensor/test")
 _POSE = {"qw": "f", "qx": "f", "qy": "f", "qz": "f", "tx_m": "f", "ty_m": "f", "tz_m": "f"}
 _LABELS = {"timestamp_ns": "i", "track_uuid": "s", "category": "s", "length_m": "f", "width_m": "f", "height_m": "f", **_POSE}
 _INTRINSICS = {
@@ -64,16 +65,17 @@ def list_scenes(path: Path) -> list[str]:
 
 
 def _logs(path: Path) -> dict[str, Path]:
+    """Name -> folder of each log."""
     if not path.is_dir():
         return {}
     if _is_log(path):
-        return {path.name: path}
-    logs = {child.name: child for child in sorted(path.iterdir()) if child.is_dir() and _is_log(child)}
+        return {path.absolute().name: path}
+    logs = {child.name: child for child in subfolders(path) if _is_log(child)}
     if logs:
         return logs
-    found = [(split, name, log) for split in _SPLITS for name, log in _logs(path / split).items()]
-    names = [name for _, name, _ in found]
-    return {name if names.count(name) == 1 else f"{split}/{name}": log for split, name, log in found}
+    found = [(split, log) for split in _SPLITS if (path / split).is_dir() for log in subfolders(path / split) if _is_log(log)]
+    names = [log.name for _, log in found]
+    return {log.name if names.count(log.name) == 1 else f"{split}/{log.name}": log for split, log in found}
 
 
 def _is_log(folder: Path) -> bool:

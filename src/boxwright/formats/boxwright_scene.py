@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,22 @@ from ..tracks import Origin, Track, Visibility
 from . import strict_json
 from .images import IMAGE_SUFFIXES
 from .limits import limits
+from .looking import is_dgp_scene, subfolders
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["CAMERA_MODELS", "RESERVED_NAMES", "VERSION", "detect", "is_label_frame", "is_safe_name", "list_scenes", "read", "unposed_frames"]
+__all__ = [
+    "CAMERA_MODELS",
+    "RESERVED_NAMES",
+    "VERSION",
+    "detect",
+    "is_label_frame",
+    "is_safe_name",
+    "list_scenes",
+    "read",
+    "scene_file",
+    "unposed_frames",
+]
 
 VERSION = 1
 CAMERA_MODELS: dict[str, type[PinholeCamera] | type[FisheyeCamera]] = {"pinhole": PinholeCamera, "fisheye": FisheyeCamera}
@@ -59,16 +71,34 @@ _BAD_IN_NAMES = set('/\\:*?"<>|') | {chr(i) for i in range(32)}
 
 
 def detect(path: Path) -> bool:
-    """A folder with a scene.json, or a folder of such folders; whether the file is sound is for `read` to tell."""
-    return bool(list_scenes(path))
+    """A folder with a scene.json, that file, or a folder of such folders; whether the file is sound is for `read` to tell."""
+    return next(_scenes(path), None) is not None
 
 
 def list_scenes(path: Path) -> list[str]:
-    if not path.is_dir():
-        return []
-    if (path / "scene.json").is_file():
-        return [path.name]
-    return sorted(child.name for child in path.iterdir() if not child.name.startswith(".") and (child / "scene.json").is_file())
+    return list(_scenes(path))
+
+
+def _scenes(path: Path) -> Iterator[str]:
+    if path.is_file():
+        if path.name == "scene.json" and _is_ours(path):
+            yield path.absolute().parent.name
+    elif (path / "scene.json").is_file():
+        if _is_ours(path / "scene.json"):
+            yield path.absolute().name
+    elif path.is_dir():
+        yield from (child.name for child in subfolders(path) if _is_ours(child / "scene.json"))
+
+
+def _is_ours(file: Path) -> bool:
+    """A damaged scene.json is still ours, so that its damage is told; one of DGP's is not."""
+    return file.is_file() and not is_dgp_scene(file)
+
+
+def scene_file(path: Path, scene: str) -> Path:
+    if path.is_file():
+        return path
+    return path / "scene.json" if (path / "scene.json").is_file() else path / scene / "scene.json"
 
 
 def is_safe_name(name: str) -> bool:
@@ -77,8 +107,8 @@ def is_safe_name(name: str) -> bool:
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    folder = path if (path / "scene.json").is_file() else path / scene
-    top = strict_json.load(folder / "scene.json")
+    file = scene_file(path, scene)
+    top, folder = strict_json.load(file), file.parent
     mark = top.get("format", "nothing").value if isinstance(top.value, dict) else None
     if mark != "boxwright":
         raise FormatError(

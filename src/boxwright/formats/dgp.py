@@ -8,7 +8,7 @@
     bounding_box_3d/LIDAR/*.json          cuboids in the LiDAR's frame: geometric centre, length, width, height, quaternion
 
 A frame's stamp is that of its LiDAR; cameras keep the times of their exposures, so that the motion between the two is in `scene.cam_from`.
-The first LiDAR is called "lidar". A scene.json may be one of boxwright's own too: format="dgp" says what it is.
+The first LiDAR is called "lidar".
 Cuboids of cameras repeat those of the LiDAR and are not read.
 """
 
@@ -33,13 +33,13 @@ from .columns import sweep_of_columns
 from .dgp_sensors import Samples, datum_path, mounts_and_cameras, pose_of, read_samples, trajectory_of, vector_of
 from .label_rows import LabelRows
 from .limits import limits
+from .looking import head, is_dgp_scene, names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["detect", "list_scenes", "read"]
+__all__ = ["detect", "list_scenes", "read", "scene_file"]
 
-_HEAD_BYTES = 1 << 16
-_OUR_MARK = re.compile(rb'"format"\s*:\s*"boxwright"')
+_SCENE = r"scene.*\.json"
 _CUBOIDS = "1"  # BOUNDING_BOX_3D among the kinds of annotation
 _KINDS = dict(enumerate(["bounding_box_2d", "bounding_box_3d", "semantic_segmentation_2d", "semantic_segmentation_3d", "instance_segmentation_2d"]))
 _KINDS |= {5: "instance_segmentation_3d", 6: "depth", 10: "key_point_2d", 11: "key_line_2d", 12: "polygon_2d"}
@@ -62,34 +62,37 @@ def _files(path: Path) -> dict[str, Path]:
         return _named([path]) if _is_scene(path) else _of_split(path) if _is_list(path) else {}
     if not path.is_dir():
         return {}
-    here = [file for file in sorted(path.glob("scene*.json")) if _is_scene(file)]
+    here = _scenes_in(path)
     if here:
         return _named(here)
     listed: dict[str, Path] = {}
-    tops = sorted(path.glob("*.json"))
-    for file in tops if len(tops) <= _MOST_LISTS else []:
-        if _is_list(file):
-            listed.update(_of_split(file))
-    return listed or _named(
-        [file for folder in sorted(path.iterdir()) if folder.is_dir() for file in sorted(folder.glob("scene*.json")) if _is_scene(file)]
-    )
+    for file in _lists(path):
+        listed.update(_of_split(file))
+    return listed or _named([file for folder in subfolders(path) for file in _scenes_in(folder)])
 
 
-def _head(file: Path) -> bytes:
-    if not file.is_file() or file.suffix != ".json":
-        return b""
-    with file.open("rb") as stream:
-        return stream.read(_HEAD_BYTES)
+def scene_file(path: Path, scene: str) -> Path:
+    """Without a look at all the others, where they are folders of one scene each."""
+    if path.is_dir() and not _scenes_in(path) and not _lists(path) and len(own := _scenes_in(path / scene)) == 1:
+        return own[0]
+    return _files(path)[scene]
+
+
+def _lists(path: Path) -> list[Path]:
+    tops = names_of(path, r"[^.].*\.json")
+    return [path / name for name in tops if _is_list(path / name)] if len(tops) <= _MOST_LISTS else []
+
+
+def _scenes_in(folder: Path) -> list[Path]:
+    return [folder / name for name in names_of(folder, _SCENE) if is_dgp_scene(folder / name)]
 
 
 def _is_scene(file: Path) -> bool:
-    """A scene.json of our own may tell where it comes from, so it has the word too."""
-    head = _head(file) if file.name.startswith("scene") else b""
-    return b'"datum' in head and not _OUR_MARK.search(head[:4096])
+    return re.fullmatch(_SCENE, file.name) is not None and is_dgp_scene(file)
 
 
 def _is_list(file: Path) -> bool:
-    return b'"scene_splits"' in _head(file)
+    return file.suffix == ".json" and b'"scene_splits"' in head(file)
 
 
 def _of_split(file: Path) -> dict[str, Path]:
@@ -103,12 +106,12 @@ def _of_split(file: Path) -> dict[str, Path]:
 
 
 def _named(files: list[Path], root: Path | None = None) -> dict[str, Path]:
-    places = [os.fspath(file.parent.name if root is None else file.parent.relative_to(root).as_posix()) for file in files]
+    places = [os.fspath(file.parent.absolute().name if root is None else file.parent.relative_to(root).as_posix()) for file in files]
     return {place if places.count(place) == 1 else f"{place}/{file.stem}": file for place, file in zip(places, files)}
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    file = _files(path)[scene]
+    file = scene_file(path, scene)
     top, folder, notes = strict_json.load(file), file.parent, list[str]()
     samples = read_samples(top, notes)
     limits().check("frames_per_scene", len(samples.times_ns), file)

@@ -24,23 +24,17 @@ from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from .images import image_size_px
 from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
-from .kitti_poses import SPLITS
+from .kitti_poses import folder_and_name, split_folders
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .limits import has_file, limits
+from .looking import names_of
 from .sensor_files import SensorFiles
 
-__all__ = ["detect", "list_scenes", "read"]
+__all__ = ["detect", "list_scenes", "read", "scene_place"]
 
 _CAMERAS = ("image_2", "image_3", "image_0", "image_1")
+_PARTS = (("label_2", "txt"), ("calib", "txt"), ("velodyne", "bin"))
 _HINT = "correct the line or get the file again"
-
-
-def _bases(path: Path) -> list[tuple[str, Path]]:
-    """(prefix of its scenes' names, folder) of what is there; testing's frames are called testing/000000 where training is there too."""
-    if _looks_like(path):
-        return [("", path)]
-    found = [path / split for split in SPLITS if _looks_like(path / split)]
-    return [("" if i == 0 else f"{base.name}/", base) for i, base in enumerate(found)]
 
 
 def _looks_like(base: Path) -> bool:
@@ -48,25 +42,25 @@ def _looks_like(base: Path) -> bool:
 
 
 def detect(path: Path) -> bool:
-    return bool(_bases(path))
+    return bool(split_folders(path, _looks_like))
 
 
 def list_scenes(path: Path) -> list[str]:
-    return [prefix + stem for prefix, base in _bases(path) for stem in _stems(base)]
+    return [prefix + stem for prefix, base in split_folders(path, _looks_like).items() for stem in _stems(base)]
 
 
 def _stems(base: Path) -> list[str]:
-    """The frames for which labels, a calibration or points are there."""
-    stems: set[str] = set()
-    for folder, suffix in (("label_2", ".txt"), ("calib", ".txt"), ("velodyne", ".bin")):
-        files = (base / folder).iterdir() if (base / folder).is_dir() else ()
-        stems |= {file.stem for file in files if file.suffix == suffix and not file.name.startswith(".")}
-    return sorted(stems)
+    """The frames for which labels, a calibration or points are there. They are called by numbers: a README.txt is none of them."""
+    return sorted({name[:-4] for folder, suffix in _PARTS for name in names_of(base / folder, rf"[0-9]+\.{suffix}")})
+
+
+def scene_place(path: Path, scene: str) -> tuple[Path, str]:
+    """(its split's folder, the frame's name)"""
+    return folder_and_name(split_folders(path, _looks_like), scene)
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    prefix, base = next((prefix, base) for prefix, base in reversed(_bases(path)) if scene.startswith(prefix))
-    stem = scene.removeprefix(prefix)
+    base, stem = scene_place(path, scene)
     calibration = _calibration(base / "calib" / f"{stem}.txt")
     notes = ["an object frame has no time, no poses and no track ids: its labels are numbered by their lines"]
     labels = _read_labels(base / "label_2" / f"{stem}.txt", problems, notes)

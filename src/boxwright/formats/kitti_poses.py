@@ -6,6 +6,7 @@ poses/0000.csv    frame, t_s, m00..m33 = world_from_velo, row by row
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,13 +20,27 @@ from ..frames import Pose, Trajectory
 from .kitti_labels import finite_numbers, text_lines, whole_number
 from .limits import has_file
 
-__all__ = ["FRAME_NS", "SPLITS", "PoseRows", "mercator_poses", "oxts_row", "read_poses"]
+__all__ = ["FRAME_NS", "SPLITS", "PoseRows", "folder_and_name", "mercator_poses", "oxts_row", "read_poses", "split_folders"]
 
 FRAME_NS = 100_000_000
 SPLITS = ("training", "testing")
 _HINT = "correct the line or get the file again"
 _OXTS = ("lat", "lon", "alt", "roll", "pitch", "yaw")
 _MATRIX = tuple(f"m{i}{j}" for i in range(4) for j in range(4))
+
+
+def split_folders(path: Path, looks_like: Callable[[Path], bool]) -> dict[str, Path]:
+    """Prefix of its scenes' names -> folder of what is there; testing's scenes are called testing/0000 where training is there too."""
+    if looks_like(path):
+        return {"": path}
+    found = [path / split for split in SPLITS if looks_like(path / split)]
+    return {"" if i == 0 else f"{base.name}/": base for i, base in enumerate(found)}
+
+
+def folder_and_name(folders: dict[str, Path], scene: str) -> tuple[Path, str]:
+    """A scene's split, and its name there."""
+    prefix = next(prefix for prefix in reversed(folders) if scene.startswith(prefix))
+    return folders[prefix], scene.removeprefix(prefix)
 
 
 @dataclass

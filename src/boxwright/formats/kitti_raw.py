@@ -18,25 +18,23 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..arrays import Float64s, Int64s
 from ..errors import FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
-from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Origin, Track, Visibility
-from .arrays_on_disk import read_kitti_bin
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .kitti_labels import text_lines
 from .kitti_poses import FRAME_NS, mercator_poses, oxts_row
 from .kitti_raw_calibration import RawCalibration, read_raw_calibration
-from .kitti_tracking import camera_sensor
+from .kitti_tracking import camera_sensor, sweep_reader
 from .kitti_tracklets import INTERPOLATED, Tracklet, cuboids_from_bottom_poses, read_tracklets
 from .limits import has_file, limits
+from .looking import subfolders
 from .sensor_files import SensorFiles
 
 __all__ = ["detect", "list_scenes", "read"]
@@ -62,8 +60,8 @@ def _drives(path: Path) -> dict[str, Path]:
         return {}
     if _is_drive(path):
         return {path.name: path}
-    dates = [path, *sorted(child for child in path.iterdir() if re.fullmatch(r"\d{4}_\d\d_\d\d", child.name) and child.is_dir())]
-    found = {drive.name: drive for date in dates for drive in date.iterdir() if "_drive_" in drive.name and drive.is_dir() and _is_drive(drive)}
+    dates = [path, *(child for child in subfolders(path) if re.fullmatch(r"\d{4}_\d\d_\d\d", child.name))]
+    found = {drive.name: drive for date in dates for drive in subfolders(date) if "_drive_" in drive.name and _is_drive(drive)}
     return dict(sorted(found.items()))
 
 
@@ -109,7 +107,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         data=SensorFiles(
             {"lidar": [drive / "velodyne_points/data" / f"{i:010d}.bin" for i in range(n_frames)]},
             {name: [drive / name / "data" / f"{i:010d}.png" for i in range(n_frames)] for name in cameras},
-            _sweep_reader(times),
+            sweep_reader(times),
             {name: sensor.camera.size_px for name, sensor in cameras.items()},
         ),
         label_frame="lidar" if trajectory is None else "world",
@@ -119,14 +117,6 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         source_attributes={**calibration.source_attributes, **{name: values for name, values in extra.items() if values}},
         notes=notes,
     )
-
-
-def _sweep_reader(times: Int64s) -> Any:
-    def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
-        sweep = read_kitti_bin(path, frame=sensor)
-        return Sweep(sweep.xyz, int(times[frame_index]), sensor, sweep.intensity)
-
-    return read_sweep
 
 
 def _numbered(folder: Path, suffix: str) -> set[int]:

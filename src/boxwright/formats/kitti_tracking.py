@@ -15,7 +15,7 @@ import dataclasses
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,24 +33,17 @@ from .arrays_on_disk import read_kitti_bin
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .images import image_size_px
 from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines, whole_number
-from .kitti_poses import SPLITS, read_poses
+from .kitti_poses import folder_and_name, read_poses, split_folders
 from .limits import has_file, limits
+from .looking import names_of
 from .sensor_files import SensorFiles, left_out_note
 
-__all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes", "read"]
+__all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes", "read", "scene_place", "sweep_reader"]
 
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}
 USUAL_SIZE_PX = (1242, 375)
 _HINT = "correct the line or get the file again"
 _ATTRIBUTES = ("truncated", "occluded")
-
-
-def _bases(path: Path) -> list[tuple[str, Path]]:
-    """(prefix of its scenes' names, folder) of what is there; testing's scenes are called testing/0000 where training is there too."""
-    if _looks_like(path):
-        return [("", path)]
-    found = [path / split for split in SPLITS if _looks_like(path / split)]
-    return [("" if i == 0 else f"{base.name}/", base) for i, base in enumerate(found)]
 
 
 def _looks_like(base: Path) -> bool:
@@ -62,20 +55,25 @@ def _looks_like(base: Path) -> bool:
 
 
 def detect(path: Path) -> bool:
-    return bool(list_scenes(path))
+    return bool(split_folders(path, _looks_like))
 
 
 def list_scenes(path: Path) -> list[str]:
-    names = []
-    for prefix, base in _bases(path):
-        stems = {file.stem for folder in ("label_02", "calib") for file in (base / folder).glob("*.txt")}
-        names += [prefix + stem for stem in sorted(stems)]
-    return names
+    return [prefix + name for prefix, base in split_folders(path, _looks_like).items() for name in _sequences(base)]
+
+
+def _sequences(base: Path) -> list[str]:
+    """Those with labels or a calibration. They are called by numbers: a README.txt is none of them."""
+    return sorted({name[:-4] for folder in ("label_02", "calib") for name in names_of(base / folder, r"[0-9]+\.txt")})
+
+
+def scene_place(path: Path, scene: str) -> tuple[Path, str]:
+    """(its split's folder, the sequence's name)"""
+    return folder_and_name(split_folders(path, _looks_like), scene)
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    prefix, base = next((prefix, base) for prefix, base in reversed(_bases(path)) if scene.startswith(prefix))
-    sequence = scene.removeprefix(prefix)
+    base, sequence = scene_place(path, scene)
     calibration = read_calibration(base / "calib" / f"{sequence}.txt")
     labels = _read_labels(base / "label_02" / f"{sequence}.txt", problems)
     notes: list[str] = list(labels.notes)
@@ -106,7 +104,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         data=SensorFiles(
             {"lidar": [base / "velodyne" / sequence / f"{i:06d}.bin" for i in range(n_frames)]},
             {name: [base / name / sequence / f"{i:06d}.png" for i in range(n_frames)] for name in cameras},
-            _sweep_reader(times),
+            sweep_reader(times),
             {name: sensor.camera.size_px for name, sensor in cameras.items()},
         ),
         label_frame="lidar" if trajectory is None else "world",
@@ -117,7 +115,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     )
 
 
-def _sweep_reader(times: Int64s) -> Any:
+def sweep_reader(times: Int64s) -> Callable[[int, str, Path], Sweep]:
+    """Reads the .bin file of a frame."""
+
     def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
         sweep = read_kitti_bin(path, frame=sensor)
         return Sweep(sweep.xyz, int(times[frame_index]), sensor, sweep.intensity)

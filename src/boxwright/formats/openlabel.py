@@ -29,12 +29,13 @@ from ..problems import Problem, Problems
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from . import strict_json
 from .images import IMAGE_SUFFIXES
+from .looking import head, names_of
 from .openlabel_objects import Document, Labels, document_of
 from .openlabel_sensors import camera_of, time_ns, uri_path
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["SCHEMA", "detect", "list_scenes", "read"]
+__all__ = ["SCHEMA", "detect", "list_scenes", "read", "scene_file"]
 
 SCHEMA = "1.0.0"
 _MARK = re.compile(rb'^\s*\{\s*"openlabel"\s*:')
@@ -51,18 +52,19 @@ def list_scenes(path: Path) -> list[str]:
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if _is_ours(path) else []
-    return sorted(file for file in path.glob("*.json") if file.is_file() and _is_ours(file)) if path.is_dir() else []
+    return [path / name for name in names_of(path, r"[^.].*\.(?i:json)") if _is_ours(path / name)]
 
 
 def _is_ours(file: Path) -> bool:
-    if file.suffix.lower() != ".json":
-        return False
-    with file.open("rb") as stream:
-        return _MARK.match(stream.read(4096)) is not None
+    return file.suffix.lower() == ".json" and _MARK.match(head(file, 4096)) is not None
+
+
+def scene_file(path: Path, scene: str) -> Path:
+    return path if path.is_file() else path / names_of(path, rf"{re.escape(scene)}\.(?i:json)")[0]
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    file = next(file for file in _files(path) if file.stem == scene)
+    file = scene_file(path, scene)
     top = strict_json.load(file)["openlabel"]
     version = top["metadata"]["schema_version"]
     if version.text() != SCHEMA:

@@ -14,17 +14,21 @@ from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
 from .limits import limits
+from .looking import is_file
 from .sensor_files import POINT_SUFFIXES, SensorFiles, check_point_file, read_point_file
 
 __all__ = ["detect", "list_scenes", "read"]
 
 
 def detect(path: Path) -> bool:
-    return bool(_files(path))
+    if not path.is_dir():
+        return bool(_files(path))
+    with os.scandir(path) as entries:
+        return any(_is_points(entry.name) and is_file(entry) for entry in entries)
 
 
 def list_scenes(path: Path) -> list[str]:
-    return [path.stem if path.is_file() else path.name] if _files(path) else []
+    return [path.stem if path.is_file() else path.absolute().name] if _files(path) else []
 
 
 def _files(path: Path) -> list[Path]:
@@ -32,7 +36,9 @@ def _files(path: Path) -> list[Path]:
         return [path] if _is_points(path.name) else []
     if not path.is_dir():
         return []
-    return sorted((entry for entry in path.iterdir() if _is_points(entry.name) and entry.is_file()), key=_natural)
+    with os.scandir(path) as entries:
+        files = [path / entry.name for entry in entries if _is_points(entry.name) and is_file(entry)]
+    return sorted(files, key=_natural)
 
 
 def _is_points(name: str) -> bool:

@@ -38,6 +38,7 @@ from .dense_tracks import bridged_poses_note
 from .images import IMAGE_SUFFIXES, image_size_px
 from .label_rows import LabelRows
 from .limits import has_file, limits
+from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node
 
@@ -61,25 +62,22 @@ def list_scenes(path: Path) -> list[str]:
 
 
 def _folders(path: Path) -> dict[str, Path]:
+    """Name -> folder of each scene."""
     if not path.is_dir():
         return {}
     if _is_scene(path):
-        return {path.name: path}
-    found = {child.name: child for child in sorted(path.iterdir()) if _is_scene(child) and not (child / "disable").exists()}
-    return found or (_folders(path / "data") if path.name != "data" else {})
+        return {path.absolute().name: path}
+    return _scenes_in(path) or (_scenes_in(path / "data") if (path / "data").is_dir() else {})
+
+
+def _scenes_in(folder: Path) -> dict[str, Path]:
+    return {child.name: child for child in subfolders(folder) if _is_scene(child) and not (child / "disable").exists()}
 
 
 def _is_scene(folder: Path) -> bool:
-    if not any((folder / part).is_dir() for part in ("label", "calib", "camera")):
+    if not (folder / "lidar").is_dir() or not any((folder / part).is_dir() for part in ("label", "calib", "camera")):
         return False
-    return any(_suffixed(folder / part, suffixes) for part, suffixes in (("lidar", _POINTS), ("label", (".json",))) if (folder / "lidar").is_dir())
-
-
-def _suffixed(folder: Path, suffixes: Sequence[str]) -> bool:
-    if not folder.is_dir():
-        return False
-    with os.scandir(folder) as entries:
-        return any(entry.name.lower().endswith(tuple(suffixes)) for entry in entries)
+    return any(names_of(folder / part, rf"[^.].*\.({suffixes})") for part, suffixes in (("lidar", "(?i:pcd|bin)"), ("label", "json")))
 
 
 def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:

@@ -1,0 +1,65 @@
+"""Looking at what a path holds, before anything is read: names and the first bytes of files, never more."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["head", "is_dgp_scene", "is_file", "names_of", "subfolders"]
+
+_HEAD_BYTES = 1 << 16
+_NO_DATA = {"lost+found", "System Volume Information", "__MACOSX"}  # what systems leave at the top of a disk or an archive
+_DGP = re.compile(rb'"datum(_keys)?"\s*:')
+_OURS = re.compile(rb'"(format"\s*:\s*"boxwright"|label_frame"\s*:|source_format"\s*:)')
+
+
+def subfolders(path: Path) -> list[Path]:
+    """The folders in a folder, links to folders too, by name; hidden ones, and those of the system, are passed over."""
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.name not in _NO_DATA and _holds(entry.is_dir)]
+    return [path / name for name in sorted(names)]
+
+
+def may_be_dataset(folder: Path) -> bool:
+    """False for a folder of files none of which could be a dataset's top, such as a hundred thousand pictures or sweeps."""
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith((".json", ".feather", ".xml")) or _holds(entry.is_dir) for entry in entries)
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file, or a link to one."""
+    return _holds(entry.is_file)
+
+
+def _holds(asked: Callable[[], bool]) -> bool:
+    try:
+        return asked()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def names_of(folder: Path, pattern: str) -> list[str]:
+    """The names in a folder that fit a regular expression as a whole, sorted; none where there is no folder. Files are not touched."""
+    if not folder.is_dir():
+        return []
+    fits = re.compile(pattern).fullmatch
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if fits(entry.name))
+
+
+def head(file: Path, n_bytes: int = _HEAD_BYTES) -> bytes:
+    """The first bytes of a file; none where there is no file."""
+    if not file.is_file():
+        return b""
+    with file.open("rb") as stream:
+        return stream.read(n_bytes)
+
+
+def is_dgp_scene(file: Path) -> bool:
+    """Whether a scene*.json is one of DGP's: it names data and samples. One of boxwright's own may do so too, telling where it comes from."""
+    if _OURS.search(head(file, 4096)) is not None:
+        return False
+    top = head(file)
+    return _DGP.search(top) is not None and _OURS.search(top) is None

@@ -1,0 +1,223 @@
+"""What a folder holds: found by looking, never guessed."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+from boxwright.formats import _READERS, _module, looking
+from boxwright.sample import sample_folder
+
+DGP = '{"data": [{"datum": {"image": {}}}], "samples": [{"datum_keys": []}]}'
+
+
+def fitting(path):
+    return [name for name in _READERS if _module(_READERS, name).detect(path)]
+
+
+def write(path, text=""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def kitti(root, split, labels, calib="calib"):
+    for folder in (labels, calib):
+        for name in ("000000.txt", "000001.txt", "README.txt", ".hidden.txt"):
+            write(root / split / folder / name)
+    return root
+
+
+def expected_of(place, real_data):
+    """The format of everything in the real recordings, from the folder it lies in."""
+    first = place.relative_to(real_data).parts[0]
+    return {"av2": "argoverse2"}.get(first, first)
+
+
+def test_every_real_folder_and_file_has_one_format_at_most(real_data):
+    found = {}
+    for folder, _, files in os.walk(real_data):
+        for place in (real_data / folder, *(real_data / folder / name for name in files)):
+            fits = fitting(place)
+            assert len(fits) <= 1, place
+            if fits and fits != ["points"]:
+                assert fits == [expected_of(place, real_data)]
+                found.setdefault(fits[0], set()).add(place.relative_to(real_data).as_posix())
+    assert set(found) == set(_READERS) - {"boxwright", "points"}
+    assert found["kitti_tracking"] == {"kitti_tracking", "kitti_tracking/training"}
+    assert found["kitti_object"] == {"kitti_object", "kitti_object/training"}
+    assert len(found["kitti_raw"]) == 3
+    assert len(found["openlabel"]) == 3 + 22
+    assert {"dgp", "dgp/scene_01"} < found["dgp"]
+
+
+def test_every_folder_and_file_of_the_sample_has_one_format_at_most():
+    root = sample_folder()
+    places = [root, *root.rglob("*")]
+    kinds = {place.relative_to(root).as_posix(): fitting(place) for place in places}
+    assert all(len(fits) <= 1 for fits in kinds.values())
+    assert {name for name, fits in kinds.items() if fits == ["boxwright"]} == {
+        ".",
+        *("clip", "truth", "inputs"),
+        *("clip/scene.json", "truth/scene.json", "inputs/scene.json"),
+    }
+    assert bw.read(root / "truth/scene.json").tracks
+
+
+def test_the_root_of_many_datasets_names_them(real_data):
+    with pytest.raises(bw.FormatError, match="no dataset itself, but a folder of datasets") as caught:
+        bw.scenes(real_data)
+    for said in ("av2/ (argoverse2)", "kitti_object/ (kitti_object)", "kitti_tracking/ (kitti_tracking)", "openlabel/osdar23/ (openlabel)"):
+        assert said in str(caught.value)
+
+
+def test_kitti_folders_side_by_side(tmp_path):
+    kitti(tmp_path / "kitti_object", "training", "label_2")
+    kitti(tmp_path / "kitti_tracking", "training", "label_02")
+    write(tmp_path / "kitti_raw/2011_09_26/2011_09_26_drive_0001_sync/tracklet_labels.xml")
+    for name in ("kitti_object", "kitti_tracking", "kitti_raw"):
+        assert fitting(tmp_path / name) == [name]
+    with pytest.raises(
+        bw.FormatError,
+        match=r"got kitti_object/ \(kitti_object\), kitti_raw/ \(kitti_raw\), kitti_tracking/ \(kitti_tracking\); pass one of these folders",
+    ):
+        bw.scenes(tmp_path)
+
+
+def test_two_formats_in_one_folder(tmp_path):
+    kitti(kitti(tmp_path, "training", "label_2"), "training", "label_02")
+    with pytest.raises(
+        bw.FormatError, match=r"could be several formats: expected one, got kitti_object \(2 scenes: 000000, 000001\) and kitti_tracking"
+    ):
+        bw.scenes(tmp_path)
+    assert bw.scenes(tmp_path, "kitti_tracking").names == ("000000", "000001")
+    assert bw.scenes(tmp_path, "kitti_object").format == "kitti_object"
+
+
+def test_another_dataset_beside_the_scenes(tmp_path):
+    for name in ("a", "b"):
+        bw.write(bw.Scene(name, [0]), tmp_path / name)
+    kitti(tmp_path / "old", "training", "label_2")
+    (tmp_path / "notes").mkdir()
+    said = r"several datasets in one folder: expected one, got boxwright \(2 scenes: a, b\) and old/ \(kitti_object\); pass one of these folders, or"
+    with pytest.raises(bw.FormatError, match=said):
+        bw.scenes(tmp_path)
+    assert bw.scenes(tmp_path, "boxwright").names == ("a", "b")
+
+
+def test_only_sequences_are_listed(tmp_path):
+    """A README.txt beside the labels used to be a sequence."""
+    for labels in ("label_02", "label_2"):
+        kitti(tmp_path / labels, "training", labels)
+        assert bw.scenes(tmp_path / labels).names == ("000000", "000001")
+    write(tmp_path / "bare/label_02/classes.txt")
+    with pytest.raises(bw.FormatError, match="no scene in the format 'kitti_tracking'; its scenes are called by numbers"):
+        bw.scenes(tmp_path / "bare")
+
+
+def test_scene_json_of_either_kind(tmp_path):
+    """A damaged scene.json stays ours, so that its damage is told; one of DGP's is never taken for ours."""
+    write(tmp_path / "dgp/scene.json", DGP)
+    assert fitting(tmp_path / "dgp") == fitting(tmp_path / "dgp/scene.json") == ["dgp"]
+    bw.write(bw.Scene("own", [0], source_attributes={"datum": {"datum_keys": []}}), tmp_path / "own")
+    whole = (tmp_path / "own/scene.json").read_text()
+    for text in (whole, whole[:40], "", "not JSON", "[]", whole.replace('"boxwright"', '"boxwrigth"'), whole.replace('"format"', '"fromat"')):
+        write(tmp_path / "own/scene.json", text)
+        assert fitting(tmp_path / "own") == fitting(tmp_path / "own/scene.json") == ["boxwright"], text[:40]
+    with pytest.raises(bw.FormatError, match=r"could be several formats: expected one, got boxwright \(1 scene: own\) and dgp \(1 scene: dgp\)"):
+        bw.scenes(tmp_path)
+
+
+# ------------------------------------------------------------ nasty folders
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(bw.FormatError, match=r"no known format: expected one of .*, got an empty folder; give the dataset's own folder"):
+        bw.scenes(tmp_path)
+
+
+def test_folders_are_called_by_their_own_names(tmp_path, monkeypatch):
+    """ "." and ".." have none: a scene used to be called ""."""
+    bw.write(bw.Scene("x", [0]), tmp_path / "clip")
+    np.save(tmp_path / "clip/0.npy", np.zeros((3, 3)))
+    (tmp_path / "clip/deeper").mkdir()
+    for here, path in (("clip", "."), ("clip/deeper", ".."), ("clip", "./scene.json"), ("clip", "scene.json")):
+        monkeypatch.chdir(tmp_path / here)
+        for format in ("boxwright", "points")[: 1 if path.endswith("json") else 2]:
+            assert bw.scenes(path, format).names == ("clip",)
+
+
+@pytest.mark.parametrize("name", ["train", "val", "test", "sensor", "data", "training", "testing", "loop", "2011_09_26"])
+def test_links_that_lead_back(tmp_path, name):
+    for link in (name, "train", "sensor", "data"):
+        if not os.path.lexists(tmp_path / link):
+            (tmp_path / link).symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to("self")
+    with pytest.raises(bw.FormatError, match="no known format"):
+        bw.scenes(tmp_path)
+    bw.write(bw.Scene("x", [0]), tmp_path / "clip")
+    assert bw.scenes(tmp_path).names == ("clip",)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    bw.write(bw.Scene("x", [0]), tmp_path / "set/clip")
+    (tmp_path / "set/locked").mkdir()
+    (tmp_path / "set/lost+found").mkdir()
+    real = os.scandir
+
+    def scandir(path="."):
+        if os.fspath(path).endswith(locked):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    locked = "lost+found"  # what stands at the top of a disk says nothing about the data
+    assert bw.scenes(tmp_path / "set").names == ("clip",)
+    locked = "locked"
+    with pytest.raises(bw.FormatError, match=r"locked: cannot be read: Permission denied; check the path and its rights"):
+        bw.scenes(tmp_path / "set")
+    with pytest.raises(bw.FormatError, match="locked: cannot be read"):
+        bw.scenes(tmp_path / "set/locked")
+    with pytest.raises(bw.FormatError, match=r"a folder of datasets: got set/ \(boxwright\)"):  # a hint leaves out what cannot be looked into
+        bw.scenes(tmp_path)
+
+
+def test_names_with_control_characters(tmp_path):
+    names = ("a\nb", "c\x1b[2Jd", "e\rf")
+    for name in names:
+        bw.write(bw.Scene("x", [0]), tmp_path / name)
+    listing = bw.scenes(tmp_path)
+    assert listing.names == tuple(sorted(names))
+    assert [entry.read().name for entry in listing] == ["x"] * 3
+    assert repr(listing).isprintable()
+    with pytest.raises(bw.ArgumentError) as several:
+        bw.read(tmp_path)
+    kitti(tmp_path / "x\ny", "training", "label_2")
+    with pytest.raises(bw.FormatError) as beside:
+        bw.scenes(tmp_path)
+    assert str(several.value).isprintable()
+    assert str(beside.value).isprintable()
+
+
+def test_listing_reads_no_more_than_the_heads_of_files(tmp_path, monkeypatch):
+    """Ten thousand frames are listed by their names alone: nothing is opened."""
+    for folder, suffix in (("label_2", "txt"), ("velodyne", "bin")):
+        (tmp_path / folder).mkdir()
+        for i in range(2000):
+            (tmp_path / folder / f"{i:06d}.{suffix}").touch()
+    opened = []
+    monkeypatch.setattr(looking, "head", lambda file, n=0: opened.append(file) or b"")
+    assert len(bw.scenes(tmp_path)) == 2000
+    assert opened == []
+
+
+def test_one_scene_of_many_is_read_without_a_look_at_the_others(tmp_path, monkeypatch):
+    for i in range(5):
+        write(tmp_path / f"s{i}/scene_x.json", DGP)
+    seen = []
+    monkeypatch.setattr(looking, "head", lambda file, n=1 << 16, real=looking.head: seen.append(file.parent.name) or real(file, n))
+    assert _module(_READERS, "dgp").scene_file(tmp_path, "s3") == tmp_path / "s3/scene_x.json"
+    assert set(seen) == {"s3"}
