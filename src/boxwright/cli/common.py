@@ -16,14 +16,18 @@ from ..errors import ArgumentError, one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..problems import Problem
     from ..scene import Scene
 
 __all__ = [
     "FormatOption",
     "FrameOption",
     "JsonOption",
+    "LenientOption",
+    "LimitOption",
     "PathArgument",
     "SceneOption",
+    "listed",
     "number_of",
     "one_line",
     "open_scene",
@@ -33,10 +37,13 @@ __all__ = [
     "print_lines",
     "print_table",
     "say",
+    "say_problems",
     "stderr",
     "stdout",
     "tracked",
 ]
+
+MOST_LINES = 20
 
 PathArgument = Annotated[
     Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, or a point file.")
@@ -44,6 +51,27 @@ PathArgument = Annotated[
 SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+LenientOption = Annotated[
+    bool, typer.Option("--lenient", help="Keep records that cannot be taken as they are aside, and report them, instead of stopping at the first.")
+]
+
+
+def _set_limits(context: typer.Context, texts: list[str] | None) -> list[str] | None:
+    """They hold until the command ends: sweeps and pictures are read late."""
+    if texts:
+        from ..formats.limits import set_limits
+
+        set_limits(texts)
+        context.call_on_close(lambda: set_limits([]))
+    return texts
+
+
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit", metavar="NAME=N", callback=_set_limits, help="Raise a limit for sound files, such as points_per_frame=50000000; repeatable."
+    ),
+]
 FrameOption = Annotated[int, typer.Option("--frame", metavar="N", help="Which frame, counted from 0; a negative one counts from the end.")]
 
 
@@ -88,11 +116,32 @@ def say(sentence: str, style: str = "") -> None:
         stderr().print(Text(one_line(sentence), style), soft_wrap=True)
 
 
-def open_scene(path: Path, scene: str | None = None, format: str | None = None) -> Scene:
-    """The scene, read with a note to the user for whatever the reader had to assume."""
+def open_scene(path: Path, scene: str | None = None, format: str | None = None, lenient: bool = False) -> Scene:
+    """The scene; read leniently, what was kept aside is told on standard error."""
     import boxwright as bw
 
-    return bw.read(path, scene=scene, format=format)
+    recording = bw.read(path, scene=scene, format=format, strict=not lenient)
+    if lenient:
+        say_problems(recording)
+    return recording
+
+
+def say_problems(scene: Scene) -> None:
+    """A short list of what was kept aside: one line for each kind."""
+    from ..problems import summary_of
+
+    if scene.problems:
+        lines = summary_of(scene.problems)
+        say(f"{number_of(len(scene.problems), 'record')} kept aside:", "yellow")
+        for line in lines[:MOST_LINES]:
+            say(f"  {line}", "yellow")
+        if len(lines) > MOST_LINES:
+            say(f"  and {len(lines) - MOST_LINES} more; --json lists them all", "yellow")
+
+
+def listed(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Every problem in full, for JSON."""
+    return [problem.mapping() for problem in problems]
 
 
 def print_json(value: Any) -> None:

@@ -2,27 +2,108 @@
 
 from __future__ import annotations
 
-from .common import FormatOption, JsonOption, PathArgument, SceneOption, open_scene, print_json
-from .outputs import OutArgument, ToOption, check_output, print_report, write_scene
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError
+from .common import (
+    FormatOption,
+    JsonOption,
+    LenientOption,
+    LimitOption,
+    PathArgument,
+    SceneOption,
+    listed,
+    number_of,
+    open_scene,
+    print_json,
+    print_lines,
+    tracked,
+)
+from .outputs import ToOption, check_output, print_report, write_scene
+
+if TYPE_CHECKING:
+    from ..formats.dry_run import DryRun
+    from ..problems import Problem
+
+OutArgument = Annotated[
+    Path | None, typer.Argument(metavar="OUT", help="New folder; an existing one that is not empty is never overwritten. A dry run needs none.")
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Read everything, report every problem and what FORMAT would lose, write nothing. Exit code 1 where there are problems."
+    ),
+]
+RECORD_CHARACTERS = 200
 
 
 def convert(
     path: PathArgument,
-    out: OutArgument,
+    out: OutArgument = None,
     to: ToOption = "boxwright",
     scene: SceneOption = None,
     format: FormatOption = None,
+    dry_run: DryRunOption = False,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """One format into another.
 
-    Says what the other format cannot hold.
+    Says what the other format cannot hold. Where anything fails, nothing is written; with --lenient bad records are kept aside and the rest is
+    written. A dry run looks at every scene of PATH where none is named.
 
     Example: boxwright convert recording converted --to kitti_tracking
     """
+    if dry_run:
+        _try_out(path, out, to, scene, format, as_json)
+        return
+    if out is None:
+        raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
-    report = write_scene(open_scene(path, scene, format), out, to)
+    recording = open_scene(path, scene, format, lenient)
+    report = {**write_scene(recording, out, to), "problems": listed(recording.problems)}
     if as_json:
         print_json(report)
     else:
         print_report(report)
+
+
+def _try_out(path: Path, out: Path | None, to: str, scene: str | None, format: str | None, as_json: bool) -> None:
+    """The dry run. Exit code 1 where there are problems."""
+    from ..formats.dry_run import dry_run
+
+    if out is not None:
+        check_output(out, to, path)
+    with tracked("reading") as advance:
+        result = dry_run(path, scene, format, to, progress=advance)
+    if as_json:
+        print_json(_as_dict(result))
+    else:
+        print_lines(
+            f"dry run to {to}: {number_of(len(result.scenes), 'scene')}, {number_of(len(result.problems), 'problem')}, nothing written",
+            *(line for problem in result.problems for line in _said(problem)),
+            *(f"  warning: {line}" for line in result.warnings),
+            *(f"  would be dropped: {line}" for line in result.dropped),
+            *(f"  would be rounded: {line}" for line in result.rounded),
+            *(f"  missing: {line}" for line in result.missing),
+        )
+    if result.problems:
+        raise typer.Exit(1)
+
+
+def _said(problem: Problem) -> list[str]:
+    import json
+
+    if problem.record is None:
+        return [f"  problem: {problem}"]
+    text = problem.record if isinstance(problem.record, str) else json.dumps(problem.record, ensure_ascii=False)
+    return [f"  problem: {problem}", f"    record: {text if len(text) <= RECORD_CHARACTERS else text[:RECORD_CHARACTERS] + ' ...'}"]
+
+
+def _as_dict(result: DryRun) -> dict[str, Any]:
+    names = ("format", "scenes", "warnings", "dropped", "rounded", "missing")
+    return {**{name: getattr(result, name) for name in names}, "problems": listed(result.problems)}

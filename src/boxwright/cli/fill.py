@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArgumentError
-from .common import FormatOption, JsonOption, PathArgument, SceneOption, open_scene, print_json, print_table, tracked
+from .common import (
+    FormatOption,
+    JsonOption,
+    LenientOption,
+    LimitOption,
+    PathArgument,
+    SceneOption,
+    listed,
+    open_scene,
+    print_json,
+    print_table,
+    tracked,
+)
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
 
 if TYPE_CHECKING:
@@ -29,6 +41,8 @@ def fill(
     to: ToOption = "boxwright",
     scene: SceneOption = None,
     format: FormatOption = None,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Keyframes become labels in every frame.
@@ -44,12 +58,12 @@ def fill(
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
     if out is not None:
         check_output(out, to, path)
-    recording = open_scene(path, scene, format)
+    recording = open_scene(path, scene, format, lenient)
     if not recording.tracks:
         raise ArgumentError(
             "the recording has no tracks to fill", path=path, field=recording.name, hint="make one with 'boxwright fit PATH --at X,Y,Z --out FOLDER'"
         )
-    result: dict[str, Any] = {"path": str(path), "scene": recording.name}
+    result: dict[str, Any] = {"path": str(path), "scene": recording.name, "problems": listed(recording.problems)}
     if keyframes_every is not None:
         with tracked("filling", len(recording.tracks)) as advance:
             report = gap_report(recording, keyframes_every, method, progress=advance)

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArgumentError
-from .common import FormatOption, FrameOption, JsonOption, PathArgument, SceneOption, number_of, open_scene, parse_frame, print_json, print_lines
+from .common import (
+    FormatOption,
+    FrameOption,
+    JsonOption,
+    LenientOption,
+    LimitOption,
+    PathArgument,
+    SceneOption,
+    listed,
+    number_of,
+    open_scene,
+    parse_frame,
+    print_json,
+    print_lines,
+)
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
 from .sweeps import usable_sweep
 
@@ -27,6 +41,8 @@ def fit(
     to: ToOption = "boxwright",
     scene: SceneOption = None,
     format: FormatOption = None,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """One click becomes a cuboid.
@@ -41,11 +57,12 @@ def fit(
     bw.Taxonomy.default().find(category)
     if out is not None:
         check_output(out, to, path)
-    recording = open_scene(path, scene, format)
+    recording = open_scene(path, scene, format, lenient)
     frame_index = parse_frame(frame, len(recording))
     sweep = usable_sweep(recording, frame_index)
     found = bw.fit_at(sweep, click_m, category=category, sensor_origins_m=recording.lidar_origins_m(sweep.frame))
     result = _as_dict(found, frame_index, category, sweep.frame)
+    result["problems"] = listed(recording.problems)
     if out is not None:
         result["written"] = write_scene(with_fit(recording, frame_index, found, category), out, to)
     if as_json:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .common import FormatOption, JsonOption, PathArgument, SceneOption, number_of, open_scene, print_json, print_lines, print_table
+from .common import (
+    FormatOption,
+    JsonOption,
+    LimitOption,
+    PathArgument,
+    SceneOption,
+    listed,
+    number_of,
+    open_scene,
+    print_json,
+    print_lines,
+    print_table,
+)
 from .sweeps import frame_spans, said_spans
 
 if TYPE_CHECKING:
     from ..scene import Scene
 
 
-def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = None, as_json: JsonOption = False) -> None:
+def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = None, limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """What a recording holds.
 
     Frames, sensors, times, classes, counts, frame of reference, and what the reader had to assume.
-    Of each LiDAR the first sweep is read. Where PATH holds several scenes and none is named, they are listed.
+    Of each LiDAR the first sweep is read. Records that cannot be taken as they are do not stop it: they are listed.
+    Where PATH holds several scenes and none is named, their names are printed.
 
     Example: boxwright info recording --json
     """
@@ -26,7 +39,7 @@ def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = N
         if len(listing) > 1:
             _print_listing(path, listing, as_json)
             return
-    facts = scene_facts(open_scene(path, scene, format))
+    facts = scene_facts(open_scene(path, scene, format, lenient=True))
     print_json(facts) if as_json else _print_facts(facts)
 
 
@@ -52,6 +65,7 @@ def scene_facts(scene: Scene) -> dict[str, Any]:
         "n_relations": len(scene.relations),
         "tags": dict(scene.tags),
         "notes": list(scene.notes),
+        "problems": listed(scene.problems),
     }
 
 

@@ -11,8 +11,11 @@ from ..errors import ArgumentError, StorageError
 from .common import (
     FormatOption,
     JsonOption,
+    LenientOption,
+    LimitOption,
     PathArgument,
     SceneOption,
+    listed,
     number_of,
     one_line,
     open_scene,
@@ -43,6 +46,8 @@ def render(
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Write class and track at each cuboid.")] = True,
     scene: SceneOption = None,
     format: FormatOption = None,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pictures with cuboids, from above and in every camera.
@@ -58,7 +63,7 @@ def render(
     if is_picture and out.exists():
         raise StorageError("exists already", path=out, hint="choose another name or remove this one")
     check_new_folder(out)
-    recording = open_scene(path, scene, format)
+    recording = open_scene(path, scene, format, lenient)
     chosen = parse_frames(frames, len(recording))
     written: list[str] = []
     if is_picture:
@@ -78,7 +83,7 @@ def render(
         spans = frame_spans(set(empty).__contains__, len(recording))
         say(f"note: no sweep in {'frame' if len(empty) == 1 else 'frames'} {said_spans(spans)}, so no points are drawn there", "yellow")
     if as_json:
-        print_json({"frames": chosen, "frames_without_sweep": empty, "pictures": written})
+        print_json({"frames": chosen, "frames_without_sweep": empty, "pictures": written, "problems": listed(recording.problems)})
         return
     print_lines(f"wrote {number_of(len(written), 'picture')} to {out}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .common import FormatOption, FrameOption, PathArgument, SceneOption, open_scene, parse_frame, print_lines
+from .common import FormatOption, FrameOption, LenientOption, LimitOption, PathArgument, SceneOption, open_scene, parse_frame, print_lines
 
 
 def view(
@@ -10,6 +10,8 @@ def view(
     frame: FrameOption = 0,
     scene: SceneOption = None,
     format: FormatOption = None,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
 ) -> None:
     """A window on a recording (extra 'desktop').
 
@@ -21,7 +23,7 @@ def view(
     """
     from ..viewer.desktop import HELP, open_window
 
-    recording = open_scene(path, scene, format)
+    recording = open_scene(path, scene, format, lenient)
     first = parse_frame(frame, len(recording))
     print_lines(*HELP.splitlines())
     open_window(recording, first)

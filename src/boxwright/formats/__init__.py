@@ -11,7 +11,7 @@ import importlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,8 +243,8 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     """
     if not isinstance(scene, Scene):
         raise ArgumentError(expected="a Scene", got=type(scene).__name__, field="scene")
-    writer = _module(_WRITERS, format).write
-    allowed = set(writer.__kwdefaults__ or ())
+    writer = writer_of(format)
+    allowed = set(getattr(writer, "__kwdefaults__", None) or ())
     for name in options:
         if name not in allowed:
             raise ArgumentError(expected=f"one of {', '.join(sorted(allowed)) or 'no options'}", got=repr(name), field=f"options of {format!r}")
@@ -257,6 +257,12 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
 def check_writable(format: str) -> None:
     """UnknownName where nobody writes that format."""
     _module(_WRITERS, format)
+
+
+def writer_of(format: str) -> Callable[..., None]:
+    """What writes a scene into a folder, as (scene, folder, report). UnknownName where nobody does."""
+    write: Callable[..., None] = _module(_WRITERS, format).write
+    return write
 
 
 def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:

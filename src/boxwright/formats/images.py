@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, FormatError
 from .limits import checked_size, limits
 
-__all__ = ["IMAGE_SUFFIXES", "image_bytes", "image_size_px", "read_image"]
+__all__ = ["IMAGE_SUFFIXES", "check_image", "image_bytes", "image_size_px", "read_image"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 Image = np.ndarray[Any, np.dtype[np.uint8]]
@@ -76,16 +76,27 @@ def _cv2() -> Any:
     return cv2
 
 
-def read_image(path: str | os.PathLike[str]) -> Image:
-    """(H, W, 3) uint8 RGB."""
+def check_image(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """(width, height) of a picture that is whole, without decoding it: PNG by the checksums of its chunks, JPEG by its end."""
     checked_size(path)
-    raw = Path(path).read_bytes()
-    width, height = _size_px(raw[: 1 << 20], path)
+    return _whole_size_px(Path(path).read_bytes(), path)
+
+
+def _whole_size_px(raw: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
+    size = _size_px(raw[: 1 << 20], path)
     whole = _is_whole_png(raw) if raw[:1] == b"\x89" else b"\xff\xd9" in raw[-1024:]
     if not whole:
         raise FormatError(
             "the picture is cut off or damaged", expected="whole chunks up to its end marker", path=path, hint="copy or export the picture again"
         )
+    return size
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """(H, W, 3) uint8 RGB."""
+    checked_size(path)
+    raw = Path(path).read_bytes()
+    width, height = _whole_size_px(raw, path)
     cv2 = _cv2()
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -219,3 +219,6 @@ def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
             report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
     if scene.relations:
         report.dropped.append(f"{len(scene.relations)} relations between tracks")
+    if scene.problems:
+        n = len(scene.problems)
+        report.dropped.append(f"{n} record{'s that were' if n > 1 else ' that was'} kept aside")

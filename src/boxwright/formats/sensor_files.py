@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import BoxwrightError, FormatError, FrameMissing
 from ..points import Sweep
 from .arrays_on_disk import check_array_file, read_kitti_bin, read_npy, read_npz
-from .images import read_image
+from .images import check_image, read_image
 from .las import check_las, read_las
 from .pcd import check_pcd, read_pcd
 from .ply import check_ply, read_ply
@@ -76,17 +76,26 @@ class SensorFiles:
         path = _there(self.images, "image", frame_index, camera)
         with _at(path, frame_index, camera):
             image = read_image(path)
-        height, width = image.shape[:2]
-        if (width, height) != self.sizes_px.get(camera, (width, height)):
+        self._check_size((image.shape[1], image.shape[0]), path, camera)
+        return image
+
+    def check_image(self, frame_index: int, camera: str) -> None:
+        """What `image` would raise, as far as it can be known without decoding the picture."""
+        path = _there(self.images, "image", frame_index, camera)
+        with _at(path, frame_index, camera):
+            size_px = check_image(path)
+        self._check_size(size_px, path, camera)
+
+    def _check_size(self, size_px: tuple[int, int], path: Path, camera: str) -> None:
+        if size_px != self.sizes_px.get(camera, size_px):
             raise FormatError(
                 "the picture does not fit its camera",
                 expected="{} x {} pixels, as its calibration has it".format(*self.sizes_px[camera]),
-                got=f"{width} x {height}",
+                got="{} x {}".format(*size_px),
                 path=path,
                 field=camera,
                 hint="scale the intrinsics as the picture was scaled",
             )
-        return image
 
     def has_points(self, frame_index: int, sensor: str) -> bool:
         return _is_there(self.sweeps, frame_index, sensor)
