@@ -13,6 +13,7 @@ import pytest
 import boxwright as bw
 import naive
 from boxwright.errors import BoxwrightError
+from boxwright.formats.columns import sweep_of_columns
 from boxwright.formats.images import image_bytes, image_size_px, read_image
 from boxwright.kernels import lzf
 
@@ -558,6 +559,17 @@ def test_times_that_would_wrap(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros(1), y=np.zeros(1), z=np.zeros(1), time_offset_ns=np.array([2**63], np.uint64))
     with pytest.raises(bw.FormatError, match=r"a\.npz: time_offset_ns: expected"):
         bw.read_points(tmp_path / "a.npz")
+
+
+def test_columns_at_even_distances_that_are_no_table():
+    """Three arrays of their own, which the allocator happened to put in a row: a view of the first would outlive the others."""
+    memory = memoryview(np.arange(12, dtype=np.float32)).cast("B")
+    x, y, z = (np.frombuffer(memory[16 * i : 16 * i + 16], np.float32) for i in range(3))
+    sweep = sweep_of_columns({"x": x, "y": y, "z": z}, "a.pcd", frame="lidar")
+    np.testing.assert_array_equal(sweep.xyz, np.arange(12).reshape(3, 4).T)
+    assert not np.shares_memory(sweep.xyz, x)
+    table = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert np.shares_memory(sweep_of_columns(dict(zip("xyz", table)), "a.pcd", frame="lidar").xyz, table)
 
 
 @pytest.mark.parametrize(("name", "n_kept"), [("a.pcd", -1), ("a.npy", -1), ("a.npz", 40), ("a.bin", 17)])

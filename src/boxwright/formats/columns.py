@@ -50,13 +50,15 @@ def _plain(values: Any) -> Any:
 
 
 def _adjacent(parts: list[Any]) -> Floats | None:
-    """(N, 3), a view, where x, y and z are floats side by side in one table; None otherwise."""
+    """(N, 3), a view, where x, y and z are floats side by side in one table; None otherwise. Arrays of their own may lie at even distances too, and
+    a view of the first keeps only the first alive."""
     x, kind = parts[0], parts[0].dtype
     step = parts[1].ctypes.data - x.ctypes.data
     if kind not in (np.float32, np.float64) or not len(x) or not kind.isnative or step <= 0 or step % kind.itemsize:
         return None
-    if any(
-        p.dtype != kind or p.strides != x.strides or p.ctypes.data - x.ctypes.data != i * step or not p.flags.aligned for i, p in enumerate(parts)
+    if x.base is None or any(
+        p.base is not x.base or p.dtype != kind or p.strides != x.strides or p.ctypes.data - x.ctypes.data != i * step or not p.flags.aligned
+        for i, p in enumerate(parts)
     ):
         return None
     view: Floats = np.lib.stride_tricks.as_strided(x, (len(x), 3), (x.strides[0], step), writeable=False)
