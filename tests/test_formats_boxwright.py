@@ -359,3 +359,58 @@ def test_points_that_are_not_finite(tmp_path):
     np.testing.assert_array_equal(bw.read(tmp_path / "a").points(0).xyz, xyz)
     with pytest.raises(bw.ArgumentError, match="not finite"):
         bw.write(scene, tmp_path / "b", scale_m=0.001)
+
+
+def test_quaternions_that_were_normalised_are_told(rng, tmp_path):
+    """Up to 1e-6 off they are normalised, with one note; beyond they are refused, or kept aside."""
+    scene = full_scene(rng)
+    bw.write(scene, tmp_path / "a")
+    assert not any("quaternion" in note for note in bw.read(tmp_path / "a").notes)
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    free = next(track for track in top["tracks"] if track["track_id"] == "x y")
+    kept = [list(keyframe["quat_wxyz"]) for keyframe in free["keyframes"]]
+    for i, scale in ((0, 1 + 5e-7), (2, 1 - 9e-7)):
+        free["keyframes"][i]["quat_wxyz"] = [v * scale for v in kept[i]]
+    file.write_text(json.dumps(top))
+    scene = bw.read(tmp_path / "a")
+    assert [note for note in scene.notes if "quaternion" in note] == ["2 quaternions are off unit length by up to 9e-07: they were normalised"]
+    np.testing.assert_allclose(scene.track("x y").cuboids.quat_wxyz, kept, rtol=0, atol=1e-15)
+    bw.write(scene, tmp_path / "b")
+    assert list(bw.read(tmp_path / "b").notes) == list(scene.notes)  # told once, also after another round
+    free["keyframes"][1]["quat_wxyz"] = [v * (1 + 2e-6) for v in kept[1]]
+    file.write_text(json.dumps(top))
+    with pytest.raises(bw.FormatError, match=r"scene.json: tracks\[1\].keyframes.quat_wxyz: expected unit quaternions"):
+        bw.read(tmp_path / "a")
+    scene = bw.read(tmp_path / "a", strict=False)
+    assert [problem.record["track_id"] for problem in scene.problems] == ["x y"]
+
+
+def test_rotations_of_few_digits_are_told(rng, tmp_path):
+    """Calibration files of six digits are 1e-6 off: their matrices are kept as they are, and that is said."""
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    exact = bw.read(tmp_path / "a").cameras["round"].ego_from_cam.rotation
+    for scale, told in ((1 + 2e-7, False), (1 + 2e-6, True)):
+        top["cameras"][1]["ego_from_cam"]["rotation"] = (exact * scale).tolist()
+        file.write_text(json.dumps(top))
+        scene = bw.read(tmp_path / "a")
+        np.testing.assert_array_equal(scene.cameras["round"].ego_from_cam.rotation, exact * scale)
+        notes = [note for note in scene.notes if "orthonormal" in note]
+        assert len(notes) == told and all(note.startswith("the rotation of round is off an orthonormal one by 6e-06") for note in notes)
+
+
+def test_every_problem_says_where(rng, tmp_path):
+    """Also those found by a Track itself, which knows no file."""
+    bw.write(full_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    top = json.loads(file.read_text())
+    keyframes = top["tracks"][0]["keyframes"]
+    keyframes[1]["timestamp_ns"] = keyframes[0]["timestamp_ns"]
+    top["tracks"][1]["method"] = "guess"
+    file.write_text(json.dumps(top))
+    first, second = bw.read(tmp_path / "a", strict=False).problems
+    assert first.error.path == second.error.path == str(file)
+    assert first.error.field.startswith("tracks[0]") and "increasing" in str(first)
+    assert second.error.field.startswith("tracks[1]") and "guess" in str(second)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -135,9 +137,26 @@ def as_pose(field: str, value: Pose | ArrayLike) -> Pose:
     return value if isinstance(value, Pose) else Pose.from_matrix(value, field=field)
 
 
+_norms_off: ContextVar[list[Float64s] | None] = ContextVar("norms_off", default=None)
+
+
+@contextmanager
+def listening_to_norms() -> Iterator[list[Float64s]]:
+    """Yields a list that takes, while the block runs, how far the norms of all quaternions that come in are from 1."""
+    heard: list[Float64s] = []
+    token = _norms_off.set(heard)
+    try:
+        yield heard
+    finally:
+        _norms_off.reset(token)
+
+
 def unit_quats(field: str, quats: Float64s) -> Float64s:
     """(M, 4) normalised; a norm further than 1e-6 from 1 is refused, since it means another order or a broken file."""
     norms = np.linalg.norm(quats, axis=-1)
+    listener = _norms_off.get()
+    if listener is not None:
+        listener.append(np.abs(norms - 1))
     bad = ~(np.abs(norms - 1) <= 1e-6)
     if bad.any():
         i = int(np.argmax(bad))

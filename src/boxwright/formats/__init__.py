@@ -19,11 +19,13 @@ from typing import Any, overload
 
 from ..arrays import as_points
 from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, one_line
+from ..frames import listening_to_norms
 from ..outputs import as_path, whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
+from .exactness import exactness_notes
 from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
@@ -67,9 +69,12 @@ class SceneEntry:
     def read(self, *, strict: bool = True) -> Scene:
         """The scene, as `bw.read` gives it."""
         problems = Problems(strict)
-        with _readable(self.path):
+        with _readable(self.path), listening_to_norms() as norms_off:
             scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
-        return _with_class_note(scene.replace(problems=(*scene.problems, *problems.found)) if problems.found else scene)
+        notes = [note for note in exactness_notes(scene, norms_off) if note not in scene.notes]
+        if problems.found or notes:
+            scene = scene.replace(problems=(*scene.problems, *problems.found), notes=(*scene.notes, *notes))
+        return _with_class_note(scene)
 
 
 class SceneList(Sequence[SceneEntry]):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,7 @@ def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_n
     limits().check("tracks_per_scene", len(node), node.path, "tracks")
     tracks: dict[str, Track] = {}
     for item in node:
-        with problems.aside(item.value):
+        with problems.aside(item.value), _at(item):
             track = _track(item, label_frame)
             if track.track_id in tracks:
                 raise item["track_id"].wrong("every track id once", f"{track.track_id!r} twice")
@@ -263,6 +264,20 @@ def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_n
                     )
             tracks[track.track_id] = track
     return list(tracks.values())
+
+
+@contextmanager
+def _at(node: Node) -> Iterator[None]:
+    """Errors about values that cannot be leave with the file and the place in it."""
+    try:
+        yield
+    except BoxwrightError as error:
+        if error.path is not None:
+            raise
+        field = f"{node.field}: {error.field}" if error.field else node.field
+        raise type(error)(
+            error.what, expected=error.expected, got=error.got, path=node.path, offset=error.offset, field=field, hint=error.hint
+        ) from None
 
 
 def unposed_frames(track: Track, trajectory: Trajectory, times_ns: Int64s) -> Int64s:

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
 from ..errors import FormatError
-from ..frames import Pose, Trajectory
+from ..frames import Pose, Trajectory, unit_quats
 from ..problems import Problems
 from ..rotations import quat_from_matrix, quat_multiply
 from ..tracks import Origin, Track, Tracks, Visibility
@@ -185,7 +185,7 @@ class Labels:
             norm = float(np.linalg.norm(numbers[3:7]))
             if not abs(norm - 1) <= 1e-6:
                 raise value.wrong("a unit quaternion x y z w", f"one of length {norm:.7g}", hint=_HINT)
-            quat = np.array([w, x, y, z]) / (norm if abs(norm - 1) > 1e-15 else 1.0)
+            quat = unit_quats("val", np.array([[w, x, y, z]]))[0]
         else:
             rx, ry, rz = numbers[3:6]
             quat = quat_from_matrix(matrix_from_euler(np.array([rz, ry, rx]), "ZYX"))

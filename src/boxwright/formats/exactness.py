@@ -1,0 +1,36 @@
+"""What a reader says of rotations that are not quite such in their file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..scene import Scene
+
+__all__ = ["exactness_notes"]
+
+_EXACT = 1e-9  # the tolerance that files are read and written with
+_ROTATION = 1e-6  # digits that are lost in a calibration file, and then some
+
+
+def exactness_notes(scene: Scene, norms_off: Sequence[Float64s]) -> list[str]:
+    """Sentences on quaternions that were normalised, and on rotation matrices that are kept as they are written.
+
+    norms_off : how far the norms of all quaternions that were read are from 1
+    """
+    off = np.concatenate([np.zeros(0), *(np.ravel(part) for part in norms_off)])
+    off = off[off > _EXACT]
+    notes = []
+    if len(off):
+        notes.append(f"{len(off)} quaternions are off unit length by up to {off.max():.2g}: they were normalised")
+    poses = {name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()} | {name: cam.ego_from_cam for name, cam in scene.cameras.items()}
+    named = {name: pose.rotation[None] for name, pose in poses.items()}
+    if scene.trajectory is not None:
+        named["the poses"] = scene.trajectory.sample(scene.trajectory.times_ns)[0]
+    for name, matrices in named.items():
+        error = max(float(np.abs(np.linalg.det(matrices) - 1).max()), float(np.abs(matrices @ matrices.swapaxes(1, 2) - np.eye(3)).max()))
+        if error > _ROTATION:
+            notes.append(f"the rotation of {name} is off an orthonormal one by {error:.2g}: it is kept as it is written, the file has few digits")
+    return notes
