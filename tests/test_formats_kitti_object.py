@@ -7,7 +7,6 @@ import pytest
 
 import boxwright as bw
 import test_formats_kitti_tracking as tracking
-from boxwright.errors import BoxwrightError
 from boxwright.formats import _READERS, _module, kitti_label_rows, kitti_object
 from boxwright.formats.images import image_bytes
 from formats_scenes import CAM_AXES, MemoryData, assert_same_labels, full_scene
@@ -160,28 +159,6 @@ def test_missing_and_misplaced_files(tmp_path):
     for strict in (True, False):
         with pytest.raises(bw.CalibrationError, match=r"calib/000007.txt: no calibration"):
             bw.read(root, strict=strict)
-
-
-@pytest.mark.parametrize("name", ["label_2", "calib"])
-def test_every_cut_and_every_changed_byte(tmp_path, name):
-    """A cut or changed file is read or refused by an error of our own, strictly and leniently."""
-    calib = {k: v for k, v in OBJECT_CALIB.items() if k not in ("P3:", "Tr_imu_to_velo:")}
-    root = make(tmp_path, row(extra=" 0.5") + DONTCARE, calib)
-    file = root / f"training/{name}/000007.txt"
-    raw = file.read_bytes()
-    outcomes = {True: 0, False: 0}
-    variants = [raw[:i] for i in range(len(raw))]
-    variants += [raw[:i] + bytes([raw[i] ^ flip]) + raw[i + 1 :] for i in range(len(raw)) for flip in (0x01, 0x10, 0x80)]
-    for i, variant in enumerate(variants):
-        file.write_bytes(variant)
-        try:
-            scene = bw.read(root, strict=bool(i % 2))
-            assert np.isfinite(scene.cuboids(0).center_m).all()
-            outcomes[True] += 1
-        except BoxwrightError as error:
-            assert "\n" not in str(error)
-            outcomes[False] += 1
-    assert min(outcomes.values()) > 0
 
 
 # ------------------------------------------------------------ any scene to KITTI object

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.errors import BoxwrightError
 from boxwright.formats import sustechpoints
 from boxwright.formats.images import image_bytes
-from boxwright.problems import Problems
 from formats_scenes import assert_same_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore::boxwright.errors.SensorFrameFallback")
@@ -230,28 +228,6 @@ def test_bad_calibration(tmp_path, name):
     for strict in (True, False):
         with pytest.raises((bw.FormatError, bw.CalibrationError), match=message):
             bw.read(folder, strict=strict)
-
-
-def test_only_our_errors_leave(tmp_path):
-    """Each file cut off at every byte, and with every byte changed."""
-    folder = make(tmp_path, {"000950": [label(obj_attr="a")]}, ("000950",))
-    save(folder / "ego_pose/000950.json", {"x": 1.5, "y": 2.5, "z": 0.1, "azimuth": 10.5, "pitch": 1, "roll": 2})
-    outcomes = {"read": 0, "refused": 0}
-    for part in ("label/000950.json", "calib/camera/front.json", "ego_pose/000950.json"):
-        raw = (folder / part).read_bytes()
-        for at in range(len(raw)):
-            changed = [raw[:at], raw[:at] + bytes([raw[at] ^ (1 << at % 7)]) + raw[at + 1 :]]
-            for data in changed if at % 7 else [*changed, raw[:at] + b"9" * 400 + raw[at:]]:
-                (folder / part).write_bytes(data)
-                try:
-                    scene = sustechpoints.read(folder, "one", Problems())
-                    assert all(np.isfinite(track.cuboids.center_m).all() for track in scene.tracks)
-                    outcomes["read"] += 1
-                except BoxwrightError as error:
-                    outcomes["refused"] += 1
-                    assert "\n" not in str(error)
-        (folder / part).write_bytes(raw)
-    assert min(outcomes.values()) > 50
 
 
 # ------------------------------------------------------------ real data

@@ -19,6 +19,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+MOST_CHARACTERS = 500  # of each part of a message
+
 
 def one_line(text: str) -> str:
     """Names come from files: control characters are shown as escapes, so that they cannot move the cursor or fake a line."""
@@ -63,11 +65,11 @@ class BoxwrightError(Exception):
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.path, self._place()) if part)
-        where = ": ".join(part for part in (place, self.field) if part)
-        wanted = "" if self.expected is None else f"expected {self.expected}"
+        where = ": ".join(part for part in (place, _short(self.field or "")) if part)
+        wanted = "" if self.expected is None else f"expected {_short(self.expected)}"
         if self.got is not None:
-            wanted += f"{', ' if wanted else ''}got {self.got}"
-        message = ": ".join(part for part in (where, self.what, wanted) if part)
+            wanted += f"{', ' if wanted else ''}got {_short(self.got)}"
+        message = ": ".join(part for part in (where, _short(self.what), wanted) if part)
         return one_line(message if self.hint is None else f"{message}; {self.hint}")
 
     def _place(self) -> str:
@@ -78,6 +80,12 @@ class BoxwrightError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         fields = ("what", "expected", "got", "path", "offset", "field", "hint", "code")
         return (_rebuild, (type(self), {name: getattr(self, name) for name in fields}))
+
+
+def _short(part: Any) -> str:
+    """What a damaged file brings along can be of any length."""
+    text = str(part)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
 
 
 def _rebuild(kind: type[BoxwrightError], fields: dict[str, Any]) -> BoxwrightError:

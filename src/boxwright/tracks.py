@@ -176,7 +176,8 @@ def _codes(field: str, values: Any, n: int, kind: type[IntEnum]) -> UInt8s:
     """(n,) uint8 codes of `kind`, all 0 where none are given."""
     wanted = f"({n},) codes of {kind.__name__}, 0 to {max(kind):d}"
     array = np.zeros(n, np.uint8) if values is None else as_array(field, values, wanted)
-    if array.shape != (n,) or not np.isin(array, [int(code) for code in kind]).all():
+    codes_hold = array.max(initial=0) <= max(kind) if array.dtype == np.uint8 else np.isin(array, [int(code) for code in kind]).all()
+    if array.shape != (n,) or not codes_hold:
         hint = ", ".join(f"{code:d} is {code.name}" for code in kind)
         raise ArgumentError(expected=wanted, got=f"{values!r:.60}", field=field, hint=hint)
     codes: UInt8s = frozen(array.astype(np.uint8))

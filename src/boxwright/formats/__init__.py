@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
 from ..arrays import as_points
 from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, one_line
 from ..frames import listening_to_norms
@@ -120,9 +122,11 @@ def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList
 
 @contextmanager
 def _readable(place: Path) -> Iterator[None]:
-    """What the system refuses to read becomes a FormatError that names it."""
+    """What the system refuses to read becomes a FormatError that names it. Numbers so large that sums of them overflow are refused where they are
+    checked; numpy need not warn of them."""
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
     except OSError as error:
         if isinstance(error, BoxwrightError):
             raise

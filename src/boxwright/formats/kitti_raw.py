@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float64s, Int64s
+from ..cuboids import Cuboids
 from ..errors import FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..problems import Problems
@@ -89,12 +90,13 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     trajectory = _trajectory(drive, files["oxts"], stamps["oxts"], times, cameras, notes) if imu is not None else None
     if imu is None and files["oxts"]:
         notes.append("the oxts files are left out: there is no calib_imu_to_velo.txt, which says where the GPS/IMU sits")
+    lidar_poses: dict[int, Pose] | None = None
     if trajectory is None:
         notes.append("no poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
         warnings.warn(f"{drive}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
     else:
-        labelled = np.unique(np.array([frame for t in tracklets for frame in t.frames], np.int64))
-        notes += bridged_poses_note(trajectory.times_ns, times[labelled], times)
+        lidar_poses = _lidar_poses(tracklets, times, trajectory, ego_from_lidar, drive / "tracklet_labels.xml")
+        notes += bridged_poses_note(trajectory.times_ns, times[list(lidar_poses)], times)
     extra = {"velodyne_start_ns": _stamps(drive / "velodyne_points/timestamps_start.txt")}
     extra["velodyne_end_ns"] = _stamps(drive / "velodyne_points/timestamps_end.txt")
     return Scene(
@@ -103,7 +105,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         lidars={"lidar": Lidar("lidar", ego_from_lidar)},
         cameras=cameras,
         trajectory=trajectory,
-        tracks=[_track(tracklet, times, trajectory, ego_from_lidar, drive / "tracklet_labels.xml") for tracklet in tracklets],
+        tracks=_tracks(tracklets, times, lidar_poses),
         data=SensorFiles(
             {"lidar": [drive / "velodyne_points/data" / f"{i:010d}.bin" for i in range(n_frames)]},
             {name: [drive / name / "data" / f"{i:010d}.png" for i in range(n_frames)] for name in cameras},
@@ -264,27 +266,45 @@ def _tracklets(path: Path, problems: Problems, notes: list[str]) -> list[Trackle
     return tracklets
 
 
-def _track(tracklet: Tracklet, times: Int64s, trajectory: Trajectory | None, ego_from_lidar: Pose, path: Path) -> Track:
-    cuboids = cuboids_from_bottom_poses(tracklet)
-    frames = np.array(tracklet.frames, np.int64)
-    if trajectory is not None:
-        beyond = ~trajectory.covers(times[frames])
-        if beyond.any():
-            raise FormatError(
-                "a labelled frame has no pose",
-                got=f"frame {frames[beyond][0]}",
-                path=path,
-                field=f"tracklet {tracklet.number}",
-                hint="get the oxts files of the whole drive",
-            )
-        poses = [trajectory.at(int(times[frame])) @ ego_from_lidar for frame in frames]
-        cuboids = moved_each(cuboids, poses, np.arange(len(frames)), "world")
+def _lidar_poses(tracklets: list[Tracklet], times: Int64s, trajectory: Trajectory, ego_from_lidar: Pose, path: Path) -> dict[int, Pose]:
+    """world_from_lidar of every labelled frame, in their order."""
+    frames = np.unique(np.array([frame for tracklet in tracklets for frame in tracklet.frames], np.int64))
+    beyond = frames[~trajectory.covers(times[frames])]
+    if len(beyond):
+        number = next(tracklet.number for tracklet in tracklets if int(beyond[0]) in tracklet.frames)
+        raise FormatError(
+            "a labelled frame has no pose",
+            got=f"frame {beyond[0]}",
+            path=path,
+            field=f"tracklet {number}",
+            hint="get the oxts files of the whole drive",
+        )
+    return {frame: trajectory.at(int(times[frame])) @ ego_from_lidar for frame in frames.tolist()}
+
+
+def _tracks(tracklets: list[Tracklet], times: Int64s, lidar_poses: Mapping[int, Pose] | None) -> list[Track]:
+    each = [cuboids_from_bottom_poses(tracklet) for tracklet in tracklets]
+    if lidar_poses is not None and each:  # all in one go: a file may hold thousands of short tracklets
+        together = Cuboids(
+            np.concatenate([cuboids.center_m for cuboids in each]),
+            np.concatenate([cuboids.size_m for cuboids in each]),
+            quat_wxyz=np.concatenate([cuboids.quat_wxyz for cuboids in each]),
+            frame="lidar",
+        )
+        ends = np.cumsum([len(cuboids) for cuboids in each]).tolist()
+        frames = np.concatenate([tracklet.frames for tracklet in tracklets])
+        moved = moved_each(together, list(lidar_poses.values()), np.searchsorted(list(lidar_poses), frames), "world")
+        each = [moved[begin:end] for begin, end in zip([0, *ends], ends)]
+    return [_track(tracklet, cuboids, times) for tracklet, cuboids in zip(tracklets, each)]
+
+
+def _track(tracklet: Tracklet, cuboids: Cuboids, times: Int64s) -> Track:
     rows = tracklet.columns
     own = ("occlusion", "truncation")
     return dense_track(
         str(tracklet.number),
         tracklet.category,
-        frames,
+        np.array(tracklet.frames, np.int64),
         times,
         cuboids,
         visibility=[Visibility.OCCLUDED if row.get("occlusion") in (1, 2) else Visibility.VISIBLE for row in rows],
