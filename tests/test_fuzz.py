@@ -67,12 +67,12 @@ def test_numbers_that_overflow_are_refused_without_a_word_of_numpy(tmp_path, tex
     """Their squares are infinite."""
     victim = Victim("boxwright", tmp_path / "r")
     document = json.loads(victim.good["scene.json"])
-    for place in (document["lidars"]["lidar"]["ego_from_lidar"]["quat_wxyz"], document["tracks"][1]["keyframes"]["quat_wxyz"][0]):
-        good, place[1] = place[1], float(text)
+    for place in (document["lidars"][0]["ego_from_lidar"]["rotation"][0], document["tracks"][1]["keyframes"][0]["quat_wxyz"]):
+        good, place[:2] = place[:2], [float(text)] * 2
         victim.put("scene.json", json.dumps(document).encode())
         with pytest.raises(bw.BoxwrightError, match=r"scene\.json"):
             bw.read(victim.path)
-        place[1] = good
+        place[:2] = good
 
 
 def test_messages_stay_short(tmp_path):
