@@ -18,7 +18,7 @@ from ..outputs import whole_file
 
 __all__ = ["RivalTime", "Row", "machine", "readme_with_table", "short_table", "table", "write_results"]
 
-PACKAGES = ("boxwright", "numpy", "scipy", "numba", "opencv-python-headless", "open3d", "open3d-cpu", "shapely")
+PACKAGES = ("boxwright", "numpy", "scipy", "numba", "opencv-python-headless", "open3d", "open3d-cpu", "shapely", "pypcd4", "laspy")
 
 
 @dataclass(frozen=True)

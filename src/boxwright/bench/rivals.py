@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, interpolation, overlap, projection
+from . import containment, fitting, formats, interpolation, overlap, projection
 from .contender import Contender, DifferenceError, Job, itself, missing
 
 __all__ = ["JOBS", "Contender", "DifferenceError", "Job", "missing"]
@@ -18,6 +18,9 @@ FILLED = (
     Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
     Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
 )
+NUMPY_FILE = Contender("numpy.fromfile", itself, formats.numpy_records, formats.numpy_result)
+OPEN3D_FILE = Contender("open3d.t.io", itself, formats.open3d_read, formats.open3d_result, ("open3d",))
+PYPCD4_FILE = Contender("pypcd4", itself, formats.pypcd4_read, formats.pypcd4_result, ("pypcd4",))
 JOBS: tuple[Job, ...] = (
     Job(
         verb="containment",
@@ -119,5 +122,15 @@ JOBS: tuple[Job, ...] = (
             ),
         ),
         same=interpolation.same_tracks,
+    ),
+    *(
+        Job("formats", f"read_points, {title}", (Contender("boxwright", itself, formats.our_read, formats.our_result),), rivals, formats.same_points)
+        for title, rivals in (
+            (".bin", (NUMPY_FILE,)),
+            ("binary PCD", (NUMPY_FILE, OPEN3D_FILE, PYPCD4_FILE)),
+            ("compressed PCD", (OPEN3D_FILE, PYPCD4_FILE)),
+            ("PLY", (NUMPY_FILE, OPEN3D_FILE)),
+            ("LAS", (NUMPY_FILE, Contender("laspy", itself, formats.laspy_read, formats.laspy_result, ("laspy",)))),
+        )
     ),
 )

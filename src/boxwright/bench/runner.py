@@ -14,7 +14,7 @@ from .results import Row
 
 __all__ = ["VERBS", "run"]
 
-VERBS = ("containment", "overlap", "projection", "fitting", "interpolation", "startup")
+VERBS = ("containment", "overlap", "projection", "fitting", "interpolation", "formats", "startup")
 
 ONE_THREAD = dict.fromkeys(
     ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"

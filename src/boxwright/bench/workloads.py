@@ -16,6 +16,7 @@ from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
 from ..frames import Pose
 from ..tracks import Track
+from .formats import PointFile, point_file
 
 __all__ = [
     "Clusters",
@@ -217,6 +218,17 @@ def tracks(n: int = 10_000, n_frames: int = 200, every: int = 10, method: str = 
 
 Make = Callable[[], Any]
 
+POINT_FILES = {".bin": "bin", "binary PCD": "pcd", "compressed PCD": "compressed.pcd", "PLY": "ply", "LAS": "las"}
+
+
+def _point_file(n: int, kind: str) -> PointFile:
+    return point_file(aggregated_points(n), kind)
+
+
+def point_files(title: str, n: int) -> dict[str, list[tuple[str, Make]]]:
+    """Files of n points, one of each kind."""
+    return {f"read_points, {name}": [(title, partial(_point_file, n, kind))] for name, kind in POINT_FILES.items()}
+
 
 def workloads(quick: bool = False) -> dict[str, list[tuple[str, Make]]]:
     """function of a Job -> (title, how it is made); the quick ones take seconds in all."""
@@ -231,6 +243,7 @@ def workloads(quick: bool = False) -> dict[str, list[tuple[str, Make]]]:
             "fit_rectangles": [("40 clusters, 20k points", lambda: clusters(40, 20_000))],
             "interpolate_tracks, linear": [("500 tracks x 200 frames", lambda: tracks(500))],
             "interpolate_tracks, makima": [("500 tracks x 200 frames", lambda: tracks(500, method="makima"))],
+            **point_files("50k points", 50_000),
         }
     return {
         "points_in_cuboids": [
@@ -250,6 +263,7 @@ def workloads(quick: bool = False) -> dict[str, list[tuple[str, Make]]]:
         "fit_rectangles": [("200 clusters, 216k points", clusters)],
         "interpolate_tracks, linear": [("10k tracks x 200 frames, keyframe every 10", tracks)],
         "interpolate_tracks, makima": [("10k tracks x 200 frames, keyframe every 10", lambda: tracks(method="makima"))],
+        **point_files("1 M points", 1_000_000),
     }
 
 
@@ -266,6 +280,7 @@ def real_workloads(folder: Path) -> Iterator[tuple[str, str, Make]]:
             sweep, cuboids = clip.points(frame), clip.cuboids(frame, frame=clip.points(frame).frame)
             what = f"{dataset}: {len(sweep):,} points"
             yield "points_in_cuboids", f"{what} x {len(cuboids)}", partial(PointsAndCuboids, sweep.xyz, cuboids)
+            yield "read_points, compressed PCD", what, partial(point_file, np.ascontiguousarray(sweep.xyz, np.float32), "compressed.pcd")
             pinholes = {name: sensor.camera for name, sensor in clip.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
             poses = [clip.cam_from(frame, name, source=sweep.frame) for name in pinholes]
             # exact rotations: cv2 takes a vector, so it cannot take a file's rounded matrix as it stands
