@@ -296,9 +296,9 @@ def in_feather(raw: bytes, dice: random.Random) -> bytes:
 
     try:
         table = feather.read_table(io.BytesIO(raw))
-    except (pa.ArrowException, OSError):
+        columns = {name: table[name].combine_chunks() for name in table.column_names}
+    except (pa.ArrowException, OSError, KeyError):  # damaged before; KeyError: a name comes twice
         return in_numbers(raw, dice)
-    columns = {name: table[name].combine_chunks() for name in table.column_names}
     for _ in range(dice.choice((1, 1, 2, 3))):
         if not columns:
             break
