@@ -652,3 +652,25 @@ def test_columns_are_views_where_they_can_be_and_always_right(rng, tmp_path, kin
     assert not sweep.xyz.flags.writeable
     box = bw.Cuboids([[0, 0, 0]], [[9, 9, 9]], [0.3], frame="lidar")
     np.testing.assert_array_equal(bw.points_in_cuboids(sweep, box).point_index, bw.points_in_cuboids(xyz, box).point_index)
+
+
+def test_hostile_clouds_that_others_take(tmp_path):
+    """A cut binary body, LZF that breaks off, and a line of two columns among odd numbers; and the .bin cousins."""
+    binary, squeezed, text = packed("binary"), packed("binary_compressed"), packed("ascii")
+    body = squeezed.index(b"DATA binary_compressed\n") + 23 + 8
+    odd = text[: text.index(b"DATA ascii\n") + 11]
+    for name, raw, message in (
+        ("a.pcd", binary[:-18], "shorter than its header says: expected 3 points x 18 B = 54 B, got 36 B after the header"),
+        ("a.pcd", squeezed[:body] + b"\xff" * (len(squeezed) - body), "the compressed data is broken: expected 54 B of LZF"),
+        ("a.pcd", odd + b"nan inf 1e400 0 1\n1 2\n3 4 5 6 7\n", "line 13: DATA ascii: expected 5 numbers .*, got 2"),
+        ("a.bin", bytes(15), "not a KITTI cloud: expected 16 B a point .*, got 15 B, 15 B more than whole points"),
+        ("a.bin", bytes(16 * 3 + 4), "got 52 B, 4 B more than whole points"),
+    ):
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(bw.FormatError, match=message) as caught:
+            bw.read_points(tmp_path / name)
+        assert caught.value.hint
+    with (tmp_path / "a.bin").open("wb") as file:
+        file.truncate(16 * 20_000_001)  # a hole: no room on the disk
+    with pytest.raises(bw.LimitError, match="more points per frame than allowed: expected at most 20,000,000, got 20,000,001"):
+        bw.read_points(tmp_path / "a.bin")

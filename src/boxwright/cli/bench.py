@@ -16,7 +16,7 @@ def bench(
         typer.Option(
             "--verb",
             metavar="NAME",
-            help="Only this one: containment, overlap, projection, fitting, interpolation or startup; may be given several times.",
+            help="Only this one: containment, overlap, projection, fitting, interpolation, formats or startup; may be given several times.",
         ),
     ] = None,
     as_json: JsonOption = False,

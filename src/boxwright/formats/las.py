@@ -70,7 +70,7 @@ def _places(records: Any, header: LasHeader) -> tuple[Float64s, tuple[float, flo
     xyz = np.empty((len(records), 3))
     origin = [0.0, 0.0, 0.0]
     for i, (axis, scale, offset) in enumerate(zip("XYZ", header.scale_m, header.offset_m)):
-        whole = records[axis]
+        whole = np.ascontiguousarray(records[axis])
         low, high = (float(v) * scale + offset for v in (whole.min(initial=2**31 - 1), whole.max(initial=-(2**31)))) if len(records) else (0.0, 0.0)
         if max(-low, high) >= FAR_M:
             origin[i] = round((low + high) / 2 / ORIGIN_STEP_M) * ORIGIN_STEP_M
