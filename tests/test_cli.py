@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -289,8 +290,34 @@ def test_render_writes_pictures(run, folder, tmp_path):
     assert cv2.imread(str(tmp_path / "one.jpg")).shape == (800, 1600, 3)
     assert fails(run("render", folder, "--out", tmp_path / "pictures"), "not empty")
     assert fails(run("render", folder, "--frames", "0:x", "--out", tmp_path / "p"), "--frames", "0:x")
-    assert fails(run("render", folder, "--width-px", "9", "--out", tmp_path / "p.png"), "width_px")
+    assert fails(run("render", folder, "--width-px", "9", "--out", tmp_path / "p.png"), "--width-px", "9", "64")
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["render", "--out", "one.gif"], ["--out", "'one.gif'", ".png or .jpg"]),
+        (["render", "--width-px", "0"], ["--width-px", "0"]),
+        (["render", "--height-px", "20000"], ["--height-px", "20000"]),
+        (["render", "--range-m", "nan"], ["--range-m", "positive number of metres"]),
+        (["fill", "--method", "foo"], ["--method", "one of linear, makima", "'foo'"]),
+    ],
+)
+def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert fails(run(arguments[0], tmp_path / "absent", *arguments[1:]), *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_pictures_may_end_in_a_number(run, folder, tmp_path):
+    assert run("render", folder, "--out", tmp_path / "run-1.5", "--width-px", "300", "--height-px", "150")[0] == 0
+    assert (tmp_path / "run-1.5").is_dir()
+
+
+def test_an_empty_sweep_is_told(run, tmp_path):
+    (tmp_path / "none.bin").write_bytes(b"")
+    assert "1 sweep, 0 points in the first" in run("info", tmp_path / "none.bin")[1]
 
 
 def test_a_picture_is_never_overwritten_and_holds_one_frame(run, folder, tmp_path):
@@ -552,6 +579,12 @@ def test_simulate_has_one_set_of_defaults(run, tmp_path, monkeypatch):
     assert run("simulate", tmp_path / "a")[0] == 0
     assert run("simulate", tmp_path / "b", "--seed", "0", "--n-frames", str(MAX_FRAMES))[0] == 0
     assert asked == [{}, {"seed": 0, "n_frames": MAX_FRAMES}]
+
+
+def test_an_unknown_benchmark_is_told_first(run):
+    _, out, err = run("bench", "--verb", "foo")
+    assert out == ""
+    assert re.fullmatch("error: --verb: no such benchmark: expected one of containment, .*, startup, got 'foo'; leave it out for all\n", err)
 
 
 def test_bench_prints_its_rows(run, monkeypatch):

@@ -332,8 +332,11 @@ def test_what_the_reader_refuses_is_not_written(rng, tmp_path):
     ("text", "message"),
     [
         ("", "the file is empty"),
-        ("scene: 1", "not JSON"),
-        ('{"format": "boxwright", "version": 1, "name": "x', "not JSON: .*unterminated|Unterminated"),
+        ("scene: 1", "not JSON: expected a value here;"),
+        ('{"format" 1}', "not JSON: expected ':' here;"),
+        ('{"format": 1} 2', "not JSON: there is more after the end of the value;"),
+        ('{"format": "a\nb"}', "not JSON: invalid control character( '.*')?; copy"),
+        ('{"format": "boxwright", "version": 1, "name": "x', r"line 1 column 47: not JSON: the string that starts here never ends; "),
         ("{}", 'not a boxwright scene: expected an object with "format": "boxwright", got \'nothing\''),
         ("[1]", "not a boxwright scene: .*another kind of JSON"),
         ('{"format": "other"}', "not a boxwright scene: .*got 'other'"),

@@ -148,6 +148,14 @@ def check_written(words):
     np.testing.assert_allclose(values[1:5], [u.min(), v.min(), u.max(), v.max()], rtol=0, atol=1e-6)
 
 
+def test_how_far_a_label_may_move(rng, tmp_path):
+    report = bw.write(full_scene(rng), tmp_path / "k", format="kitti_tracking")
+    assert report.tolerance == (report.tolerance_m, report.tolerance_rad) == (report.tolerance.m, report.tolerance.rad)
+    assert 0 < report.tolerance.m < 1e-3
+    with pytest.raises(AttributeError):
+        report.tolerance = (1.0, 1.0)
+
+
 def test_golden_numbers_written(tmp_path):
     check_written(written_row(golden_scene(), tmp_path / "a"))
     assert "P2: 700.0 0.0 600.0 0.0" in (tmp_path / "a/training/calib/0003.txt").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import boxwright as bw
@@ -74,8 +75,6 @@ def test_unknown_class_lists_near_matches():
         bw.Taxonomy.default().find("pedestrain")
     with pytest.raises(bw.UnknownName, match="known classes: car, van"):
         bw.Taxonomy.default().find("zzzzzz")
-    with pytest.raises(bw.UnknownName):
-        bw.Taxonomy.default().find(None)
     assert bw.Taxonomy.default().get("zzzzzz") is None
 
 
@@ -124,3 +123,24 @@ def test_attributes_check_their_values():
     for wrong in ({"kind": "choice"}, {"kind": "colour"}, {"kind": "flag", "values": ("a",)}, {"kind": "group"}):
         with pytest.raises(bw.ArgumentError):
             AttributeDefinition("x", **wrong)
+
+
+@pytest.mark.parametrize("name", ["dragon", "None", "lamp"])
+def test_what_is_not_near_is_not_suggested(name):
+    with pytest.raises(bw.UnknownName) as caught:
+        bw.Taxonomy.default().find(name)
+    assert "did you mean" not in str(caught.value)
+
+
+def test_a_slip_is_seen():
+    for slip, meant in (("bycicle", "bicycle"), ("trcuk", "truck"), ("cra", ""), ("rtuck", "truck")):
+        with pytest.raises(bw.UnknownName, match=f"did you mean {meant}" if meant else "known classes"):
+            bw.Taxonomy.default().find(slip)
+
+
+@pytest.mark.parametrize("name", [None, 3])
+def test_a_class_is_needed(name):
+    with pytest.raises(bw.ArgumentError, match=f"category: expected the name of a class, got {name}; one of car, van"):
+        bw.Taxonomy.default().find(name)
+    with pytest.raises(bw.ArgumentError, match="expected the name of a class"):
+        bw.fit_cuboid(np.ones((9, 3)), category=name)

@@ -11,6 +11,7 @@ import pytest
 
 import boxwright as bw
 import street
+from boxwright.cli import main
 from boxwright.render.labels import color_of
 from boxwright.viewer import desktop
 
@@ -76,13 +77,29 @@ def test_a_scene_of_labels_alone(open3d):
     assert desktop.picture_of_window(empty, 0, width_px=320, height_px=240).shape == (240, 320, 3)
 
 
-def test_no_display_is_said(monkeypatch):
+def test_a_missing_extra_is_said_before_a_missing_display_and_the_keys(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "open3d", None)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delitem(os.environ, name, raising=False)
+    bw.write(street.scene(), tmp_path / "scene")
+    with pytest.raises(SystemExit):
+        main(["view", str(tmp_path / "scene")])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "pip install 'boxwright[desktop]'" in err
+
+
+def test_no_display_is_said(open3d, monkeypatch, tmp_path, capsys):
     if not sys.platform.startswith("linux"):
         pytest.skip("Linux alone has no display by environment")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delitem(os.environ, name, raising=False)
     with pytest.raises(bw.BoxwrightError, match="render"):
         desktop.open_window(street.scene())
+    bw.write(street.scene(), tmp_path / "scene")
+    with pytest.raises(SystemExit):
+        main(["view", str(tmp_path / "scene")])
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

@@ -173,10 +173,12 @@ class Taxonomy:
         return _DEFAULT
 
     def find(self, name: str) -> Category:
-        """The class of that name or alias; UnknownName, with near matches, where there is none."""
-        category = self._by_name.get(_plain(name)) if isinstance(name, str) else None
+        """The class of that name or alias; UnknownName, with near matches, where there is none, ArgumentError for what is no text."""
+        if not isinstance(name, str):
+            raise ArgumentError(expected="the name of a class", got=repr(name)[:80], field="category", hint=f"one of {', '.join(self.names)}")
+        category = self._by_name.get(_plain(name))
         if category is None:
-            raise UnknownName(f"no class is called {name!r}"[:80], field="category", hint=self._near(str(name)))
+            raise UnknownName(f"no class is called {name!r}"[:80], field="category", hint=self._near(name))
         return category
 
     def get(self, name: str) -> Category | None:
@@ -205,8 +207,12 @@ class Taxonomy:
         return len(self.categories)
 
     def _near(self, name: str) -> str:
-        near = difflib.get_close_matches(_plain(name), self._by_name, n=3, cutoff=0.6)
-        found = list(dict.fromkeys(self._by_name[match].name for match in near))
+        word = _plain(name)
+        near = {
+            match: difflib.SequenceMatcher(None, match, word).ratio() for match in difflib.get_close_matches(word, self._by_name, n=3, cutoff=0.7)
+        }
+        # a slip is rarely in the first letter: a dragon is no wagon
+        found = list(dict.fromkeys(self._by_name[match].name for match, share in near.items() if share >= 0.8 or match[0] == word[0]))
         meant = f"did you mean {' or '.join(found)}? " if found else ""
         return f"{meant}known classes: {', '.join(self.names)}"
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UnknownName
 from .common import JsonOption, print_json, print_lines, tracked
 
 
@@ -27,7 +28,11 @@ def bench(
 
     Example: boxwright bench --quick --verb containment
     """
-    from ..bench import machine, run, table
+    from ..bench import VERBS, machine, run, table
+
+    for verb in verbs or ():
+        if verb not in VERBS:
+            raise UnknownName("no such benchmark", expected=f"one of {', '.join(VERBS)}", got=repr(verb), field="--verb", hint="leave it out for all")
 
     with tracked("measuring") as advance:
         rows = run(quick=quick, verbs=verbs or None, progress=lambda _: advance())

@@ -52,8 +52,11 @@ def fill(
 
     Example: boxwright fill recording --keyframes-every 10 --out filled
     """
+    from ..interpolation import method_code
     from ..label_errors import filled_scene, gap_report
 
+    if method is not None:
+        method_code("--method", method)
     if keyframes_every is None and out is None:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
     if out is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,8 +42,10 @@ def render(
     out: OutOption = Path("pictures"),
     points: Annotated[bool, typer.Option("--points", help="Draw the LiDAR's points into the camera pictures.")] = False,
     range_m: RangeOption = None,
-    width_px: Annotated[int, typer.Option("--width-px", help="Width of the overview.")] = 1600,
-    height_px: Annotated[int, typer.Option("--height-px", help="Height of the overview, and both sides of the picture from above.")] = 800,
+    width_px: Annotated[int, typer.Option("--width-px", min=64, max=16384, help="Width of the overview.")] = 1600,
+    height_px: Annotated[
+        int, typer.Option("--height-px", min=64, max=16384, help="Height of the overview, and both sides of the picture from above.")
+    ] = 800,
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Write class and track at each cuboid.")] = True,
     scene: SceneOption = None,
     format: FormatOption = None,
@@ -59,7 +62,12 @@ def render(
     from ..outputs import check_new_folder, whole_folder
     from ..render import render_overview, write_picture
 
+    if range_m is not None and not (math.isfinite(range_m) and range_m > 0):
+        raise ArgumentError(expected="a positive number of metres", got=repr(range_m), field="--range-m")
     is_picture = out.suffix.lower() in (".png", ".jpg", ".jpeg")
+    if out.suffix and not is_picture and not out.suffix[1:].isdecimal():  # run-1.5 is a folder, one.gif is none
+        expected = "a name that ends in .png or .jpg, or a folder without an ending"
+        raise ArgumentError(expected=expected, got=repr(out.name), field="--out", hint="choose another name")
     if is_picture and out.exists():
         raise StorageError("exists already", path=out, hint="choose another name or remove this one")
     check_new_folder(out)

@@ -25,5 +25,4 @@ def view(
 
     recording = open_scene(path, scene, format, lenient)
     first = parse_frame(frame, len(recording))
-    print_lines(*HELP.splitlines())
-    open_window(recording, first)
+    open_window(recording, first, opened=lambda: print_lines(*HELP.splitlines()))

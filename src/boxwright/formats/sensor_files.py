@@ -21,6 +21,7 @@ from .ply import check_ply, read_ply
 
 __all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file"]
 
+_ASK = {"sweep": "scene.has_points(frame_index)", "image": "scene.has_image(frame_index, camera)"}
 POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz", ".ply", ".las", ".laz")
 _READERS = {".pcd": read_pcd, ".bin": read_kitti_bin, ".ply": read_ply, ".las": read_las, ".laz": read_las}
 _CHECKS = {".pcd": check_pcd, ".ply": check_ply, ".las": check_las, ".laz": check_las}
@@ -145,10 +146,11 @@ def _is_there(files: Mapping[str, Sequence[Path | None]], frame_index: int, sens
 def _there(files: Mapping[str, Sequence[Path | None]], what: str, frame_index: int, sensor: str) -> Path:
     path = files[sensor][frame_index] if sensor in files else None
     if path is None or not path.is_file():
+        there = f"the file is not there: copy it there, or take a frame that has one, as {_ASK[what]} tells"
         raise FrameMissing(
             f"no {what}",
             path=path,
             field=f"frame {frame_index}, {sensor}",
-            hint=f"the recording has no {what} here" if path is None else "the file is not there",
+            hint=f"the recording has no {what} here" if path is None else there,
         )
     return path

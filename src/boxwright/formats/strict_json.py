@@ -168,7 +168,7 @@ def load(path: str | os.PathLike[str]) -> Node:
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
-        raise FormatError(f"not JSON: {error.msg}", path=path, offset=f"line {error.lineno} column {error.colno}", hint=hint) from None
+        raise FormatError(f"not JSON: {_in_words(error.msg)}", path=path, offset=f"line {error.lineno} column {error.colno}", hint=hint) from None
     except UnicodeDecodeError as error:
         raise FormatError("not UTF-8 text", path=path, offset=error.start, hint=hint) from None
     except RecursionError:
@@ -176,6 +176,14 @@ def load(path: str | os.PathLike[str]) -> Node:
     except ValueError as error:
         raise FormatError(f"not strict JSON: {error}", path=path, hint=hint) from None
     return Node(value, os.fspath(path))
+
+
+def _in_words(message: str) -> str:
+    """What Python's parser says at a place, as a clause of its own: the place is said beside it."""
+    what = message.removesuffix(" starting at").removesuffix(" at").replace("Unterminated string", "the string that starts here never ends")
+    what = what.replace("Expecting value", "expected a value here").replace("Expecting", "expected").replace(" delimiter", " here")
+    what = what.replace("Extra data", "there is more after the end of the value").replace("Invalid", "invalid").replace("Illegal", "illegal")
+    return what
 
 
 def _check_shape(text: UInt8s, bounds: Limits, path: str | os.PathLike[str]) -> None:

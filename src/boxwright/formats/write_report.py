@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["WriteReport"]
+__all__ = ["Tolerance", "WriteReport"]
+
+
+class Tolerance(NamedTuple):
+    """How far a label may move when it is read back: m metres, rad radians."""
+
+    m: float
+    rad: float
 
 
 @dataclass
@@ -17,7 +25,7 @@ class WriteReport:
     dropped : what the format cannot hold, one sentence each
     rounded : what it holds less exactly, one sentence each
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
-    tolerance_m, tolerance_rad : how far a label may move when it is read back
+    tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad
     """
 
     format: str
@@ -30,6 +38,10 @@ class WriteReport:
     missing: list[str] = field(default_factory=list)
     tolerance_m: float = 0.0
     tolerance_rad: float = 0.0
+
+    @property
+    def tolerance(self) -> Tolerance:
+        return Tolerance(self.tolerance_m, self.tolerance_rad)
 
     def __str__(self) -> str:
         lost = [f"  {what}: {line}" for what in ("dropped", "rounded", "missing") for line in getattr(self, what)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..render.labels import color_of, shown_of_scene, vehicle_frame
 from ..scene import Scene
 from ..tracks import interpolate_tracks
 
-__all__ = ["HELP", "Window", "open_window", "picture_of_window"]
+__all__ = ["HELP", "Window", "check_window", "open_window", "picture_of_window"]
 
 HELP = "keys: right arrow or N next frame, left arrow or P previous, C camera pictures, T trails, R whole view, Q close"
 BACKGROUND = (0.051, 0.059, 0.078)
@@ -165,12 +166,19 @@ class Window:
             self._vis.add_geometry(geometry, reset_bounding_box=first)
 
 
-def open_window(scene: Scene, frame_index: int = 0) -> None:
-    """Opens the window and returns when it is closed. ExtraMissing without open3d or without a display."""
+def check_window() -> None:
+    """ExtraMissing without open3d, else BoxwrightError without a display: what has to be installed comes first."""
+    _open3d()
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise BoxwrightError("there is no display to open a window on", hint="`boxwright render` writes pictures without one")
+
+
+def open_window(scene: Scene, frame_index: int = 0, *, opened: Callable[[], Any] = lambda: None) -> None:
+    """Opens the window, calls `opened`, and returns when the window is closed. Errors as those of `check_window`."""
+    check_window()
     window = Window(scene, frame_index)
     try:
+        opened()
         window.run()
     finally:
         window.close()
