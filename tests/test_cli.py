@@ -20,8 +20,9 @@ import street
 from boxwright.cli import app, main
 from boxwright.cli.common import parse_frames
 from boxwright.cli.fit import parse_place
-from boxwright.cli.sweeps import frame_spans, said_spans
+from boxwright.cli.sweeps import said_spans
 from boxwright.sample import sample_folder
+from boxwright.summary import frame_spans
 
 COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "render", "simulate", "view", "warmup"]
 
@@ -136,7 +137,11 @@ def test_info(run, folder):
         assert words in out
     code, out, _ = run("info", folder, "--json")
     facts = json.loads(out)
-    assert facts["classes"] == {
+    counts = {name: {key: row[key] for key in ("n_tracks", "n_keyframes", "n_cuboids")} for name, row in facts["classes"].items()}
+    assert facts["classes"]["car"]["median_size_m"] == [4.4, 1.8, 1.5]
+    assert (facts["rate_hz"], facts["gaps"]) == (pytest.approx(10), [])
+    assert facts["frames_of_reference"] == ["world", "ego", "lidar", "front", "wide"]
+    assert counts == {
         "car": {"n_tracks": 2, "n_keyframes": 12, "n_cuboids": 12},
         "pedestrian": {"n_tracks": 1, "n_keyframes": 6, "n_cuboids": 6},
     }
@@ -148,7 +153,9 @@ def test_info(run, folder):
 def test_info_of_several_scenes(run, real_data):
     code, out, _ = run("info", real_data / "kitti_tracking" / "training", "--json")
     assert code == 0
-    assert json.loads(out)["scenes"] == ["0000", "0001", "0003", "0004", "0005", "0007", "0009", "0012", "0017"]
+    listed = json.loads(out)
+    assert listed["scenes"][1] == {"name": "0001", "n_frames": 447, "n_tracks": 98, "n_labels": 3030}
+    assert [entry["name"] for entry in listed["scenes"]] == ["0000", "0001", "0003", "0004", "0005", "0007", "0009", "0012", "0017"]
     code, out, _ = run("info", real_data / "kitti_tracking" / "training", "--scene", "0001", "--json")
     assert json.loads(out)["classes"]["Car"]["n_tracks"] > 10
     assert fails(run("fill", real_data / "kitti_tracking" / "training", "--keyframes-every", "10"), "scene", "0001")

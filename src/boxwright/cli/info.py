@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .common import (
     FormatOption,
@@ -17,115 +17,45 @@ from .common import (
     print_lines,
     print_table,
 )
-from .sweeps import frame_spans, said_spans
+from .sweeps import said_spans
 
-if TYPE_CHECKING:
-    from ..scene import Scene
+MOST_ROWS = 200
 
 
 def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = None, limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """What a recording holds.
 
-    Frames, sensors, times, classes, counts, frame of reference, and what the reader had to assume.
-    Of each LiDAR the first sweep is read. Records that cannot be taken as they are do not stop it: they are listed.
-    Where PATH holds several scenes and none is named, their names are printed.
+    Frames, sensors, times, classes, counts, frames of reference, what the reader had to assume, and what is odd.
+    Of each sensor the first sweep or picture is read. Records that cannot be taken as they are do not stop it: they are listed.
+    Where PATH holds several scenes and none is named, they are listed.
 
     Example: boxwright info recording --json
     """
     import boxwright as bw
 
     if scene is None:
-        listing = list(bw.scenes(path, format))
+        listing = bw.scenes(path, format)
         if len(listing) > 1:
             _print_listing(path, listing, as_json)
             return
-    facts = scene_facts(open_scene(path, scene, format, lenient=True))
+    from ..summary import scene_facts
+
+    opened = open_scene(path, scene, format, lenient=True)
+    facts = {**scene_facts(opened), "problems": listed(opened.problems)}
     print_json(facts) if as_json else _print_facts(facts)
 
 
-def scene_facts(scene: Scene) -> dict[str, Any]:
-    """Everything `info` prints, by name."""
-    n = len(scene)
-    by_class = _class_counts(scene)
-    return {
-        "name": scene.name,
-        "format": scene.format,
-        "path": scene.path,
-        "n_frames": n,
-        "has_time": scene.has_time,
-        "start_ns": int(scene.times_ns[0]) if n and scene.has_time else None,
-        "end_ns": int(scene.times_ns[-1]) if n and scene.has_time else None,
-        "duration_s": (int(scene.times_ns[-1]) - int(scene.times_ns[0])) * 1e-9 if n and scene.has_time else None,
-        "lidars": [_lidar_facts(scene, name) for name in scene.lidars],
-        "cameras": [_camera_facts(scene, name) for name in scene.cameras],
-        "has_ego_poses": scene.trajectory is not None,
-        "ego_path_m": None if scene.trajectory is None else _path_length_m(scene),
-        "label_frame": scene.label_frame,
-        "classes": {name: by_class[name] for name in sorted(by_class)},
-        "n_relations": len(scene.relations),
-        "tags": dict(scene.tags),
-        "notes": list(scene.notes),
-        "problems": listed(scene.problems),
-    }
-
-
-def _class_counts(scene: Scene) -> dict[str, dict[str, int]]:
-    from ..tracks import Origin
-
-    by_class: dict[str, dict[str, int]] = {}
-    for track in scene.tracks:
-        row = by_class.setdefault(track.category, {"n_tracks": 0, "n_keyframes": 0, "n_cuboids": 0})
-        row["n_tracks"] += 1
-        row["n_keyframes"] += int((track.origin != Origin.FILLED).sum())
-        row["n_cuboids"] += int(track.at(scene.times_ns).is_valid.sum())
-    return by_class
-
-
-def _lidar_facts(scene: Scene, name: str) -> dict[str, Any]:
-    """Which frames have sweeps, and the first of them, whose file is read: a damaged one is found out here."""
-    spans = frame_spans(lambda i: scene.has_points(i, name), len(scene))
-    sweep = scene.points(spans[0][0], name) if spans else None
-    return {
-        "name": name,
-        "n_sweeps": _n_frames(spans),
-        "frames_with_sweeps": spans,
-        "n_points_in_first": None if sweep is None else len(sweep),
-        "n_finite_points_in_first": None if sweep is None else int(sweep.is_finite.sum()),
-    }
-
-
-def _camera_facts(scene: Scene, name: str) -> dict[str, Any]:
-    from ..cameras import FisheyeCamera
-
-    camera = scene.cameras[name].camera
-    spans = frame_spans(lambda i: scene.has_image(i, name), len(scene))
-    return {
-        "name": name,
-        "model": "fisheye" if isinstance(camera, FisheyeCamera) else "pinhole",
-        "width_px": camera.width_px,
-        "height_px": camera.height_px,
-        "n_images": _n_frames(spans),
-        "frames_with_images": spans,
-    }
-
-
-def _n_frames(spans: list[tuple[int, int]]) -> int:
-    return sum(last - first + 1 for first, last in spans)
-
-
-def _path_length_m(scene: Scene) -> float:
-    import numpy as np
-
-    assert scene.trajectory is not None
-    return float(np.linalg.norm(np.diff(scene.trajectory.translation_m, axis=0), axis=1).sum())
-
-
-def _print_listing(path: Any, listing: list[Any], as_json: bool) -> None:
-    names = [str(getattr(item, "name", item)) for item in listing]
+def _print_listing(path: Any, listing: Any, as_json: bool) -> None:
+    rows = [{"name": entry.name, **entry.glance()} for entry in listing]
     if as_json:
-        print_json({"path": str(path), "scenes": names})
+        print_json({"path": str(path), "format": listing.format, "scenes": rows})
         return
-    print_table(f"{path}: {number_of(len(names), 'scene')}", ["scene"], [[name] for name in names], caption="name one with --scene")
+    columns = {"n_frames": "frames", "n_tracks": "tracks", "n_labels": "labels"}
+    there = [key for key in columns if any(row[key] is not None for row in rows)]
+    shown = [[row["name"], *(row[key] for key in there)] for row in rows[:MOST_ROWS]]
+    rest = f"{len(rows) - MOST_ROWS:,} more are in --json; " if len(rows) > MOST_ROWS else ""
+    caption = f"{rest}counts are those that can be had without reading big files; name a scene with --scene for all about it"
+    print_table(f"{path}: {number_of(len(rows), 'scene')}  ({listing.format})", ["scene", *(columns[key] for key in there)], shown, caption=caption)
 
 
 def _lidar_line(s: dict[str, Any], n_frames: int) -> str:
@@ -134,7 +64,17 @@ def _lidar_line(s: dict[str, Any], n_frames: int) -> str:
         line += f", {number_of(s['n_points_in_first'], 'point')} in the first"
         n_bad = s["n_points_in_first"] - s["n_finite_points_in_first"]
         line += f" ({n_bad:,} of them not finite)" if n_bad else ""
+        line += "" if s["range_in_first_m"] is None else ", from {:.1f} to {:.1f} m away".format(*s["range_in_first_m"])
     return line
+
+
+def _time_lines(facts: dict[str, Any]) -> list[str]:
+    if not facts["has_time"] or facts["start_ns"] is None:
+        return [] if facts["has_time"] else ["  time      no time stamps"]
+    start, end = (facts[f"{edge}_utc"] or f"{facts[f'{edge}_ns'] * 1e-9:.3f} s" for edge in ("start", "end"))
+    rate = "" if facts["rate_hz"] is None else f", {facts['rate_hz']:.3g} frames a second"
+    gaps = "" if not facts["gaps"] else f", {number_of(len(facts['gaps']), 'gap')} of up to {max(gap['duration_s'] for gap in facts['gaps']):.2f} s"
+    return [f"  time      {start} to {end}{rate}{gaps}"]
 
 
 def _in_frames(spans: list[tuple[int, int]], n_frames: int) -> str:
@@ -143,19 +83,25 @@ def _in_frames(spans: list[tuple[int, int]], n_frames: int) -> str:
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
-    when = "no time stamps" if not facts["has_time"] else "" if facts["duration_s"] is None else f"{facts['duration_s']:.2f} s"
-    where = f"ego path {facts['ego_path_m']:.1f} m" if facts["has_ego_poses"] else "no ego poses"
+    when = f"  {facts['duration_s']:.2f} s" if facts["duration_s"] is not None else ""
+    where = f"ego path {facts['ego_path_m']:.1f} m over {number_of(facts['n_ego_poses'], 'pose')}" if facts["has_ego_poses"] else "no ego poses"
     lines = [
         f"{facts['name']}  ({facts['format']})",
-        f"  frames    {facts['n_frames']}{'  ' + when if when else ''}",
+        f"  frames    {facts['n_frames']}{when}",
+        *_time_lines(facts),
         f"  labels    in the {facts['label_frame']} frame, {where}",
+        f"  frames of reference: {', '.join(facts['frames_of_reference'])}",
     ]
     lines += [_lidar_line(s, facts["n_frames"]) for s in facts["lidars"]]
     for s in facts["cameras"]:
         where = _in_frames(s["frames_with_images"], facts["n_frames"])
         lines.append(f"  camera    {s['name']}: {number_of(s['n_images'], 'image')}{where}, {s['width_px']} x {s['height_px']}, {s['model']}")
-    print_lines(*lines, *(f"  note      {note}" for note in facts["notes"]))
+    lines += [f"  note      {note}" for note in facts["notes"]]
+    lines += [f"  odd       {oddity['sentence']}" for oddity in facts["oddities"]]
+    print_lines(*lines)
     if facts["classes"]:
         rows = [(name, row["n_tracks"], row["n_keyframes"], row["n_cuboids"]) for name, row in facts["classes"].items()]
         rows.append(("all", *(sum(row[i] for row in rows) for i in (1, 2, 3))))
-        print_table("", ["class", "tracks", "keyframes", "cuboids"], rows)
+        sizes = [" x ".join(f"{side:.2f}" for side in row["median_size_m"]) for row in facts["classes"].values()]
+        rows = [(*row, size) for row, size in zip(rows, [*sizes, ""])]  # type: ignore[misc]
+        print_table("", ["class", "tracks", "keyframes", "cuboids", "median size in m"], rows)

@@ -26,7 +26,7 @@ from .common import (
     say,
     tracked,
 )
-from .sweeps import frame_spans, frames_without_sweep, said_spans
+from .sweeps import frames_without_sweep, said_spans
 
 if TYPE_CHECKING:
     from ..arrays import UInt8s
@@ -88,6 +88,8 @@ def render(
                 advance()
     empty = frames_without_sweep(recording, chosen)
     if empty:
+        from ..summary import frame_spans
+
         spans = frame_spans(set(empty).__contains__, len(recording))
         say(f"note: no sweep in {'frame' if len(empty) == 1 else 'frames'} {said_spans(spans)}, so no points are drawn there", "yellow")
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import FrameMissing, GeometryError
@@ -11,21 +11,10 @@ if TYPE_CHECKING:
     from ..points import Sweep
     from ..scene import Scene
 
-__all__ = ["frame_spans", "frames_without_sweep", "said_spans", "usable_sweep"]
+__all__ = ["frames_without_sweep", "said_spans", "usable_sweep"]
 
 MOST_SPANS = 6
 FEWEST_POINTS = 3  # a cuboid or a ground needs as many
-
-
-def frame_spans(has: Callable[[int], bool], n_frames: int) -> list[tuple[int, int]]:
-    """First and last of every run of frames that have something."""
-    spans: list[tuple[int, int]] = []
-    for i in filter(has, range(n_frames)):
-        if spans and spans[-1][1] == i - 1:
-            spans[-1] = (spans[-1][0], i)
-        else:
-            spans.append((i, i))
-    return spans
 
 
 def said_spans(spans: Sequence[tuple[int, int]]) -> str:
@@ -49,6 +38,8 @@ def usable_sweep(scene: Scene, frame_index: int) -> Sweep:
 
 
 def _nearest(scene: Scene, frame_index: int) -> str:
+    from ..summary import frame_spans
+
     frames = [i for i in range(len(scene)) if scene.has_points(i)]
     if not frames:
         return "no frame of this recording has one, so choose another recording"

@@ -78,6 +78,13 @@ class SceneEntry:
             scene = scene.replace(problems=(*scene.problems, *problems.found), notes=(*scene.notes, *notes))
         return _with_class_note(scene)
 
+    def glance(self) -> dict[str, int | None]:
+        """{n_frames, n_tracks, n_labels}, each None where it cannot be told without reading big files."""
+        from .glances import glance
+
+        with _readable(self.path):
+            return glance(self.path, self.name, self.format)
+
 
 class SceneList(Sequence[SceneEntry]):
     """What a dataset holds: entries by index or by name."""

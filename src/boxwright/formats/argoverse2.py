@@ -36,7 +36,7 @@ from .limits import has_file, limits
 from .looking import subfolders
 from .sensor_files import SensorFiles, left_out_note
 
-__all__ = ["detect", "list_scenes", "read"]
+__all__ = ["detect", "list_scenes", "log_folder", "read"]
 
 _LABEL_HINT = "correct the label"
 _SPLITS = ("train", "val", "test", "sensor", "sensor/train", "sensor/val", "sensor/test")
@@ -78,12 +78,17 @@ def _logs(path: Path) -> dict[str, Path]:
     return {log.name if names.count(log.name) == 1 else f"{split}/{log.name}": log for split, log in found}
 
 
+def log_folder(path: Path, scene: str) -> Path:
+    """The log itself, where it lies right in the folder, without a look at all others."""
+    return path / scene if path.is_dir() and not _is_log(path) and _is_log(path / scene) else _logs(path)[scene]
+
+
 def _is_log(folder: Path) -> bool:
     return (folder / "annotations.feather").is_file() or (folder / "city_SE3_egovehicle.feather").is_file()
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    log = _logs(path)[scene]
+    log = log_folder(path, scene)
     notes: list[str] = []
     trajectory = _trajectory(log / "city_SE3_egovehicle.feather", problems)
     labels, label_times = _labels(log / "annotations.feather", trajectory, problems, notes)

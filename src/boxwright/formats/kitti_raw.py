@@ -38,10 +38,10 @@ from .limits import has_file, limits
 from .looking import subfolders
 from .sensor_files import SensorFiles
 
-__all__ = ["detect", "list_scenes", "read"]
+__all__ = ["FOLDERS", "detect", "drive_folder", "list_scenes", "read"]
 
 _CAMERAS = ("image_02", "image_03", "image_00", "image_01")
-_FOLDERS = {"velodyne_points": ".bin", "oxts": ".txt", **dict.fromkeys(_CAMERAS, ".png")}
+FOLDERS = {"velodyne_points": ".bin", "oxts": ".txt", **dict.fromkeys(_CAMERAS, ".png")}
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 _HINT = "correct the line or get the file again"
 
@@ -66,19 +66,23 @@ def _drives(path: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def drive_folder(path: Path, scene: str) -> Path:
+    return _drives(path)[scene]
+
+
 def _is_drive(folder: Path) -> bool:
     if (folder / "tracklet_labels.xml").is_file():
         return True
-    return any((folder / name / "data").is_dir() for name in _FOLDERS) and not folder.name.endswith("_extract")
+    return any((folder / name / "data").is_dir() for name in FOLDERS) and not folder.name.endswith("_extract")
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    drive = _drives(path)[scene]
+    drive = drive_folder(path, scene)
     notes: list[str] = []
     calibration = read_raw_calibration(drive.parent, notes)
     tracklets = _tracklets(drive / "tracklet_labels.xml", problems, notes)
-    files = {name: _numbered(drive / name / "data", suffix) for name, suffix in _FOLDERS.items()}
-    stamps = {name: _stamps(drive / name / "timestamps.txt") for name in _FOLDERS}
+    files = {name: _numbered(drive / name / "data", suffix) for name, suffix in FOLDERS.items()}
+    stamps = {name: _stamps(drive / name / "timestamps.txt") for name in FOLDERS}
     n_frames = max(
         [0, *(max(t.frames) + 1 for t in tracklets), *(max(numbers) + 1 for numbers in files.values() if numbers), *map(len, stamps.values())]
     )

@@ -17,7 +17,7 @@ from .limits import limits
 from .looking import is_file
 from .sensor_files import POINT_SUFFIXES, SensorFiles, check_point_file, read_point_file
 
-__all__ = ["detect", "list_scenes", "read"]
+__all__ = ["detect", "list_scenes", "n_files", "read"]
 
 
 def detect(path: Path) -> bool:
@@ -39,6 +39,10 @@ def _files(path: Path) -> list[Path]:
     with os.scandir(path) as entries:
         files = [path / entry.name for entry in entries if _is_points(entry.name) and is_file(entry)]
     return sorted(files, key=_natural)
+
+
+def n_files(path: Path) -> int:
+    return len(_files(path))
 
 
 def _is_points(name: str) -> bool:

@@ -42,7 +42,7 @@ from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["detect", "list_scenes", "read"]
+__all__ = ["detect", "list_scenes", "read", "scene_folder"]
 
 _HINT = "correct the calibration"
 _POINTS = (".pcd", ".bin")
@@ -68,6 +68,10 @@ def _folders(path: Path) -> dict[str, Path]:
     if _is_scene(path):
         return {path.absolute().name: path}
     return _scenes_in(path) or (_scenes_in(path / "data") if (path / "data").is_dir() else {})
+
+
+def scene_folder(path: Path, scene: str) -> Path:
+    return _folders(path)[scene]
 
 
 def _scenes_in(folder: Path) -> dict[str, Path]:
@@ -101,7 +105,7 @@ class _Sensors:
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    folder, notes = _folders(path)[scene], list[str]()
+    folder, notes = scene_folder(path, scene), list[str]()
     clouds, labels = _by_stem(folder / "lidar", _POINTS), _by_stem(folder / "label", (".json",))
     limits().check("frames_per_scene", len({*clouds, *labels}), folder)
     names, times, has_time = _frames({*clouds, *labels}, notes)
