@@ -63,7 +63,7 @@ def full_scene(rng, n_frames=4):
     front = bw.PinholeCamera(48, 32, 30.3, 30.7, 23.1, 15.9, (0.1, -0.02, 0.001, 0.002, 0.003))
     cameras = {
         "front": bw.CameraSensor("front", front, bw.Pose(CAM_AXES, (1.0, 0.2, 1.5)), times - 5_000_000),
-        "round": bw.CameraSensor("round", bw.FisheyeCamera(40, 40, 12.5, 12.5, 19.5, 19.5, (0.01, 0.0, 0.0, 0.001)), tilted(0.2)),
+        "round": bw.CameraSensor("round", bw.FisheyeCamera(40, 40, 12.5, 12.5, 19.5, 19.5, (0.01, 0.0, 0.0, 0.001), 1.7), tilted(0.2)),
     }
     sweeps, images = {}, {}
     for i in range(n_frames - 1):

@@ -102,6 +102,51 @@ def test_fisheye_limit():
     assert fisheye((k1, 0, 0, 0)).max_angle_rad == pytest.approx(math.sqrt(1 / 0.3))
 
 
+def test_beyond_the_image_circle_there_is_nothing():
+    limit = math.radians(97)
+    camera, boundless = (bw.FisheyeCamera(300, 300, 93.3, 93.3, 149.8, 149.2, (-0.021, 0.004, -0.0021, 0.0002), angle) for angle in (limit, math.pi))
+    assert camera.max_angle_rad == limit < boundless.max_angle_rad and camera != boundless
+    angle = np.radians([60, 96.9, 97.1, 130])
+    points = np.c_[np.sin(angle) * 0.6, np.sin(angle) * 0.8, np.cos(angle)]
+    image = bw.project_points(points, camera, bw.Pose.identity())
+    assert image.status.tolist() == [bw.PointStatus.OK, bw.PointStatus.OK, bw.PointStatus.FOLD, bw.PointStatus.FOLD]
+    assert np.isnan(image.uv).all(1).tolist() == [False, False, True, True]
+    assert bw.project_points(points, boundless, bw.Pose.identity()).status[2] == bw.PointStatus.OK
+    rays = camera.rays([(0, 0), (299, 299), (149.8, 149.2), (40, 60)])
+    assert np.isnan(rays).all(1).tolist() == [True, True, False, False]
+    assert np.isfinite(boundless.rays([(0, 0)])).all() and np.isnan(camera.corner_rays).all() and np.isfinite(boundless.corner_rays).all()
+    ahead = bw.Cuboid([-2.0, -2.0, -1.2], [0.5, 0.5, 0.5], 0.0)  # 113 degrees off axis: in front of a vehicle with its camera looking back
+    assert bw.project_cuboids(ahead, boundless, np.eye(4)).edges(0) and not bw.project_cuboids(ahead, camera, np.eye(4)).edges(0)
+    across = bw.project_cuboids(bw.Cuboid([3.0, 0.0, 0.0], [0.5, 0.5, 4.0], 0.0), camera, np.eye(4)).edges(0)
+    assert across and np.isfinite(camera.rays(np.concatenate(across) * (1 - 1e-9) + np.array([149.8, 149.2]) * 1e-9)).all()
+
+
+def test_the_angle_of_an_image_circle_is_checked():
+    matrix = [[90, 0, 49], [0, 90, 39], [0, 0, 1]]
+    assert bw.FisheyeCamera.from_matrix(matrix, 100, 80, max_angle_rad=1.5) == bw.FisheyeCamera(100, 80, 90, 90, 49, 39, max_angle_rad=1.5)
+    folds = bw.FisheyeCamera(100, 80, 90, 90, 49, 39, (-0.1, 0, 0, 0), 3.0)
+    assert folds.max_angle_rad == pytest.approx(math.sqrt(1 / 0.3)) and folds == bw.FisheyeCamera(100, 80, 90, 90, 49, 39, (-0.1, 0, 0, 0))
+    for angle in (0.0, -1.0, 97.0, math.nan, math.inf):
+        with pytest.raises(bw.CalibrationError, match=r"FisheyeCamera.max_angle_rad: expected an angle in \(0, pi\], got .*; radians off axis"):
+            bw.FisheyeCamera(100, 80, 90, 90, 49, 39, max_angle_rad=angle)
+
+
+@pytest.mark.parametrize(
+    "distortion", [(-0.2, 0.05, 0.05, 0.08), (-0.3, 0.1, 0.03, -0.06, 0.01, 0.05, 0.02, 0.003, 0.05, -0.03, 0.02, 0.04, 0.3, -0.2)]
+)
+@pytest.mark.parametrize("f_px", [120, 500])
+def test_no_ray_is_one_that_the_projection_calls_folded(distortion, f_px):
+    """Strong tangential terms fold the picture in some directions long before others."""
+    camera = bw.PinholeCamera(640, 480, f_px, f_px * 1.02, 320, 240, distortion)
+    uv = np.stack(np.meshgrid(np.arange(0, 640, 4.0), np.arange(0, 480, 4.0)), -1).reshape(-1, 2)
+    rays = camera.rays(uv)
+    has_ray = np.isfinite(rays).all(1)
+    assert 0.5 < has_ray.mean() < 0.99
+    back = bw.project_points(rays[has_ray], camera, bw.Pose.identity())
+    assert back.in_image.all()
+    np.testing.assert_allclose(back.uv, uv[has_ray], atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [bw.PinholeCamera, bw.FisheyeCamera])
 @pytest.mark.parametrize(
     ("change", "message"),

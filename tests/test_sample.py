@@ -43,6 +43,15 @@ def test_the_clip_is_a_recording_without_labels(clip):
         assert clip.has_points(i) and all(clip.has_image(i, name) for name in clip.cameras)
 
 
+def test_the_rear_camera_ends_where_its_pictures_do(clip):
+    camera = clip.cameras["rear"].camera
+    uv = np.stack(np.meshgrid(np.arange(300.0), np.arange(300.0)), -1)
+    off_axis = np.arccos(camera.rays(uv.reshape(-1, 2))[:, 2]).reshape(300, 300)
+    levels = clip.image(20, "rear").astype(int).sum(2)
+    assert np.median(levels[np.isnan(off_axis)]) == 0 and levels[np.isnan(off_axis)].mean() < 10
+    assert (levels[off_axis < camera.max_angle_rad - 0.03] > 60).mean() > 0.98
+
+
 def keyed(sweep: bw.Sweep) -> dict[tuple[int, int], tuple[int, ...]]:
     """(time, beam) -> millimetres and intensity"""
     rows = np.c_[np.rint(np.asarray(sweep.xyz, np.float64) * 1000), sweep.intensity].astype(int).tolist()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -229,7 +229,9 @@ class PinholeCamera(_Intrinsics):
                 a, b = a - (y_b * x - x_b * y) / determinant, b - (x_a * y - y_a * x) / determinant
             x, y = self._bend(a, b)[:2]
             missed = np.hypot(x - target[:, 0], y - target[:, 1]) > 1e-9 * (1 + far)
-            missed |= ~(np.hypot(a, b) <= limit * (1 + 1e-12)) | ~self._is_unfolded(a, b)
+            missed |= ~(np.hypot(a, b) <= limit * (1 - 1e-14)) | ~self._is_unfolded(a, b)
+        unsure = np.flatnonzero(~missed & (np.hypot(a, b) > self.sure_radius))
+        missed[unsure] = ~self._is_reached(a[unsure], b[unsure])
         rays = np.stack([a, b, np.ones_like(a)], 1)
         rays[missed] = np.nan
         unit: Float64s = rays / np.linalg.norm(rays, axis=1, keepdims=True)
@@ -254,6 +256,16 @@ class PinholeCamera(_Intrinsics):
         in_x, in_y = 2 * (p2 + s1 + 2 * s2 * rho), 2 * (p1 + s3 + 2 * s4 * rho)
         return x, y, factor + a * by_a + in_x * a, a * by_b + in_x * b, b * by_a + in_y * a, factor + b * by_b + in_y * b
 
+    def _is_reached(self, a: Float64s, b: Float64s) -> Bools:
+        """Where the distortion keeps its orientation all the way from the sure radius, in the steps of 2 % that `kernels.lenses.unfolded` takes."""
+        first = self.sure_radius / np.hypot(a, b)
+        steps = np.ceil(-50 * np.log(first)) + 1
+        reached = np.ones(len(a), np.bool_)
+        for k in range(1, int(steps.max(initial=0)) + 1):
+            share = first ** (1 - np.minimum(k / steps, 1))
+            reached &= self._is_unfolded(a * share, b * share)
+        return reached
+
     def _is_unfolded(self, a: Any, b: Any) -> Bools:
         """Where the distortion keeps its orientation and neither the rational model nor the tilt has passed a pole."""
         x, y, x_a, x_b, y_a, y_b = self._bend(a, b)
@@ -267,10 +279,30 @@ class FisheyeCamera(_Intrinsics):
     """Kannala-Brandt: theta = atan2(hypot(x, y), z), r = theta + k1 theta^3 + k2 theta^5 + k3 theta^7 + k4 theta^9; valid past 90 degrees off axis.
 
     distortion : 0 or 4 numbers k1..k4, as in `cv2.fisheye`
+    max_angle_rad : the angle off axis where the picture of the lens ends (the image circle), in (0, pi]; beyond it a point has no pixel and a pixel
+        no ray. Never more than where the radius stops growing, which it is where the calibration does not tell
     Source: Kannala and Brandt, IEEE TPAMI 28(8), 2006.
     """
 
+    max_angle_rad: float = math.pi
+
     _lengths = (0, 4)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        field, given = "FisheyeCamera.max_angle_rad", cast(Any, self.max_angle_rad)
+        angle = math.pi if given is None else float(as_floats(field, given, (), finite=False))
+        if not 0 < angle <= math.pi:
+            hint = "radians off axis: half the lens's field of view; leave it out where nobody knows it"
+            raise CalibrationError(expected="an angle in (0, pi]", got=f"{angle:g}", field=field, hint=hint)
+        object.__setattr__(self, "max_angle_rad", min(angle, self._fold_rad))
+
+    @classmethod
+    def from_matrix(
+        cls, matrix: ArrayLike, width_px: int, height_px: int, distortion: ArrayLike = (), max_angle_rad: float = math.pi
+    ) -> FisheyeCamera:
+        """As `PinholeCamera.from_matrix`; max_angle_rad as the class tells."""
+        return replace(super().from_matrix(matrix, width_px, height_px, distortion), max_angle_rad=max_angle_rad)
 
     @cached_property
     def coefficients(self) -> Float64s:
@@ -278,8 +310,8 @@ class FisheyeCamera(_Intrinsics):
         coefficients: Float64s = frozen(np.array(self.distortion or (0.0,) * 4))
         return coefficients
 
-    @cached_property
-    def max_angle_rad(self) -> float:
+    @property
+    def _fold_rad(self) -> float:
         """The angle off axis up to which the radius grows, at most pi."""
         k1, k2, k3, k4 = self.coefficients
         roots = np.polynomial.Polynomial([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4]).trim().roots()

@@ -63,6 +63,7 @@ LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"or
 SWEEP_EXTRAS = frozenset({"timestamp_ns", "origin_m"})
 CAMERA_KEYS = frozenset({"name", "model", "width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px", "ego_from_cam"})
 CAMERA_EXTRAS = frozenset({"distortion", "timestamp_ns"})
+FISHEYE_EXTRAS = CAMERA_EXTRAS | {"max_angle_rad"}
 TRACK_KEYS, TRACK_EXTRAS = frozenset({"track_id", "category", "keyframes"}), frozenset({"method", "attributes", "source_attributes"})
 KEYFRAME_KEYS = frozenset({"timestamp_ns", "center_m", "size_m"})
 KEYFRAME_EXTRAS = frozenset({"yaw_rad", "quat_wxyz", "visibility", "origin", "attributes", "source_attributes"})
@@ -225,9 +226,11 @@ def _lidar(node: Node) -> Lidar:
 
 
 def _camera(node: Node, n_frames: int) -> CameraSensor:
-    node.only(CAMERA_KEYS, CAMERA_EXTRAS)
+    node.only(CAMERA_KEYS, CAMERA_EXTRAS if node.get("model", "").value == "pinhole" else FISHEYE_EXTRAS)
     model = node["model"].one_of(CAMERA_MODELS)
     numbers = {key: node[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
+    if node.has("max_angle_rad"):
+        numbers["max_angle_rad"] = node["max_angle_rad"].number()
     distortion = tuple(item.number() for item in node.get("distortion", []))
     camera: Camera = model(node["width_px"].whole(), node["height_px"].whole(), **numbers, distortion=distortion)
     times = np.array([item.whole() for item in node["timestamp_ns"]], np.int64) if node.has("timestamp_ns") else None

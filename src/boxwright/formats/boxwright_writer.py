@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cameras import FisheyeCamera
 from ..errors import ArgumentError
 from ..frames import Pose
 from ..rotations import quat_from_yaw
@@ -120,6 +121,7 @@ def _camera(name: str, sensor: CameraSensor) -> dict[str, Any]:
         "model": next(model for model, kind in CAMERA_MODELS.items() if isinstance(camera, kind)),
         **{key: getattr(camera, key) for key in ("width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px")},
         "distortion": list(camera.distortion),
+        **({"max_angle_rad": camera.max_angle_rad} if isinstance(camera, FisheyeCamera) else {}),
         "ego_from_cam": _pose(sensor.ego_from_cam),
         "timestamp_ns": None if sensor.times_ns is None else np.asarray(sensor.times_ns).tolist(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -147,7 +148,8 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
     if custom.get("model", "").value == KANNALA_BRANDT:
         size = custom["width_px"].whole(), custom["height_px"].whole()
         fx, fy, cx, cy = (custom[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px"))
-        return FisheyeCamera(*size, fx, fy, cx, cy, tuple(custom["distortion"].numbers(4).tolist())), Pose.identity()
+        widest = custom.get("max_angle_rad", math.pi).number()
+        return FisheyeCamera(*size, fx, fy, cx, cy, tuple(custom["distortion"].numbers(4).tolist()), widest), Pose.identity()
     if not properties.has("intrinsics_pinhole"):
         return None
     node = properties["intrinsics_pinhole"]
@@ -255,7 +257,7 @@ def intrinsics_of(camera: Camera) -> dict[str, Any]:
     if isinstance(camera, FisheyeCamera):
         numbers = {key: getattr(camera, key) for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
         coefficients = [*camera.distortion, *[0.0] * (4 - len(camera.distortion))]
-        return {"intrinsics_custom": {"model": KANNALA_BRANDT, **size, **numbers, "distortion": coefficients}}
+        return {"intrinsics_custom": {"model": KANNALA_BRANDT, **size, **numbers, "distortion": coefficients, "max_angle_rad": camera.max_angle_rad}}
     matrix = np.column_stack([camera.matrix, np.zeros(3)]).ravel().tolist()
     pinhole: dict[str, Any] = {**size, "camera_matrix": matrix}
     if camera.distortion:

@@ -6,6 +6,7 @@ Nothing that fits or checks labels may read a constant from here.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Any
 
@@ -153,7 +154,8 @@ def _cameras(seed: int, scale: float) -> dict[str, SimulatedCamera]:
 
     front = PinholeCamera(px(480), px(300), 272 * scale, 271 * scale, 238.6 * scale, 149.3 * scale, (-0.26, 0.085, 0.0006, -0.0004, -0.012))
     right = PinholeCamera(px(288), px(216), 170 * scale, 170 * scale, 144.7 * scale, 106.6 * scale, (-0.11, 0.016, -0.0003, 0.0005))
-    rear = FisheyeCamera(px(300), px(300), 93.3 * scale, 93.3 * scale, 149.8 * scale, 149.2 * scale, (-0.021, 0.004, -0.0021, 0.0002))
+    bent = (-0.021, 0.004, -0.0021, 0.0002)
+    rear = FisheyeCamera(px(300), px(300), 93.3 * scale, 93.3 * scale, 149.8 * scale, 149.2 * scale, bent, math.radians(97.0))
     return {
         "front": SimulatedCamera(seed, 0, front, _mount(0.0, 0.02, (1.75, 0.02, 1.45)), 0.0),
         "right": SimulatedCamera(seed, 1, right, _mount(-1.45, 0.05, (1.2, -0.85, 1.50)), -0.023),

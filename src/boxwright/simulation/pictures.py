@@ -75,7 +75,7 @@ def _fisheye_rays(camera: FisheyeCamera, x: Float64s, y: Float64s) -> tuple[Floa
         slope = 1 + square * (3 * k1 + square * (5 * k2 + square * (7 * k3 + square * 9 * k4)))
         theta = np.clip(theta - value / slope, 0.0, camera.max_angle_rad)
     share = np.sin(theta) / np.maximum(radius, 1e-12)
-    return np.stack([x * share, y * share, np.cos(theta)], -1), theta < min(camera.max_angle_rad, np.radians(97.0))
+    return np.stack([x * share, y * share, np.cos(theta)], -1), theta < camera.max_angle_rad
 
 
 class SimulatedCamera:
