@@ -166,6 +166,12 @@ def test_scattered_and_huge_cuboids(rng) -> None:
     assert_same_as_twin(points[np.abs(points[:, 0]) < 1000], cuboids)
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_largest_cuboids_are_no_warning(rng) -> None:
+    for turn in (0.0, 0.3):
+        assert bw.points_in_cuboids(rng.normal(size=(5, 3)), bw.Cuboids([[0, 0, 0]], [[1e308] * 3], [turn])).counts.tolist() == [5]
+
+
 def test_many_points_come_in_parts(rng) -> None:
     cuboids = Cuboids.concatenate([some_cuboids(rng, 20, spread_m=3.0), some_cuboids(rng, 20, spread_m=3.0, tilted=True)])
     points = points_near(rng, cuboids, 120_000, dtype=np.float32)

@@ -329,10 +329,10 @@ def test_clicks_that_meet_nothing(rng):
 
 def test_too_few_points_are_refused(rng):
     for points in (np.zeros((0, 3)), np.full((9, 3), np.nan), np.zeros((2, 3))):
-        with pytest.raises(bw.GeometryError, match="at least 3 finite points"):
+        with pytest.raises(bw.GeometryError, match=r"at least 3 finite points.*; pass all points of the object"):
             bw.fit_cuboid(points)
     points, _ = street(rng, CAR)
-    with pytest.raises(bw.GeometryError, match="at least 3 points above ground in the rough cuboid, got 0"):
+    with pytest.raises(bw.GeometryError, match="at least 3 points above ground in the rough cuboid, got 0; is it in the frame of the points"):
         bw.refit(points, bw.Cuboid([-10, -10, -1], [4, 2, 2], 0.0))
 
 
@@ -348,7 +348,10 @@ def test_too_few_points_are_refused(rng):
         ({"yaw_prior": np.nan}, bw.ArgumentError, "yaw_prior"),
         ({"size_prior": (1, 2)}, bw.ArgumentError, "size_prior"),
         ({"size_prior": (1, 2, -3)}, bw.ArgumentError, "size_prior: expected three positive lengths"),
-        ({"face_margin_m": np.inf}, bw.ArgumentError, "face_margin_m"),
+        ({"face_margin_m": np.inf}, bw.ArgumentError, "face_margin_m: expected a length from 0 to 1 m, got inf"),
+        ({"face_margin_m": np.nan}, bw.ArgumentError, "face_margin_m: expected a length from 0 to 1 m, got nan"),
+        ({"face_margin_m": -0.01}, bw.ArgumentError, "face_margin_m: expected a length from 0 to 1 m, got -0.01; the gap"),
+        ({"face_margin_m": 5}, bw.ArgumentError, "face_margin_m: expected a length from 0 to 1 m, got 5"),
     ],
 )
 def test_wrong_hints(rng, hints, error, message):

@@ -101,8 +101,8 @@ def _grid(xyz: Floats, *cuboids: Float64s) -> Any:
     n_cells = min(max(len(xyz) // 4, 64), MOST_CELLS)
     far = np.full(3, np.inf)
     grid = kernels.grid(*cuboids, -far, far, n_cells)
-    frame = grid[0]
-    if grid[1][2] and frame[6] * frame[2] * frame[3] < 1 / 16:
+    _, _, per_x, per_y, _, _, area = grid[0].tolist()  # Python's floats: what overflows in the largest cuboids is no warning
+    if grid[1][2] and area * per_x * per_y < 1 / 16:
         lowest, highest = np.empty(3), np.empty(3)
         kernels.bounds(xyz, lowest, highest)
         grid = kernels.grid(*cuboids, lowest, highest, n_cells)

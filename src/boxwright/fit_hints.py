@@ -18,6 +18,7 @@ from .terrain import Ground
 __all__ = ["CheckedHints", "Hints", "checked_click", "checked_cuboid", "checked_ground", "checked_hints"]
 
 FACE_MARGIN_M = 0.05
+WIDEST_MARGIN_M = 1.0
 
 
 class Hints(TypedDict, total=False):
@@ -51,7 +52,7 @@ def checked_hints(category: str, frame: str | None, hints: Hints) -> CheckedHint
     unknown = set(hints) - set(Hints.__annotations__)
     if unknown:
         raise ArgumentError(expected=f"one of {', '.join(Hints.__annotations__)}", got=repr(min(unknown)), field="hints", hint="leave it out")
-    ground, margin = hints.get("ground"), hints.get("face_margin_m")
+    ground = hints.get("ground")
     sensors = _sensors(hints.get("sensor_origins_m"), frame)
     yaw, sigma = _yaw(hints.get("yaw_prior"))
     return CheckedHints(
@@ -61,10 +62,20 @@ def checked_hints(category: str, frame: str | None, hints: Hints) -> CheckedHint
         float(sensors[:, 2].max()),
         yaw,
         sigma,
-        FACE_MARGIN_M if margin is None else float(as_floats("face_margin_m", margin, (), hint="pass one length in metres")),
+        _margin(hints.get("face_margin_m")),
         None if ground is None else checked_ground(ground),
         frame,
     )
+
+
+def _margin(margin_m: Any) -> float:
+    if margin_m is None:
+        return FACE_MARGIN_M
+    margin = float(as_floats("face_margin_m", margin_m, (), finite=False, hint="pass one length in metres"))
+    if not 0 <= margin <= WIDEST_MARGIN_M:
+        hint = "the gap between the points and a face in your labels, some centimetres; leave it out for 0.05"
+        raise ArgumentError(expected=f"a length from 0 to {WIDEST_MARGIN_M:g} m", got=f"{margin:g}", field="face_margin_m", hint=hint)
+    return margin
 
 
 def _sensors(origins_m: Any, frame: str | None) -> Float64s:

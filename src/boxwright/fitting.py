@@ -226,7 +226,8 @@ def _inside(xyz: Floats, rough: Cuboid, ground: Ground) -> Int64s:
     local = (np.asarray(xyz[index], np.float64) - rough.center_m) @ rough.as_cuboids().rotation[0]
     index = index[(np.abs(local) <= np.array([length, width, height]) / 2 + [0.1, 0.1, 0.3]).all(1)]
     if len(index) < 3:
-        raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{len(index)}", field="rough_cuboid")
+        hint = "is it in the frame of the points? Draw it over points, or keep it as it is: there is nothing to fit it to"
+        raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{len(index)}", field="rough_cuboid", hint=hint)
     inside: Int64s = np.sort(index)
     return inside
 
@@ -242,7 +243,8 @@ def _window(xyz: Floats, center: Float64s, radius: float, ground: Ground, low: f
 def _fit(xyz: Floats, index: Int64s, hints: CheckedHints) -> tuple[Fit, float]:
     """The cuboid of the points at `index`, and what being too large for its class costs."""
     if len(index) < 3:
-        raise GeometryError(expected="at least 3 finite points to fit a cuboid", got=f"{len(index)}", field="points")
+        hint = "pass all points of the object; where there are fewer, draw the cuboid by hand"
+        raise GeometryError(expected="at least 3 finite points to fit a cuboid", got=f"{len(index)}", field="points", hint=hint)
     origin = np.asarray(xyz[index[0]], np.float64)
     local = np.asarray(xyz[index], np.float64) - origin
     flags = {"too_few_points"} if len(index) < FEWEST else set()

@@ -39,10 +39,10 @@ class Ground:
         points = np.asarray(xy)
         if points.dtype not in (np.float32, np.float64):
             if points.dtype.kind not in "iuf" and points.size:
-                raise ArgumentError(expected="(K, 2) or (K, 3) numbers", got=f"dtype {points.dtype}", field="xy")
+                raise ArgumentError(expected="(K, 2) or (K, 3) numbers", got=f"dtype {points.dtype}", field="xy", hint="pass plain real numbers")
             points = points.astype(np.float64)
         if points.ndim != 2 or points.shape[1] not in (2, 3):
-            raise ArgumentError(expected="(K, 2) or (K, 3)", got=f"shape {points.shape}", field="xy")
+            raise ArgumentError(expected="(K, 2) or (K, 3)", got=f"shape {points.shape}", field="xy", hint="pass one row per place: xy[None] for one")
         out = np.empty(len(points))
         kernels.heights(points, self.nodes_m, float(self.origin_m[0]), float(self.origin_m[1]), self.spacing_m, out)
         return out
@@ -70,7 +70,8 @@ def ground(points: Any) -> Ground:
     xyz = as_points("points", points)
     low_x, high_x, low_y, high_y, n_finite = _extent(xyz)
     if n_finite < 3:
-        raise GeometryError(expected="at least 3 finite points to find the ground", got=f"{n_finite}", field="points")
+        hint = "pass a whole sweep; leave out the frames that have no points"
+        raise GeometryError(expected="at least 3 finite points to find the ground", got=f"{n_finite}", field="points", hint=hint)
     zoom = max(1.0, (high_x - low_x) / WIDEST_M, (high_y - low_y) / WIDEST_M)
     cell_m, spacing_m = CELL_M * zoom, SPACING_M * zoom
     n_x, n_y = (max(2, math.ceil((high - low) / cell_m) + 1) for low, high in ((low_x, high_x), (low_y, high_y)))
