@@ -248,6 +248,11 @@ def test_a_labelled_frame_without_a_time_or_a_pose(tmp_path):
         (root / f"2011_09_26/{DRIVE}/oxts/data/{i:010d}.txt").unlink()
     with pytest.raises(bw.FormatError, match="a labelled frame has no pose: got frame 7"):
         bw.read(root)
+    scene = bw.read(root, strict=False)
+    assert len(scene) == 8 and not scene.tracks
+    (problem,) = scene.problems
+    assert problem.record["frame"] == 7 and problem.record["tracklet"] == 0 and "rz" in problem.record and "occlusion" in problem.record
+    assert problem.error.path.endswith("tracklet_labels.xml") and problem.error.offset.startswith("line ")
 
 
 # ------------------------------------------------------------ bad tracklets

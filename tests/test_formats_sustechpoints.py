@@ -134,8 +134,11 @@ def test_ego_poses(tmp_path):
     np.testing.assert_allclose(scene.transform("world", "ego", 0).rotation, np.eye(3), rtol=0, atol=TOL)
     np.testing.assert_allclose(scene.cuboids(1).center_m, [(0, -20, 1.1)], rtol=0, atol=1e-9)
     save(folder / "label/000970.json", [label()])
-    with pytest.raises(bw.FormatError, match=r"ego_pose: labels lie outside the ego poses: got frame 000970"):
+    with pytest.raises(bw.FormatError, match=r"000970.json: \[0\]: a label lies outside the ego poses: got frame 000970"):
         bw.read(folder)
+    n_labels = sum(map(len, scene.tracks))
+    scene = bw.read(folder, strict=False)
+    assert [problem.record for problem in scene.problems] == [label()] and sum(map(len, scene.tracks)) == n_labels
 
 
 @pytest.mark.parametrize(

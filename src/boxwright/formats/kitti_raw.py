@@ -12,16 +12,18 @@ Without any, frames are 0.1 s apart. The ego frame is the GPS/IMU's where its ca
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int64s
+from ..arrays import Bools, Float64s, Int64s
 from ..cuboids import Cuboids
 from ..errors import FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
@@ -99,7 +101,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         notes.append("no poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
         warnings.warn(f"{drive}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
     else:
-        lidar_poses = _lidar_poses(tracklets, times, trajectory, ego_from_lidar, drive / "tracklet_labels.xml")
+        tracklets = _posed(tracklets, trajectory.covers(times), drive / "tracklet_labels.xml", problems)
+        lidar_poses = _lidar_poses(tracklets, times, trajectory, ego_from_lidar)
         notes += bridged_poses_note(trajectory.times_ns, times[list(lidar_poses)], times)
     extra = {"velodyne_start_ns": _stamps(drive / "velodyne_points/timestamps_start.txt")}
     extra["velodyne_end_ns"] = _stamps(drive / "velodyne_points/timestamps_end.txt")
@@ -270,19 +273,25 @@ def _tracklets(path: Path, problems: Problems, notes: list[str]) -> list[Trackle
     return tracklets
 
 
-def _lidar_poses(tracklets: list[Tracklet], times: Int64s, trajectory: Trajectory, ego_from_lidar: Pose, path: Path) -> dict[int, Pose]:
+def _posed(tracklets: list[Tracklet], is_posed: Bools, path: Path, problems: Problems) -> list[Tracklet]:
+    """The tracklets without their labels in frames that have no pose; such a label cannot be placed in the world."""
+    posed = []
+    for tracklet in tracklets:
+        good = [i for i, frame in enumerate(tracklet.frames) if is_posed[frame]]
+        for i in sorted(set(range(len(tracklet.frames))) - set(good)):
+            got, field, hint = f"frame {tracklet.frames[i]}", f"tracklet {tracklet.number}", "get the oxts files of the whole drive"
+            error = FormatError("a labelled frame has no pose", got=got, path=path, offset=f"line {tracklet.line}", field=field, hint=hint)
+            pose = dict(zip(("tx", "ty", "tz", "rx", "ry", "rz"), tracklet.poses[i]))
+            problems.keep(error, {"tracklet": tracklet.number, "frame": tracklet.frames[i], **pose, **tracklet.columns[i]})
+        if good:
+            rows: dict[str, Any] = {name: [getattr(tracklet, name)[i] for i in good] for name in ("frames", "poses", "columns")}
+            posed.append(dataclasses.replace(tracklet, **rows))
+    return posed
+
+
+def _lidar_poses(tracklets: list[Tracklet], times: Int64s, trajectory: Trajectory, ego_from_lidar: Pose) -> dict[int, Pose]:
     """world_from_lidar of every labelled frame, in their order."""
     frames = np.unique(np.array([frame for tracklet in tracklets for frame in tracklet.frames], np.int64))
-    beyond = frames[~trajectory.covers(times[frames])]
-    if len(beyond):
-        number = next(tracklet.number for tracklet in tracklets if int(beyond[0]) in tracklet.frames)
-        raise FormatError(
-            "a labelled frame has no pose",
-            got=f"frame {beyond[0]}",
-            path=path,
-            field=f"tracklet {number}",
-            hint="get the oxts files of the whole drive",
-        )
     return {frame: trajectory.at(int(times[frame])) @ ego_from_lidar for frame in frames.tolist()}
 
 

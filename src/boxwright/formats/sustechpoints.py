@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .. import rotations
-from ..arrays import Float64s, Int64s
+from ..arrays import Bools, Float64s, Int64s
 from ..cameras import PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
@@ -113,7 +113,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     trajectory = Trajectory(times[list(poses)], list(poses.values())) if poses else None
     ego_from_lidar = _EGO_FROM_LIDAR if poses else Pose.identity()
     sensors = _sensors(folder, clouds, names, ego_from_lidar, notes)
-    rows = _rows({i: labels[name] for i, name in enumerate(names) if name in labels}, problems, notes)
+    is_posed = np.ones(len(times), bool) if trajectory is None else trajectory.covers(times)
+    rows = _rows({i: labels[name] for i, name in enumerate(names) if name in labels}, is_posed, problems, notes)
     if trajectory is None:
         notes.append("no ego poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
         if rows.frame:
@@ -274,7 +275,7 @@ def _matrix(node: Node, lengths: Sequence[int]) -> Float64s:
 # ------------------------------------------------------------ labels
 
 
-def _rows(files: Mapping[int, Path], problems: Problems, notes: list[str]) -> LabelRows:
+def _rows(files: Mapping[int, Path], is_posed: Bools, problems: Problems, notes: list[str]) -> LabelRows:
     rows, unnamed = LabelRows(), 0
     for i, file in files.items():
         for k, node in enumerate(strict_json.load(file)):
@@ -285,6 +286,14 @@ def _rows(files: Mapping[int, Path], problems: Problems, notes: list[str]) -> La
                     raise node["obj_id"].wrong("a text or a whole number")
                 if not track_id:
                     unnamed, track_id = unnamed + 1, f"{file.stem}/{k}"
+                if not is_posed[i]:
+                    raise FormatError(
+                        "a label lies outside the ego poses",
+                        got=f"frame {file.stem}",
+                        path=file,
+                        field=node.field,
+                        hint="give every labelled frame a pose",
+                    )
                 _add(rows, i, node, track_id)
     if unnamed:
         notes.append(f"{unnamed} labels have no obj_id: each became a track of its own, named by its frame and its place in the file")
@@ -324,14 +333,6 @@ def _tracks(rows: LabelRows, names: Sequence[str], times: Int64s, trajectory: Tr
     if trajectory is None or not rows.frame:
         return rows.tracks(times, None, folder, notes)
     labelled = np.unique(rows.frame)
-    outside = labelled[~trajectory.covers(times[labelled])]
-    if len(outside):
-        raise FormatError(
-            "labels lie outside the ego poses",
-            got=f"frame {names[int(outside[0])]}",
-            path=folder / "ego_pose",
-            hint="give every labelled frame a pose",
-        )
     notes += bridged_poses_note(trajectory.times_ns, times[labelled], times)
     poses = [trajectory.at(int(time), outside="hold") @ _EGO_FROM_LIDAR for time in times]
     return rows.tracks(times, poses, folder, notes)
