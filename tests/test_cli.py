@@ -646,7 +646,12 @@ def test_demo(run, sample, tmp_path, monkeypatch):
     assert scene.label_frame == "world"
     assert len(scene.tracks) == total["n_objects"]
     assert len(scene.points(0)) > 1000
-    assert len(bw.read(folder / "kitti_tracking")) == len(scene)
+    kitti = bw.read(folder / "kitti_tracking")
+    assert len(kitti) == len(scene)
+    assert kitti.camera("image_02").camera.size_px == scene.camera("front").camera.size_px != (1242, 375)
+    assert all(kitti.has_points(i) for i in range(len(kitti)))
+    assert len(kitti.points(0)) == len(scene.points(0))
+    assert any(line.startswith("the pictures") for line in result["dropped"])
     lines = (folder / "cuboids.csv").read_text().splitlines()
     assert len(lines) == 1 + sum(len(scene.cuboids(i)) for i in range(len(scene)))
     pictures = sorted(p.name for p in (folder / "pictures").iterdir())

@@ -314,6 +314,12 @@ BAD_CALIB = {
     "twice": (lambda t: t + "R0_rect: 1 0 0 0 1 0 0 0 1\n", "line 6: a row comes twice: got R0_rect again, after R_rect in line 3"),
     "not a rotation": (lambda t: t.replace("R_rect 1 0", "R_rect 2 0"), "line 3: R_rect: expected a rotation matrix"),
     "mirrored": (lambda t: t.replace("0 -1 0 0.06", "0 1 0 0.06"), "line 4: Tr_velo_cam: expected a rotation matrix"),
+    "half a size": (lambda t: t + "S_rect_02: 640\n", "line 6: S_rect_02: expected 2 numbers, got 1"),
+    "a size of parts": (
+        lambda t: t + "S_rect_02: 640.5 480\n",
+        "line 6: S_rect_02: expected a width and a height, whole.*got 640.5 480",
+    ),
+    "no size": (lambda t: t + "S_rect_03: 0 480\n", "line 6: S_rect_03: expected a width and a height, whole and positive, got 0 480"),
     "singular": (lambda t: t.replace("P2: 700", "P2: 0"), "line 1: P2: singular intrinsics"),
 }
 
@@ -469,9 +475,44 @@ def test_writing_says_what_the_scene_does_not_have(tmp_path):
         "image_03: 3 of 3 frames have no picture, the first of them frame 0",
     ]
     assert f"  missing: {report.missing[1]}" in str(report)
-    assert not any("the size of camera" in line for line in report.dropped)
-    report = bw.write(golden_scene().replace(cameras={"front": small_camera()}), tmp_path / "small", format="kitti_tracking")
-    assert any("the size of camera front, 640 x 480 pixels" in line for line in report.dropped)
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize("format", ["kitti_tracking", "kitti_object"])
+def test_the_size_of_cameras_without_pictures_is_written_and_read(tmp_path, format):
+    """Otherwise the borders of the pictures, and what of a box is in them, would be those of another camera."""
+    scene = golden_scene().replace(cameras={"front": small_camera()})
+    report = bw.write(scene, tmp_path / "small", format=format)
+    assert not any("size" in line for line in report.dropped)
+    calib = next((tmp_path / "small/training/calib").iterdir()).read_text()
+    assert calib.splitlines()[-1] == "S_rect_02: 640 480"
+    again = bw.read(tmp_path / "small")
+    (camera,) = again.cameras.values()
+    assert camera.camera == small_camera().camera
+    assert not any("size" in note for note in again.notes)
+    assert "S_rect_02" not in again.source_attributes["kitti_calib"]
+    bw.write(again, tmp_path / "twice", format=format)
+    assert next((tmp_path / "twice/training/calib").iterdir()).read_text() == calib
+
+
+def test_the_usual_size_and_that_of_pictures_need_no_row(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    bw.write(bw.read(root), tmp_path / "out", format="kitti_tracking")
+    assert "S_rect" not in (tmp_path / "out/training/calib/0000.txt").read_text()
+    picture(root, "image_02/0000/000000.png")
+    scene = bw.read(root)
+    assert scene.camera("image_03").camera.size_px == scene.camera("image_02").camera.size_px != (1242, 375)
+    bw.write(scene, tmp_path / "with pictures", format="kitti_tracking")
+    assert "S_rect" not in (tmp_path / "with pictures/training/calib/0000.txt").read_text()
+
+
+def test_a_grey_camera_without_pictures_is_there_where_its_size_is_told(tmp_path):
+    calib = {**CALIB, "P0:": CALIB["P2:"]}
+    root = make(tmp_path, row(), calib_text(calib) + "S_rect_00: 640 480\n", csv=still(1))
+    scene = bw.read(root)
+    assert scene.camera("image_00").camera.size_px == (640, 480)
+    bw.write(scene, tmp_path / "out", format="kitti_tracking")
+    assert bw.read(tmp_path / "out").camera("image_00").camera == scene.camera("image_00").camera
 
 
 def small_camera():

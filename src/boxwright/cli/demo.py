@@ -67,16 +67,20 @@ def _fresh_folder(base: Path) -> Path:
 
 
 def _write_annotations(scene: Scene, folder: Path) -> list[str]:
-    """The whole scene in boxwright's own format; in KITTI's the labels, calibration and poses, without a second copy of points and pictures.
+    """The whole scene in boxwright's own format; in KITTI's too, but for the pictures: making them PNGs would take longer than all the rest of it.
 
     Returns what KITTI's cannot hold.
     """
+    import dataclasses
+
     import boxwright as bw
 
-    from ..scene import NoData
+    from ..formats.sensor_files import SensorFiles
 
     bw.write(scene, folder / "scene")
-    return list(bw.write(scene.replace(data=NoData()), folder / "kitti_tracking", format="kitti_tracking").dropped)
+    bare = scene.replace(data=dataclasses.replace(scene.data, images={})) if isinstance(scene.data, SensorFiles) else scene
+    report = bw.write(bare, folder / "kitti_tracking", format="kitti_tracking")
+    return [*report.dropped, "the pictures: `boxwright convert` of scene/ writes them too"]
 
 
 def _write_pictures(scene: Scene, folder: Path) -> None:

@@ -27,6 +27,7 @@ from .limits import checked_size, has_file, limits
 __all__ = [
     "CALIBRATION_LENGTHS",
     "COLUMNS",
+    "SIZE_ROW",
     "Calibration",
     "alpha_rad",
     "columns_of_row",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 _ALIASES = {"R_rect": "R0_rect", "Tr_velo_cam": "Tr_velo_to_cam", "Tr_imu_velo": "Tr_imu_to_velo"}
+SIZE_ROW = "S_rect_{:02d}"
+_SIZES = {SIZE_ROW.format(i): f"P{i}" for i in range(4)}
 CALIBRATION_LENGTHS = {"P0": 12, "P1": 12, "P2": 12, "P3": 12, "R0_rect": 9, "Tr_velo_to_cam": 12, "Tr_imu_to_velo": 12}
 _HINT = "get the calibration file that belongs to this recording"
 COLUMNS = ("truncated", "occluded", "alpha", "left", "top", "right", "bottom", "h", "w", "l", "x", "y", "z", "ry", "score")
@@ -53,6 +56,8 @@ class Calibration:
     rect_from_velo : rectified camera 0 from velodyne
     velo_from_imu : velodyne from GPS/IMU, or None
     places : name -> (its name in the file, "line 3"), for messages
+    sizes_px : "P0".."P3" -> (width, height) of its pictures, where the file says it: a row like KITTI raw's, `S_rect_02: 480 300`, which no
+        release of object or tracking has and other tools pass over
     """
 
     rows: Mapping[str, list[float]]
@@ -60,6 +65,7 @@ class Calibration:
     velo_from_imu: Pose | None
     path: str
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sizes_px: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def pinhole(self, name: str) -> tuple[Float64s, Pose] | None:
         """K and cam_from_rect of "P0".."P3", or None where the file has none: P = K [I | K^-1 p4], so its fourth column is a shift of the camera."""
@@ -100,16 +106,18 @@ def read_calibration(path: Path) -> Calibration:
         words = line.split()
         key = words[0].rstrip(":")
         name = _ALIASES.get(key, key)
-        if name not in CALIBRATION_LENGTHS:
+        length = 2 if name in _SIZES else CALIBRATION_LENGTHS.get(name)
+        if length is None:
             continue
         if name in rows:
             got = f"{key} again, after {places[name][0]} in {places[name][1]}"
             raise CalibrationError("a row comes twice", got=got, path=path, offset=f"line {number}", hint=_HINT)
-        if len(words) - 1 != CALIBRATION_LENGTHS[name]:
-            expected = f"{CALIBRATION_LENGTHS[name]} numbers"
+        if len(words) - 1 != length:
+            expected = f"{length} numbers"
             raise CalibrationError(expected=expected, got=str(len(words) - 1), path=path, offset=f"line {number}", field=key, hint=_HINT)
-        rows[name] = finite_numbers(words[1:], path, number, [f"{key}[{i}]" for i in range(CALIBRATION_LENGTHS[name])])
+        rows[name] = finite_numbers(words[1:], path, number, [f"{key}[{i}]" for i in range(length)])
         places[name] = (key, f"line {number}")
+    sizes_px = {_SIZES[name]: _size_px(rows.pop(name), path, *places.pop(name)) for name in _SIZES if name in rows}
     for name in ("R0_rect", "Tr_velo_to_cam"):
         if name not in rows:
             expected = " or ".join([name, *(alias for alias, of in _ALIASES.items() if of == name)])
@@ -128,7 +136,16 @@ def read_calibration(path: Path) -> Calibration:
             ) from None
 
     rect_from_velo = pose("R0_rect") @ pose("Tr_velo_to_cam")
-    return Calibration(rows, rect_from_velo, pose("Tr_imu_to_velo") if "Tr_imu_to_velo" in rows else None, os.fspath(path), places)
+    return Calibration(rows, rect_from_velo, pose("Tr_imu_to_velo") if "Tr_imu_to_velo" in rows else None, os.fspath(path), places, sizes_px)
+
+
+def _size_px(numbers: Sequence[float], path: Path, key: str, line: str) -> tuple[int, int]:
+    width, height = map(int, numbers)
+    if [width, height] != list(numbers) or min(width, height) < 1:
+        expected, got = "a width and a height, whole and positive", " ".join(f"{v:g}" for v in numbers)
+        raise CalibrationError(expected=expected, got=got, path=path, offset=line, field=key, hint=_HINT)
+    limits().check("image_px", width * height, path, f"{line}, {key}")
+    return width, height
 
 
 def text_lines(path: Path) -> list[tuple[int, str]]:

@@ -98,14 +98,14 @@ def _cameras(pictures: dict[str, Path], calibration: Calibration, ego_from_lidar
     """The colour cameras, and the grey ones where they have a picture. CalibrationError where a picture has no calibration."""
     cameras: dict[str, CameraSensor] = {}
     for name, picture in pictures.items():
-        is_there = has_file(picture)
-        if not is_there and name in ("image_0", "image_1"):
+        is_there, told = has_file(picture), calibration.sizes_px.get(f"P{name[-1]}")
+        if not is_there and not told and name in ("image_0", "image_1"):
             continue
         beside = next((sensor.camera.size_px for sensor in cameras.values()), USUAL_SIZE_PX)  # the rectified pictures of a frame have one size
-        sensor = camera_sensor(calibration, name, image_size_px(picture) if is_there else beside, ego_from_lidar)
+        sensor = camera_sensor(calibration, name, told or (image_size_px(picture) if is_there else beside), ego_from_lidar)
         if sensor is not None:
             cameras[name] = sensor
-            if not is_there:
+            if not is_there and not told:
                 notes.append(f"{name} has no picture here: its size is taken as {beside[0]} x {beside[1]} pixels")
         elif is_there:
             raise CalibrationError(

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ArgumentError, TimeError
 from ..scene import CameraSensor, Scene
 from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost
-from .kitti_tracking_sensors import OBJECT, Rig, calibration_text, put, rig_of, write_images, write_sweeps
+from .kitti_tracking_sensors import OBJECT, Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_sweeps
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -40,7 +40,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, first_frame: int |
         texts[int(columns["frame_index"])].append(f"DontCare {row_text(columns, _truncated_fraction(columns['truncated'], 0.0))}\n")
     for i, stem in enumerate(stems):
         put(base / "label_2" / f"{stem}.txt", "".join(texts[i]))
-        put(base / "calib" / f"{stem}.txt", calibration_text(rig_at(i).rows, OBJECT))
+        put(base / "calib" / f"{stem}.txt", calibration_text(rig_at(i).rows, OBJECT, sizes_without_pictures(scene, rig, [i])))
     write_sweeps(scene, base / "velodyne", stems, report)
     write_images(scene, base, "", stems, rig, report)
     _say_what_object_lacks(scene, report)

@@ -1,7 +1,8 @@
 """KITTI tracking: a folder with `training/` (and `testing/`), or one of these two.
 
     label_02/0000.txt       frame track_id type truncated occluded alpha left top right bottom h w l x y z ry [score]
-    calib/0000.txt          P0..P3, R_rect, Tr_velo_cam, Tr_imu_velo (or the object release's names)
+    calib/0000.txt          P0..P3, R_rect, Tr_velo_cam, Tr_imu_velo (or the object release's names); S_rect_02 as KITTI raw has it, width and height
+                            of the pictures, is ours, for recordings without pictures
     oxts/0000.txt           GPS/IMU, one line per frame; instead of it, poses/0000.csv beside training/ or in it:
                             frame, t_s, m00..m33 = world_from_velo, row by row
     velodyne/0000/000000.bin, image_02/0000/000000.png, image_03/...
@@ -154,16 +155,17 @@ def _cameras(
     base: Path, sequence: str, calibration: Calibration, ego_from_lidar: Pose, files: Mapping[str, set[int]], notes: list[str]
 ) -> dict[str, CameraSensor]:
     """The colour cameras, and the grey ones where they have pictures. CalibrationError where there are pictures and no calibration for them."""
-    cameras = {}
+    cameras: dict[str, CameraSensor] = {}
     for name in CAMERAS:
-        stems = files[name]
-        if not stems and name in ("image_00", "image_01"):
+        beside = next((sensor.camera.size_px for sensor in cameras.values()), USUAL_SIZE_PX)  # the rectified pictures have one size
+        stems, told = files[name], calibration.sizes_px.get(CAMERAS[name])
+        if not stems and not told and name in ("image_00", "image_01"):
             continue
-        size_px = image_size_px(base / name / sequence / f"{min(stems):06d}.png") if stems else USUAL_SIZE_PX
+        size_px = told or (image_size_px(base / name / sequence / f"{min(stems):06d}.png") if stems else beside)
         sensor = camera_sensor(calibration, name, size_px, ego_from_lidar)
         if sensor is not None:
             cameras[name] = sensor
-            if not stems:
+            if not stems and not told:
                 notes.append(f"{name} has no pictures here: its size is taken as {size_px[0]} x {size_px[1]} pixels")
         elif stems:
             raise CalibrationError(

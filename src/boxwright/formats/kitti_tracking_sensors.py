@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,24 @@ from ..frames import Pose
 from ..scene import CameraSensor, Scene
 from .arrays_on_disk import kitti_bin_bytes
 from .images import image_bytes
-from .kitti_labels import CALIBRATION_LENGTHS, Calibration
+from .kitti_labels import CALIBRATION_LENGTHS, SIZE_ROW, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .sensor_files import image_path
 from .write_report import WriteReport
 
-__all__ = ["OBJECT", "TRACKING", "Rig", "calibration_text", "put", "rig_of", "write_images", "write_poses", "write_sweeps"]
+__all__ = [
+    "OBJECT",
+    "TRACKING",
+    "Rig",
+    "calibration_text",
+    "put",
+    "rig_of",
+    "sizes_without_pictures",
+    "write_images",
+    "write_poses",
+    "write_sweeps",
+]
 
 TRACKING, OBJECT = "image_{:02d}", "image_{}"  # how the releases call the folders of the pictures
 _SAME = 1e-9  # metres and radians: the calibration is still the one that was read
@@ -132,14 +143,30 @@ def _projection(camera: Any, cam_from_rect_m: Float64s) -> list[float]:
     return np.column_stack([camera.matrix, camera.matrix @ cam_from_rect_m]).ravel().tolist()
 
 
-def calibration_text(rows: Mapping[str, list[float]], release: str = TRACKING) -> str:
-    """A calibration file; the object release's always has its seven rows in this order, as other tools read them by their place: zeros for none."""
+def sizes_without_pictures(scene: Scene, rig: Rig, frames: Iterable[int]) -> dict[str, tuple[int, int]]:
+    """KITTI's folder -> size of the cameras that have no picture in these frames, which would tell it, where the readers would not guess it."""
+    frames, sizes_px = list(frames), {}
+    in_order = sorted(rig.cameras.items(), key=lambda item: (int(item[0][-1]) + 2) % 4)  # 2, 3, 0, 1: as they are read, the others like the first
+    for i, (folder, sensor) in enumerate(in_order):
+        guess = in_order[0][1].camera.size_px if i else USUAL_SIZE_PX
+        size_px, is_grey = sensor.camera.size_px, folder[-1] in "01"  # a grey camera without pictures is read only where its size is told
+        if (is_grey or size_px != guess) and not any(scene.has_image(frame, sensor.name) for frame in frames):
+            sizes_px[folder] = size_px
+    return sizes_px
+
+
+def calibration_text(rows: Mapping[str, list[float]], release: str = TRACKING, sizes_px: Mapping[str, tuple[int, int]] | None = None) -> str:
+    """A calibration file; the object release's always has its seven rows in this order, as other tools read them by their place: zeros for none.
+
+    sizes_px : KITTI's folder -> (width, height), rows of ours at the end
+    """
     names = {"R0_rect": "R_rect", "Tr_velo_to_cam": "Tr_velo_cam", "Tr_imu_to_velo": "Tr_imu_velo"} if release == TRACKING else {}
     lines = []
     for name, length in CALIBRATION_LENGTHS.items():
         if name in rows or release == OBJECT:
             numbers = rows.get(name, [0.0] * length)
             lines.append(f"{names.get(name, name + ':')} {' '.join(map(repr, map(float, numbers)))}\n")
+    lines += [f"{SIZE_ROW.format(int(folder[-1]))}: {width} {height}\n" for folder, (width, height) in (sizes_px or {}).items()]
     return "".join(lines)
 
 
@@ -194,9 +221,6 @@ def write_images(scene: Scene, base: Path, sequence: str, stems: Sequence[str], 
     for folder, sensor in rig.cameras.items():
         there = [i for i in range(len(scene)) if scene.has_image(i, sensor.name)]
         _say_what_is_missing(folder, "picture", scene, there, report)
-        if not there and sensor.camera.size_px != USUAL_SIZE_PX:
-            size = "{} x {} pixels".format(*sensor.camera.size_px)
-            report.dropped.append(f"the size of camera {sensor.name}, {size}: KITTI keeps it in the pictures, and there are none")
         for i in there:
             target = base / folder / sequence / f"{stems[i]}.png"
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import ArgumentError
 from ..scene import Scene
 from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost, truncated_class
-from .kitti_tracking_sensors import Rig, calibration_text, put, rig_of, write_images, write_poses, write_sweeps
+from .kitti_tracking_sensors import Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_poses, write_sweeps
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -32,7 +32,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | No
     report.tolerance_m = report.tolerance_rad = SAME
     base = folder / "training"
     rig = rig_of(scene, report)
-    put(base / "calib" / f"{sequence}.txt", calibration_text(rig.rows))
+    put(base / "calib" / f"{sequence}.txt", calibration_text(rig.rows, sizes_px=sizes_without_pictures(scene, rig, range(len(scene)))))
     put(base / "label_02" / f"{sequence}.txt", _label_text(scene, rig, report))
     write_poses(scene, folder / "poses" / f"{sequence}.csv", report)
     stems = [f"{i:06d}" for i in range(len(scene))]
