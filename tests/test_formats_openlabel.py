@@ -11,7 +11,7 @@ import pytest
 
 import boxwright as bw
 from boxwright.formats import openlabel_objects
-from boxwright.formats.openlabel_sensors import matrix_from_euler
+from boxwright.rotations import matrix_from_quat, quat_from_euler
 from formats_scenes import full_scene
 
 TOL = 1e-12
@@ -159,7 +159,7 @@ def test_euler_angles_follow_their_sequence():
 
     for sequence in ("ZYX", "XYZ", "YZX", "ZXZ"):
         expected = turn(sequence[0], a) @ turn(sequence[1], b) @ turn(sequence[2], c)
-        np.testing.assert_allclose(matrix_from_euler(np.array([a, b, c]), sequence), expected, atol=1e-15)
+        np.testing.assert_allclose(matrix_from_quat(quat_from_euler(np.array([a, b, c]), sequence)), expected, atol=1e-15)
 
 
 def test_nine_numbers_are_angles_about_x_y_z(tmp_path):
@@ -473,6 +473,14 @@ def test_a_sensor_with_a_senseless_name_is_refused(tmp_path, name):
     with pytest.raises(bw.ArgumentError, match="cannot be a folder's"):
         bw.write(scene, tmp_path / "out", format="openlabel")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_called_like_a_dgp_scene_is_openlabel_all_the_same(tmp_path):
+    """What came from DGP keeps its name and, in its source attributes, DGP's keys."""
+    doc = document()
+    doc["metadata"]["datum_keys"] = {"datum": 1}
+    save(tmp_path, doc, "scene_01.json")
+    assert bw.scenes(tmp_path).format == "openlabel" and bw.scenes(tmp_path / "scene_01.json").format == "openlabel"
 
 
 # ------------------------------------------------------------ real files

@@ -131,7 +131,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     def read_sweep(frame_index: int, sensor: str, at: Path) -> Sweep:
         return _read_sweep(at, sensor, formats[sensor][frame_index], int(samples.times_ns[frame_index]))
 
-    _tell_what_is_left_out(samples, notes)
+    _tell_what_is_left_out(samples, folder, notes)
     return Scene(
         name=scene,
         times_ns=samples.times_ns,
@@ -154,7 +154,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     )
 
 
-def _tell_what_is_left_out(samples: Samples, notes: list[str]) -> None:
+def _tell_what_is_left_out(samples: Samples, folder: Path, notes: list[str]) -> None:
     kinds: Counter[str] = Counter()
     n_camera_cuboids = 0
     for data in samples.data:
@@ -165,8 +165,15 @@ def _tell_what_is_left_out(samples: Samples, notes: list[str]) -> None:
                 elif name != samples.main:
                     n_camera_cuboids += 1
     notes += [f"{n} files of {kind} are not read" for kind, n in sorted(kinds.items())]
-    if n_camera_cuboids:
+    if n_camera_cuboids and samples.main is not None:
         notes.append(f"{n_camera_cuboids} files of cuboids as other sensors see them are not read: they repeat those of the main LiDAR")
+    elif n_camera_cuboids:
+        notes.append(
+            f"{n_camera_cuboids} files of cuboids that belong to cameras are not read: the scene has no LiDAR, and its labels are in them alone"
+        )
+    agents = names_of(folder, r"agents.*\.json")
+    if agents:
+        notes.append(f"agents ({', '.join(agents)}) are not read, nor what these files name")
 
 
 # ------------------------------------------------------------ points

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["head", "is_dgp_scene", "is_file", "names_of", "subfolders"]
+__all__ = ["head", "is_dgp_scene", "is_file", "is_openlabel", "names_of", "subfolders"]
 
 _HEAD_BYTES = 1 << 16
 _NO_DATA = {"lost+found", "System Volume Information", "__MACOSX"}  # what systems leave at the top of a disk or an archive
 _DGP = re.compile(rb'"datum(_keys)?"\s*:')
+_OPENLABEL = re.compile(rb'^\s*\{\s*"openlabel"\s*:')
 _OURS = re.compile(rb'"(format"\s*:\s*"boxwright"|label_frame"\s*:|source_format"\s*:)')
 
 
@@ -57,9 +58,15 @@ def head(file: Path, n_bytes: int = _HEAD_BYTES) -> bytes:
         return stream.read(n_bytes)
 
 
+def is_openlabel(file: Path) -> bool:
+    """Whether a JSON file begins as OpenLABEL does."""
+    return _OPENLABEL.search(head(file, 4096)) is not None
+
+
 def is_dgp_scene(file: Path) -> bool:
     """Whether a scene*.json is one of DGP's: it names data and samples. One of boxwright's own may do so too, telling where it comes from."""
-    if _OURS.search(head(file, 4096)) is not None:
+    start = head(file, 4096)
+    if _OURS.search(start) is not None or _OPENLABEL.search(start) is not None:
         return False
     top = head(file)
     return _DGP.search(top) is not None and _OURS.search(top) is None

@@ -29,7 +29,7 @@ from ..problems import Problem, Problems
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from . import strict_json
 from .images import IMAGE_SUFFIXES
-from .looking import head, names_of
+from .looking import is_openlabel, names_of
 from .openlabel_objects import Document, Labels, document_of
 from .openlabel_sensors import camera_of, time_ns, uri_path
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
@@ -38,7 +38,6 @@ from .strict_json import Node
 __all__ = ["SCHEMA", "detect", "list_scenes", "read", "scene_file"]
 
 SCHEMA = "1.0.0"
-_MARK = re.compile(rb'^\s*\{\s*"openlabel"\s*:')
 
 
 def detect(path: Path) -> bool:
@@ -56,7 +55,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    return file.suffix.lower() == ".json" and _MARK.match(head(file, 4096)) is not None
+    return file.suffix.lower() == ".json" and is_openlabel(file)
 
 
 def scene_file(path: Path, scene: str) -> Path:

@@ -15,12 +15,12 @@ from ..cuboids import Cuboids
 from ..errors import FormatError
 from ..frames import Pose, Trajectory, unit_quats
 from ..problems import Problems
-from ..rotations import quat_from_matrix, quat_multiply
+from ..rotations import quat_from_euler, quat_from_matrix, quat_multiply
 from ..tracks import Origin, Track, Tracks, Visibility
 from .boxwright_scene import ORIGINS, VISIBILITIES
 from .dense_tracks import dense_track, moved_each
 from .limits import limits
-from .openlabel_sensors import Systems, matrix_from_euler, stamps_ns, systems_of
+from .openlabel_sensors import Systems, stamps_ns, systems_of
 from .strict_json import Node
 
 __all__ = ["ATTRIBUTE_KINDS", "CUBOID_NAME", "OURS", "Document", "Labels", "document_of"]
@@ -188,7 +188,7 @@ class Labels:
             quat = unit_quats("val", np.array([[w, x, y, z]]))[0]
         else:
             rx, ry, rz = numbers[3:6]
-            quat = quat_from_matrix(matrix_from_euler(np.array([rz, ry, rx]), "ZYX"))
+            quat = quat_from_euler(np.array([rz, ry, rx]), "ZYX")
             if np.count_nonzero((rx, ry, rz)) > 1:
                 self.document.note_once("cuboids with Euler angles about several axes are turned by Rz Ry Rx: the file does not give the order")
         attributes = _named_values(node.get("attributes", {}).mapping())

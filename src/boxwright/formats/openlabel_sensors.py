@@ -13,29 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int64s
+from ..arrays import Int64s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
-from ..rotations import matrix_from_quat, quat_from_axis_angle
+from ..rotations import matrix_from_quat, quat_from_euler
 from .strict_json import Node
 
-__all__ = ["KANNALA_BRANDT", "Systems", "camera_of", "matrix_from_euler", "pose_of", "stamps_ns", "systems_of", "time_ns", "uri_path"]
+__all__ = ["KANNALA_BRANDT", "Systems", "camera_of", "pose_of", "stamps_ns", "systems_of", "time_ns", "uri_path"]
 
 KANNALA_BRANDT = "kannala_brandt"  # the name of our fisheye model in intrinsics_custom: OpenLABEL's own fisheye is another one
 _HINT = "correct the file or export it again"
-_AXES = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
 
 
 # ------------------------------------------------------------ poses
-
-
-def matrix_from_euler(angles_rad: Float64s, sequence: str) -> Float64s:
-    """(3, 3) of angles listed in the order of the sequence: "ZYX" with a, b, c is Rz(a) @ Ry(b) @ Rx(c)."""
-    result: Float64s = np.eye(3)
-    for axis, angle in zip(sequence, angles_rad):
-        result = result @ matrix_from_quat(quat_from_axis_angle(_AXES[axis], angle))
-    return result
 
 
 def pose_of(node: Node) -> Pose:
@@ -50,7 +41,8 @@ def pose_of(node: Node) -> Pose:
             sequence = node.get("sequence", "ZYX")
             if not re.fullmatch("[XYZ]{3}", sequence.text().upper()):
                 raise sequence.wrong("three of X, Y and Z", repr(sequence.value))
-            return Pose(matrix_from_euler(node["euler_angles"].numbers(3), sequence.text().upper()), node["translation"].numbers(3))
+            quat = quat_from_euler(node["euler_angles"].numbers(3), sequence.text().upper())
+            return Pose(matrix_from_quat(quat), node["translation"].numbers(3))
     except FormatError:
         raise
     except BoxwrightError as error:
