@@ -83,10 +83,12 @@ class LabelRows:
         for i, key in enumerate(self.keys):
             members.setdefault(key, []).append(i)
         limits().check("tracks_per_scene", len(members), path)
-        ids = [track_id for track_id, _ in members]
-        several = {track_id: [kind for name, kind in members if name == track_id] for track_id in ids if ids.count(track_id) > 1}
+        kinds_of: dict[str, list[str]] = {}
+        for track_id, kind in members:
+            kinds_of.setdefault(track_id, []).append(kind)
+        several = {track_id: kinds for track_id, kinds in kinds_of.items() if len(kinds) > 1}
         notes += [f"track {track_id} is of several types: {', '.join(kinds)}; each became a track" for track_id, kinds in several.items()]
-        tracks, taken = [], set(ids)
+        tracks, taken = [], set(kinds_of)
         for (name, category), rows in members.items():
             limits().check("keyframes_per_track", len(rows), path, f"track {name}")
             track_id = name
