@@ -148,6 +148,16 @@ def check_written(words):
     np.testing.assert_allclose(values[1:5], [u.min(), v.min(), u.max(), v.max()], rtol=0, atol=1e-6)
 
 
+def test_a_sweep_or_picture_that_is_not_there_says_what_to_do(tmp_path):
+    scene = bw.read(make(tmp_path, row(), csv=still(1)))
+    with pytest.raises(
+        bw.FrameMissing, match=r"000000.bin: frame 0, lidar: no sweep; .*copy it there, or take a frame that has one, as scene.has_points"
+    ):
+        scene.points(0)
+    with pytest.raises(bw.FrameMissing, match=r"no image; .*as scene.has_image\(frame_index, camera\) tells"):
+        scene.image(0, "image_02")
+
+
 def test_how_far_a_label_may_move(rng, tmp_path):
     report = bw.write(full_scene(rng), tmp_path / "k", format="kitti_tracking")
     assert report.tolerance == (report.tolerance_m, report.tolerance_rad) == (report.tolerance.m, report.tolerance.rad)

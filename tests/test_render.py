@@ -213,6 +213,14 @@ def test_pictures_as_files(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "p.jpg", "p.png"]
 
 
+def test_a_missing_picture_is_told_where_no_name_covers_it():
+    sensor = bw.CameraSensor("small", bw.PinholeCamera(120, 90, 80, 80, 60, 45), bw.Pose.identity())
+    picture = bw.render_cameras(bw.Scene("bare", [0], cameras={"small": sensor}))["small"]
+    v = np.nonzero((picture != picture[-1, -1]).any(2))[0]
+    assert len(v) > 30
+    assert v.max() < 30
+
+
 def test_colours_are_stable_and_light_enough():
     assert color_of("Car") == color_of("car")
     for name in ("car", "pedestrian", "cone", "zebra", "", "Fußgänger"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 
@@ -83,6 +86,48 @@ def test_colors_are_fixed_for_known_and_foreign_names():
     assert default.color("REGULAR_VEHICLE") == default.find("car").color
     assert default.color("zeppelin") == default.color("zeppelin") != default.color("balloon")
     assert all(0 <= v <= 255 for v in default.color("zeppelin"))
+
+
+def oklab(color):
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in color)]
+    cones = np.cbrt([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.63]] @ np.array(linear))
+    return np.array([[0.2105, 0.7936, -0.0041], [1.978, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]) @ cones
+
+
+def luma(color):
+    return 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
+
+
+def test_colors_are_apart():
+    """0.02 is what an eye just tells apart side by side."""
+    classes = {category.name: oklab(category.color) for category in bw.Taxonomy.default()}
+    apart = {(a, b): np.linalg.norm(classes[a] - classes[b]) for a, b in itertools.combinations(classes, 2)}
+    assert min(apart.values()) > 0.08
+    side_by_side = "car", "van", "truck", "bus", "trailer", "bicycle", "cyclist", "pedestrian", "cone", "barrier"
+    assert min(apart[pair] for pair in itertools.combinations(side_by_side, 2)) > 0.125
+    assert all(120 <= luma(category.color) <= 206 for category in bw.Taxonomy.default())
+
+
+def test_names_used_side_by_side_have_shades():
+    color = bw.Taxonomy.default().color
+    assert color("BOX_TRUCK") == color("truck")
+    for names in (
+        ("BOX_TRUCK", "TRUCK_CAB", "LARGE_VEHICLE"),
+        ("BUS", "SCHOOL_BUS"),
+        ("VEHICULAR_TRAILER", "MESSAGE_BOARD_TRAILER", "TRAFFIC_LIGHT_TRAILER"),
+        ("WHEELED_DEVICE", "WHEELED_RIDER"),
+        ("SIGN", "STOP_SIGN", "MOBILE_PEDESTRIAN_CROSSING_SIGN"),
+        ("PEDESTRIAN", "OFFICIAL_SIGNALER"),
+    ):
+        assert all(np.linalg.norm(oklab(color(a)) - oklab(color(b))) > 0.06 for a, b in itertools.combinations(names, 2)), names
+    own = Taxonomy([Category("truck_cab", 0, (1, 2, 3))])
+    assert own.color("TRUCK_CAB") == (1, 2, 3)
+
+
+def test_foreign_colors_are_seen_on_dark_and_light():
+    colors = [bw.Taxonomy.default().color(f"thing {i}") for i in range(500)]
+    assert all(124 <= luma(color) <= 202 and min(color) >= 0 and max(color) <= 255 for color in colors)
+    assert len({round(math.atan2(*oklab(color)[1:]) * 6 / math.pi) for color in colors}) == 13  # every hue
 
 
 def test_shared_names_and_ids_are_refused():

@@ -16,9 +16,11 @@ They are rounded figures, typical rather than statistical. A project with accept
 
 from __future__ import annotations
 
+import colorsys
 import difflib
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -186,12 +188,11 @@ class Taxonomy:
         return self._by_name.get(_plain(name)) if isinstance(name, str) else None
 
     def color(self, name: str) -> tuple[int, int, int]:
-        """The class's colour; for a foreign class a colour that depends on its name alone."""
-        category = self.get(name)
-        if category is not None:
-            return category.color
-        seed = sum((i + 1) * ord(letter) for i, letter in enumerate(str(name)))
-        return 90 + seed * 37 % 160, 90 + seed * 71 % 160, 90 + seed * 113 % 160
+        """The class's colour, or a shade of it for names of one class that are used side by side; a foreign class's depends on its name alone."""
+        category, word = self.get(name), _plain(str(name))
+        if category is None:
+            return _foreign_color(word)
+        return category.color if word == _plain(category.name) else _shade(category.color, _SHADES.get(word, 0.0))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -221,6 +222,21 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_.\-/()]+", "", name).lower()
 
 
+def _shade(color: Sequence[float], share: float) -> tuple[int, int, int]:
+    """Towards white, or towards black where negative."""
+    red, green, blue = (round(v + share * ((255 - v) if share > 0 else v)) for v in color)
+    return red, green, blue
+
+
+def _foreign_color(word: str) -> tuple[int, int, int]:
+    """Any hue, as bright as the classes' own."""
+    code = zlib.crc32(word.encode("utf-8", "surrogatepass"))
+    color = [255 * v for v in colorsys.hsv_to_rgb(code % 997 / 997, 0.5 + code // 997 % 6 / 10, 1.0)]
+    luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
+    wanted = 126 + code // 6000 % 74
+    return _shade(color, (wanted - luma) / ((255 - luma) if wanted > luma else luma))
+
+
 def _prior(length: Size, width: Size, height: Size, source: str) -> SizePrior:
     low, median, high = zip(length, width, height)
     return SizePrior(median, low, high, source)
@@ -239,55 +255,70 @@ _VEHICLE = (_OCCLUSION, _MOTION, _LIGHTS)
 _MAKERS = "makers' data sheets"
 _LIMITS = "makers' data sheets and Council Directive 96/53/EC"
 
+# Colours: apart in Oklab, to an eye without red or without green cones too (Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009), those of
+# classes that are often side by side farthest; light enough for a dark ground and dark enough for a light one.
+# Names of one class that a dataset uses side by side: its colour, this far towards white, or towards black where negative.
+_SHADES = {
+    "truckcab": 0.45,
+    "largevehicle": -0.24,
+    "schoolbus": -0.35,
+    "messageboardtrailer": 0.35,
+    "trafficlighttrailer": 0.6,
+    "wheeledrider": -0.3,
+    "stopsign": -0.2,
+    "mobilepedestriancrossingsign": 0.4,
+    "officialsignaler": 0.4,
+}
+
 # name, colour, (low, median, high) of length, width and height, source, rigid, yaw from motion, aliases, attributes
 # a new class goes to the end, since ids count
 _TABLE: tuple[tuple[Any, ...], ...] = (
     ("car", (255, 158, 0), (3.5, 4.4, 5.2), (1.6, 1.8, 2.0), (1.35, 1.5, 1.9), _MAKERS, True, False,
      "passenger car|regular_vehicle|vehicle.car|automobile|sedan|suv|pickup|pickuptruck|jeep|vehicle|policecar|unknown vehicle", _VEHICLE),
-    ("van", (255, 127, 80), (4.4, 5.1, 7.0), (1.75, 1.95, 2.1), (1.8, 2.1, 2.8), _MAKERS, True, False,
+    ("van", (180, 255, 0), (4.4, 5.1, 7.0), (1.75, 1.95, 2.1), (1.8, 2.1, 2.8), _MAKERS, True, False,
      "minivan|minibus|van/suv|transporter|tourcar", _VEHICLE),
-    ("truck", (255, 99, 71), (4.8, 7.5, 12.0), (1.7, 2.3, 2.6), (2.0, 3.0, 4.0), _LIMITS, True, False,
+    ("truck", (225, 120, 210), (4.8, 7.5, 12.0), (1.7, 2.3, 2.6), (2.0, 3.0, 4.0), _LIMITS, True, False,
      "box_truck|large_vehicle|truck_cab|lorry|vehicle.truck|road_vehicle|fire truck"
      "|garbage truck|vehicle.construction|construction vehicle|concrete truck|longvehicle",
      _VEHICLE),
-    ("bus", (255, 69, 0), (9.0, 12.0, 15.0), (2.4, 2.55, 2.6), (2.8, 3.1, 4.0), _LIMITS, True, False,
+    ("bus", (75, 255, 255), (9.0, 12.0, 15.0), (2.4, 2.55, 2.6), (2.8, 3.1, 4.0), _LIMITS, True, False,
      "school_bus|coach|bus/rv/caravan|vehicle.bus|vehicle.bus.rigid|vehicle.bus.bendy", _VEHICLE),
-    ("articulated_bus", (220, 60, 30), (17.0, 18.1, 18.75), (2.5, 2.55, 2.6), (2.9, 3.1, 3.5), _LIMITS, False, False, "bendy bus", _VEHICLE),
-    ("trailer", (255, 140, 105), (3.0, 8.0, 13.8), (1.6, 2.45, 2.6), (1.5, 3.0, 4.0), _LIMITS, True, False,
+    ("articulated_bus", (255, 165, 150), (17.0, 18.1, 18.75), (2.5, 2.55, 2.6), (2.9, 3.1, 3.5), _LIMITS, False, False, "bendy bus", _VEHICLE),
+    ("trailer", (135, 105, 195), (3.0, 8.0, 13.8), (1.6, 2.45, 2.6), (1.5, 3.0, 4.0), _LIMITS, True, False,
      "vehicular_trailer|vehicle.trailer|message_board_trailer|traffic_light_trailer|semitrailer|caravan|camper trailer", (_OCCLUSION, _MOTION)),
-    ("tram", (205, 92, 92), (14.0, 28.0, 43.0), (2.2, 2.4, 2.65), (3.2, 3.5, 3.8), "makers' data sheets and BOStrab section 34", False, False,
+    ("tram", (105, 165, 75), (14.0, 28.0, 43.0), (2.2, 2.4, 2.65), (3.2, 3.5, 3.8), "makers' data sheets and BOStrab section 34", False, False,
      "streetcar|light rail", _VEHICLE),
-    ("train", (178, 34, 34), (15.0, 26.4, 30.0), (2.6, 2.83, 3.2), (3.6, 4.05, 4.7), "UIC passenger coaches and makers' data sheets", True, False,
+    ("train", (255, 90, 255), (15.0, 26.4, 30.0), (2.6, 2.83, 3.2), (3.6, 4.05, 4.7), "UIC passenger coaches and makers' data sheets", True, False,
      "railed_vehicle|wagons|wagon|locomotive|rail vehicle|caboose/rail", (_OCCLUSION, _MOTION)),
-    ("motorcycle", (255, 61, 99), (1.7, 2.1, 2.4), (0.6, 0.8, 1.0), (1.0, 1.2, 1.5), _MAKERS, True, True,
+    ("motorcycle", (150, 135, 0), (1.7, 2.1, 2.4), (0.6, 0.8, 1.0), (1.0, 1.2, 1.5), _MAKERS, True, True,
      "motorbike|motor|vehicle.motorcycle|trimotorcycle|scooter|moped|motor scooter", (_OCCLUSION, _MOTION, _RIDDEN)),
-    ("bicycle", (220, 20, 60), (1.5, 1.75, 1.95), (0.4, 0.6, 0.8), (0.9, 1.1, 1.3), "ISO 4210-2 and makers' data sheets", True, True,
+    ("bicycle", (0, 210, 165), (1.5, 1.75, 1.95), (0.4, 0.6, 0.8), (0.9, 1.1, 1.3), "ISO 4210-2 and makers' data sheets", True, True,
      "bike|vehicle.bicycle|tricycle|freighttricycle", (_OCCLUSION, _MOTION, _RIDDEN)),
-    ("cyclist", (220, 20, 110), (1.5, 1.75, 1.95), (0.5, 0.7, 0.85), (1.5, 1.72, 1.95), "ISO 4210-2 and ISO 7250-1", False, True,
+    ("cyclist", (240, 60, 135), (1.5, 1.75, 1.95), (0.5, 0.7, 0.85), (1.5, 1.72, 1.95), "ISO 4210-2 and ISO 7250-1", False, True,
      "bicyclist|rider|bicycle rider", (_OCCLUSION, _MOTION)),
-    ("motorcyclist", (255, 61, 150), (1.7, 2.1, 2.4), (0.65, 0.8, 1.0), (1.4, 1.65, 1.9), "makers' data sheets and ISO 7250-1", False, True,
+    ("motorcyclist", (225, 210, 0), (1.7, 2.1, 2.4), (0.65, 0.8, 1.0), (1.4, 1.65, 1.9), "makers' data sheets and ISO 7250-1", False, True,
      "motorcycle rider|motorcylerider|scooter rider|motorbike rider", (_OCCLUSION, _MOTION)),
-    ("pedestrian", (0, 0, 230), (0.35, 0.7, 1.0), (0.45, 0.65, 0.85), (1.45, 1.7, 1.92), "ISO 7250-1 and ISO/TR 7250-2", False, True,
+    ("pedestrian", (75, 165, 255), (0.35, 0.7, 1.0), (0.45, 0.65, 0.85), (1.45, 1.7, 1.92), "ISO 7250-1 and ISO/TR 7250-2", False, True,
      "person|human|adult|pedestrians|walker|police|construction worker|official_signaler|human.pedestrian.adult|human.pedestrian.child"
      "|human.pedestrian.construction_worker|human.pedestrian.police_officer|child|roadworker", (_OCCLUSION, _POSE)),
-    ("sitting_person", (60, 60, 230), (0.6, 0.85, 1.1), (0.45, 0.6, 0.75), (1.1, 1.28, 1.4), "ISO 7250-1 (sitting height and seat)", False, True,
+    ("sitting_person", (45, 240, 195), (0.6, 0.85, 1.1), (0.45, 0.6, 0.75), (1.1, 1.28, 1.4), "ISO 7250-1 (sitting height and seat)", False, True,
      "person_sitting|person sitting|sitter", (_OCCLUSION,)),
-    ("stroller", (100, 60, 255), (0.7, 0.95, 1.15), (0.5, 0.6, 0.75), (0.95, 1.05, 1.15), _MAKERS, True, True,
+    ("stroller", (180, 105, 165), (0.7, 0.95, 1.15), (0.5, 0.6, 0.75), (0.95, 1.05, 1.15), _MAKERS, True, True,
      "baby carriage|babycart|human.pedestrian.stroller|pram", (_OCCLUSION,)),
-    ("wheelchair", (120, 60, 220), (0.9, 1.1, 1.3), (0.55, 0.65, 0.7), (0.9, 1.3, 1.5), "ISO 7176-5, with its user", False, True,
+    ("wheelchair", (255, 75, 30), (0.9, 1.1, 1.3), (0.55, 0.65, 0.7), (0.9, 1.3, 1.5), "ISO 7176-5, with its user", False, True,
      "human.pedestrian.wheelchair", (_OCCLUSION,)),
-    ("personal_mobility", (130, 90, 230), (0.6, 1.1, 1.8), (0.4, 0.55, 0.8), (0.9, 1.3, 1.95), _MAKERS, False, True,
+    ("personal_mobility", (195, 180, 105), (0.6, 1.1, 1.8), (0.4, 0.55, 0.8), (0.9, 1.3, 1.95), _MAKERS, False, True,
      "wheeled_device|wheeled_rider|human.pedestrian.personal_mobility|e-scooter|personalmobility|wheeled pedestrian", (_OCCLUSION,)),
-    ("animal", (70, 130, 180), (0.4, 0.8, 2.0), (0.15, 0.3, 0.6), (0.3, 0.6, 1.6), "breed standards of dogs, up to the size of a horse", False, True,
+    ("animal", (180, 105, 90), (0.4, 0.8, 2.0), (0.15, 0.3, 0.6), (0.3, 0.6, 1.6), "breed standards of dogs, up to the size of a horse", False, True,
      "dog|cat|horse", (_OCCLUSION,)),
-    ("cone", (47, 79, 79), (0.25, 0.4, 0.5), (0.25, 0.4, 0.5), (0.45, 0.75, 1.0), "EN 13422", True, True,
+    ("cone", (195, 60, 255), (0.25, 0.4, 0.5), (0.25, 0.4, 0.5), (0.45, 0.75, 1.0), "EN 13422", True, True,
      "construction_cone|traffic cone|trafficcone|movable_object.trafficcone", (_OCCLUSION,)),
-    ("drum", (80, 100, 80), (0.45, 0.55, 0.65), (0.45, 0.55, 0.65), (0.9, 1.0, 1.2), "MUTCD, channelizing drums", True, True,
+    ("drum", (60, 165, 195), (0.45, 0.55, 0.65), (0.45, 0.55, 0.65), (0.9, 1.0, 1.2), "MUTCD, channelizing drums", True, True,
      "construction_barrel|barrel|roadbarrel", (_OCCLUSION,)),
-    ("bollard", (105, 105, 105), (0.1, 0.2, 0.4), (0.1, 0.2, 0.4), (0.6, 1.0, 1.3), _MAKERS, True, True, "pole|catenary_pole", (_OCCLUSION,)),
-    ("barrier", (112, 128, 144), (1.0, 3.0, 4.0), (0.3, 0.6, 0.8), (0.7, 0.85, 1.1), "makers' data sheets of concrete barriers", True, False,
+    ("bollard", (0, 255, 135), (0.1, 0.2, 0.4), (0.1, 0.2, 0.4), (0.6, 1.0, 1.3), _MAKERS, True, True, "pole|catenary_pole", (_OCCLUSION,)),
+    ("barrier", (225, 180, 255), (1.0, 3.0, 4.0), (0.3, 0.6, 0.8), (0.7, 0.85, 1.1), "makers' data sheets of concrete barriers", True, False,
      "road barrier|trafficbarrier|movable_object.barrier|buffer_stop", (_OCCLUSION,)),
-    ("sign", (222, 184, 135), (0.3, 0.75, 1.2), (0.03, 0.15, 0.4), (0.3, 0.75, 1.2), "MUTCD and Vienna Convention sign sizes", True, False,
+    ("sign", (240, 120, 105), (0.3, 0.75, 1.2), (0.03, 0.15, 0.4), (0.3, 0.75, 1.2), "MUTCD and Vienna Convention sign sizes", True, False,
      "stop_sign|mobile_pedestrian_crossing_sign|mobile_pedestrian_sign|traffic_sign|traffic sign|signal|signal_pole", (_OCCLUSION,)),
     ("other", (160, 160, 160), None, None, None, "", True, False,
      "misc|dontcare|unknown|unknown1|unknown2|debris|movable_object.debris|movable_object.pushable_pullable"

@@ -21,6 +21,8 @@ __all__ = ["render_cameras"]
 
 EMPTY: Color = (22, 25, 32)
 DARK: Color = (8, 9, 12)
+SOFT: Color = (92, 100, 118)
+NO_PICTURE = "no picture"
 NEAR_TO_FAR_M = (2.0, 10.0, 22.0, 40.0, 75.0)
 NEAR_TO_FAR_RGB = ((255, 92, 70), (255, 190, 70), (140, 226, 110), (70, 190, 235), (90, 110, 240))
 
@@ -105,7 +107,9 @@ def _background(scene: Scene, frame_index: int, name: str, camera: Camera) -> Ca
             picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return Canvas(picture)
     canvas = Canvas.blank(width, height, EMPTY)
-    canvas.text("no picture", width / 2 - 36, height - 16, (92, 100, 118), max(1.0, min(width, height) / 620))
+    size = max(1.0, min(width, height) / 620)
+    text_width, text_height = canvas.text_size(NO_PICTURE, size)
+    canvas.text(NO_PICTURE, (width - text_width) / 2, text_height + 10, SOFT, size)  # at the top: an overview writes the camera's name at the foot
     return canvas
 
 
