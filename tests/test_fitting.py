@@ -9,6 +9,7 @@ import pytest
 
 import boxwright as bw
 import naive
+from boxwright import sample
 from boxwright.fitting import TUNING
 from boxwright.kernels import fitting as kernels
 
@@ -92,6 +93,38 @@ def test_refit_snaps_a_rough_cuboid(rng):
         fit = bw.refit(points, rough, category)
         assert overlap(fit, CAR[0], CAR[1]) > 0.75 and yaw_off(fit, CAR[1]) < 2
         assert np.cos(fit.cuboid.yaw_rad - rough.yaw_rad) > 0.9 and "heading_unknown_180" not in fit.flags
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (0.1, 0.1, 0.05), (-0.1, -0.1, -0.05), (0.2, -0.2, 0.05)])
+def test_refit_does_not_cut_what_reaches_out_of_a_good_rough_cuboid(rng, shift):
+    center, size, yaw = np.array([10.0, 5.0, -1.05]), np.array([4.5, 1.8, 1.5]), 0.3
+    ground = np.c_[rng.uniform(0, 20, (4000, 2)), np.full(4000, -1.8)]
+    points = np.concatenate([ground, seen_car(rng, center, yaw, size, noise=0.0)])
+    rough = bw.Cuboid(center + np.array([*shift[:2], 0]), size, yaw + shift[2])
+    fit = bw.refit(points, rough)
+    np.testing.assert_allclose(fit.cuboid.size_m, size, atol=0.12)
+    np.testing.assert_allclose(fit.cuboid.center_m, center, atol=0.06)
+    assert yaw_off(fit, yaw) < 0.5
+
+
+@pytest.mark.parametrize("loose_m", [0.0, 0.6])
+def test_refit_improves_rough_cuboids_of_the_sample(rng, loose_m):
+    clip, truth = bw.read(sample.sample_folder() / "clip"), bw.read(sample.sample_folder() / "truth")
+    before, after = [], []
+    for i in range(0, len(clip), 8):
+        sweep, labels = clip.points(i).deskewed(clip.trajectory, clip.ego_from("lidar")), truth.labels(i)
+        points, ground = sweep.xyz, bw.ground(sweep)
+        cuboids = labels.cuboids
+        assert cuboids.frame == "lidar"
+        counts = bw.points_in_cuboids(points, cuboids).counts
+        for cuboid, t, n in zip(cuboids, labels.track_index, counts, strict=True):
+            if truth.tracks[t].category == "car" and n >= 20:
+                off = np.append(rng.normal(0, 0.15, 2), 0)
+                rough = bw.Cuboid(cuboid.center_m + off, cuboid.size_m + loose_m, cuboid.yaw_rad + rng.normal(0, np.radians(5)), frame="lidar")
+                for found, one in ((before, rough), (after, bw.refit(points, rough, ground=ground).cuboid)):
+                    found.append(bw.iou_bev(one.as_cuboids(), cuboid.as_cuboids())[0, 0])
+    assert len(before) >= 30
+    assert np.median(after) >= np.median(before)
 
 
 def test_a_sweep_gives_its_frame(rng):

@@ -44,6 +44,7 @@ class CheckedHints:
     margin_m: float
     ground: Ground | None
     frame: str | None
+    is_size_drawn: bool = False  # the expected size is that of a rough cuboid, which extents of few sides do not gainsay
 
 
 def checked_hints(category: str, frame: str | None, hints: Hints) -> CheckedHints:

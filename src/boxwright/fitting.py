@@ -7,7 +7,7 @@ extents agree with the class, extents of the outermost points, and the class's s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from .arrays import Bools, Float64s, Floats, Int64s, as_points, frozen
 from .cuboids import Cuboid, Cuboids
 from .errors import GeometryError
-from .fit_hints import CheckedHints, Hints, checked_click, checked_cuboid, checked_ground, checked_hints
+from .fit_hints import FACE_MARGIN_M, CheckedHints, Hints, checked_click, checked_cuboid, checked_ground, checked_hints
 from .kernels import fitting as kernels
 from .points import Sweep
 from .taxonomy import SizePrior
@@ -30,6 +30,8 @@ REACH_FACTORS = (1.0, 0.7, 1.5)  # steps tried, times what the range asks for: s
 FEW_GROWN = 12  # a piece smaller than this is grown with longer steps
 EXCESS_WEIGHT, COUNT_WEIGHT = 0.003, 0.05  # what a cluster too large for its class loses, what one more point (in logarithms) gains
 ANY_SIZE = SizePrior((2.0, 2.0, 2.0), (0.2, 0.2, 0.2), (6.0, 3.0, 3.0))
+INSIDE_M, AROUND_M, STEP_M = 0.1, 0.4, 0.3  # what counts as inside of a rough cuboid; how far around it its object is looked for, in what steps
+LOOSEST, SPARE = 0.4, 0.01  # of its least side, by how much a rough cuboid may be too large; share of points that may lie beyond the object
 FEWEST = 5  # points below which a fit is flagged
 SEARCHED = 256  # points that headings are tried on
 TUNING = np.array([0.2, 60.0, 1.5, 0.01, 0.004, 0.06])  # see kernels.fitting.search
@@ -51,7 +53,7 @@ class Sigma:
 
     Measured by benchmarks/accuracy_fitting.py against people's labels of 122 vehicles in four recordings, which the constants were chosen on too: of
     each of x, y, z, length, width, height and yaw, after a click with at least 50 points, 71 to 88 % lie within one sigma, 89 to 99 % within two.
-    Over all, fewer points included, 83 % of x and y lie within two; `refit` without a class is too sure of z (78 % within two).
+    Over all, fewer points included, 83 % of x and y lie within two.
 
     They hold for points of one object that stands, and a heading that is right modulo half a turn: under "yaw_ambiguous_90" the sides may be swapped.
     """
@@ -125,9 +127,10 @@ def fit_at(points: Any, click_m: Any, category: str = "car", **hints: Unpack[Hin
 def refit(points: Any, rough_cuboid: Cuboid | Cuboids, category: str | None = None, **hints: Unpack[Hints]) -> Fit:
     """A rough cuboid, drawn by hand or predicted, snapped to its points in a whole sweep.
 
-    rough_cuboid : one cuboid, in the frame of the points; its heading is taken as right within about 8 degrees, front and back included, its size as
-        somewhat too large
-    category : the class, where known; without it the rough size stands for the class's
+    rough_cuboid : one cuboid, in the frame of the points; its heading is taken as right within about 8 degrees, front and back included. Its
+        object may reach out of it by up to 0.4 m
+    category : the class, where known; its sizes then stand for what was not seen. Without it the rough size is kept, less what it is too large by
+        where the points tell
     The other hints are those of `fit_cuboid`.
 
     Raises GeometryError where the cuboid's frame is not that of the sweep, or fewer than 3 points above ground lie in it.
@@ -136,14 +139,13 @@ def refit(points: Any, rough_cuboid: Cuboid | Cuboids, category: str | None = No
     rough = checked_cuboid(rough_cuboid, frame)
     if hints.get("yaw_prior") is None:
         hints["yaw_prior"] = (rough.yaw_rad, math.radians(8.0))
-    if hints.get("size_prior") is None and category is None:
-        length, width, height = (float(v) for v in rough.size_m)
-        hints["size_prior"] = SizePrior(
-            (0.9 * length, 0.85 * width, 0.95 * height), (0.75 * length, 0.7 * width, 0.75 * height), (length, width, 1.1 * height)
-        )
     ground = _ground_of(xyz, hints)
     checked = checked_hints("other" if category is None else category, rough.frame, hints)
-    return _fit(xyz, _inside(xyz, rough, ground), checked)[0]
+    index, loose_m = _around(xyz, rough, ground, checked.sensor_m)
+    if hints.get("size_prior") is None and category is None:
+        expected, low, high = rough.size_m - loose_m, rough.size_m * [0.75, 0.7, 0.75], rough.size_m * [1.0, 1.0, 1.1]
+        checked = replace(checked, prior=SizePrior(tuple(expected), tuple(np.minimum(low, expected)), tuple(high)), is_size_drawn=True)
+    return _fit(xyz, index, checked)[0]
 
 
 def _unpack(points: Any) -> tuple[Floats, str | None]:
@@ -218,18 +220,44 @@ def _agreement(local: Float64s, member: Bools, fit: Fit) -> float:
     return float((member & inside).sum() / (member | inside).sum())
 
 
-def _inside(xyz: Floats, rough: Cuboid, ground: Ground) -> Int64s:
-    """Points of the rough cuboid that stand above the ground."""
-    length, width, height = (float(v) for v in rough.size_m)
-    low = min(LOWEST_M, 0.15 * height)
-    index, _ = _window(xyz, rough.center_m[:2], math.hypot(length, width) / 2 + 0.5, ground, low, math.inf)
-    local = (np.asarray(xyz[index], np.float64) - rough.center_m) @ rough.as_cuboids().rotation[0]
-    index = index[(np.abs(local) <= np.array([length, width, height]) / 2 + [0.1, 0.1, 0.3]).all(1)]
-    if len(index) < 3:
+def _around(xyz: Floats, rough: Cuboid, ground: Ground, sensor_m: Float64s) -> tuple[Int64s, float]:
+    """The points above ground of a rough cuboid's object, and by how much that cuboid is too large.
+
+    They are those inside, and those around that hang together with them, for the object may reach out of it: the less far, the looser it is.
+    """
+    half = rough.size_m / 2
+    low = min(LOWEST_M, 0.3 * half[2])
+    index, _ = _window(xyz, rough.center_m[:2], math.hypot(*(half[:2] + AROUND_M)), ground, low, math.inf)
+    place = np.asarray(xyz[index], np.float64)
+    local = (place - rough.center_m) @ rough.as_cuboids().rotation[0]
+    beyond = np.abs(local) - half
+    core = (beyond <= [INSIDE_M, INSIDE_M, 0.3]).all(1)
+    if core.sum() < 3:
         hint = "is it in the frame of the points? Draw it over points, or keep it as it is: there is nothing to fit it to"
-        raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{len(index)}", field="rough_cuboid", hint=hint)
-    inside: Int64s = np.sort(index)
-    return inside
+        raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{core.sum()}", field="rough_cuboid", hint=hint)
+    loose_m = _looseness(local[core], place[core, 2] - ground.height_m(rough.center_m[None])[0], rough, sensor_m)
+    near = (beyond <= [*np.full(2, max(INSIDE_M, AROUND_M - loose_m)), 0.3]).all(1)
+    index, place, core = index[near], place[near], core[near]
+    member, waiting, grown = core.copy(), core & (not core.all()), np.zeros(len(index), np.bool_)
+    while waiting.any():
+        kernels.grow(place, int(np.argmax(waiting)), STEP_M, grown)
+        member |= grown
+        waiting &= ~grown
+    return np.sort(index[member]), loose_m
+
+
+def _looseness(local: Float64s, above: Float64s, rough: Cuboid, sensor_m: Float64s) -> float:
+    """By how much a rough size exceeds the points inside: the middle one (of two, the less) of the axes whose two ends the sensor can see.
+
+    People draw about as loosely along all axes.
+    """
+    low, high = np.quantile(local, [SPARE, 1 - SPARE], axis=0)
+    extent = high - low + 2 * FACE_MARGIN_M
+    extent[2] = np.quantile(above, 1 - SPARE) + FACE_MARGIN_M
+    sensor = np.abs((sensor_m - rough.center_m[:2]) @ rough.as_cuboids().rotation[0][:2, :2])
+    is_told = (sensor > rough.size_m[:2] / 2) & (sensor > SEEN_FULLY * np.hypot(*sensor))
+    excess = np.sort((rough.size_m - extent)[[is_told[1], is_told[0], True]])
+    return float(np.clip(excess[(len(excess) - 1) // 2], 0.0, LOOSEST * rough.size_m.min()))
 
 
 def _window(xyz: Floats, center: Float64s, radius: float, ground: Ground, low: float, high: float) -> tuple[Int64s, Float64s]:
@@ -313,7 +341,7 @@ def _side(
     sigma = math.hypot(math.sqrt(2) * face, size / math.sqrt(n))
     if hints.prior is not None:
         expected, least, most = hints.prior.median_m[axis], hints.prior.low_m[axis], hints.prior.high_m[axis]
-        trust = _ramp(seen_along, SEEN_FROM, SEEN_FULLY) * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
+        trust = 0.0 if hints.is_size_drawn else _ramp(seen_along, SEEN_FROM, SEEN_FULLY) * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
         if size < expected:
             spread = math.hypot(hints.prior.sigma_m[axis], SIZE_NOISE_M)
             sigma = math.hypot(sigma, (1 - trust) * spread, trust * UNSEEN_SHARE * (expected - size))
