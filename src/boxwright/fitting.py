@@ -237,13 +237,13 @@ def _around(xyz: Floats, rough: Cuboid, ground: Ground, sensor_m: Float64s) -> t
         raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{core.sum()}", field="rough_cuboid", hint=hint)
     loose_m = _looseness(local[core], place[core, 2] - ground.height_m(rough.center_m[None])[0], rough, sensor_m)
     near = (beyond <= [*np.full(2, max(INSIDE_M, AROUND_M - loose_m)), 0.3]).all(1)
-    index, place, core = index[near], place[near], core[near]
-    member, waiting, grown = core.copy(), core & (not core.all()), np.zeros(len(index), np.bool_)
-    while waiting.any():
+    rim = np.flatnonzero(near & (beyond[:, :2].max(1) > -STEP_M))  # all that one step can lead out from, and what it leads to
+    place, waiting, grown = place[rim], core[rim], np.zeros(len(rim), np.bool_)
+    while waiting.any() and not core[rim].all():
         kernels.grow(place, int(np.argmax(waiting)), STEP_M, grown)
-        member |= grown
+        core[rim] |= grown
         waiting &= ~grown
-    return np.sort(index[member]), loose_m
+    return np.sort(index[core]), loose_m
 
 
 def _looseness(local: Float64s, above: Float64s, rough: Cuboid, sensor_m: Float64s) -> float:
