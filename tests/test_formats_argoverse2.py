@@ -186,7 +186,7 @@ def test_logs_by_split_and_without_parts(tmp_path):
 
 BAD_LABELS = {
     "no column": ({"width_m": None}, "a column is missing: expected width_m"),
-    "text": ({"length_m": ["4"] * 5}, "length_m: expected numbers, got dtype object"),
+    "text": ({"length_m": ["4"] * 5}, "length_m: expected numbers, got type string"),
     "float times": ({"timestamp_ns": np.arange(5.0)}, "timestamp_ns: expected whole numbers"),
     "nan": ({"tx_m": np.array([1, np.nan, 1, 1, 1])}, "row 1: tx_m: expected finite numbers, got nan"),
     "size": ({"height_m": np.array([1.4, 1.4, -1, 1, 1])}, "row 2: length_m width_m height_m: expected positive sizes, got 0.4 0.9 -1"),
@@ -414,3 +414,21 @@ def test_sweeps_agree_with_the_independent_loader(real_data, oracle):
             assert count == row["num_interior_pts"]
             n_boxes += 1
     assert n_boxes == 162
+
+
+def test_a_table_packed_too_tightly(tmp_path):
+    log = make(tmp_path)
+    path, zeros = log / f"sensors/lidar/{T0 + STEP}.feather", np.zeros(1_000_000)
+    feather.write_feather(pa.table({"x": zeros, "y": zeros, "z": zeros}), str(path), compression="zstd")
+    with pytest.raises(bw.LimitError, match=r"compressed more tightly than allowed: expected at most 200 : 1"):
+        bw.read(log).points(1)
+
+
+def test_a_batch_for_every_row(tmp_path):
+    """Each takes kilobytes of bookkeeping; they are put together on the way."""
+    log = make(tmp_path)
+    whole, path = bw.read(log), log / "annotations.feather"
+    table = feather.read_table(path, memory_map=False)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1)
+    assert_same_labels(bw.read(log), whole)

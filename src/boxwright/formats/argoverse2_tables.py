@@ -16,7 +16,8 @@ from .limits import checked_size, limits
 __all__ = ["HINT", "Rows", "read_rows"]
 
 HINT = "get the log's files again"
-_KINDS = {"i": ("whole numbers", "iu"), "f": ("numbers", "fiu"), "s": ("texts", "OUST")}
+_BATCHES_AT_ONCE = 256
+_KINDS = {"i": ("whole numbers", ("is_integer",)), "f": ("numbers", ("is_floating", "is_integer")), "s": ("texts", ("is_string", "is_large_string"))}
 
 
 class Rows:
@@ -65,34 +66,58 @@ def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None 
     """
     try:
         import pyarrow as pa
-        from pyarrow import feather
     except ImportError:
         raise ExtraMissing("reading Argoverse 2 needs pyarrow", path=path, hint="pip install 'boxwright[io]'") from None
     problems = Problems(strict=True) if problems is None else problems
-    checked_size(path)
+    size = checked_size(path)
     try:
-        table = feather.read_table(path, memory_map=False)
-        table.validate(full=True)
-        limits().check("points_per_frame", table.num_rows, path)
+        table = _table(path, size)
         for name in columns:
             if name not in table.column_names:
                 raise FormatError("a column is missing", expected=name, got=", ".join(table.column_names)[:200] or "none", path=path, hint=HINT)
+        _check_kinds(table, columns, path)
         table, number = _whole_rows(table, columns, path, problems)
         rows = Rows({name: table[name].to_numpy() for name in table.column_names}, number, path, problems)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         if isinstance(error, BoxwrightError):
             raise
         raise FormatError(f"not a feather table: {str(error)[:150]}", path=path, hint=HINT) from None
-    for name, kind in columns.items():
-        words, kinds = _KINDS[kind]
-        if rows[name].dtype.kind not in kinds:
-            raise FormatError(expected=words, got=f"dtype {rows[name].dtype}", path=path, field=name, hint=HINT)
     for name in (name for name, kind in columns.items() if kind == "f"):
         rows.set_aside(
             ~np.isfinite(rows[name]),
             lambda i, name=name: rows.wrong(i, expected="finite numbers", got=str(rows[name][i]), field=name),  # type: ignore[misc]
         )
     return rows
+
+
+def _table(path: Path, size: int) -> Any:
+    """All record batches as one table, put together a few at a time: each takes some kilobytes, even if it holds a single row."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+        parts = [reader.schema.empty_table()]
+        for k in range(0, reader.num_record_batches, _BATCHES_AT_ONCE):
+            batches = [reader.get_batch(i) for i in range(k, min(k + _BATCHES_AT_ONCE, reader.num_record_batches))]
+            parts.append(pa.Table.from_batches(batches))
+            parts[-1].validate(full=True)
+            limits().check("points_per_frame", sum(part.num_rows for part in parts), path)
+            limits().check_decompressed(sum(part.nbytes for part in parts), size, path)
+            if len(batches) > 1:
+                parts[-1] = parts[-1].combine_chunks()
+    return pa.concat_tables(parts)
+
+
+def _check_kinds(table: Any, columns: Mapping[str, str], path: Path) -> None:
+    """Before anything is converted: a column of another type could become a million Python objects."""
+    from pyarrow import types
+
+    for name, kind in columns.items():
+        words, wanted = _KINDS[kind]
+        found = table.schema.field(name).type
+        if types.is_dictionary(found):
+            found = found.value_type
+        if not any(getattr(types, is_wanted)(found) for is_wanted in wanted):
+            raise FormatError(expected=words, got=f"type {found}"[:100], path=path, field=name, hint=HINT)
 
 
 def _whole_rows(table: Any, columns: Mapping[str, str], path: Path, problems: Problems) -> tuple[Any, Int64s]:
