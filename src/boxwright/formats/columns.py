@@ -53,13 +53,13 @@ def _adjacent(parts: list[Any]) -> Floats | None:
     """(N, 3), a view, where x, y and z are floats side by side in one table; None otherwise. Arrays of their own may lie at even distances too, and
     a view of the first keeps only the first alive."""
     x, kind = parts[0], parts[0].dtype
-    step = parts[1].ctypes.data - x.ctypes.data
+    starts = [part.__array_interface__["data"][0] for part in parts]
+    step = starts[1] - starts[0]
     if kind not in (np.float32, np.float64) or not len(x) or not kind.isnative or step <= 0 or step % kind.itemsize:
         return None
-    if x.base is None or any(
-        p.base is not x.base or p.dtype != kind or p.strides != x.strides or p.ctypes.data - x.ctypes.data != i * step or not p.flags.aligned
-        for i, p in enumerate(parts)
-    ):
+    if x.base is None or starts[2] - starts[1] != step:
+        return None
+    if any(p.base is not x.base or p.dtype != kind or p.strides != x.strides or not p.flags.aligned for p in parts):
         return None
     view: Floats = np.lib.stride_tricks.as_strided(x, (len(x), 3), (x.strides[0], step), writeable=False)
     return view

@@ -66,8 +66,8 @@ def check_las(path: str | os.PathLike[str]) -> None:
 
 
 def _places(records: Any, header: LasHeader) -> tuple[Float64s, tuple[float, float, float]]:
-    """(N, 3), and the origin to add to them."""
-    xyz = np.empty((len(records), 3))
+    """(N, 3), each axis in one piece, and the origin to add to them."""
+    xyz = np.empty((3, len(records))).T
     origin = [0.0, 0.0, 0.0]
     for i, (axis, scale, offset) in enumerate(zip("XYZ", header.scale_m, header.offset_m)):
         whole = np.ascontiguousarray(records[axis])
@@ -75,7 +75,8 @@ def _places(records: Any, header: LasHeader) -> tuple[Float64s, tuple[float, flo
         if max(-low, high) >= FAR_M:
             origin[i] = round((low + high) / 2 / ORIGIN_STEP_M) * ORIGIN_STEP_M
         np.multiply(whole, scale, out=xyz[:, i])
-        xyz[:, i] += offset - origin[i]
+        if offset != origin[i]:
+            xyz[:, i] += offset - origin[i]
     return xyz, (origin[0], origin[1], origin[2])
 
 

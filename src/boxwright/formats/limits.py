@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,17 +69,15 @@ class Limits:
 
 
 LIMIT_NAMES = tuple(field.name for field in dataclasses.fields(Limits))
+_VARIABLES = {f"BOXWRIGHT_LIMIT_{name.upper()}": name for name in LIMIT_NAMES}
+_USUAL = Limits()
 _said: dict[str, int] = {}  # on the command line
 
 
 def limits() -> Limits:
     """The limits of this process: those of the command line, else of the environment, else the usual ones."""
-    given = {}
-    for name in LIMIT_NAMES:
-        text = os.environ.get(f"BOXWRIGHT_LIMIT_{name.upper()}")
-        if text is not None:
-            given[name] = _whole(text, f"BOXWRIGHT_LIMIT_{name.upper()}")
-    return Limits(**(given | _said))
+    given = {name: _whole(os.environ[variable], variable) for variable, name in _VARIABLES.items() if variable in os.environ}
+    return Limits(**(given | _said)) if given or _said else _USUAL
 
 
 def set_limits(texts: Sequence[str]) -> None:
@@ -118,12 +117,12 @@ def has_file(path: Path) -> bool:
 def checked_size(path: str | os.PathLike[str]) -> int:
     """Bytes of a file within the limits. FormatError where it cannot be read."""
     try:
-        if not Path(path).is_file():
-            raise FormatError("no such file", path=path, hint="check the path")
-        size = Path(path).stat().st_size
+        found = os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
     except (OSError, ValueError) as error:
-        if isinstance(error, FormatError):
-            raise
         raise FormatError(f"cannot be read: {error}", path=path, hint="check the path and its permissions") from error
-    limits().check("file_bytes", size, path)
-    return size
+    if found is None or not stat.S_ISREG(found.st_mode):
+        raise FormatError("no such file", path=path, hint="check the path")
+    limits().check("file_bytes", found.st_size, path)
+    return found.st_size

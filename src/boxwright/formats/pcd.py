@@ -20,7 +20,7 @@ from .number_lines import NumberLines, lines_of_columns
 
 __all__ = ["check_pcd", "pcd_bytes", "read_pcd"]
 
-_HEAD_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 14
 _PAGE_BYTES = 4096
 _KINDS = {
     **{("F", size): f"<f{size}" for size in (4, 8)},
@@ -144,8 +144,9 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     if encoding not in ("ascii", "binary", "binary_compressed"):
         raise wrong("DATA", "ascii, binary or binary_compressed")
     header = _Header(names, dtypes, counts, n, encoding, at, number + 1)
-    limits().check("points_per_frame", n, path, "POINTS")
-    limits().check("point_bytes", header.stride, path, "SIZE x COUNT")
+    allowed = limits()
+    allowed.check("points_per_frame", n, path, "POINTS")
+    allowed.check("point_bytes", header.stride, path, "SIZE x COUNT")
     kept = [name for name in header.value_names if name != "_"]
     if len(set(kept)) != len(kept):
         raise wrong("FIELDS", "each field once", next(repr(name) + " twice" for name in kept if kept.count(name) > 1))

@@ -48,8 +48,9 @@ def check_point_file(path: str | os.PathLike[str]) -> None:
 
 
 def _point_suffix(path: str | os.PathLike[str]) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix in POINT_SUFFIXES and not str(path).lower().endswith(".pcd.bin"):
+    name = os.fspath(path).lower()
+    suffix = name[name.rfind(".") :]
+    if suffix in POINT_SUFFIXES and not name.endswith(".pcd.bin"):
         return suffix
     raise FormatError("not a point file", expected=f"a file ending in {', '.join(POINT_SUFFIXES)}", got=Path(path).name, path=path, hint="convert it")
 

@@ -8,47 +8,63 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import kernel
+from . import compiled, kernel
 
 HASH_BITS = 14
 MAX_LITERALS = 32
 MAX_BACK = 1 << 13
 MAX_COPY = 264
-ONE = np.uint64(1)
-SHORT = np.uint64(4)
-MEDIUM = np.uint64(16)
-LITERALS = np.uint64(MAX_LITERALS)
+ONE, TWO, WORD, LITERALS = np.uint64(1), np.uint64(2), np.uint64(8), np.uint64(MAX_LITERALS)
+AHEAD = np.uint64(MAX_LITERALS + 8)  # bytes that a run may read and write past its own
+
+
+@compiled
+def _word(bytes_, i):
+    """Eight bytes as one number, the first lowest; the compiler makes one load of it."""
+    low = np.uint64(bytes_[i]) | np.uint64(bytes_[i + np.uint64(1)]) << np.uint64(8)
+    low |= np.uint64(bytes_[i + np.uint64(2)]) << np.uint64(16) | np.uint64(bytes_[i + np.uint64(3)]) << np.uint64(24)
+    low |= np.uint64(bytes_[i + np.uint64(4)]) << np.uint64(32) | np.uint64(bytes_[i + np.uint64(5)]) << np.uint64(40)
+    return low | np.uint64(bytes_[i + np.uint64(6)]) << np.uint64(48) | np.uint64(bytes_[i + np.uint64(7)]) << np.uint64(56)
+
+
+@compiled
+def _copy_word(source, at, out, to):
+    """Eight bytes, all read before any is written; one load and one store."""
+    word = _word(source, at)
+    for k in range(WORD):
+        out[to + k] = np.uint8(word >> (k * WORD) & np.uint64(255))
 
 
 @kernel
 def decompress(source, out):
     """Bytes written to `out`, (n,) uint8, from (m,) uint8; where the stream breaks at byte i of the source: -1 - i.
 
-    Short runs are copied as blocks of a fixed length where both arrays have room; what lies behind the run is written over by the next one.
-    Places are unsigned, which spares the test for negative indices.
+    While both arrays have room ahead, runs are copied by whole words; what lies behind a run is written over by the next one. Places are unsigned,
+    which spares the test for negative indices.
     """
     n, size = np.uint64(source.shape[0]), np.uint64(out.shape[0])
+    at_fast, to_fast = n - min(n, AHEAD), size - min(size, AHEAD)
     at, to = np.uint64(0), np.uint64(0)
     while at < n:
         start = at
         control = np.uint64(source[at])
         at += ONE
+        has_room = start < at_fast and to < to_fast
         if control < LITERALS:
             length = control + ONE
-            if at + length > n or to + length > size:
-                return -1 - np.int64(start)
-            if at + LITERALS > n or to + LITERALS > size:
-                for k in range(length):
-                    out[to + k] = source[at + k]
-            elif length <= SHORT:
-                for k in range(SHORT):
-                    out[to + k] = source[at + k]
+            if has_room:
+                _copy_word(source, at, out, to)
+                if length > WORD:
+                    for k in range(WORD, LITERALS, WORD):
+                        _copy_word(source, at + k, out, to + k)
             else:
-                for k in range(LITERALS):
+                if at + length > n or to + length > size:
+                    return -1 - np.int64(start)
+                for k in range(length):
                     out[to + k] = source[at + k]
             at += length
         else:
-            length = (control >> np.uint64(5)) + np.uint64(2)
+            length = (control >> np.uint64(5)) + TWO
             if length == np.uint64(9):
                 if at >= n:
                     return -1 - np.int64(start)
@@ -61,12 +77,8 @@ def decompress(source, out):
             if distance > to or to + length > size:
                 return -1 - np.int64(start)
             back = to - distance
-            if length <= SHORT and to + SHORT <= size:
-                for k in range(SHORT):
-                    out[to + k] = out[back + k]
-            elif length <= MEDIUM and to + MEDIUM <= size:
-                for k in range(MEDIUM):
-                    out[to + k] = out[back + k]
+            if has_room and length <= WORD and length <= distance:
+                _copy_word(out, back, out, to)
             else:
                 for k in range(length):
                     out[to + k] = out[back + k]
