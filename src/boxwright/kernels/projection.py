@@ -1,7 +1,7 @@
 """Points into pictures.
 
 A camera comes as one row of numbers (`PinholeCamera.packed` says which), a pose as twelve (rotation by rows, then translation).
-Points are projected in blocks kept as columns in a scratch array, so that every step is one plain loop which the compiler turns into vector
+Points are projected in blocks kept as columns in scratch arrays, so that every step is one plain loop which the compiler turns into vector
 instructions. `np.divide` stands where a divisor cannot be zero: numba's `/` would test for it, and the test ends the vectorisation.
 """
 
@@ -12,9 +12,10 @@ import numpy as np
 from . import compiled, kernel
 from .lenses import FISHEYE, FULL, PLAIN, unfolded
 
-BLOCK, CHUNK = 256, 4096  # points
-OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE, UNSURE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0  # floats until stored: vectors of whole numbers are slow to convert
-X, Y, Z, U, V, STATUS = 0, BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK  # columns of the scratch array
+BLOCK, CHUNK = 512, 4096  # points
+OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE = 0.0, 1.0, 2.0, 3.0, 4.0  # floats until stored: vectors of whole numbers are slow to convert
+UNSURE = 5.0  # added to OK or OUTSIDE until it is settled whether the lens is folded there
+X, Y, Z = 0, BLOCK, 2 * BLOCK  # columns of the scratch arrays
 
 # atan(t) / t as a polynomial in t^2 for |t| <= tan(pi / 8), by Chebyshev interpolation in forty digits: within 6e-17 of the truth
 A0, A1, A2, A3, A4, A5 = 1.0, -0.3333333333332844, 0.1999999999885511, -0.14285714180976467, 0.11111106180455946, -0.09090773074808414
@@ -29,7 +30,7 @@ def project_points(points, poses, lenses, out_image, out_status):
     A chunk of points is read once and projected into one camera after the other while it lies in the cache, so that long runs are written.
     """
     source = np.empty(CHUNK * 3)
-    work = np.empty(6 * BLOCK)
+    work = np.empty(3 * BLOCK)
     for begin in range(0, points.shape[0], CHUNK):
         end = min(begin + CHUNK, points.shape[0])
         for start in range(begin, end, BLOCK):
@@ -40,23 +41,20 @@ def project_points(points, poses, lenses, out_image, out_status):
                 stop = min(start + BLOCK, end)
                 n = stop - start
                 block = source[3 * (start - begin) : 3 * (start - begin + BLOCK)]
-                n_seen = _depth(block, poses[c], work, n)
+                n_seen = _depth(block, poses[c], work, out_image[c, 2, start:stop])
                 if n_seen > 0 or lens[0] == FISHEYE:
                     n_seen = _aside(block, poses[c], lens[7], work, n)
+                u, v, status = out_image[c, 0, start:stop], out_image[c, 1, start:stop], out_status[c, start:stop]
                 if lens[0] == FISHEYE:
-                    _fisheye(lens, work, n)
+                    _fisheye(lens, work, u, v, status)
                 elif n_seen == 0:
-                    _unseen(BEHIND if lens[0] == PLAIN else FOLD, work, n)
+                    _unseen(BEHIND if lens[0] == PLAIN else FOLD, work, u, v, status)
                 elif lens[0] == FULL:
-                    _full(lens, work, n)
+                    _full(lens, work, u, v, status)
                 else:
-                    _radial(lens, work, n)
+                    _radial(lens, work, u, v, status)
                 if lens[8] < lens[7] and n_seen > 0:
-                    _settle(lens, work, n)
-                _store(work[U : U + n], out_image[c, 0, start:stop])
-                _store(work[V : V + n], out_image[c, 1, start:stop])
-                _store(work[Z : Z + n], out_image[c, 2, start:stop])
-                _store(work[STATUS : STATUS + n], out_status[c, start:stop])
+                    _settle(lens, work, u, v, status)
 
 
 @compiled
@@ -70,19 +68,15 @@ def _load(points, out):
 
 
 @compiled
-def _store(column, out):
-    for i in range(out.shape[0]):
-        out[i] = column[i]
-
-
-@compiled
-def _depth(source, pose, work, n):
+def _depth(source, pose, work, out_depth):
     """z in the camera's frame; returns how many points are in front."""
     n_front = 0
     r20, r21, r22, tz = pose[6], pose[7], pose[8], pose[11]
-    for i in range(n):
+    for i in range(len(out_depth)):
         z = r20 * source[X + i] + r21 * source[Y + i] + r22 * source[Z + i] + tz
-        work[Z + i] = z if z - z == 0.0 else np.nan
+        z = z if z - z == 0.0 else np.nan
+        work[Z + i] = z
+        out_depth[i] = z
         n_front += z > 0.0
     return n_front
 
@@ -106,23 +100,23 @@ def _aside(source, pose, limit, work, n):
 
 
 @compiled
-def _unseen(status, work, n):
+def _unseen(status, work, out_u, out_v, out_status):
     """A block without a picture: its points are behind, or have that status."""
-    for i in range(n):
+    for i in range(len(out_u)):
         z = work[Z + i]
-        work[U + i] = np.nan
-        work[V + i] = np.nan
+        out_u[i] = np.nan
+        out_v[i] = np.nan
         code = status if z > 0.0 else BEHIND
-        work[STATUS + i] = code if z == z else NOT_FINITE
+        out_status[i] = code if z == z else NOT_FINITE
 
 
 @compiled
-def _radial(lens, work, n):
+def _radial(lens, work, out_u, out_v, out_status):
     fx, fy, cx, cy, limit, sure = lens[1], lens[2], lens[3], lens[4], lens[7], lens[8]
     right, bottom = lens[5] - 0.5, lens[6] - 0.5
     k1, k2, p1, p2, k3 = lens[9], lens[10], lens[11], lens[12], lens[13]
     beyond = BEHIND if lens[0] == PLAIN else FOLD
-    for i in range(n):
+    for i in range(len(out_u)):
         z = work[Z + i]
         inverse = np.divide(1.0, z if z > 0.0 else 1.0)
         a = work[X + i] * inverse
@@ -135,22 +129,22 @@ def _radial(lens, work, n):
         mapped = (z > 0.0) & (rho <= limit)
         inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
         status = OK if inside else OUTSIDE
-        status = status if rho <= sure else UNSURE
+        status = status if rho <= sure else status + UNSURE
         status = status if rho <= limit else beyond
         status = status if z > 0.0 else BEHIND
-        work[U + i] = u if mapped else np.nan
-        work[V + i] = v if mapped else np.nan
-        work[STATUS + i] = status if z == z else NOT_FINITE
+        out_u[i] = u if mapped else np.nan
+        out_v[i] = v if mapped else np.nan
+        out_status[i] = status if z == z else NOT_FINITE
 
 
 @compiled
-def _full(lens, work, n):
+def _full(lens, work, out_u, out_v, out_status):
     fx, fy, cx, cy, limit, sure = lens[1], lens[2], lens[3], lens[4], lens[7], lens[8]
     right, bottom = lens[5] - 0.5, lens[6] - 0.5
     k1, k2, p1, p2, k3, k4, k5, k6 = lens[9], lens[10], lens[11], lens[12], lens[13], lens[14], lens[15], lens[16]
     s1, s2, s3, s4 = lens[17], lens[18], lens[19], lens[20]
     t00, t01, t02, t10, t11, t12, t20, t21, t22 = lens[21], lens[22], lens[23], lens[24], lens[25], lens[26], lens[27], lens[28], lens[29]
-    for i in range(n):
+    for i in range(len(out_u)):
         z = work[Z + i]
         inverse = np.divide(1.0, z if z > 0.0 else 1.0)
         a = work[X + i] * inverse
@@ -169,20 +163,20 @@ def _full(lens, work, n):
         v = fy * (t10 * x + t11 * y + t12) * inverse + cy
         inside = (u >= -0.5) & (u < right) & (v >= -0.5) & (v < bottom)
         status = OK if inside else OUTSIDE
-        status = status if rho <= sure else UNSURE
+        status = status if rho <= sure else status + UNSURE
         status = status if mapped else FOLD
         status = status if z > 0.0 else BEHIND
-        work[U + i] = u if mapped else np.nan
-        work[V + i] = v if mapped else np.nan
-        work[STATUS + i] = status if z == z else NOT_FINITE
+        out_u[i] = u if mapped else np.nan
+        out_v[i] = v if mapped else np.nan
+        out_status[i] = status if z == z else NOT_FINITE
 
 
 @compiled
-def _fisheye(lens, work, n):
+def _fisheye(lens, work, out_u, out_v, out_status):
     fx, fy, cx, cy, limit = lens[1], lens[2], lens[3], lens[4], lens[7]
     right, bottom = lens[5] - 0.5, lens[6] - 0.5
     k1, k2, k3, k4 = lens[9], lens[10], lens[11], lens[12]
-    for i in range(n):
+    for i in range(len(out_u)):
         x, y, z = work[X + i], work[Y + i], work[Z + i]
         r = math.sqrt(x * x + y * y)
         # atan2(r, z), written out so that it becomes vector instructions
@@ -206,27 +200,25 @@ def _fisheye(lens, work, n):
         status = OK if inside else OUTSIDE
         status = status if mapped else FOLD
         status = status if (r > 0.0) | (z != 0.0) else BEHIND
-        work[U + i] = u if mapped else np.nan
-        work[V + i] = v if mapped else np.nan
-        work[STATUS + i] = status if z == z else NOT_FINITE
+        out_u[i] = u if mapped else np.nan
+        out_v[i] = v if mapped else np.nan
+        out_status[i] = status if z == z else NOT_FINITE
 
 
 @compiled
-def _settle(lens, work, n):
+def _settle(lens, work, out_u, out_v, out_status):
     """Points between the radius that is sure in every direction and the radial limit, one by one; there are few, if any."""
     unsure = 0
-    for i in range(n):
-        unsure += work[STATUS + i] == UNSURE
+    for i in range(len(out_status)):
+        unsure += out_status[i] >= UNSURE
     if unsure == 0:
         return
-    for i in range(n):
-        if work[STATUS + i] != UNSURE:
+    for i in range(len(out_status)):
+        if out_status[i] < UNSURE:
             continue
         if unfolded(lens, work[X + i] / work[Z + i], work[Y + i] / work[Z + i]):
-            u, v = work[U + i], work[V + i]
-            inside = u >= -0.5 and u < lens[5] - 0.5 and v >= -0.5 and v < lens[6] - 0.5
-            work[STATUS + i] = OK if inside else OUTSIDE
+            out_status[i] -= UNSURE
         else:
-            work[U + i] = np.nan
-            work[V + i] = np.nan
-            work[STATUS + i] = FOLD
+            out_u[i] = np.nan
+            out_v[i] = np.nan
+            out_status[i] = FOLD
