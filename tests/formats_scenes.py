@@ -77,7 +77,7 @@ def full_scene(rng, n_frames=4):
         )
         v, u = np.mgrid[:32, :48]
         images[i, "front"] = np.stack([200 + u, 3 * v + i, 20 + 2 * u], 2).astype(np.uint8)
-    sweeps[0, "rear"] = bw.Sweep(rng.normal(0, 20, (7, 3)), int(times[0]) + 12345, frame="rear", origin_m=(1e6, 2e6, 0.5))
+    sweeps[0, "rear"] = bw.Sweep(rng.normal(0, 20, (7, 3)), int(times[0]) + 12345, frame="rear", origin_m=(1e6, 2e6, 0.5), is_deskewed=True)
     sweeps[1, "rear"] = bw.Sweep(np.zeros((0, 3), np.float32), int(times[1]), frame="rear")
     return bw.Scene(
         "clip 1",

@@ -108,6 +108,7 @@ def test_sensors(tmp_path):
     np.testing.assert_array_equal(sweep.xyz, np.array([1.5, -2.25, np.nan], np.float32)[:, None].repeat(3, 1))
     assert (sweep.xyz.dtype, sweep.frame, sweep.timestamp_ns) == (np.float32, "lidar", T0 + STEP)
     np.testing.assert_array_equal(sweep.time_offset_ns, [0, 2_654_000, -7])
+    assert sweep.is_deskewed  # the points lie in the vehicle's frame at the sweep's own time
     np.testing.assert_array_equal(sweep.fields["laser_number"], [0, 31, 63])
     np.testing.assert_array_equal(sweep.intensity, [1, 2, 255])
     assert scene.lidars["lidar"].ego_from_lidar == bw.Pose.identity()

@@ -44,7 +44,7 @@ def assert_same_scene(a, b):
 
 
 def assert_same_sweep(x, y):
-    assert (x.timestamp_ns, x.frame, x.origin_m, set(x.fields)) == (y.timestamp_ns, y.frame, y.origin_m, set(y.fields))
+    assert (x.timestamp_ns, x.frame, x.origin_m, x.is_deskewed, set(x.fields)) == (y.timestamp_ns, y.frame, y.origin_m, y.is_deskewed, set(y.fields))
     columns = [(x.xyz, y.xyz), *((x.fields[k], y.fields[k]) for k in x.fields)]
     for p, q in [*columns, (x.intensity, y.intensity), (x.time_offset_ns, y.time_offset_ns)]:
         assert (p is None) == (q is None)

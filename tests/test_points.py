@@ -40,8 +40,28 @@ def test_deskewed_points_are_where_the_world_is(rng, mount, shift_ns):
     still = sweep.deskewed(ego, mount, time_ns=None if shift_ns is None else instant)
     np.testing.assert_allclose(still.xyz, (ego.at(instant) @ mount).inverse().apply(world), rtol=0, atol=1e-9)
     assert np.abs(still.xyz - sweep.xyz).max() > 0.5
-    assert still.timestamp_ns == instant and still.time_offset_ns is None
+    assert still.timestamp_ns == instant and still.is_deskewed and not sweep.is_deskewed
+    np.testing.assert_array_equal(still.time_offset_ns + instant, sweep.time_offset_ns + SWEEP_NS)  # each point keeps its own time
     np.testing.assert_array_equal(still.intensity, sweep.intensity)
+
+
+@pytest.mark.parametrize("origin", [(0.0, 0.0, 0.0), (100.0, -40.0, 3.0)])
+@pytest.mark.parametrize("mount", [bw.Pose.identity(), bw.Pose.from_yaw(0.3, (1.5, -0.4, 1.9))], ids=["ego", "mounted"])
+def test_deskewed_once_only(rng, mount, origin):
+    """A deskewed sweep is never deskewed again, only moved as a whole: by whatever way, an instant sees the same."""
+    ego = drive()
+    _, sweep = seen_on_the_way(rng, ego, mount)
+    sweep = bw.Sweep(sweep.xyz - np.array(origin), SWEEP_NS, time_offset_ns=sweep.time_offset_ns, origin_m=origin)
+    still = sweep.deskewed(ego, mount)
+    np.testing.assert_allclose(still.deskewed(ego, mount).xyz, still.xyz, rtol=0, atol=1e-9)
+    later = SWEEP_NS + 70_000_000
+    straight, by_the_way = sweep.deskewed(ego, mount, time_ns=later), still.deskewed(ego, mount, time_ns=later)
+    np.testing.assert_allclose(by_the_way.xyz, straight.xyz, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(by_the_way.time_offset_ns, straight.time_offset_ns)
+    timeless = bw.Sweep(still.xyz, SWEEP_NS, origin_m=origin, is_deskewed=True)  # a dataset that deskews and keeps no times
+    np.testing.assert_allclose(timeless.deskewed(ego, mount, time_ns=later).xyz, straight.xyz, rtol=0, atol=1e-9)
+    with pytest.raises(bw.ArgumentError, match="is_deskewed: expected True or False"):
+        bw.Sweep(sweep.xyz, is_deskewed="yes")
 
 
 def test_standing_ego_changes_nothing(rng):

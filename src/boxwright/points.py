@@ -27,6 +27,8 @@ class Sweep:
     intensity : (N,) as the sensor gave it, or None
     time_offset_ns : (N,) int64, a point's own time minus `timestamp_ns`, or None where the recording does not tell
     fields : further values per point (ring, return number, ...), each (N,)
+    is_deskewed : the vehicle's own motion is taken out already: the points lie where the instant `timestamp_ns` would have seen the standing
+        world, and `time_offset_ns` tells when each was really seen
     origin_m : (3,) float64, added to `xyz` to get the places in `frame`, as every verb does; lets UTM clouds keep millimetres
     """
 
@@ -37,6 +39,7 @@ class Sweep:
     time_offset_ns: Int64s | None = None
     fields: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    is_deskewed: bool = False
 
     def __post_init__(self) -> None:
         xyz = as_points("xyz", self.xyz)
@@ -51,6 +54,8 @@ class Sweep:
             raise ArgumentError(expected="a mapping of names to columns", got=type(self.fields).__name__, field="fields", hint="{'ring': ring}")
         if not isinstance(self.frame, str):
             raise ArgumentError(expected="a frame's name", got=repr(self.frame), field="frame", hint="'lidar', 'ego' or a sensor's name")
+        if not isinstance(self.is_deskewed, (bool, np.bool_)):
+            raise ArgumentError(expected="True or False", got=repr(self.is_deskewed)[:60], field="is_deskewed")
         object.__setattr__(self, "fields", {name: self._column(name, column) for name, column in self.fields.items()})
 
     def _column(self, name: str, values: Any) -> NDArray[Any]:
@@ -82,8 +87,9 @@ class Sweep:
         world_from_ego : poses that cover the time of every point; TimeError otherwise
         ego_from_sweep : where the sweep's frame sits on the vehicle; the identity where the points are in the ego frame
         time_ns : the instant, by default the sweep's own stamp
+        Each point keeps its own time. A sweep that is deskewed already is moved to the instant as a whole.
         """
-        if self.time_offset_ns is None:
+        if self.time_offset_ns is None and not self.is_deskewed:
             raise ArgumentError(
                 "the sweep has no time per point, so its motion cannot be compensated",
                 field="time_offset_ns",
@@ -96,7 +102,8 @@ class Sweep:
             )
         instant = self.timestamp_ns if time_ns is None else one_time_ns("time_ns", time_ns)
         sweep_from_world = (world_from_ego.at(instant) @ mount).inverse()
-        stamps, which = np.unique(self.time_offset_ns, return_inverse=True)
+        offsets = np.zeros(1, np.int64) if self.is_deskewed or self.time_offset_ns is None else self.time_offset_ns
+        stamps, which = np.unique(offsets, return_inverse=True)
         rotation, translation = world_from_ego.sample(stamps + self.timestamp_ns)
         # one small pose per distinct stamp: sweep(instant) from sweep(stamp); composed first, so that the world's large numbers cancel
         rotation, translation = rotation @ mount.rotation, rotation @ mount.translation_m + translation
@@ -104,7 +111,8 @@ class Sweep:
         rotation = sweep_from_world.rotation @ rotation
         translation = translation + (rotation - np.eye(3)) @ np.array(self.origin_m)  # the origin turns too; it is added again afterwards
         xyz = np.einsum("nij,nj->ni", rotation[which], np.asarray(self.xyz, np.float64)) + translation[which]
-        return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=None)
+        late = None if self.time_offset_ns is None else self.time_offset_ns + (self.timestamp_ns - instant)
+        return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=late, is_deskewed=True)
 
     def __repr__(self) -> str:
         return f"Sweep({len(self):,} points, frame={self.frame!r}, timestamp_ns={self.timestamp_ns})"

@@ -106,9 +106,9 @@ def _fit(scene: Scene, sweeps: dict[int, Sweep], floors: dict[int, Ground], clic
 def still_sweep(scene: Scene, frame_index: int) -> Sweep:
     """The sweep as one instant would have seen the standing world, where the recording tells when each point was seen and where the vehicle was."""
     sweep = scene.points(frame_index)
-    if sweep.time_offset_ns is None or scene.trajectory is None:
+    if scene.trajectory is None or (sweep.time_offset_ns is None and not sweep.is_deskewed):
         return sweep
-    stamps = sweep.time_offset_ns + sweep.timestamp_ns
+    stamps = sweep.timestamp_ns + (np.zeros(1, np.int64) if sweep.is_deskewed or sweep.time_offset_ns is None else sweep.time_offset_ns)
     if not scene.trajectory.covers([stamps.min(), stamps.max()]).all():
         return sweep
     return sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=int(scene.times_ns[frame_index]))

@@ -262,6 +262,7 @@ def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
         table.get("intensity"),
         None if offsets is None else offsets.astype(np.int64),
         {name: values for name, values in table.items() if name not in ("x", "y", "z", "intensity", "offset_ns") and values.dtype.kind in "iuf"},
+        is_deskewed=True,
     )
 
 

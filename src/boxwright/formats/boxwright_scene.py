@@ -60,7 +60,7 @@ TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajector
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
-SWEEP_EXTRAS = frozenset({"timestamp_ns", "origin_m"})
+SWEEP_EXTRAS = frozenset({"timestamp_ns", "origin_m", "is_deskewed"})
 CAMERA_KEYS = frozenset({"name", "model", "width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px", "ego_from_cam"})
 CAMERA_EXTRAS = frozenset({"distortion", "timestamp_ns"})
 FISHEYE_EXTRAS = CAMERA_EXTRAS | {"max_angle_rad"}
@@ -362,7 +362,7 @@ def _sensor_files(top: Node, folder: Path, frame_ids: Sequence[str], times: Any,
     sweeps = {name: _paths(folder / "lidars" / name, frame_ids, POINT_SUFFIXES) for name in lidars}
     images = {name: _paths(folder / "cameras" / name, frame_ids, IMAGE_SUFFIXES) for name in cameras}
     scales: dict[str, float | None] = {}
-    stamps: dict[tuple[str, str], tuple[int | None, tuple[float, ...]]] = {}
+    own: dict[tuple[str, str], dict[str, Any]] = {}
     known = set(frame_ids)
     for node in top["lidars"]:
         name = node["name"].text()
@@ -373,13 +373,15 @@ def _sensor_files(top: Node, folder: Path, frame_ids: Sequence[str], times: Any,
             if frame_id not in known:
                 raise node["sweeps"].wrong("frame ids as keys", repr(frame_id[:80]))
             sweep.only(frozenset(), SWEEP_EXTRAS)
-            stamp = sweep["timestamp_ns"].whole() if sweep.has("timestamp_ns") else None
-            stamps[name, frame_id] = stamp, tuple(float(v) for v in sweep.get("origin_m", [0.0, 0.0, 0.0]).numbers(3))
+            own[name, frame_id] = {"is_deskewed": sweep.get("is_deskewed", False).flag()}
+            if sweep.has("timestamp_ns"):
+                own[name, frame_id]["timestamp_ns"] = sweep["timestamp_ns"].whole()
+            if sweep.has("origin_m"):
+                own[name, frame_id]["origin_m"] = tuple(sweep["origin_m"].numbers(3).tolist())
 
     def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
-        stamp, origin = stamps.get((sensor, frame_ids[frame_index]), (None, (0.0, 0.0, 0.0)))
-        sweep = read_point_file(path, frame=sensor, scale_m=scales[sensor])
-        return dataclasses.replace(sweep, timestamp_ns=int(times[frame_index]) if stamp is None else stamp, origin_m=origin)  # type: ignore[arg-type]
+        said = {"timestamp_ns": int(times[frame_index]), **own.get((sensor, frame_ids[frame_index]), {})}
+        return dataclasses.replace(read_point_file(path, frame=sensor, scale_m=scales[sensor]), **said)
 
     return SensorFiles(sweeps, images, read_sweep, {name: sensor.camera.size_px for name, sensor in cameras.items()})
 

@@ -164,8 +164,11 @@ class _Reader:
         def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
             node = list(self.frames.values())[frame_index].get("frame_properties", {}).get("streams", {}).get(sensor, {}).get("stream_properties", {})
             sync, origin = node.get("sync", {}), node.get("origin_m", [0.0, 0.0, 0.0]).numbers(3)
+            is_deskewed = node.get("is_deskewed", False).flag()
             stamp = time_ns(sync["timestamp"])[0] if sync.has("timestamp") and self.document.has_time else int(self.times[frame_index])
-            return dataclasses.replace(read_point_file(path, frame=sensor), timestamp_ns=stamp, origin_m=tuple(origin.tolist()))
+            return dataclasses.replace(
+                read_point_file(path, frame=sensor), timestamp_ns=stamp, origin_m=tuple(origin.tolist()), is_deskewed=is_deskewed
+            )
 
         return SensorFiles(
             {name: paths(name, POINT_SUFFIXES) for name in self.lidars},

@@ -169,8 +169,7 @@ class _Document:
         elif (name, i) in self.sweeps:
             file = self.sweeps[name, i]
             stream["uri"], stamp = file.path, file.own.get("timestamp_ns")
-            if "origin_m" in file.own:
-                properties["origin_m"] = file.own["origin_m"]
+            properties.update({key: file.own[key] for key in ("origin_m", "is_deskewed") if key in file.own})
         if stamp is not None and self.scene.has_time:
             properties["sync"] = {"timestamp": _seconds(stamp)}
         return {**stream, **({"stream_properties": properties} if properties else {})}

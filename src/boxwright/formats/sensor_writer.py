@@ -19,7 +19,11 @@ __all__ = ["SweepFile", "write_images", "write_sweeps"]
 
 @dataclass(frozen=True)
 class SweepFile:
-    """path : relative to the folder, with slashes; own : what a point file cannot say, a stamp of its own and an origin on the map."""
+    """A sweep's file.
+
+    path : relative to the folder, with slashes
+    own : what a point file cannot say: a stamp of its own, an origin on the map, and that the vehicle's motion is taken out
+    """
 
     path: str
     own: dict[str, Any]
@@ -43,6 +47,8 @@ def write_sweeps(
                 own["timestamp_ns"] = int(sweep.timestamp_ns)
             if any(sweep.origin_m):
                 own["origin_m"] = [float(v) for v in sweep.origin_m]
+            if sweep.is_deskewed:
+                own["is_deskewed"] = True
             files[name, i] = SweepFile(path, own)
     return files
 
