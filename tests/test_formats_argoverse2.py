@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -167,9 +168,14 @@ def test_logs_by_split_and_without_parts(tmp_path):
     log = make(tmp_path, name="bare")
     for part in ("calibration/intrinsics.feather", "calibration/egovehicle_SE3_sensor.feather"):
         (log / part).unlink()
+    with pytest.raises(
+        bw.CalibrationError, match=r"intrinsics.feather: no such file: expected a row for ring_front_center, .*take the pictures away"
+    ):
+        bw.read(log)
+    shutil.rmtree(log / "sensors/cameras")
     scene = bw.read(log)
     assert not scene.cameras
-    assert "no calibration: the log's cameras are left out, with the pictures of ring_front_center" in scene.notes
+    assert "no calibration: the log has no cameras" in scene.notes
     assert any(note.startswith("no calibration of up_lidar and down_lidar: ") for note in scene.notes)
     (log / "annotations.feather").unlink()
     scene = bw.read(log)
@@ -322,12 +328,50 @@ def test_files_with_senseless_names_are_told(tmp_path):
         (log / f"sensors/lidar/{name}.feather").write_bytes(sweep)
     (log / "sensors/cameras/ring_front_center/1.png").write_bytes(b"")
     scene = bw.read(log)
-    told = [note for note in scene.notes if "left out, their names" in note]
+    told = [note for note in scene.notes if "left out, " in note and "EGO" not in note]
     assert told[0].startswith("sensors/lidar: 3 files are left out, their names being no frame's, such as '007.feather'")
-    assert told[1].startswith("cameras/ring_front_center: 1 files are left out") and len(told) == 2
+    assert told[1].startswith("cameras/ring_front_center: 1 file is left out") and len(told) == 2
     assert len(scene) == 4
     (log / f"sensors/lidar/{10**18}.feather").write_bytes(sweep)  # nanoseconds since 1970 have 19 digits
     assert (bw.read(log).times_ns[-1], bw.read(log).has_points(4)) == (10**18, True)
+
+
+def test_what_nothing_reads_is_told(tmp_path):
+    log = make(tmp_path)
+    assert not any("nothing reads" in note for note in bw.read(log).notes)
+    for name in ("map/a.json", "calibration/old.feather", "sensors/radar/1.feather", "sensors/cameras/1.jpg", ".hidden"):
+        (log / name).parent.mkdir(parents=True, exist_ok=True)
+        (log / name).write_bytes(b"")
+    told = [
+        "log: nothing reads 'map/'",
+        "calibration: nothing reads 'old.feather'",
+        "sensors: nothing reads 'radar/'",
+        "cameras: nothing reads '1.jpg'",
+    ]
+    assert [note for note in bw.read(log).notes if "nothing reads" in note] == told
+
+
+def test_pictures_of_no_frame_are_told(tmp_path):
+    log = make(tmp_path)
+    assert not any("no frame's" in note for note in bw.read(log).notes)
+    picture = (log / f"sensors/cameras/ring_front_center/{T0 + 4_000_000}.jpg").read_bytes()
+    for stamp in (T0 + 9_000_000, T0 + 10 * STEP):
+        (log / f"sensors/cameras/ring_front_center/{stamp}.jpg").write_bytes(picture)
+    assert "2 of 5 pictures are no frame's: each frame has the nearest of each camera" in bw.read(log).notes
+
+
+def test_an_empty_pose_table_is_refused(tmp_path):
+    """It says less than no table at all, and every label would silently lose the motion of the vehicle."""
+    log = make(tmp_path)
+    city = log / "city_SE3_egovehicle.feather"
+    save(city, timestamp_ns=np.zeros(0, np.int64), **{name: values[:0] for name, values in pose_columns([(0, (0, 0, 0))]).items()})
+    for strict in (True, False):
+        with pytest.raises(bw.FormatError, match=r"city_SE3_egovehicle.feather: expected at least one pose, got an empty table; .*take it away"):
+            bw.read(log, strict=strict)
+    save(city, timestamp_ns=np.array([T0]), **{**pose_columns([(0, (0, 0, 0))]), "qw": np.array([2.0])})
+    with pytest.warns(bw.SensorFrameFallback, match="no row of city_SE3_egovehicle.feather can be taken, so there are no poses: "):
+        scene = bw.read(log, strict=False)
+    assert (scene.label_frame, len(scene.problems)) == ("ego", 1)
 
 
 def test_no_labels_are_told(tmp_path):

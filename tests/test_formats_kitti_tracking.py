@@ -470,8 +470,64 @@ def test_files_with_senseless_names_are_told(tmp_path):
     for name in ("image_02/0000/abc.png", "image_02/0000/1.png", "velodyne/0000/000000.pcd", "velodyne/0000/.hidden"):
         picture(root, name)
     told = [note for note in bw.read(root).notes if "left out" in note]
-    assert told[0].startswith("velodyne/0000: 1 files are left out") and "'000000.pcd'" in told[0] and told[0].endswith("names like 000000.bin")
+    assert told[0].startswith("velodyne/0000: 1 file is left out") and "'000000.pcd'" in told[0] and told[0].endswith("names like 000000.bin")
     assert told[1].startswith("image_02/0000: 2 files are left out") and len(told) == 2
+
+
+SECOND = "image_03 has no pictures here: its size is taken as 1242 x 375 pixels"
+
+
+def test_what_nothing_reads_is_told(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    assert bw.read(root).notes == ["image_02 has no pictures here: its size is taken as 1242 x 375 pixels", SECOND]
+    for name in ("radar/0000/a.bin", "det_02/0000.txt", "det_02/0001.txt", "det_02/readme.md"):
+        (root / "training" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "training" / name).write_text("x")
+    assert bw.read(root).notes[0] == "training: nothing reads 'det_02/0000.txt', 'radar/0000/'"
+
+
+def test_missing_projections_are_told(tmp_path):
+    root = make(tmp_path, row(), calib=calib_text({name: values for name, values in CALIB.items() if name != "P2:"}), csv=still(1))
+    scene = bw.read(root)
+    assert (list(scene.cameras), scene.notes) == (["image_03"], ["calib has no row P2: there is no camera image_02", SECOND])
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_poses_that_are_left_out_are_told(tmp_path):
+    root = make(tmp_path, row(), csv=still(1))
+    (root / "training/poses").mkdir()
+    shutil.copy(root / "poses/0000.csv", root / "training/poses")
+    told = f"the poses of {root.name}/poses/0000.csv are left out: those of training/poses/0000.csv are taken"
+    assert told in bw.read(root).notes
+    (root / "training/oxts").mkdir()
+    (root / "training/oxts/0000.txt").write_text("60 8 100 0 0 0" + " 0" * 24)
+    notes = [note for note in bw.read(root).notes if "poses" in note]
+    assert notes == [f"the poses of {of}/poses/0000.csv are left out: those of training/oxts/0000.txt are taken" for of in ("training", root.name)]
+    (root / "training/calib/0000.txt").write_text(calib_text({name: values for name, values in CALIB.items() if name != "Tr_imu_velo"}))
+    notes = bw.read(root).notes
+    assert told in notes and any(note.startswith("oxts/0000.txt is left out: calib has no Tr_imu_velo") for note in notes)
+
+
+def test_a_table_of_poses_without_a_row_is_refused(tmp_path):
+    root = make(tmp_path, row(), csv=HEADER)
+    with pytest.raises(bw.FormatError, match=r"poses/0000.csv: expected a line for each frame after the first, got none; .*take it away"):
+        bw.read(root)
+
+
+def test_sequences_of_sensor_files_alone_are_listed(tmp_path):
+    """Their points have no calibration, which is refused and not passed over."""
+    root = make(tmp_path, row(), csv=still(1))
+    for name in ("velodyne/0003/000000.bin", "image_03/0004/000000.png", "velodyne/extra/000000.bin"):
+        (root / "training" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "training" / name).write_bytes(b"")
+    (root / "training/velodyne/0009").mkdir()
+    assert bw.scenes(root).names == ("0000", "0003", "0004")
+    for name in ("0003", "0004"):
+        with pytest.raises(bw.CalibrationError, match=rf"calib/{name}.txt: no calibration"):
+            bw.read(root, name)
+    for folder in ("image_03", "label_02"):
+        shutil.rmtree(root / "training" / folder)
+    assert (bw.scenes(root).format, bw.scenes(root).names) == ("kitti_tracking", ("0000", "0003"))
 
 
 def test_writing_says_what_the_scene_does_not_have(tmp_path):

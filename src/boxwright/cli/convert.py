@@ -86,6 +86,7 @@ def _try_out(path: Path, out: Path | None, to: str, scene: str | None, format: s
         print_lines(
             f"dry run to {to}: {number_of(len(result.scenes), 'scene')}, {number_of(len(result.problems), 'problem')}, nothing written",
             *(line for problem in result.problems for line in _said(problem)),
+            *(f"  note: {line}" for line in result.notes),
             *(f"  warning: {line}" for line in result.warnings),
             *(f"  would be dropped: {line}" for line in result.dropped),
             *(f"  would be rounded: {line}" for line in result.rounded),
@@ -105,5 +106,5 @@ def _said(problem: Problem) -> list[str]:
 
 
 def _as_dict(result: DryRun) -> dict[str, Any]:
-    names = ("format", "scenes", "warnings", "dropped", "rounded", "missing")
+    names = ("format", "scenes", "notes", "warnings", "dropped", "rounded", "missing")
     return {**{name: getattr(result, name) for name in names}, "problems": listed(result.problems)}

@@ -33,8 +33,8 @@ from .argoverse2_tables import HINT, Rows, read_rows
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .label_rows import FARTHEST_M
 from .limits import has_file, limits
-from .looking import subfolders
-from .sensor_files import SensorFiles, left_out_note
+from .looking import names_of, subfolders
+from .sensor_files import SensorFiles, left_out_note, unread_note
 
 __all__ = ["detect", "list_scenes", "log_folder", "read"]
 
@@ -53,6 +53,7 @@ _INTRINSICS = {
     "height_px": "i",
     "width_px": "i",
 }
+_STAMP = "(0|[1-9][0-9]{0,18})"
 _LIDARS = ("up_lidar", "down_lidar")
 
 
@@ -95,10 +96,12 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     sweeps = _stamped_files(log / "sensors" / "lidar", ".feather", notes)
     times = np.union1d(label_times, np.array(sorted(sweeps), np.int64)).astype(np.int64)
     if trajectory is None:
-        notes.append("no poses: the tracks stay in the ego frame, and the motion of the vehicle is in them")
+        lost = "no row of city_SE3_egovehicle.feather can be taken, so there are " if has_file(log / "city_SE3_egovehicle.feather") else ""
+        notes.append(f"{lost}no poses: the tracks stay in the ego frame, and the motion of the vehicle is in them")
         warnings.warn(f"{log}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
     else:
         notes += bridged_poses_note(trajectory.times_ns, label_times.astype(np.int64), times)
+    notes += _unread(log)
     mounts, pinholes = _calibration(log, notes)
     origins = tuple(tuple(mounts[name].translation_m.tolist()) for name in _LIDARS if name in mounts)
     if not origins:
@@ -108,6 +111,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     for name, camera in pinholes.items():
         images[name], exposures = _nearest_images(log / "sensors" / "cameras" / name, times, trajectory, notes)
         cameras[name] = CameraSensor(name, camera, mounts[name], exposures)
+    notes += _unused_pictures(log / "sensors" / "cameras", images)
     sizes_px = {name: sensor.camera.size_px for name, sensor in cameras.items()}
     return Scene(
         name=scene,
@@ -142,6 +146,10 @@ def _trajectory(path: Path, problems: Problems) -> Trajectory | None:
     if not has_file(path):
         return None
     table = read_rows(path, {"timestamp_ns": "i", **_POSE}, problems)
+    if not len(table) and not problems.found:
+        raise FormatError(
+            expected="at least one pose", got="an empty table", path=path, hint="get the file again, or take it away to read without poses"
+        )
     _set_bad_quats_aside(table)
     times = table["timestamp_ns"].astype(np.int64)
     before = np.concatenate([[-(2**63)], np.maximum.accumulate(times)[:-1]]) if len(times) else times
@@ -167,10 +175,23 @@ def _numbers(table: Rows, i: int, names: Sequence[str]) -> str:
 def _stamped_files(folder: Path, suffix: str, notes: list[str]) -> dict[int, Path]:
     """Stamp in the file's name -> file."""
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    stems = {name: name.removesuffix(suffix) for name in names if re.fullmatch(rf"(0|[1-9][0-9]{{0,18}}){re.escape(suffix)}", name)}
+    stems = {name: name.removesuffix(suffix) for name in names if re.fullmatch(_STAMP + re.escape(suffix), name)}
     files = {int(stem): folder / name for name, stem in stems.items() if int(stem) < 2**63}
     notes += left_out_note(folder, set(names) - {file.name for file in files.values()}, f"<timestamp_ns>{suffix}")
     return files
+
+
+def _unread(log: Path) -> list[str]:
+    """What is in a log that is neither a known table nor a sensor's."""
+    known = {
+        log: {"annotations.feather", "city_SE3_egovehicle.feather", "calibration", "sensors"},
+        log / "calibration": {"egovehicle_SE3_sensor.feather", "intrinsics.feather"},
+        log / "sensors": {"lidar", "cameras"},
+    }
+    notes = [note for folder, names in known.items() if folder.is_dir() for note in unread_note(folder, {e.name for e in folder.iterdir()} - names)]
+    folder = log / "sensors" / "cameras"
+    loose = [entry.name for entry in folder.iterdir() if not entry.is_dir()] if folder.is_dir() else []
+    return notes + unread_note(folder, loose)
 
 
 # ------------------------------------------------------------ sensors
@@ -182,7 +203,13 @@ def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str
     folder = log / "sensors" / "cameras"
     pictured = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(entry.iterdir())) if folder.is_dir() else []
     if not has_file(places) and not has_file(lenses):
-        notes.append(f"no calibration: the log's cameras are left out{', with the pictures of ' if pictured else ''}{', '.join(pictured)}")
+        if pictured:
+            expected, hint = (
+                f"a row for {', '.join(pictured)}, which have pictures",
+                "get the log's calibration, or take the pictures away to read without",
+            )
+            raise CalibrationError("no such file", expected=expected, path=lenses, hint=hint)
+        notes.append("no calibration: the log has no cameras")
         return {}, {}
     for path, other in ((places, lenses), (lenses, places)):
         if not has_file(path):
@@ -244,6 +271,13 @@ def _nearest_images(folder: Path, times: Int64s, trajectory: Trajectory | None, 
         found &= trajectory.covers(stamps[near])
     paths: list[Path | None] = [files[int(stamps[k])] if ok else None for k, ok in zip(near, found)]
     return paths, np.where(found, stamps[near], times)
+
+
+def _unused_pictures(folder: Path, images: Mapping[str, Sequence[Path | None]]) -> list[str]:
+    """A sentence on the pictures that are no frame's: cameras fire more often than the LiDAR turns."""
+    n_all = sum(len(names_of(folder / name, _STAMP + r"\.jpg")) for name in images)
+    n_used = len({path for paths in images.values() for path in paths if path is not None and path.is_file()})
+    return [f"{n_all - n_used:,} of {n_all:,} pictures are no frame's: each frame has the nearest of each camera"] if n_used < n_all else []
 
 
 def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:

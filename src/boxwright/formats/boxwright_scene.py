@@ -5,12 +5,12 @@
     cameras/<name>/<frame_id>.png       pictures: .png or .jpg
 
 A key that is not in the tables below is refused, since a misspelt one would be lost; what boxwright has no name for goes under `source_attributes`.
-A frame without a file has no data. Numbers are written as the shortest text that gives the same float64 back.
+A frame without a file has no data; a file of no frame is told in a note, and the data of no sensor are refused.
+Numbers are written as the shortest text that gives the same float64 back.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,16 +24,14 @@ from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
-from ..points import Sweep
 from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
-from .images import IMAGE_SUFFIXES
+from .boxwright_files import sensor_files, stray_notes
 from .limits import limits
 from .looking import is_dgp_scene, subfolders
-from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
 from .strict_json import Node
 
 __all__ = [
@@ -60,7 +58,6 @@ TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajector
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
-SWEEP_EXTRAS = frozenset({"timestamp_ns", "origin_m", "is_deskewed"})
 CAMERA_KEYS = frozenset({"name", "model", "width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px", "ego_from_cam"})
 CAMERA_EXTRAS = frozenset({"distortion", "timestamp_ns"})
 FISHEYE_EXTRAS = CAMERA_EXTRAS | {"max_angle_rad"}
@@ -110,7 +107,7 @@ def is_safe_name(name: str) -> bool:
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     file = scene_file(path, scene)
-    top, folder = strict_json.load(file), file.parent
+    top = strict_json.load(file)
     mark = top.get("format", "nothing").value if isinstance(top.value, dict) else None
     if mark != "boxwright":
         raise FormatError(
@@ -124,7 +121,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     if top["version"].whole() != VERSION:
         raise top["version"].wrong(f"version {VERSION}", hint="read it with the boxwright that wrote it, or a newer one")
     try:
-        return _scene(top, folder, problems)
+        return _scene(top, file, problems)
     except FormatError:
         raise
     except BoxwrightError as error:  # a value that cannot be: say in which file
@@ -133,7 +130,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         ) from None
 
 
-def _scene(top: Node, folder: Path, problems: Problems) -> Scene:
+def _scene(top: Node, file: Path, problems: Problems) -> Scene:
     top.only(TOP_KEYS, TOP_EXTRAS)
     frame_ids, times = _frames(top["frames"])
     _check_sensor_names(top)
@@ -143,6 +140,7 @@ def _scene(top: Node, folder: Path, problems: Problems) -> Scene:
     if not is_label_frame(label_frame, [*lidars, *cameras]):
         raise top["label_frame"].wrong(f"one of {', '.join(dict.fromkeys(['world', 'ego', 'lidar', *lidars, *cameras]))}", repr(label_frame))
     trajectory = _trajectory(top["trajectory"]) if top.has("trajectory") else None
+    strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
     return Scene(
         name=top["name"].text(),
         times_ns=times,
@@ -150,16 +148,16 @@ def _scene(top: Node, folder: Path, problems: Problems) -> Scene:
         cameras=cameras,
         trajectory=trajectory,
         tracks=_tracks(top["tracks"], label_frame, trajectory if label_frame == "world" else None, times, problems),
-        data=_sensor_files(top, folder, frame_ids, times, lidars, cameras),
+        data=sensor_files(top, file.parent, frame_ids, times, lidars, cameras),
         has_time=top.get("has_time", True).flag(),
         label_frame=label_frame,
         frame_ids=tuple(frame_ids),
         format="boxwright",
-        path=os.fspath(folder),
+        path=os.fspath(file.parent),
         tags=top.get("tags", {}).mapping(),
         relations=[_relation(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
-        notes=[note.sentence() for note in top.get("notes", [])],
+        notes=list(dict.fromkeys([*(note.sentence() for note in top.get("notes", [])), *strays])),
         problems=[_problem(problem) for problem in top.get("problems", [])],
     )
 
@@ -356,43 +354,3 @@ def _relation(node: Node) -> Relation:
     if span is not None and len(span) != 2:
         raise node["span_ns"].wrong("a first and a last time")
     return Relation(node["kind"].text(), node["subject"].text(), node["object"].text(), None if span is None else (span[0], span[1]))
-
-
-def _sensor_files(top: Node, folder: Path, frame_ids: Sequence[str], times: Any, lidars: Any, cameras: Any) -> SensorFiles:
-    sweeps = {name: _paths(folder / "lidars" / name, frame_ids, POINT_SUFFIXES) for name in lidars}
-    images = {name: _paths(folder / "cameras" / name, frame_ids, IMAGE_SUFFIXES) for name in cameras}
-    scales: dict[str, float | None] = {}
-    own: dict[tuple[str, str], dict[str, Any]] = {}
-    known = set(frame_ids)
-    for node in top["lidars"]:
-        name = node["name"].text()
-        scales[name] = node["scale_m"].number() if node.has("scale_m") else None
-        if scales[name] is not None and not scales[name] > 0:  # type: ignore[operator]
-            raise node["scale_m"].wrong("a positive length")
-        for frame_id, sweep in node.get("sweeps", {}).items():
-            if frame_id not in known:
-                raise node["sweeps"].wrong("frame ids as keys", repr(frame_id[:80]))
-            sweep.only(frozenset(), SWEEP_EXTRAS)
-            own[name, frame_id] = {"is_deskewed": sweep.get("is_deskewed", False).flag()}
-            if sweep.has("timestamp_ns"):
-                own[name, frame_id]["timestamp_ns"] = sweep["timestamp_ns"].whole()
-            if sweep.has("origin_m"):
-                own[name, frame_id]["origin_m"] = tuple(sweep["origin_m"].numbers(3).tolist())
-
-    def read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
-        said = {"timestamp_ns": int(times[frame_index]), **own.get((sensor, frame_ids[frame_index]), {})}
-        return dataclasses.replace(read_point_file(path, frame=sensor, scale_m=scales[sensor]), **said)
-
-    return SensorFiles(sweeps, images, read_sweep, {name: sensor.camera.size_px for name, sensor in cameras.items()})
-
-
-def _paths(folder: Path, frame_ids: Sequence[str], suffixes: Sequence[str]) -> list[Path]:
-    """The file of every frame; the first suffix where there is none, so that an error can name it."""
-    there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    paths = []
-    for frame_id in frame_ids:
-        found = [suffix for suffix in suffixes if frame_id + suffix in there]
-        if len(found) > 1:
-            raise FormatError("two files for one frame", got=", ".join(frame_id + suffix for suffix in found), path=folder, hint="remove one")
-        paths.append(folder / (frame_id + (found or suffixes)[0]))
-    return paths

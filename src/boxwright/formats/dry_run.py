@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,15 @@ class DryRun:
 
     scenes : names of those that were looked at
     problems : everything that strict reading or writing would refuse, or that could not be read at all; the record is None for a whole file
+    notes : what the readers had to assume or leave out, as `scene.notes`
     warnings : sweeps that hold points which are not finite, one sentence for each LiDAR: they are read and kept, but never counted
-    dropped, rounded, missing : as in a WriteReport; a sentence that several scenes share comes once, with their number
+    dropped, rounded, missing : as in a WriteReport. A note or one of these that several scenes share comes once, with their number
     """
 
     format: str
     scenes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     rounded: list[str] = field(default_factory=list)
@@ -52,24 +54,25 @@ def dry_run(
     check_writable(to)
     found = scenes(as_path(path), format)
     result = DryRun(to)
-    losses: dict[str, dict[str, list[str]]] = {"dropped": {}, "rounded": {}, "missing": {}}
+    said: dict[str, dict[str, list[str]]] = {"notes": {}, "dropped": {}, "rounded": {}, "missing": {}}
     for entry in found if scene is None else [found[scene]]:
         result.scenes.append(entry.name)
-        report = _one(entry, to, result)
-        for name, lines in losses.items():
-            for line in dict.fromkeys(getattr(report, name)):
+        notes, report = _one(entry, to, result)
+        for name, lines in said.items():
+            for line in dict.fromkeys(notes if name == "notes" else getattr(report, name)):
                 lines.setdefault(line, []).append(entry.name)
         progress()
-    for name, lines in losses.items():
-        setattr(result, name, [_with_scenes(line, said, len(result.scenes)) for line, said in lines.items()])
+    for name, lines in said.items():
+        setattr(result, name, [_with_scenes(line, where, len(result.scenes)) for line, where in lines.items()])
     return result
 
 
-def _with_scenes(line: str, said: list[str], n_scenes: int) -> str:
-    return line if n_scenes == 1 else f"{said[0]}: {line}" if len(said) == 1 else f"{line} (in {len(said)} scenes)"
+def _with_scenes(line: str, where: list[str], n_scenes: int) -> str:
+    return line if n_scenes == 1 else f"{where[0]}: {line}" if len(where) == 1 else f"{line} (in {len(where)} scenes)"
 
 
-def _one(entry: SceneEntry, to: str, result: DryRun) -> WriteReport:
+def _one(entry: SceneEntry, to: str, result: DryRun) -> tuple[Sequence[str], WriteReport]:
+    """The scene's notes, and what its writing loses."""
     report = WriteReport(to, Path())
     try:
         recording = entry.read(strict=False)
@@ -77,7 +80,7 @@ def _one(entry: SceneEntry, to: str, result: DryRun) -> WriteReport:
         raise
     except BoxwrightError as error:
         result.problems.append(Problem(error))
-        return report
+        return (), report
     result.problems += recording.problems
     thin = _Thin()
     for name in recording.lidars:
@@ -89,7 +92,7 @@ def _one(entry: SceneEntry, to: str, result: DryRun) -> WriteReport:
             writer_of(to)(recording.replace(data=thin), Path(folder), report)
         except BoxwrightError as error:
             result.problems.append(Problem(error))
-    return report
+    return recording.notes, report
 
 
 class _Thin(NoData):

@@ -81,7 +81,10 @@ class PoseRows:
         return Trajectory(times[self.posed], poses)
 
 
-def read_poses(base: Path, sequence: str, velo_from_imu: Pose | None) -> PoseRows:
+def read_poses(base: Path, sequence: str, velo_from_imu: Pose | None, notes: list[str]) -> PoseRows:
+    """Those of oxts where they can be used, else of the first csv file; `notes` tell of the files that are left out."""
+    folders = [folder / "poses" for folder in ((base, base.parent) if base.name in SPLITS else (base,))]
+    tables = [folder / f"{sequence}.csv" for folder in folders if has_file(folder / f"{sequence}.csv")]
     oxts = base / "oxts" / f"{sequence}.txt"
     if velo_from_imu is not None and has_file(oxts):
         rows = [oxts_row(line, oxts, number) for number, line in text_lines(oxts)]
@@ -92,13 +95,17 @@ def read_poses(base: Path, sequence: str, velo_from_imu: Pose | None) -> PoseRow
                 path=oxts,
                 hint="get the file again, or take it away to read without poses",
             )
+        notes += [_left_out(path, oxts) for path in tables]
         frames = list(range(len(rows)))
         return PoseRows(oxts, frames, frames, mercator_poses(np.array(rows).reshape(-1, 6)))
-    for folder in (base, base.parent) if base.name in SPLITS else (base,):
-        path = folder / "poses" / f"{sequence}.csv"
-        if has_file(path):
-            return _read_csv(path)
-    return PoseRows()
+    if not tables:
+        return PoseRows()
+    notes += [_left_out(path, tables[0]) for path in tables[1:]]
+    return _read_csv(tables[0])
+
+
+def _left_out(path: Path, taken: Path) -> str:
+    return f"the poses of {'/'.join(path.parts[-3:])} are left out: those of {'/'.join(taken.parts[-3:])} are taken"
 
 
 def oxts_row(line: str, path: Path, number: int) -> list[float]:
@@ -140,6 +147,9 @@ def _read_csv(path: Path) -> PoseRows:
         raise FormatError(
             expected="a first line frame,t_s,m00,...,m33", got=lines[0][1][:60] if lines else "an empty file", path=path, offset="line 1", hint=_HINT
         )
+    if len(lines) == 1:
+        hint = "get the file again, or take it away to read without poses"
+        raise FormatError(expected="a line for each frame after the first", got="none", path=path, hint=hint)
     poses = PoseRows(path, is_velo=True)
     for number, line in lines[1:]:
         words = [word.strip() for word in line.split(",")]

@@ -36,14 +36,15 @@ from .images import image_size_px
 from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines, whole_number
 from .kitti_poses import folder_and_name, read_poses, split_folders
 from .limits import has_file, limits
-from .looking import names_of
-from .sensor_files import SensorFiles, left_out_note
+from .looking import names_of, subfolders
+from .sensor_files import SensorFiles, left_out_note, unread_note
 
 __all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes", "read", "scene_place", "sweep_reader"]
 
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}
 USUAL_SIZE_PX = (1242, 375)
 _HINT = "correct the line or get the file again"
+_TEXTS = ("label_02", "calib", "oxts", "poses")
 _ATTRIBUTES = ("truncated", "occluded")
 
 
@@ -52,7 +53,7 @@ def _looks_like(base: Path) -> bool:
         return True
     if not (base / "calib").is_dir():
         return False
-    return (base / "oxts").is_dir() or any((base / name).is_dir() for name in CAMERAS)
+    return (base / "oxts").is_dir() or any((base / name).is_dir() for name in CAMERAS) or bool(_numbered(base / "velodyne"))
 
 
 def detect(path: Path) -> bool:
@@ -64,8 +65,14 @@ def list_scenes(path: Path) -> list[str]:
 
 
 def _sequences(base: Path) -> list[str]:
-    """Those with labels or a calibration. They are called by numbers: a README.txt is none of them."""
-    return sorted({name[:-4] for folder in ("label_02", "calib") for name in names_of(base / folder, r"[0-9]+\.txt")})
+    """Those with labels, a calibration or data of a sensor. They are called by numbers: a README.txt is none of them."""
+    texts = {name[:-4] for folder in ("label_02", "calib", "oxts") for name in names_of(base / folder, r"[0-9]+\.txt")}
+    return sorted(texts.union(*(_numbered(base / folder) for folder in ("velodyne", *CAMERAS))))
+
+
+def _numbered(folder: Path) -> list[str]:
+    """Folders of sequences in a sensor's folder that hold something."""
+    return [name for name in names_of(folder, "[0-9]+") if (folder / name).is_dir() and any((folder / name).iterdir())]
 
 
 def scene_place(path: Path, scene: str) -> tuple[Path, str]:
@@ -79,7 +86,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     labels = _read_labels(base / "label_02" / f"{sequence}.txt", problems)
     notes: list[str] = list(labels.notes)
     files = _sensor_folders(base, sequence, notes)
-    poses = read_poses(base, sequence, calibration.velo_from_imu)
+    poses = read_poses(base, sequence, calibration.velo_from_imu, notes)
     last = [*labels.frame[-1:], *poses.frame[-1:], *(max(stems) for stems in files.values() if stems), -1]
     n_frames = int(max(last)) + 1
     limits().check("frames_per_scene", n_frames, base / "label_02" / f"{sequence}.txt", "frame")
@@ -87,7 +94,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     ego_from_lidar = Pose.identity() if calibration.velo_from_imu is None else calibration.velo_from_imu.inverse()
     trajectory = poses.trajectory(times, ego_from_lidar)
     if calibration.velo_from_imu is None and has_file(base / "oxts" / f"{sequence}.txt"):
-        notes.append("the oxts file is left out: calib has no Tr_imu_velo, which says where the GPS/IMU sits")
+        notes.append(f"oxts/{sequence}.txt is left out: calib has no Tr_imu_velo, which says where the GPS/IMU sits")
     if trajectory is None:
         notes.append("no poses: the tracks stay in the LiDAR's frame, and the motion of the vehicle is in them")
         warnings.warn(f"{base}, sequence {sequence}: {notes[-1]}", SensorFrameFallback, stacklevel=4)
@@ -135,6 +142,9 @@ def _sensor_folders(base: Path, sequence: str, notes: list[str]) -> dict[str, se
         good = {name for name in names if re.fullmatch(rf"[0-9]{{6}}{re.escape(suffix)}", name)}
         notes += left_out_note(place, set(names) - good, f"000000{suffix}")
         found[folder] = {int(name[:6]) for name in good}
+    others = [child for child in subfolders(base) if child.name not in (*_TEXTS, *found)]
+    unread = [f"{child.name}/{name}" for child in others for name in names_of(child, rf"{sequence}(\.\w+)?")]
+    notes += unread_note(base, unread)
     return found
 
 
@@ -167,7 +177,9 @@ def _cameras(
             cameras[name] = sensor
             if not stems and not told:
                 notes.append(f"{name} has no pictures here: its size is taken as {size_px[0]} x {size_px[1]} pixels")
-        elif stems:
+        elif not stems:
+            notes.append(f"calib has no row {CAMERAS[name]}: there is no camera {name}")
+        else:
             raise CalibrationError(
                 "the pictures have no calibration",
                 expected=f"a row {CAMERAS[name]}: of 12 numbers, for the {len(stems)} pictures in {name}/{sequence}",

@@ -19,9 +19,10 @@ from .las import check_las, read_las
 from .pcd import check_pcd, read_pcd
 from .ply import check_ply, read_ply
 
-__all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file"]
+__all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file", "unread_note"]
 
 _ASK = {"sweep": "scene.has_points(frame_index)", "image": "scene.has_image(frame_index, camera)"}
+_MOST_NAMES = 5
 POINT_SUFFIXES = (".pcd", ".bin", ".npy", ".npz", ".ply", ".las", ".laz")
 _READERS = {".pcd": read_pcd, ".bin": read_kitti_bin, ".ply": read_ply, ".las": read_las, ".laz": read_las}
 _CHECKS = {".pcd": check_pcd, ".ply": check_ply, ".las": check_las, ".laz": check_las}
@@ -136,7 +137,17 @@ def left_out_note(folder: Path, names: Iterable[str], example: str) -> list[str]
     if not left:
         return []
     place = "/".join(folder.parts[-2:])
-    return [f"{place}: {len(left)} files are left out, their names being no frame's, such as {left[0]!r}: expected names like {example}"]
+    said = "1 file is left out, its name" if len(left) == 1 else f"{len(left)} files are left out, their names"
+    return [f"{place}: {said} being no frame's, such as {left[0]!r}: expected names like {example}"]
+
+
+def unread_note(folder: Path, names: Iterable[str]) -> list[str]:
+    """A sentence about files and folders that a format has no use for; none where there are none. Hidden ones need no word."""
+    left = sorted(f"{name}/" if (folder / name).is_dir() else name for name in names if not name.startswith("."))
+    if not left:
+        return []
+    rest = f" and {len(left) - _MOST_NAMES} more" if len(left) > _MOST_NAMES else ""
+    return [f"{folder.absolute().name}: nothing reads {', '.join(map(repr, left[:_MOST_NAMES]))}{rest}"]
 
 
 def _is_there(files: Mapping[str, Sequence[Path | None]], frame_index: int, sensor: str) -> bool:
