@@ -1,4 +1,4 @@
-"""Every public verb with a kernel beneath, on small seeded input: a digest of each result. Run as a program it prints them as JSON.
+"""Every public verb with a kernel beneath, on small seeded input: a digest of each result.
 
 Used with different numbers of threads and from several threads at once; results must not differ by a bit.
 """
@@ -6,8 +6,6 @@ Used with different numbers of threads and from several threads at once; results
 from __future__ import annotations
 
 import hashlib
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,23 @@ from typing import Any
 import numpy as np
 
 import boxwright as bw
+from boxwright import containment, interpolation, overlap, projection, rectangles
 from boxwright.formats import read_points, write_points
+
+LEAST = {
+    containment: {"POINTS_PER_THREAD": 500},
+    projection: {"CHUNKS_PER_THREAD": 1},
+    overlap: {"PAIRS_PER_THREAD": 100, "ROWS_PER_THREAD": 10},
+    rectangles: {"POINTS_PER_THREAD": 1000},
+    interpolation: {"ROWS_PER_THREAD": 50},
+}
+
+
+def share_small_input() -> None:
+    """Sets the lengths from which verbs share their input so low that all of this is shared; for processes of their own."""
+    for module, constants in LEAST.items():
+        for name, value in constants.items():
+            setattr(module, name, value)
 
 
 def scene_points(rng: np.random.Generator, n: int = 20_000) -> np.ndarray:
@@ -55,8 +69,9 @@ def tracks(rng: np.random.Generator, n: int = 12) -> list[bw.Track]:
     return result
 
 
-def results() -> dict[str, Any]:
+def results(n_threads: int = 1) -> dict[str, Any]:
     """name -> arrays"""
+    more = {"n_threads": n_threads}
     rng = np.random.default_rng(5)
     points, upright, tilted = scene_points(rng), cuboids(rng, 60), cuboids(rng, 60, tilted=True)
     many, lens, mounts = tracks(rng), *cameras()
@@ -67,23 +82,23 @@ def results() -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, boxes in (("upright", upright), ("tilted", tilted)):
         for kind, cloud in (("f32", points), ("f64", points.astype(np.float64))):
-            hits = bw.points_in_cuboids(cloud, boxes)
+            hits = bw.points_in_cuboids(cloud, boxes, **more)
             out[f"points_in_cuboids {name} {kind}"] = [hits.counts, hits.offsets, hits.point_index, hits.first, hits.mask()]
-        both = bw.iou(boxes, boxes[:20])
-        out[f"iou {name}"] = [both.bev, both.volumetric, bw.iou_3d(boxes, upright), bw.iou_bev(boxes, upright)]
-        out[f"iou_pairs {name}"] = [bw.iou_3d_pairs(boxes, upright), bw.iou_bev_pairs(boxes, upright)]
+        both = bw.iou(boxes, boxes[:20], **more)
+        out[f"iou {name}"] = [both.bev, both.volumetric, bw.iou_3d(boxes, upright, **more), bw.iou_bev(boxes, upright, **more)]
+        out[f"iou_pairs {name}"] = [bw.iou_3d_pairs(boxes, upright, **more), bw.iou_bev_pairs(boxes, upright, **more)]
         for camera, mount in zip(lens, mounts):
             seen = bw.project_cuboids(boxes, camera, mount)
             edges = [line for m in range(5) for line in flatten(seen.edges(m))]
             out[f"project_cuboids {name} {type(camera).__name__}"] = [seen.xyxy, seen.visible, seen.truncation, *edges]
     scattered = bw.Cuboids(upright.center_m * (1e4, 1e4, 1), upright.size_m, upright.yaw_rad, frame="lidar")
-    out["points_in_cuboids scattered"] = [bw.points_in_cuboids(points, bw.Cuboids.concatenate([upright[:3], scattered])).point_index]
+    out["points_in_cuboids scattered"] = [bw.points_in_cuboids(points, bw.Cuboids.concatenate([upright[:3], scattered]), **more).point_index]
     for kind in (np.float32, np.float64):
         for camera, mount in zip(lens, mounts):
-            image = bw.project_points(points, camera, mount, dtype=kind)
+            image = bw.project_points(points, camera, mount, dtype=kind, **more)
             out[f"project_points {type(camera).__name__} {kind.__name__}"] = [image.uv, image.depth_m, image.status]
         for cloud in (points, points.astype(np.float64)):
-            rig = bw.project_points(cloud, lens, mounts, dtype=kind)
+            rig = bw.project_points(cloud, lens, mounts, dtype=kind, **more)
             out[f"rig {cloud.dtype} {kind.__name__}"] = [a for image in rig for a in (image.uv, image.depth_m, image.status)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "points.pcd"
@@ -93,7 +108,7 @@ def results() -> dict[str, Any]:
     out["simulate"] = [world.points(1).xyz, *(world.image(1, name) for name in world.cameras)]
     out["ground"] = [bw.ground(points).height_m(points[:100, :2])]
     offsets = np.cumsum([0] + [len(c) for c in clusters])
-    out["fit_rectangles"] = flatten(bw.fit_rectangles(np.concatenate(clusters), offsets))
+    out["fit_rectangles"] = flatten(bw.fit_rectangles(np.concatenate(clusters), offsets, **more))
     for name, fit in (
         ("fit_cuboid", bw.fit_cuboid(clusters[0], category="car")),
         ("fit_at", bw.fit_at(points, click, category="car")),
@@ -104,7 +119,7 @@ def results() -> dict[str, Any]:
         inside = times[(times >= many[1].times_ns[0]) & (times <= many[1].times_ns[-1])]
         filled = bw.interpolate(many[1].times_ns, many[1].cuboids, inside, method=method)
         out[f"interpolate {method}"] = [filled.center_m, filled.size_m, filled.quat_wxyz]
-    filled = bw.interpolate_tracks(many, times)
+    filled = bw.interpolate_tracks(many, times, **more)
     out["interpolate_tracks"] = [filled.cuboids.center_m, filled.cuboids.quat_wxyz, filled.track_index, filled.time_index]
     at = many[0].at(times)
     out["track.at"] = [at.cuboids.center_m, at.state]
@@ -123,17 +138,13 @@ def flatten(value: Any) -> list[np.ndarray]:
     return [array for name in fields for array in flatten(getattr(value, name))]
 
 
-def digests() -> dict[str, str]:
+def digests(n_threads: int = 1) -> dict[str, str]:
     """name -> sha256 of the arrays' dtypes, shapes and bytes"""
     done = {}
-    for name, arrays in results().items():
+    for name, arrays in results(n_threads).items():
         digest = hashlib.sha256()
         for array in arrays:
             array = np.ascontiguousarray(array)
             digest.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
         done[name] = digest.hexdigest()
     return done
-
-
-if __name__ == "__main__":
-    json.dump(digests(), sys.stdout)

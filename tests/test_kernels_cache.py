@@ -1,8 +1,7 @@
-"""Where compiled kernels are kept, and that they give the same bits for any number of threads."""
+"""Where compiled kernels are kept, and how they are called."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,7 +18,6 @@ from boxwright import containment, kernels
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled without the JIT")
 
-HERE = Path(__file__).resolve().parent
 PACKAGE = Path(boxwright.__file__).resolve().parent
 
 
@@ -163,7 +161,7 @@ def test_a_number_of_another_kind_gets_code_of_its_own():
             assert out[0] == factor
 
 
-# ------------------------------------------------------------ threads
+# ------------------------------------------------------------ calls
 
 
 @pytest.fixture(scope="module")
@@ -188,21 +186,6 @@ def test_every_kernel_is_run_by_every_verb(monkeypatch: pytest.MonkeyPatch, dige
     assert sorted(k.__name__ for k in known - called) == []
 
 
-@pytest.mark.parametrize("n_threads", ["1", "2"])
-def test_results_do_not_depend_on_the_number_of_threads(digests: dict[str, str], n_threads: str):
-    if int(n_threads) > (os.cpu_count() or 1):
-        pytest.skip(f"needs {n_threads} cores")
-    code = str(HERE / "every_verb.py")
-    assert json.loads(run_python(code, NUMBA_NUM_THREADS=n_threads)) == digests
-
-
-def test_verbs_called_from_several_threads_at_once(digests: dict[str, str]):
-    with ThreadPoolExecutor(4) as pool:
-        runs = [pool.submit(every_verb.digests) for _ in range(4)]
-        for run in runs:
-            assert run.result(timeout=300) == digests
-
-
 def test_a_kernel_is_called_while_it_is_compiled_for_other_input():
     @kernels.kernel
     def summed(points, out):
@@ -221,22 +204,3 @@ def test_a_kernel_is_called_while_it_is_compiled_for_other_input():
         while not others.done():
             assert call(np.float64) == 3
         assert others.result() == [3.0] * 5
-
-
-@pytest.mark.full
-def test_verbs_first_compiled_from_several_threads_at_once(tmp_path: Path, digests: dict[str, str]):
-    """A cold cache, four threads, everything compiled while others wait or compile too."""
-    code = """
-import json, sys
-from concurrent.futures import ThreadPoolExecutor
-import every_verb
-with ThreadPoolExecutor(4) as pool:
-    runs = [r.result() for r in [pool.submit(every_verb.digests) for _ in range(4)]]
-assert all(r == runs[0] for r in runs)
-json.dump(runs[0], sys.stdout)
-"""
-    path = f"{PACKAGE.parent}{os.pathsep}{HERE}"
-    environment = {**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == digests

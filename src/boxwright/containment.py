@@ -10,12 +10,14 @@ from .arrays import Bools, Float64s, Floats, Int32s, Int64s, as_points, frozen, 
 from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
 from .errors import LimitError
 from .kernels import containment as kernels
+from .threads import in_parts
 
 __all__ = ["PointHits", "points_in_cuboids"]
 
 MOST_POINTS = 2**31 - 1
 MOST_CELLS = 2**16
 HITS_PER_PART = 2**18
+POINTS_PER_THREAD = 2**16
 
 
 class PointHits:
@@ -63,11 +65,12 @@ class PointHits:
         return f"PointHits({len(self)} cuboids, {self.n_points:,} points, {len(self.point_index):,} hits)"
 
 
-def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid) -> PointHits:
+def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid, *, n_threads: int = 1) -> PointHits:
     """Finds the points inside every cuboid.
 
     points : (N, 3) float32 or float64, metres, in the frame of the cuboids, any strides, read-only or not; or a Sweep
     cuboids : M cuboids, turned in any way; rows of NaN hold nothing
+    n_threads : how many threads share the points of a large cloud
 
     A point p is inside where |R^T (p - c)| <= size / 2 along all three axes, in float64: faces are closed. A point that is not finite
     is inside of nothing. Cost grows with points and hits, hardly with cuboids.
@@ -83,17 +86,21 @@ def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid) -> PointHits:
     rows, low, high, outlines = np.empty((n_cuboids, 15)), np.empty((n_cuboids, 3)), np.empty((n_cuboids, 3)), np.empty((n_cuboids, 4))
     is_upright = kernels.packed(cuboids.center_m, cuboids.size_m, cuboids.rotation, rows, low, high, outlines)
     grid = _grid(xyz, rows, low, high, outlines)
-    # the pairs found are sorted part by part, so that the room for them does not grow with the cloud
-    most = max(min(HITS_PER_PART, len(xyz) * int(grid[1][2])), n_cuboids)
-    hit_point, hit_cuboid = np.empty(most, np.int32), np.empty(most, np.int32)
-    parts = []
-    begin = 0
-    while begin < len(xyz):
-        n_hits, begin = kernels.scan(xyz, begin, rows, is_upright, *grid, hit_point, hit_cuboid)
-        offsets, point_index = np.zeros(n_cuboids + 1, np.int64), np.empty(n_hits, np.int32)
-        kernels.sort_by_cuboid(hit_point[:n_hits], hit_cuboid[:n_hits], offsets, point_index)
-        parts.append((offsets, point_index))
-    return PointHits(*_joined(parts, n_cuboids), len(xyz))
+
+    def hits_of(begin: int, end: int) -> list[tuple[Int64s, Int32s]]:
+        # the pairs found are sorted part by part, so that the room for them does not grow with the cloud
+        most = max(min(HITS_PER_PART, (end - begin) * int(grid[1][2])), n_cuboids)
+        hit_point, hit_cuboid = np.empty(most, np.int32), np.empty(most, np.int32)
+        found = []
+        while begin < end:
+            n_hits, begin = kernels.scan(xyz[:end], begin, rows, is_upright, *grid, hit_point, hit_cuboid)
+            offsets, point_index = np.zeros(n_cuboids + 1, np.int64), np.empty(n_hits, np.int32)
+            kernels.sort_by_cuboid(hit_point[:n_hits], hit_cuboid[:n_hits], offsets, point_index)
+            found.append((offsets, point_index))
+        return found
+
+    parts = in_parts(len(xyz), n_threads, POINTS_PER_THREAD, hits_of)
+    return PointHits(*_joined([hits for part in parts for hits in part], n_cuboids), len(xyz))
 
 
 def _grid(xyz: Floats, *cuboids: Float64s) -> Any:

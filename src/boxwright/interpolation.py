@@ -24,11 +24,13 @@ from .arrays import ArrayLike, Float64s, Int32s, Int64s, UInt8s, as_times_ns, fr
 from .cuboids import Cuboids, as_cuboids
 from .errors import ArgumentError, TimeError, UnknownName
 from .kernels import interpolation as kernels
+from .threads import in_parts, worth
 
 __all__ = ["METHODS", "Curves", "Rows", "Storage", "interpolate", "method_code", "spread"]
 
 Storage = tuple[NDArray[Any], ...]
 
+ROWS_PER_THREAD = 2**14
 METHODS = ("linear", "makima", "pchip", "catmull_rom")
 
 
@@ -138,7 +140,7 @@ class Curves:
         kernels.turns(offsets, cuboids.quat_wxyz, turns)
         return cls(offsets, times_ns, cuboids, visibility, methods, tangents, turns)
 
-    def rows(self, times_ns: Int64s, storage: Storage = ()) -> Rows:
+    def rows(self, times_ns: Int64s, storage: Storage = (), n_threads: int = 1) -> Rows:
         """The cuboids at `times_ns`, any order; `storage` of earlier rows is written over where it is large enough."""
         order = None
         if len(times_ns) > 1 and (times_ns[1:] < times_ns[:-1]).any():
@@ -151,21 +153,28 @@ class Curves:
             storage = _new_storage(n)
         boxes = self.cuboids
         columns = [column[:n] for column in storage]
-        kernels.fill_rows(
-            self.offsets,
-            self.times_ns,
-            boxes.center_m,
-            boxes.size_m,
-            boxes.quat_wxyz,
-            boxes.yaw_rad,
-            self.visibility,
-            self.methods,
-            self.tangents,
-            self.turns,
-            times_ns,
-            row_offsets,
-            *columns,
-        )
+
+        def fill(begin: int, end: int) -> None:
+            kernels.fill_rows(
+                begin,
+                end,
+                self.offsets,
+                self.times_ns,
+                boxes.center_m,
+                boxes.size_m,
+                boxes.quat_wxyz,
+                boxes.yaw_rad,
+                self.visibility,
+                self.methods,
+                self.tangents,
+                self.turns,
+                times_ns,
+                row_offsets,
+                *columns,
+            )
+
+        n_tracks = len(self.methods)
+        in_parts(n_tracks, n_threads, worth(n_tracks, n, ROWS_PER_THREAD), fill)
         center, size, quat, yaw, track_index, time_index, is_between, visibility = (frozen(column) for column in columns)
         if order is not None:
             time_index = frozen(order.astype(np.int32)[time_index])

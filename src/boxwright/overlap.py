@@ -10,10 +10,13 @@ from .arrays import Float64s
 from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
 from .errors import ArgumentError
 from .kernels import overlap as kernels
+from .threads import in_parts, worth
 
 __all__ = ["Overlap", "iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"]
 
 TILTED_PER_PART = 2**14
+PAIRS_PER_THREAD = 2**17
+ROWS_PER_THREAD = 2**12
 
 
 class Overlap(NamedTuple):
@@ -27,11 +30,12 @@ class Overlap(NamedTuple):
     volumetric: Float64s
 
 
-def iou(a: Cuboids | Cuboid, b: Cuboids | Cuboid, out: tuple[Float64s, Float64s] | None = None) -> Overlap:
+def iou(a: Cuboids | Cuboid, b: Cuboids | Cuboid, out: tuple[Float64s, Float64s] | None = None, *, n_threads: int = 1) -> Overlap:
     """Bird's-eye and volumetric intersection over union of all pairs, in one pass.
 
     a, b : A and B cuboids in one frame, turned in any way
     out : two (A, B) float64 C-contiguous arrays to write to, or an earlier result; saves the time to make new ones
+    n_threads : how many threads share the rows of a large result
 
     Exact to 1e-9 for any rotation, wherever the cuboids are; the same to the last bit when a and b are exchanged; 1 for equal cuboids; 0 for
     cuboids that only touch (within 1e-9), and for rows of NaN.
@@ -43,39 +47,39 @@ def iou(a: Cuboids | Cuboid, b: Cuboids | Cuboid, out: tuple[Float64s, Float64s]
         bev, volumetric = np.zeros((2, *shape))  # one block: the allocator gives two of half the size back to the system every time
     else:
         bev, volumetric = _checked(out, shape)
-    _fill(a, b, bev, volumetric, must_clear=out is not None)
+    _fill(a, b, bev, volumetric, n_threads, must_clear=out is not None)
     return Overlap(bev, volumetric)
 
 
-def iou_3d(a: Cuboids | Cuboid, b: Cuboids | Cuboid) -> Float64s:
+def iou_3d(a: Cuboids | Cuboid, b: Cuboids | Cuboid, *, n_threads: int = 1) -> Float64s:
     """(A, B) float64: volumetric intersection over union of all pairs; see `iou`."""
     a, b = _same_place(a, b)
     volumetric = np.zeros((len(a), len(b)))
-    _fill(a, b, np.empty((0, 0)), volumetric)
+    _fill(a, b, np.empty((0, 0)), volumetric, n_threads)
     return volumetric
 
 
-def iou_bev(a: Cuboids | Cuboid, b: Cuboids | Cuboid) -> Float64s:
+def iou_bev(a: Cuboids | Cuboid, b: Cuboids | Cuboid, *, n_threads: int = 1) -> Float64s:
     """(A, B) float64: intersection over union of all pairs of outlines seen from above; see `iou`."""
     a, b = _same_place(a, b)
     bev = np.zeros((len(a), len(b)))
-    _fill(a, b, bev, np.empty((0, 0)))
+    _fill(a, b, bev, np.empty((0, 0)), n_threads)
     return bev
 
 
-def iou_3d_pairs(a: Cuboids | Cuboid, b: Cuboids | Cuboid) -> Float64s:
+def iou_3d_pairs(a: Cuboids | Cuboid, b: Cuboids | Cuboid, *, n_threads: int = 1) -> Float64s:
     """(A,) float64: volumetric intersection over union of a[i] with b[i]; see `iou`."""
     a, b = _same_place(a, b, same_length=True)
     volumetric = np.zeros(len(a))
-    _fill_pairs(a, b, np.empty(0), volumetric)
+    _fill_pairs(a, b, np.empty(0), volumetric, n_threads)
     return volumetric
 
 
-def iou_bev_pairs(a: Cuboids | Cuboid, b: Cuboids | Cuboid) -> Float64s:
+def iou_bev_pairs(a: Cuboids | Cuboid, b: Cuboids | Cuboid, *, n_threads: int = 1) -> Float64s:
     """(A,) float64: intersection over union of the outlines of a[i] and b[i] seen from above; see `iou`."""
     a, b = _same_place(a, b, same_length=True)
     bev = np.zeros(len(a))
-    _fill_pairs(a, b, bev, np.empty(0))
+    _fill_pairs(a, b, bev, np.empty(0), n_threads)
     return bev
 
 
@@ -93,26 +97,35 @@ def _rows(cuboids: Cuboids) -> Float64s:
     return rows
 
 
-def _fill(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s, *, must_clear: bool = False) -> None:
+def _fill(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s, n_threads: int, *, must_clear: bool = False) -> None:
     """All pairs; an empty array is left alone. Zeros stay where the arrays are fresh: pages that are never written cost nothing."""
     rows_a, rows_b = _rows(a), _rows(b)
     x = b.center_m[:, 0]
     order = np.argsort(x)[: int(np.isfinite(x).sum())]  # NaN comes last
     rows_b = rows_b[order]
-    tilted = np.empty((max(len(order), TILTED_PER_PART), 3), np.int64)
-    begin = 0
-    while begin < len(a):
-        n_tilted, begin = kernels.all_pairs(begin, rows_a, rows_b, order, must_clear, bev, volumetric, tilted)
-        if n_tilted:
-            kernels.tilted_pairs(rows_a, rows_b, tilted[:n_tilted], bev.reshape(-1), volumetric.reshape(-1))
+
+    def fill(begin: int, end: int) -> None:
+        tilted = np.empty((max(len(order), TILTED_PER_PART), 3), np.int64)
+        while begin < end:
+            n_tilted, begin = kernels.all_pairs(begin, rows_a[:end], rows_b, order, must_clear, bev, volumetric, tilted)
+            if n_tilted:
+                kernels.tilted_pairs(rows_a, rows_b, tilted[:n_tilted], bev.reshape(-1), volumetric.reshape(-1))
+
+    in_parts(len(a), n_threads, worth(len(a), len(a) * len(b), PAIRS_PER_THREAD), fill)
 
 
-def _fill_pairs(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s) -> None:
+def _fill_pairs(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s, n_threads: int) -> None:
     """Row by row; an empty array is left alone."""
-    rows_a, rows_b, tilted = _rows(a), _rows(b), np.empty((len(a), 3), np.int64)
-    n_tilted = kernels.pairs(rows_a, rows_b, bev, volumetric, tilted)
-    if n_tilted:
-        kernels.tilted_pairs(rows_a, rows_b, tilted[:n_tilted], bev, volumetric)
+    rows_a, rows_b = _rows(a), _rows(b)
+
+    def fill(begin: int, end: int) -> None:
+        part = slice(begin, end)
+        tilted = np.empty((end - begin, 3), np.int64)
+        n_tilted = kernels.pairs(rows_a[part], rows_b[part], bev[part], volumetric[part], tilted)
+        if n_tilted:
+            kernels.tilted_pairs(rows_a[part], rows_b[part], tilted[:n_tilted], bev[part], volumetric[part])
+
+    in_parts(len(a), n_threads, ROWS_PER_THREAD, fill)
 
 
 def _checked(out: Any, shape: tuple[int, int]) -> tuple[Float64s, Float64s]:

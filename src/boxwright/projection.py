@@ -14,9 +14,11 @@ from .cuboids import Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError
 from .frames import Pose, as_pose
 from .kernels import edges as edge_kernels, image_boxes as box_kernels, projection as kernels
+from .threads import in_parts
 
 __all__ = ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"]
 
+CHUNKS_PER_THREAD = 16  # of points and cameras
 NEAR_M = 0.01  # nearer to the plane of a pinhole camera than this, a cuboid is cut off
 
 
@@ -77,13 +79,19 @@ class ImagePoints:
 
 @overload
 def project_points(
-    points: ArrayLike, camera: Camera, cam_from_points: Pose | ArrayLike, dtype: Any = ..., out: ImagePoints | None = ...
+    points: ArrayLike, camera: Camera, cam_from_points: Pose | ArrayLike, dtype: Any = ..., out: ImagePoints | None = ..., *, n_threads: int = ...
 ) -> ImagePoints: ...
 @overload
 def project_points(
-    points: ArrayLike, camera: Sequence[Camera], cam_from_points: Sequence[Pose | ArrayLike], dtype: Any = ..., out: list[ImagePoints] | None = ...
+    points: ArrayLike,
+    camera: Sequence[Camera],
+    cam_from_points: Sequence[Pose | ArrayLike],
+    dtype: Any = ...,
+    out: list[ImagePoints] | None = ...,
+    *,
+    n_threads: int = ...,
 ) -> list[ImagePoints]: ...
-def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: Any = np.float64, out: Any = None) -> Any:
+def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: Any = np.float64, out: Any = None, *, n_threads: int = 1) -> Any:
     """Project points into one picture, or into those of a whole rig at once.
 
     points : (N, 3) float32 or float64, metres, or a Sweep
@@ -91,6 +99,7 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
     cam_from_points : Pose or (4, 4); or C of them
     dtype : of uv and depth, float64 or float32; the geometry is computed in float64 either way
     out : what an earlier call with as many points, cameras and the same dtype returned; it is filled and returned, and nothing is allocated
+    n_threads : how many threads share the points of a large cloud
 
     Returns ImagePoints, or a list of C ImagePoints, which share one block of memory.
     Raises ArgumentError for wrong shapes, types and lengths, GeometryError for a transform that is no rigid motion.
@@ -100,7 +109,12 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
     cameras = _cameras(camera if rig else [camera], rig)
     poses = _poses(cam_from_points if rig else [cam_from_points], len(cameras), rig)
     images = _storage(out, rig, len(cameras), len(array), _float_type(dtype))
-    kernels.project_points(array, poses, np.stack([c.packed for c in cameras]), images[0]._images, images[0]._statuses)
+    lenses = np.stack([c.packed for c in cameras])
+
+    def project(begin: int, end: int) -> None:
+        kernels.project_points(array, begin, end, poses, lenses, images[0]._images, images[0]._statuses)
+
+    in_parts(len(array), n_threads, kernels.CHUNK * -(-CHUNKS_PER_THREAD // len(cameras)), project)
     return images if rig else images[0]
 
 

@@ -11,8 +11,11 @@ import numpy as np
 from .arrays import PLAIN_NUMBERS, Float64s, Int64s, as_array, as_floats
 from .errors import ArgumentError
 from .kernels import rectangles as kernels
+from .threads import in_parts, worth
 
 __all__ = ["Rectangles", "fit_rectangles"]
+
+POINTS_PER_THREAD = 2**13
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +47,13 @@ class Rectangles:
         return np.stack([self.center_m + i * ahead + j * left for i, j in ((1, 1), (-1, 1), (-1, -1), (1, -1))], 1)
 
 
-def fit_rectangles(points: Any, offsets: Any, *, noise_m: float = 0.03) -> Rectangles:
+def fit_rectangles(points: Any, offsets: Any, *, noise_m: float = 0.03, n_threads: int = 1) -> Rectangles:
     """The bare L-shape search for many clusters at once: no ground, no priors, no sensor.
 
     points : (N, 2) or (N, 3) float32 or float64, metres; z is not read; cluster c is points[offsets[c]:offsets[c + 1]]
     offsets : (C + 1,) whole numbers from 0 to N, not decreasing
     noise_m : ranging noise, sets how wide the band along an edge is
+    n_threads : how many threads share the clusters where there are many points
 
     Of 32 headings the one with the largest closeness is taken, the sum over the points of (1 - d / (25 noise)) ** 4 with d the distance
     to the nearest edge of the bounding rectangle (after Zhang, Xu, Dong and Dolan, IEEE IV 2017, with a smooth criterion); then straight lines,
@@ -61,7 +65,12 @@ def fit_rectangles(points: Any, offsets: Any, *, noise_m: float = 0.03) -> Recta
         raise ArgumentError(expected="a positive length in metres", got=repr(noise_m), field="noise_m", hint="0.03 suits most LiDARs")
     n = len(starts) - 1
     center, size, yaw = np.empty((n, 2)), np.empty((n, 2)), np.empty(n)
-    kernels.fit_rectangles(array, starts, float(noise_m), center, size, yaw)
+
+    def fit(begin: int, end: int) -> None:
+        part = slice(begin, end)
+        kernels.fit_rectangles(array, starts[begin : end + 1], float(noise_m), center[part], size[part], yaw[part])
+
+    in_parts(n, n_threads, worth(n, len(array), POINTS_PER_THREAD), fit)
     return Rectangles(center, size, yaw)
 
 

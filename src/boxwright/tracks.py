@@ -319,12 +319,13 @@ def as_track_list(tracks: Any) -> list[Track]:
     return items
 
 
-def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: FilledTracks | None = None) -> FilledTracks:
+def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: FilledTracks | None = None, *, n_threads: int = 1) -> FilledTracks:
     """Many tracks at many times, at once.
 
     tracks : in one frame, each with its own method; Tracks (scene.tracks are) prepare their keyframes once, any other sequence in every call
     times_ns : (T,) int64 in any order
     out : an earlier result whose memory is written over where it is large enough; that result, its cuboids included, must not be used any more
+    n_threads : how many threads share the tracks where they fill many rows
 
     GeometryError where the tracks' frames differ.
     """
@@ -334,7 +335,7 @@ def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: Filled
         raise ArgumentError(
             expected="an earlier result of interpolate_tracks", got=type(out).__name__, field="out", hint="leave out `out` for fresh arrays"
         )
-    rows = tracks._curves.rows(times, () if out is None else out._storage)
+    rows = tracks._curves.rows(times, () if out is None else out._storage, n_threads)
     return FilledTracks(tracks, times, rows.cuboids, rows.track_index, rows.time_index, rows.is_between, rows.visibility, rows.storage)
 
 

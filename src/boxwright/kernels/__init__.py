@@ -21,7 +21,7 @@ import numba
 import numpy as np
 from numba import types
 
-__all__ = ["cache_folder", "compiled", "kernel", "kernel_parallel"]
+__all__ = ["cache_folder", "compiled", "kernel"]
 
 
 def _fingerprint() -> str:
@@ -96,13 +96,11 @@ class Kernel:
     array is C-contiguous and only read.
     """
 
-    def __init__(self, function, lock=None, **options):
+    def __init__(self, function):
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self._names = list(inspect.signature(function).parameters)
         self._function = function
-        self._options = options
-        self._lock = lock
         # One dispatcher per combination, never opened again once it is closed to others: a dispatcher that may compile demands exact types, so
         # that a call from another thread meanwhile would not find the layout-blind code that is there.
         self._dispatchers = {}
@@ -112,16 +110,13 @@ class Kernel:
         dispatcher = self._dispatchers.get(key)
         if dispatcher is None:
             dispatcher = self._compile(key, args)
-        if self._lock is None:
-            return dispatcher(*args)
-        with self._lock:
-            return dispatcher(*args)
+        return dispatcher(*args)
 
     def _compile(self, key, args):
         with _compiling, _no_garbage_collection():
             if key not in self._dispatchers:
                 with _our_cache():
-                    dispatcher = _njit(self._function, cache=cache_folder is not None, **self._options)
+                    dispatcher = _njit(self._function, cache=cache_folder is not None)
                 dispatcher.compile(tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True)))
                 dispatcher.disable_compile()
                 self._dispatchers[key] = dispatcher
@@ -136,14 +131,8 @@ class Kernel:
 
 
 _compiling = threading.Lock()
-_parallel_lock = threading.Lock()
 
 
 def kernel(function):
     """A serial kernel, free of the GIL."""
     return function if numba.config.DISABLE_JIT else Kernel(function)
-
-
-def kernel_parallel(function):
-    """A kernel with its own threads; calls take turns, because numba's workqueue layer dies when two run at once."""
-    return function if numba.config.DISABLE_JIT else Kernel(function, lock=_parallel_lock, parallel=True)

@@ -155,6 +155,8 @@ def _first(sorted_times, time, is_later, low, high):
 
 @kernel
 def fill_rows(
+    first_track,
+    last_track,
     offsets,
     times,
     centers,
@@ -178,12 +180,14 @@ def fill_rows(
 ):
     """One row per track and time `at` (sorted) for which the track is there, in that order; state 0 is a keyframe, 1 lies between two.
 
+    Fills those of the tracks from `first_track` up to `last_track`.
+
     A cubic for the centre, straight for the size, the short arc for the rotation. Per track in three passes: where each row lies, cosines and sines
     (without branches, so that the compiler makes vectors of them), and the rows.
     """
     n_at = len(at)
     pieces, shares, cosines, sines = np.empty(n_at, np.int64), np.empty(n_at), np.empty(n_at), np.empty(n_at)
-    for track in range(len(offsets) - 1):
+    for track in range(first_track, last_track):
         row, n, stop = row_offsets[track], row_offsets[track + 1] - row_offsets[track], offsets[track + 1]
         if n == 0:
             continue

@@ -24,15 +24,16 @@ TAN_22_5_DEG = 0.41421356237309503
 
 
 @kernel
-def project_points(points, poses, lenses, out_image, out_status):
-    """points (N, 3); poses (C, 12) cam from points; lenses (C, 30); out_image (C, 3, N) u, v, depth; out_status (C, N).
+def project_points(points, first, last, poses, lenses, out_image, out_status):
+    """points (N, 3), of which those from `first` up to `last` are projected; poses (C, 12) cam from points; lenses (C, 30);
+    out_image (C, 3, N) u, v, depth; out_status (C, N).
 
     A chunk of points is read once and projected into one camera after the other while it lies in the cache, so that long runs are written.
     """
     source = np.empty(CHUNK * 3)
     work = np.empty(3 * BLOCK)
-    for begin in range(0, points.shape[0], CHUNK):
-        end = min(begin + CHUNK, points.shape[0])
+    for begin in range(first, last, CHUNK):
+        end = min(begin + CHUNK, last)
         for start in range(begin, end, BLOCK):
             _load(points[start : min(start + BLOCK, end)], source[3 * (start - begin) : 3 * (start - begin + BLOCK)])
         for c in range(poses.shape[0]):
