@@ -506,3 +506,21 @@ def cast_rays(origins, directions, objects, max_distance):
             if nearest < distance[r]:
                 distance[r], which[r] = nearest, k
     return distance, which, alone
+
+
+def seen_place(scene, frame_index, sweep, row, track=None):
+    """Where one point was when it was seen, in the world frame; or in the frame of an object that moves evenly during the turn."""
+    stamp = int(scene.times_ns[frame_index])
+    time = sweep.timestamp_ns + int(sweep.time_offset_ns[row])
+    world = scene.world_from_ego(time).apply(scene.lidars[sweep.frame].ego_from_lidar.apply(np.asarray(sweep.xyz[row], float) + sweep.origin_m))
+    if track is None:
+        return world
+    around = track.at([stamp - 50_000_000, stamp, stamp + 50_000_000])
+    valid = [k for k in range(3) if around.is_valid[k]]
+    seconds = 0.05 * max(valid[-1] - valid[0], 1)
+    boxes, late = around.cuboids, (time - stamp) * 1e-9
+    center = boxes.center_m[1] + late * (boxes.center_m[valid[-1]] - boxes.center_m[valid[0]]) / seconds
+    turned = late * math.remainder(boxes.yaw_rad[valid[-1]] - boxes.yaw_rad[valid[0]], math.tau) / seconds
+    cos, sin = math.cos(turned), math.sin(turned)
+    spin = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    return (spin @ boxes[1:2].rotation[0]).T @ (world - center)

@@ -40,6 +40,7 @@ _HOME = {
     "containment": ["points_in_cuboids"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
+    "aggregation": ["Aggregate", "aggregate"],
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
     "render": ["render_bev", "render_cameras"],
@@ -49,6 +50,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
+    from .aggregation import Aggregate, aggregate
     from .cameras import FisheyeCamera, PinholeCamera
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from .tracks import Origin, State, Track, Tracks, Visibility, interpolate_tracks
 
 __all__ = [
+    "Aggregate",
     "ArgumentError",
     "AttributeDefinition",
     "BoxwrightError",
@@ -125,6 +128,7 @@ __all__ = [
     "UnknownName",
     "Visibility",
     "WriteReport",
+    "aggregate",
     "fit_at",
     "fit_cuboid",
     "fit_rectangles",

@@ -196,14 +196,14 @@ class Scene:
 
     def points(self, frame_index: int, sensor: str = "lidar") -> Sweep:
         """The sweep of a frame, loaded now, in the sensor's own frame. FrameMissing where there is none."""
-        return self.data.points(self._frame(frame_index), self._lidar(sensor).name)
+        return self.data.points(self._frame(frame_index), self.lidar(sensor).name)
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """(H, W, 3) uint8 RGB, loaded now. FrameMissing where there is none."""
         return self.data.image(self._frame(frame_index), self.camera(camera).name)
 
     def has_points(self, frame_index: int, sensor: str = "lidar") -> bool:
-        return bool(self.lidars) and self.data.has_points(self._frame(frame_index), self._lidar(sensor).name)
+        return bool(self.lidars) and self.data.has_points(self._frame(frame_index), self.lidar(sensor).name)
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return self.data.has_image(self._frame(frame_index), self.camera(camera).name)
@@ -220,7 +220,8 @@ class Scene:
             )
         return self.cameras[name]
 
-    def _lidar(self, name: str) -> Lidar:
+    def lidar(self, name: str) -> Lidar:
+        """A LiDAR by name; "lidar" is the first. FrameMissing where there is none."""
         if isinstance(name, str) and name in self.lidars:
             return self.lidars[name]
         if name == "lidar" and self.lidars:
@@ -250,7 +251,7 @@ class Scene:
         if frame in self.cameras:
             return self.cameras[frame].ego_from_cam
         if frame in self.lidars or (frame == "lidar" and self.lidars):
-            return self._lidar(frame).ego_from_lidar
+            return self.lidar(frame).ego_from_lidar
         raise UnknownName(
             "no such frame of reference",
             expected=f"world, ego, lidar, or one of {', '.join([*self.lidars, *self.cameras]) or 'no sensors'}",
