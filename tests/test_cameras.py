@@ -239,3 +239,23 @@ def test_what_to_do_about_bad_intrinsics(change, hint):
     with pytest.raises(bw.BoxwrightError) as caught:
         bw.PinholeCamera(**{**good, **change})
     assert hint in caught.value.hint and next(iter(change)) in caught.value.field
+
+
+@pytest.mark.parametrize("kind", [bw.PinholeCamera, bw.FisheyeCamera])
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e9, float("inf"), float("nan")])
+def test_numbers_that_no_lens_has(kind, value):
+    """They would overflow in the polynomials of the lens; the error names the number."""
+    names = ("fx_px", "fy_px", "cx_px", "cy_px")
+    good = dict(zip(names, (40.0, 40.0, 32.0, 24.0)))
+    for name in names:
+        with pytest.raises(
+            bw.CalibrationError, match=rf"{kind.__name__}.{name}: .*expected a (finite number|positive focal length|number under 1e\+09)"
+        ):
+            kind(64, 48, **{**good, name: value})
+    for i in range(4):
+        distortion = [value if k == i else 0.0 for k in range(4)]
+        words = (
+            rf"\[{i}\]: expected a coefficient under 1e\+09, got" if math.isfinite(value) else rf": expected finite numbers, got .* at index \({i},\)"
+        )
+        with pytest.raises((bw.CalibrationError, bw.ArgumentError), match=rf"{kind.__name__}.distortion{words}"):
+            kind(64, 48, **good, distortion=distortion)

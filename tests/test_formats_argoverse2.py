@@ -197,6 +197,10 @@ BAD_LABELS = {
     "float times": ({"timestamp_ns": np.arange(5.0)}, "timestamp_ns: expected whole numbers"),
     "nan": ({"tx_m": np.array([1, np.nan, 1, 1, 1])}, "row 1: tx_m: expected finite numbers, got nan"),
     "size": ({"height_m": np.array([1.4, 1.4, -1, 1, 1])}, "row 2: length_m width_m height_m: expected positive sizes, got 0.4 0.9 -1"),
+    "far": ({"ty_m": np.array([1, 1, 1e300, 1, 1])}, r"row 2: tx_m ty_m tz_m: expected coordinates under 1e\+08 m"),
+    "huge": ({"width_m": np.array([1, 1e8, 1, 1, 1])}, "row 1: length_m width_m height_m: expected positive sizes, got"),
+    "count": ({"num_interior_pts": np.array([17, 16, 2, -1, 900])}, "row 3: num_interior_pts: expected a whole number from 0 to 20,000,000, got -1"),
+    "great count": ({"num_interior_pts": np.array([17, 2**62, 2, 0, 900])}, "row 1: num_interior_pts: expected a whole number from 0 to 20,000,000"),
     "quaternion": ({"qw": np.r_[0.5, np.full(4, math.cos(YAW / 2))]}, "row 0: qw qx qy qz: expected a unit quaternion"),
     "hole": ({"qw": pa.array([None if i == 1 else math.cos(YAW / 2) for i in range(5)])}, "row 1: qw: an empty cell; "),
     "no name": ({"category": pa.array(["REGULAR_VEHICLE", "REGULAR_VEHICLE", "SIGN", None, "EGO_VEHICLE"])}, "row 3: category: an empty cell; "),
@@ -232,7 +236,7 @@ def test_bad_labels_are_kept_aside(tmp_path, name):
     assert re.search(message, str(problem))
     row = int(problem.error.offset.removeprefix("row "))
     assert problem.record["track_uuid"] == labels["track_uuid"][row]
-    assert problem.record["num_interior_pts"] == [17, 16, 2, 0, 900][row]
+    assert problem.record["num_interior_pts"] == labels["num_interior_pts"][row]
     assert json.loads(json.dumps(problem.record, allow_nan=False)) == problem.record
     assert sum(int((track.visibility != bw.Visibility.OUTSIDE).sum()) for track in scene.tracks) == 3
     bw.write(scene, tmp_path / "ours")

@@ -128,6 +128,16 @@ BAD_LABELS = {
     "word": (row() + row(golden="1.4 1.7 4.2 2 x 11 -1.2"), "line 2: y: expected a finite number, got 'x'"),
     "nan": (row() + row(golden="1.4 1.7 4.2 2 nan 11 -1.2"), "line 2: y: expected a finite number, got 'nan'"),
     "size": (row() + row(golden="1.4 0 4.2 2 1.65 11 -1.2"), "line 2: h w l: expected a positive h, w and l, got 1.4 0 4.2"),
+    "far": (row() + row(golden="1.4 1.7 4.2 2 1.65 1e300 -1.2"), r"line 2: z: expected a number under 1e\+08, got '1e300'"),
+    "huge": (row() + row(golden="1.4 1.7 1e8 2 1.65 11 -1.2"), r"line 2: l: expected a number under 1e\+08, got '1e8'"),
+    "truncated": (row() + row(truncated=5), "line 2: truncated: expected a number from 0 to 1, or -1, got 5"),
+    "occluded": (row() + row(occluded=9), "line 2: occluded: expected 0, 1, 2, 3, or -1, got 9"),
+    "left": (
+        row() + row().replace("600.5", "712.8"),
+        "line 2: left top right bottom: expected a box whose left is .*, got 712.8 150.25 712.75 240.5",
+    ),
+    "top": (row() + row().replace("150.25", "240.6"), "line 2: left top right bottom: expected a box .*, got 600.5 240.6 712.75 240.5"),
+    "region": (row() + DONTCARE.replace("503.89", "700"), "line 2: left top right bottom: expected a box"),
 }
 
 
@@ -144,6 +154,87 @@ def test_bad_labels_are_refused_or_kept_aside(tmp_path, name):
     (problem,) = scene.problems
     assert problem.record == labels.splitlines()[1]
     assert "line 2" in str(problem)
+
+
+def calibrations():
+    """Everything that a calibration may leave out, or fill with zeros."""
+    needed = ("R0_rect:", "Tr_velo_to_cam:")
+    others = [name for name in OBJECT_CALIB if name not in needed]
+    for gone in [[], *([name] for name in others), ["P2:", "Tr_imu_to_velo:"], others]:
+        yield {name: row for name, row in OBJECT_CALIB.items() if name not in gone}
+        yield {name: [0] * len(row) if name in gone else row for name, row in OBJECT_CALIB.items()}
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize("to", ["kitti_object", "kitti_tracking"])
+@pytest.mark.parametrize("calib", list(calibrations()), ids=lambda calib: " ".join(name for name, row in calib.items() if any(row)))
+def test_every_calibration_is_read_back(tmp_path, calib, to):
+    scene = bw.read(make(tmp_path / "a", row() + DONTCARE, calib))
+    rows = {NAMES.get(name, name).rstrip(":"): list(map(float, values)) for name, values in calib.items() if any(values)}
+    assert scene.source_attributes["kitti_calib"] == rows
+    bw.write(scene, tmp_path / "b", format=to)
+    again = bw.read(tmp_path / "b")
+    assert again.source_attributes["kitti_calib"] == rows
+    assert [name[-1] for name in again.cameras] == [name[-1] for name in scene.cameras] == [key[1] for key in rows if key in ("P2", "P3")]
+    assert again.ego_from("lidar") == scene.ego_from("lidar")
+    np.testing.assert_allclose(again.cuboids(0, "lidar").center_m, [GOLDEN_CENTER], rtol=0, atol=TOL)
+    text = next((tmp_path / "b/training/calib").iterdir()).read_text()
+    assert ("Tr_imu_to_velo: 0.0" in text) == (to == "kitti_object" and "Tr_imu_to_velo" not in rows)
+
+
+@pytest.mark.parametrize("wrong", [[0] * 12, [1e300] * 12, [float("nan")] * 12, ["a"] * 12, [1.0] * 11, None, "P"])
+@pytest.mark.parametrize("name", ["P0", "P2", "Tr_imu_to_velo", "Tr_velo_to_cam"])
+def test_a_calibration_that_no_reader_takes_is_not_kept(tmp_path, name, wrong):
+    """A scene may carry whatever rows; they are written only where they are those of its sensors."""
+    scene = bw.read(make(tmp_path / "a", row()))
+    rows = {**scene.source_attributes["kitti_calib"], name: wrong}
+    bw.write(scene.replace(source_attributes={"kitti_calib": rows}), tmp_path / "b", format="kitti_object")
+    again = bw.read(tmp_path / "b")
+    np.testing.assert_allclose(again.cuboids(0, "lidar").center_m, [GOLDEN_CENTER], rtol=0, atol=1e-9)
+    for camera in scene.cameras:
+        np.testing.assert_allclose(again.cam_from(0, camera).matrix(), scene.cam_from(0, camera).matrix(), rtol=0, atol=1e-9)
+
+
+SENSELESS = [("occluded", 9), ("truncated", 5), ("truncated", float("nan")), ("occluded", "x"), ("box_xyxy_px", [9, 0, 1, 1]), ("score", 1e300)]
+
+
+@pytest.mark.parametrize("to", ["kitti_object", "kitti_tracking"])
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize(("name", "value"), [*SENSELESS, ("alpha_rad", None), ("box_xyxy_px", [1, 2])])
+def test_columns_that_no_reader_takes_are_worked_out_again(tmp_path, to, name, value):
+    scene = bw.read(make(tmp_path / "a", row(extra=" 0.5") + DONTCARE))
+    (track,), (region,) = scene.tracks, scene.source_attributes["ignore_regions"]
+    where = "keyframe_attributes" if name in ("truncated", "occluded") else "keyframe_source_attributes"
+    spoiled = track.replace(**{where: [{**getattr(track, where)[0], name: value}]})
+    scene = scene.replace(tracks=[spoiled], source_attributes={**scene.source_attributes, "ignore_regions": [{**region, name: value}]})
+    report = bw.write(scene, tmp_path / "b", format=to)
+    assert "1 ignore regions that are not KITTI's" in report.dropped
+    again = bw.read(tmp_path / "b")
+    np.testing.assert_allclose(again.cuboids(0, "lidar").center_m, [GOLDEN_CENTER], rtol=0, atol=TOL)
+    assert again.tracks[0].keyframe_attributes[0]["occluded"] in (0, 1)
+
+
+def test_a_class_called_like_regions_without_labels(tmp_path):
+    scene = bw.read(make(tmp_path / "a", row()))
+    report = bw.write(scene.replace(tracks=[scene.tracks[0].replace(category="DontCare")]), tmp_path / "b", format="kitti_object")
+    assert "spelling of categories: 'DontCare' is DontCare_" in report.dropped
+    assert [track.category for track in bw.read(tmp_path / "b").tracks] == ["DontCare_"]
+
+
+def test_labels_too_far_for_kitti_are_not_written(tmp_path):
+    scene = bw.read(make(tmp_path / "a", row()))
+    track = scene.tracks[0]
+    far = track.replace(cuboids=track.cuboids.replace(center_m=[[2e8, 0, 0]]))
+    with pytest.raises(bw.ArgumentError, match=r"coordinates and sizes under 1e\+08 m, got 2e\+08 m from the LiDAR in frame 0"):
+        bw.write(scene.replace(tracks=[far]), tmp_path / "b", format="kitti_object")
+    assert not (tmp_path / "b").exists()
+
+
+def test_too_many_labels(tmp_path):
+    make(tmp_path, row() * 10_001)
+    for strict in (True, False):
+        with pytest.raises(bw.LimitError, match=r"label_2/000007.txt: more labels per frame than allowed: expected at most 10,000, got 10,001"):
+            bw.read(tmp_path, strict=strict)
 
 
 def test_missing_and_misplaced_files(tmp_path):

@@ -207,11 +207,12 @@ LIES = {
     "2e9 points": (2, 107, struct.pack("<I", 2 * 10**9), "more points per frame than allowed: expected at most 20,000,000, got 2,000,000,000"),
     "one point fewer": (2, 107, struct.pack("<I", 2), "longer than its header says: expected 2 points x 28 B = 56 B, got 84 B after the header"),
     "2e18 points": (4, 247, struct.pack("<Q", 2 * 10**18), "counts the points twice and differently: expected 2,000,000,000,000,000,000 or 0, got 3"),
-    "scale 0": (2, 131, struct.pack("<d", 0.0), "byte 131: x scale factor: expected a finite number above 0, got 0.0"),
-    "scale NaN": (2, 139, struct.pack("<d", np.nan), "byte 139: y scale factor: expected a finite number above 0, got nan"),
-    "scale inf": (2, 147, struct.pack("<d", np.inf), "byte 147: z scale factor: expected a finite number above 0, got inf"),
-    "scale 1e305": (2, 147, struct.pack("<d", 1e305), "byte 171: z offset: expected a finite number that keeps the points finite"),
-    "offset NaN": (2, 155, struct.pack("<d", np.nan), "byte 155: x offset: expected a finite number that keeps the points finite, got nan"),
+    "scale 0": (2, 131, struct.pack("<d", 0.0), "byte 131: x scale factor: expected a finite number above 0, at most 1000, got 0.0"),
+    "scale NaN": (2, 139, struct.pack("<d", np.nan), "byte 139: y scale factor: expected a finite number above 0, at most 1000, got nan"),
+    "scale inf": (2, 147, struct.pack("<d", np.inf), "byte 147: z scale factor: expected a finite number above 0, at most 1000, got inf"),
+    "scale 1e308": (2, 147, struct.pack("<d", 1e308), "byte 147: z scale factor: expected a finite number above 0, at most 1000, got 1e.308"),
+    "offset NaN": (2, 155, struct.pack("<d", np.nan), r"byte 155: x offset: expected a finite number under 1e\+08, got nan"),
+    "offset 1e308": (2, 163, struct.pack("<d", 1e308), r"byte 163: y offset: expected a finite number under 1e\+08, got 1e.308"),
     "EVLR elsewhere": (
         4,
         235,
@@ -220,6 +221,19 @@ LIES = {
     ),
     "EVLRs beyond": (4, 235, struct.pack("<QI", 459, 2 * 10**9), "EVLR 1 of 2,000,000,000 reaches beyond the file: expected at most 0 B, got 60 B"),
 }
+
+
+@pytest.mark.parametrize(("scale", "offset", "options"), [(1e308, 1.0, 24), (2.0, -1e308, 24), (np.nan, 0.0, 8), (1.0, np.inf, 16)])
+def test_extra_fields_with_senseless_scales(tmp_path, scale, offset, options):
+    """What overflows becomes infinite, as an intensity may be; what is no number is refused."""
+    path = tmp_path / "a.las"
+    path.write_bytes(las(4, 7, vlrs=[(b"LASF_Spec", 4, extra(6, b"a", options, scale, offset))], extras=[struct.pack("<i", 7 * i) for i in range(3)]))
+    if np.isfinite([scale, offset]).all():
+        values = bw.read_points(path).fields["extra_a"]
+        assert values[0] == offset and values[1] == np.float64(7 * scale + offset)
+        return
+    with pytest.raises(bw.FormatError, match="extra bytes 'a': expected a finite scale and offset, got"):
+        bw.read_points(path)
 
 
 @pytest.mark.parametrize("name", LIES)

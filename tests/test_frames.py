@@ -361,3 +361,9 @@ def test_floats_and_times():
         as_times_ns("t", np.array([2**63], np.uint64))
     assert one_time_ns("t", np.int32(5)) == 5
     assert one_time_ns("t", -(2**63)) == -(2**63)
+
+
+@pytest.mark.parametrize("matrix", [np.full((3, 3), 1e300), np.array([[1e200, -1e200, 0], [1e200, 1e200, 0], [0, 0, 1]]), np.zeros((3, 3))])
+def test_matrices_whose_squares_overflow_are_no_rotations(matrix):
+    with pytest.raises(bw.GeometryError, match="expected a rotation matrix"):
+        bw.Pose(matrix)

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+import test_formats_argoverse2 as argoverse2
+import test_formats_kitti_raw as kitti_raw
+import test_formats_kitti_tracking as tracking
 from boxwright.formats import strict_json
 from boxwright.formats.limits import LIMIT_NAMES, Limits, limits, set_limits
 from formats_scenes import full_scene
@@ -123,6 +126,34 @@ def test_a_long_line_is_refused(tmp_path):
     for strict in (True, False):
         with pytest.raises(bw.LimitError, match=r"000000.txt: line 2: more text characters than allowed"):
             bw.read(tmp_path, strict=strict)
+
+
+def test_long_texts_of_feather_tables_are_refused(tmp_path):
+    pytest.importorskip("pyarrow")
+    columns = argoverse2.label_columns()
+    for name in ("track_uuid", "category"):
+        log = argoverse2.make(tmp_path / name, {**columns, name: [*columns[name][:-1], "x" * 4097]})
+        for strict in (True, False):
+            with pytest.raises(
+                bw.LimitError, match=rf"annotations.feather: {name}: more text characters than allowed: expected at most 4,096, got 4,097"
+            ):
+                bw.read(log, strict=strict)
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_a_camera_too_large_to_draw_is_refused(tmp_path, rng, usual):
+    """Its size stands in the calibration; nobody has made a picture of it yet."""
+    scene = full_scene(rng)
+    bw.write(scene, tmp_path / "ours")
+    text = (tmp_path / "ours/scene.json").read_text()
+    (tmp_path / "ours/scene.json").write_text(text.replace('"width_px": 48', '"width_px": 4800000000'))
+    kitti = tracking.make(tmp_path / "kitti", "", tracking.calib_text() + "S_rect_02: 99999999 1\n")
+    raw = kitti_raw.full_drive(tmp_path / "raw")
+    file = raw / "2011_09_26/calib_cam_to_cam.txt"
+    file.write_text(file.read_text().replace("S_rect_02: 4.800000e+01", "S_rect_02: 4.800000e+07"))
+    for folder, words in ((tmp_path / "ours", "the size of camera front"), (kitti, "line 6, S_rect_02"), (raw, "the size of camera image_02")):
+        with pytest.raises(bw.LimitError, match=rf"{words}: more image px than allowed: expected at most 64,000,000"):
+            bw.read(folder)
 
 
 def test_archive_members_are_counted_before_they_are_made(tmp_path, usual, monkeypatch):

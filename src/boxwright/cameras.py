@@ -21,6 +21,7 @@ __all__ = ["Camera", "FisheyeCamera", "PinholeCamera"]
 
 PLAIN, RADIAL, FULL, FISHEYE = range(4)  # how much of the model a kernel has to compute
 RIM = 256  # directions in which the curve where a lens ends is known
+MOST = 1e9  # of a coefficient or a number of pixels: beyond it polynomials of lenses overflow, and a calibration means nothing
 FARTHEST = 1e6  # a distorted lens without a fold is followed to this radius, 0.0002 degrees short of 90
 _RIM_X, _RIM_Y = np.cos(np.arange(RIM) * (2 * math.pi / RIM)), np.sin(np.arange(RIM) * (2 * math.pi / RIM))
 
@@ -48,8 +49,9 @@ class _Intrinsics:
         for name in ("fx_px", "fy_px", "cx_px", "cy_px"):
             value = float(as_floats(f"{kind}.{name}", getattr(self, name), (), finite=False))
             is_focal = name[0] == "f"
-            if not math.isfinite(value) or (is_focal and value <= 0):
+            if not abs(value) < MOST or (is_focal and value <= 0):
                 what, wanted = ("singular intrinsics", "a positive focal length") if is_focal else ("", "a finite number")
+                wanted = f"a number under {MOST:g}" if MOST <= abs(value) < math.inf else wanted
                 raise CalibrationError(what, expected=wanted, got=value, field=f"{kind}.{name}", hint="look at the camera's calibration")
             object.__setattr__(self, name, value)
         distortion = tuple(float(v) for v in as_floats(f"{kind}.distortion", self.distortion, (None,), hint="pass a flat list of coefficients"))
@@ -58,6 +60,10 @@ class _Intrinsics:
             if len(distortion) > self._lengths[-1]:
                 hint = "is it another lens model, or in another order?"
             raise CalibrationError(expected=f"{wanted} distortion coefficients", got=len(distortion), field=f"{kind}.distortion", hint=hint)
+        i = next((i for i, value in enumerate(distortion) if abs(value) >= MOST), None)
+        if i is not None:
+            field, hint = f"{kind}.distortion[{i}]", "look at the camera's calibration"
+            raise CalibrationError(expected=f"a coefficient under {MOST:g}", got=f"{distortion[i]:g}", field=field, hint=hint)
         object.__setattr__(self, "distortion", distortion)
 
     @classmethod

@@ -34,8 +34,9 @@ class Pose:
 
     def __init__(self, rotation: ArrayLike, translation_m: ArrayLike = (0.0, 0.0, 0.0), *, field: str = "pose") -> None:
         matrix = as_floats(f"{field}.rotation", rotation, (3, 3))
-        error = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
-        if error > ROTATION_TOLERANCE or np.linalg.det(matrix) < 0:
+        with np.errstate(over="ignore", invalid="ignore"):  # of senseless numbers, which leave no number smaller than the tolerance
+            error = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
+        if not error <= ROTATION_TOLERANCE or np.linalg.det(matrix) < 0:
             got = f"a determinant of {np.linalg.det(matrix):.6g}" if error <= ROTATION_TOLERANCE else f"R @ R.T off the identity by {error:.3g}"
             hint = "a mirrored or scaled frame is no pose" if error <= ROTATION_TOLERANCE else "bw.Pose.from_quat(quat_wxyz) makes it exact"
             raise GeometryError(expected="a rotation matrix (orthonormal, determinant +1)", got=got, field=field, hint=hint)

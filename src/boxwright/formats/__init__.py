@@ -28,6 +28,7 @@ from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .exactness import exactness_notes
+from .limits import limits
 from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
@@ -73,6 +74,8 @@ class SceneEntry:
         problems = Problems(strict)
         with _readable(self.path), listening_to_norms() as norms_off:
             scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
+        for name, sensor in scene.cameras.items():  # before anyone makes a picture of that size
+            limits().check("image_px", sensor.camera.width_px * sensor.camera.height_px, self.path, f"the size of camera {name}")
         notes = [note for note in exactness_notes(scene, norms_off) if note not in scene.notes]
         if problems.found or notes:
             scene = scene.replace(problems=(*scene.problems, *problems.found), notes=(*scene.notes, *notes))

@@ -31,8 +31,7 @@ from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
 from .argoverse2_tables import HINT, Rows, read_rows
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
-from .label_rows import FARTHEST_M
-from .limits import has_file, limits
+from .limits import FARTHEST_M, has_file, limits
 from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, left_out_note, unread_note
 
@@ -150,7 +149,7 @@ def _trajectory(path: Path, problems: Problems) -> Trajectory | None:
         raise FormatError(
             expected="at least one pose", got="an empty table", path=path, hint="get the file again, or take it away to read without poses"
         )
-    _set_bad_quats_aside(table)
+    _set_bad_poses_aside(table)
     times = table["timestamp_ns"].astype(np.int64)
     before = np.concatenate([[-(2**63)], np.maximum.accumulate(times)[:-1]]) if len(times) else times
     table.set_aside(
@@ -160,8 +159,14 @@ def _trajectory(path: Path, problems: Problems) -> Trajectory | None:
     return Trajectory(table["timestamp_ns"].astype(np.int64), _poses(table)) if len(table) else None
 
 
-def _set_bad_quats_aside(table: Rows) -> None:
-    names = ("qw", "qx", "qy", "qz")
+def _set_bad_poses_aside(table: Rows) -> None:
+    names, places = ("qw", "qx", "qy", "qz"), ("tx_m", "ty_m", "tz_m")
+    table.set_aside(
+        ~(np.abs(table.stack(*places)).max(1, initial=0) < FARTHEST_M),
+        lambda i: table.wrong(
+            i, expected=f"coordinates under {FARTHEST_M:g} m", got=_numbers(table, i, places), field=" ".join(places), hint=_LABEL_HINT
+        ),
+    )
     table.set_aside(
         ~(np.abs(np.linalg.norm(table.stack(*names), axis=1) - 1) <= 1e-6),
         lambda i: table.wrong(i, expected="a unit quaternion", got=_numbers(table, i, names), field=" ".join(names), hint=_LABEL_HINT),
@@ -215,6 +220,7 @@ def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str
         if not has_file(path):
             raise CalibrationError("no such file, and a camera needs both", expected=f"it beside {other.name}", path=path, hint=HINT)
     table = _sensor_table(places, _POSE)
+    _set_bad_poses_aside(table)
     mounts = dict(zip(map(str, table["sensor_name"]), _poses(table)))
     table = _sensor_table(lenses, _INTRINSICS)
     cameras = {}
@@ -324,19 +330,14 @@ def _labels(path: Path, trajectory: Trajectory | None, problems: Problems, notes
 
 
 def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
-    sizes, places = ("length_m", "width_m", "height_m"), ("tx_m", "ty_m", "tz_m")
+    sizes = ("length_m", "width_m", "height_m")
     size = table.stack(*sizes)
     table.set_aside(
         ~((size.min(1, initial=np.inf) > 0) & (size.max(1, initial=0) < FARTHEST_M)),
         lambda i: table.wrong(i, expected="positive sizes", got=_numbers(table, i, sizes), field=" ".join(sizes), hint=_LABEL_HINT),
     )
-    table.set_aside(
-        ~(np.abs(table.stack(*places)).max(1, initial=0) < FARTHEST_M),
-        lambda i: table.wrong(
-            i, expected=f"coordinates under {FARTHEST_M:g} m", got=_numbers(table, i, places), field=" ".join(places), hint=_LABEL_HINT
-        ),
-    )
-    _set_bad_quats_aside(table)
+    _set_bad_poses_aside(table)
+    _set_bad_counts_aside(table)
     if trajectory is not None:
         table.set_aside(
             ~trajectory.covers(table["timestamp_ns"].astype(np.int64)),
@@ -357,6 +358,18 @@ def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
             i, "a track changes its category", got=f"{kinds[pairs[i][0]]} and {pairs[i][1]}", field=f"track {pairs[i][0]}", hint=hint
         ),
     )
+
+
+def _set_bad_counts_aside(table: Rows) -> None:
+    """Where the file counts the points in its cuboids, the count is one that a sweep can hold, or not known."""
+    name, most = "num_interior_pts", limits().points_per_frame
+    if name in table.columns:
+        values = table[name]
+        if values.dtype.kind in "iuf":
+            is_good = (values >= 0) & (values <= most) & (values == np.rint(values)) | (values != values)
+        else:
+            is_good = np.array([value is None for value in values], bool)
+        table.set_aside(~is_good, lambda i: table.wrong(i, expected=f"a whole number from 0 to {most:,}", got=str(values[i])[:40], field=name))
 
 
 def cuboids_from_lwh_rows(table: Rows) -> Cuboids:

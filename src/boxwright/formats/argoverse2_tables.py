@@ -76,6 +76,7 @@ def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None 
             if name not in table.column_names:
                 raise FormatError("a column is missing", expected=name, got=", ".join(table.column_names)[:200] or "none", path=path, hint=HINT)
         _check_kinds(table, columns, path)
+        _check_texts(table, columns, path)
         table, number = _whole_rows(table, columns, path, problems)
         rows = Rows({name: table[name].to_numpy() for name in table.column_names}, number, path, problems)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
@@ -118,6 +119,15 @@ def _check_kinds(table: Any, columns: Mapping[str, str], path: Path) -> None:
             found = found.value_type
         if not any(getattr(types, is_wanted)(found) for is_wanted in wanted):
             raise FormatError(expected=words, got=f"type {found}"[:100], path=path, field=name, hint=HINT)
+
+
+def _check_texts(table: Any, columns: Mapping[str, str], path: Path) -> None:
+    """LimitError where a name or an id is long, before it becomes a text of Python's."""
+    import pyarrow.compute as pc
+
+    for name in (name for name, kind in columns.items() if kind == "s"):
+        lengths = [pc.utf8_length(chunk.dictionary if hasattr(chunk, "dictionary") else chunk) for chunk in table[name].chunks]
+        limits().check("text_characters", max((pc.max(some).as_py() or 0 for some in lengths), default=0), path, name)
 
 
 def _whole_rows(table: Any, columns: Mapping[str, str], path: Path, problems: Problems) -> tuple[Any, Int64s]:

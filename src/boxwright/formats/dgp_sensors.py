@@ -19,6 +19,7 @@ from ..problems import Problems
 from ..scene import Lidar
 from . import strict_json
 from .images import image_size_px
+from .limits import FARTHEST_M
 from .strict_json import Node
 
 __all__ = ["Samples", "datum_path", "mounts_and_cameras", "pose_of", "read_samples", "trajectory_of", "vector_of"]
@@ -106,8 +107,8 @@ def pose_of(node: Node) -> Pose:
     """A translation x, y, z and a rotation qw, qx, qy, qz. FormatError where the quaternion is not unit."""
     shift = vector_of(node.get("translation", {}), "xyz")
     try:
-        if not np.abs(shift).max() < 1e8:
-            raise node["translation"].wrong("coordinates under 1e8 m", " ".join(f"{v:g}" for v in shift))
+        if not np.abs(shift).max() < FARTHEST_M:
+            raise node["translation"].wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in shift))
         return Pose.from_quat(vector_of(node.get("rotation", {}), ("qw", "qx", "qy", "qz")), shift, field="rotation")
     except FormatError:
         raise

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Bools, Float64s, Int64s
 from ..cuboids import Cuboids
-from ..errors import TimeError
+from ..errors import ArgumentError, FormatError, TimeError
 from ..scene import Scene
 from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
-from .kitti_labels import alpha_rad, hwl_bottom_from_cuboids
+from .kitti_labels import COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
+from .limits import FARTHEST_M
 from .write_report import WriteReport
 
 __all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
@@ -61,6 +63,9 @@ def label_rows(
         tilted += tilt[np.hypot(cuboids.rotation[:, 0, 2], cuboids.rotation[:, 1, 2]) > SAME].tolist()
         rig = rig_at(i)
         packed = hwl_bottom_from_cuboids(cuboids, rig.rect_from_lidar)
+        if not np.abs(packed).max() < FARTHEST_M:
+            got, hint = f"{np.abs(packed).max():g} m from the LiDAR in frame {i}", "leave such labels out"
+            raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got=got, field="tracks", hint=hint)
         rows = [_row(scene, many, i, k, packed[j]) for j, k in enumerate(here.tolist())]
         lines[i], n_unseen = _row_texts(rows, cuboids, rig, scene, i, truncated_text)
         unseen += n_unseen
@@ -97,12 +102,25 @@ def _keyframe(times_ns: Int64s, stamp: int) -> tuple[int | None, int]:
 
 
 def _still_holds(source: Mapping[str, Any], attributes: Mapping[str, Any], packed: Float64s) -> Mapping[str, Any] | None:
+    """KITTI's own columns, where they are still those of the cuboid, and such as a reader takes."""
     try:
         then = np.array([*source["dimensions_hwl_m"], *source["location_rect_m"], source["rotation_y_rad"]], np.float64)
-        ok = len(source["box_xyxy_px"]) == 4 and set(attributes) >= _OWN_ATTRIBUTES and _is_close(then, packed)
+        ok = _is_close(then, packed) and _is_sound({**attributes, **source})
     except (KeyError, TypeError, ValueError):
         return None
     return source if ok else None
+
+
+def _is_sound(columns: Mapping[str, Any]) -> bool:
+    """Whether KITTI's own columns are numbers that can be; `truncated` may be object's or tracking's, the other one is made of it."""
+    if len(columns["box_xyxy_px"]) != 4 or len(columns["dimensions_hwl_m"]) != 3 or len(columns["location_rect_m"]) != 3:
+        return False
+    try:
+        values = finite_numbers([columns["truncated"], *row_text(columns, "").split()], Path(), 0, COLUMNS)
+        check_row(values, 2 if isinstance(columns["truncated"], int) else 1, "", 0)
+    except FormatError:
+        return False
+    return True
 
 
 def _is_close(then: Float64s, now: Float64s) -> bool:
@@ -170,15 +188,23 @@ def number_text(value: Any) -> str:
 def ignored_rows(scene: Scene, report: WriteReport) -> list[Mapping[str, Any]]:
     """The DontCare regions the scene was read with."""
     rows = scene.source_attributes.get("ignore_regions", [])
-    good = [row for row in rows if isinstance(row, Mapping) and {"frame_index", "truncated", "occluded", *_OWN_SOURCE} - {"score"} <= set(row)]
+    good = [row for row in rows if _is_region(row, len(scene))]
     if len(good) < len(rows):
         report.dropped.append(f"{len(rows) - len(good)} ignore regions that are not KITTI's")
     return good
 
 
+def _is_region(row: Any, n_frames: int) -> bool:
+    try:
+        return isinstance(row["frame_index"], int) and 0 <= row["frame_index"] < n_frames and _is_sound(row)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def categories_in_words(scene: Scene, report: WriteReport) -> dict[str, str]:
-    """category -> a word of plain letters."""
+    """category -> a word of plain letters, which is not the one for regions without labels."""
     words = {name: re.sub(r"[^!-~]+", "_", name) or "_" for name in scene.categories}
+    words = {name: "DontCare_" if word == "DontCare" else word for name, word in words.items()}
     changed = [f"{name!r} is {word}" for name, word in words.items() if name != word]
     if changed:
         report.dropped.append(f"spelling of categories: {', '.join(changed[:10])}")

@@ -6,10 +6,11 @@ The cuboid stands upright in the velodyne's frame, where it was drawn, not in th
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
 from ..rotations import wrap_rad
-from .limits import checked_size, has_file, limits
+from .limits import FARTHEST_M, checked_size, has_file, limits
 
 __all__ = [
     "CALIBRATION_LENGTHS",
@@ -30,6 +31,7 @@ __all__ = [
     "SIZE_ROW",
     "Calibration",
     "alpha_rad",
+    "check_row",
     "columns_of_row",
     "cuboids_from_hwl_bottom",
     "finite_numbers",
@@ -97,7 +99,10 @@ class Calibration:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Both releases: `R0_rect:` and `R_rect`, `Tr_velo_to_cam:` and `Tr_velo_cam`, with a colon or without."""
+    """Both releases: `R0_rect:` and `R_rect`, `Tr_velo_to_cam:` and `Tr_velo_cam`, with a colon or without.
+
+    A row of zeros of a camera or of the GPS/IMU stands for one that is not there.
+    """
     rows: dict[str, list[float]] = {}
     places: dict[str, tuple[str, str]] = {}
     if not has_file(path):
@@ -118,7 +123,9 @@ def read_calibration(path: Path) -> Calibration:
         rows[name] = finite_numbers(words[1:], path, number, [f"{key}[{i}]" for i in range(length)])
         places[name] = (key, f"line {number}")
     sizes_px = {_SIZES[name]: _size_px(rows.pop(name), path, *places.pop(name)) for name in _SIZES if name in rows}
-    for name in ("R0_rect", "Tr_velo_to_cam"):
+    needed = ("R0_rect", "Tr_velo_to_cam")
+    rows = {name: row for name, row in rows.items() if any(row) or name in needed}
+    for name in needed:
         if name not in rows:
             expected = " or ".join([name, *(alias for alias, of in _ALIASES.items() if of == name)])
             raise CalibrationError(
@@ -148,25 +155,36 @@ def _size_px(numbers: Sequence[float], path: Path, key: str, line: str) -> tuple
     return width, height
 
 
-def text_lines(path: Path) -> list[tuple[int, str]]:
-    """(line number from 1, line) of every line that is not blank."""
-    limits().check("json_bytes", checked_size(path), path)
-    try:
-        text = path.read_bytes().decode("ascii")
-    except UnicodeDecodeError as error:
-        raise FormatError("not plain text", path=path, offset=error.start, hint="copy or export the file again") from None
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
-    number, longest = max(((i, len(line)) for i, line in lines), key=lambda item: item[1], default=(0, 0))
-    limits().check("text_characters", longest, path, f"line {number}")
-    return lines
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of every line that is not blank, one after the other: a list of a million short ones is large."""
+    bounds = limits()
+    bounds.check("json_bytes", checked_size(path), path)
+    raw = path.read_bytes()
+    if not raw.isascii():
+        at = next(i for i, byte in enumerate(raw) if byte > 127)
+        raise FormatError("not plain text", path=path, offset=at, hint="copy or export the file again")
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for number, row in enumerate(io.BytesIO(raw), 1):
+        if len(row) > bounds.text_characters:
+            bounds.check("text_characters", len(row.rstrip(b"\n")), path, f"line {number}")
+        if not row.isspace():
+            yield number, row.decode("ascii").rstrip("\n")
 
 
 def finite_numbers(words: Sequence[str], path: Path, line: int, columns: Sequence[str]) -> list[float]:
-    """Finite floats; FormatError names the column of the first word that is none."""
+    """Floats under FARTHEST_M; FormatError names the column of the first word that is none."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = []
+    if values and min(values) > -FARTHEST_M and max(values) < FARTHEST_M and not math.isnan(sum(values)):
+        return values
     for word, column in zip(words, columns):
-        if not _is_finite(word):
-            raise FormatError(expected="a finite number", got=repr(word[:40]), path=path, offset=f"line {line}", field=column, hint=_LINE_HINT)
-    return [float(word) for word in words]
+        expected = _what_is_missing(word)
+        if expected:
+            raise FormatError(expected=expected, got=repr(word[:40]), path=path, offset=f"line {line}", field=column, hint=_LINE_HINT)
+    return values
 
 
 def whole_number(word: str, path: Path, line: int, column: str) -> int:
@@ -177,11 +195,35 @@ def whole_number(word: str, path: Path, line: int, column: str) -> int:
     return int(word)
 
 
-def _is_finite(word: str) -> bool:
+def _what_is_missing(word: str) -> str:
+    """What should stand in place of a word that is no number of use; nothing where it is one."""
     try:
-        return math.isfinite(float(word))
+        value = float(word)
     except ValueError:
-        return False
+        return "a finite number"
+    return "" if abs(value) < FARTHEST_M else f"a number under {FARTHEST_M:g}" if math.isfinite(value) else "a finite number"
+
+
+def check_row(values: Sequence[float], most_truncated: int, path: str | os.PathLike[str], line: int) -> None:
+    """FormatError where a row's numbers, those of COLUMNS, cannot be.
+
+    most_truncated : 1 where `truncated` is object's fraction, 2 where it is tracking's class
+    """
+    truncated, occluded, _, left, top, right, bottom = values[:7]
+    if truncated != -1 and not 0 <= truncated <= most_truncated:
+        wrong = "truncated", f"a number from 0 to {most_truncated}, or -1", f"{truncated:g}"
+    elif occluded not in (-1, 0, 1, 2, 3):
+        wrong = "occluded", "0, 1, 2, 3, or -1", f"{occluded:g}"
+    elif left > right or top > bottom:
+        wrong = "left top right bottom", "a box whose left is not right of its right, and whose top is not below its bottom", _plainly(values[3:7])
+    else:
+        return
+    field, expected, got = wrong
+    raise FormatError(expected=expected, got=got, path=path, offset=f"line {line}", field=field, hint=_LINE_HINT)
+
+
+def _plainly(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def columns_of_row(values: Sequence[float]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ The ego frame is the GPS/IMU's where calib knows it, else the velodyne's. A row 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from .images import image_size_px
-from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
+from .kitti_labels import COLUMNS, Calibration, check_row, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
 from .kitti_poses import folder_and_name, split_folders
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .limits import has_file, limits
@@ -61,7 +60,7 @@ def scene_place(path: Path, scene: str) -> tuple[Path, str]:
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     base, stem = scene_place(path, scene)
-    calibration = _calibration(base / "calib" / f"{stem}.txt")
+    calibration = read_calibration(base / "calib" / f"{stem}.txt")
     notes = ["an object frame has no time, no poses and no track ids: its labels are numbered by their lines"]
     labels = _read_labels(base / "label_2" / f"{stem}.txt", problems, notes)
     ego_from_lidar = Pose.identity() if calibration.velo_from_imu is None else calibration.velo_from_imu.inverse()
@@ -86,12 +85,6 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         source_attributes={"kitti_calib": dict(calibration.rows), "ignore_regions": labels.ignored},
         notes=notes,
     )
-
-
-def _calibration(path: Path) -> Calibration:
-    """Without its rows of zeros."""
-    calibration = read_calibration(path)
-    return dataclasses.replace(calibration, rows={name: row for name, row in calibration.rows.items() if any(row)})
 
 
 def _cameras(pictures: dict[str, Path], calibration: Calibration, ego_from_lidar: Pose, notes: list[str]) -> dict[str, CameraSensor]:
@@ -134,11 +127,11 @@ class _Labels:
 def _read_labels(path: Path, problems: Problems, notes: list[str]) -> _Labels:
     """Nothing but a note where there are none; the testing split has none, which needs no note."""
     labels = _Labels()
-    lines = text_lines(path) if has_file(path) else None
-    if lines is None and path.parent.is_dir():
+    is_there, bounds = has_file(path), limits()
+    if not is_there and path.parent.is_dir():
         notes.append(f"label_2/{path.name} is missing: the frame has no labels")
-    limits().check("tracks_per_scene", len(lines or []), path)
-    for i, (number, line) in enumerate(lines or []):
+    for i, (number, line) in enumerate(text_lines(path) if is_there else ()):
+        bounds.check("labels_per_frame", i + 1, path)
         with problems.aside(line):
             _read_line(line.split(), i, path, number, labels)
     return labels
@@ -148,6 +141,7 @@ def _read_line(words: list[str], i: int, path: Path, number: int, labels: _Label
     if len(words) not in (15, 16):
         raise FormatError(expected="15 columns, or 16 with a score", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
     values = finite_numbers(words[1:], path, number, COLUMNS)
+    check_row(values, 1, path, number)
     columns = {**columns_of_row(values), "truncated": values[0]}  # a float: here it is a fraction, in tracking a class
     if words[0] == "DontCare":
         labels.ignored.append({"frame_index": 0, "camera": "image_2", **columns})

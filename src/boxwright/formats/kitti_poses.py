@@ -143,15 +143,11 @@ def mercator_poses(rows: Float64s) -> list[Float64s]:
 def _read_csv(path: Path) -> PoseRows:
     lines = text_lines(path)
     header = ["frame", "t_s", *_MATRIX]
-    if not lines or [word.strip() for word in lines[0][1].split(",")] != header:
-        raise FormatError(
-            expected="a first line frame,t_s,m00,...,m33", got=lines[0][1][:60] if lines else "an empty file", path=path, offset="line 1", hint=_HINT
-        )
-    if len(lines) == 1:
-        hint = "get the file again, or take it away to read without poses"
-        raise FormatError(expected="a line for each frame after the first", got="none", path=path, hint=hint)
+    _, first = next(lines, (0, ""))
+    if [word.strip() for word in first.split(",")] != header:
+        raise FormatError(expected="a first line frame,t_s,m00,...,m33", got=first[:60] or "an empty file", path=path, offset="line 1", hint=_HINT)
     poses = PoseRows(path, is_velo=True)
-    for number, line in lines[1:]:
+    for number, line in lines:
         words = [word.strip() for word in line.split(",")]
         if len(words) != len(header):
             raise FormatError(expected=f"{len(header)} values", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
@@ -165,6 +161,9 @@ def _read_csv(path: Path) -> PoseRows:
         if any(words[2:]):  # a time alone is allowed
             poses.posed.append(frame)
             poses.matrices.append(np.array(finite_numbers(words[2:], path, number, _MATRIX)).reshape(4, 4))
+    if not poses.frame:
+        hint = "get the file again, or take it away to read without poses"
+        raise FormatError(expected="a line for each frame after the first", got="none", path=path, hint=hint)
     return poses
 
 

@@ -18,6 +18,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -225,9 +226,10 @@ def _trajectory(
     rows = []
     for i in frames:
         path = drive / "oxts" / "data" / f"{i:010d}.txt"
-        lines = text_lines(path)
+        lines = list(islice(text_lines(path), 2))
         if len(lines) != 1:
-            raise FormatError(expected="one line of 30 numbers", got=f"{len(lines)} lines", path=path, hint="get the file again")
+            got = "two lines or more" if lines else "an empty file"
+            raise FormatError(expected="one line of 30 numbers", got=got, path=path, hint="get the file again")
         rows.append(oxts_row(lines[0][1], path, lines[0][0]))
     poses = [Pose.from_matrix(matrix) for matrix in mercator_poses(np.array(rows).reshape(-1, 6))]
     notes.append("of the oxts rows the poses are read; velocities, accelerations and accuracies are left out")

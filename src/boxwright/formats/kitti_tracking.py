@@ -33,7 +33,17 @@ from ..tracks import Track, Visibility
 from .arrays_on_disk import read_kitti_bin
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .images import image_size_px
-from .kitti_labels import COLUMNS, Calibration, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines, whole_number
+from .kitti_labels import (
+    COLUMNS,
+    Calibration,
+    check_row,
+    columns_of_row,
+    cuboids_from_hwl_bottom,
+    finite_numbers,
+    read_calibration,
+    text_lines,
+    whole_number,
+)
 from .kitti_poses import folder_and_name, read_poses, split_folders
 from .limits import has_file, limits
 from .looking import names_of, subfolders
@@ -234,8 +244,8 @@ def _read_labels(path: Path, problems: Problems) -> _Labels:
     rows: list[_Row] = []
     ignored: list[dict[str, Any]] = []
     seen: dict[tuple[int, int, str], int] = {}
-    lines = text_lines(path) if has_file(path) else None
-    for number, line in lines or []:
+    is_there, number = has_file(path), 0
+    for number, line in text_lines(path) if is_there else ():
         with problems.aside(line):
             row = _read_line(line, path, number, ignored)
             if row is not None:
@@ -251,8 +261,8 @@ def _read_labels(path: Path, problems: Problems) -> _Labels:
     for row in rows:
         many.setdefault(row.key[0], set()).add(row.key[1])
     notes = [f"track {track} is of several types: {', '.join(sorted(kinds))}; each became a track" for track, kinds in many.items() if len(kinds) > 1]
-    if not lines and (lines is not None or path.parent.parent.name != "testing"):
-        notes.append(f"label_02/{path.name} is {'missing' if lines is None else 'empty'}: the sequence has no labels")
+    if not number and (is_there or path.parent.parent.name != "testing"):
+        notes.append(f"label_02/{path.name} is {'empty' if is_there else 'missing'}: the sequence has no labels")
     return _Labels(path, rows, ignored, notes)
 
 
@@ -264,6 +274,7 @@ def _read_line(line: str, path: Path, number: int, ignored: list[dict[str, Any]]
     frame = whole_number(words[0], path, number, "frame")
     limits().check("frames_per_scene", frame + 1, path, f"line {number}, frame")
     values = finite_numbers(words[3:], path, number, COLUMNS)
+    check_row(values, 2, path, number)
     columns = columns_of_row(values)
     if words[2] == "DontCare":
         ignored.append({"frame_index": frame, "camera": "image_02", **columns})

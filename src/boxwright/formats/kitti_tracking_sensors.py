@@ -21,6 +21,7 @@ from .images import image_bytes
 from .kitti_labels import CALIBRATION_LENGTHS, SIZE_ROW, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
+from .limits import FARTHEST_M
 from .sensor_files import image_path
 from .write_report import WriteReport
 
@@ -110,9 +111,14 @@ def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | 
     if not isinstance(rows, Mapping):
         return None
     try:
+        for name, row in rows.items():
+            if len(row) != CALIBRATION_LENGTHS[name] or not all(abs(number) < FARTHEST_M for number in row):
+                return None
         rect = Pose(np.array(rows["R0_rect"]).reshape(3, 3)) @ Pose.from_matrix(np.array(rows["Tr_velo_to_cam"]).reshape(3, 4))
         imu = Pose.from_matrix(np.array(rows["Tr_imu_to_velo"]).reshape(3, 4)) if "Tr_imu_to_velo" in rows else None
         calibration = Calibration(rows, rect, imu, "source_attributes")
+        for name in ("P2", "P3"):  # readers look at them, pictures or not
+            calibration.pinhole(name)
         if not _same(lidar.ego_from_lidar, Pose.identity() if imu is None else imu.inverse()):
             return None
         for name, sensor in scene.cameras.items():

@@ -21,7 +21,7 @@ from ..arrays import Float64s
 from ..cuboids import Cuboids
 from ..errors import FormatError
 from ..problems import Problems
-from .limits import limits
+from .limits import FARTHEST_M, limits
 from .strict_xml import walk
 
 __all__ = ["INTERPOLATED", "Tracklet", "cuboids_from_bottom_poses", "read_tracklets"]
@@ -177,8 +177,9 @@ class _Reader:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
-            raise FormatError(expected="a finite number", got=repr(text[:40]), path=self.path, offset=f"line {line}", field=name, hint=_HINT)
+        if not abs(value) < FARTHEST_M:
+            expected = f"a number under {FARTHEST_M:g}" if math.isfinite(value) else "a finite number"
+            raise FormatError(expected=expected, got=repr(text[:40]), path=self.path, offset=f"line {line}", field=name, hint=_HINT)
         return value
 
 

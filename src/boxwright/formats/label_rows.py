@@ -14,12 +14,10 @@ from ..cuboids import Cuboids
 from ..frames import Pose
 from ..tracks import Track, Visibility
 from .dense_tracks import dense_track, moved_each
-from .limits import limits
+from .limits import FARTHEST_M, limits
 from .strict_json import Node
 
 __all__ = ["LabelRows"]
-
-FARTHEST_M = 1e8  # further than any map reaches: such a number is a broken one
 
 
 @dataclass

@@ -93,7 +93,8 @@ def _fields(records: Any, header: LasHeader) -> dict[str, Any]:
             fields.update({word: packed >> low & (1 << n) - 1 for word, low, n in bits[name]})
         elif name in header.scaled:
             scale, offset = header.scaled[name]
-            fields[name] = records[name] * scale + offset
+            with np.errstate(over="ignore", invalid="ignore"):
+                fields[name] = records[name] * scale + offset
         elif name not in ("X", "Y", "Z", "intensity"):
             fields[name] = _whole(records[name])
     return fields

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..errors import FormatError
 from .columns import other_size
-from .limits import limits
+from .limits import FARTHEST_M, limits
 
 __all__ = ["LasHeader", "checked_las_header"]
 
 _HINT = "copy or export the file again"
 _HEADER_BYTES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
 _VLR_BYTES, _LONG_VLR_BYTES = 54, 60
+_COARSEST_M = 1000.0  # of the coordinates' steps
 _COLOR = [("red", "<u2"), ("green", "<u2"), ("blue", "<u2")]
 _WAVE = [
     ("wavepacket_index", "u1"),
@@ -90,10 +91,10 @@ def checked_las_header(file: Any, size: int, path: str | os.PathLike[str]) -> La
     limits().check("points_per_frame", n_points, path, "number of points")
     scale, offset = struct.unpack_from("<3d", head, 131), struct.unpack_from("<3d", head, 155)
     for i, axis in enumerate("xyz"):
-        if not (0 < scale[i] < np.inf):
-            raise wrong(131 + 8 * i, f"{axis} scale factor", "a finite number above 0", f"{scale[i]}")
-        if not np.isfinite(offset[i]) or not np.isfinite(2**31 * scale[i] + abs(offset[i])):
-            raise wrong(155 + 8 * i, f"{axis} offset", "a finite number that keeps the points finite", f"{offset[i]}")
+        if not 0 < scale[i] <= _COARSEST_M:
+            raise wrong(131 + 8 * i, f"{axis} scale factor", f"a finite number above 0, at most {_COARSEST_M:g}", f"{scale[i]}")
+        if not abs(offset[i]) < FARTHEST_M:
+            raise wrong(155 + 8 * i, f"{axis} offset", f"a finite number under {FARTHEST_M:g}", f"{offset[i]}")
     file.seek(header_bytes)
     vlrs = _vlrs(file.read(points_byte - header_bytes), n_vlrs, header_bytes, path)
     laszip = next((raw for user, record, raw in vlrs if (user, record) == ("laszip encoded", 22204)), None)
@@ -198,7 +199,16 @@ def _row(kind: int, row_bytes: int, vlrs: list[tuple[str, int, bytes]], path: st
         left -= width
         if dtype and options & 0x18:
             factor, shift = (struct.unpack_from("<d", told, at + place)[0] for place in (112, 136))
-            scaled[name] = (factor if options & 0x08 else 1.0, shift if options & 0x10 else 0.0)
+            factor, shift = factor if options & 0x08 else 1.0, shift if options & 0x10 else 0.0
+            if not np.isfinite([factor, shift]).all():
+                raise FormatError(
+                    expected="a finite scale and offset",
+                    got=f"{factor} and {shift}",
+                    path=path,
+                    field=f"extra bytes {name.removeprefix('extra_')!r}"[:100],
+                    hint=_HINT,
+                )
+            scaled[name] = factor, shift
     fields += [(f"extra_byte_{i}", "u1") for i in range(left)]
     if len({name for name, _ in fields}) != len(fields):
         raise FormatError("two extra fields have one name", expected="names that differ", path=path, field="extra bytes", hint=_HINT)

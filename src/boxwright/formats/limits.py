@@ -13,7 +13,9 @@ from pathlib import Path
 
 from ..errors import ArgumentError, FormatError, LimitError
 
-__all__ = ["LIMIT_NAMES", "Limits", "checked_size", "has_file", "limits", "set_limits"]
+__all__ = ["FARTHEST_M", "LIMIT_NAMES", "Limits", "checked_size", "has_file", "limits", "set_limits"]
+
+FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shifts: such a number is a broken one
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Limits:
     archive_members: int = 100_000
     keyframes_per_track: int = 100_000
     tracks_per_scene: int = 50_000
+    labels_per_frame: int = 10_000
     frames_per_scene: int = 1_000_000
 
     def check(self, name: str, value: int, path: str | os.PathLike[str], field: str | None = None) -> None:
