@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, overload
@@ -18,6 +19,7 @@ from .threads import in_parts
 
 __all__ = ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"]
 
+NEAR_STEP_M = 1024.0  # few digits, so that differences and products with it are exact
 CHUNKS_PER_THREAD = 16  # of points and cameras
 NEAR_M = 0.01  # nearer to the plane of a pinhole camera than this, a cuboid is cut off
 
@@ -107,12 +109,12 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
     array = as_points("points", points)
     rig = isinstance(camera, (list, tuple))
     cameras = _cameras(camera if rig else [camera], rig)
-    poses = _poses(cam_from_points if rig else [cam_from_points], len(cameras), rig)
+    origins, poses = _poses(cam_from_points if rig else [cam_from_points], len(cameras), rig)
     images = _storage(out, rig, len(cameras), len(array), _float_type(dtype))
     lenses = np.stack([c.packed for c in cameras])
 
     def project(begin: int, end: int) -> None:
-        kernels.project_points(array, begin, end, poses, lenses, images[0]._images, images[0]._statuses)
+        kernels.project_points(array, begin, end, origins, poses, lenses, images[0]._images, images[0]._statuses)
 
     in_parts(len(array), n_threads, kernels.CHUNK * -(-CHUNKS_PER_THREAD // len(cameras)), project)
     return images if rig else images[0]
@@ -129,14 +131,32 @@ def _cameras(cameras: Sequence[Any], rig: bool) -> list[Camera]:
     return list(cameras)
 
 
-def _poses(transforms: Any, n_cameras: int, rig: bool) -> Float64s:
-    """(C, 12) rotations by rows, then translations."""
+def _poses(transforms: Any, n_cameras: int, rig: bool) -> tuple[Float64s, Float64s]:
+    """(C, 3) origins near the cameras; (C, 12) the poses from there, rotations by rows, then translations."""
     if not hasattr(transforms, "__len__") or len(transforms) != n_cameras:
         got = "one Pose" if isinstance(transforms, Pose) else str(len(transforms)) if hasattr(transforms, "__len__") else repr(transforms)
         wanted = f"{n_cameras} transforms, one per camera"
         raise ArgumentError(expected=wanted, got=got, field="cam_from_points", hint="pass them as a list in the cameras' order")
     poses = [as_pose(f"cam_from_points[{i}]" if rig else "cam_from_points", transform) for i, transform in enumerate(transforms)]
-    return np.stack([np.concatenate([pose.rotation.ravel(), pose.translation_m]) for pose in poses])
+    origins, rows = zip(*[_seen_from_near(pose) for pose in poses])
+    return np.stack(origins), np.stack(rows)
+
+
+def _seen_from_near(pose: Pose) -> tuple[Float64s, Float64s]:
+    """(3,) an origin near the camera, and (12,) the pose from there, so that large map coordinates cost no digits.
+
+    cam = R p + t = R (p - o) + (R o + t): with o of few digits p - o is exact near the camera, and R o + t, where the large numbers cancel, is
+    rounded once, at its end. A camera within 1024 m of the points' own origin keeps it, and its pose to the bit.
+    """
+    x, y, z = pose.translation_m.tolist()
+    if x * x + y * y + z * z <= NEAR_STEP_M**2:
+        return np.zeros(3), np.concatenate([pose.rotation.ravel(), pose.translation_m])
+    with np.errstate(over="ignore", invalid="ignore"):
+        place = -(pose.rotation.T * pose.translation_m).sum(1)
+    origin = np.round(np.where(np.isfinite(place), place, 0.0) / NEAR_STEP_M) * NEAR_STEP_M
+    upper = pose.rotation.astype(np.float32).astype(np.float64)
+    exact_products = np.concatenate([upper * origin, (pose.rotation - upper) * origin, pose.translation_m[:, None]], 1)
+    return origin, np.concatenate([pose.rotation.ravel(), [math.fsum(row) for row in exact_products.tolist()]])
 
 
 def _float_type(dtype: Any) -> np.dtype[Any]:
@@ -227,7 +247,9 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     """
     cuboids = as_cuboids("cuboids", cuboids)
     (camera,) = _cameras([camera], rig=False)
-    corners: Float64s = np.ascontiguousarray(as_pose("cam_from_cuboids", cam_from_cuboids).apply(cuboids.corners_m()))
+    origin, pose = _seen_from_near(as_pose("cam_from_cuboids", cam_from_cuboids))
+    near = Cuboids._trusted(cuboids.center_m - origin, cuboids.size_m, cuboids.quat_wxyz, cuboids.yaw_rad, None)
+    corners: Float64s = np.ascontiguousarray(near.corners_m() @ pose[:9].reshape(3, 3).T + pose[9:])
     boxes, whole = np.empty((len(cuboids), 4)), np.empty((len(cuboids), 4))
     box_kernels.project_cuboids(corners, camera.border_rays, camera.packed, NEAR_M, boxes, whole)
     return ImageBoxes(boxes, whole, corners, camera)

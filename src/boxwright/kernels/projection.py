@@ -24,20 +24,22 @@ TAN_22_5_DEG = 0.41421356237309503
 
 
 @kernel
-def project_points(points, first, last, poses, lenses, out_image, out_status):
-    """points (N, 3), of which those from `first` up to `last` are projected; poses (C, 12) cam from points; lenses (C, 30);
-    out_image (C, 3, N) u, v, depth; out_status (C, N).
+def project_points(points, first, last, origins, poses, lenses, out_image, out_status):
+    """points (N, 3), of which those from `first` up to `last` are projected; origins (C, 3), subtracted from them first; poses (C, 12) cam
+    from there; lenses (C, 30); out_image (C, 3, N) u, v, depth; out_status (C, N).
 
-    A chunk of points is read once and projected into one camera after the other while it lies in the cache, so that long runs are written.
+    A chunk of points is read once, as long as the cameras have one origin, and projected into one camera after the other while it lies in the cache,
+    so that long runs are written.
     """
     source = np.empty(CHUNK * 3)
     work = np.empty(3 * BLOCK)
     for begin in range(first, last, CHUNK):
         end = min(begin + CHUNK, last)
-        for start in range(begin, end, BLOCK):
-            _load(points[start : min(start + BLOCK, end)], source[3 * (start - begin) : 3 * (start - begin + BLOCK)])
         for c in range(poses.shape[0]):
             lens = lenses[c]
+            if c == 0 or not _is_same(origins[c], origins[c - 1]):
+                for start in range(begin, end, BLOCK):
+                    _load(points[start : min(start + BLOCK, end)], origins[c], source[3 * (start - begin) : 3 * (start - begin + BLOCK)])
             for start in range(begin, end, BLOCK):
                 stop = min(start + BLOCK, end)
                 n = stop - start
@@ -59,13 +61,23 @@ def project_points(points, first, last, poses, lenses, out_image, out_status):
 
 
 @compiled
-def _load(points, out):
-    """As columns; z becomes NaN where a coordinate is not finite, for then it minus itself is not 0."""
+def _is_same(a, b):
+    return a[0] == b[0] and a[1] == b[1] and a[2] == b[2]
+
+
+@compiled
+def _load(points, origin, out):
+    """As columns, seen from the origin; z becomes NaN where a coordinate is not finite, for then it minus itself is not 0."""
     for i in range(points.shape[0]):
         x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
         out[X + i] = x
         out[Y + i] = y
         out[Z + i] = z if (x - x) + (y - y) + (z - z) == 0.0 else np.nan
+    if origin[0] != 0.0 or origin[1] != 0.0 or origin[2] != 0.0:
+        for i in range(points.shape[0]):
+            out[X + i] -= origin[0]
+            out[Y + i] -= origin[1]
+            out[Z + i] -= origin[2]
 
 
 @compiled
