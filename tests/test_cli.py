@@ -595,15 +595,22 @@ def test_an_unknown_benchmark_is_told_first(run):
 
 
 def test_bench_prints_its_rows(run, monkeypatch):
-    import boxwright.bench
+    from boxwright import bench
+    from boxwright.bench.findings import this_machine
 
     asked = {}
-    monkeypatch.setattr(boxwright.bench, "run", lambda **options: asked.update(options) or [])
+    found = bench.Findings(this_machine())
+    monkeypatch.setattr(bench, "run", lambda **options: asked.update(options) or found)
     code, out, _ = run("bench", "--quick", "--verb", "overlap", "--json")
     assert code == 0
     assert json.loads(out)["rows"] == []
     assert asked["quick"] is True
     assert asked["verbs"] == ["overlap"]
+    rival = bench.RivalTime("liar", None, 1.0, None, "DIFFERS: by far", is_wrong=True)
+    found.rows.append(bench.Row("overlap", "iou", "1 x 1", 2.0, rivals=(rival,)))
+    code, out, _ = run("bench", "--verb", "overlap")
+    assert code == 1
+    assert "DIFFERS: by far" in out
 
 
 def test_warmup(run):

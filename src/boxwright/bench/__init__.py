@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from .results import RivalTime, Row, machine, readme_with_table, short_table, table, write_results
+from .findings import Findings, Machine
+from .results import read_results, readme_with_table, report, write_results
+from .rows import RivalTime, Row
 from .runner import VERBS, run
+from .tables import losses, table
 
-__all__ = ["VERBS", "RivalTime", "Row", "machine", "readme_with_table", "run", "short_table", "table", "write_results"]
+__all__ = [
+    "VERBS",
+    "Findings",
+    "Machine",
+    "RivalTime",
+    "Row",
+    "losses",
+    "read_results",
+    "readme_with_table",
+    "report",
+    "run",
+    "table",
+    "write_results",
+]

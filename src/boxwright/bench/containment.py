@@ -7,15 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Bools, Float64s
+from ..containment import PointHits
 from .contender import DifferenceError
 from .workloads import PointsAndCuboids
 
 __all__ = [
+    "av2_containment",
+    "av2_prepared",
     "hits_as_lists",
+    "hits_moved",
     "kd_build_and_query",
     "kd_prepared",
     "kd_query",
     "numpy_containment",
+    "nuscenes_containment",
+    "nuscenes_prepared",
     "open3d_containment",
     "open3d_prepared",
     "same_hits",
@@ -85,6 +91,42 @@ def open3d_prepared(workload: PointsAndCuboids) -> Any:
 def open3d_containment(prepared: Any) -> Any:
     points, boxes = prepared
     return [box.get_point_indices_within_bounding_box(points) for box in boxes]
+
+
+def av2_prepared(workload: PointsAndCuboids) -> Any:
+    from av2.geometry.se3 import SE3
+    from av2.structures.cuboid import Cuboid
+
+    c = workload.cuboids
+    rows = zip(c.center_m, c.rotation, c.size_m.tolist())
+    cuboids = [Cuboid(SE3(rotation, center), length, width, height, None, "", None) for center, rotation, (length, width, height) in rows]
+    return workload.points.astype(np.float64), cuboids
+
+
+def av2_containment(prepared: Any) -> Any:
+    points, cuboids = prepared
+    return [np.flatnonzero(cuboid.compute_interior_points(points)[1]) for cuboid in cuboids]
+
+
+def nuscenes_prepared(workload: PointsAndCuboids) -> Any:
+    from nuscenes.utils.data_classes import Box
+    from pyquaternion import Quaternion
+
+    c = workload.cuboids
+    boxes = [Box(center, size[[1, 0, 2]], Quaternion(quat)) for center, size, quat in zip(c.center_m, c.size_m, c.quat_wxyz)]
+    return np.ascontiguousarray(workload.points.astype(np.float64).T), boxes
+
+
+def nuscenes_containment(prepared: Any) -> Any:
+    from nuscenes.utils.geometry_utils import points_in_box
+
+    points, boxes = prepared
+    return [np.flatnonzero(points_in_box(box, points)) for box in boxes]
+
+
+def hits_moved(workload: PointsAndCuboids, hits: PointHits) -> tuple[int, int]:
+    """Of rows that are not packed every byte comes along."""
+    return len(workload.points) * workload.points.strides[0], hits.offsets.nbytes + hits.point_index.nbytes
 
 
 def sorted_lists(prepared: Any, returned: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Contender", "DifferenceError", "Job", "itself", "missing"]
+__all__ = ["Contender", "DifferenceError", "Job", "Work", "itself", "missing"]
 
 
 class DifferenceError(AssertionError):
@@ -33,13 +33,33 @@ class Contender:
 
 @dataclass(frozen=True)
 class Job:
-    """One of our functions, in the ways it can be called, and its rivals."""
+    """One of our functions, in the ways it can be called, and its rivals.
+
+    moved : (workload, what ours returned) -> bytes read once and bytes of the result, the least that any method must move
+    error : (workload, our result) -> how far it is from the truth, where there is one
+    """
 
     verb: str
     function: str
     ours: tuple[Contender, ...]
     rivals: tuple[Contender, ...]
     same: Callable[[Any, Any, Any], str]
+    moved: Callable[[Any, Any], tuple[int, int]]
+    error: Callable[[Any, Any], float] | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """An input of a job.
+
+    against : names of the rivals that take part; None for all of them
+    is_short : the README's table shows it
+    """
+
+    title: str
+    make: Callable[[], Any]
+    against: tuple[str, ...] | None = None
+    is_short: bool = False
 
 
 def missing(contender: Contender) -> str:

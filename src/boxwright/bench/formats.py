@@ -20,6 +20,7 @@ from .contender import DifferenceError
 
 __all__ = [
     "PointFile",
+    "file_moved",
     "laspy_read",
     "laspy_result",
     "numpy_records",
@@ -73,6 +74,10 @@ def point_file(xyz: Floats, kind: str) -> PointFile:
 
 def our_read(workload: PointFile) -> Any:
     return read_points(workload.path)
+
+
+def file_moved(workload: PointFile, sweep: Sweep) -> tuple[int, int]:
+    return workload.path.stat().st_size, sweep.xyz.nbytes + (0 if sweep.intensity is None else sweep.intensity.nbytes)
 
 
 def our_result(_: Any, sweep: Sweep) -> Any:

@@ -10,6 +10,8 @@ import numpy as np
 import boxwright as bw
 
 from ..arrays import Float64s
+from ..cuboids import Cuboids
+from ..tracks import FilledTracks
 from .contender import DifferenceError
 from .workloads import Tracks
 
@@ -19,10 +21,14 @@ __all__ = [
     "flat_interpolation",
     "keyframes",
     "numpy_interpolation",
+    "one_track",
+    "one_track_moved",
+    "one_track_result",
     "packed",
     "same_tracks",
     "scipy_interpolation",
     "scipy_makima",
+    "tracks_moved",
     "with_out",
 ]
 
@@ -123,3 +129,21 @@ def same_tracks(workload: Tracks, ours: Any, theirs: Any) -> str:
     if apart > 1e-9 or turned > 1e-12:
         raise DifferenceError(f"centres {apart:.3g} m apart, quaternions 1 - |dot| = {turned:.3g}")
     return f"{len(ours[0]):,} cuboids within {apart:.1g} m"
+
+
+def tracks_moved(workload: Tracks, filled: FilledTracks) -> tuple[int, int]:
+    """Ten numbers and the time of each keyframe; ten numbers, the heading, two indices, state and visibility of each row."""
+    return sum(len(track) for track in workload.tracks) * 11 * 8, len(filled) * (11 * 8 + 2 * 4 + 2)
+
+
+def one_track(workload: Tracks) -> Any:
+    track = workload.tracks[0]
+    return track.times_ns, track.cuboids, workload.times_ns, workload.method
+
+
+def one_track_result(_: Any, cuboids: Cuboids) -> tuple[Float64s, Float64s]:
+    return cuboids.center_m, cuboids.quat_wxyz
+
+
+def one_track_moved(workload: Tracks, cuboids: Cuboids) -> tuple[int, int]:
+    return len(workload.tracks[0]) * 11 * 8, len(cuboids) * 11 * 8

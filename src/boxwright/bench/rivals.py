@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, formats, interpolation, overlap, projection
-from .contender import Contender, DifferenceError, Job, itself, missing
+from . import containment, fitting, formats, interpolation, overlap, projection, terrain
+from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
-__all__ = ["JOBS", "Contender", "DifferenceError", "Job", "missing"]
+__all__ = ["JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
 
 FILLED = (
     Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
@@ -35,8 +35,11 @@ JOBS: tuple[Job, ...] = (
             Contender(
                 "scipy cKDTree, query only", containment.kd_prepared, containment.kd_query, containment.sorted_lists, ("scipy",), "building the tree"
             ),
+            Contender("nuscenes-devkit", containment.nuscenes_prepared, containment.nuscenes_containment, containment.sorted_lists, ("nuscenes",)),
+            Contender("av2", containment.av2_prepared, containment.av2_containment, containment.sorted_lists, ("av2",)),
         ),
         same=containment.same_hits,
+        moved=containment.hits_moved,
     ),
     Job(
         verb="overlap",
@@ -58,6 +61,15 @@ JOBS: tuple[Job, ...] = (
             ),
         ),
         same=overlap.same_overlap,
+        moved=overlap.pairs_moved,
+    ),
+    Job(
+        verb="overlap",
+        function="iou_3d, tilted",
+        ours=(Contender("boxwright", itself, lambda w: bw.iou_3d(w.a, w.b), lambda _, iou: iou),),
+        rivals=(Contender("scipy HalfspaceIntersection", overlap.halfspaces, overlap.scipy_overlap, lambda _, iou: iou, ("scipy",)),),
+        same=overlap.same_volumetric,
+        moved=overlap.pairs_moved,
     ),
     Job(
         verb="projection",
@@ -81,6 +93,50 @@ JOBS: tuple[Job, ...] = (
             Contender("cv2.projectPoints, z > 0 first", projection.cv2_prepared, projection.cv2_projection, projection.spread_images, ("cv2",)),
         ),
         same=projection.same_images,
+        moved=projection.rig_moved,
+    ),
+    Job(
+        verb="projection",
+        function="project_points, fisheye",
+        ours=(
+            Contender(
+                "boxwright",
+                projection.fisheye_pose,
+                lambda p: bw.project_points(p[0].points_lidar, p[0].camera, p[1]),
+                projection.our_fisheye_result,
+            ),
+        ),
+        rivals=(
+            Contender("numpy", projection.fisheye_matrices, projection.numpy_fisheye, projection.spread_fisheye),
+            Contender("cv2.fisheye.projectPoints", projection.fisheye_matrices, projection.cv2_fisheye, projection.spread_fisheye, ("cv2",)),
+        ),
+        same=projection.same_fisheye,
+        moved=projection.fisheye_moved,
+    ),
+    Job(
+        verb="projection",
+        function="project_cuboids",
+        ours=(
+            Contender("boxwright", itself, lambda w: bw.project_cuboids(w.cuboids_cam, w.camera, bw.Pose.identity()), lambda _, boxes: boxes.xyxy),
+        ),
+        rivals=(
+            Contender("numpy, corners alone", itself, projection.numpy_boxes, lambda _, xyxy: xyxy),
+            Contender("cv2.projectPoints, corners alone", itself, projection.cv2_boxes, lambda _, xyxy: xyxy, ("cv2",)),
+        ),
+        same=projection.same_boxes,
+        moved=projection.boxes_moved,
+    ),
+    Job(
+        verb="terrain",
+        function="ground",
+        ours=(Contender("boxwright", itself, lambda w: bw.ground(w.points), terrain.our_heights),),
+        rivals=(
+            Contender("numpy RANSAC (one plane)", terrain.xyz_float64, terrain.numpy_plane, terrain.plane_heights),
+            Contender("open3d segment_plane (one plane)", terrain.open3d_points, terrain.open3d_plane, terrain.plane_heights, ("open3d",)),
+            Contender("sklearn RANSACRegressor (one plane)", terrain.sklearn_columns, terrain.sklearn_plane, terrain.sklearn_heights, ("sklearn",)),
+        ),
+        same=terrain.same_ground,
+        moved=terrain.ground_moved,
     ),
     Job(
         verb="fitting",
@@ -97,8 +153,24 @@ JOBS: tuple[Job, ...] = (
             Contender("cv2.minAreaRect", fitting.flat_clusters_float32, fitting.cv2_rectangle, fitting.cv2_rectangle_result, ("cv2",)),
             Contender("numpy closeness, 1 deg", fitting.flat_clusters, fitting.numpy_closeness, fitting.numpy_closeness_result),
             Contender("open3d OrientedBoundingBox", fitting.open3d_points, fitting.open3d_obb, fitting.open3d_obb_result, ("open3d",)),
+            Contender("trimesh oriented_bounds_2D", fitting.flat_clusters, fitting.trimesh_rectangle, fitting.trimesh_rectangle_result, ("trimesh",)),
         ),
         same=fitting.same_rectangles,
+        moved=fitting.clusters_moved,
+        error=fitting.yaw_error_deg,
+    ),
+    Job(
+        verb="fitting",
+        function="fit_cuboid",
+        ours=(Contender("boxwright", fitting.our_clusters, fitting.our_cuboids, fitting.our_cuboids_result),),
+        rivals=(
+            Contender("numpy closeness, 1 deg, and heights", fitting.whole_clusters_float64, fitting.numpy_cuboid, fitting.numpy_cuboids),
+            Contender("open3d OrientedBoundingBox", fitting.open3d_points, fitting.open3d_obb, fitting.open3d_cuboids, ("open3d",)),
+            Contender("open3d minimal box", fitting.open3d_points, fitting.open3d_minimal_obb, fitting.open3d_cuboids, ("open3d",)),
+            Contender("trimesh oriented_bounds", fitting.whole_clusters_float64, fitting.trimesh_cuboid, fitting.trimesh_cuboids, ("trimesh",)),
+        ),
+        same=fitting.same_cuboids,
+        moved=fitting.clusters_moved,
     ),
     Job(
         verb="interpolation",
@@ -111,6 +183,7 @@ JOBS: tuple[Job, ...] = (
             ),
         ),
         same=interpolation.same_tracks,
+        moved=interpolation.tracks_moved,
     ),
     Job(
         verb="interpolation",
@@ -122,9 +195,32 @@ JOBS: tuple[Job, ...] = (
             ),
         ),
         same=interpolation.same_tracks,
+        moved=interpolation.tracks_moved,
+    ),
+    Job(
+        verb="interpolation",
+        function="interpolate, linear",
+        ours=(
+            Contender("boxwright", interpolation.one_track, lambda p: bw.interpolate(p[0], p[1], p[2], method=p[3]), interpolation.one_track_result),
+        ),
+        rivals=(
+            Contender("numpy", interpolation.keyframes, interpolation.numpy_interpolation, interpolation.flat_interpolation),
+            Contender(
+                "scipy Slerp + numpy.interp", interpolation.keyframes, interpolation.scipy_interpolation, interpolation.flat_interpolation, ("scipy",)
+            ),
+        ),
+        same=interpolation.same_tracks,
+        moved=interpolation.one_track_moved,
     ),
     *(
-        Job("formats", f"read_points, {title}", (Contender("boxwright", itself, formats.our_read, formats.our_result),), rivals, formats.same_points)
+        Job(
+            verb="formats",
+            function=f"read_points, {title}",
+            ours=(Contender("boxwright", itself, formats.our_read, formats.our_result),),
+            rivals=rivals,
+            same=formats.same_points,
+            moved=formats.file_moved,
+        )
         for title, rivals in (
             (".bin", (NUMPY_FILE,)),
             ("binary PCD", (NUMPY_FILE, OPEN3D_FILE, PYPCD4_FILE)),

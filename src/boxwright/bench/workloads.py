@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Float64s, Floats, Int64s
-from ..cameras import PinholeCamera
+from ..cameras import FisheyeCamera, PinholeCamera
 from ..cuboids import Cuboids
-from ..frames import Pose
 from ..tracks import Track
-from .formats import PointFile, point_file
 
 __all__ = [
+    "Boxes",
     "Clusters",
+    "Fisheye",
     "Overlaps",
     "PointsAndCuboids",
     "Rig",
+    "Terrain",
     "Tracks",
     "aggregated_points",
+    "boxes",
     "clusters",
+    "fisheye",
     "overlaps",
     "points_and_cuboids",
-    "real_workloads",
     "rig",
     "sweep_points",
+    "terrain",
     "tracks",
-    "workloads",
 ]
 
 SEED = 20260521
@@ -61,8 +61,25 @@ class Rig:
 
 
 @dataclass(frozen=True, eq=False)
+class Fisheye:
+    """points_lidar : (N, 3); one camera, and its (4, 4) cam_from_lidar"""
+
+    points_lidar: Floats
+    camera: FisheyeCamera
+    cam_from_lidar: Float64s
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Cuboids that lie whole in the picture of a camera without distortion, in its own frame: their corners alone tell their boxes."""
+
+    cuboids_cam: Cuboids
+    camera: PinholeCamera
+
+
+@dataclass(frozen=True, eq=False)
 class Overlaps:
-    """Two sets of upright cuboids."""
+    """Two sets of cuboids in one frame."""
 
     a: Cuboids
     b: Cuboids
@@ -70,11 +87,21 @@ class Overlaps:
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """points : (N, 3), cluster k is offsets[k]:offsets[k + 1]; yaw_rad : (K,) the truth"""
+    """points : (N, 3), cluster k is offsets[k]:offsets[k + 1]; truth : (K,) its cuboids, whose faces stand face_margin_m off the points"""
 
     points: Floats
     offsets: Int64s
-    yaw_rad: Float64s
+    truth: Cuboids
+    face_margin_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class Terrain:
+    """points : (N, 3) of a whole sweep; the true height_m (K,) of the ground under xy (K, 2)"""
+
+    points: Floats
+    xy: Float64s
+    height_m: Float64s
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +163,15 @@ def cuboids_on(points: Floats, m: int, *, min_range_m: float = 0.0, tilted: bool
     return Cuboids(center, size, quat_wxyz=quat / np.linalg.norm(quat, axis=1, keepdims=True), frame="lidar")
 
 
-def points_and_cuboids(n: int = 120_000, m: int = 100, *, far: bool = False, tilted: bool = False) -> PointsAndCuboids:
+def points_and_cuboids(
+    n: int = 120_000, m: int = 100, *, far: bool = False, tilted: bool = False, dtype: Any = np.float32, strided: bool = False
+) -> PointsAndCuboids:
+    """strided : as a sensor's file holds them, x, y, z and intensity side by side"""
     points = sweep_points(n) if n <= 1_000_000 else aggregated_points(n)
-    return PointsAndCuboids(points, cuboids_on(points, m, min_range_m=FAR_M if far else 0.0, tilted=tilted))
+    cuboids = cuboids_on(points, m, min_range_m=FAR_M if far else 0.0, tilted=tilted)
+    given = np.zeros((n, 4), dtype)[:, :3] if strided else np.empty((n, 3), dtype)
+    given[:] = points
+    return PointsAndCuboids(given, cuboids)
 
 
 def rig(n: int = 120_000, n_cameras: int = 6, dtype: Any = np.float64) -> Rig:
@@ -156,25 +189,52 @@ def rig(n: int = 120_000, n_cameras: int = 6, dtype: Any = np.float64) -> Rig:
     return Rig(sweep_points(n), cameras, mounts, dtype)
 
 
-def overlaps(n: int = 1000) -> Overlaps:
-    """Two labellings of one crowded place: the second is the first, moved a little, and as many strangers."""
+def fisheye(n: int = 120_000) -> Fisheye:
+    """A camera of nearly half a sphere, ahead."""
+    cam_from_lidar = np.eye(4)
+    cam_from_lidar[:3] = [[0, -1, 0, 0.1], [0, 0, -1, 0.3], [1, 0, 0, -0.4]]
+    camera = FisheyeCamera(1600, 1200, 510.0, 512.0, 799.5, 599.5, distortion=(0.02, -0.004, 0.001, -0.0002))
+    return Fisheye(sweep_points(n), camera, cam_from_lidar)
+
+
+def boxes(n: int = 1000) -> Boxes:
+    """n vehicles 30 to 80 m ahead of a camera, turned in any way."""
+    rng = np.random.default_rng(SEED + 5)
+    depth = rng.uniform(30, 80, n)
+    center = np.stack([depth * rng.uniform(-0.4, 0.4, n), depth * rng.uniform(-0.15, 0.15, n), depth], -1)
+    quat = rng.normal(size=(n, 4))
+    cuboids = Cuboids(center, CAR_M * rng.uniform(0.8, 1.2, (n, 3)), quat_wxyz=quat / np.linalg.norm(quat, axis=1, keepdims=True), frame="cam")
+    return Boxes(cuboids, PinholeCamera(1600, 900, 1250.0, 1252.0, 799.5, 449.5))
+
+
+def overlaps(n: int = 1000, *, offset_m: float = 0.0, tilted: bool = False) -> Overlaps:
+    """Two labellings of one crowded place: the second is the first, moved a little, and as many strangers.
+
+    offset_m : how far from the origin of x and y the place lies, as in national grids
+    """
     rng = np.random.default_rng(SEED + 7)
+    place = np.array([offset_m, offset_m, 0.0])
 
     def some(k: int) -> tuple[Float64s, Float64s, Float64s]:
         center = rng.uniform((-60, -60, -1), (60, 60, 1), (k, 3))
         return center, CAR_M * rng.uniform(0.8, 1.2, (k, 3)), rng.uniform(-math.pi, math.pi, k)
 
+    def cuboids(center: Float64s, size: Float64s, yaw: Float64s) -> Cuboids:
+        if not tilted:
+            return Cuboids(center + place, size, yaw, frame="lidar")
+        quat = np.stack([np.cos(yaw / 2), *rng.normal(0, 0.05, (2, len(yaw))), np.sin(yaw / 2)], -1)
+        return Cuboids(center + place, size, quat_wxyz=quat / np.linalg.norm(quat, axis=1, keepdims=True), frame="lidar")
+
     center, size, yaw = some(n)
     other, other_size, other_yaw = some(n - n // 2)
     half = n // 2
     moved = center[:half] + rng.normal(0, 0.3, (half, 3))
-    b = Cuboids(
+    second = (
         np.concatenate([moved, other]),
         np.concatenate([size[:half] * rng.uniform(0.95, 1.05, (half, 3)), other_size]),
         np.concatenate([yaw[:half] + rng.normal(0, 0.1, half), other_yaw]),
-        frame="lidar",
     )
-    return Overlaps(Cuboids(center, size, yaw, frame="lidar"), b)
+    return Overlaps(cuboids(center, size, yaw), cuboids(*second))
 
 
 def clusters(k: int = 200, n: int = 216_000, seed: int = SEED) -> Clusters:
@@ -182,7 +242,8 @@ def clusters(k: int = 200, n: int = 216_000, seed: int = SEED) -> Clusters:
     rng = np.random.default_rng(seed + 3)
     counts = rng.multinomial(n - 20 * k, rng.dirichlet(np.full(k, 2.0))) + 20
     yaws, parts = rng.uniform(-math.pi, math.pi, k), []
-    for count, yaw in zip(counts, yaws):
+    centers, halves = np.empty((k, 3)), np.empty((k, 3))
+    for i, (count, yaw) in enumerate(zip(counts, yaws)):
         half = CAR_M / 2 * rng.uniform(0.8, 1.25, 3)
         bearing, reach = rng.uniform(-math.pi, math.pi), rng.uniform(8, 50)
         turn = np.array([[math.cos(yaw), -math.sin(yaw), 0], [math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
@@ -195,8 +256,20 @@ def clusters(k: int = 200, n: int = 216_000, seed: int = SEED) -> Clusters:
         local[on_front, 0] = math.copysign(half[0], toward[0])
         local[on_side, 1] = math.copysign(half[1], toward[1])
         parts.append(local @ turn.T + center + rng.normal(0, 0.02, (count, 3)))
+        centers[i], halves[i] = center, half
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Clusters(np.concatenate(parts).astype(np.float32), offsets, yaws)
+    return Clusters(np.concatenate(parts).astype(np.float32), offsets, Cuboids(centers, 2 * halves, yaws, frame="lidar"), 0.0)
+
+
+def terrain(n: int = 120_000) -> Terrain:
+    """A sweep whose ground, and all that stands on it, follows long low waves; asked for the height under 5,000 of its ground points."""
+    points = sweep_points(n)
+    is_ground = np.abs(points[:, 2] + SENSOR_M) < 0.02
+    xy = points[:, :2].astype(np.float64)
+    wave_m = 0.6 * np.sin(xy[:, 0] / 25) * np.cos(xy[:, 1] / 30)
+    points[:, 2] += wave_m.astype(np.float32)
+    asked = np.random.default_rng(SEED + 9).choice(np.flatnonzero(is_ground), min(5000, int(is_ground.sum())), replace=False)
+    return Terrain(points, xy[asked], wave_m[asked] - SENSOR_M)
 
 
 def tracks(n: int = 10_000, n_frames: int = 200, every: int = 10, method: str = "linear") -> Tracks:
@@ -214,76 +287,3 @@ def tracks(n: int = 10_000, n_frames: int = 200, every: int = 10, method: str = 
         size = np.tile(CAR_M * rng.uniform(0.9, 1.1, 3), (len(keys), 1))
         made.append(Track(str(i), "car", times[keys], Cuboids(center, size, yaw, frame="world"), method=method))
     return Tracks(made, times, method)
-
-
-Make = Callable[[], Any]
-
-POINT_FILES = {".bin": "bin", "binary PCD": "pcd", "compressed PCD": "compressed.pcd", "PLY": "ply", "LAS": "las"}
-
-
-def _point_file(n: int, kind: str) -> PointFile:
-    return point_file(aggregated_points(n), kind)
-
-
-def point_files(title: str, n: int) -> dict[str, list[tuple[str, Make]]]:
-    """Files of n points, one of each kind."""
-    return {f"read_points, {name}": [(title, partial(_point_file, n, kind))] for name, kind in POINT_FILES.items()}
-
-
-def workloads(quick: bool = False) -> dict[str, list[tuple[str, Make]]]:
-    """function of a Job -> (title, how it is made); the quick ones take seconds in all."""
-    if quick:
-        return {
-            "points_in_cuboids": [
-                ("20k points x 100 cuboids", lambda: points_and_cuboids(20_000)),
-                ("20k x 100 tilted", lambda: points_and_cuboids(20_000, tilted=True)),
-            ],
-            "iou": [("200 x 200 cuboids", lambda: overlaps(200))],
-            "project_points": [("20k points x 6 cameras, float64", lambda: rig(20_000))],
-            "fit_rectangles": [("40 clusters, 20k points", lambda: clusters(40, 20_000))],
-            "interpolate_tracks, linear": [("500 tracks x 200 frames", lambda: tracks(500))],
-            "interpolate_tracks, makima": [("500 tracks x 200 frames", lambda: tracks(500, method="makima"))],
-            **point_files("50k points", 50_000),
-        }
-    return {
-        "points_in_cuboids": [
-            ("120k points x 10 cuboids", lambda: points_and_cuboids(m=10)),
-            ("120k x 100", lambda: points_and_cuboids(m=100)),
-            ("120k x 100 far", lambda: points_and_cuboids(m=100, far=True)),
-            ("120k x 100 far, tilted", lambda: points_and_cuboids(m=100, far=True, tilted=True)),
-            ("120k x 1000", lambda: points_and_cuboids(m=1000)),
-            ("10 M x 200", lambda: points_and_cuboids(10_000_000, 200)),
-            ("small call: 1,000 x 100", lambda: points_and_cuboids(1000, 100)),
-        ],
-        "iou": [("1000 x 1000 cuboids", overlaps)],
-        "project_points": [
-            ("120k points x 6 cameras, float64", rig),
-            ("120k points x 6 cameras, float32", lambda: rig(dtype=np.float32)),
-        ],
-        "fit_rectangles": [("200 clusters, 216k points", clusters)],
-        "interpolate_tracks, linear": [("10k tracks x 200 frames, keyframe every 10", tracks)],
-        "interpolate_tracks, makima": [("10k tracks x 200 frames, keyframe every 10", lambda: tracks(method="makima"))],
-        **point_files("1 M points", 1_000_000),
-    }
-
-
-def real_workloads(folder: Path) -> Iterator[tuple[str, str, Make]]:
-    """(function, title, how it is made) from the real recordings in a folder, one sweep of each dataset found."""
-    from ..formats import read
-
-    for dataset, pattern, scene in (("Argoverse 2", "av2/sensor/7fab2350*", None), ("KITTI tracking", "kitti_tracking/training", "0001")):
-        for path in sorted(folder.glob(pattern)):
-            clip = read(path, scene=scene)
-            frame = next((i for i in range(len(clip)) if clip.has_points(i)), None)
-            if frame is None:
-                continue
-            sweep, cuboids = clip.points(frame), clip.cuboids(frame, frame=clip.points(frame).frame)
-            what = f"{dataset}: {len(sweep):,} points"
-            yield "points_in_cuboids", f"{what} x {len(cuboids)}", partial(PointsAndCuboids, sweep.xyz, cuboids)
-            yield "read_points, compressed PCD", what, partial(point_file, np.ascontiguousarray(sweep.xyz, np.float32), "compressed.pcd")
-            pinholes = {name: sensor.camera for name, sensor in clip.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
-            poses = [clip.cam_from(frame, name, source=sweep.frame) for name in pinholes]
-            # exact rotations: cv2 takes a vector, so it cannot take a file's rounded matrix as it stands
-            mounts = [Pose.from_quat(pose.quat_wxyz, pose.translation_m).matrix() for pose in poses]
-            if pinholes:
-                yield "project_points", f"{what} x {len(pinholes)} cameras", partial(Rig, sweep.xyz, list(pinholes.values()), mounts, np.float64)

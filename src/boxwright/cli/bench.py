@@ -17,26 +17,28 @@ def bench(
         typer.Option(
             "--verb",
             metavar="NAME",
-            help="Only this one: containment, overlap, projection, fitting, interpolation, formats or startup; may be given several times.",
+            help="Only this one: containment, overlap, projection, terrain, fitting, interpolation, formats, growth or startup. May be repeated.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Timings against other libraries.
 
-    Every rival that is installed is measured, after its results are shown to be equal.
+    Every rival that is installed is measured, after its results are shown to be equal; where one differs, it is not timed and the exit code is 1.
 
     Example: boxwright bench --quick --verb containment
     """
-    from ..bench import VERBS, machine, run, table
+    from ..bench import VERBS, report, run
 
     for verb in verbs or ():
         if verb not in VERBS:
             raise UnknownName("no such benchmark", expected=f"one of {', '.join(VERBS)}", got=repr(verb), field="--verb", hint="leave it out for all")
 
     with tracked("measuring") as advance:
-        rows = run(quick=quick, verbs=verbs or None, progress=lambda _: advance())
+        found = run(quick=quick, verbs=verbs or None, progress=lambda _: advance())
     if as_json:
-        print_json({"machine": machine(), "rows": [row.as_json() for row in rows]})
-        return
-    print_lines(*table(rows).splitlines())
+        print_json(found.as_json())
+    else:
+        print_lines(*report(found).splitlines())
+    if any(row.is_wrong for row in found.rows):
+        raise typer.Exit(1)

@@ -1,0 +1,97 @@
+"""All that one run found, and the machine it ran on."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .bandwidth import Bandwidth
+from .growth import Growth
+from .rows import Row
+
+__all__ = ["Findings", "Machine", "this_machine"]
+
+PACKAGES = (
+    *(
+        "boxwright",
+        "numpy",
+        "scipy",
+        "numba",
+        "opencv-python-headless",
+        "open3d",
+        "open3d-cpu",
+        "shapely",
+        "trimesh",
+        "scikit-learn",
+        "pypcd4",
+        "laspy",
+    ),
+    *("av2", "nuscenes-devkit"),
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    date: str
+    cpu: str
+    cores: int
+    memory_gib: int
+    system: str
+    python: str
+    versions: dict[str, str]
+
+
+def this_machine() -> Machine:
+    """Where and with what: CPU, cores, memory, versions, date."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        cpu = next((line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu)
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Machine(
+        date=datetime.now(UTC).date().isoformat(),
+        cpu=cpu,
+        cores=os.cpu_count() or 1,
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        system=platform.platform(terse=True),
+        python=platform.python_version(),
+        versions=versions,
+    )
+
+
+@dataclass
+class Findings:
+    """bandwidth is None where nothing was timed against it"""
+
+    machine: Machine
+    rows: list[Row] = field(default_factory=list)
+    bandwidth: Bandwidth | None = None
+    growths: list[Growth] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Findings:
+        bandwidth = fields["bandwidth"]
+        return cls(
+            Machine(**fields["machine"]),
+            [Row.from_json(row) for row in fields["rows"]],
+            None if bandwidth is None else Bandwidth(**bandwidth),
+            [growth_from_json(growth) for growth in fields["growths"]],
+        )
+
+
+def growth_from_json(fields: dict[str, Any]) -> Growth:
+    return Growth(**{**fields, "sizes": tuple(fields["sizes"]), "median_ms": tuple(fields["median_ms"])})
