@@ -117,6 +117,23 @@ def test_a_mask_is_not_lost():
     assert as_points("x", np.ma.masked_array(np.ones((2, 3)))).sum() == 6  # nothing is masked
 
 
+@pytest.mark.parametrize("value", [[[MASKED[0]], [MASKED[1]]], (([MASKED],),), [[0.0, 1.0, np.ma.masked]], [[[list(MASKED)]]]])
+def test_a_mask_deep_in_lists_is_not_lost(value):
+    with pytest.raises(bw.ArgumentError, match=r"x: expected .* without a mask, got masked values"):
+        as_floats("x", value, (None, 3))
+
+
+def test_a_mask_is_no_place_on_the_ground():
+    ground = bw.ground(np.random.default_rng(1).uniform(0, 20, (500, 3)) * (1, 1, 0.01))
+    places = np.ma.masked_array(np.ones((2, 2)), [[0, 1], [0, 0]])
+    for bad in (places, list(places), [[1.0, np.ma.masked]]):
+        with pytest.raises(bw.ArgumentError, match=r"xy: expected \(K, 2\) or \(K, 3\) numbers without a mask, got masked values"):
+            ground.height_m(bad)
+    with pytest.raises(bw.ArgumentError, match=r"xy: expected .*; pass plain numbers in rows of one length"):
+        ground.height_m([[1, 2], [3]])
+    assert np.isfinite(ground.height_m(np.ma.masked_array(np.ones((2, 2))))).all()
+
+
 @pytest.mark.parametrize(
     ("value", "shape", "hint"),
     [

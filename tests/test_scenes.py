@@ -37,6 +37,23 @@ def expected_of(place, real_data):
     return {"av2": "argoverse2"}.get(first, first)
 
 
+def test_a_scene_that_is_not_listed(tmp_path):
+    for name in ("a", "b"):
+        bw.write(bw.Scene(name, [0]), tmp_path / name)
+    found = bw.scenes(tmp_path)
+    assert [found[i].name for i in (-1, np.int64(0))] == ["b", "a"] and found[1:].names == ("b",) and len(list(found)) == 2
+    for index in (99, -3):
+        with pytest.raises(bw.IndexMissing, match=rf"scenes: expected an index below 2, got {index}; a scene's name is taken too"):
+            found[index]
+    for index in (0.0, None, True, [0]):
+        with pytest.raises(bw.ArgumentError, match="scenes: expected one whole number"):
+            found[index]
+    with pytest.raises(bw.UnknownName, match=r"no such scene: expected one of a, b, got 'c'; bw.scenes\(path\) lists them"):
+        found["c"]
+    with pytest.raises(bw.ArgumentError, match="scenes: expected a slice"):
+        found["a":]
+
+
 def test_every_real_folder_and_file_has_one_format_at_most(real_data):
     found = {}
     for folder, _, files in os.walk(real_data):

@@ -35,7 +35,8 @@ _HOME = {
     "interpolation": ["interpolate"],
     "tracks": ["Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"],
     "problems": ["Problem"],
-    "scene": ["CameraSensor", "Lidar", "Relation", "Scene"],
+    "sensors": ["CameraSensor", "Lidar"],
+    "scene": ["Relation", "Scene"],
     "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
@@ -79,7 +80,8 @@ if TYPE_CHECKING:
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
-    from .scene import CameraSensor, Lidar, Relation, Scene
+    from .scene import Relation, Scene
+    from .sensors import CameraSensor, Lidar
     from .simulation import simulate
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground

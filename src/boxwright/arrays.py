@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ __all__ = [
     "as_floats",
     "as_points",
     "as_times_ns",
+    "check_kind",
+    "check_kinds",
     "frozen",
     "one_index",
     "one_time_ns",
@@ -112,8 +115,7 @@ def one_time_ns(field: str, value: Any) -> int:
 
 def as_array(field: str, value: Any, expected: str) -> NDArray[Any]:
     """Any array; ArgumentError where numpy cannot make one, and where values are masked: they would silently count as they lie beneath."""
-    parts = value if isinstance(value, (list, tuple)) else (value,)
-    if any(np.ma.is_masked(part) for part in parts if isinstance(part, np.ma.MaskedArray)):
+    if _is_masked(value):
         hint = "leave out the masked rows, or pass values.filled(...)"
         raise ArgumentError(expected=f"{expected} without a mask", got="masked values", field=field, hint=hint)
     try:
@@ -121,6 +123,29 @@ def as_array(field: str, value: Any, expected: str) -> NDArray[Any]:
     except (TypeError, ValueError, OverflowError):  # rows of different lengths, and things that only look like arrays
         hint = "pass plain numbers in rows of one length"
         raise ArgumentError(expected=expected, got=_describe(value), field=field, hint=hint) from None
+
+
+def _is_masked(value: Any, depth: int = 4) -> bool:
+    """Whether an array in lists up to `depth` deep, more than any argument has, holds masked values."""
+    if isinstance(value, np.ma.MaskedArray):
+        return bool(np.ma.is_masked(value))
+    if depth == 0 or not isinstance(value, (list, tuple)):
+        return False
+    return any(_is_masked(part, depth - 1) for part in value if isinstance(part, (list, tuple, np.ma.MaskedArray)))
+
+
+def check_kind(field: str, value: Any, kinds: type | tuple[type, ...], expected: str, hint: str) -> None:
+    """ArgumentError where a value is not of a kind it must be of."""
+    if not isinstance(value, kinds):
+        raise ArgumentError(expected=expected, got=_describe(value), field=field, hint=hint)
+
+
+def check_kinds(field: str, values: Any, kind: type, thing: str, hint: str) -> None:
+    """ArgumentError where a value is not a list or tuple of one kind."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise ArgumentError(expected=f"a list of {thing}s", got=_describe(values), field=field, hint=hint)
+    for i, value in enumerate(values):
+        check_kind(f"{field}[{i}]", value, kind, f"a {thing}", hint)
 
 
 def one_index(field: str, index: Any, length: int, *, hint: str = "negative ones count from the end") -> int:

@@ -12,48 +12,22 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int32s, Int64s, UInt8s, as_times_ns, frozen, one_time_ns
-from .cameras import Camera
+from .arrays import Float64s, Int32s, Int64s, UInt8s, as_times_ns, check_kind, check_kinds, frozen, one_time_ns
 from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
 from .points import Sweep
 from .problems import Problem
+from .sensors import CameraSensor, Lidar, NoData, SensorData
 from .tracks import Track, Tracks, as_track_list, interpolate_tracks
 
-__all__ = ["CameraSensor", "FrameLabels", "Lidar", "Relation", "Scene", "SensorData"]
+__all__ = ["CameraSensor", "FrameLabels", "Lidar", "NoData", "Relation", "Scene", "SensorData"]
 
-
-@dataclass(frozen=True)
-class Lidar:
-    """A LiDAR on the vehicle, or several whose points come as one cloud.
-
-    ego_from_lidar : where the frame of its points sits; the identity where its points come in the ego frame
-    origins_m : where its light comes from, one place for each unit, in the frame of its points
-    """
-
-    name: str
-    ego_from_lidar: Pose = field(default_factory=Pose.identity)
-    origins_m: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, 0.0),)
-
-
-@dataclass(frozen=True, eq=False)
-class CameraSensor:
-    """A camera on the vehicle.
-
-    camera : its intrinsics
-    ego_from_cam : where it sits
-    times_ns : (F,) int64, when it exposed each frame; None where it fires with the frames
-    """
-
-    name: str
-    camera: Camera
-    ego_from_cam: Pose
-    times_ns: Int64s | None = None
+_DATA = ("points", "image", "has_points", "has_image")
 
 
 @dataclass(frozen=True)
@@ -64,6 +38,18 @@ class Relation:
     subject: str
     object: str
     span_ns: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("kind", "subject", "object"):
+            hint = "say in a word what it is" if name == "kind" else "give a track's id"
+            check_kind(f"relation.{name}", getattr(self, name), str, "a text", hint)
+        if self.span_ns is not None:
+            field, hint = "relation.span_ns", "give the first and the last time, or None for always"
+            check_kind(field, self.span_ns, (tuple, list), "two times", hint)
+            span = tuple(one_time_ns(field, stamp) for stamp in self.span_ns)
+            if len(span) != 2 or span[0] > span[1]:
+                raise ArgumentError(expected="two times, the first not later", got=str(self.span_ns), field=field, hint=hint)
+            object.__setattr__(self, "span_ns", span)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,34 +64,6 @@ class FrameLabels:
     cuboids: Cuboids
     track_index: Int32s
     state: UInt8s
-
-
-class SensorData(Protocol):
-    """Where a scene gets its points and pictures from, when asked."""
-
-    def points(self, frame_index: int, sensor: str) -> Sweep: ...
-
-    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]: ...
-
-    def has_points(self, frame_index: int, sensor: str) -> bool: ...
-
-    def has_image(self, frame_index: int, camera: str) -> bool: ...
-
-
-class NoData:
-    """For scenes made of labels alone."""
-
-    def points(self, frame_index: int, sensor: str) -> Sweep:
-        raise FrameMissing("no sweep", field=f"frame {frame_index}, {sensor}", hint="this scene is labels alone")
-
-    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="this scene is labels alone")
-
-    def has_points(self, frame_index: int, sensor: str) -> bool:
-        return False
-
-    def has_image(self, frame_index: int, camera: str) -> bool:
-        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +100,7 @@ class Scene:
     problems: Sequence[Problem] = ()
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         times = as_times_ns("scene.times_ns", self.times_ns, increasing=True)
         object.__setattr__(self, "times_ns", frozen(times.copy()))
         if not self.frame_ids:
@@ -158,12 +117,48 @@ class Scene:
             twice = next(track.track_id for i, track in enumerate(self.tracks) if self.track_index[track.track_id] != i)
             hint = "give each object an id of its own"
             raise ArgumentError(expected="every track id once", got=f"{twice!r} twice", field="scene.tracks", hint=hint)
+        self._check_label_frame()
+
+    def _check_kinds(self) -> None:
+        """ArgumentError where a field is not what it is said to be; the others are looked at by what makes them."""
+        check_kind("scene.name", self.name, str, "a text", "give it a name")
+        for what, kind in (("lidars", Lidar), ("cameras", CameraSensor)):
+            sensors, hint = getattr(self, what), f"give a dict by their own names: {{x.name: x for x in {what}}}"
+            check_kind(f"scene.{what}", sensors, Mapping, f"a mapping of name to {kind.__name__}", hint)
+            for name, sensor in sensors.items():
+                check_kind(f"scene.{what}[{name!r}]", sensor, kind, f"a {kind.__name__}", hint)
+                if sensor.name != name:
+                    raise ArgumentError(expected=f"the sensor called {name!r}", got=repr(sensor.name), field=f"scene.{what}", hint=hint)
+        check_kind("scene.trajectory", self.trajectory, (Trajectory, type(None)), "a Trajectory, or None", "make one: bw.Trajectory(times_ns, poses)")
+        if not all(callable(getattr(self.data, name, None)) for name in _DATA):
+            expected, got = f"an object with the methods {', '.join(_DATA)}", f"{self.data!r:.60}"
+            raise ArgumentError(expected=expected, got=got, field="scene.data", hint="leave it out for labels alone")
+        check_kind("scene.has_time", self.has_time, (bool, np.bool_), "True or False", "False where the frames have no relation in time")
+        check_kind("scene.label_frame", self.label_frame, str, "a frame's name", "'world', 'ego', 'lidar' or a sensor's name")
+        check_kinds("scene.frame_ids", self.frame_ids, str, "text", "one per frame, or leave them out")
+        check_kind("scene.format", self.format, str, "a text", "name the format it was read from")
+        check_kind("scene.path", self.path, (str, type(None)), "a text, or None", "pass os.fspath(path)")
+        for what in ("tags", "source_attributes"):
+            check_kind(f"scene.{what}", getattr(self, what), Mapping, "a mapping", "give a dict of what JSON can hold")
+        check_kinds("scene.relations", self.relations, Relation, "Relation", "make them: bw.Relation(kind, subject, object)")
+        check_kinds("scene.notes", self.notes, str, "text", "one sentence each")
+        check_kinds("scene.problems", self.problems, Problem, "Problem", "readers make them; leave it out otherwise")
+
+    def _check_label_frame(self) -> None:
+        """ArgumentError where no such frame can be, or tracks lie in one that is not there."""
+        known = dict.fromkeys(["world", "ego", "lidar", *self.lidars, *self.cameras])
+        if self.label_frame not in known:
+            hint = "add the sensor, or bring the tracks into another frame"
+            raise ArgumentError(expected=f"one of {', '.join(known)}", got=repr(self.label_frame), field="scene.label_frame", hint=hint)
         if self.label_frame == "world" and self.trajectory is None and self.tracks:
             raise ArgumentError(
                 "tracks in the world frame need a trajectory",
                 field="scene.trajectory",
                 hint="give one, or set label_frame to a sensor's name",
             )
+        if self.label_frame == "lidar" and not self.lidars and "lidar" not in self.cameras and self.tracks:
+            hint = "add one: lidars={'lidar': bw.Lidar('lidar')}"
+            raise ArgumentError("tracks in the LiDAR's frame need a LiDAR", field="scene.lidars", hint=hint)
 
     def _in_label_frame(self, tracks: Iterable[Track]) -> Tracks:
         """Cuboids of no named frame are taken to be in the label frame; those of another are refused."""
@@ -203,7 +198,8 @@ class Scene:
         return self.data.image(self._frame(frame_index), self.camera(camera).name)
 
     def has_points(self, frame_index: int, sensor: str = "lidar") -> bool:
-        return bool(self.lidars) and self.data.has_points(self._frame(frame_index), self.lidar(sensor).name)
+        i = self._frame(frame_index)
+        return bool(self.lidars) and self.data.has_points(i, self.lidar(sensor).name)
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return self.data.has_image(self._frame(frame_index), self.camera(camera).name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Floats, as_points, frozen
+from .arrays import PLAIN_NUMBERS, Float64s, Floats, as_array, as_points, frozen
 from .errors import ArgumentError, GeometryError
 from .kernels import terrain as kernels
 
@@ -36,10 +36,10 @@ class Ground:
 
     def height_m(self, xy: Any) -> Float64s:
         """(K,) float64 from (K, 2), or (K, 3) whose z is not read; bilinear, beyond the border its height, NaN where x or y is not finite."""
-        points = np.asarray(xy)
+        points = as_array("xy", xy, "(K, 2) or (K, 3) numbers")
         if points.dtype not in (np.float32, np.float64):
             if points.dtype.kind not in "iuf" and points.size:
-                raise ArgumentError(expected="(K, 2) or (K, 3) numbers", got=f"dtype {points.dtype}", field="xy", hint="pass plain real numbers")
+                raise ArgumentError(expected="(K, 2) or (K, 3) numbers", got=f"dtype {points.dtype}", field="xy", hint=PLAIN_NUMBERS)
             points = points.astype(np.float64)
         if points.ndim != 2 or points.shape[1] not in (2, 3):
             raise ArgumentError(expected="(K, 2) or (K, 3)", got=f"shape {points.shape}", field="xy", hint="pass one row per place: xy[None] for one")

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_array, as_times_ns, frozen, one_index, some_rows
+from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_array, as_times_ns, check_kind, frozen, one_index, some_rows
 from .cuboids import Cuboids, as_cuboids, table_library
 from .errors import ArgumentError, GeometryError
 from .interpolation import Curves, Storage, method_code, spread
@@ -86,6 +86,10 @@ class Track:
 
     def __post_init__(self) -> None:
         name = f"track {self.track_id!r}"
+        for column in ("track_id", "category"):
+            check_kind(f"{name}.{column}", getattr(self, column), str, "a text", "pass str(...)")
+        for column in ("attributes", "source_attributes"):
+            check_kind(f"{name}.{column}", getattr(self, column), Mapping, "a mapping", "give a dict of what JSON can hold")
         times = as_times_ns(f"{name}.times_ns", self.times_ns, increasing=True)
         n = len(times)
         if n == 0:

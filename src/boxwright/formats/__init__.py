@@ -19,7 +19,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..arrays import as_points
+from ..arrays import as_points, one_index, some_rows
 from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, one_line
 from ..frames import listening_to_norms
 from ..outputs import as_path, whole_file, whole_folder
@@ -107,10 +107,12 @@ class SceneList(Sequence[SceneEntry]):
     def __getitem__(self, index: slice) -> SceneList: ...
     def __getitem__(self, index: int | str | slice) -> SceneEntry | SceneList:
         if isinstance(index, slice):
-            return SceneList(self.path, self.format, self.names[index])
+            return SceneList(self.path, self.format, self.names[some_rows("scenes", index, len(self))])
         if isinstance(index, str) and index not in self.names:
-            raise UnknownName("no such scene", expected=f"one of {_some(self.names)}", got=repr(index), path=self.path)
-        return SceneEntry(index if isinstance(index, str) else self.names[index], self.path, self.format)
+            hint = "bw.scenes(path) lists them"
+            raise UnknownName("no such scene", expected=f"one of {_some(self.names)}", got=repr(index), path=self.path, hint=hint)
+        name = index if isinstance(index, str) else self.names[one_index("scenes", index, len(self), hint="a scene's name is taken too")]
+        return SceneEntry(name, self.path, self.format)
 
     def __repr__(self) -> str:
         return f"SceneList({len(self)} scenes, format={self.format!r}: {_some(self.names)})"

@@ -39,7 +39,6 @@ __all__ = [
     "RESERVED_NAMES",
     "VERSION",
     "detect",
-    "is_label_frame",
     "is_safe_name",
     "list_scenes",
     "read",
@@ -137,8 +136,9 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
     lidars = {lidar.name: lidar for lidar in map(_lidar, top["lidars"])}
     cameras = {camera.name: camera for camera in (_camera(node, len(times)) for node in top["cameras"])}
     label_frame = top["label_frame"].text()
-    if not is_label_frame(label_frame, [*lidars, *cameras]):
-        raise top["label_frame"].wrong(f"one of {', '.join(dict.fromkeys(['world', 'ego', 'lidar', *lidars, *cameras]))}", repr(label_frame))
+    known = dict.fromkeys(["world", "ego", "lidar", *lidars, *cameras])
+    if label_frame not in known:
+        raise top["label_frame"].wrong(f"one of {', '.join(known)}", repr(label_frame))
     trajectory = _trajectory(top["trajectory"]) if top.has("trajectory") else None
     strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
     return Scene(
@@ -160,10 +160,6 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
         notes=list(dict.fromkeys([*(note.sentence() for note in top.get("notes", [])), *strays])),
         problems=[_problem(problem) for problem in top.get("problems", [])],
     )
-
-
-def is_label_frame(name: str, sensors: Sequence[str]) -> bool:
-    return name in ("world", "ego", "lidar") or name in sensors
 
 
 def _frames(node: Node) -> tuple[list[str], Int64s]:

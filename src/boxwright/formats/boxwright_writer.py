@@ -14,7 +14,7 @@ from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
-from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_label_frame, is_safe_name, unposed_frames
+from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .limits import limits
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
@@ -62,10 +62,6 @@ def _check(scene: Scene) -> None:
                 raise ArgumentError(f"the name of a {kind} cannot be a file's name", got=repr(name), field="scene", hint="rename it")
     for name in sorted({*scene.lidars, *scene.cameras} & RESERVED_NAMES | scene.cameras.keys() & {"lidar", *scene.lidars}):
         raise ArgumentError("the name of a sensor is that of another frame of reference", got=repr(name), field="scene", hint="rename it")
-    sensors = [*scene.lidars, *scene.cameras]
-    if not is_label_frame(scene.label_frame, sensors):
-        expected = f"one of {', '.join(dict.fromkeys(['world', 'ego', 'lidar', *sensors]))}"
-        raise ArgumentError(expected=expected, got=repr(scene.label_frame), field="scene.label_frame")
     longest = limits().text_characters
     for text, field in [(scene.name, "scene.name"), *((text, "scene.tracks") for track in scene.tracks for text in (track.track_id, track.category))]:
         if len(text) > longest:

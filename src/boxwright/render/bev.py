@@ -75,6 +75,7 @@ def render_bev(
     """
     check_size_px(width_px, height_px)
     scene = source if isinstance(source, Scene) else None
+    frame_index = frame_index if scene is None else scene._frame(frame_index)
     points, intensity, frame = _cloud(source, frame_index, sensor)
     if cuboids is not None:
         same_frame(frame, cuboids.frame, "points and cuboids")
@@ -143,8 +144,8 @@ def _choose_view(points: Any, cuboids: Cuboids, center_m: Any, range_m: float | 
         if len(cuboids):
             far.append(float(np.abs(cuboids.center_m[:, :2] - center).max()) + 4)
         range_m = min(max(far), 50.0)
-    if not (math.isfinite(range_m) and range_m > 0):
-        raise ArgumentError(expected="a positive number of metres", got=repr(range_m), field="range_m")
+    if isinstance(range_m, bool) or not isinstance(range_m, (int, float, np.number)) or not (math.isfinite(range_m) and range_m > 0):
+        raise ArgumentError(expected="a positive number of metres", got=repr(range_m), field="range_m", hint="leave it out for what shows most")
     return _View((float(center[0]), float(center[1])), min(width_px, height_px) / 2 / range_m, width_px, height_px)
 
 

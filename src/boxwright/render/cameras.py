@@ -49,7 +49,7 @@ def render_cameras(
 
     Returns {camera: (H, W, 3) uint8 RGB}.
     """
-    frame = vehicle_frame(scene)
+    frame, frame_index = vehicle_frame(scene), scene._frame(frame_index)
     if cuboids is None:
         shown = shown_of_scene(scene, frame_index, frame)
     else:

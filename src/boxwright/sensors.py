@@ -1,0 +1,91 @@
+"""What a scene sees with: LiDARs and cameras with their places on the vehicle, and where points and pictures come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from .arrays import Int64s, as_floats, as_times_ns, check_kind, frozen
+from .cameras import Camera, FisheyeCamera, PinholeCamera
+from .errors import ArgumentError, FrameMissing
+from .frames import Pose
+from .points import Sweep
+
+__all__ = ["CameraSensor", "Lidar", "NoData", "SensorData"]
+
+_NAME_HINT = "give it a name"
+_POSE_HINT = "make one: bw.Pose(rotation, translation_m)"
+
+
+@dataclass(frozen=True)
+class Lidar:
+    """A LiDAR on the vehicle, or several whose points come as one cloud.
+
+    ego_from_lidar : where the frame of its points sits; the identity where its points come in the ego frame
+    origins_m : where its light comes from, one place for each unit, in the frame of its points
+    """
+
+    name: str
+    ego_from_lidar: Pose = field(default_factory=Pose.identity)
+    origins_m: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, 0.0),)
+
+    def __post_init__(self) -> None:
+        check_kind("lidar.name", self.name, str, "a text", _NAME_HINT)
+        check_kind(f"lidar {self.name}.ego_from_lidar", self.ego_from_lidar, Pose, "a Pose", _POSE_HINT)
+        origins = as_floats(f"lidar {self.name}.origins_m", self.origins_m, (None, 3))
+        if not len(origins):
+            raise ArgumentError(expected="at least one place", got="none", field=f"lidar {self.name}.origins_m", hint="leave it out for the origin")
+        object.__setattr__(self, "origins_m", tuple(map(tuple, origins.tolist())))
+
+
+@dataclass(frozen=True, eq=False)
+class CameraSensor:
+    """A camera on the vehicle.
+
+    camera : its intrinsics
+    ego_from_cam : where it sits
+    times_ns : (F,) int64, when it exposed each frame; None where it fires with the frames
+    """
+
+    name: str
+    camera: Camera
+    ego_from_cam: Pose
+    times_ns: Int64s | None = None
+
+    def __post_init__(self) -> None:
+        check_kind("camera.name", self.name, str, "a text", _NAME_HINT)
+        kinds = (PinholeCamera, FisheyeCamera)
+        check_kind(f"camera {self.name}.camera", self.camera, kinds, "a PinholeCamera or FisheyeCamera", "make one from its intrinsics")
+        check_kind(f"camera {self.name}.ego_from_cam", self.ego_from_cam, Pose, "a Pose", _POSE_HINT)
+        if self.times_ns is not None:
+            object.__setattr__(self, "times_ns", frozen(as_times_ns(f"camera {self.name}.times_ns", self.times_ns).copy()))
+
+
+class SensorData(Protocol):
+    """Where a scene gets its points and pictures from, when asked."""
+
+    def points(self, frame_index: int, sensor: str) -> Sweep: ...
+
+    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]: ...
+
+    def has_points(self, frame_index: int, sensor: str) -> bool: ...
+
+    def has_image(self, frame_index: int, camera: str) -> bool: ...
+
+
+class NoData:
+    """For scenes made of labels alone."""
+
+    def points(self, frame_index: int, sensor: str) -> Sweep:
+        raise FrameMissing("no sweep", field=f"frame {frame_index}, {sensor}", hint="this scene is labels alone")
+
+    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="this scene is labels alone")
+
+    def has_points(self, frame_index: int, sensor: str) -> bool:
+        return False
+
+    def has_image(self, frame_index: int, camera: str) -> bool:
+        return False
