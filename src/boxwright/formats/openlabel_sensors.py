@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,16 +14,35 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s
+from ..arrays import Float64s, Int64s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
 from ..rotations import matrix_from_quat, quat_from_euler
+from ..scene import CameraSensor, Lidar
+from .label_rows import FARTHEST_M
 from .strict_json import Node
 
-__all__ = ["KANNALA_BRANDT", "Systems", "camera_of", "pose_of", "stamps_ns", "systems_of", "time_ns", "uri_path"]
+__all__ = [
+    "MOST_RAD",
+    "Systems",
+    "camera_of",
+    "camera_sensor_of",
+    "intrinsics_of",
+    "lidar_of",
+    "mounts_of",
+    "place_of",
+    "pose_of",
+    "seconds",
+    "stamps_ns",
+    "systems_of",
+    "time_ns",
+    "uri_path",
+]
 
 KANNALA_BRANDT = "kannala_brandt"  # the name of our fisheye model in intrinsics_custom: OpenLABEL's own fisheye is another one
+MOST_RAD = 1000.0  # an angle beyond it is none
+_MOST_PX = 1e7  # a focal length or a principal point beyond it is none
 _HINT = "correct the file or export it again"
 
 
@@ -33,22 +53,38 @@ def pose_of(node: Node) -> Pose:
     """A `transform_data`: a 4 x 4 matrix, a quaternion (scalar last) or Euler angles, with a translation. FormatError where it is no rigid motion."""
     try:
         if node.has("matrix4x4"):
-            return Pose.from_matrix(node["matrix4x4"].numbers(16).reshape(4, 4), field="matrix4x4")
+            matrix = node["matrix4x4"].numbers(16).reshape(4, 4)
+            _check_place(node["matrix4x4"], matrix[:3, 3])
+            return Pose.from_matrix(matrix, field="matrix4x4")
         if node.has("quaternion"):
             x, y, z, w = node["quaternion"].numbers(4)
-            return Pose.from_quat((w, x, y, z), node["translation"].numbers(3), field="quaternion")
+            return Pose.from_quat((w, x, y, z), place_of(node["translation"]), field="quaternion")
         if node.has("euler_angles"):
             sequence = node.get("sequence", "ZYX")
             if not re.fullmatch("[XYZ]{3}", sequence.text().upper()):
                 raise sequence.wrong("three of X, Y and Z", repr(sequence.value))
-            quat = quat_from_euler(node["euler_angles"].numbers(3), sequence.text().upper())
-            return Pose(matrix_from_quat(quat), node["translation"].numbers(3))
+            angles = node["euler_angles"].numbers(3)
+            if not np.abs(angles).max() < MOST_RAD:
+                raise node["euler_angles"].wrong(f"angles under {MOST_RAD:g} rad", " ".join(f"{v:g}" for v in angles), hint=_HINT)
+            return Pose(matrix_from_quat(quat_from_euler(angles, sequence.text().upper())), place_of(node["translation"]))
     except FormatError:
         raise
     except BoxwrightError as error:
         where = f"{node.field}.{error.field}" if error.field else node.field
         raise CalibrationError(error.what, expected=error.expected, got=error.got, path=node.path, field=where, hint=_HINT) from None
     raise node.wrong("a matrix4x4, a quaternion or euler_angles", ", ".join(node.mapping()) or "nothing")
+
+
+def place_of(node: Node) -> Float64s:
+    """Three coordinates in metres."""
+    place = node.numbers(3)
+    _check_place(node, place)
+    return place
+
+
+def _check_place(node: Node, place: Float64s) -> None:
+    if not np.abs(place).max() < FARTHEST_M:
+        raise node.wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in place), hint=_HINT)
 
 
 @dataclass
@@ -107,6 +143,19 @@ class Systems:
         return False
 
 
+def mounts_of(systems: Systems, names: Sequence[str], frames: Iterable[Node]) -> tuple[dict[str, Pose], dict[str, None]]:
+    """(ego_from_<sensor> as it always holds, else as the first frame has it; the sensors whose place changes from frame to frame)"""
+    names = [name for name in names if systems.ego is not None and name in systems.kinds]
+    found: dict[str, Pose] = {}
+    moving: dict[str, None] = {}
+    for edges in itertools.chain([{}], map(systems.edges, frames) if names else ()):
+        for name in names if edges or not found else ():
+            pose = systems.pose(systems.ego or "", name, edges)
+            if pose is not None and np.abs(pose.matrix() - found.setdefault(name, pose).matrix()).max() > 1e-9:
+                moving[name] = None
+    return found, moving
+
+
 def systems_of(top: Node) -> Systems:
     """The vehicle is the system of a local type with most below it; the world one of a scene or geographic type."""
     systems = Systems()
@@ -140,6 +189,7 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
     if custom.get("model", "").value == KANNALA_BRANDT:
         size = custom["width_px"].whole(), custom["height_px"].whole()
         fx, fy, cx, cy = (custom[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px"))
+        _check_pixels(custom, np.array([fx, fy, cx, cy]))
         widest = custom.get("max_angle_rad", math.pi).number()
         return FisheyeCamera(*size, fx, fy, cx, cy, tuple(custom["distortion"].numbers(4).tolist()), widest), Pose.identity()
     if not properties.has("intrinsics_pinhole"):
@@ -156,6 +206,7 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
             field=f"{node.field}.{key}",
             hint=_HINT,
         )
+    _check_pixels(node[key], projection[:2])
     name = "distortion_coeffs" if node.has("distortion_coeffs") else "distortion_coeffs_1xN"
     distortion = [item.number() for item in node.get(name, [])]
     try:
@@ -169,6 +220,23 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
             error.what, expected=error.expected, got=error.got, path=node.path, field=f"{node.field}: {error.field}", hint=_HINT
         ) from None
     return camera, Pose(np.eye(3), np.linalg.solve(matrix, projection[:, 3]))
+
+
+def lidar_of(name: str, stream: Node, mount: Pose | None) -> Lidar:
+    """mount : ego_from_<its coordinate system>, or None where nothing is said of it"""
+    origins = [tuple(place_of(item).tolist()) for item in stream.get("stream_properties", {}).get("origins_m", [[0.0, 0.0, 0.0]])]
+    return Lidar(name, mount or Pose.identity(), tuple(origins))
+
+
+def camera_sensor_of(name: str, stream: Node, mount: Pose | None) -> CameraSensor | None:
+    """None where the file gives no model that boxwright has, or no place."""
+    model = camera_of(stream.get("stream_properties", {}))
+    return None if model is None or mount is None else CameraSensor(name, model[0], mount @ model[1].inverse())
+
+
+def _check_pixels(node: Node, numbers: Float64s) -> None:
+    if not np.abs(numbers).max() < _MOST_PX:
+        raise node.wrong(f"numbers under {_MOST_PX:g} px", f"{numbers.ravel().tolist()}", hint=_HINT)
 
 
 def _opencv(distortion: list[float]) -> tuple[float, ...]:
@@ -205,6 +273,12 @@ def time_ns(node: Node) -> tuple[int, str]:
     if abs(stamp) >= 2**63:
         raise node.wrong("a time within 64 bits of nanoseconds", str(value))
     return stamp, unit
+
+
+def seconds(stamp_ns: int) -> str:
+    """Exact decimal seconds."""
+    whole, rest = divmod(abs(stamp_ns), 1_000_000_000)
+    return f"{'-' if stamp_ns < 0 else ''}{whole}.{rest:09d}"
 
 
 def stamps_ns(frames: Mapping[int, Node], notes: list[str]) -> tuple[Int64s, bool]:

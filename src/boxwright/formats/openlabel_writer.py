@@ -14,24 +14,30 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..arrays import Float64s
-from ..errors import ArgumentError
-from ..frames import Pose
-from ..scene import Scene
+from ..arrays import Float64s, Int64s
+from ..cuboids import Cuboids
+from ..errors import ArgumentError, BoxwrightError
+from ..rotations import quat_from_matrix, quat_multiply
+from ..scene import Relation, Scene
 from ..tracks import Origin, State, Track, Visibility
 from . import strict_json
 from .boxwright_scene import is_safe_name
+from .dense_tracks import moved_each
 from .openlabel import SCHEMA
-from .openlabel_objects import ATTRIBUTE_KINDS, CUBOID_NAME, OURS
-from .openlabel_sensors import intrinsics_of
+from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, is_sound, joined
+from .openlabel_document import OURS
+from .openlabel_kept import Places, cuboid_name, kept_of, tells, uids_of
+from .openlabel_objects import CUBOID_NAME
+from .openlabel_sensors import seconds
+from .openlabel_tracks import UPRIGHT_FROM_CAMERA, relations_of
 from .sensor_writer import SweepFile, write_images, write_sweeps
+from .strict_json import Node
 from .write_report import WriteReport
 
 __all__ = ["write"]
 
-_UID = re.compile("-?[0-9]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_SHAPES = {"bbox", "rbbox", "poly2d", "poly3d", "image", "mat", "binary", "point2d", "point3d", "line_reference", "area_reference", "mesh"}
-_DATA = _SHAPES | set(ATTRIBUTE_KINDS)
+_ENDS = ("rdf_subjects", "rdf_objects")
+_WRITTEN = {"metadata", "coordinate_systems", "streams", "objects", "relations", "frames", "frame_intervals", "ego", "world", "label_system"}
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str = "binary", jpeg_quality: int | None = None) -> None:
@@ -60,123 +66,96 @@ class _Document:
         ids = list(scene.frame_ids)
         are_numbers = all(re.fullmatch("0|[1-9][0-9]{0,17}", name) for name in ids) and ids == sorted(set(ids), key=int)
         self.numbers = [int(name) for name in ids] if are_numbers else list(range(len(ids)))
-        self.uids = _uids(scene.tracks)
-        self.frames: dict[int, dict[str, Any]] = {number: {} for number in self.numbers}
-        self.was: Mapping[str, Any] = scene.source_attributes.get("openlabel", {})
+        self.index_of = {name: i for i, name in enumerate(ids)}
+        self.was = kept_of(scene, report)
+        self.uids = uids_of(scene.tracks, self.was["objects"])
+        self.places = Places(scene, self.was, report, self.numbers)
+        self.frames = self.places.frames
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.own_tracks: dict[str, dict[str, Any]] = {}
 
     def top(self) -> dict[str, Any]:
-        scene = self.scene
-        self._properties()
-        objects = {self.uids[track.track_id]: self._object(track) for track in scene.tracks}
-        self._shapes(objects)
-        kept = {key: self.was[key] for key in ("ontologies", "resources", "actions", "events", "contexts", "tags") if key in self.was}
-        metadata = {key: value for key, value in self.was.get("metadata", {}).items() if key != OURS}
+        scene, was = self.scene, self.was
+        self._frame_streams()
+        for track in sorted(scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid")):
+            self._put_track(track)
+        self._tell_frames()
+        self._put_kept_objects()
         numbers = self.numbers
+        extras = {key: value for key, value in was.items() if key not in _WRITTEN}
+        intervals = [{"frame_start": numbers[0], "frame_end": numbers[-1]}] if numbers else []
+        kept = was.get("frame_intervals")
         return {
-            "metadata": {"name": scene.name, **metadata, "schema_version": SCHEMA, OURS: self._ours()},
-            "coordinate_systems": self._systems(),
-            "streams": self._streams(),
-            **kept,
-            "objects": objects,
+            "metadata": {"name": scene.name, **was["metadata"], "schema_version": SCHEMA, OURS: self._ours()},
+            "coordinate_systems": self.places.systems,
+            "streams": self.places.streams,
+            **extras,
+            "objects": self.objects,
             "relations": self._relations(),
-            "frames": {str(number): frame for number, frame in self.frames.items()},
-            "frame_intervals": [{"frame_start": numbers[0], "frame_end": numbers[-1]}] if numbers else [],
+            "frames": {str(number): {key: value for key, value in frame.items() if value != {}} for number, frame in zip(numbers, self.frames)},
+            "frame_intervals": kept if numbers and kept and covers(kept, intervals, numbers) else intervals,
         }
 
     def _ours(self) -> dict[str, Any]:
         """What only boxwright reads; everything else in the file is plain OpenLABEL."""
-        scene = self.scene
-        tracks = {}
-        for track in scene.tracks:
-            said: dict[str, Any] = {"method": track.method, "source_attributes": dict(track.source_attributes)}
-            if self.uids[track.track_id] != track.track_id:
-                said["track_id"] = track.track_id
-            outside = np.flatnonzero(track.visibility == Visibility.OUTSIDE)
-            if len(outside):  # where curves end, in no frame
-                said["outside"] = [_end(track, k) for k in outside.tolist()]
-            tracks[self.uids[track.track_id]] = said
+        scene, places = self.scene, self.places
         return {
             "version": __version__,
             "name": scene.name,
+            **({"ego": places.ego} if places.ego in places.systems else {}),
+            **({"world": places.world} if "world" in self.was or scene.trajectory is not None else {}),
             **({} if scene.has_time else {"times_ns": [int(stamp) for stamp in scene.times_ns]}),
             "tags": dict(scene.tags),
             "source_attributes": {key: value for key, value in scene.source_attributes.items() if key != "openlabel"},
             "problems": [problem.mapping() for problem in scene.problems],
-            "tracks": tracks,
+            "tracks": self.own_tracks,
         }
 
-    # -------------------------------------------------------- sensors and frames
+    # -------------------------------------------------------- frames
 
-    def _systems(self) -> dict[str, Any]:
+    def _frame_streams(self) -> None:
+        """What holds for each sensor in one frame: its file, when it fired, an origin of its points."""
         scene = self.scene
-        sensors = {**{name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()}, **{n: c.ego_from_cam for n, c in scene.cameras.items()}}
-        systems: dict[str, Any] = {}
-        if scene.trajectory is not None:
-            systems["world"] = {"type": "scene_cs", "parent": "", "children": ["ego"]}
-        systems["ego"] = {"type": "local_cs", "parent": "world" if scene.trajectory is not None else "", "children": list(sensors)}
-        for name, pose in sensors.items():
-            systems[name] = {"type": "sensor_cs", "parent": "ego", "children": [], "pose_wrt_parent": _transform(pose)}
-        for name, system in self.was.get("coordinate_systems", {}).items():  # of sensors that boxwright has no model for
-            if name not in systems and system.get("parent") == self.was.get("ego") and "pose_wrt_parent" in system:
-                systems[name] = {**system, "parent": "ego", "children": []}
-                systems["ego"]["children"].append(name)
-        return systems
-
-    def _streams(self) -> dict[str, Any]:
-        scene = self.scene
-        was = self.was.get("streams", {})
-        streams = {name: stream for name, stream in was.items() if name not in scene.lidars and name not in scene.cameras}
-        for name, lidar in scene.lidars.items():
-            properties = {"origins_m": [list(origin) for origin in lidar.origins_m]}
-            streams[name] = {"type": "lidar", **_described(was.get(name, {})), "stream_properties": properties}
-        for name, sensor in scene.cameras.items():
-            streams[name] = {"type": "camera", **_described(was.get(name, {})), "stream_properties": intrinsics_of(sensor.camera)}
-        return streams
-
-    def _properties(self) -> None:
-        scene = self.scene
-        posed = np.zeros(len(scene), bool) if scene.trajectory is None else scene.trajectory.covers(scene.times_ns)
-        for i, (number, frame) in enumerate(self.frames.items()):
-            properties: dict[str, Any] = {}
-            stamp = int(scene.times_ns[i])
-            if scene.has_time:
-                properties["timestamp"] = _seconds(stamp)
-            if scene.frame_ids[i] != str(number):
-                properties["frame_id"] = scene.frame_ids[i]
-            if posed[i]:
-                properties["transforms"] = {
-                    "ego_to_world": {"src": "ego", "dst": "world", "transform_src_to_dst": _transform(scene.world_from_ego(stamp))}
-                }
-            streams = {name: stream for name in (*scene.lidars, *scene.cameras) if (stream := self._stream_now(name, i))}
+        for i, frame in enumerate(self.frames):
+            kept = frame["frame_properties"].get("streams") or {}
+            streams = {name: stream for name, stream in kept.items() if name in self.places.streams}
+            for name in (*scene.lidars, *scene.cameras):
+                stream = self._stream_now(name, i, streams.get(name, {}))
+                if stream or name in streams:
+                    streams[name] = stream
             if streams:
-                properties["streams"] = streams
-            frame["frame_properties"] = properties
+                frame["frame_properties"]["streams"] = streams
+            else:
+                frame["frame_properties"].pop("streams", None)
         if scene.trajectory is not None:
             between = int((~np.isin(scene.trajectory.times_ns, scene.times_ns)).sum())
             if between:
                 self.report.dropped.append(f"{between} poses of the vehicle between the frames: the frames' own poses are written")
 
-    def _stream_now(self, name: str, i: int) -> dict[str, Any]:
-        """What holds for a sensor in one frame: its file, when it fired, an origin of its points."""
-        stream: dict[str, Any] = {}
-        properties: dict[str, Any] = {}
-        stamp = None
+    def _stream_now(self, name: str, i: int, kept: Mapping[str, Any]) -> dict[str, Any]:
+        properties = dict(kept.get("stream_properties") or {})
+        uri, stamp = None, None
         if name in self.scene.cameras:
             exposures = self.scene.cameras[name].times_ns
-            stamp = None if exposures is None else int(exposures[i])
-            if (name, i) in self.images:
-                stream["uri"] = self.images[name, i]
+            stamp, uri = None if exposures is None else int(exposures[i]), self.images.get((name, i))
         elif (name, i) in self.sweeps:
             file = self.sweeps[name, i]
-            stream["uri"], stamp = file.path, file.own.get("timestamp_ns")
-            properties.update({key: file.own[key] for key in ("origin_m", "is_deskewed") if key in file.own})
-        if stamp is not None and self.scene.has_time:
-            properties["sync"] = {"timestamp": _seconds(stamp)}
-        return {**stream, **({"stream_properties": properties} if properties else {})}
+            uri, stamp = file.path, file.own.get("timestamp_ns")
+            if stamp is None and "sync" in properties:
+                stamp = int(self.scene.times_ns[i])
+            properties = {key: value for key, value in properties.items() if key not in ("origin_m", "is_deskewed")}
+            properties |= {key: file.own[key] for key in ("origin_m", "is_deskewed") if key in file.own}
+        sync = properties.get("sync") or {}
+        if stamp is not None and self.scene.has_time and not tells(sync.get("timestamp"), stamp):
+            properties["sync"] = {**sync, "timestamp": seconds(stamp)}
+        if uri is not None and kept.get("uri") not in (None, "", uri):
+            properties.setdefault("source_uri", kept["uri"])
+        stream = {**kept, **({"uri": uri} if uri is not None else {})}
+        return {**stream, "stream_properties": properties} if properties or "stream_properties" in kept else stream
 
     # -------------------------------------------------------- labels
 
-    def _object(self, track: Track) -> dict[str, Any]:
+    def _put_track(self, track: Track) -> None:
         """The object, its cuboids put into the frames."""
         uid, times = self.uids[track.track_id], self.scene.times_ns
         filled = track.at(times)
@@ -186,164 +165,222 @@ class _Document:
             self.report.dropped.append(
                 f"track {track.track_id!r}: {int(off_frame.sum())} keyframes between the frames; its cuboids in the frames are written"
             )
-        values = _values(filled.cuboids.center_m, filled.cuboids.quat_wxyz, filled.cuboids.size_m)
-        is_key = (filled.state == State.KEYFRAME) | bool(off_frame.any())
-        source: Mapping[str, Any] = track.source_attributes
-        for i in there.tolist():
+        is_key = filled.state == State.KEYFRAME
+        system, values = self._values(track, filled.cuboids[there], there)
+        beside = track.source_attributes.get("attributes_beside", ())
+        for i, value in zip(there.tolist(), values.tolist()):
             k = int(filled.keyframe_index[i])
-            cuboid: dict[str, Any] = {"name": CUBOID_NAME, "coordinate_system": self.scene.label_frame, "val": values[i].tolist()}
-            data: dict[str, Any] = {}
-            if filled.state[i] == State.KEYFRAME:
-                given = track.keyframe_attributes[k] if track.keyframe_attributes else {}
-                kept = track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
-                cuboid |= self._kept_of(kept, data)
-                attributes = self._attributes(given, f"track {track.track_id!r}")
-                cuboid["attributes"] = _joined(cuboid.get("attributes", {}), attributes)
-                if track.origin[k] != Origin.GIVEN:
-                    cuboid["origin"] = Origin(track.origin[k]).name.lower()
-                if track.visibility[k] != Visibility.VISIBLE:
-                    cuboid["visibility"] = Visibility(track.visibility[k]).name.lower()
-            elif not is_key[i]:
+            entry, cuboid = self._labels_of(track, k, is_key[i], beside if isinstance(beside, (list, tuple)) else ())
+            cuboid |= {"coordinate_system": system, "val": value}
+            if not is_key[i] and not off_frame.any():
                 cuboid["is_keyframe"] = False
-            if not cuboid.get("attributes"):
-                cuboid.pop("attributes", None)
-            self.frames[self.numbers[i]].setdefault("objects", {})[uid] = {"object_data": {**data, "cuboid": [cuboid]}}
-        for number, data in source.get("frames_without_cuboid", {}).items():
-            self._put_shapes(uid, number, data)
+            self._put_data(uid, i, entry, cuboid)
         self.report.n_tracks += bool(len(there))
         self.report.n_labels += len(there)
-        static = _joined(source.get("object_data", {}), self._attributes(track.attributes, f"track {track.track_id!r}"))
-        described = {key: source[key] for key in ("ontology_uid", "resource_uid", "coordinate_system") if key in source}
-        intervals = [{"frame_start": self.numbers[a], "frame_end": self.numbers[b]} for a, b in _runs(there)]
-        pointers = {"cuboid": {"type": "cuboid", "frame_intervals": intervals}}
-        thing = {"name": str(source.get("name", track.track_id)), "type": track.category, **described, "frame_intervals": intervals}
-        return {**thing, **({"object_data": static} if static else {}), "object_data_pointers": pointers}
+        self._declare(track, uid)
 
-    def _kept_of(self, kept: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Fields of the cuboid that came with it; `data` takes the shapes that stood beside it."""
-        shapes = kept.get("object_data", {})
-        if isinstance(shapes, Mapping) and set(shapes) <= _DATA:
-            data.update(shapes)
-        fields = kept.get("cuboid", {}) if isinstance(kept.get("cuboid", {}), Mapping) else {}
-        rest = {key: value for key, value in kept.items() if key not in ("cuboid", "object_data")}
-        return {**fields, **({"source_attributes": rest} if rest else {})}
+    def _values(self, track: Track, cuboids: Cuboids, there: Int64s) -> tuple[str, Float64s]:
+        """(coordinate system, (M, 10) x y z qx qy qz qw sx sy sz): as the labels came where that is known, else in the scene's label frame."""
+        system = track.source_attributes.get("cuboid_system")
+        poses = [self.places.pose(system, i) for i in there.tolist()] if isinstance(system, str) and system in self.places.systems else [None]
+        known = [pose for pose in poses if pose is not None]
+        if not isinstance(system, str) or len(known) < max(len(there), 1):
+            system = self.places.label
+        else:
+            cuboids = moved_each(cuboids, known, np.arange(len(there)), system)
+        size, quat = cuboids.size_m, cuboids.quat_wxyz
+        if self.places.is_camera(system):
+            size, quat = size[:, [0, 2, 1]], quat_multiply(quat, quat_from_matrix(UPRIGHT_FROM_CAMERA.T))
+        return system, packed(cuboids.center_m, quat, size)
+
+    def _labels_of(self, track: Track, k: int, is_key: bool, beside: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(what the object says in a frame beside its cuboid, the cuboid without its numbers) of a keyframe, or of a time after it."""
+        kept = track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
+        fields = kept.get("cuboid", {}) if is_sound(kept.get("cuboid", {})) else {}
+        cuboid: dict[str, Any] = {"name": str(fields.get("name", CUBOID_NAME))}
+        if not is_key:
+            return {}, cuboid
+        given = track.keyframe_attributes[k] if track.keyframe_attributes else {}
+        kinds = self._attributes({name: value for name, value in given.items() if name not in beside}, f"track {track.track_id!r}")
+        aside = self._attributes({name: value for name, value in given.items() if name in beside}, f"track {track.track_id!r}")
+        taken = ["cuboid"] if fields else []
+        entry: dict[str, Any] = {}
+        if isinstance(kept.get("object"), Mapping) and "object_data" not in kept["object"]:
+            entry, taken = dict(kept["object"]), [*taken, "object"]
+        data = kept.get("object_data", {})
+        if "object_data" in kept and is_data(data) and "cuboid" not in data:
+            taken.append("object_data")
+        else:
+            data = {}
+        data = joined(aside, data)
+        cuboid |= fields
+        attributes = joined(kinds, cuboid.get("attributes", {}))
+        if attributes:
+            cuboid["attributes"] = attributes
+        if track.origin[k] != Origin.GIVEN:
+            cuboid["origin"] = Origin(track.origin[k]).name.lower()
+        if track.visibility[k] != Visibility.VISIBLE:
+            cuboid["visibility"] = Visibility(track.visibility[k]).name.lower()
+        rest = {key: value for key, value in kept.items() if key not in taken}
+        return {**entry, **({"object_data": data} if data else {})}, {**cuboid, **({"source_attributes": rest} if rest else {})}
+
+    def _put_data(self, uid: str, i: int, entry: Mapping[str, Any], cuboid: Mapping[str, Any] | None = None) -> None:
+        """Into frame i, beside what is there already."""
+        objects = self.frames[i].setdefault("objects", {})
+        old = objects.get(uid, {})
+        data = joined(old.get("object_data", {}), entry.get("object_data", {}))
+        if cuboid is not None:
+            data["cuboid"] = [*data.get("cuboid", []), cuboid]
+        has_data = data or "object_data" in entry or "object_data" in old
+        objects[uid] = {**old, **entry, **({"object_data": data} if has_data else {})}
+
+    def _declare(self, track: Track, uid: str) -> None:
+        """The object of a track, and what our own reader needs to know of the track."""
+        source = track.source_attributes
+        written = {"cuboid_system", "attributes_beside", "is_given_once"}
+        if source.get("is_given_once"):
+            self._drop(f"object {uid!r}: that its cuboid is given once for all frames; it is written into each of them")
+        if uid not in self.objects:
+            thing: dict[str, Any] = {"name": str(source.get("name", track.track_id)), "type": track.category}
+            for key in ("ontology_uid", "coordinate_system", "resource_uid"):
+                if isinstance(source.get(key), Mapping if key == "resource_uid" else str):
+                    thing[key] = source[key]
+                    written.add(key)
+            static = source.get("object_data", {})
+            static = static if is_data(static) else {}
+            written |= {"object_data"} if static else set()
+            static = joined(self._attributes(track.attributes, f"track {track.track_id!r}"), static)
+            if static:
+                thing["object_data"] = static
+            self.objects[uid] = thing
+            for key in ("frame_intervals", "object_data_pointers"):
+                if isinstance(source.get(key), list if key == "frame_intervals" else Mapping):
+                    thing[key] = source[key]
+                    written.add(key)
+            without = source.get("frames_without_cuboid", {})
+            if isinstance(without, Mapping):
+                written.add("frames_without_cuboid")
+                for frame_id, entry in without.items():
+                    self._put_entry(uid, frame_id, entry)
+        elif track.attributes:
+            self.report.dropped.append(f"track {track.track_id!r}: the attributes of the whole track, which shares its object with another")
+        said: dict[str, Any] = {"method": track.method, "source_attributes": {key: value for key, value in source.items() if key not in written}}
+        if uid != track.track_id:
+            said["track_id"] = track.track_id
+        outside = np.flatnonzero(track.visibility == Visibility.OUTSIDE)
+        if len(outside):  # where curves end, in no frame
+            said["outside"] = [_end(track, k) for k in outside.tolist()]
+        self.own_tracks[uid if uid not in self.own_tracks else f"{uid}/{cuboid_name(track)}"] = said
+
+    def _tell_frames(self) -> None:
+        """Where each object and each of its data is; what is kept of that stays where it is still true."""
+        seen = {uid: Occurrences() for uid in self.objects}
+        for uid, thing in self.objects.items():
+            seen[uid].add(None, thing.get("object_data", {}))
+        for i, frame in enumerate(self.frames):
+            for uid, entry in frame.get("objects", {}).items():
+                seen[uid].add(i, entry.get("object_data", {}))
+        for uid, thing in self.objects.items():
+            intervals = intervals_of(seen[uid].spans, self.numbers)
+            kept = thing.pop("frame_intervals", None)
+            thing["frame_intervals"] = kept if kept and covers(kept, intervals, self.numbers) else intervals
+            pointers: dict[str, Any] = seen[uid].pointers(self.numbers)
+            for name, pointer in thing.pop("object_data_pointers", {}).items():
+                now = pointers.get(name, {}).get("frame_intervals", [])
+                if isinstance(pointer, Mapping) and covers(pointer.get("frame_intervals"), now, self.numbers):
+                    pointers[name] = pointer
+            if pointers:
+                thing["object_data_pointers"] = pointers
 
     def _attributes(self, values: Mapping[str, Any], owner: str) -> dict[str, list[dict[str, Any]]]:
         """By kind, as OpenLABEL wants them; what is of none of its kinds is reported."""
         kinds: dict[str, list[dict[str, Any]]] = {}
         for name, value in values.items():
-            kind = _kind(value)
+            kind = attribute_kind(value)
             if kind is None:
-                lost = f"{owner}: the attribute {name!r}, of a kind that OpenLABEL lacks ({type(value).__name__})"
-                if lost not in self.report.dropped:
-                    self.report.dropped.append(lost)
+                self._drop(f"{owner}: the attribute {name!r}, of a kind that OpenLABEL lacks ({type(value).__name__})")
             else:
                 kinds.setdefault(kind, []).append({"name": name, "val": list(value) if kind == "vec" else value})
         return kinds
 
-    def _shapes(self, objects: dict[str, Any]) -> None:
+    def _put_kept_objects(self) -> None:
         """Objects without a cuboid, as they came."""
-        for uid, kept in self.was.get("objects", {}).items():
-            if uid in objects:
-                self.report.dropped.append(f"object {uid!r} without a cuboid: a track has its id")
-                continue
-            objects[uid] = kept["object"]
-            for number, data in kept["frames"].items():
-                self._put_shapes(uid, number, data)
+        for uid, kept in self.was["objects"].items():
+            if uid in self.objects:
+                self._drop(f"object {uid!r} without a cuboid: a track has its id")
+            elif (
+                isinstance(kept.get("object"), Mapping) and isinstance(kept.get("frames"), Mapping) and is_data(kept["object"].get("object_data", {}))
+            ):
+                self.objects[uid] = dict(kept["object"])
+                for frame_id, entry in kept["frames"].items():
+                    self._put_entry(uid, frame_id, entry)
+            else:
+                self._drop(f"object {uid!r}, kept from a file: it is not as an OpenLABEL file has it")
 
-    def _put_shapes(self, uid: str, number: str, data: Mapping[str, Any]) -> None:
-        if int(number) in self.frames:
-            self.frames[int(number)].setdefault("objects", {}).setdefault(uid, {"object_data": dict(data)})
+    def _put_entry(self, uid: str, frame_id: str, entry: Any) -> None:
+        if frame_id not in self.index_of:
+            self._drop(f"what object {uid!r} says in frames that the scene does not have")
+        elif isinstance(entry, Mapping) and is_data(entry.get("object_data", {})):
+            self._put_data(uid, self.index_of[frame_id], entry)
         else:
-            lost = f"shapes of object {uid!r} in frames that the scene does not have"
-            self.report.dropped += [] if lost in self.report.dropped else [lost]
+            self._drop(f"what is kept of object {uid!r} in frames without a cuboid: it is not as an OpenLABEL file has it")
+
+    def _drop(self, lost: str) -> None:
+        if lost not in self.report.dropped:
+            self.report.dropped.append(lost)
+
+    # -------------------------------------------------------- relations
 
     def _relations(self) -> dict[str, Any]:
-        relations = dict(self.was.get("relations", {}))
-        for relation in self.scene.relations:
-            ends = [self.uids.get(name) for name in (relation.subject, relation.object)]
-            if None in ends:
-                self.report.dropped.append(f"the relation {relation.kind!r} of tracks that the scene does not have")
+        """Those that came go back as they are while the scene still has them."""
+        todo = list(self.scene.relations)
+        id_of: dict[str, str] = {}
+        for track_id, uid in self.uids.items():
+            id_of.setdefault(uid, track_id)
+        relations: dict[str, Any] = {}
+        for uid, kept in self.was["relations"].items():
+            try:
+                meant = relations_of(Node(kept, "", uid), id_of, self.numbers, self.scene.times_ns.tolist())
+            except BoxwrightError as error:
+                self._drop(f"the relation {uid!r}, kept from a file: {error}")
                 continue
-            one: dict[str, Any] = {"name": relation.kind, "type": relation.kind}
-            if relation.span_ns is not None:
-                inside = np.flatnonzero((self.scene.times_ns >= relation.span_ns[0]) & (self.scene.times_ns <= relation.span_ns[1]))
-                if not len(inside):
-                    self.report.dropped.append(f"the relation {relation.kind!r} of a time without frames")
-                    continue
-                one["frame_intervals"] = [{"frame_start": self.numbers[inside[0]], "frame_end": self.numbers[inside[-1]]}]
-            one["rdf_subjects"], one["rdf_objects"] = ([{"uid": uid, "type": "object"}] for uid in ends)
-            relations[str(next(n for n in range(len(relations) + 1) if str(n) not in relations))] = one
+            if any(agent["type"] == "object" and agent["uid"] not in self.objects for key in _ENDS for agent in kept[key]):
+                self._drop(f"the relation {uid!r} of objects that the scene does not have")
+            elif all(meant.count(one) <= todo.count(one) for one in meant):
+                relations[uid] = kept
+                for one in meant:
+                    todo.remove(one)
+        for relation in todo:
+            made = self._relation(relation)
+            if made is not None:
+                relations[str(next(n for n in range(len(relations) + 1) if str(n) not in relations))] = made
         return relations
 
+    def _relation(self, relation: Relation) -> dict[str, Any] | None:
+        ends = [self.uids.get(name) for name in (relation.subject, relation.object)]
+        if None in ends:
+            self.report.dropped.append(f"the relation {relation.kind!r} of tracks that the scene does not have")
+            return None
+        one: dict[str, Any] = {"name": relation.kind, "type": relation.kind}
+        if relation.span_ns is not None:
+            inside = np.flatnonzero((self.scene.times_ns >= relation.span_ns[0]) & (self.scene.times_ns <= relation.span_ns[1]))
+            if not len(inside):
+                self.report.dropped.append(f"the relation {relation.kind!r} of a time without frames")
+                return None
+            one["frame_intervals"] = [{"frame_start": self.numbers[inside[0]], "frame_end": self.numbers[inside[-1]]}]
+        return {**one, **{key: [{"uid": uid, "type": "object"}] for key, uid in zip(_ENDS, ends)}}
 
-def _transform(pose: Pose) -> dict[str, Any]:
-    return {"matrix4x4": pose.matrix().ravel().tolist()}
 
-
-def _described(stream: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: stream[key] for key in ("description", "uri") if key in stream}
-
-
-def _seconds(stamp_ns: int) -> str:
-    """Exact decimal seconds."""
-    whole, rest = divmod(abs(stamp_ns), 1_000_000_000)
-    return f"{'-' if stamp_ns < 0 else ''}{whole}.{rest:09d}"
-
-
-def _values(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
+def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
     """(M, 10) x y z qx qy qz qw sx sy sz"""
     return np.concatenate([center, quat_wxyz[:, [1, 2, 3, 0]], size], 1)
 
 
 def _end(track: Track, k: int) -> dict[str, Any]:
     """An OUTSIDE keyframe, which no frame holds."""
-    value = _values(track.cuboids.center_m[[k]], track.cuboids.quat_wxyz[[k]], track.cuboids.size_m[[k]])[0]
+    value = packed(track.cuboids.center_m[[k]], track.cuboids.quat_wxyz[[k]], track.cuboids.size_m[[k]])[0]
     end: dict[str, Any] = {"timestamp_ns": int(track.times_ns[k]), "val": value.tolist(), "origin": Origin(track.origin[k]).name.lower()}
     for key, rows in (("attributes", track.keyframe_attributes), ("source_attributes", track.keyframe_source_attributes)):
         if rows and rows[k]:
             end[key] = dict(rows[k])
     return end
-
-
-def _kind(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, (int, float)):
-        return "num"
-    if isinstance(value, str):
-        return "text"
-    is_list = isinstance(value, (list, tuple))
-    return "vec" if is_list and (all(map(_is_number, value)) or all(isinstance(item, str) for item in value)) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Two sets of data, kind by kind."""
-    return {kind: [*first.get(kind, []), *second.get(kind, [])] for kind in dict.fromkeys((*first, *second))}
-
-
-def _runs(index: Any) -> list[tuple[int, int]]:
-    """(first, last) of the runs of neighbours in increasing indices."""
-    if not len(index):
-        return []
-    cuts = np.flatnonzero(np.diff(index) > 1)
-    return list(zip(index[np.r_[0, cuts + 1]].tolist(), index[np.r_[cuts, len(index) - 1]].tolist()))
-
-
-def _uids(tracks: Sequence[Track]) -> dict[str, str]:
-    """track_id -> uid: itself where OpenLABEL allows it, else the next free number."""
-    taken = {track.track_id for track in tracks if _UID.fullmatch(track.track_id)}
-    uids, number = {}, 0
-    for track in tracks:
-        if track.track_id in taken:
-            uids[track.track_id] = track.track_id
-            continue
-        while str(number) in taken:
-            number += 1
-        uids[track.track_id] = str(number)
-        number += 1
-    return uids

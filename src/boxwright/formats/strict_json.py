@@ -8,16 +8,19 @@ import math
 import os
 import re
 from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Float64s, UInt8s
-from ..errors import ArgumentError, FormatError, LimitError
+from ..errors import ArgumentError, BoxwrightError, FormatError, LimitError
 from .limits import Limits, checked_size, limits
 
-__all__ = ["Node", "dumps", "load"]
+__all__ = ["Node", "decoder", "dumps", "load", "load_text", "refusing"]
+
+_HINT = "copy or export the file again"
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _INT64 = range(-(2**63), 2**63)
@@ -154,28 +157,47 @@ class Node:
 
 def load(path: str | os.PathLike[str]) -> Node:
     """The top of a JSON file. FormatError where it is not strict JSON, LimitError where it is too large or too deep."""
+    text = load_text(path)
+    with refusing(path):
+        value = decoder().decode(text)
+    return Node(value, os.fspath(path))
+
+
+def load_text(path: str | os.PathLike[str]) -> str:
+    """A JSON file, not parsed yet, within the limits. FormatError where it is no text."""
     size = checked_size(path)
     bounds = limits()
     bounds.check("json_bytes", size, path)
-    hint = "copy or export the file again"
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
     if not raw.strip():
-        raise FormatError("the file is empty", expected="a JSON object", path=path, hint=hint)
+        raise FormatError("the file is empty", expected="a JSON object", path=path, hint=_HINT)
     _check_shape(np.frombuffer(_STRINGS.sub(b"", raw), np.uint8), bounds, path)
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as error:
-        raise FormatError(f"not JSON: {_in_words(error.msg)}", path=path, offset=f"line {error.lineno} column {error.colno}", hint=hint) from None
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FormatError("not UTF-8 text", path=path, offset=error.start, hint=hint) from None
+        raise FormatError("not UTF-8 text", path=path, offset=error.start, hint=_HINT) from None
+
+
+def decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
+
+
+@contextmanager
+def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What a `decoder` raises leaves as FormatError or LimitError, with the place."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise FormatError(f"not JSON: {_in_words(error.msg)}", path=path, offset=f"line {error.lineno} column {error.colno}", hint=_HINT) from None
     except RecursionError:
-        raise LimitError("brackets nested too deeply", path=path, hint=hint) from None
+        raise LimitError("brackets nested too deeply", path=path, hint=_HINT) from None
+    except BoxwrightError:
+        raise
     except ValueError as error:
-        raise FormatError(f"not strict JSON: {error}", path=path, hint=hint) from None
-    return Node(value, os.fspath(path))
+        raise FormatError(f"not strict JSON: {error}", path=path, hint=_HINT) from None
 
 
 def _in_words(message: str) -> str:
