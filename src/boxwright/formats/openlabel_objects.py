@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FormatError
-from .label_rows import FARTHEST_M
-from .limits import limits
+from .limits import FARTHEST_M, limits
 from .openlabel_data import Occurrences, check_data, check_item, split_named
 from .openlabel_document import Document
 from .openlabel_sensors import MOST_RAD

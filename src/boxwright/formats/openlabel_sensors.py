@@ -20,7 +20,7 @@ from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
 from ..rotations import matrix_from_quat, quat_from_euler
 from ..scene import CameraSensor, Lidar
-from .label_rows import FARTHEST_M
+from .limits import FARTHEST_M
 from .strict_json import Node
 
 __all__ = [
