@@ -42,6 +42,8 @@ _HOME = {
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
     "aggregation": ["Aggregate", "aggregate"],
+    "object_time": ["Placement"],
+    "retiming": ["Retimed", "Retiming", "RetimingVerdict", "retime"],
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
     "render": ["render_bev", "render_cameras"],
@@ -74,12 +76,14 @@ if TYPE_CHECKING:
     from .formats import WriteReport, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
     from .interpolation import interpolate
+    from .object_time import Placement
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
     from .points import Sweep
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
+    from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .scene import Relation, Scene
     from .sensors import CameraSensor, Lidar
     from .simulation import simulate
@@ -111,11 +115,15 @@ __all__ = [
     "LimitError",
     "Origin",
     "PinholeCamera",
+    "Placement",
     "PointStatus",
     "Pose",
     "Problem",
     "Rectangles",
     "Relation",
+    "Retimed",
+    "Retiming",
+    "RetimingVerdict",
     "Scene",
     "SensorFrameFallback",
     "SizePrior",
@@ -150,6 +158,7 @@ __all__ = [
     "refit",
     "render_bev",
     "render_cameras",
+    "retime",
     "scenes",
     "simulate",
     "write",

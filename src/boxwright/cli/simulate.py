@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,12 +14,20 @@ SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, he
 FramesOption = Annotated[
     int | None, typer.Option("--n-frames", metavar="N", min=1, max=90, help="How many frames, at 10 in a second; by default 41, at most 90.")
 ]
+SceneryOption = Annotated[
+    str | None, typer.Option("--scenery", metavar="NAME", help="street, the default, or motorway, with traffic of up to 35 m/s.")
+]
 
 
 def simulate(
-    out: OutArgument, seed: SeedOption = None, n_frames: FramesOption = None, to: ToOption = "boxwright", as_json: JsonOption = False
+    out: OutArgument,
+    seed: SeedOption = None,
+    n_frames: FramesOption = None,
+    scenery: SceneryOption = None,
+    to: ToOption = "boxwright",
+    as_json: JsonOption = False,
 ) -> None:
-    """A made-up street, with its truth.
+    """A made-up street or motorway, with its truth.
 
     A LiDAR and cameras, one of them fisheye, on a moving vehicle among parked and moving objects.
 
@@ -28,7 +36,7 @@ def simulate(
     import boxwright as bw
 
     check_output(out, to)
-    given = {name: value for name, value in (("seed", seed), ("n_frames", n_frames)) if value is not None}
+    given: dict[str, Any] = {name: value for name, value in (("seed", seed), ("n_frames", n_frames), ("scenery", scenery)) if value is not None}
     report = write_scene(bw.simulate(**given), out, to)
     if as_json:
         print_json(report)

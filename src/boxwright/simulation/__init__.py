@@ -22,6 +22,7 @@ from .actors import actors, ego_route
 from .chance import Chance
 from .lidar import SpinningLidar, ego_pose
 from .motion import Route
+from .motorway import motorway_actors, motorway_ego, motorway_mesh
 from .pictures import Picture, SimulatedCamera
 from .site import site_mesh
 from .truth import true_tracks
@@ -48,14 +49,16 @@ def simulate(
     n_columns: int = 560,
     image_scale: float = 1.0,
     min_points: int = 5,
+    scenery: str = "street",
 ) -> Scene:
-    """A recording at 10 Hz and its truth: a drive along a street with parked and moving traffic, and around a corner.
+    """A recording at 10 Hz and its truth: a drive along a street with parked and moving traffic, and around a corner; or along a motorway.
 
     seed : everything that is left to chance; 0 <= seed < 2**63; 7 is the sample's
     n_frames : 1 to 90; as many as the sample has by default
     n_beams, n_columns : the LiDAR's beams, and how often it fires in a turn
     image_scale : makes the pictures larger or smaller; they are rendered when asked for
     min_points : things that never get as many points in a sweep have no track
+    scenery : "street", as in the sample, or "motorway", with traffic of up to 35 m/s in both directions
 
     The scene has the LiDAR "lidar", the cameras "front" and "right" (pinhole) and "rear" (fisheye), a trajectory, and true tracks in the world
     frame with a keyframe for every frame. `scene.data` is SimulatedData, which knows whose every point and pixel is.
@@ -74,9 +77,13 @@ def simulate(
     )
     if not 0.05 <= image_scale <= 8:
         raise ArgumentError(expected="a number within 0.05..8", got=repr(image_scale), field="image_scale")
+    if scenery not in ("street", "motorway"):
+        raise ArgumentError(expected="'street' or 'motorway'", got=repr(scenery)[:60], field="scenery")
     duration_s = n_frames * FRAME_S
-    world = World(site_mesh(Chance(seed, 1)), actors(seed, duration_s))
-    ego = ego_route(Chance(seed, 6), duration_s)
+    if scenery == "street":
+        world, ego = World(site_mesh(Chance(seed, 1)), actors(seed, duration_s)), ego_route(Chance(seed, 6), duration_s)
+    else:
+        world, ego = World(motorway_mesh(), motorway_actors(seed, duration_s)), motorway_ego(Chance(seed, 6), duration_s)
     lidar = SpinningLidar(seed, n_beams, n_columns, Pose.from_quat(_tilt(0.004, 0.012, 0.006), (0.95, 0.0, 1.86)))
     cameras = _cameras(seed, image_scale)
     times_s: Float64s = np.arange(n_frames, dtype=np.float64) * FRAME_S

@@ -14,7 +14,7 @@ from .people import Joint, cyclist, pedestrian
 from .site import CROSSING_X_M
 from .vehicles import vehicle
 
-__all__ = ["Actor", "actors", "ego_route"]
+__all__ = ["Actor", "actors", "ego_route", "vehicle_actor"]
 
 LANE_M = 1.65
 PARKED_M = 4.9
@@ -78,7 +78,7 @@ def actors(seed: int, duration_s: float) -> list[Actor]:
     return [*_parked(chance, duration_s), *_traffic(chance, duration_s), *_cyclists(chance, duration_s), *_walkers(chance, duration_s)]
 
 
-def _vehicle(chance: Chance, category: str, route: Route) -> Actor:
+def vehicle_actor(chance: Chance, category: str, route: Route) -> Actor:
     body = vehicle(category, chance)
     low, high = body.low - chance.uniform(3, *FACE_MARGIN_M), body.high + chance.uniform(3, *FACE_MARGIN_M)
     low[2] = 0.0
@@ -114,7 +114,7 @@ def _parked(chance: Chance, duration_s: float) -> list[Actor]:
                         x + (0.6 if category == "van" else 0.0),
                         side * (PARKED_M - (0.08 if category == "van" else 0.0) + chance.one(-0.1, 0.04)),
                     )
-                    rows.append(_vehicle(chance, category, Route(place, yaw, duration_s=duration_s)))
+                    rows.append(vehicle_actor(chance, category, Route(place, yaw, duration_s=duration_s)))
                 x += chance.one(6.0, 7.2) + (1.3 if category == "van" else 0.0)
     return rows
 
@@ -126,7 +126,7 @@ def _traffic(chance: Chance, duration_s: float) -> list[Actor]:
         category: str, start: tuple[float, float], yaw: float, speeds: list[tuple[float, float]], turns: list[tuple[float, float]] | None = None
     ) -> Actor:
         faster = chance.one(0.96, 1.04)
-        return _vehicle(chance, category, Route(start, yaw, [(t, v * faster) for t, v in speeds], turns or [(0.0, 0.0)], duration_s=duration_s))
+        return vehicle_actor(chance, category, Route(start, yaw, [(t, v * faster) for t, v in speeds], turns or [(0.0, 0.0)], duration_s=duration_s))
 
     quarter = math.pi / 2
     return [

@@ -14,7 +14,7 @@ from ..arrays import ArrayLike, Float64s
 from .chance import Chance
 from .meshes import Material, Mesh, Paint, box, cards, ellipsoid, joined, rod
 
-__all__ = ["CROSSING_X_M", "ground_height_m", "ground_slope", "site_mesh"]
+__all__ = ["CROSSING_X_M", "ground_height_m", "ground_slope", "patch", "site_mesh"]
 
 CROSSING_X_M = 24.0
 MAIN_HALF_WIDTH_M = 5.9
@@ -84,7 +84,7 @@ def _ground() -> Mesh:
     return Mesh(corners, np.repeat(index, 2), (ASPHALT, KERB, PAVEMENT, GRASS))
 
 
-def _patch(x: tuple[float, float], y: tuple[float, float]) -> Mesh:
+def patch(x: tuple[float, float], y: tuple[float, float]) -> Mesh:
     """A painted strip lying on the road."""
     places = np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])])
     vertices = np.column_stack([places, ground_height_m(places[:, 0], places[:, 1], kerbs=False) + 0.012])
@@ -95,16 +95,16 @@ def _road_paint() -> list[Mesh]:
     patches = []
     for start in np.arange(-100.0, 100.0, 6.0):
         if abs(start + 1.5 - CROSSING_X_M) > 12:
-            patches.append(_patch((start, start + 3.0), (-0.06, 0.06)))
+            patches.append(patch((start, start + 3.0), (-0.06, 0.06)))
         if abs(start + 1.5) > 14:
-            patches.append(_patch((CROSSING_X_M - 0.06, CROSSING_X_M + 0.06), (start, start + 3.0)))
+            patches.append(patch((CROSSING_X_M - 0.06, CROSSING_X_M + 0.06), (start, start + 3.0)))
     for start in np.arange(-100.0, 100.0, 2.0):  # edge of the parking lanes
         if abs(start + 1 - CROSSING_X_M) > 10:
-            patches += [_patch((start, start + 1.2), (side * 3.62 - 0.05, side * 3.62 + 0.05)) for side in (-1, 1)]
+            patches += [patch((start, start + 1.2), (side * 3.62 - 0.05, side * 3.62 + 0.05)) for side in (-1, 1)]
     for k in range(9):  # zebra crossings
         x = CROSSING_X_M - 4.2 + k
-        patches += [_patch((x, x + 0.5), (y, y + 3.0)) for y in (6.4, -9.4)]
-    patches += [_patch((CROSSING_X_M - 8.2, CROSSING_X_M - 7.8), (-3.5, -0.2)), _patch((CROSSING_X_M + 7.8, CROSSING_X_M + 8.2), (0.2, 3.5))]
+        patches += [patch((x, x + 0.5), (y, y + 3.0)) for y in (6.4, -9.4)]
+    patches += [patch((CROSSING_X_M - 8.2, CROSSING_X_M - 7.8), (-3.5, -0.2)), patch((CROSSING_X_M + 7.8, CROSSING_X_M + 8.2), (0.2, 3.5))]
     return patches
 
 

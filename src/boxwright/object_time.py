@@ -1,0 +1,262 @@
+"""When the objects of a recording were seen, how they move, and what their boxes were drawn for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from .arrays import Float64s, Int64s
+from .containment import points_in_cuboids
+from .cuboids import Cuboids
+from .errors import ArgumentError
+from .points import Sweep
+from .rotations import matrix_from_yaw
+from .scene import Scene
+from .taxonomy import Taxonomy
+from .tracks import Track, Visibility
+
+__all__ = ["FEWEST_POINTS", "ROOM_M", "SKIN_M", "Motion", "Placement", "Seen", "motion_of", "placement_of", "points_of_keyframes"]
+
+ROOM_M = 0.3  # around a box, in which its object's points are looked for
+SKIN_M = 0.1  # a point so far out of a box still is one that the box was drawn around
+BELOW_M = 0.25  # points nearer to the bottom of a box may be the ground's
+FEWEST_POINTS = 5  # in a keyframe, for it to count
+PART_S = 0.02  # points of one object that come so much later were seen by themselves
+WINDOW_S = 0.5  # keyframes so near tell how an object moves
+FASTEST_MPS = 70.0
+ROWS_AT_ONCE = 256
+MARGIN_M, MARGIN_SIGMA_M = 0.05, 0.1  # what boxes stand off their points, and how far that differs from end to end
+GAP_SIGMA_M = 0.12  # of one keyframe's gap between an end of its points and of its box
+MOST_LOSS = 9.0  # of one track: an odd one does not outvote the others
+CERTAIN = 2.7  # by so much, in -2 log likelihood, the next best explanation must be worse: one mistake in twenty
+
+
+class Placement(StrEnum):
+    """What the boxes of a recording were drawn for."""
+
+    STAMP = "stamp"  # where their objects were at the stamp
+    SWEEP_MIDDLE = "sweep_middle"  # where they were in the middle of a sweep that is stamped with its begin or end
+    POINTS = "points"  # the points as a sweep without the vehicle's own motion shows them
+    RAW_POINTS = "raw_points"  # the points as they came, in the sensor's frame at their own times
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """velocity_mps (K, 3), yaw_rate_radps (K,) at each keyframe; is_known: more than one keyframe tells of it."""
+
+    velocity_mps: Float64s
+    yaw_rate_radps: Float64s
+    is_known: bool
+
+    @property
+    def speed_mps(self) -> Float64s:
+        speed: Float64s = np.linalg.norm(self.velocity_mps, axis=1)
+        return speed
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Points on and around the box of one keyframe, the vehicle's motion taken out, in the axes of its cuboid.
+
+    xyz (N, 3); late_s (N,) times after the keyframe's; sensor_m (3,) where the light came from; ego_mps (3,) how the vehicle carries the box's place
+    along; middle_s : of the sweep, after the keyframe's time; has_raw : the points come with the vehicle's motion in them
+    """
+
+    xyz: Float64s
+    late_s: Float64s
+    sensor_m: Float64s
+    ego_mps: Float64s
+    middle_s: float
+    has_raw: bool
+
+    def and_of(self, other: Seen) -> Seen:
+        xyz, late_s = np.r_[self.xyz, other.xyz], np.r_[self.late_s, other.late_s]
+        return Seen(xyz, late_s, self.sensor_m, self.ego_mps, (self.middle_s + other.middle_s) / 2, self.has_raw and other.has_raw)
+
+    def carried(self, velocity_mps: Float64s, yaw_rate_radps: float, time_s: float) -> Float64s:
+        """The points where their object's motion takes them by a time after the keyframe's; the velocity is in the axes of the cuboid."""
+        ahead = time_s - self.late_s
+        turned = np.einsum("nij,nj->ni", matrix_from_yaw(yaw_rate_radps * ahead), self.xyz)
+        carried: Float64s = turned + ahead[:, None] * velocity_mps
+        return carried
+
+    def moment_s(self, half: Float64s, off_m: Float64s | float = 0.0) -> float | None:
+        """Mean time of the points within the box, its centre at `off_m`; None where there are too few.
+
+        Where the sweep begins and ends on an object, or two LiDARs see it one after the other, it is the time of the larger part.
+        """
+        own = np.sort(self.late_s[(np.abs(self.xyz - off_m) <= half + SKIN_M).all(1)])
+        part = max(np.split(own, np.flatnonzero(np.diff(own) > PART_S) + 1), key=len)
+        return float(part.mean()) if len(part) >= FEWEST_POINTS else None
+
+
+def motion_of(track: Track, moments_ns: Int64s) -> Motion:
+    """How the object moves at each keyframe: a weighted quadratic through the keyframes around it, within its visible span.
+
+    The weights are those of LOESS (Cleveland 1979); a quadratic keeps braking and turning out of the velocity.
+    """
+    values = np.column_stack([track.cuboids.center_m - track.cuboids.center_m[0], np.unwrap(track.cuboids.yaw_rad)])
+    times = (moments_ns - moments_ns[0]) * 1e-9
+    slopes, is_known = np.zeros((len(track), 4)), False
+    ends = np.flatnonzero(track.visibility == Visibility.OUTSIDE) + 1
+    for span in np.split(np.arange(len(track)), ends):
+        for begin in range(0, len(span) if len(span) > 1 else 0, ROWS_AT_ONCE):
+            rows = span[begin : begin + ROWS_AT_ONCE]
+            slopes[rows] = _slopes(times[span], values[span], times[rows])
+            is_known = True
+    return Motion(slopes[:, :3], slopes[:, 3], is_known)
+
+
+def _slopes(times: Float64s, values: Float64s, at: Float64s) -> Float64s:
+    """(R, V) time derivatives at (R,) of the given times, from (S,) times and (S, V) values."""
+    after = times - at[:, None]
+    third = np.partition(np.abs(after), min(2, len(times) - 1), axis=1)[:, min(2, len(times) - 1)]
+    reach = np.maximum(WINDOW_S, 1.5 * third)
+    after = after / reach[:, None]
+    weights = np.clip(1 - np.abs(after) ** 3, 0, 1) ** 3
+    slopes = np.zeros((len(at), values.shape[1]))
+    is_bent = (weights > 0).sum(1) > 2
+    for rows, order in ((is_bent, 2), (~is_bent, 1)):
+        powers = after[rows][:, :, None] ** np.arange(order + 1)
+        weighted = powers * weights[rows][:, :, None]
+        left = np.einsum("rsi,rsj->rij", weighted, powers)
+        slopes[rows] = np.linalg.solve(left, np.einsum("rsi,sv->riv", weighted, values))[:, 1] / reach[rows, None]
+    return slopes
+
+
+# ------------------------------------------------------------ points
+
+
+def points_of_keyframes(
+    scene: Scene, tracks: Sequence[Track], motions: Sequence[Motion], progress: Callable[[int, int], None] | None
+) -> list[dict[int, Seen]]:
+    """For each track: keyframe -> the points on and around its box."""
+    seen: list[dict[int, Seen]] = [{} for _ in tracks]
+    has_times = False
+    for i, stamp in enumerate(scene.times_ns.tolist()):
+        rows = [(t, k) for t, track in enumerate(tracks) if (k := _keyframe_at(track, stamp)) is not None]
+        for lidar in scene.lidars if rows else ():
+            if not scene.has_points(i, lidar):
+                continue
+            sweep = scene.points(i, lidar)
+            if sweep.time_offset_ns is None:
+                continue
+            has_times = True
+            for (t, k), points in zip(rows, _points_of(scene, sweep, stamp, tracks, motions, rows)):
+                before = seen[t].get(k)
+                seen[t][k] = points if before is None else before.and_of(points)
+        if progress is not None:
+            progress(i + 1, len(scene))
+    if tracks and not has_times:
+        raise ArgumentError(
+            "no sweep of the scene tells when its points were seen",
+            expected="sweeps with time_offset_ns",
+            field=f"scene {scene.name!r}",
+            hint="read the recording from a format that keeps the time of each point",
+        )
+    return seen
+
+
+def _keyframe_at(track: Track, stamp: int) -> int | None:
+    k = int(np.searchsorted(track.times_ns, stamp))
+    return k if k < len(track) and track.times_ns[k] == stamp and track.visibility[k] != Visibility.OUTSIDE else None
+
+
+def _points_of(scene: Scene, sweep: Sweep, stamp: int, tracks: Sequence[Track], motions: Sequence[Motion], rows: list[tuple[int, int]]) -> list[Seen]:
+    """Of one sweep, for each (track, keyframe)."""
+    cuboids = Cuboids.concatenate([tracks[t].cuboids[[k]] for t, k in rows])
+    has_raw = not sweep.is_deskewed and scene.trajectory is not None
+    sensor = scene.transform(scene.label_frame, "ego", stamp).apply(scene.lidar_origins_m("ego").mean(0))
+    ego_mps = _carried_along(scene, cuboids.center_m, stamp) if has_raw else np.zeros((len(rows), 3))
+    if scene.trajectory is not None:
+        sweep = sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=stamp)
+    sweep = sweep.transformed(scene.transform(scene.label_frame, sweep.frame, stamp), scene.label_frame)
+    assert sweep.time_offset_ns is not None
+    late_s = (sweep.time_offset_ns + (sweep.timestamp_ns - stamp)) * 1e-9
+    reach = float(np.abs(late_s).max(initial=0.0))
+    middle_s = float(late_s.min() + late_s.max()) / 2 if len(late_s) else 0.0
+    turned = cuboids.rotation.transpose(0, 2, 1)
+    own_mps = np.stack([motions[t].velocity_mps[k] for t, k in rows])
+    speed = sum(np.abs(np.einsum("mij,mj->mi", turned, velocity)) for velocity in (own_mps, ego_mps))
+    room = 2 * (ROOM_M + reach * np.minimum(speed, FASTEST_MPS))
+    wide = Cuboids(cuboids.center_m, cuboids.size_m + room, quat_wxyz=cuboids.quat_wxyz, frame=cuboids.frame)
+    hits = points_in_cuboids(sweep, wide)
+    found = []
+    for m in range(len(rows)):
+        own = hits.indices(m)
+        place = (np.asarray(sweep.xyz[own], np.float64) + (np.array(sweep.origin_m) - cuboids.center_m[m])) @ cuboids.rotation[m]
+        above = place[:, 2] > BELOW_M - cuboids.size_m[m, 2] / 2
+        origin = (sensor - cuboids.center_m[m]) @ cuboids.rotation[m]
+        found.append(Seen(place[above], late_s[own[above]], origin, ego_mps[m] @ cuboids.rotation[m], middle_s, has_raw))
+    return found
+
+
+def _carried_along(scene: Scene, center_m: Float64s, stamp: int) -> Float64s:
+    """(M, 3) velocities of places fixed to the vehicle, in the label frame, at the stamp."""
+    assert scene.trajectory is not None
+    first, last = scene.trajectory.times_ns[[0, -1]].tolist()
+    before, after = max(stamp - 20_000_000, first), min(stamp + 20_000_000, last)
+    if after <= before:
+        return np.zeros_like(center_m)
+    still = scene.world_from_ego(stamp).inverse()
+    way = (scene.world_from_ego(after) @ still).apply(center_m) - (scene.world_from_ego(before) @ still).apply(center_m)
+    carried: Float64s = way / ((after - before) * 1e-9)
+    return carried
+
+
+# ------------------------------------------------------------ what the boxes were drawn for
+
+
+def placement_of(tracks: Sequence[Track], motions: Sequence[Motion], seen: Sequence[dict[int, Seen]]) -> tuple[Placement | None, float]:
+    """The explanation under which the ends of the boxes stand off those of the points most evenly, and by how much the next is worse.
+
+    A box drawn around points keeps its end at their end, whenever they were seen; one meant for the stamp runs ahead of them or falls back, by
+    the object's way between moment and stamp; one drawn around points that hold the vehicle's motion does so by the vehicle's way.
+    """
+    everything = [points for rows in seen for points in rows.values()]
+    choices = [Placement.STAMP, Placement.POINTS]
+    choices += [Placement.RAW_POINTS] * any(points.has_raw for points in everything)
+    choices += [Placement.SWEEP_MIDDLE] * any(abs(points.middle_s) > PART_S for points in everything)
+    losses = np.zeros(len(choices))
+    for track, motion, rows in zip(tracks, motions, seen):
+        category = Taxonomy.default().get(track.category)
+        if category is None or (category.is_rigid and not category.is_yaw_from_motion):  # limbs reach out, and boxes hold a whole step
+            loss = np.array([_unevenness(track, motion, rows, choice) for choice in choices])
+            losses += np.minimum(loss - loss.min(), MOST_LOSS)
+    order = np.argsort(losses)
+    evidence = float(losses[order[1]] - losses[order[0]])
+    return (choices[order[0]] if evidence >= CERTAIN else None), evidence
+
+
+def _unevenness(track: Track, motion: Motion, seen: dict[int, Seen], placement: Placement) -> float:
+    """-2 log likelihood of the gaps between the ends of the points and of the boxes; each end's own margin is a random effect."""
+    gaps: dict[tuple[int, float], list[float]] = {}
+    for k, points in seen.items():
+        half = track.cuboids.size_m[k] / 2
+        moment_s = points.moment_s(half)
+        if moment_s is None:
+            continue
+        velocity = track.cuboids.rotation[k].T @ motion.velocity_mps[k]
+        off = {
+            Placement.STAMP: velocity * -moment_s,
+            Placement.SWEEP_MIDDLE: velocity * (points.middle_s - moment_s),
+            Placement.POINTS: 0.0,
+            Placement.RAW_POINTS: points.ego_mps * -moment_s,
+        }[placement]
+        place = points.carried(velocity, motion.yaw_rate_radps[k], moment_s)
+        across_m = half + SKIN_M + np.abs(velocity - points.ego_mps) * abs(moment_s)
+        for axis in (0, 1):
+            side = float(np.sign(points.sensor_m[axis]))
+            others = [1 - axis, 2]
+            own = place[(np.abs(place[:, others]) <= across_m[others]).all(1), axis]
+            if abs(points.sensor_m[axis]) > half[axis] and len(own) >= FEWEST_POINTS:  # an end that faces the sensor
+                end = float(np.quantile(side * own, 0.95)) + side * float(np.broadcast_to(off, 3)[axis])
+                gaps.setdefault((axis, side), []).append(half[axis] - MARGIN_M - end)
+    loss = 0.0
+    for gap in map(np.array, gaps.values()):  # (A + b 11')^-1 by Sherman and Morrison
+        shrink = MARGIN_SIGMA_M**2 / (1 + MARGIN_SIGMA_M**2 * len(gap) / GAP_SIGMA_M**2)
+        loss += float((gap**2).sum() / GAP_SIGMA_M**2 - shrink * (gap.sum() / GAP_SIGMA_M**2) ** 2)
+    return loss
