@@ -22,6 +22,7 @@ from boxwright.cli.common import parse_frames
 from boxwright.cli.fit import parse_place
 from boxwright.cli.sweeps import said_spans
 from boxwright.sample import sample_folder
+from boxwright.scene import NoData
 from boxwright.summary import frame_spans
 
 COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "render", "simulate", "view", "warmup"]
@@ -309,12 +310,62 @@ def test_render_writes_pictures(run, folder, tmp_path):
         (["render", "--height-px", "20000"], ["--height-px", "20000"]),
         (["render", "--range-m", "nan"], ["--range-m", "positive number of metres"]),
         (["fill", "--method", "foo"], ["--method", "one of linear, makima", "'foo'"]),
+        (["render", "--out", ""], ["--out", "expected a path, got an empty text"]),
+        (["fill", "--out", ""], ["--out", "expected a path, got an empty text"]),
+        (["convert", ""], ["OUT", "expected a path, got an empty text"]),
     ],
 )
 def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     assert fails(run(arguments[0], tmp_path / "absent", *arguments[1:]), *words)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])
+def test_an_empty_path_is_not_the_folder_one_is_in(run, folder, monkeypatch, command):
+    monkeypatch.chdir(folder)
+    assert fails(run(command, "", *(["--at", "1,2,3"] if command == "fit" else [])), "PATH", "expected a path, got an empty text")
+    for call in (bw.read, bw.scenes, lambda path: bw.write(street.scene(), path)):
+        with pytest.raises(bw.ArgumentError, match=r"path: expected a path, got an empty text; pass '.' for the folder you are in"):
+            call("")
+
+
+def test_pictures_never_go_into_the_recording(run, folder, tmp_path, monkeypatch):
+    before = sorted(folder.rglob("*"))
+    for source, out in ((folder, folder / "pictures"), (folder, folder / "one.png"), (folder, folder), (folder / "scene.json", folder / "a/b")):
+        assert fails(run("render", source, "--out", out), "--out: the output lies inside the recording", "choose a place outside")
+    monkeypatch.chdir(folder / "lidars")
+    assert fails(run("render", ".."), "--out", "got pictures", "inside the recording")  # the place where they go by default
+    assert fails(run("fill", "..", "--out", "filled"), "--out", "inside the recording")
+    assert fails(run("convert", "../scene.json", "../again"), "OUT", "inside the recording")
+    assert sorted(folder.rglob("*")) == before
+    np.save(tmp_path / "cloud.npy", np.ones((9, 4), np.float32))
+    assert run("render", tmp_path / "cloud.npy", "--out", tmp_path / "p")[0] == 0  # a file is a recording, not what lies beside it
+
+
+def test_hints_are_about_options(run, folder, tmp_path):
+    for name in ("a", "b"):
+        bw.write(street.scene(name).replace(data=NoData()), tmp_path / "set" / name)
+    (tmp_path / "set/a/notes").mkdir()
+    results = [
+        run("render", tmp_path / "set", "--out", tmp_path / "p"),
+        run("info", tmp_path / "set", "--scene", "c"),
+        run("info", write_both(tmp_path / "both")),
+        run("info", tmp_path / "both", "--format", "boxwright"),
+    ]
+    for result, words in zip(
+        results, ("pass --scene NAME", "'boxwright info' lists them", "pass --format NAME to say which", "pass --format NAME where")
+    ):
+        assert fails(result, words)
+        assert not re.search(r"\b(scene|format|strict)=|bw\.|scene\.\w+\(", result[2])
+
+
+def write_both(path):
+    """A folder that is one of KITTI tracking and, by a scene.json that is none, one of ours."""
+    (path / "label_02").mkdir(parents=True)
+    (path / "label_02/0000.txt").write_text("")
+    (path / "scene.json").write_text("{}")
+    return path
 
 
 def test_a_folder_of_pictures_may_end_in_a_number(run, folder, tmp_path):
@@ -387,8 +438,19 @@ def test_render_says_where_no_points_are_drawn(run, few_sweeps, tmp_path):
     code, out, err = run("render", few_sweeps, "--frames", "1:5", "--out", tmp_path / "p", "--width-px", "300", "--height-px", "150", "--json")
     assert code == 0
     assert "no sweep in frames 2-4" in err
-    assert json.loads(out)["frames_without_sweep"] == [2, 3, 4]
+    assert json.loads(out)["frames_without_sweep"] == json.loads(out)["frames_without_points"] == [2, 3, 4]
     assert "no sweep" not in run("render", few_sweeps, "--out", tmp_path / "q.png", "--width-px", "300", "--height-px", "150")[2]
+
+
+def test_render_says_where_a_sweep_has_no_points(run, few_sweeps, tmp_path):
+    """Pictures without points look like those of an empty street."""
+    next(few_sweeps.rglob("000000.bin")).write_bytes(np.full((5, 4), np.nan, np.float32).tobytes())
+    next(few_sweeps.rglob("000001.bin")).write_bytes(b"")
+    size = ["--width-px", "300", "--height-px", "150", "--json"]
+    code, out, err = run("render", few_sweeps, "--frames", "0:3", "--out", tmp_path / "p", *size)
+    told = json.loads(out)
+    assert (code, told["frames_without_sweep"], told["frames_without_points"]) == (0, [2], [0, 1, 2])
+    assert "no sweep in frame 2," in err and "no finite point in frames 0-1," in err
 
 
 @pytest.mark.parametrize(("points", "words"), [(np.zeros((0, 4)), "got 0"), (np.full((50, 4), np.nan), "got 0 among 50")])

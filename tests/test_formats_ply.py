@@ -176,7 +176,12 @@ def test_trimesh_reads_and_writes_the_same(rng, tmp_path, encoding):
 LE, BE, TEXT = "binary_little_endian", "binary_big_endian", "ascii"
 THREE = b"element vertex 3"
 LIES = {
-    "ascii claims a million": (TEXT, THREE, b"element vertex 1000000", "shorter than its header says: expected 1,000,000 lines of 6 numbers, got 8"),
+    "ascii claims a million": (
+        TEXT,
+        THREE,
+        b"element vertex 1000000",
+        "shorter than its header says: expected 1,000,000 lines of 6 numbers, got 3 lines",
+    ),
     "ascii claims one more": (TEXT, THREE, b"element vertex 4", "shorter than its header says: expected 4 lines of 6 numbers, got 3 lines"),
     "ascii claims one fewer": (TEXT, THREE, b"element vertex 2", "longer than its header says: expected 2 lines of points, got 3"),
     "binary claims a million": (LE, THREE, b"element vertex 1000000", r"shorter than its header .*1,000,000 vertex x 19 B = 19,000,000 B, got 57 B"),

@@ -15,6 +15,7 @@ import naive
 from boxwright.errors import BoxwrightError
 from boxwright.formats.columns import sweep_of_columns
 from boxwright.formats.images import image_bytes, image_size_px, read_image
+from boxwright.formats.sensor_files import check_point_file
 from boxwright.kernels import lzf
 
 ROWS = [(1.5, -2.25, 0.75, 0.5, 7), (-10.125, 4.0, -1.5, 0.25, 65535), (1e6, 0.0, 3.0, 1.0, 0)]
@@ -243,6 +244,26 @@ LIES = {
     "too large": ("ascii", b"65535", b"65536", "line 13: ring: expected a whole number from 0 to 65535, got '65536'"),
     "unpacked size": ("binary_compressed", struct.pack("<I", 54), struct.pack("<I", 55), "uncompressed size"),
 }
+
+
+def test_the_line_that_makes_a_file_too_short_is_named(tmp_path):
+    """Not only that the file is shorter than its header says: of all those lines, one lacks a number."""
+    head = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 3\nHEIGHT 1\nPOINTS 3\nDATA ascii\n"
+    ply = "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+    faces = ply.replace("end_header", "element face 1\nproperty list uchar int vertex_indices\nend_header")
+    for name, text, end, line in (("a.pcd", head, "", 11), ("a.ply", ply, "", 9), ("b.ply", faces, "3 0 1 2\n", 11)):
+        path = tmp_path / name
+        path.write_text(f"{text}1 2 3\n4 5 6\n7 8 9\n{end}")
+        assert len(bw.read_points(path)) == 3
+        for body, message in (
+            ("1 2 3\n4 5\n7 8 9\n", rf"{name}, line {line}: .*expected 3 numbers \(x, y, z\), got 2"),
+            ("1 2 3\n\n4\n7 8 9\n", rf"{name}, line {line + 1}: .*expected 3 numbers \(x, y, z\), got 1"),
+            ("1 2 3\n4 5 6\n", "shorter than its header says"),
+        ):
+            path.write_text(text + body + end)
+            for call in (bw.read_points, *(() if end else (check_point_file,))):  # where faces follow, the headers leave room for the missing number
+                with pytest.raises(bw.FormatError, match=message):
+                    call(path)
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -70,6 +70,18 @@ def test_a_key_writes_the_camera_pictures(window):
     assert all(path.stat().st_size > 1000 for path in written)
 
 
+def test_no_picture_goes_into_the_recording(window, tmp_path, monkeypatch):
+    for scene in (window.scene.replace(path=str(tmp_path)), window.scene.replace(path=str(tmp_path / "elsewhere"))):
+        monkeypatch.setattr(window, "scene", scene)
+        monkeypatch.setattr(window, "pictures_to", tmp_path / "boxwright-view")
+        if scene.path == str(tmp_path):
+            with pytest.raises(bw.ArgumentError, match="pictures: the output lies inside the recording that is read"):
+                window.write_pictures()
+            assert not list(tmp_path.iterdir())
+        else:
+            assert len(window.write_pictures()) == 2
+
+
 def test_a_scene_of_labels_alone(open3d):
     scene = bw.Scene("labels", street.times_ns(), trajectory=street.trajectory(), tracks=street.tracks())
     assert len(near(desktop.picture_of_window(scene, 1, width_px=320, height_px=240), color_of("car"))) > 10

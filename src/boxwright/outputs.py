@@ -12,14 +12,23 @@ from pathlib import Path
 
 from .errors import ArgumentError, StorageError
 
-__all__ = ["as_path", "check_new_folder", "whole_file", "whole_folder"]
+__all__ = ["as_path", "check_new_folder", "check_outside", "whole_file", "whole_folder"]
 
 
 def as_path(value: object) -> Path:
     """A path a caller gave; ArgumentError where it is none."""
     if not isinstance(value, (str, os.PathLike)):
         raise ArgumentError(expected="a path", got=f"{value!r:.60}", field="path", hint="pass a str or a pathlib.Path")
+    if value == "":
+        raise ArgumentError(expected="a path", got="an empty text", field="path", hint="pass '.' for the folder you are in")
     return Path(value)
+
+
+def check_outside(path: Path, recording: Path, field: str) -> None:
+    """ArgumentError where an output lies inside the recording that is read."""
+    if recording.resolve() in (path.resolve(), *path.resolve().parents):
+        hint = f"choose a place outside {recording.resolve()}"
+        raise ArgumentError("the output lies inside the recording that is read", got=str(path), field=field, hint=hint)
 
 
 @contextlib.contextmanager

@@ -242,10 +242,6 @@ def _odd_labels(scene: Scene, lidars: list[dict[str, Any]]) -> Iterator[dict[str
     steep = [track.track_id for track in scene.tracks if _tilt_rad(track.cuboids.quat_wxyz).max() > _STEEP_RAD]
     if steep and scene.label_frame not in scene.cameras:
         yield _oddity("steep", len(steep), f"{len(steep)} tracks lean by more than 30 degrees, such as {steep[0]!r}")
-    unknown = Counter(track.category for track in scene.tracks if track.category not in Taxonomy.default())
-    if unknown:
-        said = ", ".join(f"{name} ({n})" for name, n in sorted(unknown.items()))
-        yield _oddity("unknown_classes", sum(unknown.values()), f"tracks of classes that the taxonomy does not know: {said}")
     reach_m = max((lidar["range_in_first_m"][1] for lidar in lidars if lidar["range_in_first_m"]), default=None)
     if reach_m is not None:
         yield from _far_labels(scene, reach_m)

@@ -20,7 +20,7 @@ from .. import __version__
 from ..errors import BoxwrightError
 from . import bench, convert, demo, fill, fit, info, render, simulate, view, warmup
 from .common import say
-from .usage import UsageError, usage_sentence
+from .usage import UsageError, in_options, usage_sentence
 
 __all__ = ["app", "main"]
 
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _sentence(error: Exception) -> str:
     """What went wrong, and what to do about it."""
     if isinstance(error, BoxwrightError):
-        return str(error)
+        return in_options(error)
     if isinstance(error, UsageError):
         return usage_sentence(error)
     if isinstance(error, OSError):

@@ -33,6 +33,7 @@ __all__ = [
     "open_scene",
     "parse_frame",
     "parse_frames",
+    "path_of",
     "print_json",
     "print_lines",
     "print_table",
@@ -45,8 +46,19 @@ __all__ = [
 
 MOST_LINES = 20
 
+
+def path_of(text: str | Path) -> Path:
+    """A path as it was typed. An empty one, which a shell makes of a variable that is not set, would mean the folder one is in."""
+    if text == "":
+        raise typer.BadParameter("expected a path, got an empty text: is a variable not set?")
+    return Path(text)
+
+
 PathArgument = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, or a point file.")
+    Path,
+    typer.Argument(
+        metavar="PATH", parser=path_of, help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, or a point file."
+    ),
 ]
 SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]

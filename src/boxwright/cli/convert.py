@@ -18,6 +18,7 @@ from .common import (
     listed,
     number_of,
     open_scene,
+    path_of,
     print_json,
     print_lines,
     tracked,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from ..problems import Problem
 
 OutArgument = Annotated[
-    Path | None, typer.Argument(metavar="OUT", help="New folder; an existing one that is not empty is never overwritten. A dry run needs none.")
+    Path | None,
+    typer.Argument(metavar="OUT", parser=path_of, help="New folder; an existing one that is not empty is never overwritten. A dry run needs none."),
 ]
 DryRunOption = Annotated[
     bool,

@@ -60,7 +60,7 @@ def fill(
     if keyframes_every is None and out is None:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
     if out is not None:
-        check_output(out, to, path)
+        check_output(out, to, path, "--out")
     recording = open_scene(path, scene, format, lenient)
     if not recording.tracks:
         raise ArgumentError(

@@ -56,7 +56,7 @@ def fit(
     click_m = parse_place(at)
     bw.Taxonomy.default().find(category)
     if out is not None:
-        check_output(out, to, path)
+        check_output(out, to, path, "--out")
     recording = open_scene(path, scene, format, lenient)
     frame_index = parse_frame(frame, len(recording))
     sweep = usable_sweep(recording, frame_index)

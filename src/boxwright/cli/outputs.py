@@ -7,28 +7,40 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ArgumentError
-from .common import number_of, print_lines, tracked
+from .common import number_of, path_of, print_lines, tracked
 
 if TYPE_CHECKING:
     from ..scene import Scene
 
-__all__ = ["OutArgument", "OutOption", "ToOption", "check_output", "print_report", "write_scene"]
+__all__ = ["OutArgument", "OutOption", "ToOption", "check_apart", "check_output", "print_report", "write_scene"]
 
-OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="New folder; an existing one that is not empty is never overwritten.")]
-OutOption = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the result as a new recording into this new folder.")]
+OutArgument = Annotated[
+    Path, typer.Argument(metavar="OUT", parser=path_of, help="New folder; an existing one that is not empty is never overwritten.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", parser=path_of, help="Write the result as a new recording into this new folder.")
+]
 ToOption = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright, kitti_tracking, kitti_object or openlabel.")]
 
 
-def check_output(out: Path, to: str, source: Path | None = None) -> None:
+def check_output(out: Path, to: str, source: Path | None = None, option: str = "OUT") -> None:
     """Refuses a format nobody can write, a place that cannot be written to, and one inside the recording that is read."""
     from ..formats import check_writable
     from ..outputs import check_new_folder
 
     check_writable(to)
-    if source is not None and source.resolve() in (out.resolve(), *out.resolve().parents):
-        raise ArgumentError("the output lies inside the recording that is read", got=str(out), field="OUT", hint=f"choose a folder outside {source}")
+    if source is not None:
+        check_apart(out, source, option)
     check_new_folder(out)
+
+
+def check_apart(out: Path, source: Path, option: str) -> None:
+    """Refuses an output inside the recording that is read; where that is named by its scene's JSON, inside the folder of it."""
+    from ..formats.looking import is_dgp_scene
+    from ..outputs import check_outside
+
+    names_folder = source.is_file() and (source.name == "scene.json" or (source.suffix == ".json" and is_dgp_scene(source)))
+    check_outside(out, source.parent if names_folder else source, option)
 
 
 def write_scene(scene: Scene, out: Path, format: str) -> dict[str, Any]:

@@ -21,18 +21,22 @@ from .common import (
     one_line,
     open_scene,
     parse_frames,
+    path_of,
     print_json,
     print_lines,
     say,
     tracked,
 )
-from .sweeps import frames_without_sweep, said_spans
+from .outputs import check_apart
+from .sweeps import frames_without_points, frames_without_sweep, said_spans
 
 if TYPE_CHECKING:
     from ..arrays import UInt8s
     from ..scene import Scene
 
-OutOption = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder for the pictures; or a .png or .jpg for one overview.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", parser=path_of, help="New folder for the pictures; or a .png or .jpg for one overview.")
+]
 RangeOption = Annotated[float | None, typer.Option("--range-m", help="Metres from the middle to the border, from above.")]
 
 
@@ -70,6 +74,7 @@ def render(
         raise ArgumentError(expected=expected, got=repr(out.name), field="--out", hint="choose another name")
     if is_picture and out.exists():
         raise StorageError("exists already", path=out, hint="choose another name or remove this one")
+    check_apart(out, path, "--out")
     check_new_folder(out)
     recording = open_scene(path, scene, format, lenient)
     chosen = parse_frames(frames, len(recording))
@@ -86,16 +91,22 @@ def render(
                 pictures = pictures_of(recording, i, width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m)
                 written += [str(out / name) for name in write_pictures(pictures, folder, i)]
                 advance()
-    empty = frames_without_sweep(recording, chosen)
-    if empty:
-        from ..summary import frame_spans
-
-        spans = frame_spans(set(empty).__contains__, len(recording))
-        say(f"note: no sweep in {'frame' if len(empty) == 1 else 'frames'} {said_spans(spans)}, so no points are drawn there", "yellow")
+    lacking = {"frames_without_sweep": frames_without_sweep(recording, chosen), "frames_without_points": frames_without_points(recording, chosen)}
+    _say_lacking(lacking["frames_without_sweep"], "no sweep", len(recording))
+    bare = set(lacking["frames_without_points"]) - set(lacking["frames_without_sweep"])
+    _say_lacking(sorted(bare), "no finite point", len(recording))
     if as_json:
-        print_json({"frames": chosen, "frames_without_sweep": empty, "pictures": written, "problems": listed(recording.problems)})
+        print_json({"frames": chosen, **lacking, "pictures": written, "problems": listed(recording.problems)})
         return
     print_lines(f"wrote {number_of(len(written), 'picture')} to {out}")
+
+
+def _say_lacking(frames: list[int], what: str, n_frames: int) -> None:
+    from ..summary import frame_spans
+
+    if frames:
+        spans = frame_spans(set(frames).__contains__, n_frames)
+        say(f"note: {what} in {'frame' if len(frames) == 1 else 'frames'} {said_spans(spans)}, so no points are drawn there", "yellow")
 
 
 def pictures_of(

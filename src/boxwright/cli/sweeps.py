@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..points import Sweep
     from ..scene import Scene
 
-__all__ = ["frames_without_sweep", "said_spans", "usable_sweep"]
+__all__ = ["frames_without_points", "frames_without_sweep", "said_spans", "usable_sweep"]
 
 MOST_SPANS = 6
 FEWEST_POINTS = 3  # a cuboid or a ground needs as many
@@ -49,3 +49,8 @@ def _nearest(scene: Scene, frame_index: int) -> str:
 
 def frames_without_sweep(scene: Scene, frames: Sequence[int]) -> list[int]:
     return [i for i in frames if not scene.has_points(i)]
+
+
+def frames_without_points(scene: Scene, frames: Sequence[int]) -> list[int]:
+    """Those that have no sweep, or one without a finite point."""
+    return [i for i in frames if not scene.has_points(i) or not scene.points(i).is_finite.any()]

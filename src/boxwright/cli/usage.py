@@ -1,14 +1,26 @@
-"""A wrong command line, said in one sentence."""
+"""A wrong command line, said in one sentence; and errors of the library in the words of the command line."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
 
+from ..errors import BoxwrightError
 from .common import one_line
 
-__all__ = ["UsageError", "usage_sentence"]
+__all__ = ["UsageError", "in_options", "usage_sentence"]
+
+_OPTIONS = (  # what a hint tells a program, and what it tells a person at a terminal
+    (r"\bscene=", "--scene NAME"),
+    (r"\bformat=(?!')", "--format NAME"),
+    (r"\bformat='(\w+)'", r"--format \1"),
+    (r"\bstrict=False\b", "--lenient"),
+    (r"scene\.has_\w+\([^)]*\) tells", "'boxwright info' tells"),
+    (r"bw\.scenes\(path\) lists them|scene\.\w+ lists? them|scene\.\w+ and scene\.\w+ list the sensors", "'boxwright info' lists them"),
+    (r"len\(scene\) tells", "'boxwright info' tells"),
+)
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's own; typer brings a copy of click or imports it, by its version
 
@@ -38,3 +50,14 @@ def _what(error: Any) -> str:
 
 def _lowered(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+def in_options(error: BoxwrightError) -> str:
+    """The sentence of an error, its hint about arguments of Python turned into one about options."""
+    if error.hint is None:
+        return str(error)
+    hint = error.hint
+    for pattern, said in _OPTIONS:
+        hint = re.sub(pattern, said, hint)
+    said_so = type(error)(error.what, expected=error.expected, got=error.got, path=error.path, offset=error.offset, field=error.field, hint=hint)
+    return str(said_so)

@@ -6,7 +6,7 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,13 @@ class NumberLines:
     count_field: str
     field: str
 
-    def check_room(self, n: int, room: int) -> None:
-        """FormatError where `room` bytes cannot hold n lines, however short their numbers."""
+    def check_room(self, n: int, room: int, read: Callable[[], object]) -> None:
+        """FormatError where `room` bytes cannot hold n lines, however short their numbers.
+
+        read : reads these few bytes as lines, and so finds the one that lacks a number, or counts them
+        """
         if 2 * n * len(self.names) - 1 > room:
+            read()
             raise self._too_few(n, f"{room:,} B")
 
     def columns(self, body: bytes, n: int) -> dict[str, Any]:

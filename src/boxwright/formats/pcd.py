@@ -80,7 +80,8 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
     file.seek(header.body_byte)
     room, promised = size - header.body_byte, header.n_points * header.stride
     if header.encoding == "ascii":
-        _lines(header, path).check_room(header.n_points, room)
+        lines = _lines(header, path)
+        lines.check_room(header.n_points, room, lambda: lines.columns(file.read(), header.n_points))
     elif header.encoding == "binary":
         if promised != room and not (promised < room and _is_page_padding(file, header, room - promised)):
             expected = f"{header.n_points:,} points x {header.stride} B"

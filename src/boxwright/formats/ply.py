@@ -115,7 +115,7 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
     file.seek(header.body_byte)
     room, vertex = size - header.body_byte, header.vertex
     if header.encoding == "ascii":
-        _lines(header, header.body_line, path).check_room(vertex.n, room)
+        _lines(header, header.body_line, path).check_room(vertex.n, room, lambda: _ascii(file.read(), header, path))
         return header
     promised = sum(element.n * element.stride for element in header.elements)
     has_lists = any(element.has_lists for element in header.elements)

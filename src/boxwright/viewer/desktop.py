@@ -16,6 +16,7 @@ import numpy as np
 from ..arrays import ArrayLike, Float64s, Int32s, UInt8s, as_points
 from ..cuboids import EDGES, Cuboids
 from ..errors import BoxwrightError, ExtraMissing
+from ..outputs import check_outside
 from ..render import render_cameras, write_picture
 from ..render.bev import height_colors
 from ..render.canvas import Color, plain
@@ -115,7 +116,9 @@ class Window:
         control.set_constant_z_far(1000.0)
 
     def write_pictures(self) -> list[Path]:
-        """The camera pictures of this frame with their overlays, as files."""
+        """The camera pictures of this frame with their overlays, as files; never into the recording itself."""
+        if self.scene.path is not None:
+            check_outside(self.pictures_to, Path(self.scene.path), "pictures")
         written = []
         for name, picture in render_cameras(self.scene, self.frame_index).items():
             path = self.pictures_to / f"{self.frame_index:06d}_{plain(name).replace('/', '_')}.png"
