@@ -91,7 +91,7 @@ class Labels:
             return Pose.identity()
         edges = self.document.edges(index)
         pose = self.systems.pose(self.home, system, edges)
-        if pose is None and self.trajectory is not None and self.systems.ego and self.trajectory.covers(self.times[index]):
+        if pose is None and self.trajectory is not None and self.systems.ego and self.trajectory.covers(self.times[index : index + 1])[0]:
             mount = self.systems.pose(self.systems.ego, system, edges)
             return None if mount is None else self.trajectory.at(int(self.times[index])) @ mount
         return pose

@@ -23,6 +23,7 @@ __all__ = ["Node", "decoder", "dumps", "load", "load_text", "refusing"]
 _HINT = "copy or export the file again"
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which a file can only hold escaped
 _INT64 = range(-(2**63), 2**63)
 LINE_CHARACTERS = 180
 _OPEN, _CLOSE, _COMMA = 1, 2, 3
@@ -255,7 +256,7 @@ def dumps(value: Any, field: str) -> str:
         text = _lines(json.loads(json.dumps(value, allow_nan=False, default=_plain), object_pairs_hook=dict), "")
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
-    return text + "\n"
+    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def _lines(value: Any, indent: str) -> str:
