@@ -98,9 +98,8 @@ def av2_prepared(workload: PointsAndCuboids) -> Any:
     from av2.structures.cuboid import Cuboid
 
     c = workload.cuboids
-    rows = zip(c.center_m, c.rotation, c.size_m.tolist())
-    cuboids = [Cuboid(SE3(rotation, center), length, width, height, None, "", None) for center, rotation, (length, width, height) in rows]
-    return workload.points.astype(np.float64), cuboids
+    rows = zip(c.center_m, c.rotation, c.size_m)
+    return workload.points.astype(np.float64), [Cuboid(SE3(rotation, center), *size) for center, rotation, size in rows]
 
 
 def av2_containment(prepared: Any) -> Any:

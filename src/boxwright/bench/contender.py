@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,10 +62,8 @@ class Work:
 
 
 def missing(contender: Contender) -> str:
-    """The first of what it needs that cannot be imported, or ""."""
+    """The first module of what it needs that cannot be imported, or ""; a package that is there but lacks what it needs itself counts as absent."""
     for name in contender.needs:
-        if importlib.util.find_spec(name) is None:
-            return name
         try:
             importlib.import_module(name)
         except (ImportError, OSError):

@@ -84,12 +84,12 @@ class Findings:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Findings:
-        bandwidth = fields["bandwidth"]
+        bandwidth = fields.get("bandwidth")
         return cls(
             Machine(**fields["machine"]),
             [Row.from_json(row) for row in fields["rows"]],
             None if bandwidth is None else Bandwidth(**bandwidth),
-            [growth_from_json(growth) for growth in fields["growths"]],
+            [growth_from_json(growth) for growth in fields.get("growths", [])],
         )
 
 

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 import boxwright as bw
 
-from ..arrays import Floats
+from ..cameras import PinholeCamera
 from . import containment
 from .clock import medians_s, timed
 from .workloads import PointsAndCuboids, Rig, aggregated_points, cuboids_on, rig, sweep_points
 
-__all__ = ["Growth", "measured_growths"]
+__all__ = ["CUBOIDS", "KD_TREE", "N_CUBOIDS", "N_POINTS", "POINTS", "Growth", "measured_growths"]
 
 POINTS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 CUBOIDS = (10, 30, 100, 300, 1000)
 N_CUBOIDS, N_POINTS = 200, 120_000
 KD_TREE = "scipy cKDTree, build + query"
 
-Measured = Callable[[], Any]
-
 
 @dataclass(frozen=True)
 class Growth:
-    """median_ms (K,) of one function at sizes (K,) of its input; along : what the sizes count, "points" or "cuboids"; who : us or a rival"""
+    """median_ms (K,) of one function at sizes (K,) of its input.
+
+    who : us or a rival
+    along : what the sizes count, "points" or "cuboids"
+    beside : what stays as it is, as "200 cuboids"; "" where there is nothing else
+    """
 
     function: str
     who: str
     along: str
+    beside: str
     sizes: tuple[int, ...]
     median_ms: tuple[float, ...]
+
+    @property
+    def title(self) -> str:
+        """The function, what it was given besides, and whose it is where it is not ours."""
+        return ", ".join(part for part in (self.function, self.beside, self.who if self.who != "boxwright" else "") if part)
 
     @property
     def exponent(self) -> float:
@@ -56,35 +64,35 @@ def measured_growths(quick: bool = False) -> Iterator[Growth]:
     cloud = aggregated_points(sizes[-1])
     thinned = [np.ascontiguousarray(cloud[np.arange(n) * len(cloud) // n]) for n in sizes]
     cuboids = cuboids_on(cloud, N_CUBOIDS)
-    yield from _containment("points", sizes, [PointsAndCuboids(points, cuboids) for points in thinned], budget_s)
-    one = rig(1, 1)
-    rigs = [Rig(points, one.cameras, one.cam_from_lidar, np.float64) for points in thinned]
-    yield _growth("project_points, one camera", "boxwright", "points", sizes, [partial(_project, work) for work in rigs], budget_s)
-    yield _growth("ground", "boxwright", "points", sizes, [partial(bw.ground, points) for points in thinned], budget_s)
-    del thinned, rigs, cloud
-    counts = CUBOIDS
-    sweep: Floats = sweep_points(20_000 if quick else N_POINTS)
-    yield from _containment("cuboids", counts, [PointsAndCuboids(sweep, cuboids_on(sweep, m)) for m in counts], budget_s)
+    yield from _containment("points", f"{N_CUBOIDS} cuboids", [PointsAndCuboids(points, cuboids) for points in thinned], budget_s)
+    lens = _one_camera(rig(1, 1))
+    calls = {len(points): partial(bw.project_points, points, *lens) for points in thinned}
+    yield _growth("project_points", "boxwright", "points", "one camera", calls, budget_s)
+    yield _growth("ground", "boxwright", "points", "", {len(points): partial(bw.ground, points) for points in thinned}, budget_s)
+    sweep = sweep_points(20_000 if quick else N_POINTS)
+    yield from _containment("cuboids", f"{len(sweep):,} points", [PointsAndCuboids(sweep, cuboids_on(sweep, m)) for m in CUBOIDS], budget_s)
 
 
-def _project(work: Rig) -> Any:
-    return bw.project_points(work.points_lidar, work.cameras, work.cam_from_lidar)
+def _one_camera(work: Rig) -> tuple[PinholeCamera, bw.Pose]:
+    return work.cameras[0], bw.Pose.from_matrix(work.cam_from_lidar[0])
 
 
-def _containment(along: str, sizes: tuple[int, ...], works: list[PointsAndCuboids], budget_s: float) -> Iterator[Growth]:
+def _containment(along: str, beside: str, works: list[PointsAndCuboids], budget_s: float) -> Iterator[Growth]:
     """Ours, and the kd-tree's, after their results were shown equal at every size."""
-    prepared = [containment.with_radius(work) for work in works]
-    for work, given in zip(works, prepared):
-        ours = bw.points_in_cuboids(work.points, work.cuboids)
-        theirs = containment.kd_build_and_query(given)
-        containment.same_hits(work, containment.hits_as_lists(None, ours), containment.sorted_lists(None, theirs))
-    calls = [partial(bw.points_in_cuboids, work.points, work.cuboids) for work in works]
-    yield _growth("points_in_cuboids", "boxwright", along, sizes, calls, budget_s)
-    yield _growth("points_in_cuboids", KD_TREE, along, sizes, [partial(containment.kd_build_and_query, given) for given in prepared], budget_s)
+    ours: dict[int, Callable[[], object]] = {}
+    theirs: dict[int, Callable[[], object]] = {}
+    for work in works:
+        size = len(work.points) if along == "points" else len(work.cuboids)
+        given = containment.with_radius(work)
+        ours[size] = partial(bw.points_in_cuboids, work.points, work.cuboids)
+        theirs[size] = partial(containment.kd_build_and_query, given)
+        hits = containment.hits_as_lists(None, bw.points_in_cuboids(work.points, work.cuboids))
+        containment.same_hits(work, hits, containment.sorted_lists(None, containment.kd_build_and_query(given)))
+    yield _growth("points_in_cuboids", "boxwright", along, beside, ours, budget_s)
+    yield _growth("points_in_cuboids", KD_TREE, along, beside, theirs, budget_s)
 
 
-def _growth(function: str, who: str, along: str, sizes: tuple[int, ...], calls: Sequence[Measured], budget_s: float) -> Growth:
-    named = {str(size): call for size, call in zip(sizes, calls)}
-    first_s = {name: timed(call)[0] for name, call in named.items()}
-    seconds = medians_s(named, budget_s, first_s)
-    return Growth(function, who, along, sizes, tuple(seconds[name] * 1e3 for name in named))
+def _growth(function: str, who: str, along: str, beside: str, calls: Mapping[int, Callable[[], object]], budget_s: float) -> Growth:
+    first_s = {str(size): timed(call)[0] for size, call in calls.items()}
+    seconds = medians_s({str(size): call for size, call in calls.items()}, budget_s, first_s)
+    return Growth(function, who, along, beside, tuple(calls), tuple(seconds[str(size)] * 1e3 for size in calls))

@@ -66,10 +66,9 @@ def rows_of(job: Job, work: Work, budget_s: float) -> Iterator[Row]:
         took = seconds[ready.contender.name]
         times = tuple(_with_time(notes[rival.name], seconds.get(rival.name), took) for rival in rivals)
         name = job.function if len(mine) == 1 else f"{job.function} ({ready.contender.name})"
-        is_short = work.is_short and ready is mine[0]
         first_ms = ready.first_s * 1e3
         error = None if job.error is None else job.error(workload, ready.result)
-        yield Row(job.verb, name, work.title, took * 1e3, first_ms, times, read_bytes, written_bytes, memory_mib, error, is_short)
+        yield Row(job.verb, name, work.title, took * 1e3, first_ms, times, read_bytes, written_bytes, memory_mib, error)
 
 
 def _compared(job: Job, rivals: list[Contender], workload: Any, mine: list[Ready]) -> tuple[dict[str, RivalTime], list[Ready]]:

@@ -60,8 +60,7 @@ def _panel(growths: list[Growth], along: str) -> UInt8s:
             canvas.circle(u, v, 4, color, -1)
         v = TOP_PX + 18 + i * LEGEND_PX
         canvas.line([(LEFT_PX + 14, v - 5), (LEFT_PX + 44, v - 5)], color, 2)
-        name = growth.function if growth.who == "boxwright" else f"{growth.function}, {growth.who}"
-        canvas.text(f"{name}: exponent {growth.exponent:.2f}", LEFT_PX + 52, v, INK)
+        canvas.text(f"{growth.title}: exponent {growth.exponent:.2f}", LEFT_PX + 52, v, INK)
     return canvas.pixels
 
 

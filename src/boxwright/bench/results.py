@@ -36,10 +36,8 @@ def _parts(found: Findings, picture: str | None) -> Iterator[str]:
     yield from ("## What we lose", "", losses(found.rows), "")
     for verb in dict.fromkeys(row.verb for row in found.rows):
         yield from (f"## {verb}", "", table([row for row in found.rows if row.verb == verb]), "")
-    yield from ("## Bytes and memory", "", MEMORY, "")
     if found.bandwidth is not None:
-        yield from (bandwidth_table(found.bandwidth), "")
-    yield from (memory_table(found.rows, found.bandwidth), "")
+        yield from ("## Bytes and memory", "", MEMORY, "", bandwidth_table(found.bandwidth), "", memory_table(found.rows, found.bandwidth), "")
     if found.growths:
         yield from ("## Growth", "")
         if picture is not None:

@@ -12,10 +12,11 @@ import boxwright as bw
 from . import containment, fitting, formats, interpolation, overlap, projection, terrain
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
-__all__ = ["JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
+__all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
 
+FRESH = "fresh arrays"
 FILLED = (
-    Contender("fresh arrays", interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
+    Contender(FRESH, interpolation.packed, lambda w: bw.interpolate_tracks(w.tracks, w.times_ns), interpolation.filled_result),
     Contender("with out", interpolation.with_out, interpolation.fill_again, interpolation.filled_result),
 )
 NUMPY_FILE = Contender("numpy.fromfile", itself, formats.numpy_records, formats.numpy_result)
@@ -35,8 +36,16 @@ JOBS: tuple[Job, ...] = (
             Contender(
                 "scipy cKDTree, query only", containment.kd_prepared, containment.kd_query, containment.sorted_lists, ("scipy",), "building the tree"
             ),
-            Contender("nuscenes-devkit", containment.nuscenes_prepared, containment.nuscenes_containment, containment.sorted_lists, ("nuscenes",)),
-            Contender("av2", containment.av2_prepared, containment.av2_containment, containment.sorted_lists, ("av2",)),
+            Contender(
+                "nuscenes-devkit",
+                containment.nuscenes_prepared,
+                containment.nuscenes_containment,
+                containment.sorted_lists,
+                ("nuscenes.utils.data_classes", "pyquaternion"),
+            ),
+            Contender(
+                "av2", containment.av2_prepared, containment.av2_containment, containment.sorted_lists, ("av2.geometry.se3", "av2.structures.cuboid")
+            ),
         ),
         same=containment.same_hits,
         moved=containment.hits_moved,
@@ -45,7 +54,7 @@ JOBS: tuple[Job, ...] = (
         verb="overlap",
         function="iou",
         ours=(
-            Contender("fresh arrays", itself, lambda w: bw.iou(w.a, w.b), lambda _, both: (both.bev, both.volumetric)),
+            Contender(FRESH, itself, lambda w: bw.iou(w.a, w.b), lambda _, both: (both.bev, both.volumetric)),
             Contender("with out", overlap.with_out, lambda p: bw.iou(p[0].a, p[0].b, out=p[1]), lambda _, both: (both.bev, both.volumetric)),
         ),
         rivals=(
@@ -76,7 +85,7 @@ JOBS: tuple[Job, ...] = (
         function="project_points",
         ours=(
             Contender(
-                "fresh arrays",
+                FRESH,
                 projection.with_poses,
                 lambda p: bw.project_points(p[0].points_lidar, p[0].cameras, p[1], dtype=p[0].dtype),
                 lambda _, images: [(image.uv, image.in_image) for image in images],

@@ -32,7 +32,6 @@ class Row:
     read_bytes, written_bytes : the input once and the result once, the least that any method must move; None where that says nothing
     memory_mib : what the process grew by at the most, the result included; None where the system does not tell
     error : how far our result is from the truth, where there is one
-    is_short : the README's table shows it
     """
 
     verb: str
@@ -45,7 +44,6 @@ class Row:
     written_bytes: int | None = None
     memory_mib: float | None = None
     error: float | None = None
-    is_short: bool = False
 
     @property
     def fastest(self) -> RivalTime | None:

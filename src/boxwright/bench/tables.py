@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from .bandwidth import Bandwidth
 from .growth import Growth
+from .rivals import FRESH
 from .rows import RivalTime, Row
+from .suite import short_works
 from .targets import Verdict
 
 __all__ = ["bandwidth_table", "growth_table", "losses", "memory_table", "short_table", "table", "target_table"]
@@ -57,14 +59,14 @@ def losses(rows: Sequence[Row]) -> str:
     return "\n".join(lines) if lines else "No rival that does the whole job was faster."
 
 
-def memory_table(rows: Sequence[Row], bandwidth: Bandwidth | None) -> str:
+def memory_table(rows: Sequence[Row], bandwidth: Bandwidth) -> str:
     """What each call moves and takes: bytes against the bandwidth, memory at the peak."""
     lines = ["| function, workload | input MB | result MB | limit ms | boxwright / limit | memory rise MiB |", "|---|--:|--:|--:|--:|--:|"]
     for row in rows:
         if row.read_bytes is None or row.written_bytes is None:
             continue
-        limit_ms = None if bandwidth is None else bandwidth.limit_ms(row.read_bytes, row.written_bytes)
-        share = "-" if not limit_ms else f"{number(row.median_ms / limit_ms)} x"
+        limit_ms = bandwidth.limit_ms(row.read_bytes, row.written_bytes)
+        share = f"{number(row.median_ms / limit_ms)} x"
         moved = f"{number(row.read_bytes / 1e6)} | {number(row.written_bytes / 1e6)}"
         lines.append(f"| {row.function}: {row.workload} | {moved} | {number(limit_ms)} | {share} | {number(row.memory_mib)} |")
     return "\n".join(lines)
@@ -106,7 +108,7 @@ def growth_table(growths: Sequence[Growth]) -> str:
         lines = [f"| ms with so many {along} | {' | '.join(f'{size:,}' for size in sizes)} | last / first | exponent |"]
         lines.append("|---|" + "--:|" * (len(sizes) + 2))
         for growth in some:
-            name = growth.function if growth.who == "boxwright" else f"{growth.function}, {growth.who}"
+            name = growth.title
             spent = " | ".join(number(ms) for ms in growth.median_ms)
             lines.append(f"| {name} | {spent} | {number(growth.ratio)} x | {growth.exponent:.2f} |")
         blocks.append("\n".join(lines))
@@ -114,11 +116,12 @@ def growth_table(growths: Sequence[Growth]) -> str:
 
 
 def short_table(rows: Sequence[Row]) -> str:
-    """For the README: the chosen rows, against the fastest rival alone."""
+    """For the README: the rows that the suite chose, against the fastest rival alone."""
+    chosen = short_works()
     lines = ["| workload | boxwright | fastest rival | |", "|---|--:|---|--:|"]
     for row in rows:
         best = row.fastest
-        if row.is_short and best is not None:
+        if best is not None and (row.function.removesuffix(f" ({FRESH})"), row.workload) in chosen:
             spent, theirs = f"{number(row.median_ms)} ms", f"{best.name}: {number(best.median_ms)} ms"
             lines.append(f"| `{row.function}`: {row.workload} | {spent} | {theirs} | {times(best.ratio)} |")
     return "\n".join(lines)
