@@ -106,6 +106,11 @@ def results(n_threads: int = 1) -> dict[str, Any]:
         out["binary_compressed"] = [np.frombuffer(path.read_bytes(), np.uint8), read_points(path).xyz]
     world = bw.simulate(3, 2, n_beams=4, n_columns=60, image_scale=0.05)
     out["simulate"] = [world.points(1).xyz, *(world.image(1, name) for name in world.cameras)]
+    cloud = bw.aggregate(world, voxel_m=0.2)
+    out["aggregate"] = [cloud.xyz, cloud.intensity, cloud.frame_index, cloud.point_index]
+    drive = bw.simulate(3, 3, n_beams=24, n_columns=300)
+    carried = bw.propagate(drive, drive.tracks[0].take([0]), int(np.searchsorted(drive.times_ns, drive.tracks[0].times_ns[0])), 2)
+    out["propagate"] = [carried.cuboids.center_m, carried.verdict, carried.overlap, carried.residual_m, carried.shift_m]
     out["ground"] = [bw.ground(points).height_m(points[:100, :2])]
     offsets = np.cumsum([0] + [len(c) for c in clusters])
     out["fit_rectangles"] = flatten(bw.fit_rectangles(np.concatenate(clusters), offsets, **more))

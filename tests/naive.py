@@ -524,3 +524,65 @@ def seen_place(scene, frame_index, sweep, row, track=None):
     cos, sin = math.cos(turned), math.sin(turned)
     spin = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     return (spin @ boxes[1:2].rotation[0]).T @ (world - center)
+
+
+# ---------------------------------------------------------------- registration
+def nearest_volume(model, low, voxel_m, shape, reach_m):
+    """(n_x, n_y, n_z) the model point nearest to each voxel's middle, -1 where none is within reach."""
+    out = np.full(shape, -1)
+    for cell in itertools.product(*map(range, shape)):
+        middle = low + (np.array(cell) + 0.5) * voxel_m
+        distance = ((model - middle) ** 2).sum(1) if len(model) else np.zeros(0)
+        if len(model) and distance.min() < reach_m**2:
+            out[cell] = int(np.argmin(distance))
+    return out
+
+
+def _pairs(source, pose, low, voxel_m, volume):
+    """Source points in the object's frame at a pose, and which model point each meets (-1: none)."""
+    cos, sin = math.cos(pose[3]), math.sin(pose[3])
+    placed = (source - pose[:3]) @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    met = []
+    for point in placed:
+        cell = np.floor((point - low) / voxel_m).astype(int)
+        met.append(volume[tuple(cell)] if ((cell >= 0) & (cell < volume.shape)).all() else -1)
+    return placed, np.array(met, int)
+
+
+def _misfit(off, normal, flatness):
+    return flatness * (normal @ off) ** 2 + max(1 - flatness, 0.1) * (off[0] ** 2 + off[1] ** 2 + 0.1 * off[2] ** 2)
+
+
+def registered(source, model, normals, flatness, low, voxel_m, volume, held, n_rounds, wide_m, narrow_m, start):
+    """(pose, information): the same reweighted least squares, with derivatives by differences of the residuals."""
+    pose = np.array(start, float)
+
+    def residuals(pose, i, m):
+        cos, sin = math.cos(pose[3]), math.sin(pose[3])
+        off = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) @ (source[i] - pose[:3]) - model[m]
+        loose = math.sqrt(max(1 - flatness[m], 0.1))
+        return np.array([math.sqrt(flatness[m]) * (normals[m] @ off), loose * off[0], loose * off[1], loose * math.sqrt(0.1) * off[2]])
+
+    for turn in range(n_rounds):
+        scale = wide_m * (narrow_m / wide_m) ** (turn / max(n_rounds - 1, 1))
+        normal, right, information = np.diag(held), -held * pose, np.zeros((4, 4))
+        placed, met = _pairs(source, pose, low, voxel_m, volume)
+        for i, m in enumerate(met):
+            if m >= 0:
+                weight = (1 + _misfit(placed[i] - model[m], normals[m], flatness[m]) / scale**2) ** -2
+                here, step = residuals(pose, i, m), 1e-6
+                slope = np.stack([(residuals(pose + step * axis, i, m) - residuals(pose - step * axis, i, m)) / (2 * step) for axis in np.eye(4)], 1)
+                normal, right = normal + weight * slope.T @ slope, right - weight * slope.T @ here
+                information += weight * np.outer(slope[0], slope[0])
+        pose = pose + np.linalg.solve(normal, right)
+    return pose, information
+
+
+def fitness(source, model, normals, flatness, low, voxel_m, volume, cells, half, pose):
+    placed, met = _pairs(source, pose, low, voxel_m, volume)
+    inside = (np.abs(placed) <= half + 0.3).all(1)
+    errors = {i: _misfit(placed[i] - model[met[i]], normals[met[i]], flatness[met[i]]) for i in np.flatnonzero(inside) if met[i] >= 0}
+    near = [i for i, e in errors.items() if e <= 0.1**2]
+    loose = [e for e in errors.values() if e <= 0.2**2]
+    residual = math.sqrt(sum(loose) / len(loose)) if loose else math.inf
+    return len(near) / max(inside.sum(), 1), len({cells[met[i]] for i in near}) / max(len(set(cells)), 1), residual, int(inside.sum())

@@ -46,6 +46,7 @@ _HOME = {
     "retiming": ["Retimed", "Retiming", "RetimingVerdict", "retime"],
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
+    "propagation": ["Proposals", "Verdict", "propagate"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
     "formats": ["WriteReport", "read", "read_points", "scenes", "write", "write_points"],
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from .points import Sweep
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
+    from .propagation import Proposals, Verdict, propagate
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
@@ -119,6 +121,7 @@ __all__ = [
     "PointStatus",
     "Pose",
     "Problem",
+    "Proposals",
     "Rectangles",
     "Relation",
     "Retimed",
@@ -136,6 +139,7 @@ __all__ = [
     "Tracks",
     "Trajectory",
     "UnknownName",
+    "Verdict",
     "Visibility",
     "WriteReport",
     "aggregate",
@@ -153,6 +157,7 @@ __all__ = [
     "points_in_cuboids",
     "project_cuboids",
     "project_points",
+    "propagate",
     "read",
     "read_points",
     "refit",

@@ -56,6 +56,7 @@ class Origin(IntEnum):
     STATIC_SOLVE = 2  # one pose for an object that stands
     SIZE_LOCK = 3  # one size for the whole track
     FILLED = 4  # read off the curve between keyframes
+    PROPAGATED = 5  # carried from other keyframes by the points
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,10 +64,36 @@ def _steps() -> dict[str, Callable[[], Any]]:
         ),
         "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
         "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
+        "registration": lambda: _follow(single),
         "fitting": lambda: (
             [bw.fit_at(points, (7.8, 0.2, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
         ),
     }
+
+
+def _follow(points: Any) -> Any:
+    """A car that stands, followed over two frames."""
+    import numpy as np
+
+    import boxwright as bw
+
+    class Data:
+        def points(self, frame_index: int, sensor: str) -> bw.Sweep:
+            return bw.Sweep(points, frame_index, sensor)
+
+        def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+            raise bw.FrameMissing("no image")
+
+        def has_points(self, frame_index: int, sensor: str) -> bool:
+            return True
+
+        def has_image(self, frame_index: int, camera: str) -> bool:
+            return False
+
+    trajectory = bw.Trajectory(np.array([0, 1]), [bw.Pose.identity()] * 2)
+    track = bw.Track("warm", "car", np.array([0]), bw.Cuboids([[10, 0, 0.8]], [[4.4, 1.8, 1.5]], 0.0, frame="world"))
+    scene = bw.Scene("warm", np.array([0, 1]), {"lidar": bw.Lidar("lidar")}, trajectory=trajectory, tracks=[track], data=Data())
+    return bw.propagate(scene, "warm", 0, 1)
 
 
 def _street() -> Any:
