@@ -50,12 +50,16 @@ class SeenSweep:
     xyz : (K, 3) float64, base frame, less an origin
     late_s : (K,) when each was seen, after the frame's stamp
     point_index : (K,) int32 rows of the sweep
+    is_timed : each point's own time is known
+    is_raw : the points came with the vehicle's own motion in them, which poses have taken out
     """
 
     xyz: Float64s
     late_s: Float64s
     point_index: Int32s
     intensity: NDArray[Any] | None
+    is_timed: bool
+    is_raw: bool
 
 
 def seen_sweep(scene: Scene, frame_index: int, sensor: str, origin_m: Float64s, *, deskew: bool, notes: dict[str, None]) -> SeenSweep:
@@ -66,7 +70,7 @@ def seen_sweep(scene: Scene, frame_index: int, sensor: str, origin_m: Float64s, 
     late_ns = np.full(len(index), sweep.timestamp_ns - stamp if deskew else 0, np.int64)
     if offset is not None:
         late_ns += offset[index]
-    intensity = None if sweep.intensity is None else sweep.intensity[index]
+    intensity, is_raw = None if sweep.intensity is None else sweep.intensity[index], False
     if scene.trajectory is None:
         base_from_sweep = scene.ego_from(base_frame(scene)).inverse() @ lidar.ego_from_lidar
     else:
@@ -74,12 +78,12 @@ def seen_sweep(scene: Scene, frame_index: int, sensor: str, origin_m: Float64s, 
         if offset is not None and len(offset) and not sweep.is_deskewed:
             moments = np.array([offset.min(), offset.max()]) + sweep.timestamp_ns
             if scene.trajectory.covers(moments).all():
-                sweep = sweep.deskewed(scene.trajectory, lidar.ego_from_lidar)
+                sweep, is_raw = sweep.deskewed(scene.trajectory, lidar.ego_from_lidar), True
             else:
                 notes[f"frame {frame_index}, {sensor}: poses do not cover the time of every point, so the turn was taken for one instant"] = None
     xyz = sweep.xyz[index].astype(np.float64) @ base_from_sweep.rotation.T + (base_from_sweep.apply(np.array(sweep.origin_m)) - origin_m)
     late_s: Float64s = late_ns.astype(np.float64) * 1e-9
-    return SeenSweep(xyz, late_s, index, intensity)
+    return SeenSweep(xyz, late_s, index, intensity, offset is not None, is_raw)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from .arrays import Float64s, Int64s
 from .containment import points_in_cuboids
 from .cuboids import Cuboids
 from .errors import ArgumentError
-from .points import Sweep
+from .moments import SeenSweep, base_frame, seen_sweep
 from .rotations import matrix_from_yaw
 from .scene import Scene
 from .taxonomy import Taxonomy
@@ -130,9 +131,7 @@ def _slopes(times: Float64s, values: Float64s, at: Float64s) -> Float64s:
 # ------------------------------------------------------------ points
 
 
-def points_of_keyframes(
-    scene: Scene, tracks: Sequence[Track], motions: Sequence[Motion], progress: Callable[[int, int], None] | None
-) -> list[dict[int, Seen]]:
+def points_of_keyframes(scene: Scene, tracks: Sequence[Track], motions: Sequence[Motion], progress: Callable[[], Any]) -> list[dict[int, Seen]]:
     """For each track: keyframe -> the points on and around its box."""
     seen: list[dict[int, Seen]] = [{} for _ in tracks]
     has_times = False
@@ -141,15 +140,15 @@ def points_of_keyframes(
         for lidar in scene.lidars if rows else ():
             if not scene.has_points(i, lidar):
                 continue
-            sweep = scene.points(i, lidar)
-            if sweep.time_offset_ns is None:
+            origin_m = tracks[rows[0][0]].cuboids.center_m[rows[0][1]]
+            sweep = seen_sweep(scene, i, lidar, origin_m, deskew=True, notes={})
+            if not sweep.is_timed:
                 continue
             has_times = True
-            for (t, k), points in zip(rows, _points_of(scene, sweep, stamp, tracks, motions, rows)):
+            for (t, k), points in zip(rows, _points_of(scene, sweep, origin_m, stamp, tracks, motions, rows)):
                 before = seen[t].get(k)
                 seen[t][k] = points if before is None else before.and_of(points)
-        if progress is not None:
-            progress(i + 1, len(scene))
+        progress()
     if tracks and not has_times:
         raise ArgumentError(
             "no sweep of the scene tells when its points were seen",
@@ -165,37 +164,38 @@ def _keyframe_at(track: Track, stamp: int) -> int | None:
     return k if k < len(track) and track.times_ns[k] == stamp and track.visibility[k] != Visibility.OUTSIDE else None
 
 
-def _points_of(scene: Scene, sweep: Sweep, stamp: int, tracks: Sequence[Track], motions: Sequence[Motion], rows: list[tuple[int, int]]) -> list[Seen]:
+def _points_of(
+    scene: Scene,
+    sweep: SeenSweep,
+    origin_m: Float64s,
+    stamp: int,
+    tracks: Sequence[Track],
+    motions: Sequence[Motion],
+    rows: list[tuple[int, int]],
+) -> list[Seen]:
     """Of one sweep, for each (track, keyframe)."""
     cuboids = Cuboids.concatenate([tracks[t].cuboids[[k]] for t, k in rows])
-    has_raw = not sweep.is_deskewed and scene.trajectory is not None
-    sensor = scene.transform(scene.label_frame, "ego", stamp).apply(scene.lidar_origins_m("ego").mean(0))
-    ego_mps = _carried_along(scene, cuboids.center_m, stamp) if has_raw else np.zeros((len(rows), 3))
-    if scene.trajectory is not None:
-        sweep = sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=stamp)
-    sweep = sweep.transformed(scene.transform(scene.label_frame, sweep.frame, stamp), scene.label_frame)
-    assert sweep.time_offset_ns is not None
-    late_s = (sweep.time_offset_ns + (sweep.timestamp_ns - stamp)) * 1e-9
-    reach = float(np.abs(late_s).max(initial=0.0))
-    middle_s = float(late_s.min() + late_s.max()) / 2 if len(late_s) else 0.0
+    sensor = scene.transform(base_frame(scene), "ego", stamp).apply(scene.lidar_origins_m("ego").mean(0))
+    ego_mps = _carried_along(scene, cuboids.center_m, stamp) if sweep.is_raw else np.zeros((len(rows), 3))
+    reach = float(np.abs(sweep.late_s).max(initial=0.0))
+    middle_s = float(sweep.late_s.min() + sweep.late_s.max()) / 2 if len(sweep.late_s) else 0.0
     turned = cuboids.rotation.transpose(0, 2, 1)
     own_mps = np.stack([motions[t].velocity_mps[k] for t, k in rows])
     speed = sum(np.abs(np.einsum("mij,mj->mi", turned, velocity)) for velocity in (own_mps, ego_mps))
     room = 2 * (ROOM_M + reach * np.minimum(speed, FASTEST_MPS))
-    wide = Cuboids(cuboids.center_m, cuboids.size_m + room, quat_wxyz=cuboids.quat_wxyz, frame=cuboids.frame)
-    hits = points_in_cuboids(sweep, wide)
+    hits = points_in_cuboids(sweep.xyz, Cuboids(cuboids.center_m - origin_m, cuboids.size_m + room, quat_wxyz=cuboids.quat_wxyz))
     found = []
     for m in range(len(rows)):
         own = hits.indices(m)
-        place = (np.asarray(sweep.xyz[own], np.float64) + (np.array(sweep.origin_m) - cuboids.center_m[m])) @ cuboids.rotation[m]
+        place = (sweep.xyz[own] - (cuboids.center_m[m] - origin_m)) @ cuboids.rotation[m]
         above = place[:, 2] > BELOW_M - cuboids.size_m[m, 2] / 2
         origin = (sensor - cuboids.center_m[m]) @ cuboids.rotation[m]
-        found.append(Seen(place[above], late_s[own[above]], origin, ego_mps[m] @ cuboids.rotation[m], middle_s, has_raw))
+        found.append(Seen(place[above], sweep.late_s[own[above]], origin, ego_mps[m] @ cuboids.rotation[m], middle_s, sweep.is_raw))
     return found
 
 
 def _carried_along(scene: Scene, center_m: Float64s, stamp: int) -> Float64s:
-    """(M, 3) velocities of places fixed to the vehicle, in the label frame, at the stamp."""
+    """(M, 3) velocities of places fixed to the vehicle, in the base frame, at the stamp."""
     assert scene.trajectory is not None
     first, last = scene.trajectory.times_ns[[0, -1]].tolist()
     before, after = max(stamp - 20_000_000, first), min(stamp + 20_000_000, last)

@@ -10,22 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
 from .arrays import Bools, Float64s, Int64s, frozen
-from .cuboids import Cuboids
+from .cuboids import Cuboids, same_frame
 from .errors import ArgumentError
 from .frames import Pose
+from .moments import base_frame
 from .object_time import FEWEST_POINTS, ROOM_M, Motion, Placement, Seen, motion_of, placement_of, points_of_keyframes
 from .rotations import quat_from_yaw, quat_multiply
 from .scene import Scene
 from .tracks import Track, as_track_list
 
 __all__ = ["Placement", "Retimed", "Retiming", "RetimingVerdict", "retime"]
-
-Progress = Callable[[int, int], None]
 
 MOST_RESIDUAL_M = 0.3  # farther from every face, a point tells nothing of where the faces are
 SLOWEST_MPS = 0.5  # what is slower stands
@@ -108,23 +107,25 @@ class Retiming(Sequence[Retimed]):
 
 
 def retime(
-    scene: Scene, tracks: Iterable[Track] | None = None, *, placement: Placement | str | None = None, progress: Progress | None = None
+    scene: Scene, tracks: Iterable[Track] | None = None, *, placement: Placement | str | None = None, progress: Callable[[], Any] = lambda: None
 ) -> Retiming:
     """Proposes where the boxes of moving objects belong at the stamps of their frames, one proposal for each track.
 
     scene : with a time for every point (`Sweep.time_offset_ns`); deskewed sweeps and raw ones alike
-    tracks : those to look at, in the scene's label frame; all of the scene's by default
+    tracks : those to look at, in the world frame (in the scene's label frame where it has no poses); all of the scene's by default
     placement : what the boxes were drawn for, "stamp", "sweep_middle", "points" (of sweeps without the vehicle's motion) or "raw_points"; by default
         it is found
-    progress : called with (frames done, frames) while sweeps are read
+    progress : called once a frame
 
     What the boxes were drawn for is found over all rigid objects, since labels of one recording are made in one way: the explanation wins under
     which their ends stand off the points' ends most evenly. Boxes drawn for another moment are then carried on to the stamp by their object's
     motion, which is taken from the keyframes at their moments. Keyframes with too few points take their neighbours' moments.
     `scene.replace(tracks=bw.retime(scene).tracks)` takes all proposals.
-    Raises ArgumentError where no sweep of the scene tells the time of its points.
+    Raises GeometryError for tracks in another frame, ArgumentError where no sweep of the scene tells the time of its points.
     """
     chosen = as_track_list(scene.tracks if tracks is None else tracks)
+    for track in chosen:
+        same_frame(base_frame(scene), track.cuboids.frame, f"sweeps and track {track.track_id!r}")
     motions = [motion_of(track, track.times_ns) for track in chosen]
     seen = points_of_keyframes(scene, chosen, motions, progress)
     found, evidence = placement_of(chosen, motions, seen) if placement is None else (_as_placement(placement), np.inf)
