@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
 
 import numpy as np
+
+from .clock import timed
 
 __all__ = ["Bandwidth", "measured_bandwidth"]
 
@@ -42,8 +43,7 @@ def measured_bandwidth(long_bytes: int = 256_000_000, rounds: int = 9) -> Bandwi
 def _gb_s(call: Callable[[], object], n_bytes: int, rounds: int) -> float:
     times = []
     for _ in range(rounds + 1):
-        start = perf_counter()
-        returned = call()
-        times.append(perf_counter() - start)
+        seconds, returned = timed(call)
+        times.append(seconds)
         del returned
     return n_bytes / median(times[1:]) / 1e9

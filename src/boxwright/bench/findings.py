@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .bandwidth import Bandwidth
+from .clock import CLOCK
 from .growth import Growth
 from .rows import Row
 
@@ -72,24 +73,26 @@ def this_machine() -> Machine:
 
 @dataclass
 class Findings:
-    """bandwidth is None where nothing was timed against it"""
+    """clock : what the times are; bandwidth : None where nothing was timed"""
 
     machine: Machine
     rows: list[Row] = field(default_factory=list)
     bandwidth: Bandwidth | None = None
     growths: list[Growth] = field(default_factory=list)
+    clock: str = CLOCK
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Findings:
-        bandwidth = fields.get("bandwidth")
+        bandwidth = fields["bandwidth"]
         return cls(
             Machine(**fields["machine"]),
             [Row.from_json(row) for row in fields["rows"]],
             None if bandwidth is None else Bandwidth(**bandwidth),
-            [growth_from_json(growth) for growth in fields.get("growths", [])],
+            [growth_from_json(growth) for growth in fields["growths"]],
+            fields["clock"],
         )
 
 

@@ -60,7 +60,7 @@ class Growth:
 def measured_growths(quick: bool = False) -> Iterator[Growth]:
     """One cloud, thinned to each size, so that the share of points inside stays as it is; then one cloud and more and more cuboids."""
     sizes = POINTS[:4] if quick else POINTS
-    budget_s = 0.1 if quick else 1.5
+    budget_s = 0.1 if quick else 1.0
     cloud = aggregated_points(sizes[-1])
     thinned = [np.ascontiguousarray(cloud[np.arange(n) * len(cloud) // n]) for n in sizes]
     cuboids = cuboids_on(cloud, N_CUBOIDS)

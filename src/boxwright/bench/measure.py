@@ -100,7 +100,7 @@ def all_rows(verbs: list[str], quick: bool, real: Path | None) -> Iterator[Row]:
     """Jobs in the order of their table, synthetic workloads first."""
     synthetic = workloads(quick)
     found = [] if real is None else list(real_workloads(real))
-    budget_s = 0.15 if quick else 2.0
+    budget_s = 0.15 if quick else 1.0
     for job in JOBS:
         if job.verb in verbs:
             for work in [*synthetic[job.function], *(work for function, work in found if function == job.function)]:

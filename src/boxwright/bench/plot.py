@@ -13,7 +13,7 @@ from .growth import Growth
 __all__ = ["growth_picture"]
 
 PANEL_PX, HEIGHT_PX = 760, 560
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 24, 56, 64
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 44, 56, 64
 PAPER: Color = (255, 255, 255)
 INK: Color = (40, 44, 52)
 GRID: Color = (222, 225, 230)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import FormatError
 from ..outputs import whole_file
 from ..render import write_picture
-from .findings import Findings, Machine
+from .findings import Findings
 from .plot import growth_picture
 from .tables import bandwidth_table, growth_table, losses, memory_table, short_table, table, target_table
 from .targets import verdicts
@@ -22,20 +22,19 @@ MEMORY = (
     " zeros of fresh arrays that stay zeros are never written, so a row may lie below it. The memory rise is that of the process at its peak, with"
     " the result."
 )
+STARTUP = "Wall clock of whole processes, with all cores, where nothing else is said."
 
 
 def report(found: Findings, picture: str | None = None) -> str:
     """RESULTS.md; picture : the name of the growth picture beside it"""
-    return "\n".join(
-        ["# Benchmarks", "", f"Made by `python benchmarks/run_all.py`, never edited. {_about(found.machine)}", "", *_parts(found, picture)]
-    )
+    return "\n".join(["# Benchmarks", "", f"Made by `python benchmarks/run_all.py`, never edited. {_about(found)}", "", *_parts(found, picture)])
 
 
 def _parts(found: Findings, picture: str | None) -> Iterator[str]:
     yield from ("## Targets", "", target_table(verdicts(found)), "")
     yield from ("## What we lose", "", losses(found.rows), "")
     for verb in dict.fromkeys(row.verb for row in found.rows):
-        yield from (f"## {verb}", "", table([row for row in found.rows if row.verb == verb]), "")
+        yield from (f"## {verb}", "", *((STARTUP, "") if verb == "startup" else ()), table([row for row in found.rows if row.verb == verb]), "")
     if found.bandwidth is not None:
         yield from ("## Bytes and memory", "", MEMORY, "", bandwidth_table(found.bandwidth), "", memory_table(found.rows, found.bandwidth), "")
     if found.growths:
@@ -45,10 +44,11 @@ def _parts(found: Findings, picture: str | None) -> Iterator[str]:
         yield from (growth_table(found.growths), "")
 
 
-def _about(machine: Machine) -> str:
+def _about(found: Findings) -> str:
+    machine = found.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     where = f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, Python {machine.python}"
-    return f"{machine.date}, {where}, {versions}. One thread; medians; first calls apart."
+    return f"{machine.date}, {where}, {versions}. Medians of the {found.clock}; first calls apart."
 
 
 def readme_with_table(text: str, found: Findings, path: str = "README.md") -> str:
@@ -59,7 +59,7 @@ def readme_with_table(text: str, found: Findings, path: str = "README.md") -> st
     missed = [verdict for verdict in verdicts(found) if verdict.short_by]
     counted = f"{len(found.rows)} rows, {n_lost} of them lost to a rival, and the targets, {len(missed)} of them missed"
     more = f"All {counted}: [benchmarks/RESULTS.md](benchmarks/RESULTS.md)."
-    part = f"{BEGIN}\n{short_table(found.rows)}\n\n{more} Made by `python benchmarks/run_all.py`: {_about(found.machine)}\n{END}"
+    part = f"{BEGIN}\n{short_table(found.rows)}\n\n{more} Made by `python benchmarks/run_all.py`: {_about(found)}\n{END}"
     return text[: text.index(BEGIN)] + part + text[text.index(END) + len(END) :]
 
 
