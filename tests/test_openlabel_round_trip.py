@@ -17,7 +17,8 @@ import mutations
 from boxwright.formats import openlabel_writer
 from boxwright.rotations import quat_from_yaw, quat_multiply
 from formats_scenes import full_scene
-from test_formats_openlabel import assert_same_scene, car, document, read, save
+from fuzz_child import Child
+from test_formats_openlabel import YAW, assert_same_scene, car, document, ego_to_world, read, save
 
 # ------------------------------------------------------------ leaf by leaf
 
@@ -449,3 +450,37 @@ def test_the_schema_takes_all_that_goes_back(tmp_path, real_data):
     assert [error.message for error in schema.iter_errors({"openlabel": rich_document()})] == []
     written = written_of(tmp_path / "out", read(tmp_path / "in", rich_document()))
     assert [error.message for error in schema.iter_errors(written)] == []
+
+
+# ------------------------------------------------------------ big files
+
+
+def big_document(n_frames, n_things=20):
+    """As KITTI's tracking labels look in OpenLABEL: pictures' boxes and numbers beside each cuboid."""
+    doc, dice = document(), random.Random(3)
+    doc["objects"] = {str(k): {"name": f"car{k}", "type": "car"} for k in range(n_things)}
+    doc["frames"] = {}
+    for i in range(n_frames):
+        things = {}
+        for k in range(n_things):
+            val = [dice.uniform(-50, 50), dice.uniform(-50, 50), 0.5, 0.0, 0.0, math.sin(YAW / 2), math.cos(YAW / 2), 4.2, 1.7, 1.4]
+            boxes = [{"name": f"box_{side}", "coordinate_system": "front", "val": [dice.uniform(0, 1e3) for _ in range(4)]} for side in ("a", "b")]
+            numbers = [{"name": "truncated", "val": 0.0}, {"name": "occluded", "val": 0}, {"name": "alpha", "val": dice.uniform(-3, 3)}]
+            things[str(k)] = {"object_data": {"bbox": boxes, "cuboid": [car(val=val)], "num": numbers}}
+        moves = {"move": {"src": "base", "dst": "odom", "transform_src_to_dst": {"matrix4x4": ego_to_world(0.01 * i)}}}
+        doc["frames"][str(i)] = {"frame_properties": {"timestamp": f"{1_600_000_000 + i}.5", "transforms": moves}, "objects": things}
+    return doc
+
+
+@pytest.mark.parametrize("n_frames", [700, pytest.param(2000, marks=pytest.mark.full)])
+def test_a_big_file_takes_little_memory(tmp_path, n_frames):
+    """Four times the file and 64 MiB, and a second for each MB, as for damaged files: the child judges both."""
+    file = save(tmp_path, document())
+    child = Child(tmp_path)
+    child.start()
+    save(tmp_path, big_document(n_frames))
+    try:
+        outcome = child.read(file.stat().st_size, True)
+    finally:
+        child.stop()
+    assert file.stat().st_size > n_frames * 13_000 and outcome.kind == "read", outcome

@@ -7,7 +7,8 @@
 
 A cuboid is x y z qx qy qz qw sx sy sz (scalar last) or x y z rx ry rz sx sy sz, turned by Rz Ry Rx, for the
 file does not give the order.
-What boxwright has no name for (2-D shapes, actions, events, tags with data, ...) stays in the source attributes under "openlabel".
+What boxwright has no name for stays in the source attributes: of a keyframe ("cuboid": fields of it, "object_data": shapes beside it), of a track
+(those of its object), and of the scene under "openlabel" (coordinate systems, streams, frames, relations, actions, objects without cuboids, ...).
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which a file can only hold escaped
 _INT64 = range(-(2**63), 2**63)
 LINE_CHARACTERS = 180
+_PIECE_BYTES = 1 << 16
 _OPEN, _CLOSE, _COMMA = 1, 2, 3
 _KINDS = np.zeros(256, np.uint8)
 for _kind_of, _letters in ((_OPEN, b"[{"), (_CLOSE, b"]}"), (_COMMA, b",")):
@@ -175,7 +176,7 @@ def load_text(path: str | os.PathLike[str]) -> str:
         raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
     if not raw.strip():
         raise FormatError("the file is empty", expected="a JSON object", path=path, hint=_HINT)
-    _check_shape(np.frombuffer(_STRINGS.sub(b"", raw), np.uint8), bounds, path)
+    _check_shape(_structure(raw), bounds, path)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -209,13 +210,26 @@ def _in_words(message: str) -> str:
     return what
 
 
-def _check_shape(text: UInt8s, bounds: Limits, path: str | os.PathLike[str]) -> None:
-    """LimitError where brackets, all values or those of one list or object are too many; `text` is the file without its strings."""
-    kinds = _KINDS[text]
+def _structure(raw: bytes) -> UInt8s:
+    """The kinds of the brackets and commas outside of texts, in order; found a piece at a time, for what lies between texts takes much room."""
+    parts, at = [np.zeros(0, np.uint8)], 0
+    while at < len(raw):
+        end = min(at + _PIECE_BYTES, len(raw))
+        rest = _STRINGS.sub(b"", raw[at:end])
+        cut = rest.find(b'"')
+        if cut >= 0:  # a text that goes on behind the piece
+            whole = _STRINGS.match(raw, end - (len(rest) - cut))
+            rest, end = rest[:cut], whole.end() if whole else len(raw)
+        kinds = _KINDS[np.frombuffer(rest, np.uint8)]
+        parts.append(kinds[kinds > 0])
+        at = end
+    return np.concatenate(parts)
+
+
+def _check_shape(kinds: UInt8s, bounds: Limits, path: str | os.PathLike[str]) -> None:
+    """LimitError where brackets, all values or those of one list or object are too many."""
     n_commas, n_opens = (int(np.count_nonzero(kinds == kind)) for kind in (_COMMA, _OPEN))
     bounds.check("json_values", n_commas + n_opens, path)
-    at = np.flatnonzero(kinds)
-    kinds = kinds[at]
     depth = np.cumsum(_STEPS[kinds], dtype=np.int32)
     bounds.check("json_depth", int(depth.max(initial=0)), path)
     if n_commas >= bounds.json_items:
