@@ -484,3 +484,74 @@ def test_a_big_file_takes_little_memory(tmp_path, n_frames):
     finally:
         child.stop()
     assert file.stat().st_size > n_frames * 13_000 and outcome.kind == "read", outcome
+
+
+# ------------------------------------------------------------ what was changed in between
+
+
+def _without_track_7(scene):
+    return scene.replace(tracks=[track for track in scene.tracks if track.track_id != "7"], relations=[])
+
+
+def _lidar_moved(scene):
+    moved = bw.Pose.from_yaw(0.3, (0.1, 0.2, 2.0))
+    return scene.replace(lidars={"top": bw.Lidar("top", moved)})
+
+
+def _another_camera(scene):
+    front = scene.cameras["front"]
+    camera, place = bw.PinholeCamera(800, 600, 400.0, 410.0, 399.5, 299.5), front.ego_from_cam
+    return scene.replace(cameras={name: bw.CameraSensor(name, camera, place) for name in ("front", "new")})
+
+
+def _camera_gone(scene):
+    return scene.replace(cameras={})
+
+
+def _driven_elsewhere(scene):
+    return scene.replace(trajectory=bw.Trajectory(scene.times_ns, [bw.Pose.from_yaw(0.1 * i, (5.0 * i, 1.0, 0.5)) for i in range(len(scene))]))
+
+
+def _later(scene):
+    by = 1_000_000_007
+    tracks = [track.replace(times_ns=track.times_ns + by) for track in scene.tracks]
+    poses = bw.Trajectory(scene.times_ns + by, [scene.world_from_ego(int(stamp)) for stamp in scene.times_ns])
+    return scene.replace(times_ns=scene.times_ns + by, tracks=tracks, trajectory=poses, relations=[])
+
+
+def _frames_renamed(scene):
+    return scene.replace(frame_ids=("a", "b", "c"))
+
+
+def _a_label_more(scene):
+    track = scene.track("7")
+    more = track.cuboids[[0]].transformed(bw.Pose.from_yaw(0.0, (0.5, 0.0, 0.0)), frame="world")
+    times = [*track.times_ns[track.visibility != bw.Visibility.OUTSIDE], scene.times_ns[2]]
+    cuboids = bw.Cuboids.concatenate([track.cuboids[track.visibility != bw.Visibility.OUTSIDE], more])
+    longer = bw.Track("7", "car", times, cuboids, attributes=track.attributes, source_attributes=track.source_attributes)
+    return scene.replace(tracks=[longer, *scene.tracks[1:]])
+
+
+def _labels_alone(scene):
+    """What is kept may move from a track to a keyframe of it."""
+    return scene.replace(tracks=[track.replace(source_attributes={}, keyframe_source_attributes=()) for track in scene.tracks])
+
+
+CHANGES = [_without_track_7, _lidar_moved, _another_camera, _camera_gone, _driven_elsewhere, _later, _frames_renamed, _a_label_more]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+def test_what_was_changed_is_what_comes_back(tmp_path, change):
+    """What is kept of the file never wins over the scene."""
+    scene = change(read(tmp_path / "in", rich_document()))
+    report = bw.write(scene, tmp_path / "out", format="openlabel")
+    back = bw.read(tmp_path / "out")
+    assert any("frames that the scene does not have" in line for line in report.dropped) == (change is _frames_renamed)
+    assert back.lidars.keys() == scene.lidars.keys() and back.cameras.keys() == scene.cameras.keys()
+    assert_same_scene(*(_labels_alone(one) for one in (scene, back)))
+    for name in scene.lidars:
+        np.testing.assert_allclose(back.ego_from(name).matrix(), scene.ego_from(name).matrix(), atol=1e-12)
+    for name, sensor in scene.cameras.items():
+        assert (back.cameras[name].camera.size_px, back.cameras[name].camera.fx_px) == (sensor.camera.size_px, sensor.camera.fx_px)
+    for stamp in scene.times_ns.tolist():
+        np.testing.assert_allclose(back.world_from_ego(stamp).matrix(), scene.world_from_ego(stamp).matrix(), atol=1e-9)

@@ -54,6 +54,9 @@ class Places:
         self.ego: str = was.get("ego") or _free("ego", names)
         self.world: str = was.get("world") or _free("world", {*names, self.ego})
         self.frames: list[dict[str, Any]] = [copy.deepcopy(dict(was["frames"].get(name, {}))) for name in scene.frame_ids]
+        gone = len(set(was["frames"]) - set(scene.frame_ids))
+        if gone:
+            report.dropped.append(f"what is kept of {gone} frames that the scene does not have")
         self._checked()
         self.changed = self._place_sensors()
         self.streams = self._streams()
