@@ -18,7 +18,7 @@ from boxwright.formats import openlabel_writer
 from boxwright.rotations import quat_from_yaw, quat_multiply
 from formats_scenes import full_scene
 from fuzz_child import Child
-from test_formats_openlabel import YAW, assert_same_scene, car, document, ego_to_world, read, save
+from test_formats_openlabel import CAR_EGO, YAW, assert_same_scene, car, document, ego_to_world, read, save
 
 # ------------------------------------------------------------ leaf by leaf
 
@@ -555,3 +555,26 @@ def test_what_was_changed_is_what_comes_back(tmp_path, change):
         assert (back.cameras[name].camera.size_px, back.cameras[name].camera.fx_px) == (sensor.camera.size_px, sensor.camera.fx_px)
     for stamp in scene.times_ns.tolist():
         np.testing.assert_allclose(back.world_from_ego(stamp).matrix(), scene.world_from_ego(stamp).matrix(), atol=1e-9)
+
+
+@pytest.mark.parametrize("key", ["cuboid", "object_data", "object"])
+@pytest.mark.parametrize("value", [5, "word", [1], {"text": 5}, {"name": 5}, None])
+def test_source_attributes_of_others_come_back(tmp_path, key, value):
+    """Another format may call its fields as we call what is kept of an OpenLABEL file."""
+    scene = read(tmp_path / "in", document())
+    track = scene.tracks[0].replace(keyframe_source_attributes=[{key: value, "own": 1}, {}, {"own": 2}], source_attributes={key: value, "uid": value})
+    bw.write(scene.replace(tracks=[track]), tmp_path / "out", format="openlabel")
+    (back,) = bw.read(tmp_path / "out").tracks
+    assert back.source_attributes[key] == value and back.source_attributes["uid"] == value
+    assert [row.get("own") for row in back.keyframe_source_attributes] == [1, None, 2]
+    assert back.keyframe_source_attributes[0][key] == value
+
+
+@pytest.mark.parametrize("key", ["coordinate_systems", "streams", "frames", "objects", "relations", "metadata", "ego"])
+@pytest.mark.parametrize("value", [5, ["a"], {"a": 5}, {"top": {"type": 7}}])
+def test_what_cannot_have_come_from_a_file_is_named(tmp_path, key, value):
+    scene = read(tmp_path / "in", document())
+    kept = scene.source_attributes["openlabel"]
+    report = bw.write(scene.replace(source_attributes={"openlabel": {**kept, key: value}}), tmp_path / "out", format="openlabel")
+    assert report.dropped or (key == "metadata" and isinstance(value, dict))
+    np.testing.assert_allclose(bw.read(tmp_path / "out").cuboids(1, "ego").center_m, [CAR_EGO], atol=1e-9)

@@ -32,6 +32,7 @@ def kept_of(scene: Scene, report: WriteReport) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in was.items() if isinstance(was, Mapping) else [("source attributes", was)]:
         is_table = isinstance(value, Mapping) and (key == "metadata" or all(isinstance(item, Mapping) for item in value.values()))
+        is_table = is_table and (key != "streams" or all(isinstance(stream.get("type", "other"), str) for stream in value.values()))
         is_bad = not is_table if key in _TABLES else key in ("ego", "world", "label_system") and not isinstance(value, str)
         if is_bad or key == "source attributes":
             report.dropped.append(f"what is kept of an OpenLABEL file under {key!r}: it is not as such a file has it")

@@ -41,7 +41,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        return str(self.source.get("cuboid", {}).get("name", CUBOID_NAME))
+        fields = self.source.get("cuboid")
+        return str(fields.get("name", CUBOID_NAME)) if isinstance(fields, dict) else CUBOID_NAME
 
 
 @dataclass

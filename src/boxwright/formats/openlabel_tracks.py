@@ -17,7 +17,7 @@ from ..tracks import Origin, Track, Tracks, Visibility
 from .boxwright_scene import ORIGINS, VISIBILITIES
 from .dense_tracks import dense_track, moved_each
 from .limits import limits
-from .openlabel_data import attribute_kind, intervals_of, split_named
+from .openlabel_data import attribute_kind, intervals_of, is_data, split_named
 from .openlabel_document import Document
 from .openlabel_objects import Objects, Row, Thing
 from .strict_json import Node
@@ -235,7 +235,8 @@ def _chains(rows: Sequence[Row]) -> list[list[Row]]:
 
 def _beside(row: Row, thing: Thing) -> dict[str, Any]:
     """What stood beside a cuboid in its frame."""
-    kinds: dict[str, Any] = {kind: list(items) for kind, items in row.source.get("object_data", {}).items()}
+    kept = row.source.get("object_data", {})
+    kinds: dict[str, Any] = {kind: list(items) for kind, items in kept.items()} if is_data(kept) else {}
     for name in thing.beside:
         if name in row.attributes and (kind := attribute_kind(row.attributes[name])):
             kinds.setdefault(kind, []).append({"name": name, "val": row.attributes[name]})
