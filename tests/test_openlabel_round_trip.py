@@ -578,3 +578,14 @@ def test_what_cannot_have_come_from_a_file_is_named(tmp_path, key, value):
     report = bw.write(scene.replace(source_attributes={"openlabel": {**kept, key: value}}), tmp_path / "out", format="openlabel")
     assert report.dropped or (key == "metadata" and isinstance(value, dict))
     np.testing.assert_allclose(bw.read(tmp_path / "out").cuboids(1, "ego").center_m, [CAR_EGO], atol=1e-9)
+
+
+def test_track_ids_differ_whatever_the_objects_are_called(tmp_path):
+    doc = document()
+    doc["objects"]["7/1"] = {"name": "x", "type": "car"}
+    two = [car(name="a"), car(name="b", val=[20.0, 1.0, 0.6, 0.0, 0.0, 0.0, 1.0, 4.0, 2.0, 1.5])]
+    doc["frames"]["4"]["objects"] = {"7": {"object_data": {"cuboid": two}}, "7/1": {"object_data": {"cuboid": [car()]}}}
+    del doc["frames"]["5"]["objects"], doc["frames"]["6"]["objects"]
+    scene, back, _, _ = there_and_back(tmp_path, save(tmp_path / "in", doc))
+    assert [track.track_id for track in scene.tracks] == ["7", "7/1", "7/1'"]
+    assert {track.track_id for track in back.tracks} == {"7", "7/1", "7/1'"}

@@ -79,6 +79,7 @@ class Places:
                 Systems().edges(Node(frame, "", "frame"))
                 for stream in Node(frame, "").get("frame_properties", {}).get("streams", {}).mapping().values():
                     Node(stream, "").get("stream_properties", {}).get("sync", {}).mapping()
+                    Node(stream, "").get("uri", "").text()
             except BoxwrightError as error:
                 self.report.dropped.append(f"what is kept of frame {self.scene.frame_ids[i]}: {error}")
                 self.frames[i] = {}

@@ -39,6 +39,7 @@ class Labels:
         self.systems, self.times = document.systems, document.times
         self.objects = Objects(document)
         self.id_of: dict[str, str] = {}  # uid -> track_id
+        self._ids: set[str] = set()
         self.frame, self.home = self._home([row for thing in self.objects.things.values() for row in thing.rows])
         self._poses: dict[tuple[str, int], Pose | None] = {}
         tracks: list[Track] = []
@@ -111,7 +112,11 @@ class Labels:
         said = self._said(thing.uid, [rows[0].name for rows in chains])
         for k, rows in enumerate(chains):
             with self.document.problems.aside({**thing.node.mapping(), "cuboids": self._as_given(rows)}):
-                tracks.append(self._track(thing, k, rows, said[k]))
+                track = self._track(thing, k, rows, said[k])
+                while track.track_id in self._ids:
+                    track = track.replace(track_id=track.track_id + "'")
+                self._ids.add(track.track_id)
+                tracks.append(track)
         if tracks:
             self.id_of[thing.uid] = tracks[0].track_id
         elif thing.rows:

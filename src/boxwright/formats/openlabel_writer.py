@@ -308,11 +308,11 @@ class _Document:
         for uid, kept in self.was["objects"].items():
             if uid in self.objects:
                 self._drop(f"object {uid!r} without a cuboid: a track has its id")
-            elif (
-                isinstance(kept.get("object"), Mapping) and isinstance(kept.get("frames"), Mapping) and is_data(kept["object"].get("object_data", {}))
-            ):
-                self.objects[uid] = dict(kept["object"])
-                for frame_id, entry in kept["frames"].items():
+                continue
+            thing, frames = kept.get("object"), kept.get("frames")
+            if isinstance(thing, Mapping) and isinstance(frames, Mapping) and _is_object(thing):
+                self.objects[uid] = dict(thing)
+                for frame_id, entry in frames.items():
                     self._put_entry(uid, frame_id, entry)
             else:
                 self._drop(f"object {uid!r}, kept from a file: it is not as an OpenLABEL file has it")
@@ -374,6 +374,10 @@ class _Document:
 def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
     """(M, 10) x y z qx qy qz qw sx sy sz"""
     return np.concatenate([center, quat_wxyz[:, [1, 2, 3, 0]], size], 1)
+
+
+def _is_object(thing: Mapping[str, Any]) -> bool:
+    return isinstance(thing.get("type"), str) and isinstance(thing.get("name", ""), str) and is_data(thing.get("object_data", {}))
 
 
 def _end(track: Track, k: int) -> dict[str, Any]:
