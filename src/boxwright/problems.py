@@ -13,6 +13,7 @@ from .errors import BoxwrightError, FormatError, LimitError
 __all__ = ["Problem", "Problems", "summary_of"]
 
 _DEPTH = 16  # of a record; what is nested deeper becomes a text, so that a file with the record stays within the limit of `json_depth`
+_ONE_BYTES = 1500  # what a problem takes in memory beside its record
 _SAID = ("what", "expected", "got", "path", "offset", "field", "hint")
 
 
@@ -53,17 +54,33 @@ class Problem:
 class Problems:
     """What a reader meets on its way. In strict reading the first one is raised; otherwise each is kept, and reading goes on.
 
+    most, most_bytes : how many are kept, and what they may take in memory; those beyond are counted
     Limits hold either way, and so do errors that leave nothing to go on with: those a reader raises by itself.
     """
 
-    def __init__(self, strict: bool = True) -> None:
-        self.strict = strict
+    def __init__(self, strict: bool = True, most: int = 10_000, most_bytes: int = 16 << 20) -> None:
+        self.strict, self.most, self.room_bytes = strict, most, most_bytes
         self.found: list[Problem] = []
+        self.n_more = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further problems are only counted: what is plainly one may be counted by `n_more += 1`, without an error being made for it."""
+        return not self.strict and (len(self.found) >= self.most or self.room_bytes < _ONE_BYTES)
 
     def keep(self, error: BoxwrightError, record: Any = None) -> None:
         """Raises `error` in strict reading; else keeps the record aside."""
         if self.strict or isinstance(error, LimitError):
             raise error
+        if self.is_full:
+            self.n_more += 1
+            return
+        self.room_bytes -= _ONE_BYTES
+        taken = _bytes_of(record, self.room_bytes)
+        if taken > self.room_bytes:
+            record = "not kept: it would take too much memory; --limit kept_problem_bytes=N allows for more"
+        else:
+            self.room_bytes -= taken
         self.found.append(Problem(error, record))
 
     @contextmanager
@@ -72,9 +89,17 @@ class Problems:
         try:
             yield
         except BoxwrightError as error:
-            if self.strict or isinstance(error, LimitError):
-                raise
-            self.found.append(Problem(error, record))
+            self.keep(error, record)
+
+    def all_with(self, others: Sequence[Problem]) -> tuple[Problem, ...]:
+        """`others`, which a file brought along, those found, and where some are left out, one more that tells how many."""
+        kept = (*others, *self.found[: max(self.most - len(others), 0)])
+        n_more = self.n_more + len(others) + len(self.found) - len(kept)
+        if not n_more:
+            return kept
+        hint = "--limit kept_problems=N and kept_problem_bytes=N, or BOXWRIGHT_LIMIT_KEPT_PROBLEMS and so on, keep more"
+        what = f"and {n_more:,} more record{'s' * (n_more > 1)} that could not be taken, which {'are' if n_more > 1 else 'is'} left out"
+        return (*kept, Problem(LimitError(what, path=kept[-1].error.path if kept else None, hint=hint)))
 
     def summary(self) -> Sequence[str]:
         """One sentence for each kind of problem, with its number."""
@@ -103,3 +128,19 @@ def _for_json(value: Any, depth: int) -> Any:
     if depth and isinstance(value, (list, tuple)):
         return [_for_json(item, depth - 1) for item in value]
     return str(value)
+
+
+def _bytes_of(value: Any, most: int) -> int:
+    """What a record takes in memory, or something above `most`, as soon as it is more."""
+    taken, front = 0, [value]
+    while front and taken <= most:
+        item = front.pop()
+        if isinstance(item, Mapping):
+            taken += 64 + 120 * len(item)
+            front += [*item, *item.values()] if taken <= most else []
+        elif isinstance(item, (list, tuple)):
+            taken += 64 + 9 * len(item)
+            front += item if taken <= most else []
+        else:
+            taken += 80 + (4 * len(item) if isinstance(item, str) and not item.isascii() else len(item) if isinstance(item, (str, bytes)) else 0)
+    return taken

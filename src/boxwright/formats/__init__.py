@@ -71,14 +71,15 @@ class SceneEntry:
 
     def read(self, *, strict: bool = True) -> Scene:
         """The scene, as `bw.read` gives it."""
-        problems = Problems(strict)
+        bounds = limits()
+        problems = Problems(strict, bounds.kept_problems, bounds.kept_problem_bytes)
         with _readable(self.path), listening_to_norms() as norms_off:
             scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
         for name, sensor in scene.cameras.items():  # before anyone makes a picture of that size
-            limits().check("image_px", sensor.camera.width_px * sensor.camera.height_px, self.path, f"the size of camera {name}")
+            bounds.check("image_px", sensor.camera.width_px * sensor.camera.height_px, self.path, f"the size of camera {name}")
         notes = [note for note in exactness_notes(scene, norms_off) if note not in scene.notes]
-        if problems.found or notes:
-            scene = scene.replace(problems=(*scene.problems, *problems.found), notes=(*scene.notes, *notes))
+        if problems.found or problems.n_more or notes:
+            scene = scene.replace(problems=problems.all_with(scene.problems), notes=(*scene.notes, *notes))
         return _with_class_note(scene)
 
     def glance(self) -> dict[str, int | None]:

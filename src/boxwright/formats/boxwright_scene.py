@@ -158,7 +158,7 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
         relations=[_relation(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
         notes=list(dict.fromkeys([*(note.sentence() for note in top.get("notes", [])), *strays])),
-        problems=[_problem(problem) for problem in top.get("problems", [])],
+        problems=_problems(top.get("problems", [])),
     )
 
 
@@ -333,6 +333,11 @@ def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
     as_written = np.where(np.abs(np.linalg.norm(quat, axis=1, keepdims=True) - 1) < 1e-15, quat, checked.quat_wxyz)
     exact = Cuboids._trusted(center, size, as_written, None, frame)
     return Cuboids._trusted(center, size, as_written, np.where(turned, exact.yaw_rad, upright.yaw_rad), frame)
+
+
+def _problems(node: Node) -> list[Problem]:
+    limits().check("kept_problems", len(node) - 16, node.path, node.field)  # each reading that leaves some out adds one that says so
+    return [_problem(problem) for problem in node]
 
 
 def _problem(node: Node) -> Problem:

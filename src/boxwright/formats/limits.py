@@ -22,10 +22,12 @@ FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shif
 class Limits:
     """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte; json_depth : nested brackets.
 
-    json_values : numbers, texts, lists and objects in one file, which take up to 64 B each in memory; a log of 12,000 cuboids has 300,000
+    json_values : numbers, texts, lists and objects in one file; a log of 12,000 cuboids has 300,000
+    json_room_bytes : what these and the file's text may take in memory beyond four times the file's size, reckoned before any is made
     json_items : those of one list or object; as many as frames_per_scene, since the frames of a scene are such a list
     text_characters : a name or an id in JSON, a text in XML, a line of a table; what is kept unread, as a source attribute, is bound by json_bytes
     archive_members : files in an archive
+    kept_problems, kept_problem_bytes : records that lenient reading keeps aside, and what they take in memory; those beyond are counted
     """
 
     points_per_frame: int = 20_000_000
@@ -37,9 +39,12 @@ class Limits:
     json_bytes: int = 512 << 20
     json_depth: int = 32
     json_values: int = 20_000_000
+    json_room_bytes: int = 48 << 20
     json_items: int = 1_000_000
     text_characters: int = 4096
     archive_members: int = 100_000
+    kept_problems: int = 10_000
+    kept_problem_bytes: int = 16 << 20
     keyframes_per_track: int = 100_000
     tracks_per_scene: int = 50_000
     labels_per_frame: int = 10_000

@@ -14,24 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, UInt8s
+from ..arrays import Float64s
 from ..errors import ArgumentError, BoxwrightError, FormatError, LimitError
-from .limits import Limits, checked_size, limits
+from .json_shape import check_shape
+from .limits import checked_size, limits
 
 __all__ = ["Node", "decoder", "dumps", "load", "load_text", "refusing"]
 
 _HINT = "copy or export the file again"
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which a file can only hold escaped
 _INT64 = range(-(2**63), 2**63)
 LINE_CHARACTERS = 180
-_PIECE_BYTES = 1 << 16
-_OPEN, _CLOSE, _COMMA = 1, 2, 3
-_KINDS = np.zeros(256, np.uint8)
-for _kind_of, _letters in ((_OPEN, b"[{"), (_CLOSE, b"]}"), (_COMMA, b",")):
-    _KINDS[list(_letters)] = _kind_of
-_STEPS = np.array([0, 1, -1, 0], np.int8)
 _SHORT = 256  # a text up to so many characters is never too long: the limits aren't looked up for it
 
 
@@ -159,14 +153,17 @@ class Node:
 
 def load(path: str | os.PathLike[str]) -> Node:
     """The top of a JSON file. FormatError where it is not strict JSON, LimitError where it is too large or too deep."""
-    text = load_text(path)
+    text = load_text(path, in_parts=False)
     with refusing(path):
         value = decoder().decode(text)
     return Node(value, os.fspath(path))
 
 
-def load_text(path: str | os.PathLike[str]) -> str:
-    """A JSON file, not parsed yet, within the limits. FormatError where it is no text."""
+def load_text(path: str | os.PathLike[str], *, in_parts: bool = True) -> str:
+    """A JSON file, not parsed yet, within the limits. FormatError where it is no text.
+
+    in_parts : it will be parsed part by part, so that its values are never there all at once
+    """
     size = checked_size(path)
     bounds = limits()
     bounds.check("json_bytes", size, path)
@@ -176,7 +173,7 @@ def load_text(path: str | os.PathLike[str]) -> str:
         raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
     if not raw.strip():
         raise FormatError("the file is empty", expected="a JSON object", path=path, hint=_HINT)
-    _check_shape(_structure(raw), bounds, path)
+    check_shape(raw, bounds, path, in_parts)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -208,35 +205,6 @@ def _in_words(message: str) -> str:
     what = what.replace("Expecting value", "expected a value here").replace("Expecting", "expected").replace(" delimiter", " here")
     what = what.replace("Extra data", "there is more after the end of the value").replace("Invalid", "invalid").replace("Illegal", "illegal")
     return what
-
-
-def _structure(raw: bytes) -> UInt8s:
-    """The kinds of the brackets and commas outside of texts, in order; found a piece at a time, for what lies between texts takes much room."""
-    parts, at = [np.zeros(0, np.uint8)], 0
-    while at < len(raw):
-        end = min(at + _PIECE_BYTES, len(raw))
-        rest = _STRINGS.sub(b"", raw[at:end])
-        cut = rest.find(b'"')
-        if cut >= 0:  # a text that goes on behind the piece
-            whole = _STRINGS.match(raw, end - (len(rest) - cut))
-            rest, end = rest[:cut], whole.end() if whole else len(raw)
-        kinds = _KINDS[np.frombuffer(rest, np.uint8)]
-        parts.append(kinds[kinds > 0])
-        at = end
-    return np.concatenate(parts)
-
-
-def _check_shape(kinds: UInt8s, bounds: Limits, path: str | os.PathLike[str]) -> None:
-    """LimitError where brackets, all values or those of one list or object are too many."""
-    n_commas, n_opens = (int(np.count_nonzero(kinds == kind)) for kind in (_COMMA, _OPEN))
-    bounds.check("json_values", n_commas + n_opens, path)
-    depth = np.cumsum(_STEPS[kinds], dtype=np.int32)
-    bounds.check("json_depth", int(depth.max(initial=0)), path)
-    if n_commas >= bounds.json_items:
-        order = np.argsort(depth + (kinds == _CLOSE), kind="stable")  # each list's or object's commas and then its end, those of one depth together
-        kinds = kinds[order]
-        ends = np.flatnonzero(kinds[kinds != _OPEN] == _CLOSE)
-        bounds.check("json_items", int(np.diff(ends, prepend=-1).max(initial=0)), path)
 
 
 def _no_constant(text: str) -> Any:

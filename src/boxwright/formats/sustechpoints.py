@@ -279,6 +279,9 @@ def _rows(files: Mapping[int, Path], is_posed: Bools, problems: Problems, notes:
     rows, unnamed = LabelRows(), 0
     for i, file in files.items():
         for k, node in enumerate(strict_json.load(file)):
+            if problems.is_full and not (isinstance(node.value, dict) and "psr" in node.value):
+                problems.n_more += 1
+                continue
             with problems.aside(node.value):
                 given = node.mapping().get("obj_id")
                 track_id = str(given) if isinstance(given, (str, int)) and not isinstance(given, bool) else ""
