@@ -360,6 +360,15 @@ def test_hints_are_about_options(run, folder, tmp_path):
         assert not re.search(r"\b(scene|format|strict)=|bw\.|scene\.\w+\(", result[2])
 
 
+def test_fields_are_options_too(run, folder, tmp_path):
+    assert fails(run("fit", folder, "--at", "500,5,5"), "error: --at: expected a click within 1 m of a point, got (500.00, 5.00, 5.00)")
+    out = ["--out", tmp_path / "p.png"]
+    assert fails(run("render", folder, "--width-px", "200", "--height-px", "190", *out), "error: --width-px: expected ")
+    for name in ("a", "b"):
+        bw.write(bw.Scene(name, [0]), tmp_path / "set" / name)
+    assert fails(run("render", tmp_path / "set", *out), "set: --scene: the dataset holds 2 scenes")
+
+
 def write_both(path):
     """A folder that is one of KITTI tracking and, by a scene.json that is none, one of ours."""
     (path / "label_02").mkdir(parents=True)

@@ -348,7 +348,7 @@ def test_window_and_nearest(rng):
 def test_clicks_that_meet_nothing(rng):
     points, _ = street(rng, CAR)
     with pytest.raises(
-        bw.GeometryError, match=r"click_m: expected a click within 1 m of a point.*the nearest is \d+\.\d m away; click on the object's points"
+        bw.GeometryError, match=r"click_m: expected a click within 1 m of a point.*the nearest is \d+\.\d\d m away; click on the object's points"
     ):
         bw.fit_at(points, [12, 6, 40])
     with pytest.raises(bw.GeometryError, match="only ground lies at the click"):

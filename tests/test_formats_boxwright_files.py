@@ -52,7 +52,7 @@ def test_files_of_no_frame_are_told(folder, capsys):
     assert scene.notes == ["one note", *told]
     assert bw.read(folder / "scene.json").notes == scene.notes
     assert dry_run(folder).notes == scene.notes
-    for arguments in (["info", str(folder)], ["convert", str(folder), "--dry-run"]):
+    for arguments in (["info", str(folder)], ["convert", str(folder), "--dry-run"], ["convert", str(folder), str(folder.parent / "more")]):
         with pytest.raises(SystemExit):
             main(arguments)
         out = capsys.readouterr().out

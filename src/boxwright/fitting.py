@@ -166,7 +166,7 @@ def _pick(xyz: Floats, click: Float64s, ground: Ground, hints: CheckedHints, cat
     at, distance = kernels.nearest(xyz, click[0], click[1], click[2] if has_z else 0.0, has_z)
     if distance > CLICK_REACH_M:
         place = ", ".join(f"{v:.2f}" for v in click)
-        near = "no finite point at all" if at < 0 else f"the nearest is {distance:.1f} m away"
+        near = "no finite point at all" if at < 0 else f"the nearest is {distance:.2f} m away"
         raise GeometryError(
             expected=f"a click within {CLICK_REACH_M:g} m of a point", got=f"({place}): {near}", field="click_m", hint="click on the object's points"
         )

@@ -274,7 +274,7 @@ def _odd_sizes(scene: Scene) -> Iterator[dict[str, Any]]:
         track_id, beyond = tracks[0]
         said = ", ".join(f"{side} {value:.2f} m" for side, value in beyond.items())
         yield _oddity(
-            "sizes", len(tracks), f"{name}: {len(tracks)} of its tracks are of a size far from that of the class, such as {track_id!r} ({said})"
+            "sizes", len(tracks), f"{name}: {len(tracks)} of its tracks with a size far from that of the class, such as {track_id!r} ({said})"
         )
 
 

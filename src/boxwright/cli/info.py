@@ -72,7 +72,7 @@ def _time_lines(facts: dict[str, Any]) -> list[str]:
     if not facts["has_time"] or facts["start_ns"] is None:
         return [] if facts["has_time"] else ["  time      no time stamps"]
     start, end = (facts[f"{edge}_utc"] or f"{facts[f'{edge}_ns'] * 1e-9:.3f} s" for edge in ("start", "end"))
-    rate = "" if facts["rate_hz"] is None else f", {facts['rate_hz']:.3g} frames a second"
+    rate = "" if facts["rate_hz"] is None else f", {facts['rate_hz']:.3g} Hz"
     gaps = "" if not facts["gaps"] else f", {number_of(len(facts['gaps']), 'gap')} of up to {max(gap['duration_s'] for gap in facts['gaps']):.2f} s"
     return [f"  time      {start} to {end}{rate}{gaps}"]
 

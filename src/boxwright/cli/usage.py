@@ -12,6 +12,7 @@ from .common import one_line
 
 __all__ = ["UsageError", "in_options", "usage_sentence"]
 
+_FIELDS = {"scene": "--scene", "format": "--format", "click_m": "--at", "width_px": "--width-px"}
 _OPTIONS = (  # what a hint tells a program, and what it tells a person at a terminal
     (r"\bscene=", "--scene NAME"),
     (r"\bformat=(?!')", "--format NAME"),
@@ -53,11 +54,9 @@ def _lowered(sentence: str) -> str:
 
 
 def in_options(error: BoxwrightError) -> str:
-    """The sentence of an error, its hint about arguments of Python turned into one about options."""
-    if error.hint is None:
-        return str(error)
+    """The sentence of an error in which arguments of Python, named as its field or in its hint, are options."""
     hint = error.hint
-    for pattern, said in _OPTIONS:
-        hint = re.sub(pattern, said, hint)
-    said_so = type(error)(error.what, expected=error.expected, got=error.got, path=error.path, offset=error.offset, field=error.field, hint=hint)
-    return str(said_so)
+    for pattern, said in _OPTIONS if hint is not None else ():
+        hint = re.sub(pattern, said, hint or "")
+    field = _FIELDS.get(error.field or "", error.field)
+    return str(type(error)(error.what, expected=error.expected, got=error.got, path=error.path, offset=error.offset, field=field, hint=hint))
