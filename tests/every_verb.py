@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import boxwright as bw
+import street
 from boxwright import containment, interpolation, overlap, projection, rectangles
 from boxwright.formats import read_points, write_points
 
@@ -128,6 +129,10 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     out["interpolate_tracks"] = [filled.cuboids.center_m, filled.cuboids.quat_wxyz, filled.track_index, filled.time_index]
     at = many[0].at(times)
     out["track.at"] = [at.cuboids.center_m, at.state]
+    drive = street.scene()
+    carried = bw.propagate(drive, drive.track("driving").take([0]), 0, 2)
+    out["propagate"] = [carried.cuboids.center_m, carried.cuboids.quat_wxyz, carried.verdict, carried.overlap, carried.n_points]
+    out["aggregate"] = [bw.aggregate(drive, track, frames=range(3)).xyz for track in (None, "driving")]
     return out
 
 
