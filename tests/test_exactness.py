@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+import every_verb
 import exact
 import naive
 from boxwright.interpolation import METHODS
@@ -384,7 +385,7 @@ def test_rotations_half_a_turn_apart_turn_evenly(rng, off_rad, sign):
             assert exact.turned_by(boxes.quat_wxyz[1], quat) == pytest.approx((1 - share) * whole, abs=1e-10)
 
 
-# ------------------------------------------------------------ rectangles
+# ------------------------------------------------------------ fitting
 
 
 @pytest.mark.kernel
@@ -394,3 +395,25 @@ def test_rectangles_cost_no_digit_far_away(rng):
     np.testing.assert_array_equal(there.yaw_rad, here.yaw_rad)
     np.testing.assert_array_equal(there.size_m, here.size_m)
     np.testing.assert_allclose(there.center_m - WHOLE_KM[:2], here.center_m, rtol=0, atol=2 * np.spacing(6e6))
+
+
+def test_fits_and_ground_are_the_same_far_away(rng):
+    """The same points are taken; what is found differs by the last places of map coordinates."""
+    points = on_grid(every_verb.scene_points(rng).astype(np.float64))
+    level = WHOLE_KM * (1, 1, 0)
+    xy = on_grid(rng.uniform(-40, 40, (200, 2)))
+    np.testing.assert_array_equal(bw.ground(points + level).height_m(xy + level[:2]), bw.ground(points).height_m(xy))
+    for verb, *more in ((bw.fit_cuboid,), (bw.fit_at, (5.8, 3.0, -1.0)), (bw.refit, (8.125, 3.125, -0.875))):
+        here, there = (
+            verb(
+                (points[20_000:21_500] if verb is bw.fit_cuboid else points) + shift,
+                *(bw.Cuboid(place + shift, (4.6, 2.0, 1.6), 0.05) if verb is bw.refit else np.array(place) + shift for place in more),
+                category="car",
+                sensor_origins_m=shift[None],
+            )
+            for shift in (np.zeros(3), level)
+        )
+        np.testing.assert_array_equal(there.point_index, here.point_index)
+        np.testing.assert_allclose(there.cuboid.center_m - level, here.cuboid.center_m, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(there.cuboid.size_m, here.cuboid.size_m, rtol=0, atol=1e-9)
+        assert there.cuboid.yaw_rad == pytest.approx(here.cuboid.yaw_rad, abs=1e-12)
