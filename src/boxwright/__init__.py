@@ -43,6 +43,7 @@ _HOME = {
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
     "aggregation": ["Aggregate", "aggregate"],
     "object_time": ["Placement"],
+    "thinning": ["thin"],
     "retiming": ["Retimed", "Retiming", "RetimingVerdict", "retime"],
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from .simulation import simulate
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
+    from .thinning import thin
     from .tracks import Origin, State, Track, Tracks, Visibility, interpolate_tracks
 
 __all__ = [
@@ -166,6 +168,7 @@ __all__ = [
     "retime",
     "scenes",
     "simulate",
+    "thin",
     "write",
     "write_points",
 ]
