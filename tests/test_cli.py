@@ -25,7 +25,7 @@ from boxwright.sample import sample_folder
 from boxwright.scene import NoData
 from boxwright.summary import frame_spans
 
-COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "render", "simulate", "view", "warmup"]
+COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "propagate", "render", "simulate", "view", "warmup"]
 
 PROGRESS = ("filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
 
@@ -199,6 +199,26 @@ def test_convert_never_overwrites(run, folder, tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["mine.txt", "out"]
 
 
+def test_propagate_proposes_and_writes_what_passes(run, folder, tmp_path):
+    way = ("--track", "driving", "--from-frame", "0", "--to-frame", "5")
+    code, out, _ = run("propagate", folder, *way, "--alone", "--out", tmp_path / "followed", "--json")
+    result = json.loads(out)
+    assert code == 0 and [row["frame_index"] for row in result["proposals"]] == [1, 2, 3, 4, 5]
+    truth = street.scene().track("driving").cuboids
+    believed = [row for row in result["proposals"] if not row["is_flagged"]]
+    assert len(believed) >= 3
+    for row in believed:
+        assert np.hypot(*(row["center_m"] - truth.center_m[row["frame_index"]])[:2]) < 0.3
+    written = bw.read(tmp_path / "followed").track("driving")
+    assert [bw.Origin(o).name for o in written.origin] == ["GIVEN"] + ["PROPAGATED"] * len(believed)
+    code, out, _ = run("propagate", folder, *way)
+    assert code == 0 and "carried to 0 frames" in out  # every frame has a keyframe
+    code, out, _ = run("propagate", folder, *way, "--alone")
+    assert code == 0 and "registered" in out
+    assert fails(run("propagate", folder, "--track", "nobody", *way[2:]), "no such track", "'nobody'")
+    assert fails(run("propagate", folder, "--track", "driving", "--from-frame", "0", "--to-frame", "9"), "--to-frame", "0..5")
+
+
 def test_fill_reports_the_error_between_keyframes(run, folder):
     code, out, _ = run("fill", folder, "--keyframes-every", "5", "--method", "linear", "--json")
     assert code == 0
@@ -324,7 +344,8 @@ def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monk
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])
 def test_an_empty_path_is_not_the_folder_one_is_in(run, folder, monkeypatch, command):
     monkeypatch.chdir(folder)
-    assert fails(run(command, "", *(["--at", "1,2,3"] if command == "fit" else [])), "PATH", "expected a path, got an empty text")
+    needed = {"fit": ["--at", "1,2,3"], "propagate": ["--track", "a", "--from-frame", "0", "--to-frame", "1"]}
+    assert fails(run(command, "", *needed.get(command, [])), "PATH", "expected a path, got an empty text")
     for call in (bw.read, bw.scenes, lambda path: bw.write(street.scene(), path)):
         with pytest.raises(bw.ArgumentError, match=r"path: expected a path, got an empty text; pass '.' for the folder you are in"):
             call("")

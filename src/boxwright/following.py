@@ -35,7 +35,8 @@ STILL_M, STILL_RAD, STILL_SIGMAS = 0.12, math.radians(4.0), 3.0  # what an objec
 DRIFT_M_S, DRIFT_SIGMAS = 0.5, 4.0  # a velocity as sure as this is a movement, however short the way
 AGREED_M, AGREED_RAD = 0.05, math.radians(1.5)  # between keyframes a shift shorter than this is left alone
 STILL_SIGMA = 0.05, 0.02  # metres and radians; of a curve that does not move
-LEAST_GAIN = 1.1  # between keyframes points have to lie so much better where they ask the object to be than where it is expected
+# Between keyframes points have to lie so much better where they ask the object to be than where it is expected; the fewer they are, the better.
+LEAST_GAIN, GAIN_NOISE = 0.1, 1.5
 BENT_M_S2, BENT_UNPOSED_M_S2, BENT_RAD_S2 = 1.5, 6.0, 0.4  # what the curve between keyframes may miss; without poses the vehicle's own way too
 GROUND_REACH_M, GROUND_SIGMA_M, FEWEST_GROUND = 25.0, 0.1, 100
 
@@ -194,7 +195,7 @@ class Follower:
         proposal, shift, noise = self.judge(frame, predicted, near, model, starts, covariance)
         if proposal.verdict != Verdict.REGISTERED:
             return proposal, hint
-        if proposal.gain < LEAST_GAIN:
+        if proposal.gain < 1 + max(LEAST_GAIN, GAIN_NOISE / math.sqrt(proposal.n_points)):
             return replace(proposal, verdict=Verdict.AGREES), hint
         limit = max(STILL_M, STILL_SIGMAS * spread(noise, shift)) if is_still else AGREED_M
         if np.hypot(*shift[:2]) <= limit and abs(shift[3]) <= (STILL_RAD if is_still else AGREED_RAD):

@@ -18,7 +18,7 @@ import typer
 
 from .. import __version__
 from ..errors import BoxwrightError
-from . import bench, convert, demo, fill, fit, info, render, simulate, view, warmup
+from . import bench, convert, demo, fill, fit, info, propagate, render, simulate, view, warmup
 from .common import say
 from .usage import UsageError, in_options, usage_sentence
 
@@ -32,7 +32,19 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo.demo, info.info, fit.fit, fill.fill, convert.convert, render.render, view.view, simulate.simulate, bench.bench, warmup.warmup):
+for command in (
+    demo.demo,
+    info.info,
+    fit.fit,
+    fill.fill,
+    propagate.propagate,
+    convert.convert,
+    render.render,
+    view.view,
+    simulate.simulate,
+    bench.bench,
+    warmup.warmup,
+):
     app.command()(command)
 
 
