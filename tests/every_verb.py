@@ -99,6 +99,9 @@ def results(n_threads: int = 1) -> dict[str, Any]:
             image = bw.project_points(points, camera, mount, dtype=kind, **more)
             out[f"project_points {type(camera).__name__} {kind.__name__}"] = [image.uv, image.depth_m, image.status]
         for cloud in (points, points.astype(np.float64)):
+            near = [bw.depth_map(cloud, camera, mount) for camera, mount in zip(lens, mounts)]
+            shares = [seen.visible_share(tilted, mount) for seen, mount in zip(near, mounts)]
+            out[f"depth_map {cloud.dtype}"] = [*(a for seen in near for a in (seen.range_m, seen.depth_m, seen.point_index, seen.sees)), *shares]
             rig = bw.project_points(cloud, lens, mounts, dtype=kind, **more)
             out[f"rig {cloud.dtype} {kind.__name__}"] = [a for image in rig for a in (image.uv, image.depth_m, image.status)]
     with tempfile.TemporaryDirectory() as folder:

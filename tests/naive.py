@@ -411,6 +411,103 @@ def visible_box(corners_cam, camera, near_m, n=1500):
     return np.array([*np.min(found, 0), *np.max(found, 0)]) if found else np.full(4, np.nan)
 
 
+# ---------------------------------------------------------------- occlusion
+
+
+def beams(points_cam, sensor_cam, camera, step=1e-6):
+    """(K, 7) of points in the picture: azimuth and angle below of each beam, how far it goes, pixels in u and v per radian of its turning, u, v."""
+    rows = []
+    for point in points_cam:
+        beam = point - sensor_cam
+        reach = math.dist(point, sensor_cam)
+        one = np.cross(beam, (1.0, 0, 0) if abs(beam[0]) < 0.7 * reach else (0, 1.0, 0))
+        one = one / np.linalg.norm(one)
+        turns = []
+        for side in (one, np.cross(beam / reach, one)):
+            ends = [pixel_of(sensor_cam + beam * math.cos(t) + side * reach * math.sin(t), camera)[:2] for t in (-step, step)]
+            turns.append([(ends[1][c] - ends[0][c]) / (2 * step) for c in range(2)])
+        rates = [math.hypot(turns[0][c], turns[1][c]) for c in range(2)]
+        u, v, _ = pixel_of(point, camera)
+        rows.append((math.atan2(beam[0], beam[2]), math.atan2(beam[1], math.hypot(beam[0], beam[2])), reach, *rates, u, v))
+    return np.array(rows).reshape(-1, 7)
+
+
+def next_beams(azimuth, below):
+    """(K, 2) radians to the nearest beam to the right of each and below it, NaN where there is none, and (K, 2) which one that is, or -1."""
+    gaps, found = np.full((len(azimuth), 2), np.nan), np.full((len(azimuth), 2), -1)
+    for k in range(len(azimuth)):
+        aside, lower = (azimuth - azimuth[k]) * math.cos(below[k]), below - below[k]
+        for c, (along, across) in enumerate(((aside, lower), (lower, aside))):
+            distance = np.where((along > 3e-4) & (np.abs(across) <= along / 2), np.sqrt(along**2 + across**2), np.inf)
+            if distance.min() < 0.2:
+                found[k, c] = int(np.argmin(distance))
+                gaps[k, c] = along[found[k, c]]
+    return gaps, found
+
+
+def patch_extents(rows, gaps=None):
+    """(K, 4) pixels that each point's patch reaches to the left, up, to the right and down; gaps: (2,) between beams, found where it is None."""
+    azimuth, below, reach = rows[:, :3].T
+    each, found = next_beams(azimuth, below) if gaps is None else (None, np.full((len(rows), 2), -1))
+    usual = np.tile((0.0, 0.0) if gaps is None else gaps, (len(rows), 1))
+    if gaps is None and len(rows):
+        bands = np.array_split(np.argsort(below, kind="stable"), min(max(len(rows) // 64, 1), 16))
+        for c in range(2):
+            middles = [(below[b].mean(), np.nanquantile(each[b, c], 0.85)) for b in bands if np.isfinite(each[b, c]).any()]
+            if middles:
+                usual[:, c] = np.interp(below, *zip(*middles))
+    extents = np.empty((len(rows), 4))
+    for k in range(len(rows)):
+        for c in range(2):
+            half = usual[k, c] * rows[k, 3 + c] / 2
+            before = [q for q in range(len(rows)) if found[q, c] == k]
+            nearest = min(before, key=lambda q: (each[q, c], q)) if before else -1
+            for side, q, gap in ((c, nearest, each[nearest, c] if before else 0), (2 + c, found[k, c], each[k, c] if found[k, c] >= 0 else 0)):
+                extents[k, side] = half
+                if q >= 0:
+                    extents[k, side] = min(half, gap * rows[k, 3 + c] / 2)
+                    if abs(reach[q] - reach[k]) < 6 * gap * min(reach[q], reach[k]):
+                        extents[k, side] = min(max(extents[k, side], abs(rows[q, 5 + c] - rows[k, 5 + c]) / 2), 8 * half)
+    return extents
+
+
+def depth_map(points_cam, ranges, rows, extents, camera, cell):
+    """range and point of each cell, and (K,) whether nothing hides a point: every cell asks every point whether it covers the cell's middle."""
+    shape = math.ceil(camera.height_px / cell), math.ceil(camera.width_px / cell)
+    range_m, index = np.full(shape, np.nan), np.full(shape, -1)
+    u, v = (rows[:, 5] + 0.5) / cell, (rows[:, 6] + 0.5) / cell
+    left, up, right, down = np.minimum(extents / cell, 64).T
+    for j in range(shape[0]):
+        for i in range(shape[1]):
+            beside = (i + 0.5 >= u - left) & (i + 0.5 <= u + right) | (u.astype(int) == i)
+            level = (j + 0.5 >= v - up) & (j + 0.5 <= v + down) | (v.astype(int) == j)
+            covering = np.flatnonzero(beside & level)
+            if len(covering):
+                index[j, i] = covering[np.argmin(ranges[covering])]
+                range_m[j, i] = ranges[index[j, i]]
+    sees = np.array([not range_m[int(b), int(a)] < r - (0.2 + 0.02 * r) for a, b, r in zip(u, v, ranges)], bool)
+    return range_m, index, sees
+
+
+def visible_share(corners_cam, points_cam, range_m, index, cell, uv, rays):
+    """The share of one cuboid that nothing hides, from the rays of pixels spread evenly over the picture; NaN where it shows nothing of it."""
+    low, high, around = np.zeros(len(rays)), np.full(len(rays), np.inf), np.ones(len(points_cam), bool)
+    center = corners_cam.mean(0)
+    for face in ((0, 1, 2, 3), (4, 5, 6, 7), (0, 3, 7, 4), (1, 2, 6, 5), (0, 1, 5, 4), (2, 3, 7, 6)):
+        normal = corners_cam[list(face)].mean(0) - center
+        normal = normal / np.linalg.norm(normal)
+        room, speed = normal @ corners_cam[face[0]], rays @ normal
+        around &= points_cam @ normal <= room + 0.1
+        with np.errstate(all="ignore"):
+            high = np.where(speed > 0, np.minimum(high, room / speed), high)
+            low = np.where(speed < 0, np.maximum(low, room / speed), low)
+    shown = (low <= high) & np.isfinite(rays[:, 0])
+    column, row = ((uv + 0.5) // cell).astype(int).T
+    nearest, owner = range_m[row, column], index[row, column]
+    hidden = shown & (nearest < low - (0.2 + 0.02 * low)) & ~np.append(around, False)[owner]
+    return 1 - hidden.sum() / shown.sum() if shown.any() else math.nan
+
+
 # ------------------------------------------------------------ lzf.py
 
 

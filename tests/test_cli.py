@@ -709,7 +709,7 @@ def test_warmup(run):
     code, out, _ = run("warmup", "--json")
     assert code == 0
     result = json.loads(out)
-    assert set(result["seconds"]) >= {"containment", "projection", "overlap", "interpolation", "terrain", "fitting"}
+    assert set(result["seconds"]) >= {"containment", "projection", "occlusion", "overlap", "interpolation", "terrain", "fitting"}
     assert result["total_s"] >= max(result["seconds"].values())
 
 

@@ -47,6 +47,7 @@ _HOME = {
     "retiming": ["Retimed", "Retiming", "RetimingVerdict", "retime"],
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
+    "occlusion": ["DepthMap", "depth_map"],
     "propagation": ["Proposals", "Verdict", "propagate"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from .frames import Pose, Trajectory
     from .interpolation import interpolate
     from .object_time import Placement
+    from .occlusion import DepthMap, depth_map
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
     from .points import Sweep
     from .problems import Problem
@@ -105,6 +107,7 @@ __all__ = [
     "Category",
     "Cuboid",
     "Cuboids",
+    "DepthMap",
     "ExtraMissing",
     "FisheyeCamera",
     "Fit",
@@ -145,6 +148,7 @@ __all__ = [
     "Visibility",
     "WriteReport",
     "aggregate",
+    "depth_map",
     "fit_at",
     "fit_cuboid",
     "fit_rectangles",

@@ -15,7 +15,7 @@ from .rotations import wrap_rad
 from .taxonomy import SizePrior, Taxonomy
 from .terrain import Ground
 
-__all__ = ["CheckedHints", "Hints", "checked_click", "checked_cuboid", "checked_ground", "checked_hints"]
+__all__ = ["CheckedHints", "Hints", "checked_click", "checked_cuboid", "checked_ground", "checked_hints", "checked_sensors"]
 
 FACE_MARGIN_M = 0.05
 WIDEST_MARGIN_M = 1.0
@@ -54,7 +54,7 @@ def checked_hints(category: str, frame: str | None, hints: Hints) -> CheckedHint
     if unknown:
         raise ArgumentError(expected=f"one of {', '.join(Hints.__annotations__)}", got=repr(min(unknown)), field="hints", hint="leave it out")
     ground = hints.get("ground")
-    sensors = _sensors(hints.get("sensor_origins_m"), frame)
+    sensors = checked_sensors(hints.get("sensor_origins_m"), frame)
     yaw, sigma = _yaw(hints.get("yaw_prior"))
     return CheckedHints(
         known.size_prior if hints.get("size_prior") is None else _size(hints["size_prior"]),
@@ -79,12 +79,13 @@ def _margin(margin_m: Any) -> float:
     return margin
 
 
-def _sensors(origins_m: Any, frame: str | None) -> Float64s:
+def checked_sensors(origins_m: Any, frame: str | None) -> Float64s:
+    """(L, 3) where points in `frame` were seen from; by default its origin."""
     if origins_m is None and frame == "world":
         raise ArgumentError(
             "points in the world frame do not tell where they were seen from",
             field="sensor_origins_m",
-            hint="pass where the LiDARs stood, or fit in the sensor's frame",
+            hint="pass where the LiDARs stood, or the points in the sensor's frame",
         )
     if origins_m is None:
         return np.zeros((1, 3))

@@ -59,6 +59,9 @@ def _steps() -> dict[str, Callable[[], Any]]:
             for camera in cameras
             for points in clouds
         ],
+        "occlusion": lambda: [
+            bw.depth_map(points, camera, cam_from_lidar).visible_share(cuboids, cam_from_lidar) for camera in cameras for points in clouds
+        ],
         "overlap": lambda: (
             [bw.iou(boxes, tilted) for boxes in (cuboids, tilted)] + [bw.iou_bev_pairs(cuboids, tilted), bw.iou_3d_pairs(cuboids, tilted)]
         ),

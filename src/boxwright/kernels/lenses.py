@@ -51,24 +51,70 @@ def unfolded(lens, a, b):
 @compiled
 def orientation(lens, a, b):
     """The determinant of the distortion's derivative at (a, b), before the tilt; -1 where the rational part or the tilt has its pole."""
+    x, y, x_a, x_b, y_a, y_b, under = _bend(lens, a, b)
+    if under <= 0.0 or lens[27] * x + lens[28] * y + lens[29] <= 0.0:
+        return -1.0
+    return x_a * y_b - x_b * y_a
+
+
+@compiled
+def _bend(lens, a, b):
+    """Distorted x, y of (a, b) before the tilt, their derivatives x_a, x_b, y_a, y_b, and the divisor of the rational part."""
     k1, k2, p1, p2, k3, k4, k5, k6 = lens[9], lens[10], lens[11], lens[12], lens[13], lens[14], lens[15], lens[16]
     s1, s2, s3, s4 = lens[17], lens[18], lens[19], lens[20]
     rho = a * a + b * b
     over = 1.0 + rho * (k1 + rho * (k2 + rho * k3))
     under = 1.0 + rho * (k4 + rho * (k5 + rho * k6))
-    if under <= 0.0:
-        return -1.0
     radial = over / under
     slope = ((k1 + rho * (2.0 * k2 + rho * 3.0 * k3)) - radial * (k4 + rho * (2.0 * k5 + rho * 3.0 * k6))) / under
     twist = 2.0 * (p1 * b + p2 * a)
     x = a * (radial + twist) + p2 * rho + rho * (s1 + s2 * rho)
     y = b * (radial + twist) + p1 * rho + rho * (s3 + s4 * rho)
-    if lens[27] * x + lens[28] * y + lens[29] <= 0.0:
-        return -1.0
     prism_x = 2.0 * (p2 + s1 + 2.0 * s2 * rho)
     prism_y = 2.0 * (p1 + s3 + 2.0 * s4 * rho)
     x_a = radial + twist + a * (2.0 * slope * a + 2.0 * p2) + prism_x * a
     x_b = a * (2.0 * slope * b + 2.0 * p1) + prism_x * b
     y_a = b * (2.0 * slope * a + 2.0 * p2) + prism_y * a
     y_b = radial + twist + b * (2.0 * slope * b + 2.0 * p1) + prism_y * b
-    return x_a * y_b - x_b * y_a
+    return x, y, x_a, x_b, y_a, y_b, under
+
+
+@compiled
+def within(lens, x, y, z):
+    """Whether a point has a pixel: it is in front, and the lens is not folded there."""
+    if lens[0] == FISHEYE:
+        r = math.sqrt(x * x + y * y)
+        return math.atan2(r, z) <= lens[7] and (r > 0.0 or z > 0.0)
+    if not z > 0.0:
+        return False
+    a, b = x / z, y / z
+    rho = a * a + b * b
+    return rho <= lens[7] and (rho <= lens[8] or unfolded(lens, a, b))
+
+
+@compiled
+def slopes(lens, x, y, z):
+    """How u and v change with x, y and z: u_x, u_y, u_z, v_x, v_y, v_z in pixels per metre, at a point that has a pixel."""
+    fx, fy = lens[1], lens[2]
+    if lens[0] == FISHEYE:
+        square, away = x * x + y * y, x * x + y * y + z * z
+        r = math.sqrt(square)
+        theta = math.atan2(r, z)
+        t2 = theta * theta
+        bent = theta * (1.0 + t2 * (lens[9] + t2 * (lens[10] + t2 * (lens[11] + t2 * lens[12]))))
+        growth = 1.0 + t2 * (3.0 * lens[9] + t2 * (5.0 * lens[10] + t2 * (7.0 * lens[11] + t2 * 9.0 * lens[12])))
+        c, s, around = (x / r, y / r, bent / r) if r > 0.0 else (1.0, 0.0, 1.0 / z)
+        out, ahead = growth * z / away, -growth * r / away
+        cross = (out - around) * c * s
+        return fx * (out * c * c + around * s * s), fx * cross, fx * ahead * c, fy * cross, fy * (out * s * s + around * c * c), fy * ahead * s
+    a, b = x / z, y / z
+    if lens[0] == PLAIN:
+        return fx / z, 0.0, -fx * a / z, 0.0, fy / z, -fy * b / z
+    p, q, p_a, p_b, q_a, q_b, _ = _bend(lens, a, b)
+    w = lens[27] * p + lens[28] * q + lens[29]
+    m, n = (lens[21] * p + lens[22] * q + lens[23]) / w, (lens[24] * p + lens[25] * q + lens[26]) / w
+    m_p, m_q = fx * (lens[21] - m * lens[27]) / w, fx * (lens[22] - m * lens[28]) / w
+    n_p, n_q = fy * (lens[24] - n * lens[27]) / w, fy * (lens[25] - n * lens[28]) / w
+    u_x, u_y = (m_p * p_a + m_q * q_a) / z, (m_p * p_b + m_q * q_b) / z
+    v_x, v_y = (n_p * p_a + n_q * q_a) / z, (n_p * p_b + n_q * q_b) / z
+    return u_x, u_y, -(u_x * a + u_y * b), v_x, v_y, -(v_x * a + v_y * b)

@@ -1,0 +1,142 @@
+"""What is in front: a depth map of each picture, which points its camera really sees, and which share of a cuboid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .arrays import ArrayLike, Bools, Float64s, Int32s, Int64s, as_floats, as_points, frozen
+from .cameras import Camera
+from .cuboids import Cuboid, Cuboids, as_cuboids
+from .errors import ArgumentError
+from .fit_hints import checked_sensors
+from .frames import Pose, as_pose
+from .kernels import occlusion as kernels
+from .projection import NEAR_M, ImagePoints, project_points
+
+__all__ = ["DepthMap", "depth_map"]
+
+CELL_PX = 2
+PER_BAND, MOST_BANDS = 64, 16  # gaps between beams differ from band to band of elevation; so many beams tell one band's
+USUAL = 0.85  # such a share of the gaps in a band is not wider than the usual one
+
+
+class DepthMap:
+    """What a sweep tells about one picture, in square cells of some pixels.
+
+    cell_px : the side of a cell; cell (row, column) holds the pixels from (column, row) * cell_px on
+    range_m : (rows, columns) float64, metres from the camera to what is nearest; NaN where nothing is known
+    point_index : (rows, columns) int32, the point that stands there, -1 where there is none
+    sees : (N,) bool: the point is in the picture, and nothing in its cell is nearer by more than 0.2 m + 2 % of its range
+    image : the N points in the picture, hidden or not, as `project_points` gives them
+    """
+
+    __slots__ = ("_camera", "_looks", "_rows", "cell_px", "image", "point_index", "range_m", "sees")
+
+    def __init__(self, image: ImagePoints, index: Int64s, looks: Float64s, extents_px: Float64s, camera: Camera, cell_px: int) -> None:
+        shape = -(-camera.height_px // cell_px), -(-camera.width_px // cell_px)
+        range_m, rows, sees = np.empty(shape), np.empty(shape, np.int32), np.empty(len(image), np.bool_)
+        kernels.draw(looks, index, extents_px, float(cell_px), range_m, rows, sees)
+        self.cell_px = cell_px
+        self.image = image
+        self.range_m: Float64s = frozen(range_m)
+        self.point_index: Int32s = frozen(np.append(index, -1).astype(np.int32)[rows])
+        self.sees: Bools = frozen(sees)
+        self._looks, self._rows, self._camera = looks, rows, camera
+
+    @property
+    def depth_m(self) -> Float64s:
+        """(rows, columns) float64: z in the cam frame of the point that stands in each cell; NaN where nothing is known."""
+        depth: Float64s = np.append(self._looks[:, kernels.Z], np.nan)[self._rows]
+        return depth
+
+    def visible_share(self, cuboids: Cuboids | Cuboid, cam_from_cuboids: Pose | ArrayLike) -> Float64s:
+        """(M,) float64 in [0, 1]: how much of each cuboid nothing hides, of what the picture would show were it alone.
+
+        cuboids : M cuboids in any frame
+        cam_from_cuboids : Pose or (4, 4), the camera from the cuboids' frame
+
+        A place of a cuboid is hidden where the map is nearer by more than 0.2 m + 2 % of its range; points in the cuboid or within 0.1 m of it never
+        hide it. 0 where the picture shows nothing of it, 1 where it holds the camera, NaN for a cuboid of NaN. What sends no beam back hides nothing.
+        """
+        cuboids = as_cuboids("cuboids", cuboids)
+        pose = as_pose("cam_from_cuboids", cam_from_cuboids)
+        rotation = (pose.rotation @ cuboids.rotation).reshape(-1, 9)
+        rows = np.ascontiguousarray(np.concatenate([pose.apply(cuboids.center_m), cuboids.size_m / 2, rotation], 1))
+        share = np.empty(len(cuboids))
+        kernels.shares(self._looks, self._rows, float(self.cell_px), self._camera.packed, NEAR_M, rows, share)
+        return share
+
+    def __repr__(self) -> str:
+        n_in = len(self._looks)
+        return f"DepthMap({self.range_m.shape[0]} x {self.range_m.shape[1]} cells, {int(self.sees.sum()):,} of {n_in:,} points in the picture seen)"
+
+
+def depth_map(
+    points: Any,
+    camera: Camera,
+    cam_from_points: Pose | ArrayLike,
+    *,
+    sensor_origins_m: Any = None,
+    beam_gaps_rad: ArrayLike | None = None,
+    cell_px: int = CELL_PX,
+) -> DepthMap:
+    """What is nearest in each cell of a picture, and which points its camera really sees.
+
+    points : (N, 3) float32 or float64, metres, or a Sweep
+    camera : PinholeCamera or FisheyeCamera
+    cam_from_points : Pose or (4, 4), the camera from the points' frame
+    sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame: `scene.lidar_origins_m(frame)`; by default its origin,
+        (0, 0, 0). Must be given for points in the world frame
+    beam_gaps_rad : (2,) angles between neighbouring beams, across and down the picture; by default found from the points themselves
+    cell_px : the side of a cell in pixels
+
+    A point stands for the surface half way to the next beams, at its distance and as the camera sees it: where these are usually, or met the same
+    surface. So surfaces close, near and far ones, and what shines through between the beams on something nearer is hidden. What sends no beam back
+    hides nothing. Made for one sweep; for many in one cloud give `beam_gaps_rad`.
+    Raises ArgumentError for wrong shapes, types and numbers, GeometryError for a transform that is no rigid motion.
+    """
+    array = as_points("points", points)
+    pose = as_pose("cam_from_points", cam_from_points)
+    frame = getattr(points, "frame", None)
+    sensor = pose.apply(checked_sensors(sensor_origins_m, frame if isinstance(frame, str) else None).mean(0))
+    given = None if beam_gaps_rad is None else _checked_gaps(beam_gaps_rad)
+    size = as_floats("cell_px", cell_px, (), finite=False)
+    if not (size >= 1 and size == np.floor(size) and size <= 2**16):
+        raise ArgumentError(expected="a whole number of pixels, 1 or more", got=f"{size:g}", field="cell_px", hint="leave it out for 2")
+    image = project_points(array, camera, pose)
+    index = np.flatnonzero(image.in_image)
+    looks = np.empty((len(index), 11))
+    kernels.look(array, image.uv, index, np.concatenate([pose.rotation.ravel(), pose.translation_m]), camera.packed, sensor, looks)
+    return DepthMap(image, index, looks, _patches(looks, given), camera, int(size))
+
+
+def _checked_gaps(beam_gaps_rad: ArrayLike) -> Float64s:
+    gaps = as_floats("beam_gaps_rad", beam_gaps_rad, (2,), hint="pass the angles between beams across and down")
+    if not ((gaps > 0) & (gaps <= kernels.MOST_GAP)).all():
+        wanted = f"two angles above 0 and up to {kernels.MOST_GAP:g} rad"
+        raise ArgumentError(expected=wanted, got=f"({gaps[0]:g}, {gaps[1]:g})", field="beam_gaps_rad", hint="degrees are np.radians(degrees)")
+    return gaps
+
+
+def _patches(looks: Float64s, given: Float64s | None) -> Float64s:
+    """(K, 4) how far in pixels what each point stands for reaches to the left, up, to the right and down."""
+    gaps, next_beam = np.full((len(looks), 2), np.nan), np.full((len(looks), 2), -1, np.int32)
+    if given is None and len(looks):
+        kernels.neighbours(looks, gaps, next_beam)
+    usual = _usual_gaps(looks[:, kernels.BELOW], gaps) if given is None else np.tile(given, (len(looks), 1))
+    extents = np.empty((len(looks), 4))
+    kernels.patches(looks, usual, gaps, next_beam, extents)
+    return extents
+
+
+def _usual_gaps(below: Float64s, gaps: Float64s) -> Float64s:
+    """(K, 2) the median gaps in bands of elevation, and between the bands' middles what lies between; 0 where no beam has a neighbour."""
+    bands = np.array_split(np.argsort(below, kind="stable"), min(max(len(below) // PER_BAND, 1), MOST_BANDS))
+    usual = np.zeros_like(gaps)
+    for c in range(2):
+        known = [(below[band].mean(), float(np.quantile(own, USUAL))) for band in bands if len(own := gaps[band, c][np.isfinite(gaps[band, c])])]
+        if known:
+            usual[:, c] = np.interp(below, *np.array(known).T)
+    return usual
