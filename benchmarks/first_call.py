@@ -1,7 +1,6 @@
-"""What the first call of each kernel costs: CPU seconds to compile it, and to load it when it lies on disk. Options: --job, --json.
+"""What the first call of each kernel costs: CPU seconds to compile it, and to load it where it lies on disk. Options: --job, --json.
 
-The job runs twice in fresh interpreters that share a fresh folder of kernels, with one process and no garbage collector's luck: whatever else the job
-does is not counted.
+The job runs twice, in fresh interpreters that share a fresh folder of kernels, each with one process. Rows in parentheses are sums or no kernels.
 """
 
 from __future__ import annotations
@@ -15,52 +14,46 @@ import tempfile
 import time
 from pathlib import Path
 
-from boxwright import kernels
-
 Rows = dict[str, float]
 
 
 def first_calls(job: str) -> Rows:
-    """CPU seconds of this process by kernel and dtypes, while it does the job; and of the import of numba, with that of boxwright's kernels."""
+    """CPU seconds of this process, by kernel and kinds of its arguments, while it does the job."""
+    start = time.process_time()
+    from boxwright import kernels
+
+    rows: Rows = {"(import of numba)": time.process_time() - start}
     import boxwright.demo
     from boxwright.cli import main
 
     boxwright.demo.compile_beside = lambda: None  # every kernel is to be compiled in this process
-    rows: Rows = {"(import of numba)": IMPORT_S}
     plain = kernels.Kernel._compile
 
     def timed(self, key, args):
         start = time.process_time()
         dispatcher = plain(self, key, args)
-        rows[f"{self._function.__module__.rpartition('.')[2]}.{self.__name__} {_short(key)}"] = time.process_time() - start
+        kinds = " ".join(getattr(kind, "name", None) or kind.__name__ for kind in key)
+        rows[f"{self._function.__module__.rpartition('.')[2]}.{self.__name__} {kinds}"] = time.process_time() - start
         return dispatcher
 
     kernels.Kernel._compile = timed
     start = time.process_time()
-    sys.argv = ["boxwright", job, "--json"]
     try:
-        main()
+        main([job, "--json"])
     except SystemExit as stop:
         if stop.code:
             raise
     rows["(the whole job)"] = time.process_time() - start
+    rows["(all kernels)"] = sum(seconds for name, seconds in rows.items() if not name.startswith("("))
     return rows
 
 
-def _short(key) -> str:
-    return " ".join(getattr(kind, "name", None) or kind.__name__ for kind in key)
-
-
-def _fresh(job: str, folder: Path) -> Rows:
-    """`first_calls` of a fresh interpreter."""
-    work = folder / f"work{time.time_ns()}"
-    work.mkdir()
-    out = work / "rows.json"
-    command = [sys.executable, str(Path(__file__).resolve()), "--job", job, "--rows", str(out)]
-    done = subprocess.run(command, env=os.environ | {"NUMBA_CACHE_DIR": str(folder / "kernels")}, cwd=work, stdout=subprocess.DEVNULL)
-    if done.returncode:
-        sys.exit(f"the {job} failed")
-    return json.loads(out.read_text())
+def in_fresh_interpreter(job: str, folder: Path) -> Rows:
+    work = Path(tempfile.mkdtemp(dir=folder))
+    command = [sys.executable, str(Path(__file__).resolve()), "--job", job, "--rows", str(work / "rows.json")]
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "kernels")}
+    subprocess.run(command, env=environment, cwd=work, stdout=subprocess.DEVNULL, check=True)
+    return json.loads((work / "rows.json").read_text())
 
 
 def main() -> None:
@@ -73,9 +66,7 @@ def main() -> None:
         options.rows.write_text(json.dumps(first_calls(options.job)))
         return
     with tempfile.TemporaryDirectory(prefix="boxwright-first-") as folder:
-        cold, warm = _fresh(options.job, Path(folder)), _fresh(options.job, Path(folder))
-    for rows in (cold, warm):
-        rows["(all kernels)"] = sum(seconds for name, seconds in rows.items() if not name.startswith("("))
+        cold, warm = [in_fresh_interpreter(options.job, Path(folder)) for _ in range(2)]
     if options.json:
         print(json.dumps({"cold_s": cold, "warm_s": warm}, indent=1))
         return
@@ -85,7 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    start = time.process_time()
-    kernels.__file__
-    IMPORT_S = time.process_time() - start
     main()

@@ -16,6 +16,7 @@ import boxwright as bw
 import street
 from boxwright import containment, interpolation, overlap, projection, rectangles
 from boxwright.formats import read_points, write_points
+from boxwright.registration import ObjectModel
 
 LEAST = {
     containment: {"POINTS_PER_THREAD": 500},
@@ -124,6 +125,10 @@ def results(n_threads: int = 1) -> dict[str, Any]:
         ("refit", bw.refit(points, rough, category="car")),
     ):
         out[name] = [fit.cuboid.center_m, fit.cuboid.size_m, fit.cuboid.quat_wxyz, fit.point_index]
+    model, start = ObjectModel(np.array([4.4, 1.8, 1.5])), np.array([0.1, 0.05, 0.0, 0.02])
+    model.add((clusters[0] - np.array([8.0, 3.0, -1.0])).astype(np.float64))
+    found = model.register((clusters[1] - np.array([-12.0, 6.0, -1.0])).astype(np.float64), start[None])
+    out["register"] = [found.pose, found.covariance, np.array([found.overlap, found.coverage, found.residual_m])]
     for method in ("linear", "makima", "pchip", "catmull_rom"):
         inside = times[(times >= many[1].times_ns[0]) & (times <= many[1].times_ns[-1])]
         filled = bw.interpolate(many[1].times_ns, many[1].cuboids, inside, method=method)

@@ -713,6 +713,31 @@ def test_warmup(run):
     assert result["total_s"] >= max(result["seconds"].values())
 
 
+def test_warmup_tells_of_other_versions_and_removes_them(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("boxwright.cli.warmup._steps", dict)
+    folder = tmp_path / "boxwright" / "kernels"
+    ours, other, not_ours = folder / "0123456789abcdef", folder / "fedcba9876543210", folder / "notes"
+    for place in (ours, other, not_ours, tmp_path / "elsewhere"):
+        (place / "deep").mkdir(parents=True)
+        (place / "deep" / "kernel.nbc").write_bytes(bytes(1_500_000))
+    (folder / "aaaaaaaaaaaaaaaa").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr("boxwright.kernels.cache_folder", ours)
+    code, out, _ = run("warmup")
+    assert code == 0 and f"kept in {ours}\n" in out and "1 folder of other versions, 1.5 MB, beside it: --clean removes them" in out
+    assert other.is_dir()
+    result = json.loads(run("warmup", "--json", "--clean")[1])
+    assert result["cache_folder"] == str(ours)
+    assert result["other_versions"] == {"folders": [str(other)], "n_bytes": 1_500_000, "removed": True}
+    assert not other.exists() and all((place / "deep").is_dir() for place in (ours, not_ours, tmp_path / "elsewhere"))
+    assert "other versions" not in run("warmup")[1]
+
+
+def test_warmup_without_a_folder(run, monkeypatch):
+    monkeypatch.setattr("boxwright.cli.warmup._steps", dict)
+    monkeypatch.setattr("boxwright.kernels.cache_folder", None)
+    assert "kept nowhere: no folder can be written to" in run("warmup", "--clean")[1]
+
+
 @pytest.fixture
 def sample():
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,12 +11,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+from numba.core.compiler import DefaultPassBuilder
+from numba.core.runtime import _nrt_python, rtsys
 
 import boxwright
 import every_verb
 from boxwright import containment, kernels
+from boxwright.cli.warmup import warmup
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled without the JIT")
 
@@ -169,21 +175,78 @@ def digests() -> dict[str, str]:
     return every_verb.digests()
 
 
-def test_every_kernel_is_run_by_every_verb(monkeypatch: pytest.MonkeyPatch, digests: dict[str, str]):
-    called = set()
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> set[kernels.Kernel]:
+    """The kernels called from now on."""
+    found = set()
     plain = kernels.Kernel.__call__
 
     def noted(self, *args):
-        called.add(self)
+        found.add(self)
         return plain(self, *args)
 
     monkeypatch.setattr(kernels.Kernel, "__call__", noted)
-    monkeypatch.setattr(containment, "HITS_PER_PART", 500)  # large clouds come in parts
-    assert every_verb.digests() == digests
+    return found
+
+
+def not_among(called: set[kernels.Kernel]) -> list[str]:
+    for path in Path(kernels.__file__).parent.glob("[!_]*.py"):
+        importlib.import_module(f"boxwright.kernels.{path.stem}")
     ours = [module for name, module in sys.modules.items() if name.startswith("boxwright.kernels.")]
     known = {item for module in ours for item in vars(module).values() if isinstance(item, kernels.Kernel)}
-    assert len(known) >= 5
-    assert sorted(k.__name__ for k in known - called) == []
+    assert len(known) >= 20
+    return sorted(k.__name__ for k in known - called)
+
+
+def test_every_kernel_is_run_by_every_verb(called: set[kernels.Kernel], monkeypatch: pytest.MonkeyPatch, digests: dict[str, str]):
+    monkeypatch.setattr(containment, "HITS_PER_PART", 500)  # large clouds come in parts
+    assert every_verb.digests() == digests
+    assert not_among(called) == []
+
+
+def test_every_kernel_is_compiled_by_warmup(called: set[kernels.Kernel], capsys: pytest.CaptureFixture[str]):
+    warmup(as_json=True)
+    assert json.loads(capsys.readouterr().out)["cache_folder"] == str(kernels.cache_folder)
+    assert not_among(called) == []
+
+
+# ------------------------------------------------------------ the steps of the compiler
+
+
+def test_the_steps_left_out_are_numbas():
+    """A name that numba gave up would cost time at every first call, and nobody would notice."""
+    names: set[str] = set()
+
+    class Noting(kernels._Pipeline):
+        def define_pipelines(self):
+            names.update(step[0].__name__ for step in DefaultPassBuilder.define_nopython_pipeline(self.state).passes)
+            return super().define_pipelines()
+
+    assert numba.njit(pipeline_class=Noting)(lambda x: x + 1)(1) == 2
+    assert names >= kernels._Pipeline.LEFT_OUT
+
+
+def test_kernels_free_what_they_allocate():
+    @kernels.kernel
+    def scratch(n, out):
+        room = np.empty(n)
+        for i in range(n):
+            room[i] = i
+        half = room[n // 2 :]
+        out[0] = half[0]
+
+    out = np.empty(1)
+    scratch(1000, out)
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        for _ in range(10):
+            scratch(1000, out)
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert out[0] == 500
+    assert after.alloc - before.alloc == after.free - before.free >= 10
 
 
 def test_a_kernel_is_called_while_it_is_compiled_for_other_input():

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Float64s
+from .arrays import Float64s, Int64s
 from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
 from .errors import ArgumentError
 from .kernels import overlap as kernels
@@ -108,10 +108,17 @@ def _fill(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s, n_threads
         tilted = np.empty((max(len(order), TILTED_PER_PART), 3), np.int64)
         while begin < end:
             n_tilted, begin = kernels.all_pairs(begin, rows_a[:end], rows_b, order, must_clear, bev, volumetric, tilted)
-            if n_tilted:
-                kernels.tilted_pairs(rows_a, rows_b, tilted[:n_tilted], bev.reshape(-1), volumetric.reshape(-1))
+            _fill_tilted(rows_a, rows_b, tilted[:n_tilted], bev.reshape(-1), volumetric.reshape(-1))
 
     in_parts(len(a), n_threads, worth(len(a), len(a) * len(b), PAIRS_PER_THREAD), fill)
+
+
+def _fill_tilted(rows_a: Float64s, rows_b: Float64s, tilted: Int64s, bev: Float64s, volumetric: Float64s) -> None:
+    """The pairs that take the general way, into flat arrays; an empty one is left alone."""
+    if len(tilted) and len(bev):
+        kernels.tilted_bev(rows_a, rows_b, tilted, bev)
+    if len(tilted) and len(volumetric):
+        kernels.tilted_volume(rows_a, rows_b, tilted, volumetric)
 
 
 def _fill_pairs(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s, n_threads: int) -> None:
@@ -122,8 +129,7 @@ def _fill_pairs(a: Cuboids, b: Cuboids, bev: Float64s, volumetric: Float64s, n_t
         part = slice(begin, end)
         tilted = np.empty((end - begin, 3), np.int64)
         n_tilted = kernels.pairs(rows_a[part], rows_b[part], bev[part], volumetric[part], tilted)
-        if n_tilted:
-            kernels.tilted_pairs(rows_a[part], rows_b[part], tilted[:n_tilted], bev[part], volumetric[part])
+        _fill_tilted(rows_a[part], rows_b[part], tilted[:n_tilted], bev[part], volumetric[part])
 
     in_parts(len(a), n_threads, ROWS_PER_THREAD, fill)
 

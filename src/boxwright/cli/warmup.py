@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from .common import JsonOption, print_json, print_lines, print_table, tracked
+import typer
+
+from .common import JsonOption, number_of, print_json, print_lines, print_table, tracked
 
 if TYPE_CHECKING:
     from ..cameras import Camera
 
 
-def warmup(as_json: JsonOption = False) -> None:
+CleanOption = Annotated[bool, typer.Option("--clean", help="Remove the kernels of other versions of boxwright, numba or numpy.")]
+
+
+def warmup(clean: CleanOption = False, as_json: JsonOption = False) -> None:
     """Compile all kernels now.
 
-    They are kept on disk, so that no later command waits for them.
+    They are kept on disk, so that no later command waits for them. What other versions left there is told, and removed with --clean.
 
     Example: boxwright warmup
     """
@@ -29,13 +38,33 @@ def warmup(as_json: JsonOption = False) -> None:
             call()
             seconds[name] = time.perf_counter() - start
             advance()
-    total = sum(seconds.values())
+    total, others = sum(seconds.values()), _others(cache_folder)
+    n_bytes = sum(_size(folder) for folder in others)
+    if clean:
+        for folder in others:
+            shutil.rmtree(folder, ignore_errors=True)  # another process may be removing it too
     if as_json:
-        print_json({"seconds": seconds, "total_s": total, "cache_folder": None if cache_folder is None else str(cache_folder)})
+        where = None if cache_folder is None else str(cache_folder)
+        other = {"folders": [str(folder) for folder in others], "n_bytes": n_bytes, "removed": clean}
+        print_json({"seconds": seconds, "total_s": total, "cache_folder": where, "other_versions": other})
         return
-    where = "nowhere: no folder can be written to" if cache_folder is None else str(cache_folder)
     print_table("", ["kernels of", "seconds"], [*seconds.items(), ("all", total)])
-    print_lines(f"kept in {where}")
+    print_lines("kept nowhere: no folder can be written to" if cache_folder is None else f"kept in {cache_folder}")
+    if others:
+        did = "removed" if clean else "beside it: --clean removes them"
+        print_lines(f"{number_of(len(others), 'folder')} of other versions, {n_bytes / 1e6:.1f} MB, {did}")
+
+
+def _others(cache_folder: Path | None) -> list[Path]:
+    """Folders of kernels beside ours, which no process of this version will use."""
+    if cache_folder is None or cache_folder.parent.name != "kernels":
+        return []
+    beside = [path for path in cache_folder.parent.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name)]
+    return sorted(path for path in beside if path != cache_folder and path.is_dir() and not path.is_symlink())
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _steps() -> dict[str, Callable[[], Any]]:
@@ -44,16 +73,28 @@ def _steps() -> dict[str, Callable[[], Any]]:
 
     import boxwright as bw
 
+    from ..formats import read_points, write_points
+
     single = _street()
     clouds = (single, single.astype(np.float64))
     cuboids = bw.Cuboids([[10, 0, 0.8], [18, 4, 0.8]], [[4.4, 1.8, 1.5]] * 2, [0.2, 1.0])
+    scattered = bw.Cuboids([[10, 0, 0.8], [1e5, 1e5, 0.8]], [[4.4, 1.8, 1.5]] * 2, [0.2, 1.0])
     tilted = cuboids.transformed(bw.Pose.from_quat([np.cos(0.05), np.sin(0.05), 0, 0]))
     cameras: list[Camera] = [bw.PinholeCamera(64, 48, 40, 40, 32, 24), bw.FisheyeCamera(64, 48, 20, 20, 32, 24)]
     cam_from_lidar = bw.Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
     track = bw.Track("warm", "car", np.array([0, 10]), cuboids)
     clusters = single[:64]
+
+    def compress() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write_points(bw.Sweep(single), Path(folder) / "points.pcd", encoding="binary_compressed")
+            read_points(Path(folder) / "points.pcd")
+
     return {
-        "containment": lambda: [bw.points_in_cuboids(points, boxes).first for points in clouds for boxes in (cuboids, tilted)],
+        "containment": lambda: (
+            [bw.points_in_cuboids(points, boxes).first for points in clouds for boxes in (cuboids, tilted, scattered)]
+            + [bw.points_in_cuboids(np.resize(single, (2**18, 3)), cuboids, n_threads=2)]
+        ),
         "projection": lambda: [
             (bw.project_points(points, camera, cam_from_lidar), bw.project_cuboids(cuboids, camera, cam_from_lidar).edges(0))
             for camera in cameras
@@ -71,6 +112,8 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "fitting": lambda: (
             [bw.fit_at(points, (7.8, 0.2, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
         ),
+        "compressed files": compress,
+        "simulation": lambda: bw.simulate(2, 2, n_beams=2, n_columns=12, image_scale=0.05),
     }
 
 

@@ -99,8 +99,11 @@ def grid(rows, low, high, outlines, region_low, region_high, n_cells):
     shape : cells along x and y without the border, most cuboids in one cell
     cell_start, cell_cuboids : CSR over (ny + 2, nx + 2) cells, cuboids in rising order
     """
-    frame = np.zeros(7)
-    shape = np.zeros(3, np.int64)
+    frame, shape = np.empty(7), np.empty(3, np.int64)
+    for k in range(7):
+        frame[k] = 0.0
+    for k in range(3):
+        shape[k] = 0
     x0, y0, z0, x1, y1, z1 = np.inf, np.inf, np.inf, -np.inf, -np.inf, -np.inf
     n_met, area = 0, 0.0
     for m in range(len(low)):
@@ -224,7 +227,9 @@ def sort_by_cuboid(hit_point, hit_cuboid, out_offsets, out_point_index):
         out_offsets[hit_cuboid[k] + 1] += 1
     for m in range(len(out_offsets) - 1):
         out_offsets[m + 1] += out_offsets[m]
-    place = out_offsets[:-1].copy()
+    place = np.empty(len(out_offsets) - 1, np.int64)
+    for m in range(len(place)):
+        place[m] = out_offsets[m]
     for k in range(len(hit_cuboid)):
         m = hit_cuboid[k]
         out_point_index[place[m]] = hit_point[k]

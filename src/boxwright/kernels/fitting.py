@@ -55,13 +55,15 @@ def grow(points, seed, reach, out_member):
         low_y, high_y = min(low_y, points[i, 1]), max(high_y, points[i, 1])
     n_x, n_y = int((high_x - low_x) / reach) + 1, int((high_y - low_y) / reach) + 1
     column, row = np.empty(n, np.int64), np.empty(n, np.int64)
-    waiting = np.zeros(n_x * n_y, np.int64)
+    waiting, start = np.empty(n_x * n_y, np.int64), np.empty(n_x * n_y + 1, np.int64)
+    for cell in range(n_x * n_y):
+        waiting[cell] = 0
     for i in range(n):
         column[i] = min(int((points[i, 0] - low_x) / reach), n_x - 1)
         row[i] = min(int((points[i, 1] - low_y) / reach), n_y - 1)
         waiting[row[i] * n_x + column[i]] += 1
         out_member[i] = False
-    start = np.zeros(n_x * n_y + 1, np.int64)
+    start[0] = 0
     for cell in range(n_x * n_y):
         start[cell + 1] = start[cell] + waiting[cell]
         waiting[cell] = 0
@@ -188,26 +190,26 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
     x, y = np.empty(n_all), np.empty(n_all)
     for i in range(n):
         x[i], y[i] = points[i, 0], points[i, 1]
-    u, v, counts, extent = np.empty(n_all), np.empty(n_all), np.zeros(N_BINS, np.int64), np.zeros(4)
+    u, v, counts, extent = np.empty(n_all), np.empty(n_all), np.empty(N_BINS, np.int64), np.empty(4)
     loose, sharp = np.empty(6), np.empty(6)  # copies both: one that is only read would have `_cost` compiled twice
     for k in range(6):
         loose[k] = sharp[k] = tuning[k]
     sharp[0] = tuning[5]
     n_coarse = 60
-    costs = np.empty(n_coarse)
+    costs, taken = np.empty(n_coarse), np.empty(n_coarse, np.int64)
     for a in range(n_coarse):
+        taken[a] = 0
         costs[a] = _cost(x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
     best, best_cost = 0.0, math.inf
-    taken = np.zeros(n_coarse, np.bool_)
     for _ in range(4):
         start, lowest = -1, math.inf
         for a in range(n_coarse):
             here = costs[a]
-            if not taken[a] and here < lowest and here <= costs[(a - 1) % n_coarse] and here <= costs[(a + 1) % n_coarse]:
+            if taken[a] == 0 and here < lowest and here <= costs[(a - 1) % n_coarse] and here <= costs[(a + 1) % n_coarse]:
                 start, lowest = a, here
         if start < 0:
             break
-        taken[start] = True
+        taken[start] = 1
         yaw, cost, step = start * COARSE_STEP, lowest, COARSE_STEP / 3
         while step > 1e-3:
             middle = yaw

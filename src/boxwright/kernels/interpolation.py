@@ -136,14 +136,14 @@ def count_rows(offsets, times, visibility, at, out_offsets):
                 while last + 1 < stop and visibility[last] != OUTSIDE:
                     last += 1
                 is_open = visibility[last] != OUTSIDE  # then the row at the last keyframe counts too
-                total += _first(at, times[last], is_open, 0, n_at) - _first(at, times[first], False, 0, n_at)
+                total += _first(at, times[last], is_open, np.int64(0), n_at) - _first(at, times[first], np.bool_(False), np.int64(0), n_at)
                 first = last + 1
         out_offsets[track + 1] = total
 
 
 @compiled
 def _first(sorted_times, time, is_later, low, high):
-    """The first index in low..high at the time or later, or later only."""
+    """The first index in low..high at the time or later, or later only. It is called without constants, for which it would be compiled anew."""
     while low < high:
         middle = (low + high) >> 1
         if sorted_times[middle] < time or (is_later and sorted_times[middle] == time):
@@ -252,8 +252,8 @@ def fill_rows(
 @compiled
 def _find_places(first, stop, times, visibility, turns, at, row, n, pieces, shares, angles, out_time):
     """For each of the n rows the keyframe before it, its share of the way to the next, and of the angle; returns the widest of the angles."""
-    j = _first(at, times[first], False, 0, len(at))
-    i = _first(times, at[j], True, first, stop) - 1
+    j = _first(at, times[first], np.bool_(False), np.int64(0), len(at))
+    i = _first(times, at[j], np.bool_(True), first, stop) - 1
     k, widest = 0, 0.0
     while k < n:
         if visibility[i] == OUTSIDE:

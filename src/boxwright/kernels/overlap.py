@@ -264,7 +264,7 @@ def _is_near(a, b):
 def all_pairs(begin, rows_a, rows_b, order_b, must_clear, out_bev, out_volume, out_tilted):
     """(A, B) each, from row `begin` on; rows_b come sorted by the centre's x, order_b tells which they were. An empty array is not written.
 
-    Near pairs that are not both upright are left to `tilted_pairs`: (row of a, row of b, place in the result) in out_tilted.
+    Near pairs that are not both upright are left to `tilted_bev` and `tilted_volume`: (row of a, row of b, place in the result) in out_tilted.
     Goes on while there is room for them; (number of them, next row).
     """
     n = len(rows_b)
@@ -331,17 +331,26 @@ def pairs(rows_a, rows_b, out_bev, out_volume, out_tilted):
 
 
 @kernel
-def tilted_pairs(rows_a, rows_b, tilted, out_bev, out_volume):
-    """The given pairs by the general way; the results are flat."""
-    local, first, second = np.empty((3, 4)), np.empty((MOST_CORNERS, 3)), np.empty((MOST_CORNERS, 3))
+def tilted_bev(rows_a, rows_b, tilted, out_bev):
+    """The given pairs by the general way, seen from above; the result is flat. A kernel of its own, as is the next: many need but one of the two."""
+    edges, first, second = np.empty((3, 2)), np.empty((MOST_CORNERS, 3)), np.empty((MOST_CORNERS, 3))
     for k in range(len(tilted)):
-        p, q, place = rows_a[tilted[k, 0]], rows_b[tilted[k, 1]], tilted[k, 2]
+        p, q = rows_a[tilted[k, 0]], rows_b[tilted[k, 1]]
         order = _order(p, q)
         if order > 0:
             p, q = q, p
-        if len(out_bev) > 0:
-            shared = p[AREA] if order == 0 else _outline_overlap(p, q, local, first, second)
-            out_bev[place] = _ratio(shared, p[AREA], q[AREA])
-        if len(out_volume) > 0:
-            shared = p[VOLUME] if order == 0 else _shared_volume(p, q, local, first, second)
-            out_volume[place] = _ratio(shared, p[VOLUME], q[VOLUME])
+        shared = p[AREA] if order == 0 else _outline_overlap(p, q, edges, first, second)
+        out_bev[tilted[k, 2]] = _ratio(shared, p[AREA], q[AREA])
+
+
+@kernel
+def tilted_volume(rows_a, rows_b, tilted, out_volume):
+    """The given pairs by the general way, in space; the result is flat."""
+    local, first, second = np.empty((3, 4)), np.empty((MOST_CORNERS, 3)), np.empty((MOST_CORNERS, 3))
+    for k in range(len(tilted)):
+        p, q = rows_a[tilted[k, 0]], rows_b[tilted[k, 1]]
+        order = _order(p, q)
+        if order > 0:
+            p, q = q, p
+        shared = p[VOLUME] if order == 0 else _shared_volume(p, q, local, first, second)
+        out_volume[tilted[k, 2]] = _ratio(shared, p[VOLUME], q[VOLUME])

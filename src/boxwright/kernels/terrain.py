@@ -30,7 +30,9 @@ def bounds(points):
 @kernel
 def low_cells(points, x0, y0, cell_m, n_x, n_y, out_cells):
     """Writes x, y (from the corner x0, y0) and low height of every cell that holds points; returns how many there are."""
-    lowest = np.full(n_x * n_y, np.inf)
+    lowest = np.empty(n_x * n_y)
+    for cell in range(n_x * n_y):
+        lowest[cell] = np.inf
     inverse = 1.0 / cell_m
     n = len(points)
     cell_of = np.empty(n, np.int32)
@@ -44,9 +46,10 @@ def low_cells(points, x0, y0, cell_m, n_x, n_y, out_cells):
                 cell_of[i] = cell
                 if z < lowest[cell]:
                     lowest[cell] = z
-    slot = np.full(n_x * n_y, -1, np.int32)
+    slot = np.empty(n_x * n_y, np.int32)
     filled = 0
     for cell in range(n_x * n_y):
+        slot[cell] = -1
         if lowest[cell] < np.inf:
             slot[cell] = filled
             for k in range(3):
@@ -118,8 +121,10 @@ def _plane(cells, out_plane):
         my += cells[i, 1]
     mx, my = mx / n, my / n
     a, b, c = _ranked(heights, n // 4), 0.0, 0.0
+    s = np.empty(9)
     for scale in (4.0, 4.0, 2.0, 1.0, 0.5, 0.5):
-        s = np.zeros(9)
+        for k in range(9):
+            s[k] = 0.0
         for i in range(n):
             x, y, z = cells[i, 0] - mx, cells[i, 1] - my, cells[i, 2]
             w = _weight(z - (a + b * x + c * y), scale, scale * 2.0)
@@ -162,7 +167,7 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
 
     A plane first; then corrections on grids of spacing_m * 2 ** n_halvings ... spacing_m, each fitted to what the coarser ones left.
     """
-    plane = np.zeros(3)
+    plane = np.empty(3)
     _plane(cells, plane)
     n_y, n_x = out_nodes.shape
     width, depth = (n_x - 1) * spacing_m, (n_y - 1) * spacing_m
@@ -170,7 +175,9 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
     rest = np.empty(n)
     for k in range(n):
         rest[k] = cells[k, 2] - (plane[0] + plane[1] * cells[k, 0] + plane[2] * cells[k, 1])
-    before = np.zeros((2, 2))
+    before = np.empty((2, 2))
+    for i in range(2):
+        before[i, 0] = before[i, 1] = 0.0
     before_step = max(width, depth) + 1.0
     for level in range(n_halvings, -1, -1):
         step = spacing_m * 2.0**level

@@ -168,7 +168,8 @@ def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown
         return
     z = np.asarray(points[:, 2], np.float64)
     colors = height_colors(z - np.quantile(z, 0.1), intensity)
-    owner = points_in_cuboids(points, shown.cuboids).first if len(shown.cuboids) else np.full(len(points), -1)
+    # in double precision whatever came: what counted points before has compiled that, and a picture's points are few
+    owner = points_in_cuboids(np.asarray(points, np.float64), shown.cuboids).first if len(shown.cuboids) else np.full(len(points), -1)
     for m in np.unique(owner[owner >= 0]):
         colors[owner == m] = lighter(shown.colors[m], 0.35)
     order = np.argsort(z, kind="stable")
