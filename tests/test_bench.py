@@ -219,7 +219,7 @@ SHORT_ROW = row(3.0, function="iou (fresh arrays)", workload="1000 x 1000 cuboid
 
 def test_a_loss_is_told():
     assert [rival.name for rival in row(0.5).lost_to] == ["slowpoke"] and row(1.5).lost_to == []
-    assert bench.losses([row(0.5), row(3.0, workload="2 x 2")]) == "- iou, 1 x 1: slowpoke takes 1.00 ms, boxwright 2.00 ms"
+    assert bench.losses([row(0.5), row(3.0, workload="2 x 2")]) == "- iou, 1 x 1: slowpoke takes 1.00 ms, boxwright 2.00 ms; equal"
     assert bench.losses([row(3.0)]) == "No rival that does the whole job was faster."
 
 
@@ -257,6 +257,13 @@ def test_findings_survive_their_files(tmp_path):
         assert part in text
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
     assert found.machine.versions["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize("load, told", [(None, False), (0.2, False), (3.4, True)])
+def test_a_busy_machine_is_told(load, told):
+    found = everything()
+    found.machine = dataclasses.replace(found.machine, load=load)
+    assert ("busy with other work, load 3.4" in bench.report(found)) == told
 
 
 def test_the_table_goes_between_the_marks_of_the_readme():

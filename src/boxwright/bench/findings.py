@@ -39,6 +39,8 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Machine:
+    """load : how many processes wanted a core before the run began, ours not among them; None where the system does not tell"""
+
     date: str
     cpu: str
     cores: int
@@ -46,6 +48,7 @@ class Machine:
     system: str
     python: str
     versions: dict[str, str]
+    load: float | None
 
 
 def this_machine() -> Machine:
@@ -68,6 +71,7 @@ def this_machine() -> Machine:
         system=platform.platform(terse=True),
         python=platform.python_version(),
         versions=versions,
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
 
 

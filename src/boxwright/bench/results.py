@@ -16,6 +16,7 @@ from .targets import verdicts
 
 __all__ = ["read_results", "readme_with_table", "report", "write_results"]
 
+QUIET_LOAD = 0.5
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MEMORY = (
     "The limit is the time that this machine's DRAM takes to read the input once and to write the result once. Small inputs lie in the caches, and"
@@ -48,7 +49,8 @@ def _about(found: Findings) -> str:
     machine = found.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     where = f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, Python {machine.python}"
-    return f"{machine.date}, {where}, {versions}. Medians of the {found.clock}; first calls apart."
+    busy = f" The machine was busy with other work, load {machine.load:.1f}." if machine.load is not None and machine.load > QUIET_LOAD else ""
+    return f"{machine.date}, {where}, {versions}. Medians of the {found.clock}; first calls apart.{busy}"
 
 
 def readme_with_table(text: str, found: Findings, path: str = "README.md") -> str:

@@ -52,7 +52,7 @@ def _named(rival: RivalTime) -> str:
 def losses(rows: Sequence[Row]) -> str:
     """Every rival that does the whole job and is faster."""
     lines = [
-        f"- {row.function}, {row.workload}: {rival.name} takes {number(rival.median_ms)} ms, boxwright {number(row.median_ms)} ms"
+        f"- {row.function}, {row.workload}: {rival.name} takes {number(rival.median_ms)} ms, boxwright {number(row.median_ms)} ms; {rival.note}"
         for row in rows
         for rival in row.lost_to
     ]

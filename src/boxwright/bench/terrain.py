@@ -99,4 +99,4 @@ def same_ground(workload: Terrain, ours: Float64s, theirs: Float64s) -> str:
     mine, other = (float(np.percentile(np.abs(heights - workload.height_m), 90)) for heights in (ours, theirs))
     if not mine <= other + 0.02:
         raise DifferenceError(f"90 % of heights within {mine:.3f} m, the rival's within {other:.3f} m")
-    return f"90 % of heights within {mine:.2f} m, the rival's within {other:.2f} m"
+    return f"90 % of heights within {mine:.3f} m, the rival's within {other:.3f} m"
