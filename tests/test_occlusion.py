@@ -255,3 +255,109 @@ def test_points_in_the_world_frame_need_the_sensors_place(rng):
     with pytest.raises(bw.ArgumentError, match="do not tell where they were seen from"):
         bw.depth_map(sweep, CAMERAS["5"], CAM_FROM_LIDAR)
     assert bw.depth_map(sweep, CAMERAS["5"], CAM_FROM_LIDAR, sensor_origins_m=[(0, 0, 0)]).sees.any()
+
+
+# ------------------------------------------------------------ the simulator's truth
+
+
+def cuboid_ranges(cuboid, rays) -> np.ndarray:
+    """(R,) how far along rays from the camera a cuboid of the cam frame begins; inf where they miss it."""
+    start, way = -cuboid.center_m[0] @ cuboid.rotation[0], rays @ cuboid.rotation[0]
+    with np.errstate(all="ignore"):
+        ends = (np.array([[-1], [1]]) * cuboid.size_m[0, None] / 2 - start)[:, None] / way
+    low, high = ends.min(0).max(-1), ends.max(0).min(-1)
+    return np.where((low <= high) & (low > 0), low, np.inf)
+
+
+@pytest.mark.parametrize(("seed", "beams"), [(7, {}), (11, {"n_beams": 64, "n_columns": 1800})])
+def test_shares_are_near_the_simulators_truth(seed, beams):
+    """Truth: pixels whose ray meets the cuboid, and whether the picture's depth there is nearer and not the object's own.
+
+    It knows glass, what the beams missed and where things were when the picture was taken, which the sweep does not: hence a mean error.
+    """
+    scene = bw.simulate(seed, 12, **beams)
+    errors, n_partly = [], 0
+    for frame, name in ((f, c) for f in (0, 11) for c in scene.cameras):
+        camera, labels = scene.camera(name).camera, scene.labels(frame, frame="world")
+        u, v = np.meshgrid(np.arange(camera.width_px), np.arange(camera.height_px))
+        rays = camera.rays(np.c_[u.ravel(), v.ravel()])
+        reach = scene.data.depth_m(frame, name).ravel() / np.where(np.abs(rays[:, 2]) > 0.02, rays[:, 2], np.nan)
+        owner = scene.data.pixel_track_index(frame, name).ravel()
+        sweep, pose = scene.points(frame), scene.cam_from(frame, name, "world")
+        share = bw.depth_map(sweep, camera, scene.cam_from(frame, name, sweep.frame)).visible_share(labels.cuboids, pose)
+        cuboids = labels.cuboids.transformed(pose)
+        for m, track in enumerate(labels.track_index):
+            begins = cuboid_ranges(cuboids[[m]], rays)
+            shown = np.isfinite(begins) & np.isfinite(rays[:, 0])
+            if shown.sum() < 40:
+                continue
+            hidden = shown & (owner != track) & (reach < np.where(shown, 0.98 * begins - 0.2, 0.0))
+            wanted = 1 - hidden.sum() / shown.sum()
+            errors.append(abs(share[m] - wanted))
+            n_partly += 0.05 < wanted < 0.95
+    assert len(errors) > 30
+    assert n_partly > 10
+    assert np.mean(errors) < 0.08, (np.mean(errors), len(errors), n_partly)
+
+
+def test_points_that_the_picture_shows_hidden():
+    """Against the simulator's depth pictures: what is said to be hidden is, and nearly everything that is seen is said to be."""
+    scene = bw.simulate(7, 1)
+    table = np.zeros((2, 2), int)
+    for name in ("front", "right"):
+        sweep, camera, pose = scene.points(0), scene.camera(name).camera, scene.cam_from(0, name, "lidar")
+        made = bw.depth_map(sweep, camera, pose)
+        index = np.flatnonzero(made.image.in_image)
+        column, row = np.floor(made.image.uv[index] + 0.5).astype(int).T
+        truth = scene.data.depth_m(0, name)[row, column]
+        ratio = np.linalg.norm(pose.apply(np.asarray(sweep.xyz, float)[index]), axis=1) / made.image.depth_m[index]
+        hidden = truth * ratio < made.image.depth_m[index] * ratio * 0.98 - 0.2
+        np.add.at(table, (hidden.astype(int), made.sees[index].astype(int)), 1)
+    (false, seen), (found, missed) = table
+    assert false < 0.04 * (seen + false), table
+    assert found > 0.5 * (found + missed), table
+
+
+# ------------------------------------------------------------ real recordings
+
+
+def test_seen_from_the_sensor_itself_hardly_anything_is_hidden(real_data):
+    """Each beam comes back from one place, so a camera at the sensor sees every point; what is left are uneven beams in cells of 2 px."""
+    scene = bw.read(real_data / "kitti_tracking/training", scene="0001")
+    camera, pose = scene.camera("image_02").camera, scene.cam_from(0, "image_02", "lidar")
+    made = bw.depth_map(scene.points(0), camera, bw.Pose(pose.rotation))
+    there = made.image.in_image
+    assert there.sum() > 15_000
+    assert (there & ~made.sees).sum() < 0.01 * there.sum()
+
+
+def test_kittis_occluded_cars(real_data):
+    """KITTI's annotators said in the left picture which cars something stands in front of."""
+    scene = bw.read(real_data / "kitti_tracking/training", scene="0001")
+    for frame in (0, 1):
+        sweep, labels = scene.points(frame), scene.labels(frame, frame="lidar")
+        pose = scene.cam_from(frame, "image_02", "lidar")
+        made = bw.depth_map(sweep, scene.camera("image_02").camera, pose)
+        share = made.visible_share(labels.cuboids, pose)
+        occluded = np.array([scene.tracks[i].at([scene.times_ns[frame]]).visibility[0] for i in labels.track_index]) == bw.Visibility.OCCLUDED
+        assert share[~occluded].min() > 0.9
+        assert share[occluded].mean() < 0.8
+        assert 0.01 < (made.image.in_image & ~made.sees).sum() / made.image.in_image.sum() < 0.06
+
+
+def test_two_stacked_sensors_hide_little_ground(real_data):
+    """Argoverse 2: two LiDARs with uneven beams in one cloud. Of neighbouring rings on the ground the nearer ones should not hide the others;
+    some that lie closer together than half their beams' spacing do."""
+    pytest.importorskip("pyarrow", reason="Argoverse 2 needs the extra 'io'")
+    scene = bw.read(next((real_data / "av2/sensor").glob("7fab2350*")))
+    frame = next(i for i in range(len(scene)) if scene.has_points(i))
+    sweep, origins = scene.points(frame), scene.lidar_origins_m(scene.points(frame).frame)
+    low = bw.ground(sweep).above_m(sweep) < 0.1
+    n_there, n_hidden = 0, 0
+    for name in scene.cameras:
+        made = bw.depth_map(sweep, scene.camera(name).camera, scene.cam_from(frame, name, sweep.frame), sensor_origins_m=origins)
+        there = made.image.in_image & low
+        n_there += there.sum()
+        n_hidden += (there & ~made.sees).sum()
+    assert n_there > 30_000
+    assert n_hidden < 0.11 * n_there, (n_hidden, n_there)

@@ -23,6 +23,7 @@ SMALL = {
     },
     "project_points, fisheye": {"ahead": lambda: workloads.fisheye(3000)},
     "project_cuboids": {"in view": lambda: workloads.boxes(50)},
+    "depth_map, gaps given": {"street": lambda: workloads.rig(20_000, 1), "few": lambda: workloads.rig(100, 1)},
     "ground": {"waves": lambda: workloads.terrain(20_000)},
     "fit_rectangles": {"vehicles": lambda: workloads.clusters(40, 12_000)},
     "fit_cuboid": {"vehicles": lambda: workloads.clusters(40, 12_000)},
@@ -93,6 +94,11 @@ def test_a_rectangle_too_small_is_seen():
 
 def test_a_cuboid_beside_the_vehicle_is_seen():
     planted("fit_cuboid", lambda c: type(c)(c.center_m + 0.5, c.size_m, quat_wxyz=c.quat_wxyz))
+
+
+def test_a_wrong_depth_is_seen():
+    planted("depth_map, gaps given", lambda made: (made[0] + 1e-6, made[1]))
+    planted("depth_map, gaps given", lambda made: (made[0], ~made[1]))
 
 
 def test_a_wrong_height_is_seen():

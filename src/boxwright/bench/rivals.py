@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, formats, interpolation, overlap, projection, terrain
+from . import containment, fitting, formats, interpolation, occlusion, overlap, projection, terrain
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
 __all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
@@ -134,6 +134,14 @@ JOBS: tuple[Job, ...] = (
         ),
         same=projection.same_boxes,
         moved=projection.boxes_moved,
+    ),
+    Job(
+        verb="occlusion",
+        function="depth_map, gaps given",
+        ours=(Contender("boxwright", occlusion.with_pose, occlusion.our_depth, lambda _, made: (made.range_m, made.sees)),),
+        rivals=(Contender("numpy.minimum.at", occlusion.with_camera, occlusion.numpy_depth, lambda _, result: result),),
+        same=occlusion.same_depth,
+        moved=occlusion.depth_moved,
     ),
     Job(
         verb="terrain",

@@ -74,6 +74,7 @@ def _quick() -> dict[str, list[Work]]:
         "project_points": [Work("20k points x 6 cameras, float64", partial(rig, 20_000))],
         "project_points, fisheye": [Work("20k points", partial(fisheye, 20_000))],
         "project_cuboids": [Work("1000 cuboids", boxes)],
+        "depth_map, gaps given": [Work("20k points, one camera", partial(rig, 20_000, 1))],
         "ground": [Work("20k points", partial(terrain, 20_000))],
         "fit_rectangles": [Work("40 clusters, 20k points", partial(clusters, 40, 20_000))],
         "fit_cuboid": [Work("40 clusters, 20k points, one by one", partial(clusters, 40, 20_000))],
@@ -109,6 +110,7 @@ def _full() -> dict[str, list[Work]]:
         ],
         "project_points, fisheye": [Work("120k points", fisheye)],
         "project_cuboids": [Work("1000 cuboids", boxes)],
+        "depth_map, gaps given": [Work("120k points, one camera", partial(rig, n_cameras=1))],
         "ground": [Work("120k points", terrain, is_short=True)],
         "fit_rectangles": [Work(f"{N_CLUSTERS} clusters, 216k points", clusters, is_short=True)],
         "fit_cuboid": [Work(f"{N_CLUSTERS} clusters, 216k points, one by one", clusters, is_short=True)],
@@ -143,6 +145,8 @@ def _of_sweep(clip: Scene, frame: int, dataset: str) -> Iterator[tuple[str, Work
     mounts = [Pose.from_quat(pose.quat_wxyz, pose.translation_m).matrix() for pose in poses]
     if pinholes:
         yield "project_points", Work(f"{what} x {len(pinholes)} cameras", partial(Rig, sweep.xyz, list(pinholes.values()), mounts, np.float64))
+        first = list(pinholes.values())[:1], mounts[:1]
+        yield "depth_map, gaps given", Work(f"{what}, one camera", partial(Rig, sweep.xyz, *first, np.float64))
     labels = clip.labels(frame, frame=sweep.frame)
     vehicles = labels.cuboids[np.isin([clip.tracks[i].category for i in labels.track_index], VEHICLES)]
     on_ground = vehicles[np.linalg.norm(vehicles.center_m[:, :2], axis=1) < 60]
