@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from boxwright import bench
-from boxwright.bench import bandwidth, clock, findings, growth, measure, memory, plot, rivals, suite, tables, targets, workloads
+from boxwright.bench import bandwidth, clock, findings, growth, measure, memory, plot, results, rivals, suite, tables, targets, workloads
 from boxwright.errors import BoxwrightError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -283,7 +283,7 @@ def test_the_tables_are_those_of_the_results():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert bench.readme_with_table(readme, found) == readme
     picture = "growth.png" if found.growths else None
-    assert bench.report(found, picture) == (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    assert bench.report(found, results.COMMAND, picture) == (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
     assert picture is None or (ROOT / "benchmarks" / picture).is_file()
 
 
@@ -302,7 +302,8 @@ def test_a_quick_run_from_end_to_end(monkeypatch):
     assert len(found.rows) == 5 and len(seen) == 6
     assert found.bandwidth is not None and found.bandwidth.read_gb_s > 0
     assert all(r.median_ms > 0 and r.fastest is not None and not r.is_wrong for r in found.rows)
-    assert all(r.function in bench.report(found) for r in found.rows)
+    text = bench.report(found)
+    assert "Made by `boxwright bench`" in text and all(r.function in text for r in found.rows)
 
 
 def test_what_a_library_prints_does_not_mix_with_the_findings():

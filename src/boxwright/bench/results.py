@@ -16,6 +16,7 @@ from .targets import verdicts
 
 __all__ = ["read_results", "readme_with_table", "report", "write_results"]
 
+COMMAND = "python benchmarks/run_all.py"
 QUIET_LOAD = 0.5
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MEMORY = (
@@ -26,9 +27,14 @@ MEMORY = (
 STARTUP = "Wall clock of whole processes, with all cores, where nothing else is said."
 
 
-def report(found: Findings, picture: str | None = None) -> str:
-    """RESULTS.md; picture : the name of the growth picture beside it"""
-    return "\n".join(["# Benchmarks", "", f"Made by `python benchmarks/run_all.py`, never edited. {_about(found)}", "", *_parts(found, picture)])
+def report(found: Findings, command: str = "boxwright bench", picture: str | None = None) -> str:
+    """All tables.
+
+    command : what made them
+    picture : the name of the growth picture beside them
+    """
+    head = f"Made by `{command}`, never edited. {_about(found)}"
+    return "\n".join(["# Benchmarks", "", head, "", *_parts(found, picture)])
 
 
 def _parts(found: Findings, picture: str | None) -> Iterator[str]:
@@ -61,7 +67,7 @@ def readme_with_table(text: str, found: Findings, path: str = "README.md") -> st
     missed = [verdict for verdict in verdicts(found) if verdict.short_by]
     counted = f"{len(found.rows)} rows, {n_lost} of them lost to a rival, and the targets, {len(missed)} of them missed"
     more = f"All {counted}: [benchmarks/RESULTS.md](benchmarks/RESULTS.md)."
-    part = f"{BEGIN}\n{short_table(found.rows)}\n\n{more} Made by `python benchmarks/run_all.py`: {_about(found)}\n{END}"
+    part = f"{BEGIN}\n{short_table(found.rows)}\n\n{more} Made by `{COMMAND}`: {_about(found)}\n{END}"
     return text[: text.index(BEGIN)] + part + text[text.index(END) + len(END) :]
 
 
@@ -70,7 +76,7 @@ def write_results(found: Findings, folder: Path) -> None:
     picture = "growth.png" if found.growths else None
     if picture is not None:
         write_picture(growth_picture(found.growths), folder / picture)
-    for name, text in (("RESULTS.md", report(found, picture)), ("results.json", json.dumps(found.as_json(), indent=1) + "\n")):
+    for name, text in (("RESULTS.md", report(found, COMMAND, picture)), ("results.json", json.dumps(found.as_json(), indent=1) + "\n")):
         with whole_file(folder / name) as part:
             part.write_text(text, encoding="utf-8")
 
