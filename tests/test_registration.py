@@ -140,9 +140,13 @@ def test_points_are_thinned_and_few_points_do_no_harm(rng):
     assert empty.register(rng.uniform(-1, 1, (30, 3)), np.zeros((1, 4))).overlap == 0
 
 
-def test_surfaces_are_flat_on_faces_and_unknown_on_one_ring(rng):
+def test_surfaces_are_flat_on_faces_and_upright_under_one_ring(rng):
     plane = np.c_[rng.uniform(-1, 1, (300, 2)), rng.normal(0, 0.003, 300)]
     normals, flatness = surfaces(plane)
     assert np.median(flatness) > 0.95 and np.median(np.abs(normals[:, 2])) > 0.99
     ring = np.c_[np.linspace(0, 2, 60), np.zeros((60, 2))] + rng.normal(0, 0.002, (60, 3))
-    assert (surfaces(ring)[1] == 0).all()
+    normals, flatness = surfaces(ring)
+    np.testing.assert_allclose(np.abs(normals), np.tile([0, 1, 0], (60, 1)), atol=0.05)
+    assert (flatness > 0.5).all()
+    assert (surfaces(ring[:, [2, 1, 0]])[1] == 0).all()  # a pole
+    assert (surfaces(rng.uniform(-9, 9, (20, 3)))[1] == 0).all()  # nothing near

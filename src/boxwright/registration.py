@@ -21,6 +21,7 @@ THIN_M, CELL_M = 0.05, 0.2  # points of the model closer together are one; cells
 MOST_POINTS, MOST_SOURCE = 4000, 1500
 WIDER = 8.0  # a place two standard deviations off weighs exp(-4 / 8) of the predicted one
 NEIGHBOURS, NEIGHBOUR_M = 10, 0.5  # a surface is told by so many points, no further away
+RING_SHARE, RING_FLATNESS = 0.02, 0.8  # neighbours this much narrower than long are one ring of a sweep; how far its side is believed
 FIRST_ROUNDS, ROUNDS = 6, 25
 WIDE_M, NARROW_M = 0.4, 0.08
 NOISE_M = 0.05  # of one point, to weigh points against what is held
@@ -142,7 +143,7 @@ def _likelihood(pose: Float64s, expected: Float64s | None) -> float:
 
 
 def surfaces(points: Float64s) -> tuple[Float64s, Float64s]:
-    """(M, 3) normals and (M,) flatness in [0, 1]: 1 where the neighbours lie in a plane, 0 where they lie along a line, in a ball or are too few."""
+    """(M, 3) normals and (M,) flatness in [0, 1]: 1 where the neighbours lie in a plane, 0 where they are too few or lie in a ball."""
     from scipy.spatial import cKDTree
 
     if len(points) < 4:
@@ -155,5 +156,11 @@ def surfaces(points: Float64s) -> tuple[Float64s, Float64s]:
     off = np.where(near, rows - (rows.sum(1) / n)[:, None], 0.0)
     values, vectors = np.linalg.eigh(np.einsum("mki,mkj->mij", off, off))
     flatness = np.where(n[:, 0] >= 4, (values[:, 1] - values[:, 0]) / np.maximum(values[:, 1] + values[:, 0], 1e-12), 0.0)
-    is_line = values[:, 1] < 0.02 * values[:, 2]  # one ring: what is across it is not known
-    return np.ascontiguousarray(vectors[:, :, 0]), np.where(is_line, 0.0, np.clip(flatness, 0.0, 1.0))
+    normals = vectors[:, :, 0]
+    ahead = vectors[:, :2, 2]  # a single ring: what it runs along, on a side that is taken to stand upright
+    level = np.linalg.norm(ahead, axis=1)
+    is_ring = (values[:, 1] < RING_SHARE * values[:, 2]) & (n[:, 0] >= 4)
+    upright = np.stack([-ahead[:, 1], ahead[:, 0], np.zeros(len(points))], 1) / np.maximum(level, 1e-12)[:, None]
+    normals = np.where(is_ring[:, None], upright, normals)
+    flatness = np.where(is_ring, np.where(level > 0.9, RING_FLATNESS, 0.0), np.clip(flatness, 0.0, 1.0))
+    return np.ascontiguousarray(normals), flatness
