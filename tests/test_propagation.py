@@ -208,3 +208,23 @@ def test_the_filter_goes_back_the_way_it_came():
     assert eigen.min() > 0
     there.update(np.array([1.5, 2, 3, 0.5]), np.diag([1e-6] * 4))
     assert there.mean[0] == pytest.approx(1.5, abs=1e-4)
+
+
+def test_a_real_frame_between_two_is_found(real_data):
+    """SUSTechPOINTS 965, 970, 975, half a second apart and without poses: the curve misses the vehicle's own way, the points do not."""
+    with pytest.warns(bw.SensorFrameFallback):
+        scene = bw.read(real_data / "sustechpoints" / "example")
+    before, after = [], []
+    for track in scene.tracks:
+        own = np.searchsorted(track.times_ns, scene.times_ns[1:])
+        if np.isin(scene.times_ns[1:], track.times_ns).all() and track.at(scene.times_ns[1:]).is_valid.all():
+            with pytest.warns(bw.SensorFrameFallback):
+                proposals = bw.propagate(scene.replace(tracks=[]), track.take(own[[0, 2]]), 1, 3)
+            truth = track.cuboids.center_m[own[1]]
+            before.append(np.hypot(*(proposals.predicted.center_m - truth)[0, :2]))
+            after.append(np.hypot(*(proposals.cuboids.center_m - truth)[0, :2]))
+    before, after = np.array(before), np.array(after)
+    far = before > 0.2
+    assert len(after) >= 15 and far.sum() >= 3
+    assert (after[far] < before[far]).all() and np.median(after) < np.median(before)
+    assert (after < before + 0.1).all()
