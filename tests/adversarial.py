@@ -72,7 +72,7 @@ TRACKING_LINES = {
     "twice": lambda n: b"0 0 a 0 0 0 0 0 0 0 1 1 1 0 0 9 0\n" * (n // 35),
     "regions": lambda n: b"0 -1 DontCare 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n" * (n // 43),
     "no size": lambda n: b"0 0 a 0 0 0 0 0 0 0 0 1 1 0 0 9 0\n" * (n // 35),
-    "frames far apart": lambda n: b"".join(b"%d 0 a 0 0 0 0 0 0 0 1 1 1 0 0 9 0\n" % (i * 990_000 * 40 // n) for i in range(n // 40)),
+    "frames far apart": lambda n: b"".join(b"%d 0 a 0 0 0 0 0 0 0 1 1 1 0 0 9 0\n" % (i * 190_000 * 40 // n) for i in range(n // 40)),
 }
 OBJECT_LINES = {
     name: (lambda n, make=make: b"\n".join(line.split(b" ", 2)[-1] for line in make(n).split(b"\n")))

@@ -8,7 +8,8 @@ import tracemalloc
 import pytest
 
 import boxwright as bw
-from adversarial import JSON_BODIES
+import test_formats_kitti_tracking as tracking
+from adversarial import JSON_BODIES, OBJECT_LINES, TRACKING_LINES, TRACKLETS
 from boxwright.formats import json_shape, strict_json
 from boxwright.formats.limits import Limits
 from fuzz_child import Child
@@ -60,6 +61,27 @@ def test_tiny_values_in_a_sound_scene(victim, body, n_mb):
     good = json.loads(recording.good["scene.json"])
     text = json.dumps({**good, "source_attributes": {"x": int(INSIDE)}}).encode()
     check(victim("boxwright"), text.replace(INSIDE.encode(), JSON_BODIES[body](int(n_mb * MB))))
+
+
+LINES = {"kitti_tracking": TRACKING_LINES, "kitti_object": OBJECT_LINES, "kitti_raw": TRACKLETS}
+
+
+@pytest.mark.parametrize("n_mb", [0.8, pytest.param(2.5, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("name", "body"), [(name, body) for name, bodies in LINES.items() for body in bodies])
+def test_lines_and_elements(victim, name, body, n_mb):
+    """Read whole where they are fewer than the limits, and refused where they are more."""
+    check(victim(name), LINES[name][body](int(n_mb * MB)))
+
+
+def test_labels_that_take_too_much_say_how_to_read_them(tmp_path, monkeypatch):
+    tracking.make(tmp_path, TRACKING_LINES["one track"](2 * MB).decode())
+    for strict in (True, False):
+        with pytest.raises(bw.LimitError, match=r"label_02/0000.txt: more label room bytes than allowed: expected at most 46,137,344, got"):
+            bw.read(tmp_path, strict=strict)
+    monkeypatch.setenv("BOXWRIGHT_LIMIT_LABEL_ROOM_BYTES", str(10**9))
+    with pytest.warns(bw.SensorFrameFallback):
+        (track,) = bw.read(tmp_path).tracks
+    assert len(track) == 2 * MB // 38
 
 
 def room_bytes(raw):

@@ -39,7 +39,7 @@ from .kitti_tracking import camera_sensor, sweep_reader
 from .kitti_tracklets import INTERPOLATED, Tracklet, cuboids_from_bottom_poses, read_tracklets
 from .limits import has_file, limits
 from .looking import subfolders
-from .sensor_files import SensorFiles
+from .sensor_files import NumberedFiles, SensorFiles
 
 __all__ = ["FOLDERS", "detect", "drive_folder", "list_scenes", "read"]
 
@@ -115,8 +115,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         trajectory=trajectory,
         tracks=_tracks(tracklets, times, lidar_poses),
         data=SensorFiles(
-            {"lidar": [drive / "velodyne_points/data" / f"{i:010d}.bin" for i in range(n_frames)]},
-            {name: [drive / name / "data" / f"{i:010d}.png" for i in range(n_frames)] for name in cameras},
+            {"lidar": NumberedFiles(drive / "velodyne_points/data", 10, ".bin", n_frames)},
+            {name: NumberedFiles(drive / name / "data", 10, ".png", n_frames) for name in cameras},
             sweep_reader(times),
             {name: sensor.camera.size_px for name, sensor in cameras.items()},
         ),

@@ -45,9 +45,9 @@ from .kitti_labels import (
     whole_number,
 )
 from .kitti_poses import folder_and_name, read_poses, split_folders
-from .limits import has_file, limits
+from .limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, has_file, limits
 from .looking import names_of, subfolders
-from .sensor_files import SensorFiles, left_out_note, unread_note
+from .sensor_files import NumberedFiles, SensorFiles, left_out_note, unread_note
 
 __all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes", "read", "scene_place", "sweep_reader"]
 
@@ -121,8 +121,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         trajectory=trajectory,
         tracks=_tracks(labels, calibration, times, trajectory, ego_from_lidar),
         data=SensorFiles(
-            {"lidar": [base / "velodyne" / sequence / f"{i:06d}.bin" for i in range(n_frames)]},
-            {name: [base / name / sequence / f"{i:06d}.png" for i in range(n_frames)] for name in cameras},
+            {"lidar": NumberedFiles(base / "velodyne" / sequence, 6, ".bin", n_frames)},
+            {name: NumberedFiles(base / name / sequence, 6, ".png", n_frames) for name in cameras},
             sweep_reader(times),
             {name: sensor.camera.size_px for name, sensor in cameras.items()},
         ),
@@ -245,13 +245,16 @@ def _read_labels(path: Path, problems: Problems) -> _Labels:
     rows: list[_Row] = []
     ignored: list[dict[str, Any]] = []
     seen: dict[tuple[int, int, str], int] = {}
+    keys: set[tuple[int, str]] = set()
     is_there, number = has_file(path), 0
+    room = LabelRoom(path)
     for number, line in text_lines(path) if is_there else ():
         if problems.is_full and len(line) < _SHORTEST:
             problems.n_more += 1
             continue
         with problems.aside(line):
             row = _read_line(line, path, number, ignored)
+            room.take(LABEL_BYTES)
             if row is not None:
                 first = seen.setdefault((row.frame, *row.key), number)
                 if first != number:
@@ -260,6 +263,8 @@ def _read_labels(path: Path, problems: Problems) -> _Labels:
                         expected="each track once in a frame", got=got, path=path, offset=f"line {number}", field="track_id", hint=_HINT
                     )
                 rows.append(row)
+                room.take(0 if row.key in keys else TRACK_BYTES)
+                keys.add(row.key)
     rows.sort(key=lambda row: row.frame)
     many: dict[int, set[str]] = {}
     for row in rows:

@@ -19,9 +19,9 @@ import numpy as np
 from .. import rotations
 from ..arrays import Float64s
 from ..cuboids import Cuboids
-from ..errors import FormatError
+from ..errors import FormatError, LimitError
 from ..problems import Problems
-from .limits import FARTHEST_M, limits
+from .limits import FARTHEST_M, LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from .strict_xml import walk
 
 __all__ = ["INTERPOLATED", "Tracklet", "cuboids_from_bottom_poses", "read_tracklets"]
@@ -29,6 +29,7 @@ __all__ = ["INTERPOLATED", "Tracklet", "cuboids_from_bottom_poses", "read_trackl
 INTERPOLATED = 1  # `state` of a pose that KITTI's tool interpolated; 2 was set by hand
 _POSE = ("tx", "ty", "tz", "rx", "ry", "rz")
 _TRACKLETS, _TRACKLET, _POSES, _POSE_ITEM = "tracklets", "tracklets/item", "tracklets/item/poses", "tracklets/item/poses/item"
+_MOST_FIELDS = 256
 _HINT = "correct the file or get it again"
 
 
@@ -83,6 +84,7 @@ class _Reader:
     def __init__(self, path: Path, problems: Problems) -> None:
         self.path, self.problems, self.limits = path, problems, limits()
         self.found: list[Tracklet] = []
+        self.room = LabelRoom(path)
         self.n_tracklets = self.n_poses = 0
         self.counts: dict[str, tuple[str, int]] = {}
         self.words: dict[str, tuple[str, int]] = {}  # of the tracklet at hand: name -> (text, line)
@@ -93,11 +95,13 @@ class _Reader:
         if not place and name != "boost_serialization":
             raise FormatError("not a tracklet file", expected="<boost_serialization>", got=f"<{name[:40]}>", path=self.path, hint=_HINT)
         if place == _TRACKLET:
+            self.room.take(TRACK_BYTES)
             self.tracklet, self.words, self.n_poses = Tracklet(self.n_tracklets, line), {}, 0
             self.counts.pop(_POSES, None)
             self.n_tracklets += 1
             self.limits.check("tracks_per_scene", self.n_tracklets, self.path)
         elif place == _POSE_ITEM:
+            self.room.take(LABEL_BYTES)
             self.pose_words = {}
             self.n_poses += 1
             self.limits.check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
@@ -120,6 +124,9 @@ class _Reader:
         if name in words:
             raise FormatError("a field comes twice", got=name[:40], path=self.path, offset=f"line {line}", hint=_HINT)
         words[name] = (text, line)
+        if len(words) > _MOST_FIELDS:
+            expected = f"at most {_MOST_FIELDS} fields in a tracklet or a pose"
+            raise LimitError(expected=expected, got="more", path=self.path, offset=f"line {line}", hint=_HINT)
 
     def check_count(self, place: str, n: int) -> None:
         text, line = self.counts.get(place, (str(n), 0))

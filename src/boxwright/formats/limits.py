@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ..errors import ArgumentError, FormatError, LimitError
 
-__all__ = ["FARTHEST_M", "LIMIT_NAMES", "Limits", "checked_size", "has_file", "limits", "set_limits"]
+__all__ = ["FARTHEST_M", "LABEL_BYTES", "LIMIT_NAMES", "TRACK_BYTES", "LabelRoom", "Limits", "checked_size", "has_file", "limits", "set_limits"]
 
+LABEL_BYTES, TRACK_BYTES = 1750, 3500  # what a label and a track take in memory, a track of one label the sum
 FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shifts: such a number is a broken one
 
 
@@ -24,9 +25,10 @@ class Limits:
 
     json_values : numbers, texts, lists and objects in one file; a log of 12,000 cuboids has 300,000
     json_room_bytes : what these and the file's text may take in memory beyond four times the file's size, reckoned before any is made
-    json_items : those of one list or object; as many as frames_per_scene, since the frames of a scene are such a list
+    json_items : those of one list or object
     text_characters : a name or an id in JSON, a text in XML, a line of a table; what is kept unread, as a source attribute, is bound by json_bytes
     archive_members : files in an archive
+    label_room_bytes : what labels of lines and elements take in memory beyond four times their file's size
     kept_problems, kept_problem_bytes : records that lenient reading keeps aside, and what they take in memory; those beyond are counted
     """
 
@@ -48,7 +50,8 @@ class Limits:
     keyframes_per_track: int = 100_000
     tracks_per_scene: int = 50_000
     labels_per_frame: int = 10_000
-    frames_per_scene: int = 1_000_000
+    frames_per_scene: int = 200_000
+    label_room_bytes: int = 44 << 20
 
     def check(self, name: str, value: int, path: str | os.PathLike[str], field: str | None = None) -> None:
         """LimitError where `value` is over the limit called `name`."""
@@ -110,6 +113,19 @@ def _whole(text: str, field: str) -> int:
 
 def _raise_it(name: str) -> str:
     return f"if the file is sound, set BOXWRIGHT_LIMIT_{name.upper()} in the environment, or pass --limit {name}=N"
+
+
+class LabelRoom:
+    """What the labels of a file take in memory: LimitError once that is more than four times its size and `label_room_bytes`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path, self.taken = path, -4 * (os.stat(path).st_size if os.path.exists(path) else 0)  # noqa: PTH110, PTH116
+        self.most = limits().label_room_bytes
+
+    def take(self, n_bytes: int) -> None:
+        self.taken += n_bytes
+        if self.taken > self.most:
+            limits().check("label_room_bytes", self.taken, self.path)
 
 
 def has_file(path: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .las import check_las, read_las
 from .pcd import check_pcd, read_pcd
 from .ply import check_ply, read_ply
 
-__all__ = ["POINT_SUFFIXES", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file", "unread_note"]
+__all__ = ["POINT_SUFFIXES", "NumberedFiles", "SensorFiles", "check_point_file", "image_path", "left_out_note", "read_point_file", "unread_note"]
 
 _ASK = {"sweep": "scene.has_points(frame_index)", "image": "scene.has_image(frame_index, camera)"}
 _MOST_NAMES = 5
@@ -109,6 +109,28 @@ class SensorFiles:
     def image_path(self, frame_index: int, camera: str) -> Path | None:
         """The picture's file, or None."""
         return self.images[camera][frame_index] if self.has_image(frame_index, camera) else None
+
+
+@dataclass(frozen=True)
+class NumberedFiles(Sequence[Path]):
+    """The files of n frames that are called by their numbers; each path is made when it is asked for, since labels may claim any number of frames."""
+
+    folder: Path
+    digits: int
+    suffix: str
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(self.n)[index]]
+        return self.folder / f"{range(self.n)[index]:0{self.digits}d}{self.suffix}"
 
 
 @contextmanager

@@ -58,6 +58,7 @@ class _Walker:
         self.path, self.events = path, list[Event]()
         self.limits = limits()  # looked up once: it reads the environment
         self.names: list[str] = []
+        self.places: list[str] = []
         self.has_children: list[bool] = []
         self.text: list[str] = []
         self.n_characters = 0
@@ -79,12 +80,13 @@ class _Walker:
             self.has_children[-1] = True
         self.names.append(name)
         self.has_children.append(False)
+        self.places.append(f"{self.places[-1]}/{name}" if len(self.names) > 2 else name if len(self.names) == 2 else "")
         self._forget()
-        self.events.append(Event(True, name, "/".join(self.names[1:]), self._line(), None))
+        self.events.append(Event(True, name, self.places[-1], self.parser.CurrentLineNumber, None))
 
     def _end(self, name: str) -> None:
         text = None if self.has_children[-1] else "".join(self.text).strip()
-        self.events.append(Event(False, name, "/".join(self.names[1:]), self._line(), text))
+        self.events.append(Event(False, name, self.places.pop(), self.parser.CurrentLineNumber, text))
         self._forget()
         self.names.pop()
         self.has_children.pop()
