@@ -432,13 +432,16 @@ def beams(points_cam, sensor_cam, camera, step=1e-6):
     return np.array(rows).reshape(-1, 7)
 
 
-def next_beams(azimuth, below):
-    """(K, 2) radians to the nearest beam to the right of each and below it, NaN where there is none, and (K, 2) which one that is, or -1."""
+def next_beams(azimuth, below, slack=0.0):
+    """(K, 2) radians to the nearest beam to the right of each and below it, NaN where there is none, and (K, 2) which one that is, or -1.
+
+    slack : beams below count outside the cone too, if they are at most so many radians aside
+    """
     gaps, found = np.full((len(azimuth), 2), np.nan), np.full((len(azimuth), 2), -1)
     for k in range(len(azimuth)):
         aside, lower = (azimuth - azimuth[k]) * math.cos(below[k]), below - below[k]
         for c, (along, across) in enumerate(((aside, lower), (lower, aside))):
-            distance = np.where((along > 3e-4) & (np.abs(across) <= along / 2), np.sqrt(along**2 + across**2), np.inf)
+            distance = np.where((along > 3e-4) & (np.abs(across) <= np.maximum(along / 2, slack * c)), np.sqrt(along**2 + across**2), np.inf)
             if distance.min() < 0.2:
                 found[k, c] = int(np.argmin(distance))
                 gaps[k, c] = along[found[k, c]]
@@ -448,11 +451,12 @@ def next_beams(azimuth, below):
 def patch_extents(rows, gaps=None):
     """(K, 4) pixels that each point's patch reaches to the left, up, to the right and down; gaps: (2,) between beams, found where it is None."""
     azimuth, below, reach = rows[:, :3].T
-    each, found = next_beams(azimuth, below) if gaps is None else (None, np.full((len(rows), 2), -1))
+    found = np.full((len(rows), 2), -1)
     usual = np.tile((0.0, 0.0) if gaps is None else gaps, (len(rows), 1))
     if gaps is None and len(rows):
         bands = np.array_split(np.argsort(below, kind="stable"), min(max(len(rows) // 64, 1), 16))
         for c in range(2):
+            each, found = next_beams(azimuth, below, np.median(usual[:, 0]) / 2)
             middles = [(below[b].mean(), np.nanquantile(each[b, c], 0.85)) for b in bands if np.isfinite(each[b, c]).any()]
             if middles:
                 usual[:, c] = np.interp(below, *zip(*middles))

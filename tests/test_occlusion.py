@@ -89,12 +89,14 @@ def test_neighbours_equal_the_twin(rng):
     for name, angles in beam_fields(rng):
         looks = np.zeros((len(angles), 11))
         looks[:, 4:6] = angles
-        gaps, found = np.empty((len(angles), 2)), np.empty((len(angles), 2), np.int32)
-        kernels.neighbours(looks, gaps, found)
-        wanted = naive.next_beams(*angles.T)
-        np.testing.assert_allclose(gaps, wanted[0], atol=1e-12, err_msg=name)
-        distance = [np.where(f >= 0, np.abs(angles[f] - angles[:, None]).sum(-1), -1) for f in (found, wanted[1])]
-        np.testing.assert_allclose(*distance, atol=1e-12, err_msg=name)  # rounding may break a tie the other way
+        for slack in (0.0, 0.006, 0.1):
+            wanted = naive.next_beams(*angles.T, slack)
+            for c in range(2):
+                gaps, found = np.empty(len(angles)), np.empty(len(angles), np.int32)
+                kernels.neighbours(looks, slack if c else -1.0, gaps, found)
+                distance = [np.where(f >= 0, np.abs(angles[f] - angles).sum(-1), -1) for f in (found, wanted[1][:, c])]
+                np.testing.assert_allclose(gaps, wanted[0][:, c], atol=1e-12, err_msg=name)
+                np.testing.assert_allclose(*distance, atol=1e-12, err_msg=name)  # rounding may break a tie the other way
 
 
 @pytest.mark.parametrize("name", ["plain", "5", "fisheye"])
@@ -346,8 +348,7 @@ def test_kittis_occluded_cars(real_data):
 
 
 def test_two_stacked_sensors_hide_little_ground(real_data):
-    """Argoverse 2: two LiDARs with uneven beams in one cloud. Of neighbouring rings on the ground the nearer ones should not hide the others;
-    some that lie closer together than half their beams' spacing do."""
+    """Argoverse 2: two LiDARs with uneven beams in one cloud. Of neighbouring rings on the ground the nearer ones should not hide the others."""
     pytest.importorskip("pyarrow", reason="Argoverse 2 needs the extra 'io'")
     scene = bw.read(next((real_data / "av2/sensor").glob("7fab2350*")))
     frame = next(i for i in range(len(scene)) if scene.has_points(i))
@@ -360,4 +361,4 @@ def test_two_stacked_sensors_hide_little_ground(real_data):
         n_there += there.sum()
         n_hidden += (there & ~made.sees).sum()
     assert n_there > 30_000
-    assert n_hidden < 0.11 * n_there, (n_hidden, n_there)
+    assert n_hidden < 0.07 * n_there, (n_hidden, n_there)

@@ -122,21 +122,21 @@ def _checked_gaps(beam_gaps_rad: ArrayLike) -> Float64s:
 
 def _patches(looks: Float64s, given: Float64s | None) -> Float64s:
     """(K, 4) how far in pixels what each point stands for reaches to the left, up, to the right and down."""
-    gaps, next_beam = np.full((len(looks), 2), np.nan), np.full((len(looks), 2), -1, np.int32)
-    if given is None and len(looks):
-        kernels.neighbours(looks, gaps, next_beam)
-    usual = _usual_gaps(looks[:, kernels.BELOW], gaps) if given is None else np.tile(given, (len(looks), 1))
+    usual, gaps, next_beam = np.zeros((2, len(looks))), np.full((2, len(looks)), np.nan), np.full((2, len(looks)), -1, np.int32)
+    if given is not None:
+        usual[:] = given[:, None]
+    elif len(looks):
+        for c in range(2):
+            # rings may lie closer together than beams of one ring: whatever is less than half a gap aside is below
+            kernels.neighbours(looks, -1.0 if c == 0 else float(np.median(usual[0])) / 2, gaps[c], next_beam[c])
+            usual[c] = _usual_gaps(looks[:, kernels.BELOW], gaps[c])
     extents = np.empty((len(looks), 4))
     kernels.patches(looks, usual, gaps, next_beam, extents)
     return extents
 
 
 def _usual_gaps(below: Float64s, gaps: Float64s) -> Float64s:
-    """(K, 2) the median gaps in bands of elevation, and between the bands' middles what lies between; 0 where no beam has a neighbour."""
+    """(K,) the usual gap in each band of elevation, and between the bands' middles what lies between; 0 where no beam has a neighbour."""
     bands = np.array_split(np.argsort(below, kind="stable"), min(max(len(below) // PER_BAND, 1), MOST_BANDS))
-    usual = np.zeros_like(gaps)
-    for c in range(2):
-        known = [(below[band].mean(), float(np.quantile(own, USUAL))) for band in bands if len(own := gaps[band, c][np.isfinite(gaps[band, c])])]
-        if known:
-            usual[:, c] = np.interp(below, *np.array(known).T)
-    return usual
+    known = [(below[band].mean(), np.quantile(own, USUAL)) for band in bands if len(own := gaps[band][np.isfinite(gaps[band])])]
+    return np.interp(below, *np.array(known).T) if known else np.zeros(len(below))

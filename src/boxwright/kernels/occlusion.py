@@ -45,9 +45,10 @@ def look(points, points_uv, index, pose, lens, sensor, out_looks):
 
 
 @kernel
-def neighbours(looks, out_gaps, out_next):
-    """The nearest beam to the right of each, and below it: out_gaps (K, 2) radians, NaN where there is none; out_next (K, 2) its row, or -1.
+def neighbours(looks, slack, out_gaps, out_next):
+    """The nearest beam to the right of each, or below it: out_gaps (K,) radians, NaN where there is none; out_next (K,) its row, or -1.
 
+    slack: negative to look to the right; else below, where beams count that are at most so many radians aside, even outside the cone.
     Beams lie in a grid with about one in each cell; the cone to the right is searched column by column, that below row by row.
     """
     n = len(looks)
@@ -63,24 +64,22 @@ def neighbours(looks, out_gaps, out_next):
         azimuth, below = beams[s, 0], beams[s, 1]
         x, y, shrink = int((azimuth - left) / cell), int((below - top) / cell), max(math.cos(below), 1e-3)
         best, found, gap = MOST_GAP, -1, np.nan
-        for r in range(n_x - x):
+        for r in range(n_x - x if slack < 0.0 else 0):
             if (r - 1) * cell * shrink >= best:
                 break
             high = int(CONE * (r + 1) * shrink) + 1
             for j in range(max(y - high, 0), min(y + high + 1, n_y)):
                 for t in range(starts[j * n_x + x + r], starts[j * n_x + x + r + 1]):
                     aside, lower = (beams[t, 0] - azimuth) * shrink, beams[t, 1] - below
-                    best, found, gap = _nearer(aside, lower, rows[t], best, found, gap)
-        out_gaps[rows[s], 0], out_next[rows[s], 0] = gap, found
-        best, found, gap = MOST_GAP, -1, np.nan
-        for r in range(n_y - y):
+                    best, found, gap = _nearer(aside, lower, 0.0, rows[t], best, found, gap)
+        for r in range(n_y - y if slack >= 0.0 else 0):
             if (r - 1) * cell >= best:
                 break
-            wide, j = int(CONE * (r + 1) / shrink) + 1, (y + r) * n_x
+            wide, j = int((CONE * (r + 1) + slack / cell) / shrink) + 1, (y + r) * n_x
             for t in range(starts[j + max(x - wide, 0)], starts[j + min(x + wide, n_x - 1) + 1]):
                 aside, lower = (beams[t, 0] - azimuth) * shrink, beams[t, 1] - below
-                best, found, gap = _nearer(lower, aside, rows[t], best, found, gap)
-        out_gaps[rows[s], 1], out_next[rows[s], 1] = gap, found
+                best, found, gap = _nearer(lower, aside, slack, rows[t], best, found, gap)
+        out_gaps[rows[s]], out_next[rows[s]] = gap, found
 
 
 @compiled
@@ -98,9 +97,9 @@ def _sort_by_cell(looks, left, top, cell, n_x, starts, rows, beams):
 
 
 @compiled
-def _nearer(along, across, row, best, found, gap):
-    """The nearest so far, or this one where it lies in the cone and nearer; of equally near ones the first row."""
-    if LEAST_GAP < along and abs(across) <= CONE * along:
+def _nearer(along, across, slack, row, best, found, gap):
+    """The nearest so far, or this one where it lies in the cone, or hardly aside, and nearer; of equally near ones the first row."""
+    if LEAST_GAP < along and abs(across) <= max(CONE * along, slack):
         distance = math.sqrt(along * along + across * across)
         if distance < best or (distance == best and row < found):
             return distance, row, along
@@ -111,28 +110,28 @@ def _nearer(along, across, row, best, found, gap):
 def patches(looks, usual, gaps, next_beam, out_extents):
     """out_extents (K, 4): how far each patch reaches to the left, up, to the right and down, in pixels.
 
-    usual (K, 2) radians between beams thereabouts; gaps, next_beam: what `neighbours` found. A patch ends half way to the next beam, or to where that
+    usual (2, K) radians between beams thereabouts; gaps, next_beam: what `neighbours` found. A patch ends half way to the next beam, or to where that
     usually is. But a surface that the camera sees less aslant than the sensor does has its points farther apart in the picture: where two beams met
     the same surface, their patches meet.
     """
     for k in range(len(looks)):
         for c in range(2):
-            out_extents[k, c] = out_extents[k, 2 + c] = usual[k, c] * looks[k, U_RATE + c] / 2.0
-    nearest = np.full((len(looks), 2), np.inf)
+            out_extents[k, c] = out_extents[k, 2 + c] = usual[c, k] * looks[k, U_RATE + c] / 2.0
+    nearest = np.full((2, len(looks)), np.inf)
     for k in range(len(looks)):
         for c in range(2):
-            q = next_beam[k, c]
+            q = next_beam[c, k]
             if q >= 0:
-                out_extents[k, 2 + c] = _extent(looks, usual, k, q, c, gaps[k, c])
-                if gaps[k, c] < nearest[q, c]:
-                    nearest[q, c] = gaps[k, c]
-                    out_extents[q, c] = _extent(looks, usual, q, k, c, gaps[k, c])
+                out_extents[k, 2 + c] = _extent(looks, usual, k, q, c, gaps[c, k])
+                if gaps[c, k] < nearest[c, q]:
+                    nearest[c, q] = gaps[c, k]
+                    out_extents[q, c] = _extent(looks, usual, q, k, c, gaps[c, k])
 
 
 @compiled
 def _extent(looks, usual, k, q, c, gap):
     """How far the patch of k reaches towards its neighbour q."""
-    half = usual[k, c] * looks[k, U_RATE + c] / 2.0
+    half = usual[c, k] * looks[k, U_RATE + c] / 2.0
     own = min(half, gap * looks[k, U_RATE + c] / 2.0)
     if abs(looks[q, REACH] - looks[k, REACH]) < STEEP * gap * min(looks[q, REACH], looks[k, REACH]):
         own = min(max(own, abs(looks[q, U + c] - looks[k, U + c]) / 2.0), LONGEST * half)
