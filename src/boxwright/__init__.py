@@ -49,6 +49,7 @@ _HOME = {
     "rectangles": ["Rectangles", "fit_rectangles"],
     "occlusion": ["DepthMap", "depth_map"],
     "propagation": ["Proposals", "Verdict", "propagate"],
+    "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
     "formats": ["WriteReport", "read", "read_points", "scenes", "write", "write_points"],
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from .scene import Relation, Scene
     from .sensors import CameraSensor, Lidar
     from .simulation import simulate
+    from .solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
     from .thinning import thin
@@ -136,6 +138,8 @@ __all__ = [
     "SensorFrameFallback",
     "SizePrior",
     "State",
+    "StaticSolve",
+    "StaticVerdict",
     "StorageError",
     "Sweep",
     "Taxonomy",
@@ -160,6 +164,8 @@ __all__ = [
     "iou_3d_pairs",
     "iou_bev",
     "iou_bev_pairs",
+    "lock_size",
+    "orient",
     "points_in_cuboids",
     "project_cuboids",
     "project_points",
@@ -172,6 +178,7 @@ __all__ = [
     "retime",
     "scenes",
     "simulate",
+    "solve_static",
     "thin",
     "write",
     "write_points",

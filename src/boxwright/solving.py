@@ -1,0 +1,392 @@
+"""What a whole track tells about its keyframes: one size, one pose where the object stands, and which end is the front.
+
+Each verb gives a new track; what it was given stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from .arrays import ArrayLike, Bools, Float64s, as_floats
+from .containment import points_in_cuboids
+from .cuboids import Cuboid, Cuboids
+from .errors import ArgumentError
+from .following import Follower, starts_within
+from .moments import base_frame, seen_sweep, track_in_base
+from .object_time import motion_of
+from .registration import ObjectModel
+from .rotations import matrix_from_yaw, quat_from_yaw, quat_multiply, wrap_rad
+from .scene import Scene
+from .taxonomy import Taxonomy
+from .tracks import Origin, Track, Visibility
+
+__all__ = ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"]
+
+END_M, END_SHARE = 0.2, 0.1  # points so near a face, in metres or lengths, lie on it
+UNSEEN_WEIGHT = 1e-3  # of a keyframe where a dimension was not seen
+FULL_POINTS = 10.0  # more points on a face do not tell more of a size
+
+MOST_FRAMES = 16  # that are looked at
+WATCHED_S = 1.5  # around a single keyframe
+MARGIN_M = 0.1
+EXPECTED = (0.5, 0.5, 0.1, 0.05)  # metres and radians; where the points of an object that stands may seem to be
+DRAWN_M, FITTED_M = 0.1, 0.25  # what a keyframe that was drawn, or fitted, is off
+CERTAIN = 0.01  # a probability below which standing is not believed
+MOVED_M, KEYS_MOVED_M = 0.3, 0.5  # ways that points and keyframes have to tell
+SLOWEST_M_S = 0.5  # what stands is not even this fast
+AGREED_M = 0.3  # points so near their standing place explain a keyframe that is off
+ALIKE_RAD = math.radians(15.0)
+
+SLOW_M_S = 0.5  # a slower way does not tell a heading
+WAY_M = 1.0  # a front is told by a way at least so long
+TURN_M = 1e3  # what a turn about is held to be worth, in metres of way: more than any way
+
+
+# ------------------------------------------------------------ one size
+
+
+def lock_size(scene: Scene, track: Track | str, *, size_sigma_m: ArrayLike | None = None, deforming: bool = False) -> Track:
+    """The track with one size: the median of its keyframes' sizes, each dimension weighted by how well it was seen.
+
+    track : a Track in the scene's label frame, or the id of one of its tracks
+    size_sigma_m : (K, 3) standard deviations of the keyframes' sizes, where they come from fits: `fit.sigma.size_m`. By default a dimension counts by
+        the points near both of its ends
+    deforming : also classes whose shape changes, such as pedestrians; otherwise these are given back as they are
+
+    The side that faces the sensor stays where it was in every keyframe, and so does the bottom; where the sensor is beside neither end, the middle
+    does. Keyframes that change are of Origin.SIZE_LOCK. Raises UnknownName for an unknown track.
+    """
+    given = track if isinstance(track, Track) else scene.track(track)
+    category = Taxonomy.default().get(given.category)
+    if category is not None and not category.is_rigid and not deforming:
+        return given
+    there = given.visibility != Visibility.OUTSIDE
+    if not there.any():
+        return given
+    if size_sigma_m is None:
+        weights = _seen_ends(scene, given)
+    else:
+        sigma = as_floats("size_sigma_m", size_sigma_m, (len(given), 3), finite=False, hint="one row per keyframe: fit.sigma.size_m")
+        if (sigma <= 0).any():
+            raise ArgumentError(expected="positive standard deviations", got="0 or less", field="size_sigma_m", hint="NaN where it is not known")
+        weights = np.where(np.isfinite(sigma), 1 / np.where(np.isfinite(sigma), sigma, 1.0) ** 2, UNSEEN_WEIGHT)
+    sizes = given.cuboids.size_m
+    size: Float64s = np.array([_weighted_median(sizes[there, axis], weights[there, axis]) for axis in range(3)])
+    grown = size - sizes
+    is_new = (grown != 0).any(1)
+    offset = np.column_stack([_near_side(scene, given) * grown[:, :2] / -2, grown[:, 2] / 2])
+    center = given.cuboids.center_m + np.einsum("kij,kj->ki", given.cuboids.rotation, offset)
+    cuboids = given.cuboids.replace(center_m=np.where(is_new[:, None], center, given.cuboids.center_m), size_m=np.tile(size, (len(given), 1)))
+    return given.replace(cuboids=cuboids, origin=np.where(is_new, np.uint8(Origin.SIZE_LOCK), given.origin))
+
+
+def _near_side(scene: Scene, track: Track) -> Float64s:
+    """(K, 2) -1 or 1: the end along x and y that the sensor stands beyond; 0 where it is beside neither, or nobody knows where it was."""
+    side = np.zeros((len(track), 2))
+    own, origins = track.cuboids.frame or scene.label_frame, scene.lidar_origins_m("ego")
+    if not len(origins):
+        return side
+    for k, stamp in enumerate(track.times_ns.tolist()):
+        if own == "world" and (scene.trajectory is None or not scene.trajectory.covers(track.times_ns[k : k + 1]).all()):
+            continue
+        sensor = scene.transform(own, "ego", stamp).apply(origins.mean(0))
+        local = ((sensor - track.cuboids.center_m[k]) @ track.cuboids.rotation[k])[:2]
+        side[k] = np.where(np.abs(local) > track.cuboids.size_m[k, :2] / 2, np.sign(local), 0.0)
+    return side
+
+
+def _seen_ends(scene: Scene, track: Track) -> Float64s:
+    """(K, 3) weights: the fewer of the points near two opposite faces, up to FULL_POINTS; of the height, those near the top."""
+    weights = np.full((len(track), 3), UNSEEN_WEIGHT)
+    based = track_in_base(scene, track.replace(cuboids=track.cuboids.replace(frame=track.cuboids.frame or scene.label_frame)))
+    for k in range(0 if based is None else len(based)):
+        assert based is not None
+        row, frame = int(np.searchsorted(track.times_ns, based.times_ns[k])), int(np.searchsorted(scene.times_ns, based.times_ns[k]))
+        if frame == len(scene) or scene.times_ns[frame] != based.times_ns[k]:
+            continue
+        cuboid, center = based.cuboids[k : k + 1], based.cuboids.center_m[k]
+        half, wide = cuboid.size_m[0] / 2, Cuboids(np.zeros((1, 3)), cuboid.size_m + 2 * MARGIN_M, quat_wxyz=cuboid.quat_wxyz)
+        names = [name for name in scene.lidars if scene.has_points(frame, name)]
+        xyz = [seen_sweep(scene, frame, name, center, deskew=True, notes={}).xyz for name in names]
+        local = np.concatenate([np.zeros((0, 3)), *(points[points_in_cuboids(points, wide).indices(0)] for points in xyz)]) @ cuboid.rotation[0]
+        local = local[local[:, 2] > END_M - half[2]]  # below may be the ground's
+        near = np.maximum(END_M, END_SHARE * 2 * half)
+        low, high = (local < near - half).sum(0), (local > half - near).sum(0)
+        low[2] = high[2]
+        weights[row] = np.maximum(np.minimum(np.minimum(low, high), FULL_POINTS), UNSEEN_WEIGHT)
+    return weights
+
+
+def _weighted_median(values: Float64s, weights: Float64s) -> float:
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weights[order])
+    return float(values[order[int(np.searchsorted(share, share[-1] / 2))]])
+
+
+# ------------------------------------------------------------ one pose
+
+
+class StaticVerdict(StrEnum):
+    """Whether an object stands."""
+
+    STANDING = "standing"
+    MOVING = "moving"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, eq=False)
+class StaticSolve:
+    """What `solve_static` found.
+
+    track : with one pose where the object stands, otherwise as it was given
+    verdict : StaticVerdict
+    p_value : how probable it is that something standing gives such points and keyframes; NaN where nothing tells
+    way_m, sigma_m : how far it seems to have gone, as its points tell or else its keyframes, and the standard deviation of that
+    n_frames : whose points were laid onto each other
+    """
+
+    track: Track
+    verdict: StaticVerdict
+    p_value: float
+    way_m: float
+    sigma_m: float
+    n_frames: int
+
+    def __repr__(self) -> str:
+        way = f"{self.way_m:.2f} m +- {self.sigma_m:.2f}, p {self.p_value:.2g}, {self.n_frames} frames"
+        return f"StaticSolve({self.track.track_id!r}, {self.verdict}, {way})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """A straight way through places seen at (n,) times: its vector, covariance, the time it took, and the probability of it where nothing moves."""
+
+    vector: Float64s
+    covariance: Float64s
+    seconds: float
+    p_value: float
+
+    @property
+    def length_m(self) -> float:
+        return float(np.hypot(*self.vector))
+
+    @property
+    def sigma_m(self) -> float:
+        return math.sqrt(float(np.linalg.eigvalsh(self.covariance)[-1]))
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it surely is slower than SLOWEST_M_S, and no further than MOVED_M."""
+        return self.length_m + 2 * self.sigma_m <= max(SLOWEST_M_S * self.seconds, 2 * MOVED_M) and self.length_m <= MOVED_M
+
+
+def solve_static(
+    scene: Scene, track: Track | str, *, sensors: Sequence[str] | None = None, progress: Callable[[], Any] = lambda: None
+) -> StaticSolve:
+    """Tests whether an object stands, and gives all its keyframes one pose and size if it does.
+
+    track : a Track in the scene's label frame, or the id of one of its tracks
+    sensors : names of LiDARs, all by default
+    progress : called once for each frame that is looked at
+
+    The object's points of up to 16 frames between its first and last keyframe (around a single one) are laid onto each other in the world frame;
+    a drift of theirs, or of the keyframes, beyond what noise allows says that it moves. It stands where a speed of 0.5 m/s can be ruled out and every
+    keyframe that is off is explained by points that are not. Everything else is undecided and left alone. The pose is that of the middle of the
+    keyframes, after `lock_size`; keyframes are of Origin.STATIC_SOLVE. Without ego poses nothing is decided. Raises UnknownName for an unknown track.
+    """
+    given = track if isinstance(track, Track) else scene.track(track)
+    names = tuple(scene.lidars) if sensors is None else tuple(scene.lidar(name).name for name in sensors)
+    undecided = StaticSolve(given, StaticVerdict.UNDECIDED, math.nan, math.nan, math.nan, 0)
+    based = None if scene.trajectory is None else track_in_base(scene, given)
+    if based is None or not (seen := based.visibility != Visibility.OUTSIDE).any():
+        return undecided
+    keys = lock_size(scene, based.take(seen), deforming=True)
+    pose = _middle(keys.cuboids)
+    noise = np.where(np.isin(keys.origin, (Origin.FIT, Origin.PROPAGATED)) | (based.origin[seen] == Origin.FIT), FITTED_M, DRAWN_M)
+    by_keys = _way((keys.times_ns - keys.times_ns[0]) * 1e-9, keys.cuboids.center_m[:, :2], noise[:, None, None] ** 2 * np.eye(2))
+    frames, shifts, covariances = _shifts(scene, keys, pose, names, progress)
+    by_points = _way((scene.times_ns[frames] - scene.times_ns[0]) * 1e-9, shifts, covariances)
+    off = np.hypot(*(keys.cuboids.center_m - pose.center_m)[:, :2].T)
+    still = scene.times_ns[frames[np.hypot(*shifts.T) <= AGREED_M]]
+    is_unexplained = (off > np.maximum(AGREED_M, 3 * noise)) & ~np.isin(keys.times_ns, still)
+    told = [way for way in (by_points, by_keys) if way is not None]
+    if not told:
+        return undecided
+    verdict = _verdict(by_points, by_keys, is_unexplained, off)
+    p_value = min(1.0, len(told) * min(way.p_value for way in told))
+    solved = _with_pose(scene, given, pose) if verdict == StaticVerdict.STANDING else given
+    return StaticSolve(solved, verdict, p_value, told[0].length_m, told[0].sigma_m, len(frames))
+
+
+def _verdict(by_points: _Way | None, by_keys: _Way | None, is_unexplained: Bools, off: Float64s) -> StaticVerdict:
+    points_move = by_points is not None and by_points.p_value < CERTAIN and by_points.length_m > MOVED_M
+    keys_move = by_keys is not None and by_keys.p_value < CERTAIN and by_keys.length_m > KEYS_MOVED_M
+    if points_move or (is_unexplained.any() and (keys_move or np.mean(is_unexplained) > 0.5)):
+        return StaticVerdict.MOVING
+    most = max((way.seconds for way in (by_points, by_keys) if way is not None), default=0.0)
+    slow = by_points if by_points is not None and by_points.seconds >= most / 2 else by_keys  # points of a short while do not speak for all
+    if is_unexplained.any() or slow is None or not slow.is_slow:
+        return StaticVerdict.UNDECIDED
+    return StaticVerdict.STANDING
+
+
+def _way(seconds: Float64s, places: Float64s, covariances: Float64s) -> _Way | None:
+    """The straight line through (n, 2) places of (n, 2, 2) covariances, by weighted least squares; None of fewer than two moments.
+
+    Where places scatter about the line more than their covariances say, these are taken to be that much larger.
+    """
+    span = float(np.ptp(seconds)) if len(seconds) else 0.0
+    if len(seconds) < 2 or span == 0.0:
+        return None
+    times = (seconds - seconds.mean()) / span
+    weights = np.linalg.inv(covariances)
+    powers = np.stack([np.ones(len(times)), times])
+    left = np.einsum("an,bn,nij->aibj", powers, powers, weights).reshape(4, 4)
+    right = np.einsum("an,nij,nj->ai", powers, weights, places).reshape(4)
+    line = np.linalg.solve(left, right).reshape(2, 2)
+    rest = places - powers.T @ line
+    excess = max(1.0, float(np.einsum("ni,nij,nj->", rest, weights, rest)) / max(2 * len(times) - 4, 2))
+    covariance = np.linalg.inv(left)[2:, 2:] * excess
+    return _Way(line[1], covariance, span, math.exp(-float(line[1] @ np.linalg.solve(covariance, line[1])) / 2))
+
+
+def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], progress: Callable[[], Any]) -> tuple[Any, Float64s, Float64s]:
+    """(n,) frames, (n, 2) how far the object's points there lie from those of the frame that shows most of it, and (n, 2, 2) covariances.
+
+    What a frame shows that none did before joins the union, its shift taken out, so that a drift is not learnt.
+    """
+    follower, covariance = Follower(scene, keys, names, progress), np.diag(np.square(EXPECTED))
+    nears = {}
+    for frame in _frames(scene, keys):
+        progress()
+        near = follower.near(follower.around(frame, pose.center_m), pose, None, covariance, 0.0)
+        if near is not None:
+            nears[frame] = near
+    half = pose.size_m / 2 + MARGIN_M
+    own = {frame: near.local[(np.abs(near.local) <= half).all(1)] for frame, near in nears.items()}
+    nothing = np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros((0, 2, 2))
+    if not own:
+        return nothing
+    first = max(own, key=lambda frame: len(own[frame]))
+    model = ObjectModel(pose.size_m, is_yaw_told=follower.is_yaw_told)
+    model.add(own[first])
+    found = {first: (np.zeros(2), 0.03**2 * np.eye(2))}
+    for frame in sorted(nears, key=lambda frame: abs(frame - first)):
+        starts = np.concatenate([np.zeros((1, 4)), starts_within(covariance, pose.yaw_rad)])
+        proposal, shift, noise = follower.judge(frame, pose, nears[frame], model, starts, covariance)
+        if frame == first or proposal.verdict != proposal.verdict.REGISTERED:
+            continue
+        found[frame] = shift[:2], noise[:2, :2]
+        back = shift[:3] @ pose.as_cuboids().rotation[0]
+        local = (nears[frame].local - back) @ matrix_from_yaw(np.array([shift[3]]))[0]
+        model.add(local[(np.abs(local) <= half).all(1)])
+    if len(found) < 2:
+        return nothing
+    order = np.array(sorted(found))
+    return order, np.array([found[i][0] for i in order]), np.array([found[i][1] for i in order])
+
+
+def _frames(scene: Scene, keys: Track) -> list[int]:
+    """Frames of the track, evenly spread, those of its keyframes first."""
+    room = int(WATCHED_S * 1e9) if len(keys) == 1 else 0
+    inside = np.flatnonzero((scene.times_ns >= keys.times_ns[0] - room) & (scene.times_ns <= keys.times_ns[-1] + room))
+    chosen = inside[np.isin(scene.times_ns[inside], keys.times_ns)]
+    if len(chosen) < MOST_FRAMES:
+        others = np.setdiff1d(inside, chosen)
+        chosen = np.concatenate([chosen, _evenly(others, MOST_FRAMES - len(chosen))])
+    return sorted(set(_evenly(np.sort(chosen), MOST_FRAMES).tolist()))
+
+
+def _evenly(rows: Any, most: int) -> Any:
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
+def _middle(cuboids: Cuboids) -> Cuboid:
+    """The middle of their centres along its own axes, turned as most are: the heading that lies nearest to all, front and back by the majority."""
+    off = cuboids.yaw_rad[:, None] - cuboids.yaw_rad
+    row = int(np.argmin(np.abs(np.sin(off)).sum(1)))
+    axis = np.asarray(wrap_rad(2 * -off[row])) / 2  # of the others, from this one, modulo half a turn
+    turn = float(np.mean(axis[np.abs(axis) <= ALIKE_RAD])) + (math.pi if np.cos(off[row]).sum() < 0 else 0.0)
+    quat = cuboids.quat_wxyz[row] if turn == 0.0 else quat_multiply(quat_from_yaw(turn), cuboids.quat_wxyz[row])
+    rotation, origin = cuboids.rotation[row], cuboids.center_m[row]
+    center = rotation @ np.median((cuboids.center_m - origin) @ rotation, axis=0) + origin
+    return Cuboid(center, cuboids.size_m[row], quat_wxyz=quat / np.linalg.norm(quat), frame=cuboids.frame)
+
+
+def _with_pose(scene: Scene, track: Track, pose: Cuboid) -> Track:
+    """One pose of the world frame in every keyframe, in the track's own frame; keyframes that no pose of the vehicle covers stay as they are."""
+    own, base = track.cuboids.frame or scene.label_frame, base_frame(scene)
+    assert scene.trajectory is not None
+    is_new = scene.trajectory.covers(track.times_ns) if own != base else np.ones(len(track), np.bool_)
+    rows = [
+        pose.as_cuboids().transformed(scene.transform(own, base, int(stamp)), frame=own)
+        if new and own != base
+        else pose.as_cuboids()
+        if new
+        else track.cuboids[k : k + 1]
+        for k, (new, stamp) in enumerate(zip(is_new, track.times_ns))
+    ]
+    cuboids = Cuboids.concatenate([row.replace(frame=track.cuboids.frame) for row in rows])
+    return track.replace(cuboids=cuboids, origin=np.where(is_new, np.uint8(Origin.STATIC_SOLVE), track.origin))
+
+
+# ------------------------------------------------------------ which end is the front
+
+
+def orient(track: Track) -> Track:
+    """The track with its fronts ahead, as its way tells: keyframes that face backwards are turned about.
+
+    track : in the world frame; in a frame that moves along, what is seen is not the object's own way
+
+    A heading is kept from keyframe to keyframe, so a stop, or a short way in reverse, turns nothing: the whole way decides. Classes whose heading
+    points do not tell (two-wheelers, pedestrians) face where they go, and where they stand, as they did before or will after. Ways slower than
+    0.5 m/s do not count; where all of them are shorter than 1 m, the track comes back as it is. The keyframes' origins stay.
+    """
+    there = np.flatnonzero(track.visibility != Visibility.OUTSIDE)
+    if len(there) < 2:
+        return track
+    seen = track.take(there)
+    velocity = motion_of(track, track.times_ns).velocity_mps[there, :2]
+    seconds = np.gradient((seen.times_ns - seen.times_ns[0]) * 1e-9)
+    speed = np.hypot(*velocity.T)
+    way = np.where(speed[:, None] >= SLOW_M_S, velocity * seconds[:, None], 0.0)
+    if np.hypot(*way.T).sum() < WAY_M:
+        return track
+    category = Taxonomy.default().get(track.category)
+    if category is not None and category.is_yaw_from_motion:
+        known = np.flatnonzero(speed >= SLOW_M_S)
+        nearest = known[np.argmin(np.abs(seen.times_ns[:, None] - seen.times_ns[known]), axis=1)]
+        turn = np.asarray(wrap_rad(np.arctan2(velocity[nearest, 1], velocity[nearest, 0]) - seen.cuboids.yaw_rad))
+    else:
+        turn = np.where(_faces_back(seen.cuboids.yaw_rad, way), math.pi, 0.0)
+    all_turns = np.zeros(len(track))
+    all_turns[there] = turn
+    before = np.maximum(np.searchsorted(there, np.arange(len(track)), side="right") - 1, 0)
+    all_turns = np.where(track.visibility == Visibility.OUTSIDE, turn[before], all_turns)
+    quat = quat_multiply(quat_from_yaw(all_turns), track.cuboids.quat_wxyz)
+    is_turned = (all_turns != 0)[:, None]
+    quat = np.where(is_turned, quat / np.linalg.norm(quat, axis=1, keepdims=True), track.cuboids.quat_wxyz)
+    return track.replace(cuboids=Cuboids(track.cuboids.center_m, track.cuboids.size_m, quat_wxyz=quat, frame=track.cuboids.frame))
+
+
+def _faces_back(yaw: Float64s, way: Float64s) -> Bools:
+    """(K,) bool: the cheapest of all choices, key by key, where going backwards costs its way and a turn from one keyframe to the next costs most."""
+    ahead = np.cos(yaw) * way[:, 0] + np.sin(yaw) * way[:, 1]
+    cost, came = np.array([-ahead[0], ahead[0]]), np.zeros((len(yaw), 2), np.int64)
+    for k in range(1, len(yaw)):
+        same = TURN_M * (1 - math.cos(yaw[k] - yaw[k - 1])) / 2
+        steps = cost[:, None] + np.array([[same, TURN_M - same], [TURN_M - same, same]])
+        came[k] = np.argmin(steps, axis=0)
+        cost = steps.min(0) + np.array([-ahead[k], ahead[k]])
+    state = int(np.argmin(cost))
+    states = [state]
+    for k in range(len(yaw) - 1, 0, -1):
+        state = int(came[k, state])
+        states.append(state)
+    return np.array(states[::-1], np.bool_)
