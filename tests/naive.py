@@ -432,6 +432,11 @@ def beams(points_cam, sensor_cam, camera, step=1e-6):
     return np.array(rows).reshape(-1, 7)
 
 
+def first_equal(rows) -> np.ndarray:
+    """(K,) the first row that is the same."""
+    return np.array([next(q for q in range(k + 1) if tuple(rows[q]) == tuple(rows[k])) for k in range(len(rows))], int)
+
+
 def next_beams(azimuth, below, slack=0.0):
     """(K, 2) radians to the nearest beam to the right of each and below it, NaN where there is none, and (K, 2) which one that is, or -1.
 
@@ -454,9 +459,10 @@ def patch_extents(rows, gaps=None):
     found = np.full((len(rows), 2), -1)
     usual = np.tile((0.0, 0.0) if gaps is None else gaps, (len(rows), 1))
     if gaps is None and len(rows):
-        bands = np.array_split(np.argsort(below, kind="stable"), min(max(len(rows) // 64, 1), 16))
+        distinct = np.flatnonzero(first_equal(rows[:, :2]) == np.arange(len(rows)))
+        bands = np.array_split(distinct[np.argsort(below[distinct], kind="stable")], min(max(len(distinct) // 64, 1), 16))
         for c in range(2):
-            each, found = next_beams(azimuth, below, np.median(usual[:, 0]) / 2)
+            each, found = next_beams(azimuth, below, np.median(usual[distinct, 0]) / 2)
             middles = [(below[b].mean(), np.nanquantile(each[b, c], 0.85)) for b in bands if np.isfinite(each[b, c]).any()]
             if middles:
                 usual[:, c] = np.interp(below, *zip(*middles))

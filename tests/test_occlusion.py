@@ -44,6 +44,7 @@ def looks_of(points, camera, pose, sensor=(0.0, 0, 0)) -> np.ndarray:
 def test_everything_equals_the_twin(name, rng):
     camera, points = CAMERAS[name], street(rng)
     points[3] = np.nan
+    points[150:] = points[60]
     for cell, gaps in ((3, None), (1, None), (4, (0.06, 0.04))):
         made = bw.depth_map(points, camera, CAM_FROM_LIDAR, cell_px=cell, beam_gaps_rad=gaps, sensor_origins_m=(0.1, 0, 0.2))
         index = np.flatnonzero(made.image.in_image)
@@ -77,6 +78,7 @@ def beam_fields(rng):
     yield "shaken", lattice + rng.normal(0, 1e-3, lattice.shape)
     yield "turned", lattice @ np.array([[0.94, 0.34], [-0.34, 0.94]])
     yield "twice", np.repeat(lattice[:60], 3, axis=0)
+    yield "some again and again", np.concatenate([lattice[:120], lattice[rng.integers(0, 5, 60)], np.zeros((20, 2))])
     yield "scattered", rng.uniform(-1.4, 1.4, (200, 2))
     yield "everywhere", np.c_[rng.uniform(-np.pi, np.pi, 200), rng.uniform(-np.pi / 2, np.pi / 2, 200)]
     yield "line", np.c_[rng.uniform(-3, 3, 150), np.full(150, 0.1)]
@@ -92,11 +94,23 @@ def test_neighbours_equal_the_twin(rng):
         for slack in (0.0, 0.006, 0.1):
             wanted = naive.next_beams(*angles.T, slack)
             for c in range(2):
-                gaps, found = np.empty(len(angles)), np.empty(len(angles), np.int32)
-                kernels.neighbours(looks, slack if c else -1.0, gaps, found)
+                gaps, found, first = np.empty(len(angles)), np.empty(len(angles), np.int32), np.empty(len(angles), np.int32)
+                kernels.neighbours(looks, slack if c else -1.0, gaps, found, first)
+                np.testing.assert_array_equal(first, naive.first_equal(angles), err_msg=name)
                 distance = [np.where(f >= 0, np.abs(angles[f] - angles).sum(-1), -1) for f in (found, wanted[1][:, c])]
                 np.testing.assert_allclose(gaps, wanted[0][:, c], atol=1e-12, err_msg=name)
                 np.testing.assert_allclose(*distance, atol=1e-12, err_msg=name)  # rounding may break a tie the other way
+
+
+def test_points_that_a_driver_set_to_nothing_cost_little(rng):
+    """300,000 of them at the sensor's place. Each used to be compared with every other, which took minutes, and they counted as so many beams."""
+    camera, pose = CAMERAS["5"], bw.Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]], (0.0, 0.2, 1.0))
+    points = street(rng, 900)
+    one, many = (bw.depth_map(np.concatenate([points, np.zeros((n, 3))]), camera, pose) for n in (1, 300_000))
+    assert one.image.in_image[900]
+    np.testing.assert_array_equal(many.range_m, one.range_m)
+    np.testing.assert_array_equal(many.sees[:901], one.sees)
+    assert many.sees[900:].all()
 
 
 @pytest.mark.parametrize("name", ["plain", "5", "fisheye"])

@@ -27,23 +27,30 @@ class DepthMap:
 
     cell_px : the side of a cell; cell (row, column) holds the pixels from (column, row) * cell_px on
     range_m : (rows, columns) float64, metres from the camera to what is nearest; NaN where nothing is known
-    point_index : (rows, columns) int32, the point that stands there, -1 where there is none
     sees : (N,) bool: the point is in the picture, and nothing in its cell is nearer by more than 0.2 m + 2 % of its range
     image : the N points in the picture, hidden or not, as `project_points` gives them
     """
 
-    __slots__ = ("_camera", "_looks", "_rows", "cell_px", "image", "point_index", "range_m", "sees")
+    __slots__ = ("_camera", "_index", "_looks", "_rows", "cell_px", "image", "range_m", "sees")
 
     def __init__(self, image: ImagePoints, index: Int64s, looks: Float64s, extents_px: Float64s, camera: Camera, cell_px: int) -> None:
         shape = -(-camera.height_px // cell_px), -(-camera.width_px // cell_px)
-        range_m, rows, sees = np.empty(shape), np.empty(shape, np.int32), np.empty(len(image), np.bool_)
+        n_cells = shape[0] * shape[1]
+        block = np.empty(12 * n_cells, np.uint8)  # in one piece, which a system hands out in large pages: much sooner than two
+        range_m, rows = block[: 8 * n_cells].view(np.float64).reshape(shape), block[8 * n_cells :].view(np.int32).reshape(shape)
+        sees = np.empty(len(image), np.bool_)
         kernels.draw(looks, index, extents_px, float(cell_px), range_m, rows, sees)
         self.cell_px = cell_px
         self.image = image
         self.range_m: Float64s = frozen(range_m)
-        self.point_index: Int32s = frozen(np.append(index, -1).astype(np.int32)[rows])
         self.sees: Bools = frozen(sees)
-        self._looks, self._rows, self._camera = looks, rows, camera
+        self._index, self._looks, self._rows, self._camera = index, looks, rows, camera
+
+    @property
+    def point_index(self) -> Int32s:
+        """(rows, columns) int32: the point that stands in each cell, -1 where there is none."""
+        index: Int32s = np.append(self._index, -1).astype(np.int32).take(self._rows)
+        return index
 
     @property
     def depth_m(self) -> Float64s:
@@ -126,17 +133,24 @@ def _patches(looks: Float64s, given: Float64s | None) -> Float64s:
     if given is not None:
         usual[:] = given[:, None]
     elif len(looks):
+        slack, first = -1.0, np.empty(len(looks), np.int32)
         for c in range(2):
+            kernels.neighbours(looks, slack, gaps[c], next_beam[c], first)
+            distinct = np.flatnonzero(first == np.arange(len(first)))
+            usual[c] = _usual_gaps(looks[:, kernels.BELOW], gaps[c], distinct)
             # rings may lie closer together than beams of one ring: whatever is less than half a gap aside is below
-            kernels.neighbours(looks, -1.0 if c == 0 else float(np.median(usual[0])) / 2, gaps[c], next_beam[c])
-            usual[c] = _usual_gaps(looks[:, kernels.BELOW], gaps[c])
+            slack = float(np.median(usual[0, distinct])) / 2
     extents = np.empty((len(looks), 4))
     kernels.patches(looks, usual, gaps, next_beam, extents)
     return extents
 
 
-def _usual_gaps(below: Float64s, gaps: Float64s) -> Float64s:
-    """(K,) the usual gap in each band of elevation, and between the bands' middles what lies between; 0 where no beam has a neighbour."""
-    bands = np.array_split(np.argsort(below, kind="stable"), min(max(len(below) // PER_BAND, 1), MOST_BANDS))
+def _usual_gaps(below: Float64s, gaps: Float64s, distinct: Int64s) -> Float64s:
+    """(K,) the usual gap in each band of elevation, and between the bands' middles what lies between; 0 where no beam has a neighbour.
+
+    distinct : rows of beams that differ, so that none counts twice
+    """
+    by_elevation = distinct[np.argsort(below[distinct], kind="stable")]
+    bands = np.array_split(by_elevation, min(max(len(distinct) // PER_BAND, 1), MOST_BANDS))
     known = [(below[band].mean(), np.quantile(own, USUAL)) for band in bands if len(own := gaps[band][np.isfinite(gaps[band])])]
     return np.interp(below, *np.array(known).T) if known else np.zeros(len(below))

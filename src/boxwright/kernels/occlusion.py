@@ -45,11 +45,13 @@ def look(points, points_uv, index, pose, lens, sensor, out_looks):
 
 
 @kernel
-def neighbours(looks, slack, out_gaps, out_next):
-    """The nearest beam to the right of each, or below it: out_gaps (K,) radians, NaN where there is none; out_next (K,) its row, or -1.
+def neighbours(looks, slack, out_gaps, out_next, out_first):
+    """The nearest beam to the right of each, or below it: out_gaps (K,) radians, NaN where there is none; out_next (K,) its row, or -1;
+    out_first (K,) the first row of the same beam.
 
     slack: negative to look to the right; else below, where beams count that are at most so many radians aside, even outside the cone.
-    Beams lie in a grid with about one in each cell; the cone to the right is searched column by column, that below row by row.
+    Beams lie in a grid with about one in each cell; the cone to the right is searched column by column, that below row by row. Equal beams, such as
+    those of points that a driver sets to (0, 0, 0), are looked at once.
     """
     n = len(looks)
     left, right, top, bottom = np.inf, -np.inf, np.inf, -np.inf
@@ -59,8 +61,8 @@ def neighbours(looks, slack, out_gaps, out_next):
     cell = max(math.sqrt((right - left) * (bottom - top) / n), (right - left) / 4096.0, (bottom - top) / 4096.0, LEAST_GAP)
     n_x, n_y = int((right - left) / cell) + 1, int((bottom - top) / cell) + 1
     starts, rows, beams = np.zeros(n_x * n_y + 1, np.int32), np.empty(n, np.int32), np.empty((n, 2))
-    _sort_by_cell(looks, left, top, cell, n_x, starts, rows, beams)
-    for s in range(n):
+    _sort_by_cell(looks, left, top, cell, n_x, starts, rows, beams, out_first)
+    for s in range(starts[n_x * n_y]):
         azimuth, below = beams[s, 0], beams[s, 1]
         x, y, shrink = int((azimuth - left) / cell), int((below - top) / cell), max(math.cos(below), 1e-3)
         best, found, gap = MOST_GAP, -1, np.nan
@@ -80,20 +82,34 @@ def neighbours(looks, slack, out_gaps, out_next):
                 aside, lower = (beams[t, 0] - azimuth) * shrink, beams[t, 1] - below
                 best, found, gap = _nearer(lower, aside, slack, rows[t], best, found, gap)
         out_gaps[rows[s]], out_next[rows[s]] = gap, found
+    for k in range(n):
+        out_gaps[k], out_next[k] = out_gaps[out_first[k]], out_next[out_first[k]]
 
 
 @compiled
-def _sort_by_cell(looks, left, top, cell, n_x, starts, rows, beams):
-    """Beams of cell c become starts[c] to starts[c + 1], in rising order of their rows."""
+def _sort_by_cell(looks, left, top, cell, n_x, starts, rows, beams, first):
+    """Beams of cell c become starts[c] to starts[c + 1], in rising order of their rows; `first` tells the first row of the same beam, which alone is
+    among them."""
+    latest, earlier = np.empty(len(starts), np.int32), np.empty(len(rows), np.int32)  # of the beams in each cell; before each there, or -1
+    for c in range(len(starts)):
+        latest[c] = -1
     for k in range(len(rows)):
-        starts[int((looks[k, BELOW] - top) / cell) * n_x + int((looks[k, AZIMUTH] - left) / cell) + 1] += 1
+        c = int((looks[k, BELOW] - top) / cell) * n_x + int((looks[k, AZIMUTH] - left) / cell)
+        q = latest[c]
+        while q >= 0 and (looks[q, AZIMUTH] != looks[k, AZIMUTH] or looks[q, BELOW] != looks[k, BELOW]):
+            q = earlier[q]
+        first[k] = q if q >= 0 else k
+        if q < 0:
+            earlier[k], latest[c] = latest[c], k
+            starts[c + 1] += 1
     for c in range(1, len(starts)):
         starts[c] += starts[c - 1]
     free = starts.copy()
     for k in range(len(rows)):
-        c = int((looks[k, BELOW] - top) / cell) * n_x + int((looks[k, AZIMUTH] - left) / cell)
-        beams[free[c], 0], beams[free[c], 1], rows[free[c]] = looks[k, AZIMUTH], looks[k, BELOW], k
-        free[c] += 1
+        if first[k] == k:
+            c = int((looks[k, BELOW] - top) / cell) * n_x + int((looks[k, AZIMUTH] - left) / cell)
+            beams[free[c], 0], beams[free[c], 1], rows[free[c]] = looks[k, AZIMUTH], looks[k, BELOW], k
+            free[c] += 1
 
 
 @compiled
