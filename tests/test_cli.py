@@ -686,6 +686,14 @@ def test_an_unknown_benchmark_is_told_first(run):
     assert re.fullmatch("error: --verb: no such benchmark: expected one of containment, .*, startup, got 'foo'; leave it out for all\n", err)
 
 
+def test_the_help_of_bench_names_every_benchmark():
+    from boxwright import bench
+
+    help_of_verb = next(option.help for option in typer.main.get_command(app).commands["bench"].params if option.name == "verbs")
+    named = help_of_verb.removeprefix("Only this one: ").partition(".")[0]
+    assert tuple(re.split(", | or ", named)) == bench.VERBS
+
+
 def test_bench_prints_its_rows(run, monkeypatch):
     from boxwright import bench
     from boxwright.bench.findings import this_machine

@@ -17,7 +17,8 @@ def bench(
         typer.Option(
             "--verb",
             metavar="NAME",
-            help="Only this one: containment, overlap, projection, terrain, fitting, interpolation, formats, growth or startup. May be repeated.",
+            help="Only this one: containment, overlap, projection, occlusion, terrain, fitting, interpolation, formats, growth or startup."
+            " May be repeated.",
         ),
     ] = None,
     as_json: JsonOption = False,
