@@ -96,6 +96,37 @@ def simulated(seeds, n_frames):
     print("verdicts (truth, verdict): " + ", ".join(f"{t} {v} {n}" for (t, v), n in sorted(verdicts.items())))
 
 
+def advised(seeds, n_frames):
+    """True keyframes every fifteenth frame; then one more in a quarter of the gaps: those advised, and the middles of all gaps, on average."""
+    rows = []
+    for seed in seeds:
+        scene = bw.simulate(seed, n_frames, n_beams=32, n_columns=1000)
+        sparse = [track.take(track.visibility != bw.Visibility.OUTSIDE).keyframes_every(15) for track in scene.tracks]
+        moving = [(t, s) for t, s in zip(scene.tracks, sparse, strict=True) if np.hypot(*np.ptp(t.cuboids.center_m[:, :2], axis=0)) > MOVES_M]
+        advice = bw.advise(scene.replace(tracks=[s for _, s in moving]))
+        for rank, row in enumerate(advice):
+            true, few = next((t, s) for t, s in moving if t.track_id == row.track_id)
+            k = int(np.searchsorted(few.times_ns, row.timestamp_ns))
+            gap = true.times_ns[(true.times_ns > few.times_ns[k - 1]) & (true.times_ns < few.times_ns[k])]
+            without = error(few, true, gap)
+            gains = [without.sum() - error(with_key(few, true, stamp), true, gap).sum() for stamp in (row.timestamp_ns, gap[len(gap) // 2])]
+            rows.append((rank < len(advice) / 4, row.score_m, without.max(), *gains))
+    if rows:
+        top, score, worst, gain, middle = np.array(rows).T
+        order = [np.argsort(np.argsort(column)) for column in (score, worst)]
+        print(f"advise: {len(rows)} gaps of 15 frames, rank correlation of score and largest error {np.corrcoef(*order)[0, 1]:.2f};", end=" ")
+        print(f"metres of error (sum over frames) that a keyframe takes away: advised {gain[top == 1].mean():.3f},", end=" ")
+        print(f"middle of the same gaps {middle[top == 1].mean():.3f}, middle of any gap {middle.mean():.3f}")
+
+
+def error(track, true, stamps):
+    return np.hypot(*(track.at(stamps).cuboids.center_m - true.at(stamps).cuboids.center_m)[:, :2].T)
+
+
+def with_key(track, true, stamp):
+    return true.take(np.isin(true.times_ns, [*track.times_ns, stamp]))
+
+
 def real():
     folder = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[1] / ".." / "shared" / "real") / "av2" / "sensor"
     for log in sorted(path.parent for path in folder.rglob("annotations.feather")):
@@ -125,6 +156,7 @@ def main():
     given = parser.parse_args()
     if given.seeds:
         simulated(given.seeds, given.frames)
+        advised(given.seeds, given.frames)
     real()
 
 

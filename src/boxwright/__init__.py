@@ -49,6 +49,7 @@ _HOME = {
     "rectangles": ["Rectangles", "fit_rectangles"],
     "occlusion": ["DepthMap", "depth_map"],
     "propagation": ["Proposals", "Verdict", "propagate"],
+    "advice": ["Advice", "Advices", "advise"],
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
@@ -57,6 +58,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
+    from .advice import Advice, Advices, advise
     from .aggregation import Aggregate, aggregate
     from .cameras import FisheyeCamera, PinholeCamera
     from .containment import points_in_cuboids
@@ -100,6 +102,8 @@ if TYPE_CHECKING:
     from .tracks import Origin, State, Track, Tracks, Visibility, interpolate_tracks
 
 __all__ = [
+    "Advice",
+    "Advices",
     "Aggregate",
     "ArgumentError",
     "AttributeDefinition",
@@ -151,6 +155,7 @@ __all__ = [
     "Verdict",
     "Visibility",
     "WriteReport",
+    "advise",
     "aggregate",
     "depth_map",
     "fit_at",
