@@ -109,7 +109,8 @@ def _in_gap(scene: Scene, track: Track, k: int, sensors: Sequence[str] | None) -
                 reasons[i] = f"points lie {proposals.shift_m[row]:.2f} m off the curve, further than is believed"
             else:
                 reasons[i] = f"{reasons[i].replace('nothing is known', 'no keyframe')}, and {_UNTOLD[verdict]}"
-    best = int(np.argmax(scores))
+    left, right = scene.times_ns[frames] - begin + 1, end - scene.times_ns[frames]
+    best = int(np.argmax(scores * left * right))  # one in the middle helps on both sides
     frame = int(frames[best])
     return Advice(track.track_id, frame, int(scene.times_ns[frame]), float(scores[best]), reasons[best])
 

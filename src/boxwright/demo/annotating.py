@@ -15,15 +15,16 @@ from ..cuboids import Cuboids
 from ..fitting import Fit, fit_at
 from ..formats import read
 from ..formats.sample_clip import read_clicks
+from ..object_time import motion_of
 from ..points import Sweep
 from ..sample import Click, sample_folder
 from ..scene import Scene
+from ..solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
 from ..terrain import Ground, ground
 from ..tracks import Origin, Track
 
 __all__ = ["Annotation", "Progress", "Sample", "annotate", "read_sample", "still_sweep"]
 
-STANDS_M = 0.5  # what is seen no further apart than this stands
 HEADING_SIGMA_RAD = 0.05  # of a heading taken from places some ten frames apart
 MIN_POINTS = 5  # a cuboid that holds so many is seen
 FLOOR_M = 0.2  # the lowest part of a cuboid, where points of the ground may lie
@@ -80,16 +81,16 @@ def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
         progress()
     fits, moving, standing = [], [], []
     for rows in clicked.values():
-        track, moves = _track_of_fits(sample.clip, rows), _moves(sample.clip, rows)
-        if moves:  # the points alone do not tell its heading, its way does
+        track = _track_of_fits(sample.clip, rows)
+        solve = solve_static(sample.clip, track)
+        if solve.verdict == StaticVerdict.MOVING:  # the points alone do not tell its heading, its way does
             ahead = [_heading(sample.clip, row.click.frame_index, v) for row, v in zip(rows, _velocity(track, rows))]
             rows = [_fit(sample.clip, sweeps, floors, row.click, yaw) for row, yaw in zip(rows, ahead)]
             track = _at_stamps(_track_of_fits(sample.clip, rows), rows)
-        fits.append(track)
-        if moves:
-            moving.append(track)
+            moving.append(lock_size(sample.clip, orient(track), size_sigma_m=np.stack([row.fit.sigma.size_m for row in rows])))
         else:
-            standing.append(_standing(track, rows))
+            standing.append(_standing(solve, rows))
+        fits.append(track)
     tracks = [*_while_seen(sample.clip, standing), *moving, *sample.keyframes]
     return Annotation(sample.clip.replace(tracks=tracks, name="demo"), fits)
 
@@ -125,16 +126,11 @@ def _track_of_fits(scene: Scene, rows: Sequence[_Clicked]) -> Track:
     return Track(click.track_id, click.category, stamps, Cuboids.concatenate(cuboids), origin=np.full(len(rows), Origin.FIT, np.uint8))
 
 
-def _moves(scene: Scene, rows: Sequence[_Clicked]) -> bool:
-    """Half of its places lie further than STANDS_M from the middle one; a single bad fit makes nothing move."""
-    places = _track_of_fits(scene, rows).cuboids.center_m[:, :2]
-    return bool(np.median(np.linalg.norm(places - np.median(places, axis=0), axis=1)) > STANDS_M)
-
-
 def _velocity(track: Track, rows: Sequence[_Clicked]) -> Float64s:
-    """(K, 3) m/s at each of at least two keyframes, from their neighbours and the moments they were seen."""
-    seconds = (track.times_ns - track.times_ns[0]) * 1e-9 + [row.late_s for row in rows]
-    return np.asarray(np.gradient(track.cuboids.center_m, seconds, axis=0))
+    """(K, 3) m/s at each of at least two keyframes, as of the moments they were seen."""
+    late_ns: Int64s = np.array([round(row.late_s * 1e9) for row in rows], np.int64)
+    moments = track.replace(times_ns=track.times_ns + late_ns)
+    return motion_of(moments, moments.times_ns).velocity_mps
 
 
 def _heading(scene: Scene, frame_index: int, velocity_mps: Float64s) -> float:
@@ -149,9 +145,10 @@ def _at_stamps(track: Track, rows: Sequence[_Clicked]) -> Track:
     return track.replace(cuboids=track.cuboids.replace(center_m=track.cuboids.center_m - _velocity(track, rows) * late_s[:, None]))
 
 
-def _standing(track: Track, rows: Sequence[_Clicked]) -> Track:
-    """What stands has one cuboid, that of the surest of its fits."""
-    if len(rows) == 1:
+def _standing(solve: StaticSolve, rows: Sequence[_Clicked]) -> Track:
+    """What stands has one cuboid; where it is not sure that it stands, that of the surest of its fits."""
+    track = solve.track
+    if len(rows) == 1 or solve.verdict == StaticVerdict.STANDING:
         return track
     doubt = [np.nan_to_num(np.r_[row.fit.sigma.center_m, row.fit.sigma.size_m], nan=1.0).sum() for row in rows]
     best = np.full(len(rows), int(np.argmin(doubt)))
