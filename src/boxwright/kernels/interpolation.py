@@ -186,12 +186,13 @@ def fill_rows(
     (without branches, so that the compiler makes vectors of them), and the rows.
     """
     n_at = len(at)
-    pieces, shares, cosines, sines = np.empty(n_at, np.int64), np.empty(n_at), np.empty(n_at), np.empty(n_at)
+    pieces, ends = np.empty(n_at, np.int64), np.empty(n_at, np.int64)
+    shares, cosines, sines = np.empty(n_at), np.empty(n_at), np.empty(n_at)
     for track in range(first_track, last_track):
         row, n, stop = row_offsets[track], row_offsets[track + 1] - row_offsets[track], offsets[track + 1]
         if n == 0:
             continue
-        widest = _find_places(offsets[track], stop, times, visibility, turns, at, row, n, pieces, shares, sines, out_time)
+        n_pieces, widest = _find_places(offsets[track], stop, times, visibility, turns, at, row, n, pieces, ends, shares, sines, out_time)
         if widest <= SMALL_ANGLE:
             for k in range(n):
                 cosines[k], sines[k] = _cos_sin_small(sines[k])
@@ -199,14 +200,11 @@ def fill_rows(
             for k in range(n):
                 cosines[k], sines[k] = math.cos(sines[k]), math.sin(sines[k])
         k = 0
-        while k < n:
-            i, first = np.uint64(pieces[k]), k  # counted without sign here, which spares the test for negative indices
-            while k < n and shares[np.uint64(k)] == 0 and pieces[np.uint64(k)] == i:
-                _copy_keyframe(i, np.uint64(row + k), centers, sizes, quats, yaws, out_center, out_size, out_quat, out_yaw)
-                k += 1
-            begin = k
-            while k < n and pieces[np.uint64(k)] == i:
-                k += 1
+        for piece in range(n_pieces):
+            i, first, begin, k = np.uint64(pieces[piece]), k, k, ends[piece]  # without a sign, which spares the test for negative indices
+            while begin < k and shares[np.uint64(begin)] == 0:
+                _copy_keyframe(i, np.uint64(row + begin), centers, sizes, quats, yaws, out_center, out_size, out_quat, out_yaw)
+                begin += 1
             for m in range(first, k):
                 r = np.uint64(row + m)
                 out_track[r], out_state[r], out_visibility[r] = track, m >= begin, visibility[i]
@@ -233,28 +231,34 @@ def fill_rows(
             longer, wider, higher = sizes[after, 0] - length, sizes[after, 1] - width, sizes[after, 2] - height
             qw, qx, qy, qz = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
             pw, px, py, pz = turns[i, 1], turns[i, 2], turns[i, 3], turns[i, 4]
-            is_upright = qx == 0 and qy == 0 and px == 0 and py == 0
-            yaw, turned = yaws[i], math.copysign(2 * turns[i, 0], qw * pz - qz * pw)
             for m in range(begin, k):
                 u, r = np.uint64(m), np.uint64(row + m)
                 share, cosine, sine = shares[u], cosines[u], sines[u]
                 out_size[r, 0], out_size[r, 1], out_size[r, 2] = length + share * longer, width + share * wider, height + share * higher
-                w, x, y, z = cosine * qw + sine * pw, cosine * qx + sine * px, cosine * qy + sine * py, cosine * qz + sine * pz
-                out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3] = w, x, y, z
-                here = yaw + share * turned if is_upright else math.atan2(2 * (x * y + w * z), w * w + x * x - y * y - z * z)
-                if here > math.pi:
-                    here -= 2 * math.pi
-                elif here <= -math.pi:
-                    here += 2 * math.pi
-                out_yaw[r] = here
+                out_quat[r, 0], out_quat[r, 1] = cosine * qw + sine * pw, cosine * qx + sine * px
+                out_quat[r, 2], out_quat[r, 3] = cosine * qy + sine * py, cosine * qz + sine * pz
+            if qx == 0 and qy == 0 and px == 0 and py == 0:
+                yaw, turned = yaws[i], math.copysign(2 * turns[i, 0], qw * pz - qz * pw)
+                for m in range(begin, k):
+                    here = yaw + shares[np.uint64(m)] * turned
+                    back = here - 2 * math.pi if here > math.pi else here
+                    out_yaw[np.uint64(row + m)] = here + 2 * math.pi if here <= -math.pi else back
+            else:
+                for m in range(begin, k):
+                    r = np.uint64(row + m)
+                    w, x, y, z = out_quat[r, 0], out_quat[r, 1], out_quat[r, 2], out_quat[r, 3]
+                    here = math.atan2(2 * (x * y + w * z), w * w + x * x - y * y - z * z)
+                    out_yaw[r] = here + 2 * math.pi if here <= -math.pi else here
 
 
 @compiled
-def _find_places(first, stop, times, visibility, turns, at, row, n, pieces, shares, angles, out_time):
-    """For each of the n rows the keyframe before it, its share of the way to the next, and of the angle; returns the widest of the angles."""
+def _find_places(first, stop, times, visibility, turns, at, row, n, pieces, ends, shares, angles, out_time):
+    """For each of the n rows its share of the way from the keyframe before it to the next, and of the angle; the keyframes before them, each with
+    the end of its rows. Returns how many such keyframes there are, and the widest of the angles.
+    """
     j = _first(at, times[first], np.bool_(False), np.int64(0), len(at))
     i = _first(times, at[j], np.bool_(True), first, stop) - 1
-    k, widest = 0, 0.0
+    k, n_pieces, widest = 0, 0, 0.0
     while k < n:
         if visibility[i] == OUTSIDE:
             i += 1
@@ -266,14 +270,21 @@ def _find_places(first, stop, times, visibility, turns, at, row, n, pieces, shar
             until = times[i + 1]
             pace = 1 / float(until - start)
             widest = max(widest, angle)
-        while k < n and (is_last or at[j] < until):
-            share = float(at[j] - start) * pace
-            pieces[k], shares[k], angles[k] = i, share, share * angle
-            out_time[row + k] = j
-            k += 1
-            j += 1
+        end = k
+        while end < n and (is_last or at[np.uint64(j + end - k)] < until):
+            end += 1
+        for m in range(end - k):
+            u, v = np.uint64(k + m), np.uint64(j + m)
+            share = float(at[v] - start) * pace
+            shares[u], angles[u] = share, share * angle
+            out_time[np.uint64(row + k + m)] = v
+        if end > k:
+            pieces[n_pieces], ends[n_pieces] = i, end
+            n_pieces += 1
+        j += end - k
+        k = end
         i += 1
-    return widest
+    return n_pieces, widest
 
 
 @compiled
