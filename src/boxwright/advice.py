@@ -97,11 +97,13 @@ def _in_gap(scene: Scene, track: Track, k: int, sensors: Sequence[str] | None) -
     reasons = [f"nothing is known for {(end - begin) * 1e-9:.1f} s" if scene.has_time else f"nothing is known for {len(frames)} frames"] * len(frames)
     if is_frame:
         proposals = propagate(scene, track, int(first), int(stop - 1), sensors=sensors)
-        asked = _asked_m(proposals)
+        asked = _borne_out(np.where(proposals.verdict == Verdict.REGISTERED, _asked_m(proposals), 0.0))
         for row, frame in enumerate(proposals.frame_index.tolist()):
             i, verdict = frame - int(frames[0]), Verdict(proposals.verdict[row])
-            if verdict == Verdict.REGISTERED:
+            if verdict == Verdict.REGISTERED and asked[row] > 0:
                 scores[i], reasons[i] = asked[row], f"points lie {asked[row]:.2f} m off the curve"
+            elif verdict == Verdict.REGISTERED:
+                reasons[i] += ", and the points of this frame alone lie off the curve"
             elif verdict == Verdict.AGREES:
                 scores[i], reasons[i] = min(scores[i], AGREED_M), "points lie on the curve"
             elif verdict == Verdict.FAR_SHIFT:
@@ -121,6 +123,13 @@ def _asked_m(proposals: Proposals) -> Float64s:
     turn = np.abs(np.asarray(wrap_rad(proposals.cuboids.yaw_rad - proposals.predicted.yaw_rad)))
     asked: Float64s = way + turn * proposals.cuboids.size_m[:, 0] / 2
     return asked
+
+
+def _borne_out(asked: Float64s) -> Float64s:
+    """(F,) the middle one of each and its neighbours: what one frame alone asks for is rarely so."""
+    padded = np.pad(asked, 1, mode="edge")
+    middle: Float64s = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
+    return middle
 
 
 def _sigma_m(scene: Scene, track: Track, k: int, frames: Any) -> Float64s:
