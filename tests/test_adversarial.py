@@ -128,3 +128,30 @@ def test_what_is_refused_says_how_to_read_it(tmp_path, monkeypatch):
         strict_json.load(file)
     monkeypatch.setenv("BOXWRIGHT_LIMIT_JSON_ROOM_BYTES", str(10**9))
     assert len(strict_json.load(file)) == 6 * MB // 7
+
+
+def _openlabel_with(place):
+    """A sound file with INSIDE in a place that is read whole, or as one frame."""
+    cuboid = {"name": "c", "val": [1, 2, 3, 0, 0, 0, 1, 4, 2, 1.5], "coordinate_system": "base"}
+    doc = {"metadata": {"schema_version": "1.0.0"}, "coordinate_systems": {"base": {"type": "local_cs", "parent": "", "children": []}}}
+    mark = int(INSIDE)
+    doc |= {
+        "the top": {"x": mark},
+        "a frame": {"frames": {"0": {"x": mark}}},
+        "frame properties": {"frames": {"0": {"frame_properties": {"x": mark}}}},
+        "many frames": {"frames": {str(i): {"frame_properties": {"x": mark}} for i in range(60)}},
+        "an object": {"objects": {"1": {"name": "a", "type": "car", "x": mark}}},
+        "a cuboid": {
+            "objects": {"1": {"name": "a", "type": "car"}},
+            "frames": {"0": {"objects": {"1": {"object_data": {"cuboid": [{**cuboid, "x": mark}]}}}}},
+        },
+    }[place]
+    return json.dumps({"openlabel": doc}).encode()
+
+
+@pytest.mark.parametrize("n_mb", [3, pytest.param(9, marks=pytest.mark.full)])
+@pytest.mark.parametrize("body", ["objects of one", *(pytest.param(body, marks=pytest.mark.full) for body in ("keys", "texts that differ"))])
+@pytest.mark.parametrize("place", ["the top", "a frame", "frame properties", "many frames", "an object", "a cuboid"])
+def test_tiny_values_in_a_sound_openlabel_file(victim, place, body, n_mb):
+    raw = _openlabel_with(place)
+    check(victim("openlabel"), raw.replace(INSIDE.encode(), JSON_BODIES[body](n_mb * MB // raw.count(INSIDE.encode()))))

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Int64s, UInt8s
 from .limits import Limits
 
-__all__ = ["check_shape"]
+__all__ = ["check_shape", "taken_bytes"]
 
 _PIECE_BYTES = 1 << 16
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -30,6 +30,17 @@ _MOST_KEYS = 20_000  # that are told apart: an object's key is one text, however
 
 def check_shape(raw: bytes, bounds: Limits, path: str | os.PathLike[str], in_parts: bool = False) -> None:
     """LimitError where brackets, all values, those of one list or object, or what all of them take in memory at once is too much."""
+    shape = _shape_of(raw, bounds, path)
+    if not in_parts:
+        bounds.check("json_room_bytes", shape.room_bytes(raw), path)
+
+
+def taken_bytes(raw: bytes, bounds: Limits, path: str | os.PathLike[str]) -> int:
+    """What all values of a text may take in memory at once."""
+    return _shape_of(raw, bounds, path).taken_bytes(raw, _letters(raw)[1])
+
+
+def _shape_of(raw: bytes, bounds: Limits, path: str | os.PathLike[str]) -> _Shape:
     shape = _Shape(bounds, path)
     at = 0
     while at < len(raw):
@@ -49,8 +60,7 @@ def check_shape(raw: bytes, bounds: Limits, path: str | os.PathLike[str], in_par
         shape.keys(piece)
         shape.add(np.frombuffer(rest, np.uint8))
         at = end
-    if not in_parts:
-        bounds.check("json_room_bytes", shape.room_bytes(raw), path)
+    return shape
 
 
 class _Shape:
@@ -108,15 +118,18 @@ class _Shape:
 
     def room_bytes(self, raw: bytes) -> int:
         """Bytes that the file, its text and its values may take beyond four times the size of the file."""
-        n_pairs, n_commas = int(self.counts[_COLON]), int(self.counts[_COMMA])
         n_letters, width = _letters(raw)
+        return max(n_letters * width + max(self.taken_bytes(raw, width), len(raw)) - 4 * len(raw), 0)
+
+    def taken_bytes(self, raw: bytes, width: int) -> int:
+        """Bytes that the values may take; `width` : of a letter of the text."""
+        n_pairs, n_commas = int(self.counts[_COLON]), int(self.counts[_COMMA])
         width_in_texts = max(width, 4 if _WIDE_ESCAPE.search(raw) else 2 if b"\\u" in raw else 1)
         open_now = np.array([*self.n_commas.values(), 0], np.int64) + 1  # where the file ends too early
         n_keys, n_others = min(len(self.known_keys) + self.n_more_keys, n_pairs), max(self.n_texts - n_pairs, 0)
         taken = self.taken + int(np.maximum(_object_bytes(open_now), _list_bytes(open_now)).sum())
         taken += max(n_commas + 1 - n_others, 0) * _NUMBER_BYTES + min(self.most_items, n_pairs) * _PARSER_BYTES
-        taken += (n_keys + n_others) * _TEXT_BYTES[width_in_texts > 1] + min(self.text_bytes, len(raw)) * width_in_texts
-        return max(n_letters * width + max(taken, len(raw)) - 4 * len(raw), 0)
+        return taken + (n_keys + n_others) * _TEXT_BYTES[width_in_texts > 1] + min(self.text_bytes, len(raw)) * width_in_texts
 
 
 def _letters(raw: bytes) -> tuple[int, int]:

@@ -63,7 +63,10 @@ class Document:
 def document_of(text: Text, file: Path, problems: Problems) -> Document:
     top, notes = text.top, list[str]()
     ours = top["metadata"].get(OURS, {})
-    frames = {number: _without_objects(node) for number, node in text.frames()}
+    frames: dict[int, Node] = {}
+    for number, node in text.frames():
+        frames[number] = _without_objects(node)
+        text.keep(frames[number].value, node.field)
     times, has_time = stamps_ns(frames, notes)
     if not has_time and ours.has("times_ns"):
         times = np.array([item.whole() for item in ours["times_ns"]], np.int64)
