@@ -263,7 +263,10 @@ REFUSED = {
     "file": (xml(tracklet(pose()), head='<!DOCTYPE b SYSTEM "file:///etc/passwd">'), "line 2: declarations are not read"),
     "public": (xml(tracklet(pose()), head='<!DOCTYPE b PUBLIC "x" "http://localhost/">'), "declarations are not read"),
     "unknown entity": (xml(tracklet(pose(), kind="&car;")), "not a whole XML file: undefined entity"),
-    "deep": (xml("<a>" * 50 + "</a>" * 50), "more json depth than allowed"),
+    "deep": (
+        xml("<a>" * 50 + "</a>" * 50),
+        r"tracklet_labels\.xml: line 5, tracklets(/a)+: more json depth than allowed: expected at most 32, got 33",
+    ),
     "long": (xml(tracklet(pose(), kind="x" * 5000)), "more text characters than allowed: expected at most 4,096"),
     "cut": (xml(tracklet(pose()))[:-40], "not a whole XML file: "),
     "empty": ("", "not a whole XML file"),

@@ -214,7 +214,7 @@ LIES = {
         "ascii",
         b"WIDTH 3\nHEIGHT 1\nVIEWPOINT 0 0 0 1 0 0 0\nPOINTS 3",
         b"WIDTH 2\nHEIGHT 1\nPOINTS 2",
-        "longer than its header says: expected 2 lines of points",
+        "line 13: POINTS: the file is longer than its header says: expected 2 lines of points, got 3",
     ),
     "fewer than there are": (
         "binary",
@@ -505,6 +505,41 @@ def test_pcd_fields_without_width(tmp_path):
     (tmp_path / "a.pcd").write_bytes(b"FIELDS _\nSIZE 4\nTYPE F\nCOUNT 0\nWIDTH 3\nHEIGHT 1\nPOINTS 3\nDATA binary\n")
     with pytest.raises(bw.FormatError, match="FIELDS: expected columns x, y and z"):
         bw.read_points(tmp_path / "a.pcd")
+
+
+def test_names_of_fields_in_any_alphabet(tmp_path):
+    """A PCD says nothing of its letters: those of UTF-8 are taken as such, others as Latin-1. All that ends a word is a blank of ASCII."""
+    for name in ("größe", "à", "x\x85", "a\xa0b", "距離"):
+        sweep = bw.Sweep(np.zeros((2, 3)), fields={name: np.arange(2)})
+        for suffix in ("pcd", "ply"):
+            path = tmp_path / f"a.{suffix}"
+            bw.write_points(sweep, path, overwrite=True)
+            assert list(bw.read_points(path).fields) == [name]
+            path.write_bytes(path.read_bytes().replace(name.encode(), name.encode("latin-1", "replace")))
+            assert list(bw.read_points(path).fields) == [name if name != "距離" else "??"]
+    for name in ("a b", "a\tb", "\x01", ""):
+        with pytest.raises(bw.ArgumentError, match="expected field names without spaces"):
+            bw.write_points(bw.Sweep(np.zeros((2, 3)), fields={name: np.arange(2)}), tmp_path / "b.pcd")
+
+
+def test_no_points_compressed(tmp_path):
+    """Nothing stands for no points: a file that brings bytes for them is refused, however it counts them."""
+    path = tmp_path / "a.pcd"
+    bw.write_points(bw.Sweep(np.zeros((0, 3), np.float32)), path, encoding="binary_compressed")
+    raw = path.read_bytes()
+    assert raw.endswith(bytes(8)) and len(bw.read_points(path)) == 0
+    path.write_bytes(raw[:-8])
+    assert len(bw.read_points(path)) == 0  # as others write it
+    for bad, message in (
+        (raw + b"stray", r"compressed size: expected 0 compressed bytes, got 5"),
+        (raw[:-8] + struct.pack("<II", 5, 0) + b"stray", rf"byte {len(raw)}: compressed size: expected no compressed bytes for 0 points, got 5"),
+        (raw[:-8] + struct.pack("<II", 5, 5) + b"stray", r"uncompressed size: expected 0 points x 12 B = 0 B, got 5 B"),
+        (raw[:-1], "ends before the compressed sizes"),
+    ):
+        path.write_bytes(bad)
+        for call in (bw.read_points, check_point_file):
+            with pytest.raises(bw.FormatError, match=message):
+                call(path)
 
 
 def test_pcd_values_that_would_share_a_name(tmp_path):

@@ -12,7 +12,7 @@ from ..arrays import Floats
 from ..errors import ArgumentError, BoxwrightError, FormatError
 from ..points import Sweep
 
-__all__ = ["columns_of_records", "columns_of_sweep", "other_size", "record_bytes", "sweep_of_columns"]
+__all__ = ["columns_of_records", "columns_of_sweep", "name_of", "other_size", "record_bytes", "sweep_of_columns"]
 
 OWN_NAMES = ("x", "y", "z", "intensity", "time_offset_ns")
 
@@ -28,6 +28,14 @@ def other_size(room: int, promised: int, expected: str, path: str | os.PathLike[
         field=field,
         hint="nothing was read; copy or export the file again",
     )
+
+
+def name_of(raw: bytes) -> str:
+    """A field's name as a header has it: UTF-8, and Latin-1 where it is no UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def columns_of_records(table: Any) -> dict[str, Any]:
@@ -124,7 +132,7 @@ def columns_of_sweep(sweep: Sweep, scale_m: float | None = None) -> dict[str, An
         columns["time_offset_ns"] = time.astype(np.int32) if small else time
     columns.update({name: np.asarray(values) for name, values in sweep.fields.items()})
     for name, values in columns.items():
-        if not name or name == "_" or any(c.isspace() or ord(c) < 33 for c in name):
+        if not name or name == "_" or any(ord(c) < 33 for c in name):
             raise ArgumentError(expected="field names without spaces", got=repr(name), field="fields")
         if values.dtype == np.bool_:
             columns[name] = values.astype(np.uint8)

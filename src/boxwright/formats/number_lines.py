@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import FormatError
 
-__all__ = ["NumberLines", "lines_of_columns"]
+__all__ = ["HINT_LINE", "NUMBER", "NumberLines", "lines_of_columns"]
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 _HINT = "export the file again"
-_HINT_LINE = "correct the line or export the file again"
+HINT_LINE = "correct the line or export the file again"
 
 
 def lines_of_columns(columns: Mapping[str, Any]) -> bytes:
@@ -58,11 +58,13 @@ class NumberLines:
         if n_lines < n:
             raise self._too_few(n, f"{n_lines:,} lines")
         if n_lines > n and (n_lines := sum(bool(line.strip()) for line in io.BytesIO(body))) > n:
+            surplus, _ = next(itertools.islice(self._lines(body), n, None))
             raise FormatError(
                 "the file is longer than its header says",
                 expected=f"{n:,} lines of points",
                 got=f"{n_lines:,}",
                 path=self.path,
+                offset=f"line {surplus}",
                 field=self.count_field,
                 hint=_HINT,
             )
@@ -111,15 +113,15 @@ class NumberLines:
         return FormatError("the file is shorter than its header says", expected=expected, got=got, path=self.path, field=self.count_field, hint=_HINT)
 
     def _bad_word(self, word: str, number: int, name: str, expected: str) -> FormatError:
-        return FormatError(expected=expected, got=repr(word[:40]), path=self.path, offset=f"line {number}", field=name, hint=_HINT_LINE)
+        return FormatError(expected=expected, got=repr(word[:40]), path=self.path, offset=f"line {number}", field=name, hint=HINT_LINE)
 
     def _bad_line(self, body: bytes) -> FormatError:
         """For a body that cannot be read: the first line that has another number of words, or a word that is no number."""
         for number, words in self._lines(body):
             if len(words) != len(self.names):
                 expected = f"{len(self.names)} numbers ({', '.join(self.names)})"[:300]
-                return FormatError(expected=expected, got=str(len(words)), path=self.path, offset=f"line {number}", field=self.field, hint=_HINT_LINE)
+                return FormatError(expected=expected, got=str(len(words)), path=self.path, offset=f"line {number}", field=self.field, hint=HINT_LINE)
             for word, name in zip(words, self.names):
-                if not _NUMBER.fullmatch(word):
+                if not NUMBER.fullmatch(word):
                     return self._bad_word(word, number, name, "a number")
         return FormatError("the points cannot be read", expected="lines of plain numbers", path=self.path, field=self.field, hint=_HINT)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ArgumentError, FormatError
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, other_size, record_bytes, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, sweep_of_columns
 from .limits import checked_size, limits
 from .number_lines import NumberLines, lines_of_columns
 
@@ -103,7 +103,7 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
                 "the header has no DATA line", expected="DATA ascii, binary or binary_compressed", path=path, offset=len(head), hint=_HINT
             )
         number += 1
-        words = head[at:end].decode("latin-1").split()
+        words = [name_of(word) for word in head[at:end].split()]
         at = end + 1
         if words and not words[0].startswith("#"):
             key = {"COLUMNS": "FIELDS"}.get(words[0].upper(), words[0].upper())
@@ -196,6 +196,15 @@ def _check_packed(sizes: bytes, header: _Header, room: int, path: str | os.PathL
     if unpacked != promised:
         expected = f"{header.n_points:,} points x {header.stride} B = {promised:,} B"
         raise FormatError(expected=expected, got=f"{unpacked:,} B", path=path, offset=header.body_byte + 4, field="uncompressed size", hint=_HINT)
+    if packed and not unpacked:
+        raise FormatError(
+            expected="no compressed bytes for 0 points",
+            got=f"{packed:,}",
+            path=path,
+            offset=header.body_byte + 8,
+            field="compressed size",
+            hint=_HINT,
+        )
     limits().check_decompressed(unpacked, packed, path)
     return packed
 

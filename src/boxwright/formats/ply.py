@@ -17,8 +17,9 @@ import numpy as np
 
 from ..errors import ArgumentError, FormatError
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, other_size, record_bytes, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, sweep_of_columns
 from .limits import checked_size, limits
+from .mesh_lines import MeshLines
 from .number_lines import NumberLines, lines_of_columns
 
 __all__ = ["check_ply", "ply_bytes", "read_ply"]
@@ -115,7 +116,8 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
     file.seek(header.body_byte)
     room, vertex = size - header.body_byte, header.vertex
     if header.encoding == "ascii":
-        _lines(header, header.body_line, path).check_room(vertex.n, room, lambda: _ascii(file.read(), header, path))
+        others = sum(2 * element.n * len(element.kinds) for element in header.elements if element is not vertex)
+        _lines(header, header.body_line, path).check_room(vertex.n, room - others, lambda: _ascii(file.read(), header, path))
         return header
     promised = sum(element.n * element.stride for element in header.elements)
     has_lists = any(element.has_lists for element in header.elements)
@@ -139,8 +141,8 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
             raise FormatError("the header has no line 'end_header'", path=path, offset=len(head), hint=_HINT)
         number += 1
         line = head[at:end]
-        text = line.decode("utf-8", "replace")
-        words = [word.decode("utf-8", "replace") for word in line.split()]
+        text = name_of(line)
+        words = [name_of(word) for word in line.split()]
         at = end + len(line_end)
 
         def wrong(expected: str, got: str = text, line: int = number) -> FormatError:
@@ -152,7 +154,7 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
             case ["comment", *_]:
                 is_ours |= text == _OURS
                 if text.startswith(_WIDE):
-                    wide.update(pair.rpartition("=")[::2] for pair in text.removeprefix(_WIDE).split())
+                    wide.update(pair.rpartition("=")[::2] for pair in words[len(_WIDE.split()) :])
             case [] | ["obj_info", *_]:
                 pass
             case ["format", word, "1.0"] if word in _ORDERS and not encoding:
@@ -305,32 +307,44 @@ def _ascii(body: bytes, header: _Header, path: str | os.PathLike[str]) -> dict[s
     filled = [element for element in header.elements if element.kinds]
     if len(filled) == 1:
         return _lines(header, header.body_line, path).columns(body, header.vertex.n)
-    stream, number = io.BytesIO(body), header.body_line
-    start, first_line, end = 0, number, 0
-    for element in filled:
+    columns: dict[str, Any] = {}
+    for element, (start, end, first_line) in zip(filled, _places_of_lines(body, filled, header.body_line, path)):
         if element.name == "vertex":
-            start, first_line = stream.tell(), number
-        found = 0
+            columns = _lines(header, first_line, path).columns(body[start:end], element.n)
+        else:
+            MeshLines(element.name, element.kinds, first_line, path).check(body[start:end])
+    return columns
+
+
+def _places_of_lines(body: bytes, elements: list[_Element], number: int, path: str | os.PathLike[str]) -> list[tuple[int, int, int]]:
+    """Of every element (first byte, end, number of the first line), where the body has exactly the lines of all of them.
+
+    number : of the body's first line in its file
+    """
+    stream, places = io.BytesIO(body), []
+    for element in elements:
+        start, first_line, found = stream.tell(), number, 0
         while found < element.n and (line := stream.readline()):
             number += 1
-            found += bool(line.strip())
+            found += not line.isspace()
         if found < element.n:
             raise FormatError(
                 "the file is shorter than its header says",
                 expected=f"{element.n:,} lines",
                 got=f"{found:,}",
                 path=path,
+                offset=f"line {number - 1}",
                 field=f"element {element.name}",
                 hint=_HINT,
             )
-        if element.name == "vertex":
-            end = stream.tell()
-    if any(line.strip() for line in stream):
-        expected = " + ".join(f"{element.n:,} {element.name}" for element in filled)[:300]
+        places.append((start, stream.tell(), first_line))
+    surplus = next((at for at, line in enumerate(stream, number) if not line.isspace()), None)
+    if surplus is not None:
+        expected = " + ".join(f"{element.n:,} {element.name}" for element in elements)[:300]
         raise FormatError(
-            "the file is longer than its header says", expected=f"{expected} lines", got="more", path=path, offset=f"line {number}", hint=_HINT
+            "the file is longer than its header says", expected=f"{expected} lines", got="more", path=path, offset=f"line {surplus}", hint=_HINT
         )
-    return _lines(header, first_line, path).columns(body[start:end], header.vertex.n)
+    return places
 
 
 def _whole_numbers(values: Any, kind: str, name: str, path: str | os.PathLike[str]) -> Any:

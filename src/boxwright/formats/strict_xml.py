@@ -75,7 +75,7 @@ class _Walker:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.names) >= self.limits.json_depth:
-            self.limits.check("json_depth", len(self.names) + 1, self.path, "/".join(self.names[1:])[:200])
+            self.limits.check("json_depth", len(self.names) + 1, self.path, f"line {self._line()}, {self.places[-1][:200]}")
         if self.has_children:
             self.has_children[-1] = True
         self.names.append(name)
