@@ -255,6 +255,7 @@ def test_points_in_every_layout(rng):
         ({"cell_px": 0}, "cell_px: expected a whole number of pixels, 1 or more, got 0"),
         ({"cell_px": 1.5}, "cell_px: expected a whole number"),
         ({"cell_px": math.nan}, "cell_px: expected a whole number"),
+        ({"cell_px": "2"}, "cell_px: expected a number, got str '2'"),
         ({"beam_gaps_rad": (0.0, 0.1)}, "beam_gaps_rad: expected two angles above 0"),
         ({"beam_gaps_rad": 0.1}, r"beam_gaps_rad: expected \(2,\) float array"),
         ({"beam_gaps_rad": (4.0, 2.0)}, "np.radians"),

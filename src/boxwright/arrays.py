@@ -66,15 +66,15 @@ def as_points(field: str, value: Any) -> Floats:
 
 def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, finite: bool = True, hint: str | None = None) -> Float64s:
     """C-contiguous float64 of the given shape; None stands for any length. Raises where a value is not finite; `hint` is for other shapes."""
-    array = as_array(field, value, f"{_spell(shape)} float array")
+    array = as_array(field, value, _spell(shape))
     if array.size and array.dtype.kind not in "iuf":
-        raise ArgumentError(expected=f"{_spell(shape)} float array", got=_describe(value), field=field, hint=PLAIN_NUMBERS)
+        raise ArgumentError(expected=_spell(shape), got=_describe(value), field=field, hint=PLAIN_NUMBERS)
     array = np.asarray(array, dtype=np.float64, order="C")
     if array.size == 0 and array.ndim == 1 and len(shape) == 2 and not shape[0]:
         array = array.reshape(0, shape[1] or 0)
     if array.ndim != len(shape) or any(want is not None and want != have for want, have in zip(shape, array.shape)):
         hint = _shape_hint(shape, array.shape) or hint or "check the number and order of its axes"
-        raise ArgumentError(expected=f"{_spell(shape)} float array", got=f"shape {array.shape}", field=field, hint=hint)
+        raise ArgumentError(expected=_spell(shape), got=f"shape {array.shape}", field=field, hint=hint)
     if finite and not np.isfinite(array).all():
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         hint = "leave out what is not finite" if at else "pass a finite number"
@@ -192,9 +192,11 @@ def frozen(array: NDArray[Any]) -> Any:
 
 
 def _spell(shape: tuple[int | None, ...]) -> str:
+    if not shape:
+        return "a number"
     letters = iter("NKT")
     inner = ", ".join(next(letters) if n is None else str(n) for n in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+    return f"({inner},) float array" if len(shape) == 1 else f"({inner}) float array"
 
 
 def _shape_hint(shape: tuple[int | None, ...], have: tuple[int, ...]) -> str | None:

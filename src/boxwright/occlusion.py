@@ -95,7 +95,7 @@ def depth_map(
     camera : PinholeCamera or FisheyeCamera
     cam_from_points : Pose or (4, 4), the camera from the points' frame
     sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame: `scene.lidar_origins_m(frame)`; by default its origin,
-        (0, 0, 0). Must be given for points in the world frame
+        (0, 0, 0); of several the middle counts. Must be given for points in the world frame
     beam_gaps_rad : (2,) angles between neighbouring beams, across and down the picture; by default found from the points themselves
     cell_px : the side of a cell in pixels
 

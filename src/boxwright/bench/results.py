@@ -24,6 +24,10 @@ MEMORY = (
     " zeros of fresh arrays that stay zeros are never written, so a row may lie below it. The memory rise is that of the process at its peak, with"
     " the result."
 )
+FIRST_CALLS = (
+    "A first call compiles its kernels where no earlier row has called them and none are on disk; what a machine waits for that never ran"
+    " boxwright is under startup."
+)
 STARTUP = "Wall clock of whole processes, with all cores, where nothing else is said."
 
 
@@ -33,7 +37,7 @@ def report(found: Findings, command: str = "boxwright bench", picture: str | Non
     command : what made them
     picture : the name of the growth picture beside them
     """
-    head = f"Made by `{command}`, never edited. {_about(found)}"
+    head = f"Made by `{command}`, never edited. {_about(found)} {FIRST_CALLS}"
     return "\n".join(["# Benchmarks", "", head, "", *_parts(found, picture)])
 
 
