@@ -312,7 +312,8 @@ def test_truncated_is_a_fraction_here_and_a_class_in_tracking(tmp_path):
     """The golden car half outside a picture: object holds the fraction, tracking the class, and neither passes for the other."""
     scene = bw.read(make(tmp_path, row(truncated=0.3) + row(truncated=1) + DONTCARE))
     with pytest.warns(bw.SensorFrameFallback):
-        bw.write(scene, tmp_path / "t", format="kitti_tracking")
+        report = bw.write(scene, tmp_path / "t", format="kitti_tracking")
+        assert any(line.startswith("truncated of 2 labels: a fraction from 0 to 1 in KITTI object") for line in report.rounded)
         rows = [line.split() for line in (tmp_path / "t/training/label_02/0000.txt").read_text().splitlines()]
         assert [(r[2], r[3]) for r in rows] == [("DontCare", "-1"), ("Car", "1"), ("Car", "2")]
         back = bw.read(tmp_path / "t")
@@ -320,6 +321,9 @@ def test_truncated_is_a_fraction_here_and_a_class_in_tracking(tmp_path):
     rows = [line.split() for line in (tmp_path / "o/training/label_2/000000.txt").read_text().splitlines()]
     assert [(r[0], float(r[1])) for r in rows] == [("Car", 0), ("Car", 0), ("DontCare", -1)]  # the golden car is wholly in the picture
     assert "the name of camera image_02: it is image_2" in report.dropped
+    assert any(line.startswith("truncated of 2 labels") for line in report.rounded)
+    same = [bw.write(one, tmp_path / name, format=f"kitti_{name}") for one, name in ((scene, "object"), (back.replace(has_time=True), "tracking"))]
+    assert not any("truncated" in line for report in same for line in report.rounded)
 
 
 def test_an_independent_parser_reads_what_is_written(rng, tmp_path, oracle, monkeypatch):

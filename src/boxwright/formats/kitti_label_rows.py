@@ -52,7 +52,7 @@ def label_rows(
     frames = np.asarray(many.time_index)
     lidar = next(iter(scene.lidars))
     tilted: list[float] = []
-    unseen = 0
+    unseen = n_turned = 0
     lines = {}
     for i in np.unique(frames).tolist():
         here = np.flatnonzero(frames == i)
@@ -69,6 +69,7 @@ def label_rows(
         rows = [_row(scene, many, i, k, packed[j]) for j, k in enumerate(here.tolist())]
         lines[i], n_unseen = _row_texts(rows, cuboids, rig, scene, i, truncated_text)
         unseen += n_unseen
+        n_turned += sum(row.kept is not None and float(text.split()[0]) != row.attributes["truncated"] for row, (_, text) in zip(rows, lines[i]))
     report.n_labels = len(frames)
     report.n_tracks = len(np.unique(np.asarray(many.track_index)))
     if tilted:
@@ -80,6 +81,9 @@ def label_rows(
         report.dropped.append(
             f"the 2-D boxes of {unseen} labels that no picture shows: written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
         )
+    if n_turned:
+        labels = "1 label" if n_turned == 1 else f"{n_turned} labels"
+        report.rounded.append(f"truncated of {labels}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking")
     _say_what_tracks_lose(scene, report)
     return lines
 
