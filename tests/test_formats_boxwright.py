@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -362,6 +363,19 @@ def test_points_that_are_not_finite(tmp_path):
     np.testing.assert_array_equal(bw.read(tmp_path / "a").points(0).xyz, xyz)
     with pytest.raises(bw.ArgumentError, match="not finite"):
         bw.write(scene, tmp_path / "b", scale_m=0.001)
+
+
+def test_a_scene_too_large_to_be_read_is_told_so(rng, tmp_path, monkeypatch):
+    scene = full_scene(rng)
+    assert bw.write(scene, tmp_path / "usual").notes == []
+    monkeypatch.setenv("BOXWRIGHT_LIMIT_JSON_VALUES", "50")
+    report = bw.write(scene, tmp_path / "large")
+    assert re.fullmatch("it is too large to be read within the limits: scene.json: more json values than allowed: .*JSON_VALUES.*", report.notes[0])
+    assert report.notes[0] in str(report)
+    with pytest.raises(bw.LimitError, match="more json values"):
+        bw.read(tmp_path / "large")
+    monkeypatch.delenv("BOXWRIGHT_LIMIT_JSON_VALUES")
+    assert len(bw.read(tmp_path / "large").tracks) == len(scene.tracks)
 
 
 def test_quaternions_that_were_normalised_are_told(rng, tmp_path):

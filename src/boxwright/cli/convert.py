@@ -67,12 +67,12 @@ def convert(
         raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
     recording = open_scene(path, scene, format, lenient)
-    report = {**write_scene(recording, out, to), "notes": list(recording.notes), "problems": listed(recording.problems)}
+    report = write_scene(recording, out, to)
+    report |= {"notes": [*recording.notes, *report["notes"]], "problems": listed(recording.problems)}
     if as_json:
         print_json(report)
     else:
         print_report(report)
-        print_lines(*(f"  note: {note}" for note in recording.notes))
 
 
 def _try_out(path: Path, out: Path | None, to: str, scene: str | None, format: str | None, as_json: bool) -> None:

@@ -61,4 +61,5 @@ def print_report(report: dict[str, Any]) -> None:
         *(f"  dropped: {item}" for item in report["dropped"]),
         *(f"  rounded: {item}" for item in report["rounded"]),
         *(f"  missing: {item}" for item in report["missing"]),
+        *(f"  note: {item}" for item in report["notes"]),
     )

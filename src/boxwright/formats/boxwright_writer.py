@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..cameras import FisheyeCamera
-from ..errors import ArgumentError
+from ..errors import ArgumentError, LimitError
 from ..frames import Pose
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
 from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
+from .json_shape import check_shape
 from .limits import limits
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
@@ -46,7 +47,12 @@ def write(
     for lidar in top["lidars"]:
         own = {frame_id: sweeps[lidar["name"], i].own for i, frame_id in enumerate(scene.frame_ids) if (lidar["name"], i) in sweeps}
         lidar["scale_m"], lidar["sweeps"] = scale_m, {frame_id: said for frame_id, said in own.items() if said}
-    (folder / "scene.json").write_text(strict_json.dumps(top, f"scene {scene.name!r}"), encoding="utf-8")
+    raw = strict_json.dumps(top, f"scene {scene.name!r}").encode()
+    (folder / "scene.json").write_bytes(raw)
+    try:
+        check_shape(raw, limits(), "scene.json")
+    except LimitError as error:
+        report.notes.append(f"it is too large to be read within the limits: {error}")
     report.n_frames, report.n_tracks, report.n_labels = len(scene), len(scene.tracks), sum(len(track) for track in scene.tracks)
     if scale_m is not None:
         report.rounded.append(f"points are rounded to {scale_m:g} m")

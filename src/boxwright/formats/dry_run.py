@@ -92,7 +92,7 @@ def _one(entry: SceneEntry, to: str, result: DryRun) -> tuple[Sequence[str], Wri
             writer_of(to)(recording.replace(data=thin), Path(folder), report)
         except BoxwrightError as error:
             result.problems.append(Problem(error))
-    return recording.notes, report
+    return [*recording.notes, *report.notes], report
 
 
 class _Thin(NoData):

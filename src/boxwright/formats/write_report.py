@@ -25,6 +25,7 @@ class WriteReport:
     dropped : what the format cannot hold, one sentence each
     rounded : what it holds less exactly, one sentence each
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
+    notes : what whoever reads it has to know, one sentence each
     tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad
     """
 
@@ -36,6 +37,7 @@ class WriteReport:
     dropped: list[str] = field(default_factory=list)
     rounded: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     tolerance_m: float = 0.0
     tolerance_rad: float = 0.0
 
@@ -45,4 +47,5 @@ class WriteReport:
 
     def __str__(self) -> str:
         lost = [f"  {what}: {line}" for what in ("dropped", "rounded", "missing") for line in getattr(self, what)]
-        return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost])
+        notes = [f"  note: {line}" for line in self.notes]
+        return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost, *notes])
