@@ -86,17 +86,16 @@ def test_a_scene_of_nothing():
 
 def test_glances_agree_with_what_is_read(real_data):
     """What the table of a dataset's scenes shows is what reading them gives."""
-    for folder in ("kitti_object", "kitti_tracking", "dgp", "sustechpoints", "openlabel/osdar23"):
-        for entry in list(bw.scenes(real_data / folder))[:3]:
+    for folder in ("kitti_object", "kitti_tracking", "dgp", "sustechpoints", "openlabel/osdar23", "openlabel/examples"):
+        for entry in list(bw.scenes(real_data / folder))[: 12 if "openlabel" in folder else 3]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                read = entry.read()
+                read = entry.read(strict=False)
             seen = entry.glance()
             assert seen["n_frames"] in (None, len(read)), entry
             if folder.startswith("kitti"):
                 assert seen["n_labels"] == sum(int((t.visibility != bw.Visibility.OUTSIDE).sum()) for t in read.tracks)
-            if folder == "kitti_tracking":
-                assert seen["n_tracks"] == len(read.tracks)
+            assert seen["n_tracks"] in ((len(read.tracks),) if folder == "kitti_tracking" else (None, len(read.tracks))), entry
 
 
 def test_glances_at_damage_say_nothing(tmp_path):

@@ -78,12 +78,12 @@ def _dgp(path: Path, scene: str) -> Counts:
 
 
 def _openlabel(path: Path, scene: str) -> Counts:
-    """Objects that have no cuboid count too."""
+    """No tracks: an object may have no cuboid, or several. A file without frames is one frame."""
     file = openlabel.scene_file(path, scene)
     if not _is_small(file):
         return NOTHING
     top = strict_json.load(file)["openlabel"]
-    return len(top.get("frames", {}).mapping()), len(top.get("objects", {}).mapping()), None
+    return len(top.get("frames", {}).mapping()) or 1, None, None
 
 
 def _points(path: Path, scene: str) -> Counts:
