@@ -181,7 +181,8 @@ def grid(rows, low, high, outlines, region_low, region_high, n_cells):
 def scan(points, begin, rows, is_upright, frame, shape, cell_start, cell_cuboids, out_point, out_cuboid):
     """Pairs of point and cuboid, by point and then by cuboid, from point `begin` on until there is no room left; (pairs, next point).
 
-    Block by block: first the points in cells that hold anything are listed without a branch, then those are tested.
+    Block by block: first the points in cells that hold anything are listed without a branch, then those are tested. Indices are without a sign,
+    which spares the tests for negative ones.
     """
     nx, ny = shape[0], shape[1]
     stride = nx + 2
@@ -193,10 +194,10 @@ def scan(points, begin, rows, is_upright, frame, shape, cell_start, cell_cuboids
         n_near = 0
         for i in range(block, min(block + POINTS_PER_BLOCK, len(points))):
             x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
-            cell = _cell(y, y0, per_y, ny) * stride + _cell(x, x0, per_x, nx)
-            near_point[n_near] = i
-            near_cell[n_near] = cell
-            n_near += (cell_start[cell] != cell_start[cell + 1]) & (z >= z0) & (z <= z1)
+            cell = np.uint64(_cell(y, y0, per_y, ny) * stride + _cell(x, x0, per_x, nx))
+            near_point[np.uint64(n_near)] = i
+            near_cell[np.uint64(n_near)] = cell
+            n_near += (cell_start[cell] != cell_start[cell + np.uint64(1)]) & (z >= z0) & (z <= z1)
         for near in range(n_near):
             i, cell = np.int64(near_point[near]), near_cell[near]
             start, stop = cell_start[cell], cell_start[cell + 1]
@@ -204,7 +205,7 @@ def scan(points, begin, rows, is_upright, frame, shape, cell_start, cell_cuboids
                 return n, i
             x, y, z = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
             for k in range(start, stop):
-                m = cell_cuboids[k]
+                m, u = np.uint64(cell_cuboids[np.uint64(k)]), np.uint64(n)
                 dx, dy, dz = x - rows[m, 0], y - rows[m, 1], z - rows[m, 2]
                 if is_upright:
                     along_x = dx * rows[m, 6] + dy * rows[m, 7]
@@ -214,8 +215,8 @@ def scan(points, begin, rows, is_upright, frame, shape, cell_start, cell_cuboids
                     along_x = dx * rows[m, 6] + dy * rows[m, 7] + dz * rows[m, 8]
                     along_y = dx * rows[m, 9] + dy * rows[m, 10] + dz * rows[m, 11]
                     along_z = dx * rows[m, 12] + dy * rows[m, 13] + dz * rows[m, 14]
-                out_point[n] = i
-                out_cuboid[n] = m
+                out_point[u] = i
+                out_cuboid[u] = m
                 n += (abs(along_x) <= rows[m, 3]) & (abs(along_y) <= rows[m, 4]) & (abs(along_z) <= rows[m, 5])
     return n, len(points)
 
