@@ -40,6 +40,7 @@ __all__ = [
 
 TRACKING, OBJECT = "image_{:02d}", "image_{}"  # how the releases call the folders of the pictures
 _SAME = 1e-9  # metres and radians: the calibration is still the one that was read
+_LEAST_UPRIGHT = 1e-3  # sine of the angle between a camera's y axis and the LiDAR's x, y plane: headings are less exact by its inverse
 _AXES = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])  # camera axes from LiDAR axes
 
 
@@ -78,6 +79,11 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
     for name in scene.cameras:
         if name not in pinholes:
             report.dropped.append(f"camera {name}: KITTI has pinhole cameras only")
+        elif _lies_level(pinholes[name].ego_from_cam.inverse() @ lidar.ego_from_lidar):
+            del pinholes[name]
+            report.dropped.append(
+                f"camera {name}: its y axis lies level, so that it looks up or down or lies on its side, and KITTI's headings turn about that axis"
+            )
     if not pinholes:
         report.dropped.append("P2 and the 2-D boxes: the scene has no pinhole camera, so tools that need pictures will refuse the recording")
         rect = Pose(_AXES)
@@ -119,7 +125,7 @@ def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | 
         calibration = Calibration(rows, rect, imu, "source_attributes")
         for name in ("P2", "P3"):  # readers look at them, pictures or not
             calibration.pinhole(name)
-        if not _same(lidar.ego_from_lidar, Pose.identity() if imu is None else imu.inverse()):
+        if _lies_level(rect) or not _same(lidar.ego_from_lidar, Pose.identity() if imu is None else imu.inverse()):
             return None
         for name, sensor in scene.cameras.items():
             if not re.fullmatch("image_0?[0-3]", name):
@@ -130,6 +136,11 @@ def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | 
     except (KeyError, TypeError, ValueError, BoxwrightError):
         return None
     return rows, rect
+
+
+def _lies_level(cam_from_lidar: Pose) -> bool:
+    """Whether a camera's y axis lies in the LiDAR's x, y plane, so that turning about it leaves no heading there to be told from."""
+    return bool(abs(cam_from_lidar.rotation[1, 2]) < _LEAST_UPRIGHT)
 
 
 def _same(a: Pose, b: Pose) -> bool:

@@ -149,8 +149,12 @@ def _at(path: Path, frame_index: int, sensor: str) -> Iterator[None]:
 
 
 def image_path(data: Any, frame_index: int, camera: str) -> Path | None:
-    """The file behind a picture, where the sensor data lies in files; pictures are then copied bit by bit instead of encoded again."""
-    return data.image_path(frame_index, camera) if isinstance(data, SensorFiles) else None
+    """The file behind a picture, where the sensor data lies in files; pictures are then copied bit by bit instead of encoded again. FormatError
+    where it is damaged, as its copy would be."""
+    path = data.image_path(frame_index, camera) if isinstance(data, SensorFiles) else None
+    if path is not None:
+        data.check_image(frame_index, camera)
+    return path
 
 
 def left_out_note(folder: Path, names: Iterable[str], example: str) -> list[str]:
