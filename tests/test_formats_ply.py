@@ -270,7 +270,7 @@ FACE_LIES = {
     ),
     "fewer points, ascii": (TEXT, THREE, b"element vertex 2", "line 21: the file is longer than its header says"),
     "a word in a face": (TEXT, b"9 3 1 2 0", b"9 3 1 two 0", "line 21: element face, vertex_indices: expected a number, got 'two'"),
-    "a list too short": (TEXT, b"9 3 1 2 0", b"9 4 1 2 0", "line 21: element face, vertex_indices: expected a number, got the end of the line"),
+    "a list too short": (TEXT, b"9 3 1 2 0", b"9 4 1 2 0", "line 21: element face, vertex_indices: expected a list of 4 numbers, got the end"),
     "a list too long": (TEXT, b"9 3 1 2 0", b"9 1 1 2 0", "line 21: element face: expected a row of part, vertex_indices, got 2 numbers more"),
     "a list of 4e9": (
         TEXT,

@@ -65,7 +65,9 @@ def checked_las_header(file: Any, size: int, path: str | os.PathLike[str]) -> La
 
     head = file.read(375)
     if head[:4] != b"LASF":
-        raise FormatError("not a LAS file", expected="the letters LASF", got=repr(head[:4]), path=path, offset=0, hint=_HINT)
+        raise FormatError(
+            "not a LAS file", expected="the letters LASF", got=repr(head[:4]) if head else "an empty file", path=path, offset=0, hint=_HINT
+        )
     if len(head) < 227:
         raise FormatError("the header is cut off", expected="at least 227 B", got=f"{len(head)} B", path=path, offset=len(head), hint=_HINT)
     major, minor = head[24:26]

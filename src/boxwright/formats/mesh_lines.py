@@ -66,16 +66,17 @@ class MeshLines:
             n = int(self._checked(words, count, f"the length of {name}", number)) if count else 1
             if n < 0:
                 raise self._wrong(number, name, "a list of at least 0 numbers", str(n))
+            wanted = f"a list of {n:,} numbers" if count else "a number"
             for _ in range(n):
-                self._checked(words, kind, name, number)
+                self._checked(words, kind, name, number, wanted)
         if n_more := sum(1 for _ in words):
             raise self._wrong(number, None, f"a row of {', '.join(self.kinds)}", f"{n_more:,} number{'s' * (n_more > 1)} more")
 
-    def _checked(self, words: Iterator[str], kind: str, name: str, number: int) -> float:
+    def _checked(self, words: Iterator[str], kind: str, name: str, number: int, wanted: str = "a number") -> float:
         """The next number of a line, as its type allows it."""
         word = next(words, None)
         if word is None:
-            raise self._wrong(number, name, "a number", "the end of the line")
+            raise self._wrong(number, name, wanted, "the end of the line")
         if not NUMBER.fullmatch(word):
             raise self._wrong(number, name, "a number", repr(word[:40]))
         value = float(word)

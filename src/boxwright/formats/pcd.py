@@ -100,7 +100,12 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
         end = head.find(b"\n", at)
         if end < 0:
             raise FormatError(
-                "the header has no DATA line", expected="DATA ascii, binary or binary_compressed", path=path, offset=len(head), hint=_HINT
+                "the header has no DATA line",
+                expected="DATA ascii, binary or binary_compressed",
+                got=None if head else "an empty file",
+                path=path,
+                offset=len(head),
+                hint=_HINT,
             )
         number += 1
         words = [name_of(word) for word in head[at:end].split()]

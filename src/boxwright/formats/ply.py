@@ -130,7 +130,9 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
 def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     line_end = b"\r\n" if head.startswith(b"ply\r\n") else b"\r" if head.startswith(b"ply\r") else b"\n"
     if head[:3] != b"ply" or not head[3:].startswith(line_end):
-        raise FormatError("not a PLY file", expected="a first line 'ply'", got=repr(head[:8]), path=path, offset=0, hint=_HINT)
+        raise FormatError(
+            "not a PLY file", expected="a first line 'ply'", got=repr(head[:8]) if head else "an empty file", path=path, offset=0, hint=_HINT
+        )
     at, number, encoding = 3 + len(line_end), 1, ""
     elements: list[_Element] = []
     wide: dict[str, str] = {}
@@ -234,7 +236,7 @@ def _records_between(body: bytes, header: _Header, path: str | os.PathLike[str])
             start = at
         at = _end_of(element, body, at, _ORDERS[header.encoding])
         if at > len(body):
-            expected = f"{element.n:,} rows of the element {element.name!r}"
+            expected = f"{element.n:,} row{'s' * (element.n != 1)} of the element {element.name!r}"
             raise FormatError(
                 "the file is shorter than its header says",
                 expected=expected,
