@@ -11,6 +11,7 @@ Frames are the stamps of labels and sweeps together. Needs pyarrow: the extra `i
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -401,4 +402,6 @@ def _tracks(table: Rows, label_times: Int64s, trajectory: Trajectory | None) -> 
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    """As JSON can hold it: numbers that are not finite become texts, such as "nan"."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain
