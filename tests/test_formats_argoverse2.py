@@ -481,3 +481,13 @@ def test_a_batch_for_every_row(tmp_path):
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table, max_chunksize=1)
     assert_same_labels(bw.read(log), whole)
+
+
+def test_an_intensity_that_is_no_number_is_refused(tmp_path):
+    log = make(tmp_path)
+    sweep = sorted((log / "sensors/lidar").iterdir())[0]
+    xyz = np.zeros(2, np.float32)
+    save(sweep, x=xyz, y=xyz, z=xyz, intensity=["a", "b"])
+    scene = bw.read(log)
+    with pytest.raises(bw.FormatError, match=rf"{sweep.name}: .*intensity: expected numbers, got dtype object"):
+        scene.points(next(i for i in range(len(scene)) if scene.has_points(i)))

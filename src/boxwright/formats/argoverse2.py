@@ -296,11 +296,14 @@ def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
     offsets = table.get("offset_ns")
     if offsets is not None and offsets.dtype.kind not in "iu":
         raise FormatError(expected="whole numbers", got=f"dtype {offsets.dtype}", path=path, field="offset_ns", hint=HINT)
+    intensity = table.get("intensity")
+    if intensity is not None and intensity.dtype.kind not in "iuf":
+        raise FormatError(expected="numbers", got=f"dtype {intensity.dtype}", path=path, field="intensity", hint=HINT)
     return Sweep(
         np.stack([table[name].astype(kind) for name in "xyz"], 1),
         int(path.stem),
         sensor,
-        table.get("intensity"),
+        intensity,
         None if offsets is None else offsets.astype(np.int64),
         {name: values for name, values in table.items() if name not in ("x", "y", "z", "intensity", "offset_ns") and values.dtype.kind in "iuf"},
         is_deskewed=True,
