@@ -61,7 +61,8 @@ def test_keys_change_frames_and_trails(window):
     without = window.picture()
     assert len(near(without, color_of("car"))) < len(near(last, color_of("car")))
     window.toggle_trails()
-    assert (window.picture() == last).all()
+    # Mesa draws in threads, and a pixel on the seam of two faces now and then takes the other one's colour
+    assert (window.picture() != last).any(2).sum() <= 3
 
 
 def test_a_key_writes_the_camera_pictures(window):
