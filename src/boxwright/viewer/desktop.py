@@ -69,6 +69,7 @@ class Window:
         self.pictures_to = pictures_to
         self.trails = True
         self._o3d = _open3d()
+        self._drawn: dict[str, Any] = {}
         self._vis = self._o3d.visualization.VisualizerWithKeyCallback()
         if not self._vis.create_window(self._title(), width=width_px, height=height_px, visible=visible):
             raise BoxwrightError("no window could be opened", hint="`boxwright render` writes pictures without one")
@@ -164,9 +165,19 @@ class Window:
         return True
 
     def _draw(self, *, first: bool = False) -> None:
-        self._vis.clear_geometries()
-        for geometry in _geometries(self._o3d, self.scene, self.frame_index, self.trails):
-            self._vis.add_geometry(geometry, reset_bounding_box=first)
+        """What was drawn before takes the new content: Open3D draws in an order of addresses, which would decide ties anew for new objects."""
+        for name, new in _geometries(self._o3d, self.scene, self.frame_index, self.trails).items():
+            old = self._drawn.get(name)
+            if new.is_empty():
+                if old is not None:
+                    self._vis.remove_geometry(self._drawn.pop(name), reset_bounding_box=False)
+            elif old is None:
+                self._drawn[name] = new
+                self._vis.add_geometry(new, reset_bounding_box=first)
+            else:
+                for column in _COLUMNS[name]:
+                    setattr(old, column, getattr(new, column))
+                self._vis.update_geometry(old)
 
 
 def check_window() -> None:
@@ -196,7 +207,15 @@ def picture_of_window(scene: Scene, frame_index: int = 0, *, width_px: int = 128
         window.close()
 
 
-def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> list[Any]:
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "axes": (),
+    "cloud": ("points", "colors"),
+    "mesh": ("vertices", "triangles", "vertex_colors"),
+    "outlines": ("points", "lines", "colors"),
+}
+
+
+def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> dict[str, Any]:
     frame = vehicle_frame(scene)
     shown = shown_of_scene(scene, frame_index, frame)
     vertices, triangles, colors = [np.zeros((0, 3))], [np.zeros((0, 3), np.int32)], [np.zeros((0, 3))]
@@ -224,7 +243,7 @@ def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> list[
         outlines = o3d.geometry.LineSet(o3d.utility.Vector3dVector(corners), o3d.utility.Vector2iVector(lines.astype(np.int32)))
         outlines.colors = o3d.utility.Vector3dVector(np.repeat(np.array(shown.colors) / 255, len(EDGES), axis=0))
     axes = o3d.geometry.TriangleMesh.create_coordinate_frame(size=1.5)
-    return [axes, *(g for g in (cloud, mesh, outlines) if not g.is_empty())]
+    return {"axes": axes, "cloud": cloud, "mesh": mesh, "outlines": outlines}
 
 
 def _cuboid_bars(cuboids: Cuboids, colors: Any) -> list[tuple[Float64s, Float64s, Color, float]]:
