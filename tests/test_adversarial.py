@@ -11,7 +11,7 @@ import boxwright as bw
 import test_formats_kitti_tracking as tracking
 from adversarial import JSON_BODIES, OBJECT_LINES, TRACKING_LINES, TRACKLETS
 from boxwright.formats import json_shape, strict_json
-from boxwright.formats.limits import Limits
+from boxwright.limits import Limits
 from fuzz_child import Child
 from mutants import Victim
 

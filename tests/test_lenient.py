@@ -12,7 +12,7 @@ import street
 from boxwright.cli import main
 from boxwright.formats.dry_run import dry_run
 from boxwright.formats.images import check_image, image_bytes
-from boxwright.formats.limits import Limits, limits
+from boxwright.limits import Limits, limits
 from formats_scenes import MemoryData, full_scene
 
 

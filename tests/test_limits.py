@@ -14,7 +14,7 @@ import test_formats_argoverse2 as argoverse2
 import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as tracking
 from boxwright.formats import strict_json
-from boxwright.formats.limits import LIMIT_NAMES, Limits, limits, set_limits
+from boxwright.limits import LIMIT_NAMES, Limits, limits, set_limits
 from formats_scenes import full_scene
 
 

@@ -71,7 +71,7 @@ LenientOption = Annotated[
 def _set_limits(context: typer.Context, texts: list[str] | None) -> list[str] | None:
     """They hold until the command ends: sweeps and pictures are read late."""
     if texts:
-        from ..formats.limits import set_limits
+        from ..limits import set_limits
 
         set_limits(texts)
         context.call_on_close(lambda: set_limits([]))

@@ -22,13 +22,13 @@ import numpy as np
 from ..arrays import as_points, one_index, some_rows
 from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, one_line
 from ..frames import listening_to_norms
+from ..limits import limits
 from ..outputs import as_path, whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .exactness import exactness_notes
-from .limits import limits
 from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes

@@ -26,13 +26,13 @@ from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
+from ..limits import FARTHEST_M, has_file, limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
 from .argoverse2_tables import HINT, Rows, read_rows
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
-from .limits import FARTHEST_M, has_file, limits
 from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, left_out_note, unread_note
 

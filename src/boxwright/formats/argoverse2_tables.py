@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import Bools, Float64s, Int64s
 from ..errors import BoxwrightError, ExtraMissing, FormatError
+from ..limits import checked_size, limits
 from ..problems import Problems
-from .limits import checked_size, limits
 
 __all__ = ["HINT", "Rows", "read_rows"]
 

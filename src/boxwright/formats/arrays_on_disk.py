@@ -19,9 +19,9 @@ import numpy as np
 
 from ..arrays import as_points
 from ..errors import BoxwrightError, FormatError, LimitError
+from ..limits import checked_size, limits
 from ..points import Sweep
 from .columns import columns_of_records, columns_of_sweep, other_size, sweep_of_columns
-from .limits import checked_size, limits
 
 __all__ = ["check_array_file", "kitti_bin_bytes", "npz_arrays", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
 

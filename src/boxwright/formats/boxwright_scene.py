@@ -24,13 +24,13 @@ from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
+from ..limits import limits
 from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
 from .boxwright_files import sensor_files, stray_notes
-from .limits import limits
 from .looking import is_dgp_scene, subfolders
 from .strict_json import Node
 

@@ -10,13 +10,13 @@ import numpy as np
 from ..cameras import FisheyeCamera
 from ..errors import ArgumentError, LimitError
 from ..frames import Pose
+from ..limits import limits
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
 from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .json_shape import check_shape
-from .limits import limits
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from ..errors import FormatError
 from ..frames import Pose
+from ..limits import limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
@@ -32,7 +33,6 @@ from .arrays_on_disk import npz_arrays
 from .columns import sweep_of_columns
 from .dgp_sensors import Samples, datum_path, mounts_and_cameras, pose_of, read_samples, trajectory_of, vector_of
 from .label_rows import LabelRows
-from .limits import limits
 from .looking import head, is_dgp_scene, names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node

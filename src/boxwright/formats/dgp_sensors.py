@@ -15,11 +15,11 @@ from ..arrays import Float64s, Int64s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
+from ..limits import FARTHEST_M
 from ..problems import Problems
 from ..scene import Lidar
 from . import strict_json
 from .images import image_size_px
-from .limits import FARTHEST_M
 from .strict_json import Node
 
 __all__ = ["Samples", "datum_path", "mounts_and_cameras", "pose_of", "read_samples", "trajectory_of", "vector_of"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, FormatError
-from .limits import checked_size, limits
+from ..limits import checked_size, limits
 
 __all__ = ["IMAGE_SUFFIXES", "check_image", "image_bytes", "image_size_px", "read_image"]
 

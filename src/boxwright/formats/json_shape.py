@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from ..arrays import Int64s, UInt8s
-from .limits import Limits
+from ..limits import Limits
 
 __all__ = ["check_shape", "taken_bytes"]
 

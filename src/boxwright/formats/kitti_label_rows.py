@@ -17,11 +17,11 @@ import numpy as np
 from ..arrays import Bools, Float64s, Int64s
 from ..cuboids import Cuboids
 from ..errors import ArgumentError, FormatError, TimeError
+from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
 from .kitti_labels import COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
-from .limits import FARTHEST_M
 from .write_report import WriteReport
 
 __all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]

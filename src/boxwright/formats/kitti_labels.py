@@ -22,8 +22,8 @@ from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
+from ..limits import FARTHEST_M, checked_size, has_file, limits
 from ..rotations import wrap_rad
-from .limits import FARTHEST_M, checked_size, has_file, limits
 
 __all__ = [
     "CALIBRATION_LENGTHS",

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import CalibrationError, FormatError
 from ..frames import Pose
+from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
@@ -25,7 +26,6 @@ from .images import image_size_px
 from .kitti_labels import COLUMNS, Calibration, check_row, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
 from .kitti_poses import folder_and_name, split_folders
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
-from .limits import has_file, limits
 from .looking import names_of
 from .sensor_files import SensorFiles
 

@@ -17,8 +17,8 @@ from .. import rotations
 from ..arrays import Float64s, Int64s
 from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
+from ..limits import has_file
 from .kitti_labels import finite_numbers, text_lines, whole_number
-from .limits import has_file
 
 __all__ = ["FRAME_NS", "SPLITS", "PoseRows", "folder_and_name", "mercator_poses", "oxts_row", "read_poses", "split_folders"]
 

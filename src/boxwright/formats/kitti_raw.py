@@ -28,6 +28,7 @@ from ..arrays import Bools, Float64s, Int64s
 from ..cuboids import Cuboids
 from ..errors import FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
+from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Origin, Track, Visibility
@@ -37,7 +38,6 @@ from .kitti_poses import FRAME_NS, mercator_poses, oxts_row
 from .kitti_raw_calibration import RawCalibration, read_raw_calibration
 from .kitti_tracking import camera_sensor, sweep_reader
 from .kitti_tracklets import INTERPOLATED, Tracklet, cuboids_from_bottom_poses, read_tracklets
-from .limits import has_file, limits
 from .looking import subfolders
 from .sensor_files import NumberedFiles, SensorFiles
 

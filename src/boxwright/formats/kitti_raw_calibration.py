@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import BoxwrightError, CalibrationError
 from ..frames import Pose
+from ..limits import has_file
 from .kitti_labels import Calibration, finite_numbers, text_lines
-from .limits import has_file
 
 __all__ = ["RawCalibration", "read_raw_calibration"]
 

@@ -26,6 +26,7 @@ import numpy as np
 from ..arrays import Bools, Int64s
 from ..errors import CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
+from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, has_file, limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
@@ -45,7 +46,6 @@ from .kitti_labels import (
     whole_number,
 )
 from .kitti_poses import folder_and_name, read_poses, split_folders
-from .limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, has_file, limits
 from .looking import names_of, subfolders
 from .sensor_files import NumberedFiles, SensorFiles, left_out_note, unread_note
 

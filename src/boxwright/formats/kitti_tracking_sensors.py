@@ -15,13 +15,13 @@ from ..arrays import Float64s, as_points
 from ..cameras import PinholeCamera
 from ..errors import BoxwrightError
 from ..frames import Pose
+from ..limits import FARTHEST_M
 from ..scene import CameraSensor, Scene
 from .arrays_on_disk import kitti_bin_bytes
 from .images import image_bytes
 from .kitti_labels import CALIBRATION_LENGTHS, SIZE_ROW, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
-from .limits import FARTHEST_M
 from .sensor_files import image_path
 from .write_report import WriteReport
 

@@ -20,8 +20,8 @@ from .. import rotations
 from ..arrays import Float64s
 from ..cuboids import Cuboids
 from ..errors import FormatError, LimitError
+from ..limits import FARTHEST_M, LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
-from .limits import FARTHEST_M, LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from .strict_xml import walk
 
 __all__ = ["INTERPOLATED", "Tracklet", "cuboids_from_bottom_poses", "read_tracklets"]

@@ -12,9 +12,9 @@ import numpy as np
 from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
 from ..frames import Pose
+from ..limits import FARTHEST_M, limits
 from ..tracks import Track, Visibility
 from .dense_tracks import dense_track, moved_each
-from .limits import FARTHEST_M, limits
 from .strict_json import Node
 
 __all__ = ["LabelRows"]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Float64s
+from ..limits import checked_size
 from ..points import Sweep
 from .las_header import LasHeader, checked_las_header
 from .laz import check_packed, unpacked
-from .limits import checked_size
 
 __all__ = ["check_las", "read_las"]
 

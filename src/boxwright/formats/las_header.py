@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
+from ..limits import FARTHEST_M, limits
 from .columns import other_size
-from .limits import FARTHEST_M, limits
 
 __all__ = ["LasHeader", "checked_las_header"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ExtraMissing, FormatError
+from ..limits import limits
 from .las_header import LasHeader
-from .limits import limits
 
 __all__ = ["check_packed", "unpacked"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FormatError
-from .limits import FARTHEST_M, limits
+from ..limits import FARTHEST_M, limits
 from .openlabel_data import Occurrences, check_data, check_item, split_named
 from .openlabel_document import Document
 from .openlabel_sensors import MOST_RAD

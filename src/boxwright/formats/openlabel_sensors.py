@@ -18,9 +18,9 @@ from ..arrays import Float64s, Int64s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
+from ..limits import FARTHEST_M
 from ..rotations import matrix_from_quat, quat_from_euler
 from ..scene import CameraSensor, Lidar
-from .limits import FARTHEST_M
 from .strict_json import Node
 
 __all__ = [

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..limits import limits
 from .json_shape import taken_bytes
-from .limits import limits
 from .strict_json import Node, decoder, load_text, refusing
 
 __all__ = ["Text"]

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, FormatError
+from ..limits import checked_size, limits
 from ..points import Sweep
 from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, sweep_of_columns
-from .limits import checked_size, limits
 from .mesh_lines import MeshLines
 from .number_lines import NumberLines, lines_of_columns
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BoxwrightError, FormatError
+from ..limits import limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
-from .limits import limits
 from .looking import is_file
 from .sensor_files import POINT_SUFFIXES, SensorFiles, check_point_file, read_point_file
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from ..arrays import Float64s
 from ..errors import ArgumentError, BoxwrightError, FormatError, LimitError
+from ..limits import checked_size, limits
 from .json_shape import check_shape
-from .limits import checked_size, limits
 
 __all__ = ["Node", "decoder", "dumps", "load", "load_text", "refusing"]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from ..errors import BoxwrightError, FormatError
-from .limits import checked_size, limits
+from ..limits import checked_size, limits
 
 __all__ = ["Event", "walk"]
 

@@ -29,6 +29,7 @@ from ..arrays import Bools, Float64s, Int64s
 from ..cameras import PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
+from ..limits import has_file, limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
@@ -37,7 +38,6 @@ from . import strict_json
 from .dense_tracks import bridged_poses_note
 from .images import IMAGE_SUFFIXES, image_size_px
 from .label_rows import LabelRows
-from .limits import has_file, limits
 from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node
