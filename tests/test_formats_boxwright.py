@@ -167,7 +167,7 @@ EDITS = {
         r"cameras\[0\].fx_px: expected a number, got '30.3'",
     ),
     "focal": (lambda t: t.replace('"fx_px": 30.3', '"fx_px": 0'), bw.CalibrationError, r"scene.json: .*fx_px: singular intrinsics"),
-    "model": (lambda t: t.replace('"fisheye"', '"fish"'), bw.FormatError, "expected one of pinhole, fisheye, got 'fish'"),
+    "model": (lambda t: t.replace('"fisheye"', '"fish"'), bw.FormatError, r"expected one of pinhole, fisheye, .*, got 'fish'"),
     "rotation": (lambda t: t.replace('"rotation": [[1.0', '"rotation": [[1.1', 1), bw.GeometryError, r"scene.json: lidars\[1\].*rotation matrix"),
     "visibility": (lambda t: t.replace('"visible"', '"hidden"', 1), bw.FormatError, "expected one of visible, occluded, outside, got 'hidden'"),
     "escape": (lambda t: t.replace('"frame_id": "f1"', '"frame_id": "../f1"'), bw.FormatError, r"frames\[1\].frame_id: expected a name"),

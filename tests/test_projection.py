@@ -693,7 +693,7 @@ POINTS, CAMERA = np.zeros((4, 3)), cam()
         ((np.zeros((3, 1200)), CAMERA, IDENTITY), bw.ArgumentError, r"points: expected \(N, 3\) float array, got shape \(3, 1200\)"),
         ((np.zeros((5, 4)), CAMERA, IDENTITY), bw.ArgumentError, r"got shape \(5, 4\); pass points\[:, :3\]"),
         ((np.array([["a", "b", "c"]]), CAMERA, IDENTITY), bw.ArgumentError, "points: expected .* got dtype"),
-        ((POINTS, "front", IDENTITY), bw.ArgumentError, "camera: expected a PinholeCamera or FisheyeCamera, got str"),
+        ((POINTS, "front", IDENTITY), bw.ArgumentError, "camera: expected a camera model such as PinholeCamera, got str"),
         ((POINTS, CAMERA, np.zeros((3, 3))), bw.ArgumentError, r"cam_from_points: expected .* float array, got shape \(3, 3\)"),
         ((POINTS, CAMERA, np.diag([1, 1, 2, 1.0])), bw.GeometryError, "cam_from_points: expected a rotation matrix"),
         ((POINTS, CAMERA, np.diag([1, 1, -1, 1.0])), bw.GeometryError, "got a determinant of -1"),
@@ -701,7 +701,7 @@ POINTS, CAMERA = np.zeros((4, 3)), cam()
         ((POINTS, [CAMERA, CAMERA], [IDENTITY]), bw.ArgumentError, "cam_from_points: expected 2 transforms, one per camera, got 1"),
         ((POINTS, [CAMERA], IDENTITY), bw.ArgumentError, "cam_from_points: expected 1 transforms, one per camera, got one Pose"),
         ((POINTS, [CAMERA], None), bw.ArgumentError, "cam_from_points: expected 1 transforms, one per camera, got None"),
-        ((POINTS, [CAMERA, 3], [IDENTITY, IDENTITY]), bw.ArgumentError, r"camera\[1\]: expected a PinholeCamera or FisheyeCamera, got int"),
+        ((POINTS, [CAMERA, 3], [IDENTITY, IDENTITY]), bw.ArgumentError, r"camera\[1\]: expected a camera model such as PinholeCamera, got int"),
         ((POINTS, [CAMERA, CAMERA], [IDENTITY, np.diag([2, 1, 1, 1.0])]), bw.GeometryError, r"cam_from_points\[1\]: expected a rotation"),
         ((POINTS, [], []), bw.ArgumentError, "camera: expected at least one camera, got none"),
         ((POINTS, CAMERA, IDENTITY, np.int32), bw.ArgumentError, "dtype: expected float32 or float64"),
@@ -733,7 +733,7 @@ def test_out_that_does_not_fit():
     ("arguments", "error", "message"),
     [
         ((np.zeros((1, 7)), CAMERA, IDENTITY), bw.ArgumentError, "cuboids: expected Cuboids, got ndarray"),
-        ((bw.Cuboids.empty(), [CAMERA], IDENTITY), bw.ArgumentError, "camera: expected a PinholeCamera or FisheyeCamera, got list"),
+        ((bw.Cuboids.empty(), [CAMERA], IDENTITY), bw.ArgumentError, "camera: expected a camera model such as PinholeCamera, got list"),
         ((bw.Cuboids.empty(), CAMERA, np.diag([1, 2, 1, 1.0])), bw.GeometryError, "cam_from_cuboids: expected a rotation matrix"),
     ],
 )

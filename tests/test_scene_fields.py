@@ -47,7 +47,7 @@ BAD = [
     (lidar, {"origins_m": [(np.nan, 0, 0)]}, "lidar top.origins_m: expected finite numbers"),
     (lidar, {"origins_m": ()}, "lidar top.origins_m: expected at least one place, got none"),
     (camera, {"name": None}, "camera.name: expected a text, got NoneType None"),
-    (camera, {"camera": np.eye(3)}, "camera front.camera: expected a PinholeCamera or FisheyeCamera, got ndarray"),
+    (camera, {"camera": np.eye(3)}, "camera front.camera: expected a camera model such as PinholeCamera, got ndarray"),
     (camera, {"ego_from_cam": np.eye(4)}, "camera front.ego_from_cam: expected a Pose, got ndarray"),
     (camera, {"times_ns": [0.5, 1.5]}, "camera front.times_ns: expected (T,) int64 nanoseconds, got dtype float64"),
     (camera, {"times_ns": "now"}, "camera front.times_ns: expected (T,) int64 nanoseconds"),

@@ -29,7 +29,7 @@ _HOME = {
     ],
     "frames": ["Pose", "Trajectory"],
     "points": ["Sweep"],
-    "cameras": ["FisheyeCamera", "PinholeCamera"],
+    "cameras": ["FisheyeCamera", "PinholeCamera", "UncalibratedCamera"],
     "cuboids": ["Cuboid", "Cuboids"],
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
@@ -60,7 +60,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 if TYPE_CHECKING:
     from .advice import Advice, Advices, advise
     from .aggregation import Aggregate, aggregate
-    from .cameras import FisheyeCamera, PinholeCamera
+    from .cameras import FisheyeCamera, PinholeCamera, UncalibratedCamera
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
     from .errors import (
@@ -151,6 +151,7 @@ __all__ = [
     "Track",
     "Tracks",
     "Trajectory",
+    "UncalibratedCamera",
     "UnknownName",
     "Verdict",
     "Visibility",

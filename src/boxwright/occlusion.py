@@ -92,7 +92,7 @@ def depth_map(
     """What is nearest in each cell of a picture, and which points its camera really sees.
 
     points : (N, 3) float32 or float64, metres, or a Sweep
-    camera : PinholeCamera or FisheyeCamera
+    camera : any camera model
     cam_from_points : Pose or (4, 4), the camera from the points' frame
     sensor_origins_m : (L, 3) or (3,), where the points were seen from, in their frame: `scene.lidar_origins_m(frame)`; by default its origin,
         (0, 0, 0); of several the middle counts. Must be given for points in the world frame

@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_array, as_points, frozen, one_index
-from .cameras import Camera, FisheyeCamera, PinholeCamera
+from .cameras import Camera, UncalibratedCamera
 from .cuboids import Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError
 from .frames import Pose, as_pose
@@ -97,7 +97,7 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
     """Project points into one picture, or into those of a whole rig at once.
 
     points : (N, 3) float32 or float64, metres, or a Sweep
-    camera : PinholeCamera or FisheyeCamera; or C of them
+    camera : any camera model; or C of them
     cam_from_points : Pose or (4, 4); or C of them
     dtype : of uv and depth, float64 or float32; the geometry is computed in float64 either way
     out : what an earlier call with as many points, cameras and the same dtype returned; it is filled and returned, and nothing is allocated
@@ -122,10 +122,12 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
 
 def _cameras(cameras: Sequence[Any], rig: bool) -> list[Camera]:
     for i, camera in enumerate(cameras):
-        if not isinstance(camera, (PinholeCamera, FisheyeCamera)):
+        place = f"camera[{i}]" if rig else "camera"
+        if not isinstance(camera, Camera):
             hint = "a scene's intrinsics are scene.camera(name).camera"
-            place = f"camera[{i}]" if rig else "camera"
-            raise ArgumentError(expected="a PinholeCamera or FisheyeCamera", got=type(camera).__name__, field=place, hint=hint)
+            raise ArgumentError(expected="a camera model such as PinholeCamera", got=type(camera).__name__, field=place, hint=hint)
+        if isinstance(camera, UncalibratedCamera):
+            camera.refuse(place)
     if not cameras:
         raise ArgumentError(expected="at least one camera", got="none", field="camera", hint="pass one camera, or a list of them")
     return list(cameras)
@@ -239,7 +241,7 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     """The boxes of the visible parts of cuboids, and their edges as drawn.
 
     cuboids : M cuboids in any frame
-    camera : PinholeCamera or FisheyeCamera
+    camera : any camera model
     cam_from_cuboids : Pose or (4, 4), the camera from the cuboids' frame
 
     Edges are cut at the near plane (1 cm) and where the lens ends, as it does for points, and followed along their curves; a cuboid that hides the

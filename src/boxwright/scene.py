@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Float64s, Int32s, Int64s, UInt8s, as_times_ns, check_kind, check_kinds, frozen, one_time_ns
+from .cameras import UncalibratedCamera
 from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
@@ -239,13 +240,16 @@ class Scene:
     # ------------------------------------------------------------ frames of reference
 
     def ego_from(self, frame: str) -> Pose:
-        """Where a sensor sits on the vehicle."""
+        """Where a sensor sits on the vehicle. CalibrationError for a camera that is not calibrated."""
         if frame == "ego":
             return Pose.identity()
         if not isinstance(frame, str):
             raise ArgumentError(expected="a frame's name", got=repr(frame), field="frame", hint="'world', 'ego', 'lidar' or a sensor's name")
         if frame in self.cameras:
-            return self.cameras[frame].ego_from_cam
+            sensor = self.cameras[frame]
+            if isinstance(sensor.camera, UncalibratedCamera):
+                sensor.camera.refuse(f"camera {frame}")
+            return sensor.ego_from_cam
         if frame in self.lidars or (frame == "lidar" and self.lidars):
             return self.lidar(frame).ego_from_lidar
         raise UnknownName(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from .arrays import Int64s, as_floats, as_times_ns, check_kind, frozen
-from .cameras import Camera, FisheyeCamera, PinholeCamera
+from .cameras import Camera, UncalibratedCamera
 from .errors import ArgumentError, FrameMissing
 from .frames import Pose
 from .points import Sweep
@@ -45,19 +45,20 @@ class CameraSensor:
     """A camera on the vehicle.
 
     camera : its intrinsics
-    ego_from_cam : where it sits
+    ego_from_cam : where it sits; may be left out for an UncalibratedCamera, of which nobody asks it
     times_ns : (F,) int64, when it exposed each frame; None where it fires with the frames
     """
 
     name: str
     camera: Camera
-    ego_from_cam: Pose
+    ego_from_cam: Pose = None  # type: ignore[assignment]
     times_ns: Int64s | None = None
 
     def __post_init__(self) -> None:
         check_kind("camera.name", self.name, str, "a text", _NAME_HINT)
-        kinds = (PinholeCamera, FisheyeCamera)
-        check_kind(f"camera {self.name}.camera", self.camera, kinds, "a PinholeCamera or FisheyeCamera", "make one from its intrinsics")
+        check_kind(f"camera {self.name}.camera", self.camera, Camera, "a camera model such as PinholeCamera", "make one from its intrinsics")
+        if cast(Any, self.ego_from_cam) is None and isinstance(self.camera, UncalibratedCamera):
+            object.__setattr__(self, "ego_from_cam", Pose.identity())
         check_kind(f"camera {self.name}.ego_from_cam", self.ego_from_cam, Pose, "a Pose", _POSE_HINT)
         if self.times_ns is not None:
             object.__setattr__(self, "times_ns", frozen(as_times_ns(f"camera {self.name}.times_ns", self.times_ns).copy()))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Bools, Float64s
-from .cameras import FisheyeCamera
+from .cameras import UncalibratedCamera, model_of
 from .errors import BoxwrightError
 from .scene import Scene
 from .taxonomy import Taxonomy
@@ -101,7 +101,8 @@ def _date(time_ns: int | None, other_ns: int | None) -> str | None:
 
 def _frames_of_reference(scene: Scene) -> list[str]:
     own = [name for name in scene.lidars if name != "lidar"]
-    return [*(["world"] if scene.trajectory is not None else []), "ego", *(["lidar"] if scene.lidars else []), *own, *scene.cameras]
+    cameras = [name for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)]
+    return [*(["world"] if scene.trajectory is not None else []), "ego", *(["lidar"] if scene.lidars else []), *own, *cameras]
 
 
 def _ego_facts(scene: Scene) -> dict[str, Any]:
@@ -152,10 +153,10 @@ def _camera_facts(scene: Scene, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "frame": name,
-        "model": "fisheye" if isinstance(sensor.camera, FisheyeCamera) else "pinhole",
+        "model": model_of(sensor.camera),
         "width_px": sensor.camera.width_px,
         "height_px": sensor.camera.height_px,
-        "position_ego_m": sensor.ego_from_cam.translation_m.tolist(),
+        "position_ego_m": sensor.ego_from_cam.translation_m.tolist() if name in _frames_of_reference(scene) else None,
         "exposure_offset_s": None if offsets_ns is None else [float(offsets_ns.min()) * 1e-9, float(offsets_ns.max()) * 1e-9],
         "n_images": _n_frames(spans),
         "frames_with_images": spans,

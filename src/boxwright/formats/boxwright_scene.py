@@ -11,6 +11,7 @@ Numbers are written as the shortest text that gives the same float64 back.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int64s
-from ..cameras import Camera, FisheyeCamera, PinholeCamera
+from ..cameras import CAMERA_MODELS, Camera, UncalibratedCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
@@ -35,7 +36,6 @@ from .looking import is_dgp_scene, subfolders
 from .strict_json import Node
 
 __all__ = [
-    "CAMERA_MODELS",
     "RESERVED_NAMES",
     "VERSION",
     "detect",
@@ -47,7 +47,6 @@ __all__ = [
 ]
 
 VERSION = 1
-CAMERA_MODELS: dict[str, type[PinholeCamera] | type[FisheyeCamera]] = {"pinhole": PinholeCamera, "fisheye": FisheyeCamera}
 VISIBILITIES = {item.name.lower(): int(item) for item in Visibility}
 ORIGINS = {item.name.lower(): int(item) for item in Origin}
 RESERVED_NAMES = frozenset({"world", "ego"})  # frames of reference, which no sensor can be called
@@ -57,9 +56,7 @@ TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajector
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
-CAMERA_KEYS = frozenset({"name", "model", "width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px", "ego_from_cam"})
-CAMERA_EXTRAS = frozenset({"distortion", "timestamp_ns"})
-FISHEYE_EXTRAS = CAMERA_EXTRAS | {"max_angle_rad"}
+CAMERA_KEYS, CAMERA_EXTRAS = frozenset({"name", "model"}), frozenset({"timestamp_ns"})  # and what the model has
 TRACK_KEYS, TRACK_EXTRAS = frozenset({"track_id", "category", "keyframes"}), frozenset({"method", "attributes", "source_attributes"})
 KEYFRAME_KEYS = frozenset({"timestamp_ns", "center_m", "size_m"})
 KEYFRAME_EXTRAS = frozenset({"yaw_rad", "quat_wxyz", "visibility", "origin", "attributes", "source_attributes"})
@@ -220,17 +217,22 @@ def _lidar(node: Node) -> Lidar:
 
 
 def _camera(node: Node, n_frames: int) -> CameraSensor:
-    node.only(CAMERA_KEYS, CAMERA_EXTRAS if node.get("model", "").value == "pinhole" else FISHEYE_EXTRAS)
     model = node["model"].one_of(CAMERA_MODELS)
-    numbers = {key: node[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
-    if node.has("max_angle_rad"):
-        numbers["max_angle_rad"] = node["max_angle_rad"].number()
-    distortion = tuple(item.number() for item in node.get("distortion", []))
-    camera: Camera = model(node["width_px"].whole(), node["height_px"].whole(), **numbers, distortion=distortion)
+    is_placed = model is not UncalibratedCamera
+    own = {field.name: field for field in dataclasses.fields(model)}
+    wanted = {name for name, field in own.items() if field.default is dataclasses.MISSING}
+    node.only(CAMERA_KEYS | wanted | ({"ego_from_cam"} if is_placed else set()), CAMERA_EXTRAS | own.keys())
+    camera: Camera = model(**{name: _of_lens(name, node[name]) for name in own if node.has(name)})
     times = np.array([item.whole() for item in node["timestamp_ns"]], np.int64) if node.has("timestamp_ns") else None
     if times is not None and len(times) != n_frames:
         raise node["timestamp_ns"].wrong(f"{n_frames} times, one per frame", str(len(times)))
-    return CameraSensor(_name(node["name"]), camera, _pose(node["ego_from_cam"]), times)
+    return CameraSensor(_name(node["name"]), camera, _pose(node["ego_from_cam"]) if is_placed else Pose.identity(), times)
+
+
+def _of_lens(name: str, node: Node) -> Any:
+    if name in ("width_px", "height_px"):
+        return node.whole()
+    return tuple(item.number() for item in node) if name == "distortion" else node.number()
 
 
 def _trajectory(node: Node) -> Trajectory:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..cameras import FisheyeCamera
+from ..cameras import UncalibratedCamera, model_of
 from ..errors import ArgumentError, LimitError
 from ..frames import Pose
 from ..limits import limits
@@ -15,7 +16,7 @@ from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
-from .boxwright_scene import CAMERA_MODELS, RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
+from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .json_shape import check_shape
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
@@ -120,11 +121,9 @@ def _camera(name: str, sensor: CameraSensor) -> dict[str, Any]:
     camera = sensor.camera
     return {
         "name": name,
-        "model": next(model for model, kind in CAMERA_MODELS.items() if isinstance(camera, kind)),
-        **{key: getattr(camera, key) for key in ("width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px")},
-        "distortion": list(camera.distortion),
-        **({"max_angle_rad": camera.max_angle_rad} if isinstance(camera, FisheyeCamera) else {}),
-        "ego_from_cam": _pose(sensor.ego_from_cam),
+        "model": model_of(camera),
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(camera).items()},
+        **({} if isinstance(camera, UncalibratedCamera) else {"ego_from_cam": _pose(sensor.ego_from_cam)}),
         "timestamp_ns": None if sensor.times_ns is None else np.asarray(sensor.times_ns).tolist(),
     }
 

@@ -101,7 +101,7 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
             report.dropped.append(f"camera {name}: KITTI holds the first camera and one beside it that looks the same way")
     _say_new_names(chosen, report)
     for sensor in chosen.values():
-        if any(sensor.camera.distortion):
+        if isinstance(sensor.camera, PinholeCamera) and any(sensor.camera.distortion):
             report.dropped.append(f"the distortion of camera {sensor.name}: its pictures are written as they are, and are not rectified")
     return Rig(chosen, {**rows, **_rect_rows(rect)}, rect)
 

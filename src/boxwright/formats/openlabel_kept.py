@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cameras import UncalibratedCamera
 from ..errors import ArgumentError, BoxwrightError
 from ..frames import Pose
 from ..scene import Scene
@@ -95,7 +96,7 @@ class Places:
         """Names of the sensors that are not as they were kept; each gets a place of its own on the vehicle."""
         scene = self.scene
         sensors: dict[str, Pose] = {name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()}
-        sensors |= {name: camera.ego_from_cam for name, camera in scene.cameras.items()}
+        sensors |= {name: sensor.ego_from_cam for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)}
         if scene.trajectory is not None and self.world not in self.systems and "world" not in self.was:
             self.systems[self.world] = {"type": "scene_cs", "parent": "", "children": []}
         if self.ego not in self.systems and (sensors or scene.trajectory is not None or not self.systems):
@@ -110,6 +111,7 @@ class Places:
                 self.systems.setdefault(name, {"type": "sensor_cs", "parent": "", "children": []})["pose_wrt_parent"] = _transform(sensors[name])
                 self._hang(name, self.ego)
             changed |= moved
+        changed |= {name for name in scene.cameras.keys() - sensors.keys() if not self._is_as_kept(name, None)}
         for frame in self.frames if changed else ():
             self._drop_transforms(frame, lambda a, b: bool(changed & {a, b}))
         return changed

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Float64s, Int64s
-from ..cameras import Camera, FisheyeCamera, PinholeCamera
+from ..cameras import Camera, FisheyeCamera, PinholeCamera, UncalibratedCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
 from ..limits import FARTHEST_M
@@ -40,6 +40,7 @@ __all__ = [
     "uri_path",
 ]
 
+UNCALIBRATED = "uncalibrated"
 KANNALA_BRANDT = "kannala_brandt"  # the name of our fisheye model in intrinsics_custom: OpenLABEL's own fisheye is another one
 MOST_RAD = 1000.0  # an angle beyond it is none
 _MOST_PX = 1e7  # a focal length or a principal point beyond it is none
@@ -192,6 +193,8 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
         _check_pixels(custom, np.array([fx, fy, cx, cy]))
         widest = custom.get("max_angle_rad", math.pi).number()
         return FisheyeCamera(*size, fx, fy, cx, cy, tuple(custom["distortion"].numbers(4).tolist()), widest), Pose.identity()
+    if custom.get("model", "").value == UNCALIBRATED:
+        return UncalibratedCamera(custom["width_px"].whole(), custom["height_px"].whole()), Pose.identity()
     if not properties.has("intrinsics_pinhole"):
         return None
     node = properties["intrinsics_pinhole"]
@@ -231,6 +234,8 @@ def lidar_of(name: str, stream: Node, mount: Pose | None) -> Lidar:
 def camera_sensor_of(name: str, stream: Node, mount: Pose | None) -> CameraSensor | None:
     """None where the file gives no model that boxwright has, or no place."""
     model = camera_of(stream.get("stream_properties", {}))
+    if model is not None and isinstance(model[0], UncalibratedCamera):
+        return CameraSensor(name, model[0])
     return None if model is None or mount is None else CameraSensor(name, model[0], mount @ model[1].inverse())
 
 
@@ -320,10 +325,13 @@ def uri_path(folder: Path, node: Node, suffixes: tuple[str, ...]) -> Path | None
 def intrinsics_of(camera: Camera) -> dict[str, Any]:
     """A stream's properties, which `camera_of` reads back exactly."""
     size = {"width_px": camera.width_px, "height_px": camera.height_px}
+    if isinstance(camera, UncalibratedCamera):
+        return {"intrinsics_custom": {"model": UNCALIBRATED, **size}}
     if isinstance(camera, FisheyeCamera):
         numbers = {key: getattr(camera, key) for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
         coefficients = [*camera.distortion, *[0.0] * (4 - len(camera.distortion))]
         return {"intrinsics_custom": {"model": KANNALA_BRANDT, **size, **numbers, "distortion": coefficients, "max_angle_rad": camera.max_angle_rad}}
+    assert isinstance(camera, PinholeCamera)
     matrix = np.column_stack([camera.matrix, np.zeros(3)]).ravel().tolist()
     pinhole: dict[str, Any] = {**size, "camera_matrix": matrix}
     if camera.distortion:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..arrays import UInt8s
-from ..cameras import Camera
+from ..cameras import Camera, UncalibratedCamera
 from ..cuboids import Cuboids
 from ..projection import project_cuboids, project_points
 from ..scene import Scene
@@ -47,6 +46,8 @@ def render_cameras(
     labels : write captions
     width_px : width of the pictures; by default the cameras' own
 
+    A camera that is not calibrated gets its picture with nothing drawn in.
+
     Returns {camera: (H, W, 3) uint8 RGB}.
     """
     frame, frame_index = vehicle_frame(scene), scene._frame(frame_index)
@@ -63,8 +64,10 @@ def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str
     camera = scene.camera(name).camera
     if width_px is not None:
         check_size_px(width_px, 64)
-        camera = _scaled(camera, width_px)
+        camera = camera.resized(width_px, max(1, round(camera.height_px * width_px / camera.width_px)))
     canvas = _background(scene, frame_index, name, camera)
+    if isinstance(camera, UncalibratedCamera):
+        return canvas.pixels
     if points and scene.has_points(frame_index):
         sweep = scene.points(frame_index)
         _draw_points(canvas, project_points(sweep, camera, scene.cam_from(frame_index, name, sweep.frame)))
@@ -80,21 +83,6 @@ def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str
     if labels:
         _draw_captions(canvas, boxes.xyxy, near_first, shown, scale)
     return canvas.pixels
-
-
-def _scaled(camera: Camera, width_px: int) -> Camera:
-    """The same view in a picture of another size; half a pixel because the first one's centre is (0, 0)."""
-    height_px = max(1, round(camera.height_px * width_px / camera.width_px))
-    across, down = width_px / camera.width_px, height_px / camera.height_px
-    return dataclasses.replace(
-        camera,
-        width_px=width_px,
-        height_px=height_px,
-        fx_px=camera.fx_px * across,
-        fy_px=camera.fy_px * down,
-        cx_px=(camera.cx_px + 0.5) * across - 0.5,
-        cy_px=(camera.cy_px + 0.5) * down - 0.5,
-    )
 
 
 def _background(scene: Scene, frame_index: int, name: str, camera: Camera) -> Canvas:
