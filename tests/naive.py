@@ -24,6 +24,49 @@ def points_in_cuboids(points, cuboids) -> np.ndarray:
     return inside
 
 
+# ---------------------------------------------------------------- segmentation
+
+
+def point_owners(points, cuboids, overlap, margin_m=0.0):
+    """(N,) cuboid each point belongs to, -1 for none; and how many points several claim."""
+    owner, n_contested = [], 0
+    for p in np.asarray(points, np.float64):
+        claims = []
+        for m in range(len(cuboids)):
+            local, half = cuboids.rotation[m].T @ (p - cuboids.center_m[m]), cuboids.size_m[m] / 2
+            beyond = np.abs(local) - half
+            is_own = bool((beyond <= 0).all())
+            is_near = bool((np.abs(local[:2]) <= half[:2] + margin_m).all() and -half[2] <= local[2] <= half[2] + margin_m)
+            if not (is_own or is_near):
+                continue
+            key = {
+                "first": m,
+                "smallest": np.prod(2 * half),
+                "nearest_center": np.linalg.norm(local),
+                "nearest_face": -beyond.max() if is_own else np.linalg.norm(np.maximum(beyond, 0)),
+            }[overlap]
+            claims.append((not is_own, key, np.linalg.norm(local), m))
+        best = [claim for claim in claims if claim[0] == min(claims)[0]]
+        owner.append(min(best)[3] if best else -1)
+        n_contested += len(best) > 1
+    return np.array(owner), n_contested
+
+
+def in_polygon(point, corners) -> bool:
+    """Even-odd rule: crossings of a ray along +x; a point on an edge is inside."""
+    x, y = point[:2]
+    if not np.isfinite(point).all():
+        return False
+    n_crossings = 0
+    for a, b in zip(corners, np.roll(corners, -1, axis=0)):
+        cross = (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
+        if cross == 0 and min(a[0], b[0]) <= x <= max(a[0], b[0]) and min(a[1], b[1]) <= y <= max(a[1], b[1]):
+            return True
+        if (a[1] > y) != (b[1] > y):
+            n_crossings += x < a[0] + (y - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
+    return n_crossings % 2 == 1
+
+
 # ---------------------------------------------------------------- terrain, fitting
 def closeness(points, angle, noise_m=0.03):
     """What `fit_rectangles` maximises over the coarse headings."""

@@ -31,6 +31,7 @@ _HOME = {
     "points": ["Sweep"],
     "cameras": ["FisheyeCamera", "PinholeCamera", "UncalibratedCamera"],
     "cuboids": ["Cuboid", "Cuboids"],
+    "point_labels": ["PointEdit", "PointLabels"],
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
     "tracks": ["Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"],
@@ -48,6 +49,7 @@ _HOME = {
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
     "occlusion": ["DepthMap", "depth_map"],
+    "segmentation": ["Overlap", "apply_edits", "segment", "segment_scene"],
     "propagation": ["Proposals", "Verdict", "propagate"],
     "advice": ["Advice", "Advices", "advise"],
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
     from .object_time import Placement
     from .occlusion import DepthMap, depth_map
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
+    from .point_labels import PointEdit, PointLabels
     from .points import Sweep
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
@@ -93,6 +96,7 @@ if TYPE_CHECKING:
     from .render import render_bev, render_cameras
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .scene import Relation, Scene
+    from .segmentation import Overlap, apply_edits, segment, segment_scene
     from .sensors import CameraSensor, Lidar
     from .simulation import simulate
     from .solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
@@ -127,8 +131,11 @@ __all__ = [
     "Lidar",
     "LimitError",
     "Origin",
+    "Overlap",
     "PinholeCamera",
     "Placement",
+    "PointEdit",
+    "PointLabels",
     "PointStatus",
     "Pose",
     "Problem",
@@ -158,6 +165,7 @@ __all__ = [
     "WriteReport",
     "advise",
     "aggregate",
+    "apply_edits",
     "depth_map",
     "fit_at",
     "fit_cuboid",
@@ -183,6 +191,8 @@ __all__ = [
     "render_cameras",
     "retime",
     "scenes",
+    "segment",
+    "segment_scene",
     "simulate",
     "solve_static",
     "thin",

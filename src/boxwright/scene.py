@@ -21,6 +21,7 @@ from .cameras import UncalibratedCamera
 from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
+from .point_labels import MappedPointLabels, NoPointLabels, PointEdit, PointLabelData, PointLabels
 from .points import Sweep
 from .problems import Problem
 from .sensors import CameraSensor, Lidar, NoData, SensorData
@@ -29,6 +30,7 @@ from .tracks import Track, Tracks, as_track_list, interpolate_tracks
 __all__ = ["CameraSensor", "FrameLabels", "Lidar", "NoData", "Relation", "Scene", "SensorData"]
 
 _DATA = ("points", "image", "has_points", "has_image")
+_LABEL_DATA = ("point_labels", "has_point_labels")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Scene:
     trajectory : world_from_ego over time, or None
     tracks : the labels; in the world frame where there is a trajectory, else in the frame `label_frame` of each frame's own moment
     data : where points and pictures come from
+    point_label_data : where labels of single points come from; a mapping (frame index, sensor) -> PointLabels is taken too
+    point_edits : edits by hand of point labels, applied one after the other when `bw.segment` makes them from the cuboids
     frame_ids : F names of the frames in their files
     source_attributes : what a file said that boxwright has no name for
     notes : what the reader had to assume or leave out, one sentence each
@@ -99,6 +103,8 @@ class Scene:
     source_attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     problems: Sequence[Problem] = ()
+    point_label_data: PointLabelData = field(default_factory=NoPointLabels)
+    point_edits: Sequence[PointEdit] = ()
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -113,6 +119,7 @@ class Scene:
             if sensor.times_ns is not None and len(sensor.times_ns) != len(times):
                 wanted, hint = f"{len(times)} exposure times", "one per frame, or None where it fires with the frames"
                 raise ArgumentError(expected=wanted, got=str(len(sensor.times_ns)), field=f"camera {name}.times_ns", hint=hint)
+        self._check_point_labels()
         object.__setattr__(self, "tracks", self._in_label_frame(self.tracks))
         if len(self.track_index) != len(self.tracks):
             twice = next(track.track_id for i, track in enumerate(self.tracks) if self.track_index[track.track_id] != i)
@@ -144,6 +151,20 @@ class Scene:
         check_kinds("scene.relations", self.relations, Relation, "Relation", "make them: bw.Relation(kind, subject, object)")
         check_kinds("scene.notes", self.notes, str, "text", "one sentence each")
         check_kinds("scene.problems", self.problems, Problem, "Problem", "readers make them; leave it out otherwise")
+
+    def _check_point_labels(self) -> None:
+        """Looks at where point labels come from, and at the edits, which must be of a frame and a LiDAR of the scene."""
+        if isinstance(self.point_label_data, Mapping):
+            object.__setattr__(self, "point_label_data", MappedPointLabels(self.point_label_data))
+        if not all(callable(getattr(self.point_label_data, name, None)) for name in _LABEL_DATA):
+            expected, got = f"an object with the methods {', '.join(_LABEL_DATA)}, or a mapping", f"{self.point_label_data!r:.60}"
+            raise ArgumentError(expected=expected, got=got, field="scene.point_label_data", hint="{(0, 'lidar'): labels}")
+        check_kinds("scene.point_edits", self.point_edits, PointEdit, "PointEdit", "make them with PointEdit.of_points and so on")
+        for k, edit in enumerate(self.point_edits):
+            if edit.frame_index >= len(self):
+                known, hint = f"a frame within 0..{len(self) - 1}", "leave out edits of frames that are gone"
+                raise FrameMissing(expected=known, got=str(edit.frame_index), field=f"scene.point_edits[{k}]", hint=hint)
+            self.lidar(edit.sensor)
 
     def _check_label_frame(self) -> None:
         """ArgumentError where no such frame can be, or tracks lie in one that is not there."""
@@ -204,6 +225,15 @@ class Scene:
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return self.data.has_image(self._frame(frame_index), self.camera(camera).name)
+
+    def point_labels(self, frame_index: int, sensor: str = "lidar") -> PointLabels:
+        """The labels of the points of a sweep, loaded now, as they are kept: one per point, in the order of `points`. FrameMissing where there are
+        none; `bw.segment` makes them from the cuboids."""
+        return self.point_label_data.point_labels(self._frame(frame_index), self.lidar(sensor).name)
+
+    def has_point_labels(self, frame_index: int, sensor: str = "lidar") -> bool:
+        i = self._frame(frame_index)
+        return bool(self.lidars) and self.point_label_data.has_point_labels(i, self.lidar(sensor).name)
 
     def camera(self, name: str) -> CameraSensor:
         """A camera by name. CalibrationError where the scene has no calibration for it."""
