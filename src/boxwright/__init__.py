@@ -30,6 +30,7 @@ _HOME = {
     "frames": ["Pose", "Trajectory"],
     "points": ["Sweep"],
     "cameras": ["FisheyeCamera", "PinholeCamera", "UncalibratedCamera"],
+    "video": ["FrameSource", "Video", "VideoCheck", "write_video"],
     "cuboids": ["Cuboid", "Cuboids"],
     "point_labels": ["PointEdit", "PointLabels"],
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from .terrain import Ground, ground
     from .thinning import thin
     from .tracks import Origin, State, Track, Tracks, Visibility, interpolate_tracks
+    from .video import FrameSource, Video, VideoCheck, write_video
 
 __all__ = [
     "Advice",
@@ -123,6 +125,7 @@ __all__ = [
     "Fit",
     "FormatError",
     "FrameMissing",
+    "FrameSource",
     "GeometryError",
     "Ground",
     "ImageBoxes",
@@ -161,6 +164,8 @@ __all__ = [
     "UncalibratedCamera",
     "UnknownName",
     "Verdict",
+    "Video",
+    "VideoCheck",
     "Visibility",
     "WriteReport",
     "advise",
@@ -198,6 +203,7 @@ __all__ = [
     "thin",
     "write",
     "write_points",
+    "write_video",
 ]
 
 
