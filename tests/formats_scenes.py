@@ -88,7 +88,7 @@ def full_scene(rng, n_frames=4):
         tracks,
         MemoryData(sweeps, images),
         frame_ids=tuple(f"f{i}" for i in range(n_frames)),
-        tags={"weather": ["rain"], "score": 0.25},
+        tags=[bw.Tag("weather", ["rain"]), bw.Tag("score", 0.25, (int(times[1]), int(times[2])))],
         relations=[bw.Relation("follows", "7", "x y", (int(times[0]), int(times[2]))), bw.Relation("owns", "x y", "7")],
         source_attributes={"site": {"name": "A"}},
         notes=["one note"],

@@ -117,12 +117,12 @@ def test_outputs_appear_only_when_complete(rng, tmp_path):
     bw.write(scene, tmp_path / "a")
     with pytest.raises(bw.StorageError, match="not empty"):
         bw.write(scene, tmp_path / "a")
-    broken = scene.replace(tags={"x": object()})
+    broken = scene.replace(tags=[bw.Tag("x", object())])
     with pytest.raises(bw.ArgumentError, match="cannot be kept in JSON: a object"):
         bw.write(broken, tmp_path / "b")
     for value in (float("nan"), float("inf")):
         with pytest.raises(bw.ArgumentError, match="cannot be kept in JSON"):
-            bw.write(scene.replace(tags={"x": value}), tmp_path / "b")
+            bw.write(scene.replace(tags=[bw.Tag("x", value)]), tmp_path / "b")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     with pytest.raises(bw.ArgumentError, match="expected one of jpeg_quality, pcd_encoding, scale_m, got 'colour'"):
         bw.write(scene, tmp_path / "b", colour=3)
@@ -150,16 +150,16 @@ def test_missing_files_are_named(rng, tmp_path):
 
 
 EDITS = {
-    "NaN": (lambda t: t.replace('"score": 0.25', '"score": NaN'), bw.FormatError, "NaN is not a number"),
-    "Infinity": (lambda t: t.replace('"score": 0.25', '"score": -Infinity'), bw.FormatError, "-Infinity is not a number"),
-    "1e999": (lambda t: t.replace('"score": 0.25', '"score": 1e999'), bw.FormatError, "too large a number"),
-    "huge int": (lambda t: t.replace('"score": 0.25', '"score": ' + "9" * 5000), bw.FormatError, "strict JSON"),
+    "NaN": (lambda t: t.replace('"value": 0.25', '"value": NaN'), bw.FormatError, "NaN is not a number"),
+    "Infinity": (lambda t: t.replace('"value": 0.25', '"value": -Infinity'), bw.FormatError, "-Infinity is not a number"),
+    "1e999": (lambda t: t.replace('"value": 0.25', '"value": 1e999'), bw.FormatError, "too large a number"),
+    "huge int": (lambda t: t.replace('"value": 0.25', '"value": ' + "9" * 5000), bw.FormatError, "strict JSON"),
     "duplicate": (lambda t: t.replace('"name": "clip 1"', '"name": "clip 1", "name": "b"'), bw.FormatError, "the key 'name' comes twice"),
-    "deep": (lambda t: t.replace('"score": 0.25', '"score": ' + "[" * 40 + "]" * 40), bw.LimitError, "json depth"),
-    "very deep": (lambda t: t.replace('"score": 0.25', '"score": ' + "[" * 100_000 + "]" * 100_000), bw.LimitError, "json depth"),
+    "deep": (lambda t: t.replace('"value": 0.25', '"value": ' + "[" * 40 + "]" * 40), bw.LimitError, "json depth"),
+    "very deep": (lambda t: t.replace('"value": 0.25', '"value": ' + "[" * 100_000 + "]" * 100_000), bw.LimitError, "json depth"),
     "cut": (lambda t: t[: len(t) // 2], bw.FormatError, "not JSON"),
     "empty": (lambda t: "", bw.FormatError, "scene.json: the file is empty: expected a JSON object"),
-    "version": (lambda t: t.replace('"version": 1', '"version": 2'), bw.FormatError, "expected version 1, got 2"),
+    "version": (lambda t: t.replace('"version": 2', '"version": 3'), bw.FormatError, "expected version 1 or 2, got 3"),
     "missing": (lambda t: t.replace('"size_m"', '"sise_m"', 1), bw.FormatError, r"tracks\[0\].keyframes\[0\]: unknown key: .*did you mean 'size_m'"),
     "text for number": (
         lambda t: t.replace('"fx_px": 30.3', '"fx_px": "30.3"'),

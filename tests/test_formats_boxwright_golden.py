@@ -146,7 +146,7 @@ def test_golden_numbers_written(tmp_path):
     top = written(tmp_path / "clip")
     check_written(top)
     (track,), (lidar,), (camera,) = top["tracks"], top["lidars"], top["cameras"]
-    assert (top["format"], top["version"], top["name"], top["label_frame"], top["trajectory"]) == ("boxwright", 1, "by hand", "lidar", None)
+    assert (top["format"], top["version"], top["name"], top["label_frame"], top["trajectory"]) == ("boxwright", 2, "by hand", "lidar", None)
     assert [frame["timestamp_ns"] for frame in top["frames"]] == [5_000_000_000, 5_100_000_000]
     assert [key["visibility"] for key in track["keyframes"]] == ["visible", "outside"]
     assert [key["timestamp_ns"] for key in track["keyframes"]] == [5_000_000_000, 5_100_000_000]

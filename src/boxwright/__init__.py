@@ -33,12 +33,16 @@ _HOME = {
     "video": ["FrameSource", "Video", "VideoCheck", "write_video"],
     "cuboids": ["Cuboid", "Cuboids"],
     "point_labels": ["PointEdit", "PointLabels"],
+    "shapes2d": ["Boxes", "Keypoints", "Masks", "Polygons", "Polylines", "RotatedBoxes", "Shapes", "Skeleton"],
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
-    "tracks": ["Origin", "State", "Track", "Tracks", "Visibility", "interpolate_tracks"],
+    "keyframes": ["Origin", "State", "Visibility"],
+    "tracks": ["Track", "Tracks", "interpolate_tracks"],
+    "image_tracks": ["ImageTrack", "ImageTracks", "interpolate_image_tracks"],
     "problems": ["Problem"],
     "sensors": ["CameraSensor", "Lidar"],
-    "scene": ["Relation", "Scene"],
+    "tags": ["Relation", "Tag"],
+    "scene": ["Scene"],
     "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
@@ -84,7 +88,9 @@ if TYPE_CHECKING:
     from .fitting import Fit, fit_at, fit_cuboid, refit
     from .formats import WriteReport, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
+    from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
     from .interpolation import interpolate
+    from .keyframes import Origin, State, Visibility
     from .object_time import Placement
     from .occlusion import DepthMap, depth_map
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
@@ -96,15 +102,17 @@ if TYPE_CHECKING:
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
-    from .scene import Relation, Scene
+    from .scene import Scene
     from .segmentation import Overlap, apply_edits, segment, segment_scene
     from .sensors import CameraSensor, Lidar
+    from .shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
     from .simulation import simulate
     from .solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
+    from .tags import Relation, Tag
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
     from .thinning import thin
-    from .tracks import Origin, State, Track, Tracks, Visibility, interpolate_tracks
+    from .tracks import Track, Tracks, interpolate_tracks
     from .video import FrameSource, Video, VideoCheck, write_video
 
 __all__ = [
@@ -113,6 +121,7 @@ __all__ = [
     "Aggregate",
     "ArgumentError",
     "AttributeDefinition",
+    "Boxes",
     "BoxwrightError",
     "CalibrationError",
     "CameraSensor",
@@ -130,9 +139,13 @@ __all__ = [
     "Ground",
     "ImageBoxes",
     "ImagePoints",
+    "ImageTrack",
+    "ImageTracks",
     "IndexMissing",
+    "Keypoints",
     "Lidar",
     "LimitError",
+    "Masks",
     "Origin",
     "Overlap",
     "PinholeCamera",
@@ -140,6 +153,8 @@ __all__ = [
     "PointEdit",
     "PointLabels",
     "PointStatus",
+    "Polygons",
+    "Polylines",
     "Pose",
     "Problem",
     "Proposals",
@@ -148,14 +163,18 @@ __all__ = [
     "Retimed",
     "Retiming",
     "RetimingVerdict",
+    "RotatedBoxes",
     "Scene",
     "SensorFrameFallback",
+    "Shapes",
     "SizePrior",
+    "Skeleton",
     "State",
     "StaticSolve",
     "StaticVerdict",
     "StorageError",
     "Sweep",
+    "Tag",
     "Taxonomy",
     "TimeError",
     "Track",
@@ -177,6 +196,7 @@ __all__ = [
     "fit_rectangles",
     "ground",
     "interpolate",
+    "interpolate_image_tracks",
     "interpolate_tracks",
     "iou",
     "iou_3d",

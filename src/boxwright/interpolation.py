@@ -26,7 +26,7 @@ from .errors import ArgumentError, TimeError, UnknownName
 from .kernels import interpolation as kernels
 from .threads import in_parts, worth
 
-__all__ = ["METHODS", "Curves", "Rows", "Storage", "interpolate", "method_code", "spread"]
+__all__ = ["METHODS", "Curves", "Rows", "Storage", "in_order", "interpolate", "method_code", "spread"]
 
 Storage = tuple[NDArray[Any], ...]
 
@@ -99,6 +99,14 @@ def spread(cuboids: Cuboids, index: Int32s, length: int) -> Cuboids:
     return Cuboids._trusted(column(cuboids.center_m), column(cuboids.size_m), column(cuboids.quat_wxyz), column(cuboids.yaw_rad), cuboids.frame)
 
 
+def in_order(times_ns: Int64s) -> tuple[Int64s, Int64s | None]:
+    """The times sorted, and where they came from; None where they were in order."""
+    if len(times_ns) < 2 or not (times_ns[1:] < times_ns[:-1]).any():
+        return times_ns, None
+    order = np.argsort(times_ns, kind="stable")
+    return times_ns[order], order
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """K cuboids of many tracks, by track and then by time: only where a track is there.
@@ -142,10 +150,7 @@ class Curves:
 
     def rows(self, times_ns: Int64s, storage: Storage = (), n_threads: int = 1) -> Rows:
         """The cuboids at `times_ns`, any order; `storage` of earlier rows is written over where it is large enough."""
-        order = None
-        if len(times_ns) > 1 and (times_ns[1:] < times_ns[:-1]).any():
-            order = np.argsort(times_ns, kind="stable")
-            times_ns = times_ns[order]
+        times_ns, order = in_order(times_ns)
         row_offsets = np.empty(len(self.offsets), np.int64)
         kernels.count_rows(self.offsets, self.times_ns, self.visibility, times_ns, row_offsets)
         n = int(row_offsets[-1])

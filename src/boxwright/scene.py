@@ -21,38 +21,19 @@ from .cameras import UncalibratedCamera
 from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
+from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
 from .point_labels import MappedPointLabels, NoPointLabels, PointEdit, PointLabelData, PointLabels
 from .points import Sweep
 from .problems import Problem
 from .sensors import CameraSensor, Lidar, NoData, SensorData
+from .shapes2d import Boxes, Shapes
+from .tags import Relation, Tag
 from .tracks import Track, Tracks, as_track_list, interpolate_tracks
 
-__all__ = ["CameraSensor", "FrameLabels", "Lidar", "NoData", "Relation", "Scene", "SensorData"]
+__all__ = ["CameraSensor", "FrameLabels", "Lidar", "NoData", "Relation", "Scene", "SensorData", "ShapeLabels", "Tag"]
 
 _DATA = ("points", "image", "has_points", "has_image")
 _LABEL_DATA = ("point_labels", "has_point_labels")
-
-
-@dataclass(frozen=True)
-class Relation:
-    """`subject` does `kind` to `object` (track ids) in a span of time, or always where the span is None."""
-
-    kind: str
-    subject: str
-    object: str
-    span_ns: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("kind", "subject", "object"):
-            hint = "say in a word what it is" if name == "kind" else "give a track's id"
-            check_kind(f"relation.{name}", getattr(self, name), str, "a text", hint)
-        if self.span_ns is not None:
-            field, hint = "relation.span_ns", "give the first and the last time, or None for always"
-            check_kind(field, self.span_ns, (tuple, list), "two times", hint)
-            span = tuple(one_time_ns(field, stamp) for stamp in self.span_ns)
-            if len(span) != 2 or span[0] > span[1]:
-                raise ArgumentError(expected="two times, the first not later", got=str(self.span_ns), field=field, hint=hint)
-            object.__setattr__(self, "span_ns", span)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +51,25 @@ class FrameLabels:
 
 
 @dataclass(frozen=True, eq=False)
+class ShapeLabels:
+    """Labels of one picture with shapes of one kind; rows go together.
+
+    shapes : M shapes
+    track_index : (M,) int32 into scene.image_tracks
+    state : (M,) of tracks.State
+    visibility : (M,) of tracks.Visibility
+    """
+
+    shapes: Shapes
+    track_index: Int32s
+    state: UInt8s
+    visibility: UInt8s
+
+    def __len__(self) -> int:
+        return len(self.track_index)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One clip.
 
@@ -77,6 +77,8 @@ class Scene:
     lidars, cameras : sensors with calibration, in order; the first LiDAR is "lidar"
     trajectory : world_from_ego over time, or None
     tracks : the labels; in the world frame where there is a trajectory, else in the frame `label_frame` of each frame's own moment
+    image_tracks : the labels in pictures, at the exposures of their cameras; no id is that of another track, of cuboids or in pictures
+    tags : what holds of the clip, of frames, of intervals
     data : where points and pictures come from
     point_label_data : where labels of single points come from; a mapping (frame index, sensor) -> PointLabels is taken too
     point_edits : edits by hand of point labels, applied one after the other when `bw.segment` makes them from the cuboids
@@ -98,13 +100,14 @@ class Scene:
     frame_ids: Sequence[str] = ()
     format: str = "boxwright"
     path: str | None = None
-    tags: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[Tag] = ()
     relations: Sequence[Relation] = ()
     source_attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     problems: Sequence[Problem] = ()
     point_label_data: PointLabelData = field(default_factory=NoPointLabels)
     point_edits: Sequence[PointEdit] = ()
+    image_tracks: Sequence[ImageTrack] = ImageTracks()
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -125,6 +128,8 @@ class Scene:
             twice = next(track.track_id for i, track in enumerate(self.tracks) if self.track_index[track.track_id] != i)
             hint = "give each object an id of its own"
             raise ArgumentError(expected="every track id once", got=f"{twice!r} twice", field="scene.tracks", hint=hint)
+        object.__setattr__(self, "image_tracks", ImageTracks(self.image_tracks))
+        self._check_pictures()
         self._check_label_frame()
 
     def _check_kinds(self) -> None:
@@ -146,8 +151,8 @@ class Scene:
         check_kinds("scene.frame_ids", self.frame_ids, str, "text", "one per frame, or leave them out")
         check_kind("scene.format", self.format, str, "a text", "name the format it was read from")
         check_kind("scene.path", self.path, (str, type(None)), "a text, or None", "pass os.fspath(path)")
-        for what in ("tags", "source_attributes"):
-            check_kind(f"scene.{what}", getattr(self, what), Mapping, "a mapping", "give a dict of what JSON can hold")
+        check_kind("scene.source_attributes", self.source_attributes, Mapping, "a mapping", "give a dict of what JSON can hold")
+        check_kinds("scene.tags", self.tags, Tag, "Tag", "make them: bw.Tag(name, value)")
         check_kinds("scene.relations", self.relations, Relation, "Relation", "make them: bw.Relation(kind, subject, object)")
         check_kinds("scene.notes", self.notes, str, "text", "one sentence each")
         check_kinds("scene.problems", self.problems, Problem, "Problem", "readers make them; leave it out otherwise")
@@ -165,6 +170,21 @@ class Scene:
                 known, hint = f"a frame within 0..{len(self) - 1}", "leave out edits of frames that are gone"
                 raise FrameMissing(expected=known, got=str(edit.frame_index), field=f"scene.point_edits[{k}]", hint=hint)
             self.lidar(edit.sensor)
+
+    def _check_pictures(self) -> None:
+        """ArgumentError where labels in pictures, or tags, name a camera that is not there, or an id is taken."""
+        for i, track in enumerate(self.image_tracks):
+            name, hint = f"image track {track.track_id!r}", "scene.cameras holds the cameras by their names"
+            if track.camera not in self.cameras:
+                known = f"one of {', '.join(self.cameras) or 'none'}"
+                raise ArgumentError("no such camera", expected=known, got=repr(track.camera), field=f"{name}.camera", hint=hint)
+            if track.track_id in self.track_index or self.image_track_index[track.track_id] != i:
+                hint = f"such as {f'{track.track_id}@{track.camera}'!r}, and say with object_id that they are one object"
+                raise ArgumentError(expected="an id of its own", got=f"{track.track_id!r} twice", field="scene.image_tracks", hint=hint)
+        for tag in self.tags:
+            if tag.camera is not None and tag.camera not in self.cameras:
+                known = f"one of {', '.join(self.cameras) or 'none'}, or None"
+                raise ArgumentError("no such camera", expected=known, got=repr(tag.camera), field=f"tag {tag.name!r}.camera", hint="add it first")
 
     def _check_label_frame(self) -> None:
         """ArgumentError where no such frame can be, or tracks lie in one that is not there."""
@@ -319,12 +339,16 @@ class Scene:
 
     def cam_from(self, frame_index: int, camera: str, source: str = "lidar") -> Pose:
         """cam_from_source for a frame: the source at the frame's stamp, the camera at its own exposure, ego motion between them included."""
-        i, sensor = self._frame(frame_index), self.camera(camera)
-        stamp = int(self.times_ns[i])
-        exposure = stamp if sensor.times_ns is None else int(sensor.times_ns[i])
+        i = self._frame(frame_index)
+        stamp, exposure = int(self.times_ns[i]), int(self.exposures_ns(camera)[i])
         if self.trajectory is None:
             exposure = stamp
         return self.transform(camera, source, stamp, target_time_ns=exposure)
+
+    def exposures_ns(self, camera: str) -> Int64s:
+        """(F,) int64, when a camera exposed each frame: the frames' stamps where it fires with them."""
+        times = self.camera(camera).times_ns
+        return self.times_ns if times is None else times
 
     # ------------------------------------------------------------ labels
 
@@ -368,6 +392,47 @@ class Scene:
     def cuboids(self, frame_index: int, frame: str = "lidar") -> Cuboids:
         """The cuboids of a frame, in any named frame."""
         return self.labels(frame_index, frame).cuboids
+
+    @cached_property
+    def image_track_index(self) -> Mapping[str, int]:
+        """track_id -> index into `image_tracks`."""
+        return {track.track_id: i for i, track in enumerate(self.image_tracks)}
+
+    def image_track(self, track_id: str) -> ImageTrack:
+        if not isinstance(track_id, str) or track_id not in self.image_track_index:
+            hint = "scene.image_track_index lists them; by number, scene.image_tracks[i]"
+            raise UnknownName("no such image track", got=repr(track_id), field=f"scene {self.name!r}", hint=hint)
+        return self.image_tracks[self.image_track_index[track_id]]
+
+    def shapes(self, frame_index: int, camera: str) -> list[ShapeLabels]:
+        """The labels of a picture, at the camera's exposure, one ShapeLabels for each kind of shape that has any; between keyframes they are
+        interpolated.
+        """
+        when = self.exposures_ns(camera)[self._frame(frame_index)][None]
+        labels = []
+        for tracks, index in ImageTracks(self.image_tracks).groups(camera):
+            many = interpolate_image_tracks(tracks, when)
+            if len(many):
+                labels.append(ShapeLabels(many.shapes, index[many.track_index], many.state, many.visibility))
+        return labels
+
+    def boxes(self, frame_index: int, camera: str) -> ShapeLabels:
+        """All labels of a picture as Boxes, of whatever kind their shapes are, in the order of `image_tracks`. Labels without a pixel have none."""
+        labels = self.shapes(frame_index, camera)
+        bounds = np.concatenate([np.zeros((0, 4)), *[one.shapes.bounds_xyxy() for one in labels]])
+        index, state, visibility = (
+            np.concatenate([np.zeros(0, kind), *[getattr(one, name) for one in labels]])
+            for name, kind in (("track_index", np.int32), ("state", np.uint8), ("visibility", np.uint8))
+        )
+        order = np.argsort(index)
+        order = order[~np.isnan(bounds[order]).any(axis=1)]
+        return ShapeLabels(Boxes(bounds[order]), index[order], state[order], visibility[order])
+
+    def tags_at(self, frame_index: int, camera: str | None = None) -> list[Tag]:
+        """The tags that hold at a frame: those of the clip, and those whose span it lies in; with a camera, also those of its pictures."""
+        i = self._frame(frame_index)
+        stamp, exposure = int(self.times_ns[i]), 0 if camera is None else int(self.exposures_ns(camera)[i])
+        return [tag for tag in self.tags if tag.camera in (None, camera) and tag.holds_at(stamp if tag.camera is None else exposure)]
 
     def lidar_origins_m(self, frame: str = "lidar") -> Float64s:
         """(L, 3) where the light of all LiDARs comes from, in a frame on the vehicle."""

@@ -12,9 +12,12 @@ import numpy as np
 from .arrays import Bools, Float64s
 from .cameras import UncalibratedCamera, model_of
 from .errors import BoxwrightError
+from .image_tracks import ImageTracks, interpolate_image_tracks
+from .keyframes import Origin
 from .scene import Scene
+from .tags import Tag
 from .taxonomy import Taxonomy
-from .tracks import Origin, interpolate_tracks
+from .tracks import interpolate_tracks
 
 __all__ = ["frame_spans", "scene_facts"]
 
@@ -48,7 +51,8 @@ def scene_facts(scene: Scene) -> dict[str, Any]:
         **_ego_facts(scene),
         "classes": _class_facts(scene),
         "n_relations": len(scene.relations),
-        "tags": dict(scene.tags),
+        "image_classes": _image_class_facts(scene),
+        "tags": [_tag_facts(tag) for tag in scene.tags],
         "notes": list(scene.notes),
         "oddities": [*_odd_times(scene), *_odd_sensors(lidars, cameras), *_odd_path(scene), *_odd_labels(scene, lidars)],
     }
@@ -188,6 +192,27 @@ def _class_facts(scene: Scene) -> dict[str, dict[str, Any]]:
     for name, row in facts.items():
         row["median_size_m"] = np.median(np.concatenate(sizes[name]), axis=0).tolist()
     return {name: facts[name] for name in sorted(facts)}
+
+
+def _image_class_facts(scene: Scene) -> list[dict[str, Any]]:
+    """By class, camera and kind of shape; n_shapes : labels at the exposures of the frames"""
+    facts: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for tracks, _ in ImageTracks(scene.image_tracks).groups():
+        many = interpolate_image_tracks(tracks, scene.exposures_ns(tracks[0].camera))
+        counts = np.bincount(many.track_index, minlength=len(tracks)).tolist()
+        for track, n_shapes in zip(tracks, counts):
+            key = (track.category, track.camera, track.shapes.KIND)
+            named = dict(zip(("category", "camera", "shape"), key))
+            row = facts.setdefault(key, {**named, "n_tracks": 0, "n_keyframes": 0, "n_shapes": 0, "is_known": track.category in Taxonomy.default()})
+            row["n_tracks"] += 1
+            row["n_keyframes"] += int((track.origin != Origin.FILLED).sum())
+            row["n_shapes"] += n_shapes
+    return [facts[key] for key in sorted(facts)]
+
+
+def _tag_facts(tag: Tag) -> dict[str, Any]:
+    span = None if tag.span_ns is None else list(tag.span_ns)
+    return {"name": tag.name, "value": tag.value, "span_ns": span, "camera": tag.camera}
 
 
 # ------------------------------------------------------------ oddities

@@ -20,6 +20,7 @@ from .common import (
 from .sweeps import said_spans
 
 MOST_ROWS = 200
+MOST_TAGS = 20
 
 
 def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = None, limit: LimitOption = None, as_json: JsonOption = False) -> None:
@@ -82,6 +83,13 @@ def _in_frames(spans: list[tuple[int, int]], n_frames: int) -> str:
     return "" if not spans or spans == [(0, n_frames - 1)] else f" (frames {said_spans(spans)} of {n_frames})"
 
 
+def _tag_line(tag: dict[str, Any]) -> str:
+    value = "" if tag["value"] is True else f": {tag['value']!r}"
+    camera = "" if tag["camera"] is None else f", {tag['camera']}"
+    span = "" if tag["span_ns"] is None else ", {:.3f} to {:.3f} s".format(*(stamp * 1e-9 for stamp in tag["span_ns"]))
+    return f"{tag['name']}{value}{camera}{span}"
+
+
 def _print_facts(facts: dict[str, Any]) -> None:
     when = f"  {facts['duration_s']:.2f} s" if facts["duration_s"] is not None else ""
     where = f"ego path {facts['ego_path_m']:.1f} m over {number_of(facts['n_ego_poses'], 'pose')}" if facts["has_ego_poses"] else "no ego poses"
@@ -96,6 +104,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
     for s in facts["cameras"]:
         where = _in_frames(s["frames_with_images"], facts["n_frames"])
         lines.append(f"  camera    {s['name']}: {number_of(s['n_images'], 'image')}{where}, {s['width_px']} x {s['height_px']}, {s['model']}")
+    lines += [f"  tag       {_tag_line(tag)}" for tag in facts["tags"][:MOST_TAGS]]
+    if len(facts["tags"]) > MOST_TAGS:
+        lines.append(f"  tag       and {len(facts['tags']) - MOST_TAGS:,} more")
     lines += [f"  note      {note}" for note in facts["notes"]]
     lines += [f"  odd       {oddity['sentence']}" for oddity in facts["oddities"]]
     print_lines(*lines)
@@ -105,3 +116,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
         sizes = [" x ".join(f"{side:.2f}" for side in row["median_size_m"]) for row in facts["classes"].values()]
         rows = [(*row, size) for row, size in zip(rows, [*sizes, ""])]  # type: ignore[misc]
         print_table("", ["class", "tracks", "keyframes", "cuboids", "median size in m"], rows)
+    if facts["image_classes"]:
+        keys = ("category", "camera", "shape", "n_tracks", "n_keyframes", "n_shapes")
+        shown = [tuple(row[key] for key in keys) for row in facts["image_classes"]]
+        print_table("", ["class", "camera", "shape", "tracks", "keyframes", "labels"], shown)

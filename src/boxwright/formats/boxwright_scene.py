@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,10 @@ from ..limits import limits
 from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
-from ..tracks import Origin, Track, Visibility
+from ..tracks import Track, Visibility
 from . import strict_json
 from .boxwright_files import sensor_files, stray_notes
+from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
 from .looking import is_dgp_scene, subfolders
 from .strict_json import Node
 
@@ -46,13 +46,12 @@ __all__ = [
     "unposed_frames",
 ]
 
-VERSION = 1
-VISIBILITIES = {item.name.lower(): int(item) for item in Visibility}
-ORIGINS = {item.name.lower(): int(item) for item in Origin}
+VERSION = 2
+_READ_VERSIONS = (1, VERSION)  # 1 had no image_tracks, and its tags were an object of names and values
 RESERVED_NAMES = frozenset({"world", "ego"})  # frames of reference, which no sensor can be called
 
 TOP_KEYS = frozenset({"format", "version", "name", "label_frame", "frames", "lidars", "cameras", "tracks"})
-TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajectory", "relations", "source_attributes", "problems"})
+TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajectory", "relations", "source_attributes", "problems", "image_tracks"})
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
@@ -114,8 +113,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
             field="format",
             hint="export the scene again, or pass format= where the folder is of another format",
         )
-    if top["version"].whole() != VERSION:
-        raise top["version"].wrong(f"version {VERSION}", hint="read it with the boxwright that wrote it, or a newer one")
+    if top["version"].whole() not in _READ_VERSIONS:
+        raise top["version"].wrong(f"version {' or '.join(map(str, _READ_VERSIONS))}", hint="read it with a newer boxwright")
     try:
         return _scene(top, file, problems)
     except FormatError:
@@ -138,24 +137,26 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
         raise top["label_frame"].wrong(f"one of {', '.join(known)}", repr(label_frame))
     trajectory = _trajectory(top["trajectory"]) if top.has("trajectory") else None
     strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
+    tracks = _tracks(top["tracks"], label_frame, trajectory if label_frame == "world" else None, times, problems)
     return Scene(
         name=top["name"].text(),
         times_ns=times,
         lidars=lidars,
         cameras=cameras,
         trajectory=trajectory,
-        tracks=_tracks(top["tracks"], label_frame, trajectory if label_frame == "world" else None, times, problems),
+        tracks=tracks,
         data=sensor_files(top, file.parent, frame_ids, times, lidars, cameras),
         has_time=top.get("has_time", True).flag(),
         label_frame=label_frame,
         frame_ids=tuple(frame_ids),
         format="boxwright",
         path=os.fspath(file.parent),
-        tags=top.get("tags", {}).mapping(),
+        tags=read_tags(top.get("tags", [])),
         relations=[_relation(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
         notes=list(dict.fromkeys([*(note.sentence() for note in top.get("notes", [])), *strays])),
         problems=_problems(top.get("problems", [])),
+        image_tracks=read_image_tracks(top.get("image_tracks", []), {track.track_id for track in tracks}, cameras, problems),
     )
 
 
@@ -247,7 +248,7 @@ def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_n
     limits().check("tracks_per_scene", len(node), node.path, "tracks")
     tracks: dict[str, Track] = {}
     for item in node:
-        with problems.aside(item.value), _at(item):
+        with problems.aside(item.value), placed(item):
             track = _track(item, label_frame)
             if track.track_id in tracks:
                 raise item["track_id"].wrong("every track id once", f"{track.track_id!r} twice")
@@ -263,20 +264,6 @@ def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_n
                     )
             tracks[track.track_id] = track
     return list(tracks.values())
-
-
-@contextmanager
-def _at(node: Node) -> Iterator[None]:
-    """Errors about values that cannot be leave with the file and the place in it."""
-    try:
-        yield
-    except BoxwrightError as error:
-        if error.path is not None:
-            raise
-        field = f"{node.field}: {error.field}" if error.field else node.field
-        raise type(error)(
-            error.what, expected=error.expected, got=error.got, path=node.path, offset=error.offset, field=field, hint=error.hint
-        ) from None
 
 
 def unposed_frames(track: Track, trajectory: Trajectory, times_ns: Int64s) -> Int64s:
@@ -304,15 +291,11 @@ def _track(node: Node, label_frame: str) -> Track:
         visibility=np.array([item.get("visibility", "visible").one_of(VISIBILITIES) for item in keyframes], np.uint8),
         origin=np.array([item.get("origin", "given").one_of(ORIGINS) for item in keyframes], np.uint8),
         attributes=node.get("attributes", {}).mapping(),
-        keyframe_attributes=_rows(keyframes, "attributes"),
+        keyframe_attributes=rows_of(keyframes, "attributes"),
         method=node.get("method", "makima").text(),
         source_attributes=node.get("source_attributes", {}).mapping(),
-        keyframe_source_attributes=_rows(keyframes, "source_attributes"),
+        keyframe_source_attributes=rows_of(keyframes, "source_attributes"),
     )
-
-
-def _rows(keyframes: Sequence[Node], key: str) -> Sequence[dict[str, Any]]:
-    return [item.get(key, {}).mapping() for item in keyframes] if any(item.has(key) for item in keyframes) else ()
 
 
 def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
@@ -353,7 +336,4 @@ def _problem(node: Node) -> Problem:
 
 def _relation(node: Node) -> Relation:
     node.only(RELATION_KEYS, RELATION_EXTRAS)
-    span = [item.whole() for item in node["span_ns"]] if node.has("span_ns") else None
-    if span is not None and len(span) != 2:
-        raise node["span_ns"].wrong("a first and a last time")
-    return Relation(node["kind"].text(), node["subject"].text(), node["object"].text(), None if span is None else (span[0], span[1]))
+    return Relation(node["kind"].text(), node["subject"].text(), node["object"].text(), read_span(node))

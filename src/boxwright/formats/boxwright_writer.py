@@ -16,6 +16,7 @@ from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
+from .boxwright_pictures import image_track_mapping, tag_mapping
 from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .json_shape import check_shape
 from .sensor_writer import write_images, write_sweeps
@@ -54,7 +55,8 @@ def write(
         check_shape(raw, limits(), "scene.json")
     except LimitError as error:
         report.notes.append(f"it is too large to be read within the limits: {error}")
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), len(scene.tracks), sum(len(track) for track in scene.tracks)
+    every = [*scene.tracks, *scene.image_tracks]
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), len(every), sum(map(len, every))
     if scale_m is not None:
         report.rounded.append(f"points are rounded to {scale_m:g} m")
     if jpeg_quality is not None:
@@ -70,14 +72,16 @@ def _check(scene: Scene) -> None:
     for name in sorted({*scene.lidars, *scene.cameras} & RESERVED_NAMES | scene.cameras.keys() & {"lidar", *scene.lidars}):
         raise ArgumentError("the name of a sensor is that of another frame of reference", got=repr(name), field="scene", hint="rename it")
     longest = limits().text_characters
-    for text, field in [(scene.name, "scene.name"), *((text, "scene.tracks") for track in scene.tracks for text in (track.track_id, track.category))]:
+    every = [*scene.tracks, *scene.image_tracks]
+    for text, field in [(scene.name, "scene.name"), *((text, "scene.tracks") for track in every for text in (track.track_id, track.category))]:
         if len(text) > longest:
             raise ArgumentError(
                 expected=f"a name of at most {longest} characters", got=f"{len(text)}: {text[:40]!r}...", field=field, hint="shorten it"
             )
+    for labelled in every:
+        if not labelled.track_id.strip() or not labelled.category.strip():
+            raise ArgumentError(expected="tracks with an id and a category", got=repr(labelled), field="scene.tracks")
     for track in scene.tracks:
-        if not track.track_id.strip() or not track.category.strip():
-            raise ArgumentError(expected="tracks with an id and a category", got=repr(track), field="scene.tracks")
         if scene.label_frame == "world" and scene.trajectory is not None:
             for i in unposed_frames(track, scene.trajectory, scene.times_ns)[:1]:
                 raise ArgumentError(
@@ -97,7 +101,7 @@ def _top(scene: Scene) -> dict[str, Any]:
         "source_format": scene.format,
         "has_time": scene.has_time,
         "label_frame": scene.label_frame,
-        "tags": dict(scene.tags),
+        "tags": [tag_mapping(tag) for tag in scene.tags],
         "notes": list(scene.notes),
         "lidars": [
             {"name": name, "ego_from_lidar": _pose(lidar.ego_from_lidar), "origins_m": [list(origin) for origin in lidar.origins_m]}
@@ -107,6 +111,7 @@ def _top(scene: Scene) -> dict[str, Any]:
         "frames": [{"frame_id": name, "timestamp_ns": int(stamp)} for name, stamp in zip(scene.frame_ids, scene.times_ns)],
         "trajectory": None if trajectory is None else [{"timestamp_ns": int(t), **_pose(trajectory[i])} for i, t in enumerate(trajectory.times_ns)],
         "tracks": [_track(track) for track in scene.tracks],
+        "image_tracks": [image_track_mapping(track) for track in scene.image_tracks],
         "relations": [_relation(relation) for relation in scene.relations],
         "source_attributes": dict(scene.source_attributes),
         "problems": [problem.mapping() for problem in scene.problems],

@@ -22,7 +22,7 @@ from ..scene import Scene
 from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
 from .kitti_labels import COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
-from .write_report import WriteReport
+from .write_report import WriteReport, lost_in_pictures
 
 __all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
 
@@ -243,10 +243,11 @@ def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
         ("attributes", names),
         ("source attributes of labels", source),
         ("source attributes of the scene", set(scene.source_attributes) - {"kitti_calib", "ignore_regions"}),
-        ("tags", set(scene.tags)),
+        ("tags", {tag.name for tag in scene.tags}),
     ):
         if found:
             report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
+    report.dropped += lost_in_pictures(scene)
     if scene.relations:
         report.dropped.append(f"{len(scene.relations)} relations between tracks")
     if scene.problems:

@@ -28,6 +28,7 @@ from ..frames import Pose, Trajectory
 from ..points import Sweep
 from ..problems import Problem, Problems
 from ..scene import CameraSensor, Lidar, Scene
+from .boxwright_pictures import read_tags
 from .images import IMAGE_SUFFIXES
 from .looking import is_openlabel, names_of
 from .openlabel_document import Document, document_of
@@ -105,7 +106,7 @@ class _Reader:
             frame_ids=tuple(document.frame_ids),
             format="openlabel",
             path=os.fspath(document.file),
-            tags=self.ours.get("tags", {}).mapping(),
+            tags=read_tags(self.ours.get("tags", [])),
             relations=[one for _, node in relations for one in relations_of(node, labels.id_of, document.text.numbers, self.times.tolist())],
             source_attributes={**self.ours.get("source_attributes", {}).mapping(), "openlabel": document.source},
             notes=self.notes,

@@ -15,7 +15,7 @@ from ..limits import limits
 from ..rotations import quat_from_euler, quat_from_matrix, quat_multiply
 from ..scene import Relation
 from ..tracks import Origin, Track, Tracks, Visibility
-from .boxwright_scene import ORIGINS, VISIBILITIES
+from .boxwright_pictures import ORIGINS, VISIBILITIES
 from .dense_tracks import dense_track, moved_each
 from .openlabel_data import attribute_kind, intervals_of, is_data, split_named
 from .openlabel_document import Document

@@ -21,6 +21,7 @@ from ..rotations import quat_from_matrix, quat_multiply
 from ..scene import Relation, Scene
 from ..tracks import Origin, State, Track, Visibility
 from . import strict_json
+from .boxwright_pictures import tag_mapping
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
 from .openlabel import SCHEMA
@@ -32,7 +33,7 @@ from .openlabel_sensors import seconds
 from .openlabel_tracks import UPRIGHT_FROM_CAMERA, relations_of
 from .sensor_writer import SweepFile, write_images, write_sweeps
 from .strict_json import Node
-from .write_report import WriteReport
+from .write_report import WriteReport, lost_in_pictures
 
 __all__ = ["write"]
 
@@ -56,6 +57,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     name = re.sub(r"[^\w.-]", "_", scene.name) or "scene"
     (folder / f"{name}.json").write_text(strict_json.dumps({"openlabel": document}, f"scene {scene.name!r}"), encoding="utf-8")
     report.n_frames = len(scene)
+    report.dropped += lost_in_pictures(scene)
     if jpeg_quality is not None:
         report.rounded.append("pictures that were not in files are compressed as JPEG")
 
@@ -105,7 +107,7 @@ class _Document:
             **({"ego": places.ego} if places.ego in places.systems else {}),
             **({"world": places.world} if "world" in self.was or scene.trajectory is not None else {}),
             **({} if scene.has_time else {"times_ns": [int(stamp) for stamp in scene.times_ns]}),
-            "tags": dict(scene.tags),
+            "tags": [tag_mapping(tag) for tag in scene.tags],
             "source_attributes": {key: value for key, value in scene.source_attributes.items() if key != "openlabel"},
             "problems": [problem.mapping() for problem in scene.problems],
             "tracks": self.own_tracks,

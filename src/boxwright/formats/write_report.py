@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Tolerance", "WriteReport"]
+from ..scene import Scene
+
+__all__ = ["Tolerance", "WriteReport", "lost_in_pictures"]
 
 
 class Tolerance(NamedTuple):
@@ -49,3 +51,9 @@ class WriteReport:
         lost = [f"  {what}: {line}" for what in ("dropped", "rounded", "missing") for line in getattr(self, what)]
         notes = [f"  note: {line}" for line in self.notes]
         return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost, *notes])
+
+
+def lost_in_pictures(scene: Scene) -> list[str]:
+    """What a format without labels in pictures loses of a scene, for `dropped`."""
+    n_keyframes = sum(map(len, scene.image_tracks))
+    return [f"{len(scene.image_tracks)} tracks in pictures with {n_keyframes} keyframes"] if scene.image_tracks else []

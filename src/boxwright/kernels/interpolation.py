@@ -192,7 +192,7 @@ def fill_rows(
         row, n, stop = row_offsets[track], row_offsets[track + 1] - row_offsets[track], offsets[track + 1]
         if n == 0:
             continue
-        n_pieces, widest = _find_places(offsets[track], stop, times, visibility, turns, at, row, n, pieces, ends, shares, sines, out_time)
+        n_pieces, widest = find_places(offsets[track], stop, times, visibility, turns, at, row, n, pieces, ends, shares, sines, out_time)
         if widest <= SMALL_ANGLE:
             for k in range(n):
                 cosines[k], sines[k] = _cos_sin_small(sines[k])
@@ -252,7 +252,7 @@ def fill_rows(
 
 
 @compiled
-def _find_places(first, stop, times, visibility, turns, at, row, n, pieces, ends, shares, angles, out_time):
+def find_places(first, stop, times, visibility, turns, at, row, n, pieces, ends, shares, angles, out_time):
     """For each of the n rows its share of the way from the keyframe before it to the next, and of the angle; the keyframes before them, each with
     the end of its rows. Returns how many such keyframes there are, and the widest of the angles.
     """

@@ -1,0 +1,216 @@
+"""What tracks of cuboids and tracks in pictures share: one set of laws for keyframes, visible spans and attributes that hold.
+
+What a track is at a time:
+
+    before the first keyframe                                         BEFORE    not there
+    at a keyframe that is not OUTSIDE                                 KEYFRAME  there, exactly as it was set
+    between two keyframes, the earlier one not OUTSIDE                BETWEEN   there, interpolated
+    at an OUTSIDE keyframe, and until the next that is not OUTSIDE    OUTSIDE   not there
+    after the last keyframe                                           AFTER     not there (OUTSIDE where the last one is)
+
+An OUTSIDE keyframe ends a visible span and holds the place the curve runs to; no curve leads away from it. Nothing is ever extrapolated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from .arrays import Bools, Int64s, UInt8s, as_array, as_times_ns, check_kind, frozen, some_rows
+from .errors import ArgumentError
+
+__all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "as_codes", "code_names", "items_of"]
+
+
+class Visibility(IntEnum):
+    """What a keyframe says about its object, or about one point of a skeleton."""
+
+    VISIBLE = 0
+    OCCLUDED = 1  # there, but hidden in part or whole
+    OUTSIDE = 2  # gone from here on, until the next keyframe that is not OUTSIDE
+
+
+class State(IntEnum):
+    """What a filled time is."""
+
+    KEYFRAME = 0
+    BETWEEN = 1
+    OUTSIDE = 2
+    BEFORE = 3
+    AFTER = 4
+
+
+class Origin(IntEnum):
+    """Who wrote a keyframe."""
+
+    GIVEN = 0  # by a person, or read from a file
+    FIT = 1  # fitted to points
+    STATIC_SOLVE = 2  # one pose for an object that stands
+    SIZE_LOCK = 3  # one size for the whole track
+    FILLED = 4  # read off the curve between keyframes
+    PROPAGATED = 5  # carried from other keyframes by the points
+
+
+class Keyframed:
+    """What every kind of track does with its keyframes; the dataclasses below it have these fields, and their labels under the name LABELS."""
+
+    LABELS: ClassVar[str]
+    KIND: ClassVar[str] = "track"
+
+    track_id: str
+    category: str
+    times_ns: Int64s
+    visibility: UInt8s
+    origin: UInt8s
+    attributes: Mapping[str, Any]
+    keyframe_attributes: Sequence[Mapping[str, Any]]
+    method: str
+    source_attributes: Mapping[str, Any]
+    keyframe_source_attributes: Sequence[Mapping[str, Any]]
+
+    def _check_keyframes(self) -> None:
+        """ArgumentError where a field of those above is not what it is said to be; times and codes become arrays."""
+        name = f"{self.KIND} {self.track_id!r}"
+        for column in ("track_id", "category"):
+            check_kind(f"{name}.{column}", getattr(self, column), str, "a text", "pass str(...)")
+        for column in ("attributes", "source_attributes"):
+            check_kind(f"{name}.{column}", getattr(self, column), Mapping, "a mapping", "give a dict of what JSON can hold")
+        times = as_times_ns(f"{name}.times_ns", self.times_ns, increasing=True)
+        n, labels = len(times), getattr(self, self.LABELS)
+        if n == 0:
+            raise ArgumentError(expected="at least one keyframe", got="none", field=name, hint="leave out tracks without keyframes")
+        if len(labels) != n:
+            one = self.LABELS.removesuffix("s")
+            wanted, hint = f"{n} {self.LABELS}, one per keyframe", f"leave out times without a {one}"
+            raise ArgumentError(expected=wanted, got=len(labels), field=f"{name}.{self.LABELS}", hint=hint)
+        object.__setattr__(self, "times_ns", frozen(times.copy()))
+        for column, kind in (("visibility", Visibility), ("origin", Origin)):
+            object.__setattr__(self, column, as_codes(f"{name}.{column}", getattr(self, column), (n,), kind))
+        for column in ("keyframe_attributes", "keyframe_source_attributes"):
+            rows = getattr(self, column)
+            if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows) or len(rows) not in (0, n):
+                wanted, hint = f"{n} mappings, one per keyframe", "an empty one where a keyframe says nothing"
+                got = len(rows) if isinstance(rows, Sequence) and len(rows) != n else f"{rows!r:.60}"
+                raise ArgumentError(expected=wanted, got=got, field=f"{name}.{column}", hint=hint)
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields new."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def take(self, index: Any) -> Self:
+        """The track with only the keyframes picked by a mask, slice or index array."""
+        which = np.arange(len(self))[some_rows(f"{self.KIND} {self.track_id!r}", index, len(self))]
+        return self.replace(
+            times_ns=self.times_ns[which],
+            visibility=self.visibility[which],
+            origin=self.origin[which],
+            keyframe_attributes=[self.keyframe_attributes[i] for i in which] if self.keyframe_attributes else (),
+            keyframe_source_attributes=[self.keyframe_source_attributes[i] for i in which] if self.keyframe_source_attributes else (),
+            **{self.LABELS: getattr(self, self.LABELS)[which]},
+        )
+
+    def keyframes_every(self, n: int) -> Self:
+        """The track with every n-th keyframe, counted anew in each visible span; the first and last of a span stay, and OUTSIDE keyframes stay.
+
+        Attributes that held at a kept keyframe are written there, so that dropping the keyframe that named them does not lose them.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ArgumentError(expected="a whole number from 1", got=repr(n), field="n", hint="1 keeps every keyframe")
+        outside = self.visibility == Visibility.OUTSIDE
+        index = np.arange(len(self))
+        starts = ~outside & np.r_[True, outside[:-1]]
+        ends = ~outside & np.r_[outside[1:], True]
+        since_start = index - np.maximum.accumulate(np.where(starts, index, 0))
+        kept = np.flatnonzero(outside | ends | (since_start % n == 0))
+        thinned = self.take(kept)
+        return thinned.replace(keyframe_attributes=[self._held[i] for i in kept]) if self.keyframe_attributes else thinned
+
+    def _states(self, times: Int64s) -> tuple[UInt8s, Int64s]:
+        """(T,) of State as told at the top of this module, and the last keyframe at or before each time, -1 before the first."""
+        keyframe = np.searchsorted(self.times_ns, times, side="right") - 1
+        state = np.full(len(times), State.BETWEEN, np.uint8)
+        state[keyframe == len(self) - 1] = State.AFTER
+        state[self.times_ns[keyframe] == times] = State.KEYFRAME
+        state[self.visibility[keyframe] == Visibility.OUTSIDE] = State.OUTSIDE
+        state[keyframe < 0] = State.BEFORE
+        return frozen(state), frozen(keyframe)
+
+    @cached_property
+    def _held(self) -> list[dict[str, Any]]:
+        """K mappings: what holds from each keyframe on."""
+        held: list[dict[str, Any]] = []
+        for named in self.keyframe_attributes or [{}] * len(self):
+            held.append({**held[-1], **named} if held else dict(named))
+        return held
+
+
+class Filled:
+    """What every kind of track says of its T times; the dataclasses below it have these fields."""
+
+    track: Any
+    times_ns: Int64s
+    state: UInt8s
+    keyframe_index: Int64s
+
+    @property
+    def is_valid(self) -> Bools:
+        """(T,) bool: at or between keyframes, and not outside."""
+        return self.state <= State.BETWEEN
+
+    @property
+    def visibility(self) -> UInt8s:
+        """(T,) uint8 of Visibility, of the last keyframe at or before each time; OUTSIDE before the first."""
+        values = self.track.visibility[self.keyframe_index]
+        return np.where(self.keyframe_index < 0, np.uint8(Visibility.OUTSIDE), values)
+
+    @property
+    def attributes(self) -> list[dict[str, Any]]:
+        """T mappings: the track's own, and what the keyframes so far said; a value holds until the next keyframe that names it."""
+        held = self.track._held
+        return [{**self.track.attributes, **(held[i] if i >= 0 else {})} for i in self.keyframe_index]
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+
+def as_codes(field: str, values: Any, shape: tuple[int, ...], kind: type[IntEnum]) -> UInt8s:
+    """uint8 codes of `kind` of that shape, all 0 where none are given."""
+    wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) codes of {kind.__name__}, 0 to {max(kind):d}"
+    array = np.zeros(shape, np.uint8) if values is None else as_array(field, values, wanted)
+    codes_hold = array.max(initial=0) <= max(kind) if array.dtype == np.uint8 else np.isin(array, [int(code) for code in kind]).all()
+    if array.shape != shape or not codes_hold:
+        hint = ", ".join(f"{code:d} is {code.name}" for code in kind)
+        raise ArgumentError(expected=wanted, got=f"{values!r:.60}", field=field, hint=hint)
+    codes: UInt8s = frozen(array.astype(np.uint8))
+    return codes
+
+
+def code_names(kind: type[IntEnum], codes: UInt8s) -> list[str]:
+    """Their names in small letters."""
+    names = {int(code): code.name.lower() for code in kind}
+    return [names[code] for code in codes.tolist()]
+
+
+T = TypeVar("T")
+
+
+def items_of(field: str, values: Any, kind: type[T]) -> list[T]:
+    """A list of one kind from anything that can be gone through; ArgumentError where something else is among them."""
+    hint = f"pass a list of bw.{kind.__name__}"
+    try:
+        items = list(values)
+    except TypeError:
+        raise ArgumentError(expected=field, got=type(values).__name__, field=field, hint=hint) from None
+    for i, item in enumerate(items):
+        if not isinstance(item, kind):
+            article = "an" if kind.__name__[0] in "AEIOU" else "a"
+            raise ArgumentError(expected=f"{article} {kind.__name__}", got=type(item).__name__, field=f"{field}[{i}]", hint=hint)
+    return items
