@@ -13,7 +13,7 @@ import pytest
 import boxwright as bw
 import naive
 from boxwright.errors import BoxwrightError
-from boxwright.formats.columns import sweep_of_columns
+from boxwright.formats.columns import records_from, sweep_of_columns
 from boxwright.formats.images import image_bytes, image_size_px, read_image
 from boxwright.formats.sensor_files import check_point_file
 from boxwright.kernels import lzf
@@ -658,15 +658,25 @@ def test_sweeps_without_a_point_to_see(tmp_path, xyz, encoding):
     assert not scene.points(0).is_finite.any()
 
 
-def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
-    bw.write_points(bw.Sweep(np.zeros((1, 3))), tmp_path / "a.pcd")
+@pytest.mark.parametrize("name", ["a.pcd", "a.ply", "a.bin"])
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, name):
+    (tmp_path / name).touch()
 
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
-    with pytest.raises(bw.FormatError, match=r"a\.pcd: cannot be read: Permission denied; check its permissions"):
-        bw.read_points(tmp_path / "a.pcd")
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(bw.FormatError, match=rf"{name}: cannot be read: Permission denied; check its permissions"):
+        bw.read_points(tmp_path / name)
+
+
+def test_a_file_that_is_cut_while_it_is_read():
+    """Its size was right when it was looked at: what came of it is told instead of rows that nobody wrote."""
+    with pytest.raises(bw.FormatError, match=r"a\.bin: the file became shorter while it was read: expected 16 B, got 12 B; read it again"):
+        records_from(io.BytesIO(bytes(12)), "<f4", 4, "a.bin")
+    np.testing.assert_array_equal(records_from(io.BytesIO(np.arange(4, dtype="<f4").tobytes()), "<f4", 4, "a.bin"), np.arange(4))
+    assert len(records_from(io.BytesIO(b""), np.dtype([("x", "<f4"), ("y", "<i2")]), 0, "a.bin")) == 0
 
 
 def test_points_are_not_overwritten_unasked(tmp_path):

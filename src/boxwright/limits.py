@@ -87,8 +87,10 @@ _said: dict[str, int] = {}  # on the command line
 
 def limits() -> Limits:
     """The limits of this process: those of the command line, else of the environment, else the usual ones."""
+    if not _said and _VARIABLES.keys().isdisjoint(os.environ):  # asked for with every file
+        return _USUAL
     given = {name: _whole(os.environ[variable], variable) for variable, name in _VARIABLES.items() if variable in os.environ}
-    return Limits(**(given | _said)) if given or _said else _USUAL
+    return Limits(**(given | _said))
 
 
 def set_limits(texts: Sequence[str]) -> None:

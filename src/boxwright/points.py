@@ -16,6 +16,8 @@ from .frames import Pose, Trajectory, as_pose
 
 __all__ = ["Sweep"]
 
+_NO_SHIFT = (0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
@@ -38,14 +40,15 @@ class Sweep:
     intensity: NDArray[Any] | None = None
     time_offset_ns: Int64s | None = None
     fields: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    origin_m: tuple[float, float, float] = _NO_SHIFT
     is_deskewed: bool = False
 
     def __post_init__(self) -> None:
         xyz = as_points("xyz", self.xyz)
         object.__setattr__(self, "xyz", frozen(xyz))
         object.__setattr__(self, "timestamp_ns", one_time_ns("timestamp_ns", self.timestamp_ns))
-        object.__setattr__(self, "origin_m", tuple(as_floats("origin_m", self.origin_m, (3,)).tolist()))
+        if self.origin_m is not _NO_SHIFT:
+            object.__setattr__(self, "origin_m", tuple(as_floats("origin_m", self.origin_m, (3,)).tolist()))
         if self.intensity is not None:
             object.__setattr__(self, "intensity", self._column("intensity", self.intensity))
         if self.time_offset_ns is not None:

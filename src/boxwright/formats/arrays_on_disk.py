@@ -21,7 +21,7 @@ from ..arrays import as_points
 from ..errors import BoxwrightError, FormatError, LimitError
 from ..limits import checked_size, limits
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, other_size, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, other_size, records_from, sweep_of_columns
 
 __all__ = ["check_array_file", "kitti_bin_bytes", "npz_arrays", "npz_bytes", "read_kitti_bin", "read_npy", "read_npz"]
 
@@ -50,9 +50,11 @@ def check_array_file(path: str | os.PathLike[str]) -> None:
 
 def read_kitti_bin(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     """x, y, z, reflectance as little-endian float32, 16 bytes a point."""
-    _check_kitti_size(checked_size(path), path)
-    rows = np.fromfile(path, "<f4").reshape(-1, 4)
-    return sweep_of_columns({name: rows[:, i] for i, name in enumerate(("x", "y", "z", "intensity"))}, path, frame=frame)
+    size = checked_size(path)
+    _check_kitti_size(size, path)
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        rows = records_from(file, "<f4", size // 4, path).astype(np.float32, copy=False).reshape(-1, 4)
+    return Sweep(rows[:, :3], frame=frame, intensity=rows[:, 3])
 
 
 def _check_kitti_size(size: int, path: str | os.PathLike[str]) -> None:

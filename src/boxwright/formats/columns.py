@@ -12,7 +12,7 @@ from ..arrays import Floats
 from ..errors import ArgumentError, BoxwrightError, FormatError
 from ..points import Sweep
 
-__all__ = ["columns_of_records", "columns_of_sweep", "name_of", "other_size", "record_bytes", "sweep_of_columns"]
+__all__ = ["columns_of_records", "columns_of_sweep", "name_of", "other_size", "record_bytes", "records_from", "sweep_of_columns"]
 
 OWN_NAMES = ("x", "y", "z", "intensity", "time_offset_ns")
 
@@ -38,6 +38,20 @@ def name_of(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
+def records_from(file: Any, dtype: Any, n: int, path: str | os.PathLike[str]) -> Any:
+    """(n,) rows of a file from where it stands, as many as its header and its size promise. FormatError where it was cut since."""
+    rows = np.empty(n, dtype)
+    raw, at = rows.view(np.uint8), 0
+    while at < len(raw):  # the system hands out 2 GiB at most at a time
+        got = file.readinto(raw[at:])
+        if not got:
+            raise FormatError(
+                "the file became shorter while it was read", expected=f"{len(raw):,} B", got=f"{at:,} B", path=path, hint="read it again"
+            )
+        at += got
+    return rows
+
+
 def columns_of_records(table: Any) -> dict[str, Any]:
     """name -> (N,) or (N, count) views into an array of records."""
     return {name: table[name] for name in table.dtype.names}
@@ -60,16 +74,17 @@ def _plain(values: Any) -> Any:
 def _adjacent(parts: list[Any]) -> Floats | None:
     """(N, 3), a view, where x, y and z are floats side by side in one table; None otherwise. Arrays of their own may lie at even distances too, and
     a view of the first keeps only the first alive."""
-    x, kind = parts[0], parts[0].dtype
-    starts = [part.__array_interface__["data"][0] for part in parts]
+    x, y, z = parts
+    kind, base, strides = x.dtype, x.base, x.strides
+    if kind not in (np.float32, np.float64) or y.dtype != kind or z.dtype != kind or not kind.isnative or not len(x):
+        return None
+    if not isinstance(base, np.ndarray) or y.base is not base or z.base is not base or not strides == y.strides == z.strides:
+        return None
+    at, *starts = (array.ctypes.data for array in (base, x, y, z))
     step = starts[1] - starts[0]
-    if kind not in (np.float32, np.float64) or not len(x) or not kind.isnative or step <= 0 or step % kind.itemsize:
+    if starts[2] - starts[1] != step or step <= 0 or step % kind.itemsize or not base.flags.c_contiguous or not x.flags.aligned:
         return None
-    if x.base is None or starts[2] - starts[1] != step:
-        return None
-    if any(p.base is not x.base or p.dtype != kind or p.strides != x.strides or not p.flags.aligned for p in parts):
-        return None
-    view: Floats = np.lib.stride_tricks.as_strided(x, (len(x), 3), (x.strides[0], step), writeable=False)
+    view: Floats = np.ndarray((len(x), 3), kind, base, starts[0] - at, (strides[0], step))
     return view
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Float64s
 from ..limits import checked_size
 from ..points import Sweep
+from .columns import records_from
 from .las_header import LasHeader, checked_las_header
 from .laz import check_packed, unpacked
 
@@ -49,7 +50,7 @@ def read_las(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
         header = checked_las_header(file, size, path)
         if header.laszip is None:
             file.seek(header.points_byte)
-            records = np.fromfile(file, header.row, header.n_points)
+            records = records_from(file, header.row, header.n_points, path)
         else:
             records = unpacked(file, size, header, header.laszip, path)
     xyz, origin_m = _places(records, header)

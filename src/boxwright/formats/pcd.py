@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..arrays import UInt8s
 from ..errors import ArgumentError, FormatError
 from ..limits import checked_size, limits
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, records_from, sweep_of_columns
 from .number_lines import NumberLines, lines_of_columns
 
 __all__ = ["check_pcd", "pcd_bytes", "read_pcd"]
@@ -23,9 +24,9 @@ __all__ = ["check_pcd", "pcd_bytes", "read_pcd"]
 _HEAD_BYTES = 1 << 14
 _PAGE_BYTES = 4096
 _KINDS = {
-    **{("F", size): f"<f{size}" for size in (4, 8)},
-    **{("I", size): f"<i{size}" for size in (1, 2, 4, 8)},
-    **{("U", size): f"<u{size}" for size in (1, 2, 4, 8)},
+    **{(b"F", size): f"<f{size}" for size in (4, 8)},
+    **{(b"I", size): f"<i{size}" for size in (1, 2, 4, 8)},
+    **{(b"U", size): f"<u{size}" for size in (1, 2, 4, 8)},
 }
 _HINT = "export the file again"
 
@@ -40,14 +41,14 @@ class _Header:
     body_byte: int
     body_line: int
 
-    @property
+    @cached_property
     def value_names(self) -> list[str]:
         """One name for each number of a point: a field of several values gives name_0, name_1, ...; `_` is padding."""
         return [n if c == 1 or n == "_" else f"{n}_{k}" for n, c in zip(self.names, self.counts) for k in range(c)]
 
-    @property
+    @cached_property
     def stride(self) -> int:
-        return sum(np.dtype(dtype).itemsize * count for dtype, count in zip(self.dtypes, self.counts))
+        return sum(int(dtype[-1]) * count for dtype, count in zip(self.dtypes, self.counts))
 
 
 def read_pcd(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
@@ -56,21 +57,21 @@ def read_pcd(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
     FormatError where the header does not fit the file, LimitError where it asks for too much.
     """
     size = checked_size(path)
-    with Path(path).open("rb") as file:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         header = _checked_header(file, size, path)
         if header.encoding == "ascii":
             columns = _lines(header, path).columns(file.read(), header.n_points)
         elif header.encoding == "binary":
-            columns = _named(header, columns_of_records(_records(file, header)))
+            columns = _named(header, columns_of_records(_records(file, header, path)))
         else:
-            columns = _compressed(file.read(), header, path)
+            columns = _compressed(records_from(file, np.uint8, size - header.body_byte, path), header, path)
     return sweep_of_columns(columns, path, frame=frame)
 
 
 def check_pcd(path: str | os.PathLike[str]) -> None:
     """FormatError or LimitError where the header is wrong or does not fit the size of the file; the points are not read."""
     size = checked_size(path)
-    with Path(path).open("rb") as file:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         _checked_header(file, size, path)
 
 
@@ -93,7 +94,7 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
 
 
 def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, list[bytes]] = {}
     lines: dict[str, str] = {}
     at = number = 0
     while "DATA" not in rows:
@@ -108,10 +109,11 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
                 hint=_HINT,
             )
         number += 1
-        words = [name_of(word) for word in head[at:end].split()]
+        words = head[at:end].split()
         at = end + 1
-        if words and not words[0].startswith("#"):
-            key = {"COLUMNS": "FIELDS"}.get(words[0].upper(), words[0].upper())
+        if words and not words[0].startswith(b"#"):
+            key = name_of(words[0]).upper()
+            key = "FIELDS" if key == "COLUMNS" else key
             if key in rows:
                 raise FormatError("a header line comes twice", got=key, path=path, offset=f"line {number}", hint=_HINT)
             rows[key], lines[key] = words[1:], f"line {number}"
@@ -119,19 +121,19 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     def wrong(key: str, expected: str, got: str | None = None) -> FormatError:
         return FormatError(
             expected=expected,
-            got=" ".join(rows.get(key, ["nothing"]))[:80] if got is None else got,
+            got=" ".join(map(name_of, rows.get(key, [b"nothing"])))[:80] if got is None else got,
             path=path,
             offset=lines.get(key),
             field=key,
             hint=_HINT,
         )
 
-    names = rows.get("FIELDS") or []
+    names = [name_of(word) for word in rows.get("FIELDS", ())]
     if not names:
         raise wrong("FIELDS", "the fields' names")
     if not {"x", "y", "z"} <= set(names):
         raise wrong("FIELDS", "columns x, y and z")
-    rows.setdefault("COUNT", ["1"] * len(names))
+    rows.setdefault("COUNT", [b"1"] * len(names))
     for key in ("SIZE", "TYPE", "COUNT"):
         if len(rows.get(key, [])) != len(names):
             raise wrong(key, f"{len(names)} values, one per field")
@@ -139,14 +141,15 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     dtypes = [_KINDS.get((kind.upper(), _whole(size)), "") for kind, size in zip(rows["TYPE"], rows["SIZE"])]
     if "" in dtypes:
         i = dtypes.index("")
-        raise wrong("TYPE", "F of 4 or 8 bytes, I or U of 1, 2, 4 or 8 bytes", f"{rows['TYPE'][i]} of {rows['SIZE'][i]} bytes for {names[i]!r}")
+        kind, n_bytes = name_of(rows["TYPE"][i]), name_of(rows["SIZE"][i])
+        raise wrong("TYPE", "F of 4 or 8 bytes, I or U of 1, 2, 4 or 8 bytes", f"{kind} of {n_bytes} bytes for {names[i]!r}")
     if min(counts) < 0 or any(count != 1 for name, count in zip(names, counts) if name in ("x", "y", "z", "intensity", "time_offset_ns")):
         raise wrong("COUNT", "1 for x, y and z, and whole numbers for every field")
-    width, height = (_whole(" ".join(rows[key])) if key in rows else None for key in ("WIDTH", "HEIGHT"))
-    n = _whole(" ".join(rows["POINTS"])) if "POINTS" in rows else (width if width is not None else -1) * (1 if height is None else height)
+    width, height = (_whole(b" ".join(rows[key])) if key in rows else None for key in ("WIDTH", "HEIGHT"))
+    n = _whole(b" ".join(rows["POINTS"])) if "POINTS" in rows else (width if width is not None else -1) * (1 if height is None else height)
     if n < 0 or (width is not None and width * (1 if height is None else height) != n):
         raise wrong("POINTS", "a number of points equal to WIDTH x HEIGHT")
-    encoding = " ".join(rows["DATA"]).lower()
+    encoding = name_of(b" ".join(rows["DATA"])).lower()
     if encoding not in ("ascii", "binary", "binary_compressed"):
         raise wrong("DATA", "ascii, binary or binary_compressed")
     header = _Header(names, dtypes, counts, n, encoding, at, number + 1)
@@ -159,8 +162,8 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     return header
 
 
-def _whole(word: str) -> int:
-    return int(word) if word.isascii() and word.isdecimal() and len(word) <= 18 else -1
+def _whole(word: bytes) -> int:
+    return int(word) if word.isdigit() and len(word) <= 18 else -1
 
 
 def _is_page_padding(file: Any, header: _Header, n: int) -> bool:
@@ -182,10 +185,10 @@ def _named(header: _Header, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: values for name, values in zip(header.value_names, [v for part in parts for v in part]) if name != "_"}
 
 
-def _records(file: Any, header: _Header) -> Any:
+def _records(file: Any, header: _Header, path: str | os.PathLike[str]) -> Any:
     """(N,) records, fields called by their number."""
     kinds = [(f"{i}", dtype, (count,)) if count != 1 else (f"{i}", dtype) for i, (dtype, count) in enumerate(zip(header.dtypes, header.counts))]
-    return np.fromfile(file, np.dtype(kinds), header.n_points)
+    return records_from(file, np.dtype(kinds), header.n_points, path)
 
 
 def _check_packed(sizes: bytes, header: _Header, room: int, path: str | os.PathLike[str]) -> int:
@@ -214,12 +217,12 @@ def _check_packed(sizes: bytes, header: _Header, room: int, path: str | os.PathL
     return packed
 
 
-def _compressed(body: bytes, header: _Header, path: str | os.PathLike[str]) -> dict[str, Any]:
+def _compressed(body: UInt8s, header: _Header, path: str | os.PathLike[str]) -> dict[str, Any]:
     from ..kernels import lzf
 
     promised = header.n_points * header.stride
     out = np.empty(promised, np.uint8)
-    written = int(lzf.decompress(np.frombuffer(body, np.uint8, offset=8), out)) if promised else 0
+    written = int(lzf.decompress(body[8:], out)) if promised else 0
     if written != promised:
         place = header.body_byte + 8 + (-1 - written if written < 0 else len(body) - 8)
         raise FormatError(

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import ArgumentError, FormatError
 from ..limits import checked_size, limits
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, sweep_of_columns
+from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, records_from, sweep_of_columns
 from .mesh_lines import MeshLines
 from .number_lines import NumberLines, lines_of_columns
 
@@ -94,7 +94,7 @@ def read_ply(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
             columns = columns_of_records(_records_between(file.read(), header, path))
         else:
             file.seek(sum(e.n * e.stride for e in _before_vertex(header)), os.SEEK_CUR)
-            columns = columns_of_records(np.fromfile(file, _row(header), header.vertex.n))
+            columns = columns_of_records(records_from(file, _row(header), header.vertex.n, path))
     for name, kind in header.wide.items():
         columns[name] = _whole_numbers(columns[name], kind, name, path)
     if not header.is_ours and "intensity" not in columns:

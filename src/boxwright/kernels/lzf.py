@@ -54,9 +54,8 @@ def decompress(source, out):
             length = control + ONE
             if has_room:
                 _copy_word(source, at, out, to)
-                if length > WORD:
-                    for k in range(WORD, LITERALS, WORD):
-                        _copy_word(source, at + k, out, to + k)
+                for k in range(WORD, LITERALS, WORD):  # the whole length of the longest run: a test would be guessed wrong too often
+                    _copy_word(source, at + k, out, to + k)
             else:
                 if at + length > n or to + length > size:
                     return -1 - np.int64(start)
