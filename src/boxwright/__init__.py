@@ -60,7 +60,7 @@ _HOME = {
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
-    "formats": ["WriteReport", "read", "read_points", "scenes", "write", "write_points"],
+    "formats": ["ImageFolder", "WriteReport", "open_video", "read", "read_points", "scenes", "write", "write_points"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from .fitting import Fit, fit_at, fit_cuboid, refit
-    from .formats import WriteReport, read, read_points, scenes, write, write_points
+    from .formats import ImageFolder, WriteReport, open_video, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
     from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
     from .interpolation import interpolate
@@ -138,6 +138,7 @@ __all__ = [
     "GeometryError",
     "Ground",
     "ImageBoxes",
+    "ImageFolder",
     "ImagePoints",
     "ImageTrack",
     "ImageTracks",
@@ -204,6 +205,7 @@ __all__ = [
     "iou_bev",
     "iou_bev_pairs",
     "lock_size",
+    "open_video",
     "orient",
     "points_in_cuboids",
     "project_cuboids",

@@ -11,7 +11,7 @@ import dataclasses
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
 from .point_labels import MappedPointLabels, NoPointLabels, PointEdit, PointLabelData, PointLabels
 from .points import Sweep
 from .problems import Problem
-from .sensors import CameraSensor, Lidar, NoData, SensorData
+from .sensors import CameraFrames, CameraSensor, Lidar, NoData, SensorData
 from .shapes2d import Boxes, Shapes
 from .tags import Relation, Tag
 from .tracks import Track, Tracks, as_track_list, interpolate_tracks
@@ -238,6 +238,12 @@ class Scene:
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """(H, W, 3) uint8 RGB, loaded now. FrameMissing where there is none."""
         return self.data.image(self._frame(frame_index), self.camera(camera).name)
+
+    def frames(self, camera: str) -> CameraFrames:
+        """The pictures of one camera, as a `FrameSource`: by index, or by the time of exposure."""
+        sensor = self.camera(camera)
+        times_ns = self.times_ns if sensor.times_ns is None else sensor.times_ns
+        return CameraFrames(times_ns, sensor.camera.size_px, partial(self.image, camera=sensor.name))
 
     def has_points(self, frame_index: int, sensor: str = "lidar") -> bool:
         i = self._frame(frame_index)

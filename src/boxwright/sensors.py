@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from .arrays import Int64s, as_floats, as_times_ns, check_kind, frozen
+from .arrays import Int64s, as_floats, as_times_ns, check_kind, frozen, one_index, one_time_ns
 from .cameras import Camera, UncalibratedCamera
-from .errors import ArgumentError, FrameMissing
+from .errors import ArgumentError, FrameMissing, TimeError
 from .frames import Pose
 from .points import Sweep
 
-__all__ = ["CameraSensor", "Lidar", "NoData", "SensorData"]
+__all__ = ["CameraFrames", "CameraSensor", "Lidar", "NoData", "SensorData"]
 
 _NAME_HINT = "give it a name"
 _POSE_HINT = "make one: bw.Pose(rotation, translation_m)"
@@ -90,3 +91,42 @@ class NoData:
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return False
+
+
+@dataclass(frozen=True, eq=False)
+class CameraFrames:
+    """The pictures of one camera of a scene; the same interface as a `Video`.
+
+    times_ns : (F,) int64, when each was exposed
+    size_px : (width, height) of every picture
+    picture : what gives one by its index
+    """
+
+    times_ns: Int64s
+    size_px: tuple[int, int]
+    picture: Callable[[int], np.ndarray[Any, np.dtype[np.uint8]]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+    def frame(self, index: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """(H, W, 3) uint8 RGB. IndexMissing past the end, FrameMissing where the camera has no picture there."""
+        return self.picture(one_index("frame", index, len(self)))
+
+    def index_at(self, time_ns: int) -> int:
+        """The last one that is not later. TimeError before the first, and from a usual step after the last."""
+        time = one_time_ns("time_ns", time_ns)
+        if not len(self):
+            raise TimeError("there are no frames", field="time_ns", hint="choose a scene that has some")
+        before = np.flatnonzero(self.times_ns <= time)
+        i = int(before[np.argmax(self.times_ns[before])]) if len(before) else -1
+        first, last = int(self.times_ns.min()), int(self.times_ns.max())
+        end = last + max(int(np.median(np.diff(self.times_ns))) if len(self) > 1 else 1, 1)
+        if not first <= time < end:
+            expected = f"a time from {first} up to {end} ns"
+            raise TimeError(expected=expected, got=f"{time} ns", field="time_ns", hint="scene.times_ns tells when frames are")
+        return i
+
+    def frame_at(self, time_ns: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """The picture on show at a time."""
+        return self.frame(self.index_at(time_ns))

@@ -18,6 +18,7 @@ from .scene import Scene
 from .tags import Tag
 from .taxonomy import Taxonomy
 from .tracks import interpolate_tracks
+from .video import Video
 
 __all__ = ["frame_spans", "scene_facts"]
 
@@ -54,7 +55,7 @@ def scene_facts(scene: Scene) -> dict[str, Any]:
         "image_classes": _image_class_facts(scene),
         "tags": [_tag_facts(tag) for tag in scene.tags],
         "notes": list(scene.notes),
-        "oddities": [*_odd_times(scene), *_odd_sensors(lidars, cameras), *_odd_path(scene), *_odd_labels(scene, lidars)],
+        "oddities": [*_odd_times(scene), *_odd_sensors(lidars, cameras), *_odd_videos(cameras), *_odd_path(scene), *_odd_labels(scene, lidars)],
     }
 
 
@@ -165,7 +166,29 @@ def _camera_facts(scene: Scene, name: str) -> dict[str, Any]:
         "n_images": _n_frames(spans),
         "frames_with_images": spans,
         "fault_of_first": fault,
+        **_video_facts(getattr(scene.data, "videos", {}).get(name)),
     }
+
+
+def _video_facts(video: Video | None) -> dict[str, Any]:
+    """Nothing where the pictures are no video. All of it is decoded, once."""
+    if video is None:
+        return {}
+    checked = video.check()
+    facts = {
+        "container": video.index.format,
+        "codec": video.codec,
+        "duration_s": video.duration_ns * 1e-9,
+        "is_constant_rate": video.is_constant_rate,
+        "rate_hz": len(video) / (video.duration_ns * 1e-9) if video.duration_ns else None,
+        "n_frames_claimed": video.n_claimed,
+        "claimed_s": None if video.claimed_ns is None else video.claimed_ns * 1e-9,
+        "n_frames_listed": checked.n_frames,
+        "n_frames_decoded": checked.n_decoded,
+        "frames_not_decoded": list(checked.missing),
+        "is_whole": checked.is_whole,
+    }
+    return {"video": facts}
 
 
 def _n_frames(spans: list[tuple[int, int]]) -> int:
@@ -241,6 +264,16 @@ def _odd_sensors(lidars: list[dict[str, Any]], cameras: list[dict[str, Any]]) ->
     for camera in cameras:
         if camera["fault_of_first"]:
             yield _oddity("picture", 1, f"the first picture of {camera['name']} cannot be used: {camera['fault_of_first']}")
+
+
+def _odd_videos(cameras: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for camera in cameras:
+        facts = camera.get("video")
+        if facts and not facts["is_whole"]:
+            n_lost = max(facts["n_frames_claimed"] or 0, facts["n_frames_listed"]) - facts["n_frames_decoded"]
+            claimed = "" if facts["n_frames_claimed"] is None else f"says it holds {facts['n_frames_claimed']:,} frames, "
+            said = f"{camera['name']}: the video {claimed}lists {facts['n_frames_listed']:,}, of which {facts['n_frames_decoded']:,} can be decoded"
+            yield _oddity("video", n_lost, said)
 
 
 def _odd_path(scene: Scene) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from .common import (
     print_json,
     print_lines,
     print_table,
+    tracked,
 )
 from .sweeps import said_spans
 
@@ -42,8 +43,27 @@ def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = N
     from ..summary import scene_facts
 
     opened = open_scene(path, scene, format, lenient=True)
+    _count_frames(opened)
     facts = {**scene_facts(opened), "problems": listed(opened.problems)}
     print_json(facts) if as_json else _print_facts(facts)
+
+
+def _count_frames(scene: Any) -> None:
+    """Decodes videos once, which can take minutes; the counts are kept with the index."""
+    for name, video in getattr(scene.data, "videos", {}).items():
+        if video.index.is_decoded is None:
+            with tracked(f"decoding the frames of {name} once, to count them", len(video)) as advance:
+                video.check(advance)
+
+
+def _video_lines(camera: dict[str, Any]) -> list[str]:
+    v = camera.get("video")
+    if v is None:
+        return []
+    pace = f"{'constant' if v['is_constant_rate'] else 'variable'} rate" + ("" if v["rate_hz"] is None else f", {v['rate_hz']:.3f} frames a second")
+    claimed = f"{v['n_frames_claimed']:,} claimed, " if v["n_frames_claimed"] is not None else "none claimed, "
+    counts = f"{claimed}{v['n_frames_listed']:,} listed, {v['n_frames_decoded']:,} decoded"
+    return [f"  video     {v['codec']} in {v['container']}, {v['duration_s']:.3f} s, {pace}", f"            frames: {counts}"]
 
 
 def _print_listing(path: Any, listing: Any, as_json: bool) -> None:
@@ -104,6 +124,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
     for s in facts["cameras"]:
         where = _in_frames(s["frames_with_images"], facts["n_frames"])
         lines.append(f"  camera    {s['name']}: {number_of(s['n_images'], 'image')}{where}, {s['width_px']} x {s['height_px']}, {s['model']}")
+        lines += _video_lines(s)
     lines += [f"  tag       {_tag_line(tag)}" for tag in facts["tags"][:MOST_TAGS]]
     if len(facts["tags"]) > MOST_TAGS:
         lines.append(f"  tag       and {len(facts['tags']) - MOST_TAGS:,} more")

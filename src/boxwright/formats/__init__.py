@@ -29,13 +29,14 @@ from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .exactness import exactness_notes
+from .image_folder import ImageFolder, open_video
 from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
 from .sensor_files import read_point_file
 from .write_report import WriteReport
 
-__all__ = ["SceneEntry", "SceneList", "WriteReport", "read", "read_points", "scenes", "write", "write_points"]
+__all__ = ["ImageFolder", "SceneEntry", "SceneList", "WriteReport", "open_video", "read", "read_points", "scenes", "write", "write_points"]
 
 _READERS = {
     "boxwright": "boxwright_scene",
@@ -47,6 +48,8 @@ _READERS = {
     "dgp": "dgp",
     "openlabel": "openlabel",
     "points": "point_files",
+    "video": "video_file",
+    "images": "image_folder",
 }
 _WRITERS = {
     "boxwright": "boxwright_writer",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import BoxwrightError
-from . import boxwright_scene, dgp, kitti_object, kitti_raw, kitti_tracking, openlabel, point_files, strict_json, sustechpoints
+from . import boxwright_scene, dgp, image_folder, kitti_object, kitti_raw, kitti_tracking, openlabel, point_files, strict_json, sustechpoints
 from .looking import names_of
 
 __all__ = ["glance"]
@@ -90,6 +90,10 @@ def _points(path: Path, scene: str) -> Counts:
     return point_files.n_files(path), 0, 0
 
 
+def _images(path: Path, scene: str) -> Counts:
+    return image_folder.n_files(path), 0, 0
+
+
 _GLANCES: dict[str, Callable[[Path, str], Counts]] = {
     "boxwright": _boxwright,
     "kitti_object": _kitti_object,
@@ -99,4 +103,5 @@ _GLANCES: dict[str, Callable[[Path, str], Counts]] = {
     "dgp": _dgp,
     "openlabel": _openlabel,
     "points": _points,
+    "images": _images,
 }

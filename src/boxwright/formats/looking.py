@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["head", "is_dgp_scene", "is_file", "is_openlabel", "names_of", "subfolders"]
+__all__ = ["head", "is_dgp_scene", "is_file", "is_openlabel", "names_of", "natural", "subfolders"]
 
 _HEAD_BYTES = 1 << 16
 _NO_DATA = {"lost+found", "System Volume Information", "__MACOSX"}  # what systems leave at the top of a disk or an archive
@@ -48,6 +48,11 @@ def names_of(folder: Path, pattern: str) -> list[str]:
     fits = re.compile(pattern).fullmatch
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if fits(entry.name))
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """To sort by: numbers in names count as numbers, 9.pcd comes before 10.pcd."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"([0-9]{1,18})", name)]
 
 
 def head(file: Path, n_bytes: int = _HEAD_BYTES) -> bytes:

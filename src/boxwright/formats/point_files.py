@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..limits import limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
-from .looking import is_file
+from .looking import is_file, natural
 from .sensor_files import POINT_SUFFIXES, SensorFiles, check_point_file, read_point_file
 
 __all__ = ["detect", "list_scenes", "n_files", "read"]
@@ -38,7 +37,7 @@ def _files(path: Path) -> list[Path]:
         return []
     with os.scandir(path) as entries:
         files = [path / entry.name for entry in entries if _is_points(entry.name) and is_file(entry)]
-    return sorted(files, key=_natural)
+    return sorted(files, key=lambda file: natural(file.name))
 
 
 def n_files(path: Path) -> int:
@@ -47,11 +46,6 @@ def n_files(path: Path) -> int:
 
 def _is_points(name: str) -> bool:
     return name.lower().endswith(POINT_SUFFIXES) and not name.lower().endswith(".pcd.bin") and not name.startswith(".")
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Numbers in names count as numbers: 9.pcd comes before 10.pcd."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"([0-9]{1,18})", path.name)]
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:

@@ -22,7 +22,7 @@ from .index import VideoIndex, av_module, made_index
 __all__ = ["cache_folder", "cached_index", "keep_index"]
 
 _MOST_FILES = 2000
-_ARRAYS = ("ids", "ticks", "key_ids", "is_decoded")
+_ARRAYS = ("ids", "ticks", "key_ids", "damaged_ids", "is_decoded")
 
 
 def cache_folder() -> Path:

@@ -39,7 +39,8 @@ class VideoIndex:
     last_ticks : how long the last frame is shown
     size_px : (width, height) of the pictures as they are stored; turns, is_mirrored : np.rot90 by `turns`, then mirrored from left to right
     n_claimed : frames that the container says it holds, -1 where it does not say; claimed_ticks : how long it says it is, -1 likewise
-    n_leading : frames before the first that can be decoded, left out; n_corrupt : packets that are cut off or marked as damaged
+    n_leading : frames before the first that can be decoded, left out
+    damaged_ids : (D,) int64, frames whose packets are cut off or marked as damaged
     is_decoded : (F,) bool of what came out when all of it was decoded once, None where that has not been done
     """
 
@@ -57,7 +58,7 @@ class VideoIndex:
     n_claimed: int
     claimed_ticks: int
     n_leading: int
-    n_corrupt: int
+    damaged_ids: Int64s
     notes: tuple[str, ...] = ()
     is_decoded: np.ndarray[Any, np.dtype[np.bool_]] | None = None
 
@@ -166,11 +167,10 @@ def _fits(shown: list[Any], ids: Int64s) -> bool:
 def _listed(container: Any, stream: Any, path: Path) -> VideoIndex:
     """What demuxing tells. by_order where the stamps of the packets cannot be those of the frames."""
     claimed = _claimed(container, stream)
-    stamps, keys, ends, n_corrupt, n_hidden, is_odd = list[int](), list[int](), list[int](), 0, 0, False
+    stamps, keys, ends, damaged, n_hidden, is_odd = list[int](), list[int](), list[int](), list[int](), 0, False
     for packet in demuxed(container, stream, path):
         if not packet.size:
             continue
-        n_corrupt += bool(packet.is_corrupt)
         if packet.is_discard:
             n_hidden += 1
             continue
@@ -181,6 +181,8 @@ def _listed(container: Any, stream: Any, path: Path) -> VideoIndex:
         limits().check("frames_per_scene", len(stamps), path)
         if packet.is_keyframe:
             keys.append(stamp)
+        if packet.is_corrupt:
+            damaged.append(stamp)
     if not stamps:
         raise FormatError("no frame in it", path=path, hint=_HINT)
     codec, format = stream.codec_context.name, container.format.name
@@ -210,7 +212,7 @@ def _listed(container: Any, stream: Any, path: Path) -> VideoIndex:
         n_claimed=n_claimed,
         claimed_ticks=claimed_ticks,
         n_leading=0,
-        n_corrupt=n_corrupt,
+        damaged_ids=np.array(damaged, np.int64),
         notes=_stream_notes(container, stream),
     )
 
@@ -269,20 +271,22 @@ def _orientation(frame: Any) -> tuple[int, bool, tuple[str, ...]]:
 def _from_decoding(index: VideoIndex, path: Path) -> VideoIndex:
     """The index of a file whose packets do not tell the frames: all of it is decoded, and the frames are those that come out. Where packets carry no
     stamps of showing, each is called by its stamp of decoding."""
-    shown, keys, seen = list[Any](), list[int](), set[int]()
+    shown, keys, damaged, seen = list[Any](), list[int](), list[int](), set[int]()
     with opened(path) as (container, stream):
         for packet in demuxed(container, stream, path):
             if packet.size and index.by_order and not renamed(packet, seen):
                 raise _unordered(path)
             if packet.size and packet.is_keyframe and not packet.is_discard and packet.pts is not None:
                 keys.append(packet.pts)
+            if packet.size and packet.is_corrupt and packet.pts is not None:
+                damaged.append(packet.pts)
             shown += [frame.pts for frame in decoded_of(packet)]
     if None in shown or len(set(shown)) < len(shown) or (not index.by_order and shown != sorted(shown)):
         if index.by_order:
             raise _unordered(path)
         return _from_decoding(replace(index, by_order=True), path)
     ids = np.array(shown, np.int64)
-    return replace(index, ids=ids, ticks=np.sort(ids), key_ids=np.array(keys, np.int64), n_leading=0)
+    return replace(index, ids=ids, ticks=np.sort(ids), key_ids=np.array(keys, np.int64), damaged_ids=np.array(damaged, np.int64), n_leading=0)
 
 
 def renamed(packet: Any, seen: set[int] | None = None) -> bool:

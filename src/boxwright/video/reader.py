@@ -11,8 +11,9 @@ import itertools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -97,6 +98,7 @@ class Video:
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._kept_bytes, self._most_bytes = 0, cache_bytes
         self._missing: set[int] = set()
+        self._damaged = set(self.index.damaged_ids.tolist())
         self._container: Any = None
         self._frames: Iterator[tuple[int, Any]] | None = None
         self._next = 0  # the frame that decoding on would give, where _frames is not None
@@ -114,6 +116,9 @@ class Video:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (partial(Video, cache_bytes=self._most_bytes), (self.path,))
 
     def close(self) -> None:
         """Gives the file and the kept frames back. A closed video cannot be read any more."""
@@ -156,6 +161,11 @@ class Video:
         return self.index.n_claimed if self.index.n_claimed >= 0 else None
 
     @property
+    def claimed_ns(self) -> int | None:
+        """How long the container says it is, where it says that and not how many frames it holds."""
+        return _ns(self.index.claimed_ticks, self.index) if self.index.claimed_ticks >= 0 else None
+
+    @property
     def is_constant_rate(self) -> bool:
         """Whether the frames are evenly spaced, as far as the container's clock can tell: steps differ by one tick at most."""
         steps = np.diff(self.index.ticks)
@@ -184,14 +194,19 @@ class Video:
     def __iter__(self) -> Iterator[Image]:
         return (self.frame(i) for i in range(len(self)))
 
-    def check(self) -> VideoCheck:
-        """Decodes every frame once, and tells what came out; the answer is kept with the index."""
+    def check(self, progress: Callable[[], object] | None = None) -> VideoCheck:
+        """Decodes every frame once, and tells what came out; the answer is kept with the index.
+
+        progress : called after each frame
+        """
         with self._lock:
             if self.index.is_decoded is None:
                 is_decoded = np.zeros(len(self), bool)
                 self._start(None)
                 for i, frame in self._frames or ():
                     is_decoded[i] = self._fault(frame) is None
+                    if progress is not None:
+                        progress()
                 self._stop()
                 self.index = replace(self.index, is_decoded=is_decoded)
                 keep_index(self.path, self.index)
@@ -295,7 +310,7 @@ class Video:
     def _fault(self, frame: Any) -> str | None:
         if (frame.width, frame.height) != self.index.size_px:
             return f"its size changes to {frame.width} x {frame.height}"
-        return "it is damaged" if frame.is_corrupt else None
+        return "it is damaged" if frame.is_corrupt or frame.pts in self._damaged else None
 
     def _picture(self, frame: Any, i: int) -> Image:
         """As RGB, the way it is to be shown."""

@@ -1,0 +1,95 @@
+"""A video file: a scene of one camera without calibration, its frames decoded when they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cameras import UncalibratedCamera
+from ..errors import FormatError, FrameMissing
+from ..points import Sweep
+from ..problems import Problems
+from ..scene import CameraSensor, Scene
+from ..video import Video
+
+__all__ = ["VIDEO_SUFFIXES", "VideoFrames", "detect", "list_scenes", "read", "video_camera"]
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".mxf", ".3gp")
+
+
+def detect(path: Path) -> bool:
+    return path.name.lower().endswith(VIDEO_SUFFIXES) and not path.name.startswith(".") and path.is_file()
+
+
+def list_scenes(path: Path) -> list[str]:
+    return [path.stem] if path.is_file() else []
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFrames:
+    """What a scene asks for its pictures, where they are frames of videos.
+
+    videos : camera -> its video, whose frames are those of the scene
+    """
+
+    videos: Mapping[str, Video] = field(default_factory=dict)
+
+    def points(self, frame_index: int, sensor: str) -> Sweep:
+        raise FrameMissing("no sweep", field=f"frame {frame_index}, {sensor}", hint="a video has no points")
+
+    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        if not self.has_image(frame_index, camera):
+            raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="the video has no frame here")
+        return self.videos[camera].frame(frame_index)
+
+    def has_points(self, frame_index: int, sensor: str) -> bool:
+        return False
+
+    def has_image(self, frame_index: int, camera: str) -> bool:
+        return camera in self.videos and frame_index < len(self.videos[camera])
+
+
+def video_camera(video: Video, problems: Problems) -> tuple[CameraSensor, list[str]]:
+    """The camera of a video, called as its file, and what has to be said of it.
+
+    A file that holds less than it says is refused in strict reading, with both numbers.
+    """
+    index = video.index
+    hint = "copy the file again, or take the frames that are there: strict=False, --lenient"
+    n_whole = len(video) - int(np.isin(index.damaged_ids, index.ids).sum())
+    if video.n_claimed is not None and video.n_claimed > n_whole:
+        wanted = f"{video.n_claimed} frames, as it says"
+        problems.keep(FormatError("the file is cut off", expected=wanted, got=f"{n_whole} whole ones", path=video.path, hint=hint))
+    elif video.claimed_ns is not None and video.claimed_ns > video.duration_ns + 2 * _usual_step_ns(video):
+        wanted, got = f"{video.claimed_ns * 1e-9:.3f} s, as it says", f"{video.duration_ns * 1e-9:.3f} s"
+        problems.keep(FormatError("the file is cut off", expected=wanted, got=got, path=video.path, hint=hint))
+    notes = ["a video carries no calibration, no poses and no labels: its camera knows its size alone, and sits at the identity"]
+    clock = f", which is at {video.start_ns * 1e-9:.6f} s on the file's own clock" if video.start_ns else ""
+    notes.append(f"times count from the first frame{clock}")
+    notes += [f"{index.n_leading} frames at its beginning build on what was cut away, and are left out"] if index.n_leading else []
+    notes += [f"{len(index.damaged_ids)} frames are cut off or marked as damaged"] if len(index.damaged_ids) else []
+    return CameraSensor(video.path.stem, UncalibratedCamera(*video.size_px)), [*notes, *index.notes]
+
+
+def _usual_step_ns(video: Video) -> int:
+    return int(np.median(np.diff(video.times_ns))) if len(video) > 1 else video.duration_ns
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    video = Video(path)
+    camera, notes = video_camera(video, problems)
+    return Scene(
+        name=scene,
+        times_ns=video.times_ns,
+        cameras={camera.name: camera},
+        data=VideoFrames({camera.name: video}),
+        label_frame=camera.name,
+        format="video",
+        path=os.fspath(path),
+        notes=notes,
+    )
