@@ -736,3 +736,73 @@ def fitness(source, model, normals, flatness, low, voxel_m, volume, cells, half,
     loose = [e for e in errors.values() if e <= 0.2**2]
     residual = math.sqrt(sum(loose) / len(loose)) if loose else math.inf
     return len(near) / max(inside.sum(), 1), len({cells[met[i]] for i in near}) / max(len(set(cells)), 1), residual, int(inside.sum())
+
+
+# ---------------------------------------------------------------- tracks against tracks
+
+
+def best_pairs(score) -> list[tuple[int, int]]:
+    """Pairs of the largest sum, by trying every one; pairs of score 0 are none."""
+    score = np.asarray(score, float)
+    if score.shape[0] > score.shape[1]:
+        return [(i, j) for j, i in best_pairs(score.T)]
+    rows = range(score.shape[0])
+    best = max(itertools.permutations(range(score.shape[1]), score.shape[0]), key=lambda p: sum(score[i, j] for i, j in zip(rows, p)))
+    return [(i, j) for i, j in zip(rows, best) if score[i, j] > 0]
+
+
+def hota_at(gold_ids, label_ids, similarity, alpha):
+    """(HOTA, DetA, AssA, LocA) at one threshold, pair by pair, as the paper writes it."""
+    frames = list(zip(gold_ids, label_ids, similarity))
+    golds = {g: sum(g in gold for gold in gold_ids) for gold in gold_ids for g in gold}
+    labels = {k: sum(k in label for label in label_ids) for label in label_ids for k in label}
+    shared = dict.fromkeys(itertools.product(golds, labels), 0.0)
+    for gold, label, alike in frames:
+        for i, g in enumerate(gold):
+            for j, k in enumerate(label):
+                union = sum(alike[i]) + sum(row[j] for row in alike) - alike[i][j]
+                shared[g, k] += alike[i][j] / union if union > 1e-15 else 0.0
+    true = []
+    for gold, label, alike in frames:
+        score = [[shared[g, k] / (golds[g] + labels[k] - shared[g, k]) * alike[i][j] for j, k in enumerate(label)] for i, g in enumerate(gold)]
+        if len(gold) and len(label):
+            true += [(gold[i], label[j], alike[i][j]) for i, j in best_pairs(score) if alike[i][j] >= alpha - 1e-15]
+    n_all = sum(golds.values()) + sum(labels.values())
+    deta = len(true) / (n_all - len(true))
+    together = {(g, k): sum((g, k) == (a, b) for a, b, _ in true) for g, k, _ in true}
+    assa = sum(together[g, k] / (golds[g] + labels[k] - together[g, k]) for g, k, _ in true) / max(len(true), 1)
+    loca = sum(alike for _, _, alike in true) / len(true) if true else 1.0
+    return math.sqrt(deta * assa), deta, assa, loca
+
+
+def clear_counts(gold_ids, label_ids, similarity, threshold=0.5):
+    """(matched, missed, extraneous, switches, fragments)."""
+    last, followed, n_switches, n_true, total = {}, {}, 0, 0, [0, 0]
+    history: dict[int, list[bool]] = {}
+    for gold, label, alike in zip(gold_ids, label_ids, similarity):
+        total[0] += len(gold)
+        total[1] += len(label)
+        if not len(gold) or not len(label):
+            continue
+        score = [
+            [(alike[i][j] + 1000 * (followed.get(g) == k)) * (alike[i][j] >= threshold) for j, k in enumerate(label)] for i, g in enumerate(gold)
+        ]
+        followed = {int(gold[i]): int(label[j]) for i, j in best_pairs(score)}
+        n_switches += sum(g in last and last[g] != k for g, k in followed.items())
+        last.update(followed)
+        n_true += len(followed)
+        for g in {*history, *followed}:
+            history.setdefault(g, []).append(g in followed)
+    breaks = sum(sum(now and not before for before, now in itertools.pairwise([False, *seen])) - 1 for seen in history.values())
+    return n_true, total[0] - n_true, total[1] - n_true, n_switches, breaks
+
+
+def identity_true(gold_ids, label_ids, similarity, threshold=0.5):
+    """Most frames that are right when every gold track has one label track at most."""
+    golds, labels = sorted({g for ids in gold_ids for g in ids}), sorted({k for ids in label_ids for k in ids})
+    shared = np.zeros((len(golds), len(labels)))
+    for gold, label, alike in zip(gold_ids, label_ids, similarity):
+        for i, g in enumerate(gold):
+            for j, k in enumerate(label):
+                shared[golds.index(g), labels.index(k)] += alike[i][j] >= threshold
+    return sum(shared[pair] for pair in best_pairs(shared)) if golds and labels else 0

@@ -57,6 +57,12 @@ _HOME = {
     "segmentation": ["Overlap", "apply_edits", "segment", "segment_scene"],
     "propagation": ["Proposals", "Verdict", "propagate"],
     "advice": ["Advice", "Advices", "advise"],
+    "differences": ["LabelError", "Tolerances"],
+    "gold_plan": ["GoldPlan", "plan_gold"],
+    "intervals": ["Estimate"],
+    "matching": ["MatchRules"],
+    "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
+    "track_metrics": ["Clear", "Hota", "Identity"],
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
@@ -70,6 +76,7 @@ if TYPE_CHECKING:
     from .cameras import FisheyeCamera, PinholeCamera, UncalibratedCamera
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
+    from .differences import LabelError, Tolerances
     from .errors import (
         ArgumentError,
         BoxwrightError,
@@ -88,9 +95,12 @@ if TYPE_CHECKING:
     from .fitting import Fit, fit_at, fit_cuboid, refit
     from .formats import ImageFolder, WriteReport, open_video, read, read_points, scenes, write, write_points
     from .frames import Pose, Trajectory
+    from .gold_plan import GoldPlan, plan_gold
     from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
     from .interpolation import interpolate
+    from .intervals import Estimate
     from .keyframes import Origin, State, Visibility
+    from .matching import MatchRules
     from .object_time import Placement
     from .occlusion import DepthMap, depth_map
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
@@ -103,6 +113,7 @@ if TYPE_CHECKING:
     from .render import render_bev, render_cameras
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .scene import Scene
+    from .scoring import AnnotatorQuality, Quality, Score, TrackQuality, compare_annotators, score
     from .segmentation import Overlap, apply_edits, segment, segment_scene
     from .sensors import CameraSensor, Lidar
     from .shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
@@ -112,6 +123,7 @@ if TYPE_CHECKING:
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
     from .thinning import thin
+    from .track_metrics import Clear, Hota, Identity
     from .tracks import Track, Tracks, interpolate_tracks
     from .video import FrameSource, Video, VideoCheck, write_video
 
@@ -119,6 +131,7 @@ __all__ = [
     "Advice",
     "Advices",
     "Aggregate",
+    "AnnotatorQuality",
     "ArgumentError",
     "AttributeDefinition",
     "Boxes",
@@ -126,9 +139,11 @@ __all__ = [
     "CalibrationError",
     "CameraSensor",
     "Category",
+    "Clear",
     "Cuboid",
     "Cuboids",
     "DepthMap",
+    "Estimate",
     "ExtraMissing",
     "FisheyeCamera",
     "Fit",
@@ -136,7 +151,10 @@ __all__ = [
     "FrameMissing",
     "FrameSource",
     "GeometryError",
+    "GoldPlan",
     "Ground",
+    "Hota",
+    "Identity",
     "ImageBoxes",
     "ImageFolder",
     "ImagePoints",
@@ -144,9 +162,11 @@ __all__ = [
     "ImageTracks",
     "IndexMissing",
     "Keypoints",
+    "LabelError",
     "Lidar",
     "LimitError",
     "Masks",
+    "MatchRules",
     "Origin",
     "Overlap",
     "PinholeCamera",
@@ -159,6 +179,7 @@ __all__ = [
     "Pose",
     "Problem",
     "Proposals",
+    "Quality",
     "Rectangles",
     "Relation",
     "Retimed",
@@ -166,6 +187,7 @@ __all__ = [
     "RetimingVerdict",
     "RotatedBoxes",
     "Scene",
+    "Score",
     "SensorFrameFallback",
     "Shapes",
     "SizePrior",
@@ -178,7 +200,9 @@ __all__ = [
     "Tag",
     "Taxonomy",
     "TimeError",
+    "Tolerances",
     "Track",
+    "TrackQuality",
     "Tracks",
     "Trajectory",
     "UncalibratedCamera",
@@ -191,6 +215,7 @@ __all__ = [
     "advise",
     "aggregate",
     "apply_edits",
+    "compare_annotators",
     "depth_map",
     "fit_at",
     "fit_cuboid",
@@ -207,6 +232,7 @@ __all__ = [
     "lock_size",
     "open_video",
     "orient",
+    "plan_gold",
     "points_in_cuboids",
     "project_cuboids",
     "project_points",
@@ -218,6 +244,7 @@ __all__ = [
     "render_cameras",
     "retime",
     "scenes",
+    "score",
     "segment",
     "segment_scene",
     "simulate",

@@ -18,7 +18,7 @@ import typer
 
 from .. import __version__
 from ..errors import BoxwrightError
-from . import bench, convert, demo, fill, fit, info, propagate, render, simulate, view, warmup
+from . import bench, convert, demo, fill, fit, info, propagate, render, score, simulate, view, warmup
 from .common import say
 from .usage import UsageError, in_options, usage_sentence
 
@@ -38,6 +38,7 @@ for command in (
     fit.fit,
     fill.fill,
     propagate.propagate,
+    score.score,
     convert.convert,
     render.render,
     view.view,

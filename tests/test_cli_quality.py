@@ -1,0 +1,78 @@
+"""`boxwright score`: what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+import labelling
+from boxwright.cli import main
+
+
+@pytest.fixture
+def run(capsys):
+    """run("score", path) -> (exit code, standard output, standard error)"""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Gold, and three annotators' labels, the second of whom leaves no name."""
+    place = tmp_path_factory.mktemp("labels")
+    rng = np.random.default_rng(3)
+    gold = labelling.town(rng, 12, 20)
+    bw.write(gold, place / "gold")
+    for name, noise in (("ann", 0.02), ("bob", 0.05), ("cyd", 0.4)):
+        labels = labelling.labelled(gold, rng, name=name, center_m=noise, lost=noise / 4)
+        bw.write(labels.replace(name="town", tags=[] if name == "bob" else labels.tags), place / name)
+    return place
+
+
+def test_score(run, folders):
+    code, out, err = run("score", folders / "gold", folders / "gold")
+    assert code == 0 and "no errors beyond the tolerances" in out and "1.00" in out
+    code, out, err = run("score", folders / "cyd", folders / "gold")
+    assert code == 1 and "position" in out and "HOTA" in out and "object-0" in out and "Traceback" not in err
+    code, out, _ = run("score", folders / "cyd", folders / "gold", "--json")
+    said = json.loads(out)["scores"][0]
+    assert (
+        code == 1 and said["annotator"] == "cyd" and said["n_errors"]["position"] == sum(error["kind"] == "position" for error in said["errors"]) > 0
+    )
+
+
+def test_score_of_several_annotators(run, folders):
+    code, out, _ = run("score", folders / "ann", folders / "bob", folders / "cyd", folders / "gold")
+    assert code == 1 and "nobody is ranked on fewer than 50 gold objects" in out
+    said = json.loads(run("score", folders / "ann", folders / "bob", folders / "gold", "--json")[1])["annotators"]
+    assert [(one["annotator"], one["rank"], one["n_objects"]) for one in said] == [("ann", None, 12), ("bob", None, 12)]
+
+
+def test_score_of_planned_frames(run, folders, tmp_path):
+    plan = bw.plan_gold([bw.read(folders / "gold")], share=0.2)
+    (tmp_path / "plan.json").write_text(plan.to_json())
+    said = json.loads(run("score", folders / "ann", folders / "gold", "--plan", tmp_path / "plan.json", "--json")[1])
+    assert said["scores"][0]["frames"] == plan.frames(bw.read(folders / "gold"))
+    assert json.loads(run("score", folders / "ann", folders / "gold", "--frames", "1,5", "--json")[1])["scores"][0]["frames"] == [1, 5]
+
+
+def test_score_fails_in_one_sentence(run, folders, tmp_path):
+    (tmp_path / "plan.json").write_text("{}")
+    cases = [
+        ([folders / "gold"], "got one path alone"),
+        ([folders / "ann", folders / "gold", "--plan", tmp_path / "plan.json"], "no gold plan"),
+        ([folders / "ann", folders / "gold", "--frames", "99"], "--frames"),
+        ([folders / "ann", tmp_path / "nowhere"], "no such file or folder"),
+    ]
+    for arguments, words in cases:
+        code, out, err = run("score", *arguments)
+        assert code == 2 and out == "" and words in err and "Traceback" not in err, err
