@@ -22,6 +22,7 @@ import test_formats_las as las
 import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
+import test_formats_semantic_kitti as semantic_kitti
 import test_formats_sustechpoints as sustechpoints
 from boxwright.formats.arrays_on_disk import kitti_bin_bytes, npz_bytes
 from boxwright.formats.images import image_bytes
@@ -46,7 +47,10 @@ def _boxwright(folder: Path) -> None:
     scene = full_scene(np.random.default_rng(1), 4)
     first = {key: value for key, value in scene.data.sweeps.items() if key[0] == 0}
     sweeps = {key: bw.Sweep(sweep.xyz[:3], sweep.timestamp_ns, frame=sweep.frame) for key, sweep in first.items()}
-    bw.write(scene.replace(data=MemoryData(sweeps, {(0, "front"): scene.data.images[0, "front"]})), folder)
+    labels = bw.PointLabels([0, 1, 2], [0, 0, 1], {1: "road", 2: "car"}, {1: "7"}, 1)
+    edits = [bw.PointEdit.of_points(0, [0, 2], category="car", track_id="7"), bw.PointEdit.of_polygon(1, np.eye(3)[:, :2], category="road")]
+    data = MemoryData(sweeps, {(0, "front"): scene.data.images[0, "front"]})
+    bw.write(scene.replace(data=data, point_label_data={(0, "lidar"): labels}, point_edits=edits), folder)
 
 
 def _small_boxwright(folder: Path) -> None:
@@ -111,6 +115,7 @@ RECORDINGS = {
     "sustechpoints": Recording(_sustechpoints, "one/label/000950.json", "one"),
     "dgp": Recording(lambda folder: dgp.make(folder, dgp.document(1)), "scene_01/bounding_box_3d/LIDAR/000.json", "scene_01"),
     "openlabel": Recording(lambda folder: openlabel.save(folder, openlabel.document()), "clip.json", small=_small_openlabel),
+    "semantic_kitti": Recording(semantic_kitti.make, "sequences/07/poses.txt"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),
@@ -179,7 +184,7 @@ class Victim:
 
 
 def consume(path: Path, strict: bool, format: str | None = None) -> None:
-    """All that a recording holds: its scenes, the labels of every frame, every sweep and every picture."""
+    """All that a recording holds: its scenes, the labels of every frame, every sweep, every point's label and every picture."""
     for entry in bw.scenes(path, format):
         scene = entry.read(strict=strict)
         assert all(np.isfinite(track.cuboids.center_m).all() for track in scene.tracks)
@@ -187,6 +192,7 @@ def consume(path: Path, strict: bool, format: str | None = None) -> None:
         for i in frames if len(frames) <= MOST_FRAMES else frames[: MOST_FRAMES // 2] + frames[-MOST_FRAMES // 2 :]:
             reads = [(scene.labels, "lidar")]
             reads += [(scene.points, name) for name in scene.lidars if scene.has_points(i, name)]
+            reads += [(scene.point_labels, name) for name in scene.lidars if scene.has_point_labels(i, name)]
             reads += [(scene.image, name) for name in scene.cameras if scene.has_image(i, name)]
             for read, name in reads:  # one damaged sweep does not keep the others from being read
                 try:

@@ -16,11 +16,12 @@ from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
 
 def is_whole(scene: bw.Scene) -> bool:
-    """Whether every sweep and picture can be read: damaged files are refused either way, and then nothing is written."""
+    """Whether every sweep, its labels and every picture can be read: damaged files are refused either way, and then nothing is written."""
     for i in range(len(scene)):
         try:
             for name in scene.lidars:
                 scene.points(i, name) if scene.has_points(i, name) else None
+                scene.point_labels(i, name) if scene.has_point_labels(i, name) else None
             for name in scene.cameras:
                 scene.image(i, name) if scene.has_image(i, name) else None
         except bw.BoxwrightError:
@@ -37,8 +38,11 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
     try:
         report = bw.write(scene, folder, to)
     except bw.BoxwrightError as error:
-        beyond_kitti = ("coordinates and sizes under 1e+08 m", "needs a LiDAR")  # a scene may have numbers of any size, and no sensor
-        assert (to.startswith("kitti") and any(words in str(error) for words in beyond_kitti)) or not is_whole(scene)
+        # a scene may have numbers of any size, and no sensor
+        beyond_kitti = ("coordinates and sizes under 1e+08 m", "needs a LiDAR", "instances up to 65,535 in a .label")
+        assert (to in ("kitti_object", "kitti_tracking", "semantic_kitti") and any(words in str(error) for words in beyond_kitti)) or not is_whole(
+            scene
+        )
         assert not folder.exists()
         return "refused"
     consume(folder, True, to)

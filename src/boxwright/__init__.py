@@ -66,7 +66,18 @@ _HOME = {
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
-    "formats": ["ImageFolder", "WriteReport", "open_video", "read", "read_points", "scenes", "write", "write_points"],
+    "formats": [
+        "ImageFolder",
+        "WriteReport",
+        "open_video",
+        "read",
+        "read_point_labels",
+        "read_points",
+        "scenes",
+        "write",
+        "write_point_labels",
+        "write_points",
+    ],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -93,7 +104,7 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from .fitting import Fit, fit_at, fit_cuboid, refit
-    from .formats import ImageFolder, WriteReport, open_video, read, read_points, scenes, write, write_points
+    from .formats import ImageFolder, WriteReport, open_video, read, read_point_labels, read_points, scenes, write, write_point_labels, write_points
     from .frames import Pose, Trajectory
     from .gold_plan import GoldPlan, plan_gold
     from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
@@ -238,6 +249,7 @@ __all__ = [
     "project_points",
     "propagate",
     "read",
+    "read_point_labels",
     "read_points",
     "refit",
     "render_bev",
@@ -251,6 +263,7 @@ __all__ = [
     "solve_static",
     "thin",
     "write",
+    "write_point_labels",
     "write_points",
     "write_video",
 ]

@@ -33,10 +33,24 @@ from .image_folder import ImageFolder, open_video
 from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
+from .point_label_files import read_point_labels, write_point_labels
 from .sensor_files import read_point_file
 from .write_report import WriteReport
 
-__all__ = ["ImageFolder", "SceneEntry", "SceneList", "WriteReport", "open_video", "read", "read_points", "scenes", "write", "write_points"]
+__all__ = [
+    "ImageFolder",
+    "SceneEntry",
+    "SceneList",
+    "WriteReport",
+    "open_video",
+    "read",
+    "read_point_labels",
+    "read_points",
+    "scenes",
+    "write",
+    "write_point_labels",
+    "write_points",
+]
 
 _READERS = {
     "boxwright": "boxwright_scene",
@@ -47,6 +61,7 @@ _READERS = {
     "sustechpoints": "sustechpoints",
     "dgp": "dgp",
     "openlabel": "openlabel",
+    "semantic_kitti": "semantic_kitti",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -56,6 +71,7 @@ _WRITERS = {
     "kitti_object": "kitti_object_writer",
     "kitti_tracking": "kitti_tracking_writer",
     "openlabel": "openlabel_writer",
+    "semantic_kitti": "semantic_kitti_writer",
 }
 
 

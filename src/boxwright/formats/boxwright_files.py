@@ -9,16 +9,21 @@ from typing import Any
 
 from ..arrays import Int64s
 from ..errors import CalibrationError, FormatError
+from ..point_labels import PointEdit
 from ..points import Sweep
+from ..problems import Problems
 from ..scene import CameraSensor, Lidar
+from .boxwright_pictures import placed
 from .images import IMAGE_SUFFIXES
+from .point_label_files import PointLabelFiles
 from .sensor_files import POINT_SUFFIXES, SensorFiles, left_out_note, read_point_file, unread_note
 from .strict_json import Node
 
-__all__ = ["sensor_files", "stray_notes"]
+__all__ = ["LABELS", "label_files", "read_point_edits", "sensor_files", "stray_notes"]
 
+LABELS = "point_labels"
 SWEEP_EXTRAS = frozenset({"timestamp_ns", "origin_m", "is_deskewed"})
-_DATA = {"lidars": ("sweeps", POINT_SUFFIXES), "cameras": ("pictures", IMAGE_SUFFIXES)}
+_DATA = {"lidars": ("sweeps", POINT_SUFFIXES), "cameras": ("pictures", IMAGE_SUFFIXES), LABELS: ("point labels", (".npz",))}
 
 
 def sensor_files(
@@ -52,12 +57,35 @@ def sensor_files(
     return SensorFiles(sweeps, images, read_sweep, {name: sensor.camera.size_px for name, sensor in cameras.items()})
 
 
+def label_files(folder: Path, frame_ids: Sequence[str], lidars: Mapping[str, Lidar], data: SensorFiles) -> PointLabelFiles:
+    """Where the point labels of every frame are, or would be."""
+
+    def n_points(frame_index: int, sensor: str) -> int | None:
+        return len(data.points(frame_index, sensor)) if data.has_points(frame_index, sensor) else None
+
+    return PointLabelFiles({name: [folder / LABELS / name / f"{frame_id}.npz" for frame_id in frame_ids] for name in lidars}, n_points)
+
+
+def read_point_edits(node: Node, n_frames: int, lidars: Mapping[str, Lidar], problems: Problems) -> list[PointEdit]:
+    """Those of `point_edits`."""
+    edits = []
+    for item in node:
+        with problems.aside(item.value), placed(item):
+            edit = PointEdit.from_mapping(item.mapping())
+            if edit.frame_index >= n_frames:
+                raise item["frame_index"].wrong(f"a frame below {n_frames}", str(edit.frame_index))
+            if edit.sensor not in lidars and not (edit.sensor == "lidar" and lidars):
+                raise item["sensor"].wrong(f"one of {', '.join(lidars) or 'no LiDARs'}", repr(edit.sensor[:80]))
+            edits.append(edit)
+    return edits
+
+
 def stray_notes(file: Path, frame_ids: Sequence[str], lidars: Sequence[str], cameras: Sequence[str]) -> list[str]:
     """A sentence for every place that holds what no frame or sensor names. CalibrationError for the data of a sensor that `file`, the scene.json,
     does not have."""
     folder = file.parent
     notes = unread_note(folder, _names(folder) - {file.name, *_DATA})
-    for kind, sensors in (("lidars", lidars), ("cameras", cameras)):
+    for kind, sensors in (("lidars", lidars), ("cameras", cameras), (LABELS, lidars)):
         what, suffixes = _DATA[kind]
         loose = _names(folder / kind) - set(sensors)
         for name in sorted(name for name in loose if _names(folder / kind / name)):

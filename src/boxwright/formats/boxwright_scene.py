@@ -3,6 +3,7 @@
     scene.json                          everything but sensor data; units in the keys
     lidars/<name>/<frame_id>.pcd        sweeps: .pcd, .npy, .npz or .bin; with `scale_m`, whole numbers of so many metres
     cameras/<name>/<frame_id>.png       pictures: .png or .jpg
+    point_labels/<lidar>/<frame_id>.npz the class and object of each point of a sweep, as point_label_files.py has it
 
 A key that is not in the tables below is refused, since a misspelt one would be lost; what boxwright has no name for goes under `source_attributes`.
 A frame without a file has no data; a file of no frame is told in a note, and the data of no sensor are refused.
@@ -30,7 +31,7 @@ from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Track, Visibility
 from . import strict_json
-from .boxwright_files import sensor_files, stray_notes
+from .boxwright_files import label_files, read_point_edits, sensor_files, stray_notes
 from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
 from .looking import is_dgp_scene, subfolders
 from .strict_json import Node
@@ -51,7 +52,9 @@ _READ_VERSIONS = (1, VERSION)  # 1 had no image_tracks, and its tags were an obj
 RESERVED_NAMES = frozenset({"world", "ego"})  # frames of reference, which no sensor can be called
 
 TOP_KEYS = frozenset({"format", "version", "name", "label_frame", "frames", "lidars", "cameras", "tracks"})
-TOP_EXTRAS = frozenset({"source_format", "has_time", "tags", "notes", "trajectory", "relations", "source_attributes", "problems", "image_tracks"})
+TOP_EXTRAS = frozenset(
+    {"source_format", "has_time", "tags", "notes", "trajectory", "relations", "source_attributes", "problems", "image_tracks", "point_edits"}
+)
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
@@ -138,6 +141,7 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
     trajectory = _trajectory(top["trajectory"]) if top.has("trajectory") else None
     strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
     tracks = _tracks(top["tracks"], label_frame, trajectory if label_frame == "world" else None, times, problems)
+    data = sensor_files(top, file.parent, frame_ids, times, lidars, cameras)
     return Scene(
         name=top["name"].text(),
         times_ns=times,
@@ -145,7 +149,7 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
         cameras=cameras,
         trajectory=trajectory,
         tracks=tracks,
-        data=sensor_files(top, file.parent, frame_ids, times, lidars, cameras),
+        data=data,
         has_time=top.get("has_time", True).flag(),
         label_frame=label_frame,
         frame_ids=tuple(frame_ids),
@@ -157,6 +161,8 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
         notes=list(dict.fromkeys([*(note.sentence() for note in top.get("notes", [])), *strays])),
         problems=_problems(top.get("problems", [])),
         image_tracks=read_image_tracks(top.get("image_tracks", []), {track.track_id for track in tracks}, cameras, problems),
+        point_label_data=label_files(file.parent, frame_ids, lidars, data),
+        point_edits=read_point_edits(top.get("point_edits", []), len(times), lidars, problems),
     )
 
 

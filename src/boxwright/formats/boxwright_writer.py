@@ -16,9 +16,11 @@ from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
+from .boxwright_files import LABELS
 from .boxwright_pictures import image_track_mapping, tag_mapping
 from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .json_shape import check_shape
+from .point_label_files import labels_with_points, npz_label_bytes
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
 
@@ -45,6 +47,7 @@ def write(
     _check(scene)
     sweeps = write_sweeps(scene, folder, scene.frame_ids, pcd_encoding, scale_m)
     write_images(scene, folder, scene.frame_ids, jpeg_quality)
+    _write_point_labels(scene, folder)
     top = _top(scene)
     for lidar in top["lidars"]:
         own = {frame_id: sweeps[lidar["name"], i].own for i, frame_id in enumerate(scene.frame_ids) if (lidar["name"], i) in sweeps}
@@ -115,7 +118,17 @@ def _top(scene: Scene) -> dict[str, Any]:
         "relations": [_relation(relation) for relation in scene.relations],
         "source_attributes": dict(scene.source_attributes),
         "problems": [problem.mapping() for problem in scene.problems],
+        **({"point_edits": [edit.mapping() for edit in scene.point_edits]} if scene.point_edits else {}),
     }
+
+
+def _write_point_labels(scene: Scene, folder: Path) -> None:
+    for name in scene.lidars:
+        for i, frame_id in enumerate(scene.frame_ids):
+            if scene.has_point_labels(i, name):
+                file = folder / LABELS / name / f"{frame_id}.npz"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(npz_label_bytes(labels_with_points(scene, i, name)))
 
 
 def _pose(pose: Pose) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from ..errors import BoxwrightError, ExtraMissing
 from ..outputs import as_path
+from ..point_labels import PointLabels
 from ..points import Sweep
 from ..problems import Problem
 from ..scene import NoData, Scene
 from . import SceneEntry, check_writable, scenes, writer_of
+from .point_label_files import labels_with_points
 from .sensor_files import SensorFiles
 from .write_report import WriteReport
 
@@ -85,22 +87,25 @@ def _one(entry: SceneEntry, to: str, result: DryRun) -> tuple[Sequence[str], Wri
     thin = _Thin()
     for name in recording.lidars:
         _check_sweeps(recording, name, thin, result)
+        _check_point_labels(recording, name, thin, result)
     for name in recording.cameras:
         _check_images(recording, name, thin, result)
+    edits = [edit if edit.runs is None else replace(edit, runs=edit.runs[:0]) for edit in recording.point_edits]  # of points that are not there
     with tempfile.TemporaryDirectory(prefix="boxwright-") as folder:
         try:
-            writer_of(to)(recording.replace(data=thin), Path(folder), report)
+            writer_of(to)(recording.replace(data=thin, point_label_data=thin, point_edits=edits), Path(folder), report)
         except BoxwrightError as error:
             result.problems.append(Problem(error))
     return [*recording.notes, *report.notes], report
 
 
 class _Thin(NoData):
-    """What a writer needs to say what it would lose: one point of every sweep, one pixel of every picture."""
+    """What a writer needs to say what it would lose: one point of every sweep, with its labels, one pixel of every picture."""
 
     def __init__(self) -> None:
         self.sweeps: dict[tuple[int, str], Sweep] = {}
         self.images: set[tuple[int, str]] = set()
+        self.labels: dict[tuple[int, str], PointLabels] = {}
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
         return self.sweeps[frame_index, sensor]
@@ -108,8 +113,14 @@ class _Thin(NoData):
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.zeros((1, 1, 3), np.uint8)
 
+    def point_labels(self, frame_index: int, sensor: str) -> PointLabels:
+        return self.labels[frame_index, sensor]
+
     def has_points(self, frame_index: int, sensor: str) -> bool:
         return (frame_index, sensor) in self.sweeps
+
+    def has_point_labels(self, frame_index: int, sensor: str) -> bool:
+        return (frame_index, sensor) in self.labels
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return (frame_index, camera) in self.images
@@ -132,6 +143,19 @@ def _check_sweeps(recording: Scene, name: str, thin: _Thin, result: DryRun) -> N
     if bad:
         most = max(bad, key=lambda item: item[1])[0]
         result.warnings.append(f"{recording.name}: {len(bad)} sweeps of {name} hold points that are not finite, the most of them {most}")
+
+
+def _check_point_labels(recording: Scene, name: str, thin: _Thin, result: DryRun) -> None:
+    for i in range(len(recording)):
+        if not recording.has_point_labels(i, name):
+            continue
+        try:
+            labels = labels_with_points(recording, i, name)
+        except BoxwrightError as error:
+            result.problems.append(Problem(error))
+            continue
+        n = len(thin.sweeps[i, name]) if (i, name) in thin.sweeps else 0
+        thin.labels[i, name] = PointLabels(labels.class_id[:n], labels.instance_id[:n], labels.classes, labels.instances)
 
 
 def _worst_point(sweep: Sweep) -> Sweep:

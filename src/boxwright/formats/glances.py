@@ -6,7 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import BoxwrightError
-from . import boxwright_scene, dgp, image_folder, kitti_object, kitti_raw, kitti_tracking, openlabel, point_files, strict_json, sustechpoints
+from . import (
+    boxwright_scene,
+    dgp,
+    image_folder,
+    kitti_object,
+    kitti_raw,
+    kitti_tracking,
+    openlabel,
+    point_files,
+    semantic_kitti,
+    strict_json,
+    sustechpoints,
+)
 from .looking import names_of
 
 __all__ = ["glance"]
@@ -86,6 +98,12 @@ def _openlabel(path: Path, scene: str) -> Counts:
     return len(top.get("frames", {}).mapping()) or 1, None, None
 
 
+def _semantic_kitti(path: Path, scene: str) -> Counts:
+    base = semantic_kitti.sequence_folder(path, scene)
+    files = [names_of(base / folder, rf"[0-9]{{6}}\{suffix}") for folder, suffix in semantic_kitti.SUFFIXES.items()]
+    return max([*(int(names[-1][:6]) + 1 for names in files if names), len(_words(base / "poses.txt") or [])]), 0, 0
+
+
 def _points(path: Path, scene: str) -> Counts:
     return point_files.n_files(path), 0, 0
 
@@ -102,6 +120,7 @@ _GLANCES: dict[str, Callable[[Path, str], Counts]] = {
     "sustechpoints": _sustechpoints,
     "dgp": _dgp,
     "openlabel": _openlabel,
+    "semantic_kitti": _semantic_kitti,
     "points": _points,
     "images": _images,
 }

@@ -22,6 +22,7 @@ from ..scene import Scene
 from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
 from .kitti_labels import COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
+from .point_label_files import say_point_labels_are_lost
 from .write_report import WriteReport, lost_in_pictures
 
 __all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
@@ -235,6 +236,7 @@ def _say_what_tracks_lose(scene: Scene, report: WriteReport) -> None:
 
 
 def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
+    say_point_labels_are_lost(scene, report)
     names = {name for track in scene.tracks for row in track.keyframe_attributes for name in row} - _OWN_ATTRIBUTES
     names |= {name for track in scene.tracks for name in track.attributes}
     source = {name for track in scene.tracks for row in track.keyframe_source_attributes for name in row} - _OWN_SOURCE

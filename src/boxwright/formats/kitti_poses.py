@@ -20,7 +20,7 @@ from ..frames import Pose, Trajectory
 from ..limits import has_file
 from .kitti_labels import finite_numbers, text_lines, whole_number
 
-__all__ = ["FRAME_NS", "SPLITS", "PoseRows", "folder_and_name", "mercator_poses", "oxts_row", "read_poses", "split_folders"]
+__all__ = ["FRAME_NS", "SPLITS", "PoseRows", "folder_and_name", "mercator_poses", "nanoseconds", "oxts_row", "read_poses", "split_folders"]
 
 FRAME_NS = 100_000_000
 SPLITS = ("training", "testing")
@@ -157,7 +157,7 @@ def _read_csv(path: Path) -> PoseRows:
                 expected="increasing frames", got=f"{frame} after {poses.frame[-1]}", path=path, offset=f"line {number}", field="frame", hint=_HINT
             )
         poses.frame.append(frame)
-        poses.stamps_ns[frame] = _nanoseconds(words[1], path, number)
+        poses.stamps_ns[frame] = nanoseconds(words[1], path, number)
         if any(words[2:]):  # a time alone is allowed
             poses.posed.append(frame)
             poses.matrices.append(np.array(finite_numbers(words[2:], path, number, _MATRIX)).reshape(4, 4))
@@ -167,11 +167,12 @@ def _read_csv(path: Path) -> PoseRows:
     return poses
 
 
-def _nanoseconds(word: str, path: Path, line: int) -> int:
+def nanoseconds(word: str, path: Path, line: int, field: str = "t_s") -> int:
+    """Of seconds written as decimal digits, exact; FormatError for what is no such number."""
     try:
         stamp = int((Decimal(word) * 1_000_000_000).to_integral_value())
         if abs(stamp) < 2**63:
             return stamp
     except (InvalidOperation, ValueError, OverflowError):
         pass
-    raise FormatError(expected="seconds", got=repr(word[:40]), path=path, offset=f"line {line}", field="t_s", hint=_HINT)
+    raise FormatError(expected="seconds", got=repr(word[:40]), path=path, offset=f"line {line}", field=field, hint=_HINT)

@@ -31,6 +31,7 @@ from .openlabel_kept import Places, cuboid_name, kept_of, tells, uids_of
 from .openlabel_objects import CUBOID_NAME
 from .openlabel_sensors import seconds
 from .openlabel_tracks import UPRIGHT_FROM_CAMERA, relations_of
+from .point_label_files import say_point_labels_are_lost
 from .sensor_writer import SweepFile, write_images, write_sweeps
 from .strict_json import Node
 from .write_report import WriteReport, lost_in_pictures
@@ -56,6 +57,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     document = _Document(scene, report, sweeps, images).top()
     name = re.sub(r"[^\w.-]", "_", scene.name) or "scene"
     (folder / f"{name}.json").write_text(strict_json.dumps({"openlabel": document}, f"scene {scene.name!r}"), encoding="utf-8")
+    say_point_labels_are_lost(scene, report)
     report.n_frames = len(scene)
     report.dropped += lost_in_pictures(scene)
     if jpeg_quality is not None:

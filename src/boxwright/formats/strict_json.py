@@ -19,7 +19,7 @@ from ..errors import ArgumentError, BoxwrightError, FormatError, LimitError
 from ..limits import checked_size, limits
 from .json_shape import check_shape
 
-__all__ = ["Node", "decoder", "dumps", "load", "load_text", "refusing"]
+__all__ = ["Node", "decoder", "dumps", "load", "load_text", "of_bytes", "refusing"]
 
 _HINT = "copy or export the file again"
 
@@ -164,16 +164,27 @@ def load_text(path: str | os.PathLike[str], *, in_parts: bool = True) -> str:
 
     in_parts : it will be parsed part by part, so that its values are never there all at once
     """
-    size = checked_size(path)
-    bounds = limits()
-    bounds.check("json_bytes", size, path)
+    limits().check("json_bytes", checked_size(path), path)
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path=path, hint="check its permissions") from None
+    return _checked_text(raw, path, in_parts)
+
+
+def of_bytes(raw: bytes, path: str | os.PathLike[str]) -> Node:
+    """The top of JSON that a file of another kind holds."""
+    limits().check("json_bytes", len(raw), path)
+    text = _checked_text(raw, path, in_parts=False)
+    with refusing(path):
+        value = decoder().decode(text)
+    return Node(value, os.fspath(path))
+
+
+def _checked_text(raw: bytes, path: str | os.PathLike[str], in_parts: bool) -> str:
     if not raw.strip():
         raise FormatError("the file is empty", expected="a JSON object", path=path, hint=_HINT)
-    check_shape(raw, bounds, path, in_parts)
+    check_shape(raw, limits(), path, in_parts)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
