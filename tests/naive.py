@@ -806,3 +806,96 @@ def identity_true(gold_ids, label_ids, similarity, threshold=0.5):
             for j, k in enumerate(label):
                 shared[golds.index(g), labels.index(k)] += alike[i][j] >= threshold
     return sum(shared[pair] for pair in best_pairs(shared)) if golds and labels else 0
+
+
+# ---------------------------------------------------------------- labels in pictures
+
+
+def mask_runs(pixels) -> list[int]:
+    """Lengths of runs of an (H, W) mask, column by column, beginning outside."""
+    runs, now = [0], False
+    for inside in np.asarray(pixels, bool).T.ravel().tolist():
+        if inside != now:
+            runs.append(0)
+            now = inside
+        runs[-1] += 1
+    return runs
+
+
+def is_inside(u, v, rings) -> bool:
+    """By the even-odd rule, with a ray upwards (towards smaller v); a place on a left or top side counts."""
+    crossings = 0
+    for ring in rings:
+        for (u0, v0), (u1, v1) in zip(ring, np.roll(ring, 1, axis=0)):
+            if (u0 > u) != (u1 > u) and v0 + (u - u0) / (u1 - u0) * (v1 - v0) <= v:
+                crossings += 1
+    return crossings % 2 == 1
+
+
+def signed_area(ring) -> float:
+    return sum(u0 * v1 - u1 * v0 for (u0, v0), (u1, v1) in zip(ring, np.roll(ring, -1, axis=0))) / 2
+
+
+def ring_places(ring, is_closed):
+    """Where each point counts as being: from the ring's middle, in lengths of the ring; on a line, the share of its length so far."""
+    ring = np.asarray(ring, float)
+    after = np.roll(ring, -1, axis=0)
+    sides = np.linalg.norm(after - ring, axis=1)
+    if not is_closed:
+        sides = sides[:-1]
+        return np.c_[np.r_[0.0, np.cumsum(sides)] / (sides.sum() or 1.0), np.zeros(len(ring))]
+    if sides.sum() == 0:
+        return np.zeros_like(ring)
+    middle = (sides[:, None] * (ring + after) / 2).sum(axis=0) / sides.sum()
+    return (ring - middle) / sides.sum()
+
+
+def matchings(n, m, is_closed):
+    """Every way to give m points rising partners among n."""
+    for start in range(n if is_closed else 1):
+        for rest in itertools.combinations(range(1, n), m - 1):
+            if is_closed or m == 1 or rest[-1] == n - 1:
+                yield [start, *(start + step for step in rest)]
+
+
+def matched_rings(first, second, is_closed):
+    """(P, 2), (P, 2): points of the first ring and where they go on the second, the matching of least cost found by trying all; and that cost."""
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    if is_closed and signed_area(a) * signed_area(b) < 0:
+        b = np.roll(b[::-1], 1, axis=0)
+    dense, sparse = (a, b) if len(a) >= len(b) else (b, a)
+    n, m = len(dense), len(sparse)
+    dense_at, sparse_at = ring_places(dense, is_closed), ring_places(sparse, is_closed)
+    costs = {tuple(way): sum(((dense_at[i % n] - sparse_at[j]) ** 2).sum() for j, i in enumerate(way)) for way in matchings(n, m, is_closed)}
+    best = min(costs, key=costs.get)
+    partner = {}
+    for j, begin in enumerate(best):
+        last = j == m - 1
+        end = (best[0] + n if is_closed else n) if last else best[j + 1]
+        here, there = sparse[j], sparse[(j + 1) % m] if is_closed or not last else sparse[j]
+        steps = [np.linalg.norm(dense[(i + 1) % n] - dense[i % n]) for i in range(begin, end)]
+        for k, i in enumerate(range(begin, end)):
+            share = sum(steps[:k]) / sum(steps) if sum(steps) else k / len(steps)
+            partner[i % n] = here + share * (there - here)
+    if dense is a:
+        return a, np.array([partner[i] for i in range(n)]), costs[best]
+    order = [(best[0] + i) % n for i in range(n)]
+    return np.array([partner[i] for i in order]), dense[order], costs[best]
+
+
+def image_track_at(track, time_ns):
+    """Index of the keyframe at or before, and the share of the way to the next; None where the track is not there."""
+    before = [k for k, t in enumerate(track.times_ns) if t <= time_ns]
+    if not before or track.visibility[before[-1]] == 2:
+        return None
+    k = before[-1]
+    if track.times_ns[k] == time_ns:
+        return k, 0.0
+    return None if k + 1 == len(track) else (k, float(time_ns - track.times_ns[k]) / float(track.times_ns[k + 1] - track.times_ns[k]))
+
+
+def box_iou(a, b) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0) * max(height, 0)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / union if shared > 0 else 0.0

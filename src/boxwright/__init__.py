@@ -46,7 +46,7 @@ _HOME = {
     "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
-    "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"],
+    "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs", "iou_boxes", "iou_masks"],
     "aggregation": ["Aggregate", "aggregate"],
     "object_time": ["Placement"],
     "thinning": ["thin"],
@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     from .matching import MatchRules
     from .object_time import Placement
     from .occlusion import DepthMap, depth_map
-    from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs
+    from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs, iou_boxes, iou_masks
     from .point_labels import PointEdit, PointLabels
     from .points import Sweep
     from .problems import Problem
@@ -240,6 +240,8 @@ __all__ = [
     "iou_3d_pairs",
     "iou_bev",
     "iou_bev_pairs",
+    "iou_boxes",
+    "iou_masks",
     "lock_size",
     "open_video",
     "orient",

@@ -1,4 +1,4 @@
-"""How much cuboids overlap: intersection over union, in bird's-eye view and in space."""
+"""How much labels overlap: intersection over union of cuboids, in bird's-eye view and in space, of boxes and of masks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import Float64s, Int64s, check_kind
 from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
 from .errors import ArgumentError
-from .kernels import overlap as kernels
+from .kernels import masks as mask_kernels, overlap as kernels
+from .shapes2d import Boxes, Masks
 from .threads import in_parts, worth
 
-__all__ = ["Overlap", "iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs"]
+__all__ = ["Overlap", "iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs", "iou_boxes", "iou_masks"]
 
 TILTED_PER_PART = 2**14
 PAIRS_PER_THREAD = 2**17
@@ -81,6 +82,30 @@ def iou_bev_pairs(a: Cuboids | Cuboid, b: Cuboids | Cuboid, *, n_threads: int = 
     bev = np.zeros(len(a))
     _fill_pairs(a, b, bev, np.empty(0), n_threads)
     return bev
+
+
+def iou_boxes(a: Boxes, b: Boxes) -> Float64s:
+    """(A, B) float64: intersection over union of boxes in one picture, of their sides as real lengths: a box of 10 px is 10 wide, not 11.
+
+    0 where they only touch, where one has no area, and for rows of NaN.
+    """
+    for name, boxes in (("a", a), ("b", b)):
+        check_kind(name, boxes, Boxes, "Boxes", "other shapes have them: bw.Boxes(shapes.bounds_xyxy())")
+    out = np.empty((len(a), len(b)))
+    mask_kernels.box_ious(a.xyxy, b.xyxy, out)
+    return out
+
+
+def iou_masks(a: Masks, b: Masks) -> Float64s:
+    """(A, B) float64: intersection over union of masks in pixels, 0 where neither has any. GeometryError where the sizes of their pictures differ."""
+    for name, masks in (("a", a), ("b", b)):
+        check_kind(name, masks, Masks, "Masks", "make them: bw.Masks.from_arrays(pixels)")
+    a._check_shared(b, "b")
+    shared = np.empty((len(a), len(b)), np.int64)
+    mask_kernels.shared_px(a.counts, a.offsets, b.counts, b.offsets, shared)
+    union = a.area_px[:, None] + b.area_px - shared
+    ratio: Float64s = shared / np.maximum(union, 1)
+    return ratio
 
 
 def _same_place(a: Any, b: Any, *, same_length: bool = False) -> tuple[Cuboids, Cuboids]:

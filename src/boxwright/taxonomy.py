@@ -141,6 +141,27 @@ class Category:
     aliases: tuple[str, ...] = ()
     attributes: tuple[AttributeDefinition, ...] = ()
 
+    def check_attributes(
+        self, attributes: Mapping[str, Any], keyframe_attributes: Sequence[Mapping[str, Any]] = (), *, field: str = "attributes"
+    ) -> None:
+        """ArgumentError where a track's attributes, or those of one of its keyframes, are not as this class defines them.
+
+        attributes : what holds for the whole track
+        keyframe_attributes : what keyframes say; of these only the attributes that are mutable, or one value throughout
+        """
+        known = {attribute.name: attribute for attribute in self.attributes}
+        first: dict[str, Any] = dict(attributes)
+        for k, row in enumerate([attributes, *keyframe_attributes]):
+            place = field if k == 0 else f"{field}, keyframe {k - 1}"
+            for name, value in row.items():
+                if name not in known:
+                    hint = f"leave it out, or define it for {self.name}"
+                    raise ArgumentError(expected=f"one of {', '.join(known) or 'none'}", got=repr(name), field=place, hint=hint)
+                known[name].check(value, field=place)
+                if not known[name].is_mutable and first.setdefault(name, value) != value:
+                    hint = "it is not mutable: one value holds for the whole track"
+                    raise ArgumentError(expected=repr(first[name]), got=repr(value), field=f"{place}.{name}", hint=hint)
+
 
 @dataclass(frozen=True)
 class Taxonomy:
@@ -186,6 +207,11 @@ class Taxonomy:
     def get(self, name: str) -> Category | None:
         """The class of that name or alias, or None."""
         return self._by_name.get(_plain(name)) if isinstance(name, str) else None
+
+    def check_track(self, track: Any) -> None:
+        """UnknownName for a track of no class here, in space or in pictures, and ArgumentError for attributes that its class does not define so."""
+        category = self.find(track.category)
+        category.check_attributes(track.attributes, track.keyframe_attributes, field=f"track {track.track_id!r}.attributes")
 
     def color(self, name: str) -> tuple[int, int, int]:
         """The class's colour, or a shade of it for names of one class that are used side by side; a foreign class's depends on its name alone."""

@@ -106,6 +106,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "overlap": lambda: (
             [bw.iou(boxes, tilted) for boxes in (cuboids, tilted)] + [bw.iou_bev_pairs(cuboids, tilted), bw.iou_3d_pairs(cuboids, tilted)]
         ),
+        "pictures": lambda: _pictures(),
         "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
         "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
         "registration": lambda: _follow(single),
@@ -115,6 +116,23 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "compressed files": compress,
         "simulation": lambda: bw.simulate(2, 2, n_beams=2, n_columns=12, image_scale=0.05),
     }
+
+
+def _pictures() -> Any:
+    """Every kind of shape between two keyframes, and what masks and boxes do with each other."""
+    import numpy as np
+
+    import boxwright as bw
+
+    square = np.array([[1, 1], [5, 1], [5, 5], [1, 5]], float)
+    polygons = bw.Polygons([square, square[:3]])
+    masks = bw.Masks.from_polygons(polygons, 8, 8)
+    boxes = bw.Boxes(polygons.bounds_xyxy())
+    turned = bw.RotatedBoxes([[3, 3], [3, 4]], [[2, 1], [2, 1]], [0, 1])
+    shapes = (boxes, turned, polygons, bw.Polylines([square, square[:2]]), bw.Keypoints([square, square]), masks)
+    for one in shapes:
+        bw.ImageTrack("warm", "car", "front", np.array([0, 10]), one).at(np.arange(0, 11))
+    return polygons.area_px2, bw.Masks.from_coco(masks.to_coco(), 8, 8).to_arrays(), bw.iou_masks(masks, masks), bw.iou_boxes(boxes, boxes)
 
 
 def _follow(points: Any) -> Any:

@@ -89,7 +89,7 @@ def _rigs(scene: Scene, report: WriteReport) -> tuple[Rig, Callable[[int], Rig]]
                 ego_from_cam = sensor.ego_from_cam
                 said.dropped.append(f"the motion of the vehicle until camera {name} fires: no pose is known there")
             cameras[name] = CameraSensor(name, sensor.camera, ego_from_cam)
-        rig = rig_of(scene.replace(cameras=cameras), said, OBJECT)
+        rig = rig_of(scene.replace(cameras=cameras, image_tracks=(), tags=()), said, OBJECT)
         new = [line for line in said.dropped if line not in aside and line not in report.dropped]
         aside.update(new)
         report.dropped.extend(f"in some frames, {line}" for line in new)

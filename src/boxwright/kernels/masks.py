@@ -141,3 +141,17 @@ def fill_rings(uv, ring_offsets, offsets, height, out_pixels):
                 end = min(int(np.ceil(min(rows[c + 1], float(height)))), height)
                 for row in range(first, end):
                     out_pixels[k, column * height + row] = True
+
+
+@kernel
+def box_ious(a, b, out):
+    """(A,B) of boxes (A,4) and (B,4): left, top, right, bottom."""
+    for i in range(len(a)):
+        area = (a[i, 2] - a[i, 0]) * (a[i, 3] - a[i, 1])
+        for j in range(len(b)):
+            width = min(a[i, 2], b[j, 2]) - max(a[i, 0], b[j, 0])
+            height = min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1])
+            out[i, j] = 0.0
+            if width > 0 and height > 0:
+                shared = width * height
+                out[i, j] = shared / (area + (b[j, 2] - b[j, 0]) * (b[j, 3] - b[j, 1]) - shared)
