@@ -25,7 +25,7 @@ from boxwright.sample import sample_folder
 from boxwright.scene import NoData
 from boxwright.summary import frame_spans
 
-COMMANDS = ["bench", "convert", "demo", "fill", "fit", "info", "propagate", "render", "score", "simulate", "view", "warmup"]
+COMMANDS = ["agree", "bench", "convert", "demo", "fill", "fit", "info", "propagate", "render", "score", "simulate", "view", "warmup"]
 
 PROGRESS = ("filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
 
@@ -344,7 +344,7 @@ def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monk
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])
 def test_an_empty_path_is_not_the_folder_one_is_in(run, folder, monkeypatch, command):
     monkeypatch.chdir(folder)
-    needed = {"fit": ["--at", "1,2,3"], "propagate": ["--track", "a", "--from-frame", "0", "--to-frame", "1"], "score": ["gold"]}
+    needed = {"fit": ["--at", "1,2,3"], "propagate": ["--track", "a", "--from-frame", "0", "--to-frame", "1"], "score": ["gold"], "agree": ["other"]}
     assert fails(run(command, "", *needed.get(command, [])), "PATH", "expected a path, got an empty text")
     for call in (bw.read, bw.scenes, lambda path: bw.write(street.scene(), path)):
         with pytest.raises(bw.ArgumentError, match=r"path: expected a path, got an empty text; pass '.' for the folder you are in"):

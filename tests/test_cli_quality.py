@@ -76,3 +76,14 @@ def test_score_fails_in_one_sentence(run, folders, tmp_path):
     for arguments, words in cases:
         code, out, err = run("score", *arguments)
         assert code == 2 and out == "" and words in err and "Traceback" not in err, err
+
+
+def test_agree(run, folders):
+    code, out, _ = run("agree", folders / "ann", folders / "bob", folders / "cyd")
+    assert code == 1 and "alpha class" in out and "ann, bob" in out and "the worst first" in out
+    said = json.loads(run("agree", folders / "ann", folders / "bob", "--range-frames", "10", "--json")[1])
+    assert said["annotators"] == ["ann", "bob"] and len(said["per_range"]) == 2 and 0.9 < said["overall"]["matched_share"]["value"] <= 1
+    code, out, _ = run("agree", folders / "gold", folders / "gold")
+    assert code == 0 and "worst" not in out
+    code, out, err = run("agree", folders / "gold")
+    assert code == 2 and out == "" and "got one path alone" in err

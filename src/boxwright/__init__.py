@@ -61,6 +61,8 @@ _HOME = {
     "gold_plan": ["GoldPlan", "plan_gold"],
     "intervals": ["Estimate"],
     "matching": ["MatchRules"],
+    "disagreements": ["Disagreement"],
+    "raters": ["Agreement", "Concord", "PairConcord", "agreement"],
     "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
     "track_metrics": ["Clear", "Hota", "Identity"],
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
     from .differences import LabelError, Tolerances
+    from .disagreements import Disagreement
     from .errors import (
         ArgumentError,
         BoxwrightError,
@@ -120,6 +123,7 @@ if TYPE_CHECKING:
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .propagation import Proposals, Verdict, propagate
+    from .raters import Agreement, Concord, PairConcord, agreement
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
@@ -142,6 +146,7 @@ __all__ = [
     "Advice",
     "Advices",
     "Aggregate",
+    "Agreement",
     "AnnotatorQuality",
     "ArgumentError",
     "AttributeDefinition",
@@ -151,9 +156,11 @@ __all__ = [
     "CameraSensor",
     "Category",
     "Clear",
+    "Concord",
     "Cuboid",
     "Cuboids",
     "DepthMap",
+    "Disagreement",
     "Estimate",
     "ExtraMissing",
     "FisheyeCamera",
@@ -180,6 +187,7 @@ __all__ = [
     "MatchRules",
     "Origin",
     "Overlap",
+    "PairConcord",
     "PinholeCamera",
     "Placement",
     "PointEdit",
@@ -225,6 +233,7 @@ __all__ = [
     "WriteReport",
     "advise",
     "aggregate",
+    "agreement",
     "apply_edits",
     "compare_annotators",
     "depth_map",

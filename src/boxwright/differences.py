@@ -16,7 +16,7 @@ from .overlap import iou_3d_pairs
 from .rotations import wrap_rad
 from .taxonomy import Taxonomy
 
-__all__ = ["KINDS", "Differences", "LabelError", "Tolerances", "differences", "label_errors"]
+__all__ = ["KINDS", "Differences", "LabelError", "Tolerances", "differences", "kind_of", "label_errors"]
 
 KINDS = ("missing", "extraneous", "label", "attribute", "position", "length", "width", "height", "heading", "flip")
 WITHOUT_HEADING = frozenset({"cone", "drum", "bollard"})  # round, or nearly
@@ -111,7 +111,7 @@ def differences(
     """velocities, attributes : of the rows of gold and label"""
     of_gold, of_label = gold.cuboids[pairs.a_row], label.cuboids[pairs.b_row]
     shift = of_label.center_m - of_gold.center_m
-    kinds = [_kind(name) for name in (track.category for track in gold.tracks)]
+    kinds = [kind_of(name) for name in (track.category for track in gold.tracks)]
     has_heading = np.array([kind not in WITHOUT_HEADING for kind in kinds], bool)[gold.track_index[pairs.a_row]]
     has_front = np.array([kind not in WITHOUT_FRONT for kind in kinds], bool)[gold.track_index[pairs.a_row]]
     yaw = np.where(has_heading, wrap_rad(of_label.yaw_rad - of_gold.yaw_rad), np.nan)
@@ -135,7 +135,7 @@ def differences(
     )
 
 
-def _kind(category: str) -> str:
+def kind_of(category: str) -> str:
     known = Taxonomy.default().get(category)
     return category if known is None else known.name
 

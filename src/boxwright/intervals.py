@@ -84,6 +84,8 @@ def estimate(statistic: Statistic, n_objects: int, *, is_share: bool = False, se
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) < N_RESAMPLES / 2:
         return Estimate(value, math.nan, math.nan)
+    if np.ptp(drawn) <= 1e-9 * abs(value) + 1e-12:
+        return Estimate(value, math.nan, math.nan)  # no two objects differ: how far others might, they do not tell
     low, high = (float(v) for v in np.quantile(drawn, _levels(value, drawn, left_out[np.isfinite(left_out)], n_objects)))
     return Estimate(value, min(low, value), max(high, value))
 

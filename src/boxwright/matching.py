@@ -16,7 +16,20 @@ from .scene import Scene
 from .taxonomy import Taxonomy
 from .tracks import Tracks, interpolate_tracks
 
-__all__ = ["LabelTable", "MatchRules", "Pairs", "TrackPair", "common_times", "frame_pairs", "labels_at", "similarities", "track_pairs"]
+__all__ = [
+    "LabelTable",
+    "MatchRules",
+    "Pairs",
+    "TrackPair",
+    "annotator_of",
+    "check_scenes",
+    "common_times",
+    "frame_pairs",
+    "labels_at",
+    "shared_frames",
+    "similarities",
+    "track_pairs",
+]
 
 SMALL_FOOTPRINT_M2 = 2.0
 IDENTITY_BONUS = (
@@ -209,16 +222,22 @@ def similarities(a: LabelTable, b: LabelTable, rules: MatchRules) -> list[Float6
     return result
 
 
-def track_pairs(a: LabelTable, b: LabelTable, alike: Similarities, least: float) -> list[TrackPair]:
-    """Whole tracks, of any class, paired so that their summed likeness is largest (Kuhn, Naval Research Logistics 2, 1955)."""
-    from scipy.optimize import linear_sum_assignment
-
+def shared_frames(a: LabelTable, b: LabelTable, alike: Similarities, least: float) -> tuple[Float64s, Float64s]:
+    """(A, B) of all pairs of tracks: their summed likeness where they are alike, and in how many frames they are."""
     total, count = np.zeros((2, len(a.tracks), len(b.tracks)))
     for t, one in enumerate(alike):
         i, j = np.nonzero(one >= least)
         at = a.track_index[a.rows(t)][i], b.track_index[b.rows(t)][j]
         np.add.at(total, at, one[i, j])
         np.add.at(count, at, 1)
+    return total, count
+
+
+def track_pairs(a: LabelTable, b: LabelTable, alike: Similarities, least: float) -> list[TrackPair]:
+    """Whole tracks, of any class, paired so that their summed likeness is largest (Kuhn, Naval Research Logistics 2, 1955)."""
+    from scipy.optimize import linear_sum_assignment
+
+    total, count = shared_frames(a, b, alike, least)
     chosen = zip(*(index.tolist() for index in linear_sum_assignment(total, maximize=True)))
     return [TrackPair(i, j, float(total[i, j]), int(count[i, j])) for i, j in chosen if count[i, j]]
 

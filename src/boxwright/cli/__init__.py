@@ -18,7 +18,7 @@ import typer
 
 from .. import __version__
 from ..errors import BoxwrightError
-from . import bench, convert, demo, fill, fit, info, propagate, render, score, simulate, view, warmup
+from . import agree, bench, convert, demo, fill, fit, info, propagate, render, score, simulate, view, warmup
 from .common import say
 from .usage import UsageError, in_options, usage_sentence
 
@@ -39,6 +39,7 @@ for command in (
     fill.fill,
     propagate.propagate,
     score.score,
+    agree.agree,
     convert.convert,
     render.render,
     view.view,

@@ -1,0 +1,120 @@
+"""boxwright agree"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import FormatOption, JsonOption, LenientOption, LimitOption, SceneOption, number_of, path_of, print_json, print_table, tracked
+from .score import open_labels, spell
+
+if TYPE_CHECKING:
+    from ..disagreements import Disagreement
+    from ..raters import Agreement, Concord
+
+PathsArgument = Annotated[
+    list[Path], typer.Argument(metavar="PATH PATH...", parser=path_of, help="Labels of one clip, by two annotators or more: a recording of each.")
+]
+RangeOption = Annotated[int, typer.Option("--range-frames", metavar="N", min=1, help="Agreement is also told for every N frames.")]
+MOST_ROWS = 20
+SIZES = ("length", "width", "height")
+
+
+def agree(
+    paths: PathsArgument,
+    range_frames: RangeOption = 50,
+    scene: SceneOption = None,
+    format: FormatOption = None,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Annotators of one clip are compared with each other.
+
+    How many labels have a partner, how well these overlap, and agreement beyond chance of classes, attributes, sizes and headings (Krippendorff's
+    alpha, Fleiss' and Cohen's kappa), with 95 % intervals; then where they disagree most. Exit code 1 where they disagree.
+
+    Example: boxwright agree by-ann by-bob by-cyd
+    """
+    import boxwright as bw
+
+    if len(paths) < 2:
+        raise typer.BadParameter("expected PATH PATH..., got one path alone: name the labels of two annotators or more")
+    scenes = [open_labels(path, scene, format, lenient) for path in paths]
+    with tracked(f"comparing {number_of(len(scenes), 'annotator')}"):
+        found = bw.agreement(scenes, range_frames=range_frames)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print(found)
+    if found.disagreements:
+        raise typer.Exit(1)
+
+
+def _print(found: Agreement) -> None:
+    labels = ", ".join(f"{name} {number_of(n, 'label')}" for name, n in found.n_labels.items())
+    rows = [_row(name, one) for name, one in [*found.per_class.items(), ("all", found.overall)]]
+    if len(found.per_range) > 1:
+        rows += [_row(f"frames {a}-{b}", one) for (a, b), one in found.per_range.items()]
+    print_table(
+        f"{number_of(len(found.times_ns), 'frame')}: {labels}; 95 % intervals",
+        [
+            "class",
+            "objects",
+            "matched",
+            "by all",
+            "IoU",
+            "distance m",
+            "alpha class",
+            "kappa",
+            "alpha length",
+            "alpha width",
+            "alpha height",
+            "alpha yaw",
+        ],
+        rows,
+        caption="".join(f"alpha of attribute {name}: {spell(one)}; " for name, one in found.overall.alpha_attributes.items()).rstrip("; ") or None,
+    )
+    print_table(
+        "every two",
+        ["annotators", "matched", "share", "IoU", "distance m", "kappa class"],
+        [[f"{p.a}, {p.b}", p.n_matched, spell(p.matched_share), spell(p.iou), spell(p.distance_m), spell(p.kappa_class)] for p in found.pairs],
+    )
+    shown = found.disagreements[:MOST_ROWS]
+    if shown:
+        more = len(found.disagreements) - len(shown)
+        print_table(
+            f"{number_of(len(found.disagreements), 'disagreement')}, the worst first",
+            ["kind", "class", "frames", "of them", "tracks", "they say", "apart"],
+            [_shown(one) for one in shown],
+            caption=f"and {more} more; --json lists them all" if more else None,
+        )
+
+
+def _row(name: str, one: Concord) -> list[Any]:
+    sizes = (one.alpha_length, one.alpha_width, one.alpha_height)
+    figures = (one.matched_share, one.complete_share, one.iou, one.distance_m, one.alpha_class, one.fleiss_class, *sizes, one.alpha_yaw)
+    return [name, one.n_objects, *(spell(figure) for figure in figures)]
+
+
+def _shown(one: Disagreement) -> list[Any]:
+    tracks = ", ".join(f"{name}: {'+'.join(ids) or '-'}" for name, ids in one.track_ids.items())
+    said = ", ".join(f"{name}: {_value(one, value)}" for name, value in one.values.items())
+    apart = "-" if one.off_by is None else f"{math.degrees(one.off_by):.1f} deg" if one.unit == "rad" else f"{one.off_by:.2f} {one.unit}"
+    frames = f"{one.first_frame}-{one.last_frame}"
+    return [f"{one.kind} {one.name}".strip(), one.category, frames, one.n_frames, tracks, said, apart]
+
+
+def _value(one: Disagreement, value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool) and one.kind == "presence":
+        return "there" if value else "missing"
+    if isinstance(value, list):
+        return " ".join(f"{v:.2f}" for v in value)
+    if isinstance(value, float):
+        return f"{math.degrees(value):.1f}" if one.unit == "rad" else f"{value:.2f}"
+    return str(value)[:24]
