@@ -59,7 +59,7 @@ def _name(path: Path) -> str:
     """Changes with the file, and with what would index it differently."""
     found, av = path.stat(), av_module()
     key = [str(path.resolve()), found.st_size, found.st_mtime_ns, av.__version__, sorted(av.library_versions.items())]
-    key += [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in ("index.py", "cache.py")]
+    key += [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in ("index.py", "boxes.py", "cache.py")]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 

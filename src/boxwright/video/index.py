@@ -18,6 +18,7 @@ import numpy as np
 from ..arrays import Int64s
 from ..errors import ExtraMissing, FormatError, LimitError
 from ..limits import limits
+from .boxes import check_boxes
 
 __all__ = ["VideoIndex", "decoded_of", "demuxed", "made_index", "opened"]
 
@@ -116,14 +117,18 @@ def demuxed(container: Any, stream: Any, path: Path) -> Iterator[Any]:
     """The packets of a stream, as far as they can be read: where the file is cut off, they end. FormatError where they never do."""
     av = av_module()
     most, n = 8 * limits().frames_per_scene, 0  # packets without a picture count too
-    try:
-        for packet in container.demux(stream):
+    while True:
+        try:
+            for packet in container.demux(stream):
+                n += 1
+                if n > most:
+                    limits().check("frames_per_scene", n // 8 + 1, path, "packets")
+                yield packet
+            return
+        except IndexError:  # a packet of a stream that nobody announced: PyAV has no place for it, and goes on behind it
             n += 1
-            if n > most:
-                limits().check("frames_per_scene", n // 8 + 1, path, "packets")
-            yield packet
-    except (av.FFmpegError, ValueError):
-        return
+        except (av.FFmpegError, ValueError):
+            return
 
 
 def decoded_of(packet: Any) -> list[Any]:
@@ -137,6 +142,7 @@ def decoded_of(packet: Any) -> list[Any]:
 
 def made_index(path: Path) -> VideoIndex:
     """The index of a file, made anew. FormatError where it holds no video, or none whose frames can be told apart."""
+    check_boxes(path)
     with opened(path) as (container, stream):
         listed = _listed(container, stream, path)
     with opened(path) as (container, stream):
