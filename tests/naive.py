@@ -67,6 +67,39 @@ def in_polygon(point, corners) -> bool:
     return n_crossings % 2 == 1
 
 
+def panoptic(founds, golds) -> dict:
+    """Class -> (matched, extra, missed, sum of IoU of the matched, IoU of the class's points), object by object."""
+    table = {}
+    points = {}
+    for found, gold in zip(founds, golds):
+        mine, theirs = {}, {}
+        for i in range(len(gold)):
+            a, b = found.class_name(int(found.class_id[i])), gold.class_name(int(gold.class_id[i]))
+            mine.setdefault((a, int(found.instance_id[i])), set()).add(i)
+            theirs.setdefault((b, int(gold.instance_id[i])), set()).add(i)
+            if b != "unlabelled":
+                points.setdefault(a, [set(), set()])[0].add((id(gold), i))
+                points.setdefault(b, [set(), set()])[1].add((id(gold), i))
+        void = set().union(*(rows for (name, _), rows in theirs.items() if name == "unlabelled"))
+        taken = set()
+        for (name, _), rows in mine.items():
+            if name == "unlabelled":
+                continue
+            row = table.setdefault(name, [0, 0, 0, 0.0])
+            for other, others in theirs.items():
+                iou = len(rows & others) / len((rows - void) | others) if other[0] == name else 0
+                if iou > 0.5:
+                    row[0], row[3] = row[0] + 1, row[3] + iou
+                    taken.add(other)
+                    break
+            else:
+                row[1] += len(rows & void) <= len(rows) / 2
+        for other in theirs:
+            if other[0] != "unlabelled":
+                table.setdefault(other[0], [0, 0, 0, 0.0])[2] += other not in taken
+    return {name: (*table[name], len(a & b) / len(a | b)) for name, (a, b) in points.items() if name != "unlabelled"}
+
+
 # ---------------------------------------------------------------- terrain, fitting
 def closeness(points, angle, noise_m=0.03):
     """What `fit_rectangles` maximises over the coarse headings."""

@@ -364,3 +364,98 @@ def test_real_counts_are_those_of_points_in_cuboids(real_data):
             assert labels.n_contested == (claims > 1).sum()
             n_frames, n_alone = n_frames + 1, n_alone + int((hits.counts[alone] > 0).sum())
     assert n_frames >= 8 and n_alone > 150
+
+
+# ------------------------------------------------------------ against gold
+
+
+def random_labels(rng, n, like=None):
+    """Runs of equal labels; near those of `like`."""
+    if like is None:
+        class_id = np.repeat(rng.integers(0, 5, n // 10 + 1), 10)[:n]
+        instance_id = np.where(class_id > 2, np.repeat(rng.integers(1, 4, n // 10 + 1), 10)[:n], 0)
+    else:
+        change = rng.random(n) < 0.2
+        class_id = np.where(change, rng.integers(0, 5, n), like.class_id)
+        instance_id = np.where(rng.random(n) < 0.1, rng.integers(0, 4, n), like.instance_id)
+    return bw.PointLabels(class_id, instance_id, {1: "road", 2: "tree", 3: "car", 4: "person"})
+
+
+def test_comparison_equals_the_slow_twin(rng):
+    golds = [random_labels(rng, n) for n in (300, 77, 0)]
+    founds = [random_labels(rng, len(gold), gold) for gold in golds]
+    # other numbers for the same names
+    founds = [bw.PointLabels(np.array([0, 7, 2, 9, 4])[f.class_id], f.instance_id, {7: "road", 2: "tree", 9: "car", 4: "person"}) for f in founds]
+    result = bw.compare_point_labels(founds, golds)
+    expected = naive.panoptic(founds, golds)
+    for name, (n_matched, n_extra, n_missed, overlap, iou) in expected.items():
+        row = result.by_class()[name]
+        assert (row["n_matched"], row["n_extra"], row["n_missed"]) == (n_matched, n_extra, n_missed)
+        assert row["iou"] == pytest.approx(iou, abs=1e-12)
+        quality = overlap / (n_matched + n_extra / 2 + n_missed / 2)
+        assert row["panoptic_quality"] == pytest.approx(quality, abs=1e-12)
+    assert set(result.by_class()) == set(expected) and sum(row[0] for row in expected.values()) > 5
+    assert min(row[1] + row[2] for row in expected.values()) > 0
+
+
+def test_comparison_equals_sklearn(rng):
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed (extra 'peers')")
+    gold = random_labels(rng, 5000)
+    found = random_labels(rng, 5000, gold)
+    result = bw.compare_point_labels(found, gold)
+    order = np.array([0, *(result.names.index(name) for name in ("road", "tree", "car", "person"))])
+    table = metrics.confusion_matrix(gold.class_id, found.class_id, labels=range(5))
+    np.testing.assert_array_equal(result.confusion[np.ix_(order, order)], table)
+    judged = gold.class_id > 0
+    iou = metrics.jaccard_score(gold.class_id[judged], found.class_id[judged], labels=range(1, 5), average=None)
+    np.testing.assert_allclose(result.iou[order[1:] - 1], iou, atol=1e-12)
+    assert result.accuracy == pytest.approx(metrics.accuracy_score(gold.class_id[judged], found.class_id[judged]))
+
+
+def test_comparison_of_equals_and_of_nothing(rng):
+    gold = random_labels(rng, 500)
+    same = bw.compare_point_labels(gold, gold)
+    assert (same.mean_iou, same.mean_panoptic_quality, same.accuracy) == (1.0, 1.0, 1.0) and "mean IoU 1.000" in repr(same)
+    empty = bw.PointLabels(np.zeros(500, np.uint16), np.zeros(500, np.uint32))
+    assert bw.compare_point_labels(empty, gold).mean_panoptic_quality == 0.0
+    assert np.isnan(bw.compare_point_labels(gold, empty).mean_iou)  # gold says nothing, so nothing counts
+    assert bw.compare_point_labels(gold, empty).by_class() == {}
+    with pytest.raises(bw.ArgumentError, match="expected 500 points, as many as of gold, got 0"):
+        bw.compare_point_labels(bw.PointLabels([], []), gold)
+    with pytest.raises(bw.ArgumentError, match="expected 1 sweeps, as many as of gold, got 2"):
+        bw.compare_point_labels([gold, gold], [gold])
+
+
+# ------------------------------------------------------------ shown
+
+
+def test_pictures_take_the_colours_of_the_classes(rng):
+    from boxwright.render.labels import color_of
+
+    points = np.c_[rng.uniform(-20, 20, (3000, 2)), np.zeros(3000)]
+    points[5] = np.nan
+    labels = bw.PointLabels((points[:, 0] > 0) * 2, np.zeros(3000, int), {2: "vegetation", 3: "car"})
+    scene = scene_of(points, some_cuboids(rng, 1))
+    plain, shown = bw.render_bev(scene), bw.render_bev(scene, point_labels=labels)
+    color = np.array(color_of("vegetation"))
+    is_green = (shown == color).all(-1)
+    assert is_green.sum() > 500 and not (plain == color).all(-1).any()
+    assert is_green[:480].sum() > 0.95 * is_green.sum()  # ahead is up; the caption's swatch lies there too
+    kept = scene.replace(point_label_data={(0, "lidar"): labels})
+    np.testing.assert_array_equal(bw.render_bev(kept), shown)
+    with pytest.raises(bw.ArgumentError, match="expected 3,000 point labels, one per point, got 1"):
+        bw.render_bev(scene, point_labels=bw.PointLabels([0], [0]))
+
+
+def test_info_tells_of_point_labels(tmp_path, rng, capsys):
+    from boxwright.cli import main
+
+    cuboids = some_cuboids(rng, 3)
+    scene = scene_of(points_near(rng, cuboids, 100), cuboids)
+    bw.write(bw.segment_scene(scene), tmp_path / "s")
+    with pytest.raises(SystemExit):
+        main(["info", str(tmp_path / "s")])
+    labels = bw.segment(scene, 0)
+    share = labels.class_counts()["car"] / 100
+    out = " ".join(capsys.readouterr().out.split())
+    assert "points of lidar: labels in 1 sweep; in the first" in out and f"car {share:.1%}" in out and "3 objects" in out

@@ -33,6 +33,7 @@ _HOME = {
     "video": ["FrameSource", "Video", "VideoCheck", "write_video"],
     "cuboids": ["Cuboid", "Cuboids"],
     "point_labels": ["PointEdit", "PointLabels"],
+    "point_scores": ["PointComparison", "compare_point_labels"],
     "shapes2d": ["Boxes", "Keypoints", "Masks", "Polygons", "Polylines", "RotatedBoxes", "Shapes", "Skeleton"],
     "taxonomy": ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"],
     "interpolation": ["interpolate"],
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
     from .occlusion import DepthMap, depth_map
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs, iou_boxes, iou_masks
     from .point_labels import PointEdit, PointLabels
+    from .point_scores import PointComparison, compare_point_labels
     from .points import Sweep
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
@@ -190,6 +192,7 @@ __all__ = [
     "PairConcord",
     "PinholeCamera",
     "Placement",
+    "PointComparison",
     "PointEdit",
     "PointLabels",
     "PointStatus",
@@ -236,6 +239,7 @@ __all__ = [
     "agreement",
     "apply_edits",
     "compare_annotators",
+    "compare_point_labels",
     "depth_map",
     "fit_at",
     "fit_cuboid",

@@ -127,6 +127,8 @@ def _lidar_facts(scene: Scene, name: str) -> dict[str, Any]:
     """Which frames have sweeps, and the first of them, whose file is read: a damaged one is found out here."""
     spans = frame_spans(lambda i: scene.has_points(i, name), len(scene))
     sweep = scene.points(spans[0][0], name) if spans else None
+    labelled = frame_spans(lambda i: scene.has_point_labels(i, name), len(scene))
+    labels = scene.point_labels(labelled[0][0], name) if labelled else None
     range_m = None
     if sweep is not None and sweep.is_finite.any():
         centre = np.asarray(sweep.origin_m) - np.mean(scene.lidars[name].origins_m, axis=0)
@@ -141,6 +143,10 @@ def _lidar_facts(scene: Scene, name: str) -> dict[str, Any]:
         "n_points_in_first": None if sweep is None else len(sweep),
         "n_finite_points_in_first": None if sweep is None else int(sweep.is_finite.sum()),
         "range_in_first_m": range_m,
+        "n_sweeps_with_point_labels": _n_frames(labelled),
+        "frames_with_point_labels": labelled,
+        "points_by_class_in_first": {} if labels is None else labels.class_counts(),
+        "n_objects_in_first": None if labels is None else len(labels.instances_here()),
         "columns_in_first": [] if sweep is None else [*(["intensity"] if sweep.intensity is not None else []), *sweep.fields],
     }
 

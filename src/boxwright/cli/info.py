@@ -21,6 +21,7 @@ from .common import (
 from .sweeps import said_spans
 
 MOST_ROWS = 200
+MOST_CLASSES = 6
 MOST_TAGS = 20
 
 
@@ -89,6 +90,20 @@ def _lidar_line(s: dict[str, Any], n_frames: int) -> str:
     return line
 
 
+def _point_label_lines(s: dict[str, Any], n_frames: int) -> list[str]:
+    """What the points of a LiDAR are, where it is kept: the shares of their classes, the most frequent first."""
+    counts = s["points_by_class_in_first"]
+    if not s["n_sweeps_with_point_labels"]:
+        return []
+    total = max(sum(counts.values()), 1)
+    most = sorted(counts.items(), key=lambda item: -item[1])
+    shares = ", ".join(f"{name} {n / total:.1%}" for name, n in most[:MOST_CLASSES])
+    rest = f" and {len(most) - MOST_CLASSES} more" if len(most) > MOST_CLASSES else ""
+    where = _in_frames(s["frames_with_point_labels"], n_frames)
+    head = f"  points    of {s['name']}: labels in {number_of(s['n_sweeps_with_point_labels'], 'sweep')}{where}"
+    return [f"{head}; in the first {shares}{rest}; {number_of(s['n_objects_in_first'], 'object')}"]
+
+
 def _time_lines(facts: dict[str, Any]) -> list[str]:
     if not facts["has_time"] or facts["start_ns"] is None:
         return [] if facts["has_time"] else ["  time      no time stamps"]
@@ -121,6 +136,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
         f"  frames of reference: {', '.join(facts['frames_of_reference'])}",
     ]
     lines += [_lidar_line(s, facts["n_frames"]) for s in facts["lidars"]]
+    lines += [line for s in facts["lidars"] for line in _point_label_lines(s, facts["n_frames"])]
     for s in facts["cameras"]:
         where = _in_frames(s["frames_with_images"], facts["n_frames"])
         lines.append(f"  camera    {s['name']}: {number_of(s['n_images'], 'image')}{where}, {s['width_px']} x {s['height_px']}, {s['model']}")

@@ -16,6 +16,7 @@ from .common import JsonOption, number_of, print_json, print_lines, print_table,
 
 if TYPE_CHECKING:
     from ..cameras import Camera
+    from ..cuboids import Cuboids
 
 
 CleanOption = Annotated[bool, typer.Option("--clean", help="Remove the kernels of other versions of boxwright, numba or numpy.")]
@@ -110,6 +111,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
         "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
         "registration": lambda: _follow(single),
+        "segmentation": lambda: [_segment(points, cuboids) for points in clouds],
         "fitting": lambda: (
             [bw.fit_at(points, (7.8, 0.2, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
         ),
@@ -141,6 +143,18 @@ def _follow(points: Any) -> Any:
 
     import boxwright as bw
 
+    trajectory = bw.Trajectory(np.array([0, 1]), [bw.Pose.identity()] * 2)
+    track = bw.Track("warm", "car", np.array([0]), bw.Cuboids([[10, 0, 0.8]], [[4.4, 1.8, 1.5]], 0.0, frame="world"))
+    scene = bw.Scene("warm", np.array([0, 1]), {"lidar": bw.Lidar("lidar")}, trajectory=trajectory, tracks=[track], data=_same_sweep(points))
+    return bw.propagate(scene, "warm", 0, 1)
+
+
+def _same_sweep(points: Any) -> Any:
+    """Sensor data of which every frame has these points."""
+    import numpy as np
+
+    import boxwright as bw
+
     class Data:
         def points(self, frame_index: int, sensor: str) -> bw.Sweep:
             return bw.Sweep(points, frame_index, sensor)
@@ -154,10 +168,21 @@ def _follow(points: Any) -> Any:
         def has_image(self, frame_index: int, camera: str) -> bool:
             return False
 
-    trajectory = bw.Trajectory(np.array([0, 1]), [bw.Pose.identity()] * 2)
-    track = bw.Track("warm", "car", np.array([0]), bw.Cuboids([[10, 0, 0.8]], [[4.4, 1.8, 1.5]], 0.0, frame="world"))
-    scene = bw.Scene("warm", np.array([0, 1]), {"lidar": bw.Lidar("lidar")}, trajectory=trajectory, tracks=[track], data=Data())
-    return bw.propagate(scene, "warm", 0, 1)
+    return Data()
+
+
+def _segment(points: Any, cuboids: Cuboids) -> Any:
+    """One sweep's points, labelled, and an edit by a polygon."""
+    import numpy as np
+
+    import boxwright as bw
+
+    now = np.zeros(1, np.int64)
+    tracks = [bw.Track(str(m), "car", now, cuboids[[m]].replace(frame="lidar")) for m in range(len(cuboids))]
+    edit = bw.PointEdit.of_polygon(0, [[0, 0], [1, 0], [0, 1]], category="road")
+    data = _same_sweep(points)
+    scene = bw.Scene("warm", now, {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar", data=data, point_edits=[edit])
+    return bw.segment(scene, 0, ground_m=0.1)
 
 
 def _street() -> Any:

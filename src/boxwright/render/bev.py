@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import ArrayLike, Float64s, UInt8s, as_floats, as_points
+from ..arrays import ArrayLike, Bools, Float64s, Int64s, UInt8s, as_floats, as_points, check_kind
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids, same_frame
 from ..errors import ArgumentError
+from ..point_labels import PointLabels
 from ..points import Sweep
 from ..scene import Scene
 from ..tracks import interpolate_tracks
@@ -62,6 +63,7 @@ def render_bev(
     labels: bool = True,
     trails: bool = True,
     sensor: str = "lidar",
+    point_labels: PointLabels | None = None,
 ) -> UInt8s:
     """A picture from above.
 
@@ -70,13 +72,15 @@ def render_bev(
     center_m : (x, y) of the middle; by default the origin, or the middle of the points where the origin is not among them
     range_m : metres from the middle to the nearer border; by default what holds most of the points and all cuboids up to 50 m
     labels, trails : write captions; draw where tracks came from
+    point_labels : of the points, which take the colours of their classes; by default those that the scene keeps, where it has any
 
     Returns (height_px, width_px, 3) uint8 RGB.
     """
     check_size_px(width_px, height_px)
     scene = source if isinstance(source, Scene) else None
     frame_index = frame_index if scene is None else scene._frame(frame_index)
-    points, intensity, frame = _cloud(source, frame_index, sensor)
+    points, intensity, frame, kept = _cloud(source, frame_index, sensor)
+    classes = _class_colors(_labels_of(source, frame_index, sensor, point_labels), kept)
     if cuboids is not None:
         same_frame(frame, cuboids.frame, "points and cuboids")
         shown = shown_cuboids(cuboids, categories, captions)
@@ -89,11 +93,11 @@ def render_bev(
     _draw_rings(canvas, view)
     if scene is not None and trails:
         _draw_trails(canvas, view, scene, frame_index, frame or "lidar")
-    _draw_points(canvas, view, points, intensity, shown)
+    _draw_points(canvas, view, points, intensity, shown, classes)
     _draw_ego(canvas, view)
     _draw_cuboids(canvas, view, shown, labels)
     _draw_scale(canvas, view)
-    _draw_caption(canvas, scene, frame_index, len(points) if scene is None or scene.has_points(frame_index, sensor) else None, shown)
+    _draw_caption(canvas, scene, frame_index, len(points) if scene is None or scene.has_points(frame_index, sensor) else None, shown, classes)
     return canvas.pixels
 
 
@@ -116,17 +120,47 @@ def height_colors(height_m: Any, intensity: Any = None) -> UInt8s:
     return colors
 
 
-def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> tuple[Any, Any, str | None]:
-    """Finite points, their intensity, and the name of their frame."""
+def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> tuple[Any, Any, str | None, Bools]:
+    """Finite points, their intensity, the name of their frame, and which of all points they are."""
     if isinstance(source, Scene):
         if not source.has_points(frame_index, sensor):
-            return np.zeros((0, 3)), None, sensor if source.lidars else vehicle_frame(source)
+            return np.zeros((0, 3)), None, sensor if source.lidars else vehicle_frame(source), np.zeros(0, np.bool_)
         source = source.points(frame_index, sensor)
     if isinstance(source, Sweep):
         finite = source.is_finite
-        return as_points("source", source)[finite], None if source.intensity is None else source.intensity[finite], source.frame
+        return as_points("source", source)[finite], None if source.intensity is None else source.intensity[finite], source.frame, finite
     points = as_points("source", source)
-    return points[np.isfinite(points).all(1)], None, None
+    finite = np.asarray(np.isfinite(points).all(1))
+    return points[finite], None, None, finite
+
+
+@dataclass(frozen=True, eq=False)
+class _Classes:
+    """(N,) which of the names a point's class is, -1 where it has none; and their colours."""
+
+    index: Int64s
+    names: Sequence[str]
+    colors: Sequence[Color]
+
+
+def _labels_of(source: Any, frame_index: int, sensor: str, given: Any) -> PointLabels | None:
+    if given is not None:
+        check_kind("point_labels", given, PointLabels, "PointLabels, or None", "bw.segment(scene, frame_index) makes them")
+        return given  # type: ignore[no-any-return]
+    is_kept = isinstance(source, Scene) and source.has_points(frame_index, sensor) and source.has_point_labels(frame_index, sensor)
+    return source.point_labels(frame_index, sensor) if is_kept else None
+
+
+def _class_colors(labels: PointLabels | None, kept: Bools) -> _Classes | None:
+    if labels is None:
+        return None
+    if len(labels) != len(kept):
+        hint = "are they of the same sweep?"
+        raise ArgumentError(expected=f"{len(kept):,} point labels, one per point", got=f"{len(labels):,}", field="point_labels", hint=hint)
+    ids, index = np.unique(labels.class_id[kept], return_inverse=True)
+    names = [labels.class_name(i) for i in ids.tolist() if i]
+    n_none = len(ids) - len(names)
+    return _Classes(index - n_none, names, [color_of(name) for name in names])
 
 
 def _choose_view(points: Any, cuboids: Cuboids, center_m: Any, range_m: float | None, width_px: int, height_px: int) -> _View:
@@ -163,13 +197,17 @@ def _draw_rings(canvas: Canvas, view: _View) -> None:
     canvas.line([(-1, v), (canvas.width_px, v)], RING, opacity=0.6)
 
 
-def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown: Shown) -> None:
+def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown: Shown, classes: _Classes | None) -> None:
     if not len(points):
         return
     z = np.asarray(points[:, 2], np.float64)
     colors = height_colors(z - np.quantile(z, 0.1), intensity)
+    if classes is not None:
+        for m, color in enumerate(classes.colors):
+            colors[classes.index == m] = color
     # in double precision whatever came: what counted points before has compiled that, and a picture's points are few
-    owner = points_in_cuboids(np.asarray(points, np.float64), shown.cuboids).first if len(shown.cuboids) else np.full(len(points), -1)
+    is_by_cuboid = classes is None and len(shown.cuboids) > 0
+    owner = points_in_cuboids(np.asarray(points, np.float64), shown.cuboids).first if is_by_cuboid else np.full(len(points), -1)
     for m in np.unique(owner[owner >= 0]):
         colors[owner == m] = lighter(shown.colors[m], 0.35)
     order = np.argsort(z, kind="stable")
@@ -264,8 +302,8 @@ def _draw_scale(canvas: Canvas, view: _View) -> None:
     canvas.text(text, (left + right - canvas.text_size(text)[0]) / 2, v - 10, BRIGHT)
 
 
-def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_points: int | None, shown: Shown) -> None:
-    """Title above, classes with their colours and counts below it."""
+def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_points: int | None, shown: Shown, classes: _Classes | None) -> None:
+    """Title above, classes with their colours and counts below it: of cuboids, and of points where these have some."""
     v = 30
     if scene is not None:
         now = frame_index % len(scene)
@@ -281,11 +319,13 @@ def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_point
             backdrop=BACKGROUND,
         )
         v += 26
-    for name in sorted(set(shown.categories)):
-        if not name:
-            continue
+    said = {name: str(list(shown.categories).count(name)) for name in shown.categories if name}
+    for m, name in enumerate(classes.names if classes is not None else ()):
+        n = f"{int(np.count_nonzero(classes.index == m)):,} points" if classes is not None else ""
+        said[name] = f"{said[name]}, {n}" if name in said else n
+    for name, text in sorted(said.items()):
         canvas.fill([(20, v - 9), (30, v - 9), (30, v + 1), (20, v + 1)], color_of(name))
-        canvas.text(f"{name}  {list(shown.categories).count(name)}", 38, v, SOFT, 1.0, backdrop=BACKGROUND)
+        canvas.text(f"{name}  {text}", 38, v, SOFT, 1.0, backdrop=BACKGROUND)
         v += 20
 
 
