@@ -204,6 +204,11 @@ BAD_LABELS = {
     "quaternion": ({"qw": np.r_[0.5, np.full(4, math.cos(YAW / 2))]}, "row 0: qw qx qy qz: expected a unit quaternion"),
     "hole": ({"qw": pa.array([None if i == 1 else math.cos(YAW / 2) for i in range(5)])}, "row 1: qw: an empty cell; "),
     "no name": ({"category": pa.array(["REGULAR_VEHICLE", "REGULAR_VEHICLE", "SIGN", None, "EGO_VEHICLE"])}, "row 3: category: an empty cell; "),
+    "blank name": (
+        {"category": ["REGULAR_VEHICLE", " ", "SIGN", "REGULAR_VEHICLE", "EGO_VEHICLE"]},
+        "row 1: category: expected a text that is not empty, got ' '",
+    ),
+    "blank track": ({"track_uuid": ["a", "a", "", "a", "e"]}, "row 2: track_uuid: expected a text that is not empty, got ''"),
     "outside": ({"timestamp_ns": T0 + STEP * np.array([0, 1, 2, 30, 0])}, "row 3: timestamp_ns: a label lies outside the poses"),
     "twice": ({"timestamp_ns": T0 + STEP * np.array([0, 0, 2, 3, 0])}, "row 1: track_uuid: a track comes twice at one time: got a"),
     "category": ({"category": ["A", "B", "C", "A", "EGO_VEHICLE"]}, "row 1: track a: a track changes its category: got A and B"),

@@ -197,6 +197,23 @@ def test_broken_scene_json(rng, tmp_path, name):
     assert str(tmp_path) in str(caught.value)
 
 
+@pytest.mark.parametrize("to", ["boxwright", "openlabel"])
+def test_what_reaches_too_far_is_not_written(rng, tmp_path, to):
+    """Readers refuse such numbers as broken ones."""
+    scene = full_scene(rng)
+    far = scene.tracks[0].replace(cuboids=scene.tracks[0].cuboids.transformed(bw.Pose(np.eye(3), (0, 2e8, 0)), frame=scene.tracks[0].cuboids.frame))
+    trajectory = bw.Trajectory(scene.times_ns, [bw.Pose(np.eye(3), (0, 0, 1e8))] * len(scene))
+    lidar = {name: bw.Lidar(name, bw.Pose(np.eye(3), (-1e9, 0, 0))) for name in scene.lidars}
+    for changes, message in (
+        ({"tracks": [far], "relations": ()}, r"track '.*': expected coordinates and sizes under 1e\+08 m, got \S+ 2e\+08"),
+        ({"trajectory": trajectory}, r"scene\.trajectory: .* got 0 0 1e\+08"),
+        ({"lidars": lidar}, r"scene\.lidars\['\w+'\]: .* got -1e\+09 0 0"),
+    ):
+        with pytest.raises(bw.ArgumentError, match=message):
+            bw.write(scene.replace(**changes), tmp_path / "out", to)
+        assert not (tmp_path / "out").exists()
+
+
 def test_sizes_and_quaternions_name_their_keyframe(rng, tmp_path):
     bw.write(full_scene(rng), tmp_path / "a")
     file = tmp_path / "a/scene.json"
@@ -205,6 +222,8 @@ def test_sizes_and_quaternions_name_their_keyframe(rng, tmp_path):
         ("size_m", [4.1, 0.0, 1.5], "size_m: expected positive"),
         ("center_m", [1, 2], "expected 3 numbers, got 2"),
         ("yaw_rad", True, "a number"),
+        ("size_m", [4.1, 1e8, 1.5], r"tracks\[0\]\.keyframes\[1\]\.size_m: expected sizes under 1e\+08 m, got 4\.1 1e\+08 1\.5"),
+        ("center_m", [1, -1e9, 2], r"tracks\[0\]\.keyframes\[1\]\.center_m: expected coordinates under 1e\+08 m, got 1 -1e\+09 2"),
     ):
         top = json.loads(json.dumps(whole))
         top["tracks"][0]["keyframes"][1][key] = value

@@ -265,7 +265,7 @@ REFUSED = {
     "unknown entity": (xml(tracklet(pose(), kind="&car;")), "not a whole XML file: undefined entity"),
     "deep": (
         xml("<a>" * 50 + "</a>" * 50),
-        r"tracklet_labels\.xml: line 5, tracklets(/a)+: more json depth than allowed: expected at most 32, got 33",
+        r"tracklet_labels\.xml: line 5, tracklets(/a)+: more xml depth than allowed: expected at most 32, got 33",
     ),
     "long": (xml(tracklet(pose(), kind="x" * 5000)), "more text characters than allowed: expected at most 4,096"),
     "cut": (xml(tracklet(pose()))[:-40], "not a whole XML file: "),

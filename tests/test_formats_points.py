@@ -330,6 +330,8 @@ ARRAY_LIES = {
     "npy text": (".npy", npy_bytes(np.array(["a"])), "an array of numbers"),
     "npy 1-D": (".npy", npy_bytes(np.zeros(5)), "or more columns"),
     "npy 2 columns": (".npy", npy_bytes(np.zeros((5, 2))), "or more columns"),
+    "npy on its side": (".npy", npy_bytes(np.zeros((3, 500))), r"a table that may lie on its side: .* got shape \(3, 500\), which may be 500 points"),
+    "npy of 4 rows": (".npy", npy_bytes(np.zeros((4, 9), np.float32)), "save array.T if each row is an axis"),
     "npy empty": (".npy", b"", "not a NumPy array of numbers: expected a NumPy header"),
     "npz not zip": (".npz", b"PK\3\4 nothing", "archive is broken"),
     "pcd empty": (".pcd", b"", "no DATA line"),

@@ -142,6 +142,21 @@ def test_ego_poses(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [("[", "not JSON: expected a value here"), (json.dumps([label(angles=(0, 0, math.nan))]), "NaN is not a number"), ("{}", "expected a list")],
+)
+def test_one_broken_label_file_is_kept_aside(tmp_path, text, message):
+    folder = make(tmp_path)
+    (folder / "label/000970.json").write_text(text)
+    with pytest.raises(bw.FormatError, match=rf"000970\.json[,:] .*{message}"):
+        bw.read(folder)
+    scene = bw.read(folder, strict=False)
+    check_golden(scene)
+    (problem,) = scene.problems
+    assert message in str(problem) and problem.record == {"file": "000970.json", "text": text}
+
+
+@pytest.mark.parametrize(
     ("names", "stamps"),
     [
         (("1616343528.200", "1616343528.70", "1616343527.9"), (1_616_343_527_900_000_000, 1_616_343_528_200_000_000, 1_616_343_528_700_000_000)),

@@ -38,11 +38,11 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
     try:
         report = bw.write(scene, folder, to)
     except bw.BoxwrightError as error:
-        # a scene may have numbers of any size, and no sensor
-        beyond_kitti = ("coordinates and sizes under 1e+08 m", "needs a LiDAR", "instances up to 65,535 in a .label")
-        assert (to in ("kitti_object", "kitti_tracking", "semantic_kitti") and any(words in str(error) for words in beyond_kitti)) or not is_whole(
-            scene
-        )
+        # a label near the bound of coordinates, placed by a pose near it; a scene may have no sensor
+        too_far = "coordinates and sizes under 1e+08 m" in str(error)
+        beyond_kitti = ("needs a LiDAR", "instances up to 65,535 in a .label")
+        is_kitti = to in ("kitti_object", "kitti_tracking", "semantic_kitti")
+        assert too_far or (is_kitti and any(words in str(error) for words in beyond_kitti)) or not is_whole(scene)
         assert not folder.exists()
         return "refused"
     consume(folder, True, to)

@@ -21,12 +21,14 @@ FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shif
 
 @dataclass(frozen=True)
 class Limits:
-    """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte; json_depth : nested brackets.
+    """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte.
 
+    json_depth, xml_depth : brackets in brackets, elements in elements
     json_values : numbers, texts, lists and objects in one file; a log of 12,000 cuboids has 300,000
     json_room_bytes : what these and the file's text may take in memory beyond four times the file's size, reckoned before any is made
     json_items : those of one list or object
     text_characters : a name or an id in JSON, a text in XML, a line of a table; what is kept unread, as a source attribute, is bound by json_bytes
+    text_bytes : a file of labels in lines or in XML
     archive_members : files in an archive
     label_room_bytes : what labels of lines and elements take in memory beyond four times their file's size
     kept_problems, kept_problem_bytes : records that lenient reading keeps aside, and what they take in memory; those beyond are counted
@@ -40,6 +42,8 @@ class Limits:
     image_px: int = 64_000_000
     json_bytes: int = 512 << 20
     json_depth: int = 32
+    text_bytes: int = 512 << 20
+    xml_depth: int = 32
     json_values: int = 20_000_000
     json_room_bytes: int = 48 << 20
     json_items: int = 1_000_000

@@ -347,6 +347,8 @@ def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
             ~trajectory.covers(table["timestamp_ns"].astype(np.int64)),
             lambda i: table.wrong(i, "a label lies outside the poses", got=str(table["timestamp_ns"][i]), field="timestamp_ns"),
         )
+    for name in ("track_uuid", "category"):
+        _set_blank_aside(table, name)
     hint = "give each object its own id"
     keys = list(zip(table["track_uuid"].tolist(), table["timestamp_ns"].tolist()))
     first: dict[Any, int] = {}
@@ -361,6 +363,13 @@ def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
         lambda i: table.wrong(
             i, "a track changes its category", got=f"{kinds[pairs[i][0]]} and {pairs[i][1]}", field=f"track {pairs[i][0]}", hint=hint
         ),
+    )
+
+
+def _set_blank_aside(table: Rows, name: str) -> None:
+    table.set_aside(
+        np.array([not text.strip() for text in table[name].tolist()], bool),
+        lambda i: table.wrong(i, expected="a text that is not empty", got=repr(table[name][i]), field=name, hint=_LABEL_HINT),
     )
 
 

@@ -28,6 +28,7 @@ __all__ = ["check_array_file", "kitti_bin_bytes", "npz_arrays", "npz_bytes", "re
 _HINT = "copy or export the file again"
 _ZIP_END_BYTES = 22 + 0xFFFF  # the last record of a zip archive, with its comment
 _ZIP_ENTRY_BYTES = 46  # a member's entry in the archive's directory, without its name
+_MOST_COLUMNS = 8  # of a table that is wider than long: one with more has its points side by side, or nobody knows
 _NUMBER = re.compile(r"[<>|=](?:f[248]|[iu][1248])")
 
 
@@ -202,6 +203,15 @@ def _checked_npy_header(stream: Any, size: int, path: str | os.PathLike[str], fi
     promised, room = math.prod(shape) * dtype.itemsize, size - header_bytes
     if promised != room:
         raise other_size(room, promised, f"shape {shape} of {dtype}", path, field)
+    if len(shape) == 2 and _MOST_COLUMNS < shape[1] > shape[0] >= 3 and not dtype.names:
+        raise FormatError(
+            "a table that may lie on its side",
+            expected="(N, 3) or more columns, one row per point",
+            got=f"shape {shape}, which may be {shape[1]:,} points, an axis in each row, as well as {shape[0]}",
+            path=path,
+            field=field,
+            hint="save array.T if each row is an axis; else name the columns: a .npz of x, y, z and so on",
+        )
     if shape:  # a side of 0 hides from the sizes how long the others are
         limits().check("points_per_frame", shape[0], path, field)
         limits().check("point_bytes", math.prod(shape[1:]) * dtype.itemsize, path, field)

@@ -25,7 +25,7 @@ from ..cameras import CAMERA_MODELS, Camera, UncalibratedCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory
-from ..limits import limits
+from ..limits import FARTHEST_M, limits
 from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
@@ -34,6 +34,7 @@ from . import strict_json
 from .boxwright_files import label_files, read_point_edits, sensor_files, stray_notes
 from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
 from .looking import is_dgp_scene, subfolders
+from .reach import within_reach
 from .strict_json import Node
 
 __all__ = [
@@ -205,9 +206,10 @@ def _name(node: Node) -> str:
 def _pose(node: Node, extra: frozenset[str] = frozenset()) -> Pose:
     node.only(POSE_KEYS | extra, POSE_EXTRAS)
     _one_rotation(node, "rotation")
+    shift_m = within_reach(node["translation_m"], node["translation_m"].numbers(3))
     if node.has("quat_wxyz"):  # written by hand
-        return Pose.from_quat(node["quat_wxyz"].numbers(4), node["translation_m"].numbers(3), field=node.field)
-    return Pose(node["rotation"].numbers(3, 3), node["translation_m"].numbers(3), field=node.field)
+        return Pose.from_quat(node["quat_wxyz"].numbers(4), shift_m, field=node.field)
+    return Pose(node["rotation"].numbers(3, 3), shift_m, field=node.field)
 
 
 def _one_rotation(node: Node, other: str) -> None:
@@ -308,6 +310,10 @@ def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
     """Keyframes carry `yaw_rad` where the cuboid is upright, else `quat_wxyz`; either gives back the very bits that were written."""
     center = np.array([item["center_m"].numbers(3) for item in keyframes])
     size = np.array([item["size_m"].numbers(3) for item in keyframes])
+    for key, values in (("center_m", center), ("size_m", size)):
+        if np.abs(values).max() >= FARTHEST_M:
+            i = int(np.argmax(np.abs(values).max(1)))
+            within_reach(keyframes[i][key], values[i], "coordinates" if key == "center_m" else "sizes")
     yaw = np.array([item["yaw_rad"].number() if item.has("yaw_rad") else np.nan for item in keyframes])
     turned = np.isnan(yaw)
     quat = quat_from_yaw(np.where(turned, 0.0, yaw))

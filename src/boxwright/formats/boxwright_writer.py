@@ -21,6 +21,7 @@ from .boxwright_pictures import image_track_mapping, tag_mapping
 from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .json_shape import check_shape
 from .point_label_files import labels_with_points, npz_label_bytes
+from .reach import check_reach
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
 
@@ -68,6 +69,7 @@ def write(
 
 def _check(scene: Scene) -> None:
     """ArgumentError for what the reader would refuse."""
+    check_reach(scene)
     for kind, names in (("frame", scene.frame_ids), ("lidar", scene.lidars), ("camera", scene.cameras)):
         for name in names:
             if not is_safe_name(name):

@@ -222,10 +222,12 @@ def _rows(samples: Samples, folder: Path, ontology: Mapping[int, str], problems:
     """The labels, and which frames could hold one."""
     rows, labelled = LabelRows(), list[int]()
     for i, file in _label_files(samples, folder):
-        labelled.append(i)
-        for node in strict_json.load(file).get("annotations", []):
-            with problems.aside(node.value):
-                _add(rows, len(labelled) - 1, node, ontology)
+        with strict_json.file_aside(file, problems):
+            annotations = [*strict_json.load(file).get("annotations", [])]
+            labelled.append(i)
+            for node in annotations:
+                with problems.aside(node.value):
+                    _add(rows, len(labelled) - 1, node, ontology)
     if not labelled:
         notes.append("the scene has no cuboids of a LiDAR")
     return rows, labelled

@@ -158,7 +158,7 @@ def _size_px(numbers: Sequence[float], path: Path, key: str, line: str) -> tuple
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of every line that is not blank, one after the other: a list of a million short ones is large."""
     bounds = limits()
-    bounds.check("json_bytes", checked_size(path), path)
+    bounds.check("text_bytes", checked_size(path), path)
     raw = path.read_bytes()
     if not raw.isascii():
         at = next(i for i, byte in enumerate(raw) if byte > 127)

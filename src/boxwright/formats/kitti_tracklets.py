@@ -70,8 +70,11 @@ def cuboids_from_bottom_poses(tracklet: Tracklet) -> Cuboids:
 def read_tracklets(path: Path, problems: Problems) -> list[Tracklet]:
     """Tracklets in the order of the file; those without a pose that holds are left out."""
     reader = _Reader(path, problems)
-    for event in walk(path):
-        (reader.start if event.is_start else reader.end)(event.name, event.field, event.text, event.line)
+    for is_start, name, place, line, text in walk(path):
+        if is_start:
+            reader.start(name, place, line)
+        else:
+            reader.end(place, text, line)
     if reader.counts.get(_TRACKLETS) is None and not reader.n_tracklets:
         raise FormatError("no tracklets", expected="boost_serialization/tracklets", path=path, hint=_HINT)
     reader.check_count(_TRACKLETS, reader.n_tracklets)
@@ -91,7 +94,7 @@ class _Reader:
         self.pose_words: dict[str, tuple[str, int]] = {}
         self.tracklet = Tracklet(0, 0)
 
-    def start(self, name: str, place: str, text: str | None, line: int) -> None:
+    def start(self, name: str, place: str, line: int) -> None:
         if not place and name != "boost_serialization":
             raise FormatError("not a tracklet file", expected="<boost_serialization>", got=f"<{name[:40]}>", path=self.path, hint=_HINT)
         if place == _TRACKLET:
@@ -106,7 +109,7 @@ class _Reader:
             self.n_poses += 1
             self.limits.check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
 
-    def end(self, name: str, place: str, text: str | None, line: int) -> None:
+    def end(self, place: str, text: str | None, line: int) -> None:
         if place == _POSE_ITEM:
             self._pose(line)
         elif place == _TRACKLET:

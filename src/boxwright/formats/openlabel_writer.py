@@ -32,6 +32,7 @@ from .openlabel_objects import CUBOID_NAME
 from .openlabel_sensors import seconds
 from .openlabel_tracks import UPRIGHT_FROM_CAMERA, relations_of
 from .point_label_files import say_point_labels_are_lost
+from .reach import check_reach
 from .sensor_writer import SweepFile, write_images, write_sweeps
 from .strict_json import Node
 from .write_report import WriteReport, lost_in_pictures
@@ -48,6 +49,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     jpeg_quality : pictures that are not in PNG or JPEG files already become JPEG of this quality instead of PNG
     """
+    check_reach(scene)
     for name in (*scene.lidars, *scene.cameras):
         if not is_safe_name(name) or name in ("world", "ego"):
             raise ArgumentError("the name of a sensor cannot be a folder's and a frame's name", got=repr(name), field="scene", hint="rename it")

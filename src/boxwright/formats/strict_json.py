@@ -17,9 +17,10 @@ import numpy as np
 from ..arrays import Float64s
 from ..errors import ArgumentError, BoxwrightError, FormatError, LimitError
 from ..limits import checked_size, limits
+from ..problems import Problems
 from .json_shape import check_shape
 
-__all__ = ["Node", "decoder", "dumps", "load", "load_text", "of_bytes", "refusing"]
+__all__ = ["Node", "decoder", "dumps", "file_aside", "load", "load_text", "of_bytes", "refusing"]
 
 _HINT = "copy or export the file again"
 
@@ -157,6 +158,21 @@ def load(path: str | os.PathLike[str]) -> Node:
     with refusing(path):
         value = decoder().decode(text)
     return Node(value, os.fspath(path))
+
+
+@contextmanager
+def file_aside(path: Path, problems: Problems) -> Iterator[None]:
+    """A block that reads one of many files; what is wrong with the whole file is kept as a problem, its text beside it, and the block is left."""
+    try:
+        yield
+    except FormatError as error:
+        if problems.strict:
+            raise
+        try:
+            text = None if problems.is_full else path.read_bytes().decode(errors="replace")
+        except OSError:
+            text = None
+        problems.keep(error, {"file": path.name, "text": text})
 
 
 def load_text(path: str | os.PathLike[str], *, in_parts: bool = True) -> str:

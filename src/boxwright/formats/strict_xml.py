@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.parsers import expat
 
 from ..errors import BoxwrightError, FormatError
@@ -17,23 +17,17 @@ _CHUNK_BYTES = 1 << 16
 _HINT = "copy or export the file again"
 
 
-class Event(NamedTuple):
-    """The start or the end of an element.
+Event = tuple[bool, str, str, int, str | None]
+"""The start or the end of an element: is_start, name, field, line, text.
 
-    field : the names from below the root down to the element, with slashes between; "" for the root itself
-    text : what stands in the element, without the blanks around it; None at its start, and where it holds other elements
-    """
-
-    is_start: bool
-    name: str
-    field: str
-    line: int
-    text: str | None
+field : the names from below the root down to the element, with slashes between; "" for the root itself
+text : what stands in the element, without the blanks around it; None at its start, and where it holds other elements
+"""
 
 
 def walk(path: str | os.PathLike[str]) -> Iterator[Event]:
     """The elements of a file in its order. FormatError where it is no whole XML file, or declares more than the name of its type."""
-    limits().check("json_bytes", checked_size(path), path)
+    limits().check("text_bytes", checked_size(path), path)
     walker = _Walker(path)
     with Path(path).open("rb") as file:
         while True:
@@ -59,7 +53,7 @@ class _Walker:
         self.limits = limits()  # looked up once: it reads the environment
         self.names: list[str] = []
         self.places: list[str] = []
-        self.has_children: list[bool] = []
+        self.is_leaf = False  # whether nothing but text came since an element began
         self.text: list[str] = []
         self.n_characters = 0
         self.parser = expat.ParserCreate()
@@ -74,22 +68,25 @@ class _Walker:
         return int(self.parser.CurrentLineNumber)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self.names) >= self.limits.json_depth:
-            self.limits.check("json_depth", len(self.names) + 1, self.path, f"line {self._line()}, {self.places[-1][:200]}")
-        if self.has_children:
-            self.has_children[-1] = True
-        self.names.append(name)
-        self.has_children.append(False)
-        self.places.append(f"{self.places[-1]}/{name}" if len(self.names) > 2 else name if len(self.names) == 2 else "")
-        self._forget()
-        self.events.append(Event(True, name, self.places[-1], self.parser.CurrentLineNumber, None))
+        names, places = self.names, self.places
+        depth = len(names)
+        if depth >= self.limits.xml_depth:
+            self.limits.check("xml_depth", depth + 1, self.path, f"line {self._line()}, {places[-1][:200]}")
+        place = f"{places[-1]}/{name}" if depth > 1 else name if depth else ""
+        names.append(name)
+        places.append(place)
+        self.is_leaf = True
+        if self.n_characters:
+            self._forget()
+        self.events.append((True, name, place, self.parser.CurrentLineNumber, None))
 
     def _end(self, name: str) -> None:
-        text = None if self.has_children[-1] else "".join(self.text).strip()
-        self.events.append(Event(False, name, self.places.pop(), self.parser.CurrentLineNumber, text))
-        self._forget()
+        text = "".join(self.text).strip() if self.is_leaf else None
+        self.events.append((False, name, self.places.pop(), self.parser.CurrentLineNumber, text))
         self.names.pop()
-        self.has_children.pop()
+        self.is_leaf = False
+        if self.n_characters:
+            self._forget()
 
     def _forget(self) -> None:
         self.text.clear()

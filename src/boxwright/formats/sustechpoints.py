@@ -278,7 +278,10 @@ def _matrix(node: Node, lengths: Sequence[int]) -> Float64s:
 def _rows(files: Mapping[int, Path], is_posed: Bools, problems: Problems, notes: list[str]) -> LabelRows:
     rows, unnamed = LabelRows(), 0
     for i, file in files.items():
-        for k, node in enumerate(strict_json.load(file)):
+        labels: list[Node] = []
+        with strict_json.file_aside(file, problems):
+            labels += strict_json.load(file)
+        for k, node in enumerate(labels):
             if problems.is_full and not (isinstance(node.value, dict) and "psr" in node.value):
                 problems.n_more += 1
                 continue

@@ -1,0 +1,43 @@
+"""How far a scene may reach. What lies further is a broken number: the readers refuse it, and so nobody writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..errors import ArgumentError
+from ..limits import FARTHEST_M
+from ..scene import Scene
+from .strict_json import Node
+
+__all__ = ["check_reach", "within_reach"]
+
+
+def within_reach(node: Node, values: Float64s, what: str = "coordinates") -> Float64s:
+    """The values of a node; FormatError where one is too large."""
+    if not np.abs(values).max(initial=0) < FARTHEST_M:
+        raise node.wrong(f"{what} under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in values))
+    return values
+
+
+def check_reach(scene: Scene) -> None:
+    """ArgumentError where a scene holds what a reader would refuse."""
+    for field, values in _lengths(scene):
+        if not np.abs(values).max(initial=0) < FARTHEST_M:
+            worst = values[np.unravel_index(int(np.argmax(np.abs(values))), values.shape)[:-1]]
+            got, hint = " ".join(f"{v:g}" for v in worst), "is it in millimetres, or a broken number? correct it"
+            raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got=got, field=field, hint=hint)
+
+
+def _lengths(scene: Scene) -> Iterator[tuple[str, Float64s]]:
+    for name, lidar in scene.lidars.items():
+        yield f"scene.lidars[{name!r}]", lidar.ego_from_lidar.translation_m
+    for name, camera in scene.cameras.items():
+        yield f"scene.cameras[{name!r}]", camera.ego_from_cam.translation_m
+    if scene.trajectory is not None:
+        yield "scene.trajectory", scene.trajectory.sample(scene.trajectory.times_ns)[1]
+    for track in scene.tracks:
+        yield f"track {track.track_id[:40]!r}", track.cuboids.center_m
+        yield f"track {track.track_id[:40]!r}", track.cuboids.size_m
