@@ -201,6 +201,55 @@ def test_limits_hold_for_pictures(rng, tmp_path, monkeypatch):
                 bw.read(tmp_path / "a")
 
 
+def places(value, here=()):
+    """The way to everything in a JSON value."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield *here, key
+        if isinstance(item, (dict, list)):
+            yield from places(item, (*here, key))
+
+
+ODD = [None, True, -1, 0, 2**63, 1e300, "", "61X13mN000`0", [], {}, [[]], [[0, 0]], [1, 2], {"points": []}, [None], ["visible"], "mask", "polygon"]
+
+
+def test_anything_anywhere_is_read_or_refused(rng, tmp_path):
+    """One value after the other is replaced by an odd one: a scene that can be written again, or one sentence."""
+    bw.write(pictured_scene(rng), tmp_path / "a")
+    file = tmp_path / "a/scene.json"
+    text = file.read_text()
+    whole = json.loads(text)
+    parts = {"image_tracks": whole["image_tracks"], "tags": whole["tags"]}
+    every = list(places(parts))
+    n_read = 0
+    for k in rng.permutation(len(every))[:300]:
+        top = json.loads(text)
+        *way, last = every[k]
+        target = top
+        for key in way:
+            target = target[key]
+        target[last] = ODD[int(rng.integers(len(ODD)))]
+        file.write_text(json.dumps(top))
+        try:
+            scene = bw.read(tmp_path / "a")
+        except bw.BoxwrightError as error:
+            assert "\n" not in str(error) and "scene.json" in str(error)
+            continue
+        n_read += 1
+        for frame in range(len(scene)):
+            scene.boxes(frame, "front")
+    assert 20 < n_read < 280
+
+
+def test_many_points_and_many_keyframes_take_no_room(tmp_path):
+    """A file that names many points once and has many keyframes is refused before room for their product is made."""
+    keyframes = [{"timestamp_ns": i, "points_px": [] if i else [None] * 200_000} for i in range(50_000)]
+    track = {"track_id": "1", "category": "car", "camera": "c", "shape": "keypoints", "keyframes": keyframes}
+    top = {"format": "boxwright", "version": 2, "name": "n", "label_frame": "ego", "frames": [], "lidars": [], "cameras": [], "tracks": []}
+    (tmp_path / "scene.json").write_text(json.dumps(top | {"image_tracks": [track]}))
+    with pytest.raises(bw.FormatError, match=r"keyframes\[1\].points_px: expected 200000 points, got 0"):
+        bw.read(tmp_path)
+
+
 numbers = st.floats(-1e6, 1e6)
 points = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=5)
 json_values = st.recursive(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from boxwright.bench import rivals, suite, workloads
+from boxwright.bench import interpolation2d, rivals, suite, workloads
 
 SMALL = {
     "points_in_cuboids": {
@@ -30,6 +30,8 @@ SMALL = {
     "interpolate_tracks, linear": {"linear": lambda: workloads.tracks(20, 41)},
     "interpolate_tracks, makima": {"makima": lambda: workloads.tracks(20, 41, method="makima")},
     "interpolate, linear": {"one": lambda: workloads.tracks(1, 41)},
+    "interpolate_image_tracks, boxes": {"boxes": lambda: interpolation2d.image_boxes(20, 41)},
+    "interpolate_image_tracks, polygons": {"outline": lambda: interpolation2d.outline(17, 41)},
     **{function: {work.title: work.make for work in works} for function, works in suite.point_files("2k points", 2000).items()},
 }
 CASES = [(job, rival, title, make) for job in rivals.JOBS for rival in job.rivals for title, make in SMALL[job.function].items()]
@@ -110,6 +112,12 @@ def test_a_moved_track_is_seen():
     planted("interpolate_tracks, linear", lambda r: (r[0] + 1e-6, r[1]))
     planted("interpolate_tracks, linear", lambda r: (r[0], np.roll(r[1], 1, axis=1)))
     planted("interpolate_tracks, linear", lambda r: (r[0][1:], r[1][1:]))
+
+
+def test_wrong_shapes_in_pictures_are_seen():
+    planted("interpolate_image_tracks, boxes", lambda xyxy: xyxy + 1e-6)
+    planted("interpolate_image_tracks, boxes", lambda xyxy: xyxy[1:])
+    planted("interpolate_image_tracks, polygons", lambda uv: np.roll(uv, 1, axis=0))
 
 
 def test_a_wrong_point_is_seen():

@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int32s, Int64s, UInt8s, as_times_ns, check_kind, check_kinds, frozen, one_time_ns
+from .arrays import Float64s, Int64s, as_times_ns, check_kind, check_kinds, frozen, one_time_ns
 from .cameras import UncalibratedCamera
 from .cuboids import Cuboids
 from .errors import ArgumentError, CalibrationError, FrameMissing, TimeError, UnknownName
 from .frames import Pose, Trajectory
-from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
+from .image_tracks import ImageTrack, ImageTracks
 from .point_labels import MappedPointLabels, NoPointLabels, PointEdit, PointLabelData, PointLabels
 from .points import Sweep
 from .problems import Problem
+from .scene_labels import FrameLabels, ShapeLabels, boxes_of, shapes_at
 from .sensors import CameraFrames, CameraSensor, Lidar, NoData, SensorData
-from .shapes2d import Boxes, Shapes
 from .tags import Relation, Tag
 from .tracks import Track, Tracks, as_track_list, interpolate_tracks
 
@@ -34,39 +34,6 @@ __all__ = ["CameraSensor", "FrameLabels", "Lidar", "NoData", "Relation", "Scene"
 
 _DATA = ("points", "image", "has_points", "has_image")
 _LABEL_DATA = ("point_labels", "has_point_labels")
-
-
-@dataclass(frozen=True, eq=False)
-class FrameLabels:
-    """The labels of one frame; rows go together.
-
-    cuboids : M cuboids
-    track_index : (M,) int32 into scene.tracks
-    state : (M,) of tracks.State
-    """
-
-    cuboids: Cuboids
-    track_index: Int32s
-    state: UInt8s
-
-
-@dataclass(frozen=True, eq=False)
-class ShapeLabels:
-    """Labels of one picture with shapes of one kind; rows go together.
-
-    shapes : M shapes
-    track_index : (M,) int32 into scene.image_tracks
-    state : (M,) of tracks.State
-    visibility : (M,) of tracks.Visibility
-    """
-
-    shapes: Shapes
-    track_index: Int32s
-    state: UInt8s
-    visibility: UInt8s
-
-    def __len__(self) -> int:
-        return len(self.track_index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -415,24 +382,11 @@ class Scene:
         interpolated.
         """
         when = self.exposures_ns(camera)[self._frame(frame_index)][None]
-        labels = []
-        for tracks, index in ImageTracks(self.image_tracks).groups(camera):
-            many = interpolate_image_tracks(tracks, when)
-            if len(many):
-                labels.append(ShapeLabels(many.shapes, index[many.track_index], many.state, many.visibility))
-        return labels
+        return shapes_at(ImageTracks(self.image_tracks), camera, when)
 
     def boxes(self, frame_index: int, camera: str) -> ShapeLabels:
         """All labels of a picture as Boxes, of whatever kind their shapes are, in the order of `image_tracks`. Labels without a pixel have none."""
-        labels = self.shapes(frame_index, camera)
-        bounds = np.concatenate([np.zeros((0, 4)), *[one.shapes.bounds_xyxy() for one in labels]])
-        index, state, visibility = (
-            np.concatenate([np.zeros(0, kind), *[getattr(one, name) for one in labels]])
-            for name, kind in (("track_index", np.int32), ("state", np.uint8), ("visibility", np.uint8))
-        )
-        order = np.argsort(index)
-        order = order[~np.isnan(bounds[order]).any(axis=1)]
-        return ShapeLabels(Boxes(bounds[order]), index[order], state[order], visibility[order])
+        return boxes_of(self.shapes(frame_index, camera))
 
     def tags_at(self, frame_index: int, camera: str | None = None) -> list[Tag]:
         """The tags that hold at a frame: those of the clip, and those whose span it lies in; with a camera, also those of its pictures."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, formats, interpolation, occlusion, overlap, projection, terrain
+from . import containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
 __all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
@@ -229,6 +229,7 @@ JOBS: tuple[Job, ...] = (
         same=interpolation.same_tracks,
         moved=interpolation.one_track_moved,
     ),
+    *interpolation2d.JOBS,
     *(
         Job(
             verb="formats",

@@ -16,6 +16,7 @@ from ..fit_hints import FACE_MARGIN_M
 from ..frames import Pose
 from ..points import Sweep
 from ..scene import Scene
+from . import interpolation2d
 from .contender import Work
 from .formats import PointFile, point_file
 from .workloads import (
@@ -81,6 +82,7 @@ def _quick() -> dict[str, list[Work]]:
         "interpolate_tracks, linear": [Work("500 tracks x 200 frames", partial(tracks, 500))],
         "interpolate_tracks, makima": [Work("500 tracks x 200 frames", partial(tracks, 500, method="makima"))],
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
+        **interpolation2d.works(quick=True),
         **point_files("50k points", 50_000),
     }
 
@@ -117,6 +119,7 @@ def _full() -> dict[str, list[Work]]:
         "interpolate_tracks, linear": [Work("10k tracks x 200 frames, keyframe every 10", tracks, is_short=True)],
         "interpolate_tracks, makima": [Work("10k tracks x 200 frames, keyframe every 10", partial(tracks, method="makima"))],
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
+        **interpolation2d.works(quick=False),
         **point_files("1 M points", 1_000_000),
     }
 

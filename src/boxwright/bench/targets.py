@@ -9,6 +9,7 @@ from functools import partial
 
 from .findings import Findings
 from .growth import CUBOIDS, KD_TREE, N_CUBOIDS, N_POINTS, POINTS, Growth
+from .interpolation2d import ALL_BOXES, OUTLINE
 from .rows import Row
 from .startup import COLD, DEMO_KERNELS, FIRST_CALLS, WARM
 from .suite import N_CLUSTERS
@@ -174,6 +175,20 @@ TARGETS = (
         partial(_over_write_limit, function="interpolate_tracks, linear (with out)", workload=FILLED),
         "x",
         1.6,
+    ),
+    _at_most(
+        "interpolate_image_tracks, boxes, with out",
+        "10k tracks x 200 frames <= 30 ms",
+        partial(_ms, function="interpolate_image_tracks, boxes (with out)", workload=ALL_BOXES),
+        "ms",
+        30,
+    ),
+    _at_most(
+        "interpolate_image_tracks, polygons",
+        "64 points x 10k frames, matching included, <= 1 s",
+        partial(_ms, function="interpolate_image_tracks, polygons", workload=OUTLINE),
+        "ms",
+        1000,
     ),
     *(
         Target(f"growth of {function}", "exponent 1.0 +- 0.1 in points", partial(_exponent, function=function, beside=beside), "", 0.9, 1.1)

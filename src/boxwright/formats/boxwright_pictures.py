@@ -173,12 +173,12 @@ def _keypoints(node: Node, keyframes: list[Node]) -> Shapes:
             raise node["skeleton"]["edges"].wrong("pairs of indices")
         skeleton = Skeleton(tuple(name.text() for name in node["skeleton"]["points"]), edges)
     n = len(skeleton.points) if skeleton else len(keyframes[0]["points_px"])
+    for item in keyframes:  # before room is made for n points at each
+        if len(item["points_px"]) != n:
+            raise item["points_px"].wrong(f"{n} points", str(len(item["points_px"])))
     uv, visibility = np.full((len(keyframes), n, 2), np.nan), np.zeros((len(keyframes), n), np.uint8)
     for k, item in enumerate(keyframes):
-        points = list(item["points_px"])
-        if len(points) != n:
-            raise item["points_px"].wrong(f"{n} points", str(len(points)))
-        for p, point in enumerate(points):
+        for p, point in enumerate(item["points_px"]):
             if point.value is not None:
                 uv[k, p] = point.numbers(2)
         if item.has("point_visibility"):
