@@ -9,7 +9,9 @@ import pytest
 
 import boxwright as bw
 import street
+from boxwright.bridging import _expected, _is_odd, _made_one, _Row
 from boxwright.motion import MotionFilter
+from boxwright.sightings import Proposal, Sighting, Verdict
 from formats_scenes import MemoryData
 
 
@@ -198,8 +200,50 @@ def test_progress_and_notes(world):
     assert proposals.notes[0].startswith("frame 0, lidar: poses do not cover the time of every point")
 
 
+def rows_between(shifts, noise_m=0.05):
+    """Frames a tenth of a second apart between two keyframes: (F, 4) shifts that points ask for, NaN where they do not pass the gate."""
+    rows, cuboid = [], bw.Cuboid((5.0, 2, 1), (4, 2, 1.5), 0.3)
+    for i, shift in enumerate(shifts):
+        t = 0.1 * (i + 1)
+        place = 0.03 + 1.5 * t * (0.1 * (len(shifts) + 1) - t) / 2
+        verdict = Verdict.REGISTERED if np.isfinite(shift).all() else Verdict.FEW_POINTS
+        seen = Sighting(Proposal(i, cuboid, cuboid, verdict), np.nan_to_num(shift), np.diag(np.square([noise_m, noise_m, noise_m, 0.02])))
+        rows.append(_Row(i, t, np.array([place, place, 0.1, 0.05]), None, seen))
+    return rows
+
+
+def test_frames_between_keyframes_help_each_other(rng):
+    """A smooth miss of the curve is found better by all frames than by each, also where one shows nothing; reversed in time, it is the same."""
+    t = np.linspace(0.1, 0.9, 9)
+    true = np.zeros((9, 4))
+    true[:, 0] = 1.2 * t * (1 - t)
+    seen = true + rng.normal(0, 0.05, (9, 4)) * [1, 1, 1, 0.2]
+    found = np.array([_expected(rows_between(seen), i)[0] for i in range(9)])
+    assert np.abs(found - true)[:, 0].max() < 0.06 and np.sqrt(np.mean((found - true)[:, 0] ** 2)) < 0.6 * np.sqrt(np.mean((seen - true)[:, 0] ** 2))
+    backwards = np.array([_expected(rows_between(seen[::-1]), i)[0] for i in range(9)])
+    np.testing.assert_allclose(backwards[::-1], found, atol=1e-9)
+    seen[4] = np.nan
+    without, covariance = _expected(rows_between(seen), 4)
+    assert abs(without[0] - true[4, 0]) < 0.08 and 0 < covariance[0, 0] < 0.06**2
+    mean, covariance = _expected(rows_between(np.full((9, 4), np.nan)), 4)
+    assert not mean.any() and covariance[0, 0] == pytest.approx((0.03 + 1.5 / 8) ** 2)
+
+
+def test_one_frame_alone_moves_nothing():
+    shifts = np.zeros((9, 4))
+    shifts[4, 1] = 0.35
+    rows = rows_between(shifts)
+    assert _is_odd(rows[4].seen, *_expected(rows, 4, without=True)) and not _is_odd(rows[3].seen, *_expected(rows, 3, without=True))
+    shifts[2:7, 1] = 0.3, 0.33, 0.35, 0.33, 0.3
+    assert not _is_odd(rows_between(shifts)[4].seen, *_expected(rows_between(shifts), 4, without=True))
+    made = _made_one(rows_between(shifts), 0.05, 0.03)
+    assert made[4].verdict == Verdict.REGISTERED and made[4].cuboid.center_m[1] == pytest.approx(2.35, abs=0.05)
+    still = _made_one(rows_between(np.full((9, 4), 0.01)), 0.05, 0.03)
+    assert all(row.verdict == Verdict.AGREES and row.cuboid is row.predicted for row in still)
+
+
 def test_the_filter_goes_back_the_way_it_came():
-    there = MotionFilter(0.0, np.array([1.0, 2, 3, 0.5]), np.array([8.0, 1.0]), 0.2, (0.1, 0.01))
+    there = MotionFilter(0.0, bw.Cuboid((1.0, 2, 3), (4, 2, 1.5), 0.5), np.array([8.0, 1.0]), 0.2, (0.1, 0.01))
     there.predict(0.7)
     assert there.mean[3] == pytest.approx(0.64) and np.hypot(*there.mean[4:6]) == pytest.approx(np.hypot(8, 1))
     there.predict(0.0)

@@ -106,6 +106,25 @@ def test_what_stands_is_not_taken_for_its_neighbour(rng):
     np.testing.assert_allclose(model.register(row, starts).pose, [0, 0.02, 0, 0], atol=0.02)
 
 
+def test_nobody_is_drawn_over_to_who_walks_beside(rng):
+    """A few points of a person, and many of another, half a metre away: those lie on the model well enough to be believed, but worse."""
+    half = np.array([0.3, 0.3, 0.9])
+
+    def person(n, wide_m=0.25):
+        angle, z = rng.uniform(-np.pi, np.pi, n), rng.uniform(-0.85, 0.85, n)
+        return np.c_[wide_m * np.cos(angle), wide_m * np.sin(angle), z]
+
+    model = ObjectModel(2 * half, is_yaw_told=False)
+    model.add(person(80))
+    starts, expected = np.array([[0.0, 0, 0, 0], [0.0, 0.4, 0, 0]]), np.diag([0.04, 0.04, 0.01, 0.01])
+    stayed = []
+    for _ in range(6):
+        other = person(60, 0.33) + rng.normal(0, 0.05, (60, 3)) + [0.0, 0.75, 0.0]
+        stayed.append(np.hypot(*model.register(np.r_[person(16), other], starts, expected).pose[:2]) < 0.06)
+        assert abs(model.register(other, starts, expected).pose[1] - 0.75) < 0.12  # alone, that is where the points are
+    assert sum(stayed) >= 5
+
+
 def test_covariance_grows_where_no_surface_tells(rng):
     """A side seen alone does not tell how far along it the object is."""
     side = faces(rng, 3000)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.object_time import motion_of
+from boxwright.motion import motion_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -169,7 +169,7 @@ def test_motion_is_that_of_its_plain_twin(rng, n):
     visibility[0] = bw.Visibility.VISIBLE
     center = rng.normal((1e5, -1e5, 10), 5, (n, 3))
     track = bw.Track("a", "car", times, bw.Cuboids(center, np.full((n, 3), 2.0), yaw, frame="world"), visibility=visibility)
-    motion = motion_of(track, times)
+    motion = motion_of(track)
     wanted = naive_slopes((times - times[0]) * 1e-9, np.column_stack([center - center[0], yaw]), visibility)
     np.testing.assert_allclose(np.column_stack([motion.velocity_mps, motion.yaw_rate_radps]), wanted, rtol=1e-6, atol=1e-6)
     assert motion.is_known == (n > 1)
@@ -180,7 +180,7 @@ def test_motion_of_braking_and_turning_is_exact():
     t = np.arange(12) * 0.1
     center = np.column_stack([20 * t - 3 * t**2, 1.5 * t**2, 0.1 * t])
     track = bw.Track("a", "car", times, bw.Cuboids(center, np.full((12, 3), 2.0), 3.0 + 0.4 * t, frame="world"))
-    motion = motion_of(track, times)
+    motion = motion_of(track)
     np.testing.assert_allclose(motion.velocity_mps, np.column_stack([20 - 6 * t, 3 * t, np.full(12, 0.1)]), rtol=0, atol=1e-9)
     np.testing.assert_allclose(motion.yaw_rate_radps, 0.4, rtol=0, atol=1e-9)  # through pi
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from .arrays import Float64s
 from .cuboids import table_library
-from .following import Verdict
 from .propagation import Proposals, propagate
 from .rotations import wrap_rad
 from .scene import Scene
+from .sightings import Verdict
 from .tracks import Track, Visibility, as_track_list
 
 __all__ = ["Advice", "Advices", "advise"]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from .arrays import Bools, Float64s, Int32s, Int64s, UInt8s, as_floats, frozen
 from .errors import ArgumentError, FrameMissing, LimitError, SensorFrameFallback, TimeError
-from .moments import Motion, SeenSweep, base_frame, motion_at, moves, own_points, seen_sweep, track_in_base
+from .moments import SeenSweep, base_frame, own_points, seen_sweep, track_in_base
+from .motion import Motion, motion_at, moves
 from .scene import Scene
 from .tracks import Track
 

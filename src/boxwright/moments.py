@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 from .arrays import Float64s, Int32s, Int64s
 from .containment import points_in_cuboids
 from .cuboids import Cuboids, same_frame
-from .rotations import matrix_from_yaw, wrap_rad
+from .motion import Motion
 from .scene import Scene
 from .tracks import Track
 
-__all__ = ["Motion", "SeenSweep", "base_frame", "motion_at", "moves", "own_points", "seen_sweep", "track_in_base"]
-
-MOVED_M = 0.5  # a track whose centres stay closer together than this stands
-HALF_STEP_NS = 50_000_000  # velocity is the difference over twice this time
+__all__ = ["SeenSweep", "base_frame", "own_points", "seen_sweep", "track_in_base"]
 
 
 def base_frame(scene: Scene) -> str:
@@ -86,63 +83,20 @@ def seen_sweep(scene: Scene, frame_index: int, sensor: str, origin_m: Float64s, 
     return SeenSweep(xyz, late_s, index, intensity, offset is not None, is_raw)
 
 
-@dataclass(frozen=True, eq=False)
-class Motion:
-    """Where an object is at a moment, and how it moves then: centre, rotation and size of its cuboid, velocity in m/s, turn rate about z in rad/s."""
-
-    center_m: Float64s
-    rotation: Float64s
-    size_m: Float64s
-    velocity_m_s: Float64s
-    yaw_rate_rad_s: float
-    quat_wxyz: Float64s
-
-    def place(self, local: Float64s) -> Float64s:
-        """(K, 3) from the object's frame into the base frame, at the moment itself."""
-        return local @ self.rotation.T + self.center_m
-
-    def localise(self, xyz: Float64s, late_s: Float64s) -> Float64s:
-        """(K, 3) in the object's frame, from points seen so much later than the moment."""
-        off = xyz - self.center_m - late_s[:, None] * self.velocity_m_s
-        back: Float64s = np.einsum("kij,ki->kj", matrix_from_yaw(self.yaw_rate_rad_s * late_s), off)
-        return back @ self.rotation
-
-
-def motion_at(track: Track, time_ns: int) -> Motion | None:
-    """None where the track is not there."""
-    filled = track.at(np.array([time_ns - HALF_STEP_NS, time_ns, time_ns + HALF_STEP_NS]))
-    if not filled.is_valid[1]:
-        return None
-    boxes, valid = filled.cuboids, np.flatnonzero(filled.is_valid)
-    first, last = int(valid[0]), int(valid[-1])
-    seconds = max(last - first, 1) * HALF_STEP_NS * 1e-9
-    velocity = (boxes.center_m[last] - boxes.center_m[first]) / seconds
-    rate = float(wrap_rad(boxes.yaw_rad[last] - boxes.yaw_rad[first])) / seconds
-    return Motion(boxes.center_m[1], boxes[1:2].rotation[0], boxes.size_m[1], velocity, rate, boxes.quat_wxyz[1])
-
-
 def own_points(seen: SeenSweep, motions: Sequence[Motion], origin_m: Float64s, margin_m: float) -> list[tuple[Int64s, Float64s]]:
-    """For every object the rows of the sweep that lie in its cuboid at their own moment, and their places in its frame."""
+    """For every object, at one moment each, the rows of the sweep that lie in its cuboid at their own moment, and their places in its frame."""
     if not motions or not len(seen.xyz):
         return [(np.zeros(0, np.int64), np.zeros((0, 3)))] * len(motions)
     late = float(np.abs(seen.late_s).max())
-    reach = [margin_m + late * (np.linalg.norm(m.velocity_m_s) + abs(m.yaw_rate_rad_s) * np.linalg.norm(m.size_m) / 2) for m in motions]
-    centers, quats = np.array([m.center_m for m in motions]) - origin_m, np.array([m.quat_wxyz for m in motions])
-    wide = Cuboids(centers, np.array([m.size_m for m in motions]) + 2 * np.array(reach)[:, None], quat_wxyz=quats)
-    hits = points_in_cuboids(seen.xyz, wide)
+    now = Cuboids.concatenate([motion.cuboids[:1] for motion in motions])
+    half = now.size_m / 2
+    rates = np.array([float(motion.yaw_rate_radps[0]) for motion in motions])
+    reach = margin_m + late * (np.array([float(motion.speed_mps[0]) for motion in motions]) + np.abs(rates) * np.linalg.norm(half, axis=1))
+    hits = points_in_cuboids(seen.xyz, now.replace(center_m=now.center_m - origin_m, size_m=now.size_m + 2 * reach[:, None], frame=None))
     found = []
     for k, motion in enumerate(motions):
         rows = hits.indices(k)
         local = motion.localise(seen.xyz[rows] + origin_m, seen.late_s[rows])
-        half = motion.size_m / 2
-        inside = (local <= half + margin_m).all(1) & (local >= -half - [margin_m, margin_m, 0.0]).all(1)
+        inside = (local <= half[k] + margin_m).all(1) & (local >= -half[k] - [margin_m, margin_m, 0.0]).all(1)
         found.append((rows[inside], local[inside]))
     return found
-
-
-def moves(track: Track, times_ns: Int64s) -> bool:
-    """Whether its centres at these times, and at its keyframes, lie more than MOVED_M apart."""
-    at = np.union1d(times_ns, track.times_ns)
-    filled = track.at(at)
-    centers = filled.cuboids.center_m[filled.is_valid]
-    return bool(len(times_ns)) and len(centers) > 1 and float(np.hypot(*np.ptp(centers[:, :2], axis=0))) > MOVED_M

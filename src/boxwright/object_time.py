@@ -9,26 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import Float64s
 from .containment import points_in_cuboids
 from .cuboids import Cuboids
 from .errors import ArgumentError
 from .moments import SeenSweep, base_frame, seen_sweep
-from .rotations import matrix_from_yaw
+from .motion import Motion, unmoved
 from .scene import Scene
 from .taxonomy import Taxonomy
 from .tracks import Track, Visibility
 
-__all__ = ["FEWEST_POINTS", "ROOM_M", "SKIN_M", "Motion", "Placement", "Seen", "motion_of", "placement_of", "points_of_keyframes"]
+__all__ = ["FEWEST_POINTS", "ROOM_M", "SKIN_M", "Placement", "Seen", "placement_of", "points_of_keyframes"]
 
 ROOM_M = 0.3  # around a box, in which its object's points are looked for
 SKIN_M = 0.1  # a point so far out of a box still is one that the box was drawn around
 BELOW_M = 0.25  # points nearer to the bottom of a box may be the ground's
 FEWEST_POINTS = 5  # in a keyframe, for it to count
 PART_S = 0.02  # points of one object that come so much later were seen by themselves
-WINDOW_S = 0.5  # keyframes so near tell how an object moves
 FASTEST_MPS = 70.0
-ROWS_AT_ONCE = 256
 MARGIN_M, MARGIN_SIGMA_M = 0.05, 0.1  # what boxes stand off their points, and how far that differs from end to end
 GAP_SIGMA_M = 0.12  # of one keyframe's gap between an end of its points and of its box
 MOST_LOSS = 9.0  # of one track: an odd one does not outvote the others
@@ -42,20 +40,6 @@ class Placement(StrEnum):
     SWEEP_MIDDLE = "sweep_middle"  # where they were in the middle of a sweep that is stamped with its begin or end
     POINTS = "points"  # the points as a sweep without the vehicle's own motion shows them
     RAW_POINTS = "raw_points"  # the points as they came, in the sensor's frame at their own times
-
-
-@dataclass(frozen=True, eq=False)
-class Motion:
-    """velocity_mps (K, 3), yaw_rate_radps (K,) at each keyframe; is_known: more than one keyframe tells of it."""
-
-    velocity_mps: Float64s
-    yaw_rate_radps: Float64s
-    is_known: bool
-
-    @property
-    def speed_mps(self) -> Float64s:
-        speed: Float64s = np.linalg.norm(self.velocity_mps, axis=1)
-        return speed
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +63,7 @@ class Seen:
 
     def carried(self, velocity_mps: Float64s, yaw_rate_radps: float, time_s: float) -> Float64s:
         """The points where their object's motion takes them by a time after the keyframe's; the velocity is in the axes of the cuboid."""
-        ahead = time_s - self.late_s
-        turned = np.einsum("nij,nj->ni", matrix_from_yaw(yaw_rate_radps * ahead), self.xyz)
-        carried: Float64s = turned + ahead[:, None] * velocity_mps
-        return carried
+        return unmoved(self.xyz, self.late_s - time_s, velocity_mps, float(yaw_rate_radps))
 
     def moment_s(self, half: Float64s, off_m: Float64s | float = 0.0) -> float | None:
         """Mean time of the points within the box, its centre at `off_m`; None where there are too few.
@@ -92,40 +73,6 @@ class Seen:
         own = np.sort(self.late_s[(np.abs(self.xyz - off_m) <= half + SKIN_M).all(1)])
         part = max(np.split(own, np.flatnonzero(np.diff(own) > PART_S) + 1), key=len)
         return float(part.mean()) if len(part) >= FEWEST_POINTS else None
-
-
-def motion_of(track: Track, moments_ns: Int64s) -> Motion:
-    """How the object moves at each keyframe: a weighted quadratic through the keyframes around it, within its visible span.
-
-    The weights are those of LOESS (Cleveland 1979); a quadratic keeps braking and turning out of the velocity.
-    """
-    values = np.column_stack([track.cuboids.center_m - track.cuboids.center_m[0], np.unwrap(track.cuboids.yaw_rad)])
-    times = (moments_ns - moments_ns[0]) * 1e-9
-    slopes, is_known = np.zeros((len(track), 4)), False
-    ends = np.flatnonzero(track.visibility == Visibility.OUTSIDE) + 1
-    for span in np.split(np.arange(len(track)), ends):
-        for begin in range(0, len(span) if len(span) > 1 else 0, ROWS_AT_ONCE):
-            rows = span[begin : begin + ROWS_AT_ONCE]
-            slopes[rows] = _slopes(times[span], values[span], times[rows])
-            is_known = True
-    return Motion(slopes[:, :3], slopes[:, 3], is_known)
-
-
-def _slopes(times: Float64s, values: Float64s, at: Float64s) -> Float64s:
-    """(R, V) time derivatives at (R,) of the given times, from (S,) times and (S, V) values."""
-    after = times - at[:, None]
-    third = np.partition(np.abs(after), min(2, len(times) - 1), axis=1)[:, min(2, len(times) - 1)]
-    reach = np.maximum(WINDOW_S, 1.5 * third)
-    after = after / reach[:, None]
-    weights = np.clip(1 - np.abs(after) ** 3, 0, 1) ** 3
-    slopes = np.zeros((len(at), values.shape[1]))
-    is_bent = (weights > 0).sum(1) > 2
-    for rows, order in ((is_bent, 2), (~is_bent, 1)):
-        powers = after[rows][:, :, None] ** np.arange(order + 1)
-        weighted = powers * weights[rows][:, :, None]
-        left = np.einsum("rsi,rsj->rij", weighted, powers)
-        slopes[rows] = np.linalg.solve(left, np.einsum("rsi,sv->riv", weighted, values))[:, 1] / reach[rows, None]
-    return slopes
 
 
 # ------------------------------------------------------------ points

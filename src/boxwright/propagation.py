@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from .arrays import Bools, Float64s, Int32s, Int64s, UInt8s, some_rows
+from .bridging import bridge
 from .cuboids import Cuboids
 from .errors import SensorFrameFallback, TimeError
-from .following import Follower, Proposal, Verdict
+from .following import follow
 from .moments import base_frame, track_in_base
 from .scene import Scene
+from .sightings import Proposal, Sightings, Verdict
 from .tracks import Origin, State, Track, Visibility
 
 __all__ = ["Proposals", "Verdict", "propagate"]
@@ -123,9 +125,9 @@ def propagate(
     if moved is None or not (moved.times_ns[moved.visibility != Visibility.OUTSIDE] == stamp).any():
         hint = "begin at a frame where somebody set it, and where there is a pose"
         raise TimeError(f"track {given.track_id!r} has no keyframe in frame {start}", field="from_frame", hint=hint)
-    follower = Follower(scene, moved, names, progress)
-    proposals = [p for stretch in _stretches(scene, moved, start, end) for p in stretch.follow(follower)]
-    return _as_result(scene, given, proposals, tuple(follower.notes))
+    sightings = Sightings(scene, moved, names)
+    proposals = [p for stretch in _stretches(scene, moved, start, end) for p in stretch.propose(sightings, progress)]
+    return _as_result(scene, given, proposals, tuple(sightings.notes))
 
 
 @dataclass(frozen=True)
@@ -136,14 +138,13 @@ class _Stretch:
     other: int | None
     frames: tuple[int, ...]
 
-    def follow(self, follower: Follower) -> list[Proposal]:
-        frames = list(self.frames)
-        is_seen = self.other is not None and follower.track.visibility[self.other] != Visibility.OUTSIDE
-        keys = [self.key, self.other] if self.other is not None and is_seen else [self.key]
-        model, late_s = follower.model_from(keys)
-        if self.other is None:
-            return follower.extrapolate(self.key, frames, model, late_s)
-        return follower.interpolate(min(self.key, self.other), max(self.key, self.other), frames, model, late_s)
+    def propose(self, sightings: Sightings, progress: Callable[[], Any]) -> list[Proposal]:
+        frames, other = list(self.frames), self.other
+        is_seen = other is not None and sightings.track.visibility[other] != Visibility.OUTSIDE
+        model, late_s = sightings.model_from([self.key, other] if other is not None and is_seen else [self.key])
+        if other is None:
+            return follow(sightings, self.key, frames, model, late_s, progress)
+        return bridge(sightings, min(self.key, other), max(self.key, other), frames, model, late_s, progress)
 
 
 def _stretches(scene: Scene, track: Track, start: int, end: int) -> list[_Stretch]:

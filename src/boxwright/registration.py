@@ -30,6 +30,7 @@ HELD_FIRMLY_RAD = 0.01  # where points do not tell the heading
 FLOOR_M, FLOOR_RAD = 0.03, math.radians(0.7)  # what a registration is never better than: other places of the object are hit in every sweep
 UNSEEN_M, UNSEEN_RAD = 0.3, 0.1  # what is known of a direction that no surface tells
 PREFERENCE = 0.9  # the first start is kept unless another is that much better
+WORTH = 0.8  # a pose that points lie on so much worse than on the predicted one is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,6 @@ class Registration:
     pose : (4,) x, y, z in metres along the predicted cuboid's axes (z up), yaw in radians
     covariance : (4, 4)
     overlap, coverage, residual_m, n_points : how well the points lie; see kernels.registration.fitness
-    gain : how much better, as a factor, than at the predicted pose itself, the less likely pose held back as in the choice between starts
     """
 
     pose: Float64s
@@ -48,7 +48,6 @@ class Registration:
     coverage: float
     residual_m: float
     n_points: int
-    gain: float = 1.0
 
     @property
     def score(self) -> float:
@@ -95,7 +94,8 @@ class ObjectModel:
     def register(self, source: Float64s, starts: Float64s, expected: Float64s | None = None) -> Registration:
         """The object in points (N, 3) seen from its predicted pose.
 
-        starts : (S, 4) poses to begin from; the first one is kept where no other leads to something clearly better
+        starts : (S, 4) poses to begin from; the first one is kept where no other leads to something clearly better. Where points lie better on the
+            predicted pose than on the one that is found, that is where the object is
         expected : (4, 4) covariance of the predicted pose; what is less likely has to fit better
         """
         source = np.ascontiguousarray(source[_some(np.arange(len(source)), MOST_SOURCE)], np.float64)
@@ -103,8 +103,9 @@ class ObjectModel:
         scores = np.array([one.score * _likelihood(one.pose, expected) for one in found] or [0.0])
         best = 0 if scores[0] >= PREFERENCE * scores.max() else int(np.argmax(scores))
         last = self._from(source, found[best].pose if found else starts[0], ROUNDS, NARROW_M)
-        unmoved = self._fitness(source, np.zeros(4))
-        return replace(last, gain=last.score * _likelihood(last.pose, expected) / max(unmoved[0] * unmoved[1], 1e-9))
+        overlap, coverage, residual, n = self._fitness(source, np.zeros(4))
+        here = replace(last, pose=np.zeros(4), overlap=overlap, coverage=coverage, residual_m=residual, n_points=n)
+        return here if last.score * _likelihood(last.pose, expected) < WORTH * here.score else last
 
     def _fitness(self, source: Float64s, pose: Float64s) -> tuple[float, float, float, int]:
         surface = (self.points, self.normals, self.flatness, *self._volume)

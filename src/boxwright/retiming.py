@@ -19,8 +19,8 @@ from .cuboids import Cuboids, same_frame
 from .errors import ArgumentError
 from .frames import Pose
 from .moments import base_frame
-from .object_time import FEWEST_POINTS, ROOM_M, Motion, Placement, Seen, motion_of, placement_of, points_of_keyframes
-from .rotations import quat_from_yaw, quat_multiply
+from .motion import Motion, motion_of
+from .object_time import FEWEST_POINTS, ROOM_M, Placement, Seen, placement_of, points_of_keyframes
 from .scene import Scene
 from .tracks import Track, as_track_list
 
@@ -126,7 +126,7 @@ def retime(
     chosen = as_track_list(scene.tracks if tracks is None else tracks)
     for track in chosen:
         same_frame(base_frame(scene), track.cuboids.frame, f"sweeps and track {track.track_id!r}")
-    motions = [motion_of(track, track.times_ns) for track in chosen]
+    motions = [motion_of(track) for track in chosen]
     seen = points_of_keyframes(scene, chosen, motions, progress)
     found, evidence = placement_of(chosen, motions, seen) if placement is None else (_as_placement(placement), np.inf)
     proposals = [_retimed(scene, track, motion, rows, found) for track, motion, rows in zip(chosen, motions, seen)]
@@ -147,7 +147,8 @@ def _retimed(scene: Scene, track: Track, motion: Motion, seen: dict[int, Seen], 
     if is_seen.any() and motion.is_known and placement != Placement.STAMP:
         motion = motion_of(there, moments)  # what was seen at its moment tells the motion better than at its stamp
     verdict = _verdict(motion, is_seen, placement)
-    moved = _at_the_stamp(there, motion, moments) if verdict == RetimingVerdict.MOVED else track
+    ahead = (track.times_ns - moments).astype(np.float64) * 1e-9
+    moved = track.replace(cuboids=motion.carried(ahead)) if verdict == RetimingVerdict.MOVED else track
     residuals = _residuals(track, moved, motion, is_seen, seen)
     known = residuals[~np.isnan(residuals[:, 0])]
     before, after = known.mean(0).tolist() if len(known) else (np.nan, np.nan)
@@ -200,15 +201,6 @@ def _where_it_was(scene: Scene, track: Track, moments: Int64s) -> Track:
         way = scene.world_from_ego(moment) @ scene.world_from_ego(stamp).inverse() if scene.trajectory.covers([stamp])[0] else Pose.identity()
         rows.append(track.cuboids[[k]].transformed(way, frame=track.cuboids.frame))
     return track.replace(cuboids=Cuboids.concatenate(rows))
-
-
-def _at_the_stamp(track: Track, motion: Motion, moments: Int64s) -> Track:
-    """Every keyframe carried by its object's motion from the moment to the stamp."""
-    ahead = (track.times_ns - moments) * 1e-9
-    cuboids = track.cuboids
-    turn = quat_from_yaw(motion.yaw_rate_radps * ahead)
-    center = cuboids.center_m + motion.velocity_mps * ahead[:, None]
-    return track.replace(cuboids=Cuboids(center, cuboids.size_m, quat_wxyz=quat_multiply(turn, cuboids.quat_wxyz), frame=cuboids.frame))
 
 
 def _residuals(given: Track, moved: Track, motion: Motion, is_seen: Bools, seen: dict[int, Seen]) -> Float64s:

@@ -17,12 +17,12 @@ from .arrays import ArrayLike, Bools, Float64s, as_floats
 from .containment import points_in_cuboids
 from .cuboids import Cuboid, Cuboids
 from .errors import ArgumentError
-from .following import Follower, starts_within
 from .moments import base_frame, seen_sweep, track_in_base
-from .object_time import motion_of
+from .motion import motion_of
 from .registration import ObjectModel
 from .rotations import matrix_from_yaw, quat_from_yaw, quat_multiply, wrap_rad
 from .scene import Scene
+from .sightings import Sightings, starts_within
 from .taxonomy import Taxonomy
 from .tracks import Origin, Track, Visibility
 
@@ -261,11 +261,11 @@ def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], pro
 
     What a frame shows that none did before joins the union, its shift taken out, so that a drift is not learnt.
     """
-    follower, covariance = Follower(scene, keys, names, progress), np.diag(np.square(EXPECTED))
+    sightings, covariance = Sightings(scene, keys, names), np.diag(np.square(EXPECTED))
     nears = {}
     for frame in _frames(scene, keys):
         progress()
-        near = follower.near(follower.around(frame, pose.center_m), pose, None, covariance, 0.0)
+        near = sightings.near(sightings.around(frame, pose.center_m), pose, None, covariance, 0.0)
         if near is not None:
             nears[frame] = near
     half = pose.size_m / 2 + MARGIN_M
@@ -274,15 +274,15 @@ def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], pro
     if not own:
         return nothing
     first = max(own, key=lambda frame: len(own[frame]))
-    model = ObjectModel(pose.size_m, is_yaw_told=follower.is_yaw_told)
+    model = ObjectModel(pose.size_m, is_yaw_told=sightings.is_yaw_told)
     model.add(own[first])
     found = {first: (np.zeros(2), 0.03**2 * np.eye(2))}
     for frame in sorted(nears, key=lambda frame: abs(frame - first)):
-        starts = np.concatenate([np.zeros((1, 4)), starts_within(covariance, pose.yaw_rad)])
-        proposal, shift, noise = follower.judge(frame, pose, nears[frame], model, starts, covariance)
-        if frame == first or proposal.verdict != proposal.verdict.REGISTERED:
+        there = sightings.judge(frame, pose, nears[frame], model, starts_within(covariance, pose.yaw_rad), covariance)
+        if frame == first or not there.is_believed:
             continue
-        found[frame] = shift[:2], noise[:2, :2]
+        shift = there.shift
+        found[frame] = shift[:2], there.noise[:2, :2]
         back = shift[:3] @ pose.as_cuboids().rotation[0]
         local = (nears[frame].local - back) @ matrix_from_yaw(np.array([shift[3]]))[0]
         model.add(local[(np.abs(local) <= half).all(1)])
@@ -352,7 +352,7 @@ def orient(track: Track) -> Track:
     if len(there) < 2:
         return track
     seen = track.take(there)
-    velocity = motion_of(track, track.times_ns).velocity_mps[there, :2]
+    velocity = motion_of(track).velocity_mps[there, :2]
     seconds = np.gradient((seen.times_ns - seen.times_ns[0]) * 1e-9)
     speed = np.hypot(*velocity.T)
     way = np.where(speed[:, None] >= SLOW_M_S, velocity * seconds[:, None], 0.0)

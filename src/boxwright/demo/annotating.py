@@ -15,7 +15,7 @@ from ..cuboids import Cuboids
 from ..fitting import Fit, fit_at
 from ..formats import read
 from ..formats.sample_clip import read_clicks
-from ..object_time import motion_of
+from ..motion import motion_of
 from ..points import Sweep
 from ..sample import Click, sample_folder
 from ..scene import Scene
@@ -129,8 +129,7 @@ def _track_of_fits(scene: Scene, rows: Sequence[_Clicked]) -> Track:
 def _velocity(track: Track, rows: Sequence[_Clicked]) -> Float64s:
     """(K, 3) m/s at each of at least two keyframes, as of the moments they were seen."""
     late_ns: Int64s = np.array([round(row.late_s * 1e9) for row in rows], np.int64)
-    moments = track.replace(times_ns=track.times_ns + late_ns)
-    return motion_of(moments, moments.times_ns).velocity_mps
+    return motion_of(track, track.times_ns + late_ns).velocity_mps
 
 
 def _heading(scene: Scene, frame_index: int, velocity_mps: Float64s) -> float:
