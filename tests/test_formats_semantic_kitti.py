@@ -381,6 +381,13 @@ def test_own_scenes_keep_labels_and_edits(tmp_path, rng):
         assert "the class and object of each point in 1 sweep" in lost and "3 edits of point labels" in lost
 
 
+def test_a_scene_without_sweeps_is_not_written(tmp_path, rng):
+    for scene in (full_scene(rng).replace(data=MemoryData()), bw.Scene("a", [0])):
+        with pytest.raises(bw.ArgumentError, match="SemanticKITTI needs a LiDAR with sweeps"):
+            bw.write(scene, tmp_path / "out", "semantic_kitti")
+        assert not (tmp_path / "out").exists()
+
+
 def test_labels_that_do_not_fit_are_not_written(tmp_path, rng):
     scene = scene_of(rng.normal(size=(9, 3)), some_cuboids(rng, 1), point_label_data={(0, "lidar"): bw.PointLabels([0] * 8, [0] * 8)})
     for to in ("boxwright", "semantic_kitti"):

@@ -36,8 +36,10 @@ def write(
     sequence : two digits; by default the scene's name where it is such a name, else 00
     overlap, ground_m : as `bw.segment` takes them, for sweeps without labels of their own, whose points are labelled by the cuboids
     """
-    if not scene.lidars:
-        raise ArgumentError("SemanticKITTI needs a LiDAR: its labels are of points", field=f"scene {scene.name!r}", hint="add one")
+    name = next(iter(scene.lidars), "")
+    if not any(scene.has_points(i, name) or scene.has_point_labels(i, name) for i in range(len(scene) if name else 0)):
+        hint = "add its sweeps, or write another format"
+        raise ArgumentError("SemanticKITTI needs a LiDAR with sweeps: its labels are of points", field=f"scene {scene.name!r}", hint=hint)
     if sequence is None:
         sequence = scene.name if re.fullmatch(r"[0-9]{2}", scene.name) else "00"
     elif not isinstance(sequence, str) or not re.fullmatch(r"[0-9]{2}", sequence):
