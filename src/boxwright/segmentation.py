@@ -14,7 +14,8 @@ from .containment import points_in_cuboids
 from .cuboids import Cuboids, same_frame
 from .errors import ArgumentError, GeometryError, IndexMissing, TimeError
 from .kernels import segmentation as kernels
-from .moments import motion_at, own_points, seen_sweep, track_in_base
+from .moments import own_points, seen_sweep, track_in_base
+from .motion import motion_at
 from .point_labels import UNLABELLED, PointEdit, PointLabels
 from .points import Sweep
 from .scene import Scene
@@ -190,7 +191,7 @@ def _own_time_claims(scene: Scene, i: int, name: str, sweep: Sweep, margin_m: fl
     placed = {int(k): track_in_base(scene, scene.tracks[k]) for k in labels.track_index}
     found = {k: motion_at(track, stamp) for k, track in placed.items() if track is not None}
     motions = {k: motion for k, motion in found.items() if motion is not None}
-    origin_m = np.mean([motion.center_m for motion in motions.values()], axis=0) if motions else np.zeros(3)
+    origin_m = np.mean([motion.cuboids.center_m[0] for motion in motions.values()], axis=0) if motions else np.zeros(3)
     notes: dict[str, None] = {}
     seen = seen_sweep(scene, i, name, origin_m, deskew=True, notes=notes)
     if notes:
@@ -201,7 +202,7 @@ def _own_time_claims(scene: Scene, i: int, name: str, sweep: Sweep, margin_m: fl
         np.concatenate([np.zeros((0, 3)), *(local for _, local in parts)]),
         offsets.astype(np.int64),
         np.concatenate([np.zeros(0, np.int32), *(seen.point_index[rows] for rows, _ in parts)]),
-        np.array([motion.size_m / 2 for motion in motions.values()]).reshape(-1, 3),
+        np.array([motion.cuboids.size_m[0] / 2 for motion in motions.values()]).reshape(-1, 3),
         np.array(list(motions), np.int32),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..frames import Pose
 from ..limits import FARTHEST_M
-from ..moments import moves
+from ..motion import moves
 from ..point_labels import PointLabels
 from ..scene import Scene
 from ..segmentation import Overlap, segment
