@@ -14,11 +14,13 @@ import numpy as np
 
 import boxwright as bw
 import test_formats_argoverse2 as argoverse2
+import test_formats_cvat_video as cvat_video
 import test_formats_dgp as dgp
 import test_formats_kitti_object as kitti_object
 import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as kitti_tracking
 import test_formats_las as las
+import test_formats_mot as mot
 import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
@@ -116,6 +118,10 @@ RECORDINGS = {
     "dgp": Recording(lambda folder: dgp.make(folder, dgp.document(1)), "scene_01/bounding_box_3d/LIDAR/000.json", "scene_01"),
     "openlabel": Recording(lambda folder: openlabel.save(folder, openlabel.document()), "clip.json", small=_small_openlabel),
     "semantic_kitti": Recording(semantic_kitti.make, "sequences/07/poses.txt"),
+    "cvat_video": Recording(
+        cvat_video.full, "clip.xml", "clip.xml", lambda folder: cvat_video.make(folder, cvat_video.track(cvat_video.box(0)), meta="")
+    ),
+    "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

@@ -62,6 +62,8 @@ _READERS = {
     "dgp": "dgp",
     "openlabel": "openlabel",
     "semantic_kitti": "semantic_kitti",
+    "cvat_video": "cvat_video",
+    "mot": "mot",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -72,6 +74,8 @@ _WRITERS = {
     "kitti_tracking": "kitti_tracking_writer",
     "openlabel": "openlabel_writer",
     "semantic_kitti": "semantic_kitti_writer",
+    "cvat_video": "cvat_video_writer",
+    "mot": "mot_writer",
 }
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import BoxwrightError
 from . import (
     boxwright_scene,
+    cvat_video,
     dgp,
     image_folder,
     kitti_object,
     kitti_raw,
     kitti_tracking,
+    mot,
     openlabel,
     point_files,
     semantic_kitti,
@@ -110,6 +113,24 @@ def _points(path: Path, scene: str) -> Counts:
 
 def _images(path: Path, scene: str) -> Counts:
     return image_folder.n_files(path), 0, 0
+
+
+def _cvat_video(path: Path, scene: str) -> Counts:
+    file = cvat_video.scene_file(path, scene)
+    if not _is_small(file):
+        return NOTHING
+    raw = file.read_bytes()
+    size = re.search(rb"<size>([0-9]{1,9})</size>", raw)
+    n_tracks, n_shapes = (len(re.findall(rb"<" + names + rb"[ >]", raw)) for names in (rb"track", rb"(?:box|ellipse|polygon|polyline|mask|skeleton)"))
+    return int(size[1]) if size else None, n_tracks, n_shapes
+
+
+def _mot(path: Path, scene: str) -> Counts:
+    file = mot.sequence_place(path, scene)
+    if not _is_small(file):
+        return NOTHING
+    rows = [line.split(b",") for line in file.read_bytes().splitlines() if line.strip()]
+    return max(int(row[0]) for row in rows), len({int(row[1]) for row in rows}), len(rows)
 
 
 _GLANCES: dict[str, Callable[[Path, str], Counts]] = {

@@ -17,11 +17,11 @@ _CHUNK_BYTES = 1 << 16
 _HINT = "copy or export the file again"
 
 
-Event = tuple[bool, str, str, int, str | None]
-"""The start or the end of an element: is_start, name, field, line, text.
+Event = tuple[bool, str, str, int, Any]
+"""The start or the end of an element: is_start, name, field, line, said.
 
 field : the names from below the root down to the element, with slashes between; "" for the root itself
-text : what stands in the element, without the blanks around it; None at its start, and where it holds other elements
+said : its attributes at its start; at its end what stands in it, without the blanks around it, or None where it holds other elements
 """
 
 
@@ -78,7 +78,7 @@ class _Walker:
         self.is_leaf = True
         if self.n_characters:
             self._forget()
-        self.events.append((True, name, place, self.parser.CurrentLineNumber, None))
+        self.events.append((True, name, place, self.parser.CurrentLineNumber, attributes))
 
     def _end(self, name: str) -> None:
         text = "".join(self.text).strip() if self.is_leaf else None

@@ -28,7 +28,7 @@ class WriteReport:
     rounded : what it holds less exactly, one sentence each
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
     notes : what whoever reads it has to know, one sentence each
-    tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad
+    tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad; tolerance_px in pictures
     """
 
     format: str
@@ -42,6 +42,7 @@ class WriteReport:
     notes: list[str] = field(default_factory=list)
     tolerance_m: float = 0.0
     tolerance_rad: float = 0.0
+    tolerance_px: float = 0.0
 
     @property
     def tolerance(self) -> Tolerance:

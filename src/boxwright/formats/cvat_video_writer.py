@@ -1,0 +1,182 @@
+"""The writer of CVAT for video 1.1; the layout is drawn in cvat_video.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+from ..image_tracks import ImageTrack
+from ..keyframes import Origin, Visibility
+from ..scene import CameraSensor, Scene
+from ..shapes2d import Keypoints
+from .cvat_video_meta import attribute_text, leaf, with_labels
+from .cvat_video_shapes import element_of, shape_lines
+from .image_labels import frames_of, say_what_is_lost, the_camera
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_UNSAFE = re.compile(r"[^\w.\- ]")
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
+    """Writes one XML file, called as the scene, into `folder`, which exists and is empty.
+
+    camera : whose labels, where the scene has labels in the pictures of several
+    """
+    sensor = the_camera(scene, camera, report)
+    tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
+    writer = _Writer(scene, sensor, report)
+    name = _UNSAFE.sub("_", scene.name).strip(" .") or "annotations"
+    with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
+        _put(file, writer.meta(tracks), 1)
+        for i, track in enumerate(tracks):
+            file.writelines(writer.track_lines(i, track))
+        file.write("</annotations>\n")
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), len(tracks), writer.n_elements
+    report.tolerance_px = 1e-9
+    writer.say_what_is_lost()
+    say_what_is_lost(scene, report, holds={"object_id": False})
+
+
+@dataclass
+class _Writer:
+    scene: Scene
+    sensor: CameraSensor
+    report: WriteReport
+    n_elements: int = 0
+    n_no_number: int = 0
+    n_no_text: int = 0
+    n_cleaned: int = 0
+    n_held: int = 0
+
+    def __post_init__(self) -> None:
+        ids = list(self.scene.frame_ids)
+        own = self.scene.format == "cvat_video" or "cvat" in self.scene.source_attributes
+        are_numbers = all(re.fullmatch("0|[1-9][0-9]{0,8}", one) for one in ids)
+        self.numbers = [int(one) for one in ids] if own and are_numbers else list(range(len(ids)))
+        if any(b <= a for a, b in zip(self.numbers, self.numbers[1:])):
+            self.numbers = list(range(len(ids)))
+
+    # -------------------------------------------------------- the task
+
+    def meta(self, tracks: Sequence[ImageTrack]) -> list[Any]:
+        kept = self.scene.source_attributes.get("cvat", {}).get("meta")
+        wanted: dict[str, dict[str, tuple[bool, set[str]]]] = {}
+        skeletons: dict[str, Sequence[str]] = {}
+        for track in tracks:
+            into = wanted.setdefault(track.category, {})
+            for is_mutable, rows in ((False, [track.attributes]), (True, track.keyframe_attributes)):
+                for row in rows:
+                    for name, value in row.items():
+                        mutable, texts = into.get(name, (False, set()))
+                        into[name] = (mutable or is_mutable, texts | {self._text(value)})
+            if isinstance(track.shapes, Keypoints) and track.shapes.skeleton is not None:
+                skeletons[track.category] = track.shapes.skeleton.points
+        return with_labels(kept if isinstance(kept, list) else self._fresh_meta(), wanted, skeletons)
+
+    def _fresh_meta(self) -> list[Any]:
+        width, height = self.sensor.camera.size_px
+        size = ["original_size", {}, [leaf("width", width), leaf("height", height)]]
+        parts = [("name", self.scene.name), ("size", len(self.scene)), ("mode", "interpolation"), ("start_frame", 0)]
+        parts += [("stop_frame", max(len(self.scene) - 1, 0)), ("frame_filter", ""), ("source", self.sensor.name)]
+        return ["meta", {}, [["task", {}, [*[leaf(*part) for part in parts], size]]]]
+
+    def _text(self, value: Any) -> str:
+        return attribute_text(value) or ""
+
+    # -------------------------------------------------------- tracks
+
+    def track_lines(self, i: int, track: ImageTrack) -> Iterator[str]:
+        kept = dict(track.source_attributes)
+        element = element_of(track.shapes, kept.pop("shape", None) == "ellipse")
+        said = {"id": track.track_id, "label": track.category, **_texts(kept)}
+        if said.pop("has_no_id", None) and track.track_id == str(i):
+            said.pop("id")
+        elif not re.fullmatch("[0-9]{1,9}", track.track_id):
+            self.n_no_number += 1
+        yield f"  <track{self._said(said)}>\n"
+        frames, rows = frames_of(self.scene, self.sensor, track, self.report)
+        filled = track.at(track.times_ns).attributes
+        for k, (frame, row) in enumerate(zip(frames, rows)):
+            if track.method == "hold" and element != "mask" and k and frame > frames[k - 1] + 1:
+                yield from self._element(element, track, rows[k - 1], frame - 1, filled)
+                self.n_held += 1
+            yield from self._element(element, track, row, frame, filled)
+        last = frames[-1]
+        if track.visibility[rows[-1]] != Visibility.OUTSIDE and last + 1 < len(self.numbers):
+            yield from self._element(element, track, rows[-1], last + 1, filled, is_end=True)
+        yield "  </track>\n"
+
+    def _element(
+        self, element: str, track: ImageTrack, k: int, frame: int, filled: Sequence[Mapping[str, Any]], is_end: bool = False
+    ) -> Iterator[str]:
+        own = dict(track.keyframe_source_attributes[k]) if track.keyframe_source_attributes else {}
+        part_attributes = own.pop("points", {})
+        code = Visibility.OUTSIDE if is_end else track.visibility[k]
+        occluded = "1" if code == Visibility.OCCLUDED else own.pop("occluded", "0")
+        if is_end:
+            occluded = str(int(track.visibility[k] == Visibility.OCCLUDED))
+        numbers, parts = shape_lines(track.shapes, k, element)
+        keyframe = "0" if track.origin[k] == Origin.FILLED and not is_end else "1"
+        flags = {"frame": str(self.numbers[frame]), "keyframe": keyframe, "outside": str(int(code == Visibility.OUTSIDE)), "occluded": occluded}
+        said = {**flags, **numbers, "z_order": "0", **_texts(own)}
+        inner = [f"      <points{self._said(part)}>{self._attributes(part_attributes.get(part['label'], {}), '')}</points>\n" for part in parts]
+        inner.append(self._attributes(filled[k], "      "))
+        self.n_elements += not is_end
+        text = "".join(inner)
+        yield f"    <{element}{self._said(said)}>\n{text}    </{element}>\n" if text else f"    <{element}{self._said(said)}/>\n"
+
+    def _attributes(self, values: Mapping[str, Any], indent: str) -> str:
+        lines = []
+        for name, value in values.items():
+            text = attribute_text(value)
+            if text is None:
+                self.n_no_text += 1
+                continue
+            lines.append(f"{indent}<attribute name={quoteattr(self._clean(name))}>{escape(self._clean(text))}</attribute>" + ("\n" if indent else ""))
+        return "".join(lines)
+
+    def _said(self, said: Mapping[str, str]) -> str:
+        return "".join(f" {name}={quoteattr(self._clean(text))}" for name, text in said.items())
+
+    def _clean(self, text: str) -> str:
+        """What XML cannot hold becomes a question mark."""
+        clean = _NO_CHARACTER.sub("?", text)
+        self.n_cleaned += clean != text
+        return clean
+
+    def say_what_is_lost(self) -> None:
+        lost = self.report.dropped
+        if self.n_no_text:
+            lost.append(f"{self.n_no_text} values of attributes that are neither text, number nor flag")
+        if self.n_cleaned:
+            lost.append(f"characters that XML has no place for, in {self.n_cleaned} texts: they are '?'")
+        if self.n_no_number:
+            self.report.notes.append(f"{self.n_no_number} track ids are no whole numbers: boxwright reads them back, CVAT gives numbers of its own")
+        if self.n_held:
+            self.report.notes.append(f"{self.n_held} keyframes repeat the one before, for CVAT cannot hold a shape until the next keyframe")
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {re.sub(r"[^\w.\-]", "_", str(name)): str(value) for name, value in values.items() if isinstance(value, (str, int, float))}
+
+
+def _put(file: TextIO, node: Sequence[Any], depth: int) -> None:
+    name, said, inside = node
+    indent = "  " * depth
+    attributes = "".join(f" {key}={quoteattr(_NO_CHARACTER.sub('?', str(text)))}" for key, text in said.items())
+    start = f"{indent}<{name}{attributes}>"
+    if not inside or isinstance(inside, str):
+        file.write(f"{start}{escape(_NO_CHARACTER.sub('?', inside or ''))}</{name}>\n")
+        return
+    file.write(f"{start}\n")
+    for child in inside:
+        _put(file, child, depth + 1)
+    file.write(f"{indent}</{name}>\n")

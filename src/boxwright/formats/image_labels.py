@@ -1,0 +1,73 @@
+"""What the writers of formats for the pictures of one camera share: whose labels, at which frames, and what is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..image_tracks import ImageTrack
+from ..scene import CameraSensor, Scene
+from .write_report import WriteReport
+
+__all__ = ["frames_of", "say_what_is_lost", "the_camera"]
+
+
+def the_camera(scene: Scene, name: str | None, report: WriteReport) -> CameraSensor:
+    """The camera whose labels are written; ArgumentError where several have labels and none is named, or there is none."""
+    if name is not None:
+        chosen = scene.camera(name)
+    else:
+        labelled = Counter(track.camera for track in scene.image_tracks)
+        names = list(labelled) or list(scene.cameras)
+        if len(names) != 1:
+            counts = ", ".join(f"{one} ({labelled[one]} tracks)" for one in names)
+            what = "the format holds the labels of one camera's pictures"
+            raise ArgumentError(what, expected=f"one of {counts or 'none'}", field="camera", hint="pass camera=, --camera")
+        chosen = scene.cameras[names[0]]
+    others = [track for track in scene.image_tracks if track.camera != chosen.name]
+    if others:
+        report.dropped.append(f"{len(others)} tracks in the pictures of other cameras than {chosen.name}")
+    return chosen
+
+
+def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: WriteReport) -> tuple[list[int], list[int]]:
+    """Frame indices, which increase, and the keyframes that go there; one between two frames goes to the nearer, and the report says so."""
+    stamps = scene.times_ns if sensor.times_ns is None else sensor.times_ns
+    order = np.argsort(stamps, kind="stable")
+    ordered = stamps[order]
+    right = np.clip(np.searchsorted(ordered, track.times_ns), 0, len(ordered) - 1)
+    left = np.maximum(right - 1, 0)
+    is_left = track.times_ns - ordered[left] < ordered[right] - track.times_ns
+    nearest = np.where((ordered[left] == track.times_ns) | is_left, left, right)
+    moved = int((ordered[nearest] != track.times_ns).sum())
+    frames = order[nearest]
+    kept: dict[int, int] = {}
+    for k, frame in enumerate(frames.tolist()):
+        if frame not in kept or stamps[frame] == track.times_ns[k]:
+            kept[frame] = k
+    if moved:
+        report.rounded.append(f"{moved} keyframes of track {track.track_id!r} between two frames: they are at the nearer one")
+    if len(kept) < len(frames):
+        report.dropped.append(f"{len(frames) - len(kept)} keyframes of track {track.track_id!r} whose frame has another one")
+    return sorted(kept), [kept[frame] for frame in sorted(kept)]
+
+
+def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool]) -> None:
+    """What such a format has no place for."""
+    if scene.tracks:
+        report.dropped.append(f"{len(scene.tracks)} tracks of cuboids")
+    if scene.tags:
+        report.dropped.append(f"{len(scene.tags)} tags")
+    if scene.relations:
+        report.dropped.append(f"{len(scene.relations)} relations")
+    linked = sum(track.object_id is not None for track in scene.image_tracks)
+    if linked and not holds.get("object_id", False):
+        report.dropped.append(f"the links of {linked} tracks to their objects")
+    if scene.has_time and not holds.get("times", False):
+        report.dropped.append("the times of frames: they are counted")
+    if scene.lidars or scene.trajectory is not None:
+        report.dropped.append("LiDARs, calibration and poses")
+    if scene.problems:
+        report.dropped.append(f"{len(scene.problems)} records kept aside")

@@ -1,0 +1,288 @@
+"""MOTChallenge: comma-separated boxes, one object in one frame a line.
+
+    <sequence>/gt/gt.txt       frame, id, left, top, width, height, then conf, class, visibility (MOT16 on) or conf, x, y, z (2D MOT 2015)
+    <sequence>/seqinfo.ini     name, frameRate, seqLength, imWidth, imHeight, imDir, imExt
+    <sequence>/img1/000001.jpg
+
+Frames, ids and pixels count from 1: the corner of the first pixel is (1, 1) there and (-0.5, -0.5) here. An object is in the picture where it has a
+line, and nowhere else: a gap between its lines ends a visible span. What the columns after the box say stays with the track as "mot", or with its
+keyframes where it changes.
+"""
+
+from __future__ import annotations
+
+import configparser
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cameras import UncalibratedCamera
+from ..errors import FormatError
+from ..image_tracks import ImageTrack
+from ..keyframes import Visibility
+from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
+from ..problems import Problems
+from ..scene import CameraSensor, Scene
+from ..shapes2d import Boxes
+from .images import IMAGE_SUFFIXES
+from .looking import head, names_of, subfolders
+from .sensor_files import SensorFiles
+
+__all__ = ["CLASSES", "CORNER_PX", "detect", "list_scenes", "read", "sequence_place"]
+
+CORNER_PX = 1.5  # MOT's place of the point that is (0, 0) here, less one corner: left = u + CORNER_PX
+CLASSES = {
+    1: "pedestrian",
+    2: "person on vehicle",
+    3: "car",
+    4: "bicycle",
+    5: "motorbike",
+    6: "non-motorised vehicle",
+    7: "static person",
+    8: "distractor",
+    9: "occluder",
+    10: "occluder on the ground",
+    11: "occluder full",
+    12: "reflection",
+    13: "crowd",
+}
+_FARTHEST_PX = 1e7
+_MOST_COLUMNS = 16
+_NUMBER = rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*"
+_LINE = re.compile(rb"\s*\d+\s*,\s*-?\d+\s*(," + _NUMBER + rb"){4,8}\r?(\n|\Z)", re.IGNORECASE)
+_HINT = "correct the line or get the file again"
+Row = tuple[int, list[float], tuple[float, ...]]  # frame from 0, left top width height, the columns after
+
+
+def detect(path: Path) -> bool:
+    return bool(_sequences(path))
+
+
+def list_scenes(path: Path) -> list[str]:
+    return [name for name, _ in _sequences(path)]
+
+
+def _sequences(path: Path) -> list[tuple[str, Path]]:
+    """(name, label file) of a label file, of a sequence's folder, or of a folder of such."""
+    if path.is_file():
+        return [(_name_of(path), path)] if path.suffix.lower() == ".txt" and _LINE.match(head(path, 4096)) else []
+    if not path.is_dir():
+        return []
+    own = path / "gt" / "gt.txt"
+    if _LINE.match(head(own, 4096)):
+        return [(path.absolute().name, own)]
+    below = [(folder.name, folder / "gt" / "gt.txt") for folder in subfolders(path)]
+    return [(name, file) for name, file in below if _LINE.match(head(file, 4096))]
+
+
+def _name_of(file: Path) -> str:
+    place = file.absolute()
+    return place.parents[1].name if (place.parent.name, place.name) == ("gt", "gt.txt") else place.stem
+
+
+def sequence_place(path: Path, scene: str) -> Path:
+    return dict(_sequences(path))[scene]
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    file = sequence_place(path, scene)
+    folder = file.absolute().parents[1] if file.name == "gt.txt" and file.absolute().parent.name == "gt" else None
+    info = _Info(folder / "seqinfo.ini") if folder is not None and (folder / "seqinfo.ini").is_file() else _Info(None)
+    tracks, notes = _tracks(file, problems)
+    n_seen = 1 + max((int(track.times_ns[-1]) for track in tracks if track.visibility[-1] != Visibility.OUTSIDE), default=-1)
+    n_frames = info.whole("seqLength") or n_seen
+    if n_frames < n_seen:
+        problems.keep(FormatError(expected=f"labels in {n_frames} frames, as seqLength says", got=f"in {n_seen}", path=file, hint=_HINT))
+        n_frames = n_seen
+    limits().check("frames_per_scene", n_frames, info.file or file)
+    tracks = [_within(track, n_frames) for track in tracks]
+    camera, more = _camera(info, tracks)
+    rate = info.number("frameRate")
+    times = np.arange(n_frames) if rate is None else np.round(np.arange(n_frames) * (1e9 / rate)).astype(np.int64)
+    if rate is None:
+        notes.append("the rate of frames is not said: frames are counted")
+    images, said = _pictures(folder, info, n_frames) if folder is not None else ([None] * n_frames, [])
+    return Scene(
+        name=info.text("name") or scene,
+        times_ns=times,
+        cameras={camera.name: camera},
+        image_tracks=[track.replace(camera=camera.name, times_ns=times[track.times_ns]) for track in tracks],
+        data=SensorFiles(images={camera.name: images}, sizes_px={camera.name: camera.camera.size_px}),
+        has_time=rate is not None,
+        label_frame=camera.name,
+        frame_ids=tuple(str(i + 1) for i in range(n_frames)),
+        format="mot",
+        path=os.fspath(file),
+        source_attributes={"mot": info.values} if info.values else {},
+        notes=[*notes, *more, *said],
+    )
+
+
+class _Info:
+    """seqinfo.ini, where there is one. values : what it says, as texts"""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file, self.values = file, dict[str, str]()
+        if file is None:
+            return
+        limits().check("text_characters", checked_size(file), file)
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.optionxform = str  # type: ignore[assignment, method-assign]
+        try:
+            parser.read_string(file.read_text("utf-8-sig"))
+            self.values = dict(parser["Sequence"])
+        except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+            expected, hint = "a section [Sequence] with lines name=value", "correct the file, or take it away"
+            raise FormatError(expected=expected, got=str(error)[:80].replace("\n", " "), path=file, hint=hint) from None
+
+    def text(self, name: str) -> str | None:
+        return self.values.get(name) or None
+
+    def number(self, name: str) -> float | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,12})?", text) or float(text) < 1e-3:
+            raise FormatError(expected="a positive number", got=repr(text[:40]), path=self.file, field=name, hint="correct the file, or take it away")
+        return float(text)
+
+    def whole(self, name: str) -> int | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if not re.fullmatch("[1-9][0-9]{0,8}", text):
+            raise FormatError(
+                expected="a whole number from 1", got=repr(text[:40]), path=self.file, field=name, hint="correct the file, or take it away"
+            )
+        return int(text)
+
+
+def _camera(info: _Info, tracks: list[ImageTrack]) -> tuple[CameraSensor, list[str]]:
+    width, height = info.whole("imWidth"), info.whole("imHeight")
+    if width is not None and height is not None:
+        limits().check("image_px", width * height, info.file or "", "imWidth imHeight")
+        return CameraSensor("camera", UncalibratedCamera(width, height)), []
+    low = np.ceil(np.max([*[track.shapes.bounds_xyxy()[:, 2:].max(axis=0) for track in tracks], (0.5, 0.5)], axis=0) + 0.5)
+    width, height = (int(value) for value in low)
+    limits().check("image_px", width * height, info.file or "", "size of the picture")
+    return CameraSensor("camera", UncalibratedCamera(width, height)), [f"the picture's size is not said: {width} x {height} px holds all labels"]
+
+
+def _pictures(folder: Path, info: _Info, n_frames: int) -> tuple[list[Path | None], list[str]]:
+    base = folder / (info.text("imDir") or "img1")
+    if base.parent != folder:
+        raise FormatError(
+            expected="the name of a folder beside seqinfo.ini", got=repr(info.text("imDir")), path=info.file, field="imDir", hint="correct it"
+        )
+    found = {name.partition(".")[0]: base / name for name in names_of(base, r"[0-9]{6}\.\w+") if name.lower().endswith(IMAGE_SUFFIXES)}
+    images = [found.get(f"{i + 1:06d}") for i in range(n_frames)]
+    beyond = len(found) - sum(image is not None for image in images)
+    return images, [f"{beyond} pictures of frames that the labels do not reach are left out"] if beyond else []
+
+
+# ------------------------------------------------------------ lines
+
+
+def _tracks(file: Path, problems: Problems) -> tuple[list[ImageTrack], list[str]]:
+    """Tracks by their first frame, times in frames from 0."""
+    rows: dict[int, list[Row]] = {}
+    places: set[tuple[int, int]] = set()
+    room, bounds, n_unsaid = LabelRoom(file), limits(), 0
+    for line, text in _lines(file):
+        with problems.aside({"line": text}):
+            frame, number, box, rest = _row(file, line, text)
+            if (frame, number) in places:
+                raise FormatError("an object twice in a frame", got=f"id {number}", path=file, offset=f"line {line}", hint=_HINT)
+            places.add((frame, number))
+            room.take(LABEL_BYTES if number in rows else LABEL_BYTES + TRACK_BYTES)
+            rows.setdefault(number, []).append((frame, box, rest))
+            bounds.check("keyframes_per_track", len(rows[number]), file, f"id {number}")
+            bounds.check("tracks_per_scene", len(rows), file)
+            n_unsaid += len(rest) < 2 or rest[1] == -1
+    notes = [f"{n_unsaid} lines name no class: they are taken to be pedestrians, as in all of the challenge's sequences"] if n_unsaid else []
+    return [_track(number, sorted(some, key=lambda row: row[0])) for number, some in rows.items()], notes
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    limits().check("text_bytes", checked_size(file), file)
+    with file.open("rb") as stream:
+        for line, raw in enumerate(stream, 1):
+            if len(raw) > limits().text_characters:
+                limits().check("text_characters", len(raw), file, f"line {line}")
+            if raw.strip():
+                yield line, raw.decode("latin-1").strip()
+
+
+def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float], tuple[float, ...]]:
+    def wrong(expected: str, got: str, field: str) -> FormatError:
+        return FormatError(expected=expected, got=got, path=file, offset=f"line {line}", field=field, hint=_HINT)
+
+    words = [word.strip() for word in text.split(",")]
+    if not 6 <= len(words) <= _MOST_COLUMNS:
+        raise wrong("frame, id, left, top, width, height and up to ten more columns", f"{len(words)} columns", "line")
+    for name, word in zip(("frame", "id"), words):
+        if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", word):
+            raise wrong("a whole number", repr(word[:40]), name)
+    frame, number = (int(float(word)) for word in words[:2])
+    if frame < 1:
+        raise wrong("a frame from 1", str(frame), "frame")
+    if number < 0:
+        raise wrong("the id of a track", f"{number}, which stands for a detection of no track", "id")
+    values = []
+    for name, word in zip(("left", "top", "width", "height", *["column"] * _MOST_COLUMNS), words[2:]):
+        try:
+            value = float(word)
+        except ValueError:
+            value = math.nan
+        if not abs(value) < _FARTHEST_PX:
+            raise wrong(f"a number under {_FARTHEST_PX:g}", repr(word[:40]), name)
+        values.append(value)
+    if values[2] < 0 or values[3] < 0:
+        raise wrong("a width and a height from 0", f"{values[2]:g} {values[3]:g}", "width, height")
+    return frame - 1, number, values[:4], tuple(values[4:])
+
+
+def _track(number: int, rows: list[Row]) -> ImageTrack:
+    """With a keyframe at each line, and one that is OUTSIDE in the first frame of each gap."""
+    frames: list[int] = []
+    boxes: list[list[float]] = []
+    codes: list[int] = []
+    rests: list[tuple[float, ...]] = []
+    for k, (frame, box, rest) in enumerate(rows):
+        if k and frame > frames[-1] + 1:
+            frames.append(frames[-1] + 1)
+            boxes.append(boxes[-1])
+            codes.append(int(Visibility.OUTSIDE))
+            rests.append(rests[-1])
+        frames.append(frame)
+        boxes.append(box)
+        codes.append(int(Visibility.VISIBLE))
+        rests.append(rest)
+    xywh = np.array(boxes)
+    is_same = all(rest == rests[0] for rest in rests)
+    kinds = {int(rest[1]) if len(rest) > 1 and len(rest) != 4 else -1 for rest in rests}
+    category = CLASSES.get(kinds.pop(), CLASSES[1]) if len(kinds) == 1 else CLASSES[1]
+    return ImageTrack(
+        str(number),
+        category,
+        "camera",
+        np.array(frames),
+        Boxes.from_xywh(xywh - (CORNER_PX, CORNER_PX, 0, 0)),
+        visibility=np.array(codes, np.uint8),
+        source_attributes={"mot": [_plain(value) for value in rests[0]]} if is_same and rests[0] else {},
+        keyframe_source_attributes=() if is_same else [{"mot": [_plain(value) for value in rest]} for rest in rests],
+    )
+
+
+def _plain(value: float) -> Any:
+    return int(value) if value == int(value) else value
+
+
+def _within(track: ImageTrack, n_frames: int) -> ImageTrack:
+    """Without the keyframe that says a track is gone once the clip is over."""
+    return track if track.times_ns[-1] < n_frames else track.take(track.times_ns < n_frames)

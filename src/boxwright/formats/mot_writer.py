@@ -1,0 +1,111 @@
+"""The writer of MOTChallenge; the layout is drawn in mot.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..image_tracks import ImageTrack
+from ..keyframes import State, Visibility
+from ..scene import CameraSensor, Scene
+from ..shapes2d import Boxes
+from .image_labels import say_what_is_lost, the_camera
+from .mot import CLASSES, CORNER_PX
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_NUMBERS = {name: number for number, name in CLASSES.items()} | {"person": 1, "people": 1, "motorcycle": 5, "cyclist": 2}
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
+    """Writes gt/gt.txt and seqinfo.ini into `folder`, which exists and is empty: a line for every frame in which a track is, keyframe or not.
+
+    camera : whose labels, where the scene has labels in the pictures of several
+    """
+    sensor = the_camera(scene, camera, report)
+    tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
+    ids = _numbers(tracks, report)
+    lines: list[tuple[int, int, str]] = []
+    stamps = scene.times_ns if sensor.times_ns is None else sensor.times_ns
+    for track in tracks:
+        lines += _lines(track, ids[track.track_id], stamps)
+    lines.sort(key=lambda line: line[:2])
+    (folder / "gt").mkdir()
+    (folder / "gt" / "gt.txt").write_text("".join(text for _, _, text in lines), "utf-8", newline="\n")
+    (folder / "seqinfo.ini").write_text(_info(scene, sensor), "utf-8", newline="\n")
+    report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), len(lines), 1e-9
+    _say_what_is_lost(scene, tracks, report)
+
+
+def _lines(track: ImageTrack, number: int, stamps: Any) -> list[tuple[int, int, str]]:
+    filled = track.at(stamps)
+    xyxy = filled.shapes.bounds_xyxy()
+    lines = []
+    for i in np.flatnonzero(filled.is_valid).tolist():
+        left, top, right, bottom = xyxy[i].tolist()
+        box = (left + CORNER_PX, top + CORNER_PX, right - left, bottom - top)
+        k = int(filled.keyframe_index[i])
+        own = track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
+        rest = own.get("mot", track.source_attributes.get("mot"))
+        if not _are_numbers(rest):
+            rest = [1, _NUMBERS.get(track.category, -1), 1]
+        words = [str(i + 1), str(number), *map(_number, box), *map(_number, rest)]
+        lines.append((i, number, ",".join(words) + "\n"))
+    return lines
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, Sequence) and 0 < len(values) <= 10 and all(isinstance(value, (int, float)) for value in values)
+
+
+def _number(value: float) -> str:
+    rounded = round(value, 9)
+    return str(int(rounded)) if rounded == int(rounded) else repr(rounded)
+
+
+def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, int]:
+    """track_id -> MOT's number: the id itself where it is one."""
+    numbers = {track.track_id: int(track.track_id) for track in tracks if re.fullmatch("0|[1-9][0-9]{0,8}", track.track_id)}
+    taken = set(numbers.values())
+    free = (i for i in range(1, 10**9) if i not in taken)
+    others = [track.track_id for track in tracks if track.track_id not in numbers]
+    for track_id in others:
+        numbers[track_id] = next(free)
+    if others:
+        report.dropped.append(f"{len(others)} track ids that are not whole numbers, such as {others[0]!r}: they are numbered")
+    return numbers
+
+
+def _info(scene: Scene, sensor: CameraSensor) -> str:
+    width, height = sensor.camera.size_px
+    known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
+    if scene.has_time and len(scene) > 1:
+        known["frameRate"] = _number((len(scene) - 1) * 1e9 / float(scene.times_ns[-1] - scene.times_ns[0]))
+    known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}
+    kept = scene.source_attributes.get("mot")
+    lines = known | {name: str(value) for name, value in kept.items() if name not in known} if isinstance(kept, Mapping) else known
+    return "[Sequence]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteReport) -> None:
+    say_what_is_lost(scene, report, holds={"times": True})
+    steps = np.diff(scene.times_ns)
+    if scene.has_time and len(steps) and np.ptp(steps) > 1000:
+        report.rounded.append("times: MOT has one rate for all frames")
+    others = [track for track in tracks if not isinstance(track.shapes, Boxes)]
+    if others:
+        report.rounded.append(f"{len(others)} tracks of {', '.join(sorted({track.shapes.KIND for track in others}))}: the boxes around them")
+    unknown = sorted({track.category for track in tracks if track.category not in _NUMBERS and "mot" not in track.source_attributes})
+    if unknown:
+        report.dropped.append(f"classes that MOT has no number for: {', '.join(unknown[:10])}")
+    if any(track.attributes or any(track.keyframe_attributes) for track in tracks):
+        report.dropped.append("attributes")
+    if any((track.visibility == Visibility.OCCLUDED).any() for track in tracks):
+        report.dropped.append("which boxes are occluded")
+    if any((track.at(scene.times_ns).state == State.BETWEEN).any() for track in tracks):
+        report.notes.append("every frame has its line: which of them were keyframes is not told")

@@ -1,0 +1,303 @@
+"""CVAT for video 1.1: numbers worked by hand, an independent parser, and back to files without loss."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+
+META = (
+    "<meta><task><id>7</id><name>crossing</name><size>6</size><mode>interpolation</mode><start_frame>0</start_frame><stop_frame>5</stop_frame>"
+    "<labels><label><name>car</name><attributes><attribute><name>colour</name><mutable>False</mutable><input_type>select</input_type>"
+    "<default_value>red</default_value><values>red\nblue</values></attribute><attribute><name>parked</name><mutable>True</mutable>"
+    "<input_type>checkbox</input_type><default_value>false</default_value><values>false</values></attribute></attributes></label><label><name>person</name></label></labels>"
+    "<original_size><width>64</width><height>48</height></original_size><source>crossing.mp4</source></task><dumped>2024</dumped></meta>"
+)
+COLOUR = '<attribute name="colour">red</attribute>'
+
+
+def shape(kind, frame, said, inside="", keyframe=1, outside=0, occluded=0):
+    flags = f'frame="{frame}" keyframe="{keyframe}" outside="{outside}" occluded="{occluded}"'
+    return f'<{kind} {flags} {said} z_order="0">{inside}</{kind}>'
+
+
+def box(frame, xyxy=(10, 20, 30.5, 40.25), inside="", **flags):
+    said = " ".join(f'{name}="{value}"' for name, value in zip(("xtl", "ytl", "xbr", "ybr"), xyxy))
+    return shape("box", frame, said, inside, **flags)
+
+
+def track(inside, track_id=0, label="car", more='source="manual"'):
+    return f'<track id="{track_id}" label="{label}" {more}>{inside}</track>'
+
+
+def xml(*tracks, meta=META, version="1.1"):
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>{version}</version>{meta}{"".join(tracks)}</annotations>\n'
+
+
+def make(folder, *tracks, **said):
+    (folder / "clip.xml").write_text(xml(*tracks, **said))
+    return folder / "clip.xml"
+
+
+def full(folder):
+    """Every kind of shape."""
+    joints = '<points label="head" outside="0" occluded="0" points="5.00,6.00"/><points label="foot" outside="0" occluded="1" points="5.00,16.00"/>'
+    lost = '<points label="head" outside="1" occluded="0" points="5.00,6.00"/><points label="foot" outside="0" occluded="0" points="7.00,16.00"/>'
+    return make(
+        folder,
+        track(box(0, inside=COLOUR) + box(1, (11, 20, 31.5, 40.25), COLOUR, keyframe=0) + box(3, occluded=1, inside=COLOUR), 4, more='group_id="2"'),
+        track(shape("box", 0, 'xtl="10" ytl="20" xbr="30" ybr="30" rotation="90.00"') + box(2, (0, 0, 4, 4), outside=1), 5),
+        track(shape("ellipse", 0, 'cx="10" cy="20" rx="4" ry="3" rotation="350.00"'), 6),
+        track(shape("polygon", 0, 'points="0.00,0.00;4.00,0.00;0.00,3.00"') + shape("polygon", 2, 'points="1.00,1.00;5.00,0.00"'), 7),
+        track(shape("polyline", 1, 'points="0.50,0.50;4.00,0.25;9.00,3.00"'), 8),
+        track(shape("points", 1, 'points="0.50,0.50;4.00,0.25"'), 9),
+        track(shape("mask", 1, 'rle="1, 2, 3" left="3" top="4" width="3" height="2"'), 10),
+        track(shape("skeleton", 0, "", joints) + shape("skeleton", 1, "", lost), 11, "person"),
+    )
+
+
+def test_golden_numbers(tmp_path):
+    scene = bw.read(
+        make(tmp_path, track(box(1, inside=COLOUR) + box(3, (12, 20, 32.5, 40.25), COLOUR + '<attribute name="parked">true</attribute>')))
+    )
+    assert (scene.name, len(scene), scene.has_time, scene.frame_ids) == ("crossing", 6, False, tuple("012345"))
+    assert scene.cameras["crossing"].camera.size_px == (64, 48)
+    (one,) = scene.image_tracks
+    assert (one.track_id, one.category, one.camera, one.times_ns.tolist()) == ("0", "car", "crossing", [1, 3])
+    np.testing.assert_array_equal(one.shapes.xyxy, [[9.5, 19.5, 30.0, 39.75], [11.5, 19.5, 32.0, 39.75]])
+    assert one.attributes == {"colour": "red"}
+    assert list(one.keyframe_attributes) == [{}, {"parked": True}]
+    np.testing.assert_array_equal(one.at([2]).shapes.xyxy, [[10.5, 19.5, 31.0, 39.75]])
+
+
+def test_every_shape(tmp_path):
+    tracks = {one.track_id: one for one in bw.read(full(tmp_path)).image_tracks}
+    assert tracks["4"].origin.tolist() == [bw.Origin.GIVEN, bw.Origin.FILLED, bw.Origin.GIVEN]
+    assert tracks["4"].visibility.tolist() == [bw.Visibility.VISIBLE, bw.Visibility.VISIBLE, bw.Visibility.OCCLUDED]
+    turned = tracks["5"].shapes
+    np.testing.assert_allclose((turned.center_uv[0], turned.size_px[0]), ([19.5, 24.5], [20, 10]))
+    np.testing.assert_allclose(turned.rotation_rad, [math.pi / 2, 0])
+    assert tracks["5"].visibility.tolist() == [bw.Visibility.VISIBLE, bw.Visibility.OUTSIDE]
+    np.testing.assert_allclose(tracks["6"].shapes.size_px, [[8, 6]])
+    np.testing.assert_allclose(tracks["6"].shapes.rotation_rad, np.deg2rad([-10.0]))
+    np.testing.assert_array_equal(tracks["7"].shapes.uv, [[-0.5, -0.5], [3.5, -0.5], [-0.5, 2.5], [0.5, 0.5], [4.5, -0.5]])
+    np.testing.assert_array_equal(tracks["8"].shapes.uv, [[0, 0], [3.5, -0.25], [8.5, 2.5]])
+    np.testing.assert_array_equal(tracks["9"].shapes.uv, [[[0, 0], [3.5, -0.25]]])
+    pixels = np.zeros((48, 64), bool)
+    pixels[4, 4:6] = True
+    np.testing.assert_array_equal(tracks["10"].shapes.to_arrays()[0], pixels)
+    joints = tracks["11"].shapes
+    assert joints.skeleton.points == ("head", "foot")
+    np.testing.assert_array_equal(joints.uv[0], [[4.5, 5.5], [4.5, 15.5]])
+    assert joints.visibility.tolist() == [[0, 1], [2, 0]]
+
+
+def assert_same(a, b):
+    """The same labels, attributes and fields of the file; float noise of the half pixel's shift apart."""
+    assert [one.track_id for one in a.image_tracks] == [one.track_id for one in b.image_tracks]
+    assert (a.frame_ids, a.name, a.source_attributes) == (b.frame_ids, b.name, b.source_attributes)
+    for x, y in zip(a.image_tracks, b.image_tracks):
+        for column in ("category", "camera", "attributes", "method", "source_attributes"):
+            assert getattr(x, column) == getattr(y, column), column
+        for column in ("keyframe_attributes", "keyframe_source_attributes"):
+            assert list(getattr(x, column)) == list(getattr(y, column)), column
+        for column in ("times_ns", "visibility", "origin"):
+            np.testing.assert_array_equal(getattr(x, column), getattr(y, column), column)
+        assert type(x.shapes) is type(y.shapes)
+        np.testing.assert_allclose(x.shapes.bounds_xyxy(), y.shapes.bounds_xyxy(), rtol=0, atol=1e-9)
+
+
+def test_round_trip_of_every_shape(tmp_path):
+    scene = bw.read(full(tmp_path))
+    report = bw.write(scene, tmp_path / "out", "cvat_video")
+    assert (report.n_tracks, report.n_labels, report.dropped, report.rounded) == (8, 13, [], [])
+    again = bw.read(tmp_path / "out")
+    assert_same(scene, again)
+    for x, y in zip(scene.image_tracks, again.image_tracks):
+        if isinstance(x.shapes, (bw.Polygons, bw.Polylines)):
+            np.testing.assert_allclose(x.shapes.uv, y.shapes.uv, rtol=0, atol=1e-9)
+            np.testing.assert_array_equal(x.shapes.point_offsets, y.shapes.point_offsets)
+        elif isinstance(x.shapes, bw.Masks):
+            np.testing.assert_array_equal(x.shapes.to_arrays(), y.shapes.to_arrays())
+        elif isinstance(x.shapes, bw.Keypoints):
+            np.testing.assert_array_equal(x.shapes.visibility, y.shapes.visibility)
+            np.testing.assert_allclose(x.shapes.uv, y.shapes.uv, rtol=0, atol=1e-9)
+
+
+def test_written_twice_is_the_same_file(tmp_path):
+    bw.write(bw.read(full(tmp_path)), tmp_path / "one", "cvat_video")
+    bw.write(bw.read(tmp_path / "one"), tmp_path / "two", "cvat_video")
+    assert (tmp_path / "one/crossing.xml").read_bytes() == (tmp_path / "two/crossing.xml").read_bytes()
+
+
+def elements(file, tag="box"):
+    root = ET.parse(file).getroot()
+    return [[dict(one.attrib) for one in some.findall(tag)] for some in root.findall("track")]
+
+
+def test_a_track_that_ends_early_ends_in_cvat_too(tmp_path):
+    """CVAT shows the last keyframe until the end of the task, unless one says that the object is gone."""
+    scene = bw.read(make(tmp_path, track(box(0) + box(2)), track(box(3) + box(5), 1)))
+    bw.write(scene, tmp_path / "out", "cvat_video")
+    first, second = elements(tmp_path / "out/crossing.xml")
+    assert [(one["frame"], one["outside"]) for one in first] == [("0", "0"), ("2", "0"), ("3", "1")]
+    assert [(one["frame"], one["outside"]) for one in second] == [("3", "0"), ("5", "0")]
+    assert_same(scene, bw.read(tmp_path / "out"))
+
+
+def test_a_scene_of_other_origin(tmp_path):
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(640, 480), bw.Pose.identity())
+    labels = bw.ImageTrack(
+        "a", "car", "front", [0, 100, 250], bw.Boxes([[0, 0, 9, 9], [1, 0, 9, 9], [2, 0, 9, 9]]), visibility=[0, 1, 0],
+        attributes={"id": "x<y"}, keyframe_attributes=[{"parked": False}, {}, {"note": 'say "hi" & go'}],
+    )  # fmt: skip
+    scene = bw.Scene("a/b", [0, 100, 200], cameras={"front": camera}, image_tracks=[labels], label_frame="front", tags=[bw.Tag("rain")])
+    report = bw.write(scene, tmp_path / "out", "cvat_video")
+    assert any("between two frames" in line for line in report.rounded)
+    assert any("1 tags" in line for line in report.dropped) and any("times" in line for line in report.dropped)
+    again = bw.read(tmp_path / "out")
+    (track_,) = again.image_tracks
+    assert (again.name, track_.track_id, track_.times_ns.tolist()) == ("a/b", "a", [0, 1, 2])
+    assert track_.attributes == {"id": "x<y"}
+    assert track_.at([0, 1, 2]).attributes[2] == {"id": "x<y", "parked": False, "note": 'say "hi" & go'}
+    assert again.cameras["front"].camera.size_px == (640, 480)
+
+
+def test_a_shape_that_holds_repeats_before_the_next(tmp_path):
+    scene = bw.read(make(tmp_path, track(box(0) + box(4, (0, 0, 1, 1)))))
+    held = scene.replace(image_tracks=[scene.image_tracks[0].replace(method="hold")])
+    report = bw.write(held, tmp_path / "out", "cvat_video")
+    assert any("repeat" in note for note in report.notes)
+    frames = np.arange(5)
+    expected = held.image_tracks[0].at(frames).shapes.xyxy
+    np.testing.assert_allclose(bw.read(tmp_path / "out").image_tracks[0].at(frames).shapes.xyxy, expected, atol=1e-9)
+
+
+def test_frames_of_a_step(tmp_path):
+    meta = META.replace("<size>6</size>", "<size>3</size><frame_filter>step=5</frame_filter>").replace(
+        "<start_frame>0</start_frame>", "<start_frame>10</start_frame>"
+    )
+    scene = bw.read(make(tmp_path, track(box(10) + box(20)), meta=meta))
+    assert (scene.frame_ids, scene.image_tracks[0].times_ns.tolist()) == (("10", "15", "20"), [0, 2])
+    bw.write(scene, tmp_path / "out", "cvat_video")
+    assert [one["frame"] for one in elements(tmp_path / "out/crossing.xml")[0]] == ["10", "20"]
+    assert_same(scene, bw.read(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("tracks", "told"),
+    [
+        ([track(box(0, (5, 0, 1, 2)))], ["xtl <= xbr", "5 0 1 2", "line 7", "track 0"]),
+        ([track(box("x"))], ["a frame's number", "'x'", "frame"]),
+        ([track(box(0) + box(0))], ["a frame comes twice"]),
+        ([track(box(0, ("nan", 0, 1, 2)))], ["a number of pixels", "'nan'", "xtl"]),
+        ([track(box(0) + shape("polygon", 1, 'points="0,0;1,1"'))], ["shapes of one kind", "<box>", "<polygon>"]),
+        ([track(shape("cuboid", 0, ""))], ["no shape that boxwright has", "<cuboid>"]),
+        ([track(shape("polygon", 0, 'points="0,0;1"'))], ["a number of pixels"]),
+        ([track(shape("points", 0, 'points="0,0;1,1"') + shape("points", 1, 'points="0,0"'))], ["2 points, as in the track's first keyframe"]),
+        ([track(shape("mask", 0, 'rle="1, 2" left="0" top="0" width="3" height="2"'))], ["add up to 3 x 2", "rle"]),
+        ([track(shape("mask", 0, 'rle="6" left="63" top="0" width="3" height="2"'))], ["within 64 x 48", "left top width height"]),
+        ([track(box(0, outside=3))], ["0 or 1", "'3'", "outside"]),
+        ([track(box(0)), track(box(0))], ["an id of an earlier track", "'0'"]),
+        ([track("")], ["a track without a shape"]),
+        ([track(box(0), label="")], ["a track without a label"]),
+    ],
+)
+def test_bad_records(tmp_path, tracks, told):
+    """Refused with their place; kept aside in lenient reading, and what is good stays."""
+    good = track(box(2), 77)
+    file = make(tmp_path, *tracks, good, meta=META.replace("\n", " "))
+    with pytest.raises(bw.FormatError) as caught:
+        bw.read(file)
+    for words in [*told, "clip.xml"]:
+        if not words.startswith("line"):
+            assert words in str(caught.value), str(caught.value)
+    assert "line" in str(caught.value)
+    scene = bw.read(file, strict=False)
+    assert scene.problems
+    assert "77" in [one.track_id for one in scene.image_tracks]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (xml(track(box(0)), version="2.0"), "<version>1.1</version>"),
+        (xml('<image id="0" name="a.png"/>'), "CVAT for video 1.1"),
+        (xml(track(box(0)))[:-20], "not a whole XML file"),
+        (xml(track(box(0)), meta=META.replace("<width>64</width>", "<width>x</width>")), "a width and a height"),
+        (xml(track(box(0)), meta=META.replace("<size>6</size>", "<size>-1</size>")), "a whole number"),
+        (xml(track(box(0)), meta=META.replace("<size>6</size>", "<size>999999999</size>")), "frames per scene"),
+    ],
+)
+def test_bad_files(tmp_path, text, told):
+    (tmp_path / "clip.xml").write_text(text)
+    with pytest.raises(bw.BoxwrightError, match=told.replace("<", ".").replace(">", ".")):
+        bw.read(tmp_path / "clip.xml", strict=False)
+
+
+def test_without_a_size(tmp_path):
+    scene = bw.read(make(tmp_path, track(box(4)), meta=""))
+    assert len(scene) == 5
+    assert scene.cameras["camera"].camera.size_px == (31, 41)
+    assert any("picture's size is not said" in note for note in scene.notes)
+
+
+@pytest.fixture
+def real_files(real_data):
+    return sorted((real_data / "cvat_video_xml").glob("*.xml"))
+
+
+def test_real_files_agree_with_a_plain_parser(tmp_path, real_files):
+    """JAAD: every box, flag and attribute, and back to a file that says the same."""
+    n_boxes = 0
+    for file in real_files:
+        scene = bw.read(file)
+        root = ET.parse(file).getroot()
+        assert len(scene.image_tracks) == len(root.findall("track"))
+        bw.write(scene, tmp_path / file.stem, "cvat_video")
+        (written,) = (tmp_path / file.stem).glob("*.xml")
+        for labels, theirs, ours in zip(scene.image_tracks, root.findall("track"), ET.parse(written).getroot().findall("track")):
+            here = labels.at(labels.times_ns)
+            there = {int(one.get("frame")): one for one in theirs.findall("box")}
+            assert theirs.attrib == ours.attrib
+            for k, frame in enumerate(labels.times_ns.tolist()):
+                one = there[frame]
+                corners = [float(one.get(name)) for name in ("xtl", "ytl", "xbr", "ybr")]
+                np.testing.assert_allclose(labels.shapes.xyxy[k] + 0.5, corners, rtol=0, atol=1e-9)
+                assert here.attributes[k] == {attribute.get("name"): attribute.text for attribute in one}
+                n_boxes += 1
+            again = {int(one.get("frame")): one for one in ours.findall("box")}
+            for frame, one in there.items():
+                said = {key: float(value) for key, value in one.attrib.items()}
+                assert said == {key: float(value) for key, value in again[frame].attrib.items() if key in said}
+                assert sorted((a.get("name"), a.text) for a in one) == sorted((a.get("name"), a.text) for a in again[frame])
+            assert all(one.get("outside") == "1" for frame, one in again.items() if frame not in there)
+        assert_same(scene, bw.read(written))
+    assert n_boxes == 10_041
+
+
+def iou_pairs(a, b):
+    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    return shared / ((a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - shared)
+
+
+def test_real_boxes_thinned_and_filled_again(real_files):
+    """Every tenth keyframe, and the frames between filled again, against the labels: people who walk, filmed from a car."""
+    everywhere, between = [], []
+    for file in real_files:
+        for labels in bw.read(file).image_tracks:
+            thin = labels.keyframes_every(10)
+            there = labels.visibility != bw.Visibility.OUTSIDE
+            filled = thin.at(labels.times_ns[there])
+            assert filled.is_valid.all()
+            overlap = iou_pairs(filled.shapes.xyxy, labels.shapes.xyxy[there])
+            everywhere.append(overlap)
+            between.append(overlap[filled.state == bw.State.BETWEEN])
+    assert len(np.concatenate(between)) > 8000
+    assert np.median(np.concatenate(everywhere)) >= 0.95
+    assert np.median(np.concatenate(between)) >= 0.94
