@@ -260,6 +260,14 @@ def test_bad_pose_rows_are_kept_aside(tmp_path):
     assert (scene.trajectory.times_ns - T0).tolist() == [0, 2 * STEP, 3 * STEP]
 
 
+def test_empty_cells_of_categories_stay_empty(tmp_path):
+    weather = pa.array(["wet", None, "dry", None, "dry"]).dictionary_encode()
+    nothing = pa.array([None] * 5, pa.string()).dictionary_encode()
+    scene = bw.read(make(tmp_path, label_columns(weather=weather, nothing=nothing)))
+    rows = [row for track in scene.tracks for row in track.keyframe_source_attributes if row]
+    assert sorted(str(row["weather"]) for row in rows) == ["None", "None", "dry", "wet"] and {row["nothing"] for row in rows} == {None}
+
+
 def test_other_bad_tables(tmp_path):
     log = make(tmp_path)
     city = log / "city_SE3_egovehicle.feather"

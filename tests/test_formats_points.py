@@ -660,6 +660,15 @@ def test_sweeps_without_a_point_to_see(tmp_path, xyz, encoding):
     assert not scene.points(0).is_finite.any()
 
 
+def test_a_large_picture_in_a_tiny_file_is_not_decoded(tmp_path):
+    """What 4K takes may be of one colour; what is larger must hold something."""
+    for name, (height, width) in {"4k.png": (2160, 3840), "large.png": (4000, 5000)}.items():
+        (tmp_path / name).write_bytes(image_bytes(np.zeros((height, width, 3), np.uint8)))
+    assert read_image(tmp_path / "4k.png").shape == (2160, 3840, 3)
+    with pytest.raises(bw.LimitError, match=r"large\.png: compressed more tightly than allowed: expected at most 200 : 1, got 60,000,000 B from"):
+        read_image(tmp_path / "large.png")
+
+
 @pytest.mark.parametrize("name", ["a.pcd", "a.ply", "a.bin"])
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, name):
     (tmp_path / name).touch()

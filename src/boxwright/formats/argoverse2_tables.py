@@ -78,8 +78,8 @@ def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None 
         _check_kinds(table, columns, path)
         _check_texts(table, columns, path)
         table, number = _whole_rows(table, columns, path, problems)
-        rows = Rows({name: table[name].to_numpy() for name in table.column_names}, number, path, problems)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        rows = Rows({name: _values(table[name]) for name in table.column_names}, number, path, problems)
+    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError, MemoryError) as error:
         if isinstance(error, BoxwrightError):
             raise
         raise FormatError(f"not a feather table: {str(error)[:150]}", path=path, hint=HINT) from None
@@ -89,6 +89,18 @@ def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None 
             lambda i, name=name: rows.wrong(i, expected="finite numbers", got=str(rows[name][i]), field=name),  # type: ignore[misc]
         )
     return rows
+
+
+def _values(column: Any) -> Any:
+    """(N,) of a column; None where a cell of a column of categories is empty: arrow gives it the last category, or fails where there is none."""
+    from pyarrow import types
+
+    if not (types.is_dictionary(column.type) and column.null_count):
+        return column.to_numpy()
+    values = np.full(len(column), None, object)
+    if column.null_count < len(column):
+        values[column.is_valid().to_numpy()] = column.drop_null().to_numpy()
+    return values
 
 
 def _table(path: Path, size: int) -> Any:

@@ -161,7 +161,7 @@ def _tell_what_is_left_out(samples: Samples, folder: Path, notes: list[str]) -> 
         for name, (_, datum) in data.items():
             for kind in datum.get("annotations", {}).mapping():
                 if kind != _CUBOIDS:
-                    kinds[_KINDS.get(int(kind) if kind.isdecimal() else -1, f"kind {kind!r:.20}")] += 1
+                    kinds[_KINDS.get(int(kind) if re.fullmatch("[0-9]{1,9}", kind) else -1, f"kind {kind!r:.20}")] += 1
                 elif name != samples.main:
                     n_camera_cuboids += 1
     notes += [f"{n} files of {kind} are not read" for kind, n in sorted(kinds.items())]

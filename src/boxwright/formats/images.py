@@ -16,6 +16,7 @@ from ..limits import checked_size, limits
 __all__ = ["IMAGE_SUFFIXES", "check_image", "image_bytes", "image_size_px", "read_image"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_PLAIN_BYTES = 24 << 20  # 4K: a picture up to this size may be of one colour, and then takes next to nothing in its file
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -89,6 +90,8 @@ def _whole_size_px(raw: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
         raise FormatError(
             "the picture is cut off or damaged", expected="whole chunks up to its end marker", path=path, hint="copy or export the picture again"
         )
+    if 3 * size[0] * size[1] > _PLAIN_BYTES:
+        limits().check_decompressed(3 * size[0] * size[1], len(raw), path)
     return size
 
 
