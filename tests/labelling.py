@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import boxwright as bw
+from boxwright.rotations import quat_from_yaw, quat_multiply
 
 STEP_NS = 100_000_000
 
@@ -83,7 +84,7 @@ def labelled(
         turned = cuboids.replace(
             center_m=cuboids.center_m + noise[0],
             size_m=np.maximum(cuboids.size_m + noise[1], 0.1),
-            **({"yaw_rad": cuboids.yaw_rad + noise[2][:, 0]} if cuboids.is_upright.all() else {}),
+            quat_wxyz=quat_multiply(quat_from_yaw(noise[2][:, 0]), cuboids.quat_wxyz) if yaw_rad else cuboids.quat_wxyz,
         )
         tracks.append(dense(track, times, frames, turned))
     middle = int(times[len(times) // 2])

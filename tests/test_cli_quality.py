@@ -87,3 +87,14 @@ def test_agree(run, folders):
     assert code == 0 and "worst" not in out
     code, out, err = run("agree", folders / "gold")
     assert code == 2 and out == "" and "got one path alone" in err
+
+
+def test_agree_writes_the_consensus(run, folders, tmp_path):
+    code, out, _ = run("agree", folders / "ann", folders / "bob", folders / "cyd", "--out", tmp_path / "merged")
+    assert code == 1 and "consensus: 12 tracks" in out and "wrote" in out
+    merged = bw.read(tmp_path / "merged")
+    assert list(bw.consensus_sources(merged)) == ["ann", "bob", "cyd"]
+    said = json.loads(run("agree", folders / "ann", folders / "bob", "--out", tmp_path / "two", "--json")[1])
+    assert set(said["consensus"]["spreads"]) == {"ann", "bob"} and said["consensus"]["written"]["n_tracks"] == 12
+    code, out, _ = run("agree", folders / "ann", folders / "bob", "--out", folders / "bob" / "inside")
+    assert code == 2 and out == "" and not (folders / "bob" / "inside").exists()

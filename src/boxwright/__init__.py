@@ -62,7 +62,9 @@ _HOME = {
     "gold_plan": ["GoldPlan", "plan_gold"],
     "intervals": ["Estimate"],
     "matching": ["MatchRules"],
+    "combining": ["AnnotatorSpread", "Consensus", "consensus"],
     "disagreements": ["Disagreement"],
+    "sources": ["Source", "consensus_sources", "consensus_trace"],
     "raters": ["Agreement", "Concord", "PairConcord", "agreement"],
     "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
     "track_metrics": ["Clear", "Hota", "Identity"],
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from .advice import Advice, Advices, advise
     from .aggregation import Aggregate, aggregate
     from .cameras import FisheyeCamera, PinholeCamera, UncalibratedCamera
+    from .combining import AnnotatorSpread, Consensus, consensus
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
     from .differences import LabelError, Tolerances
@@ -136,6 +139,7 @@ if TYPE_CHECKING:
     from .shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
     from .simulation import simulate
     from .solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
+    from .sources import Source, consensus_sources, consensus_trace
     from .tags import Relation, Tag
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
@@ -150,6 +154,7 @@ __all__ = [
     "Aggregate",
     "Agreement",
     "AnnotatorQuality",
+    "AnnotatorSpread",
     "ArgumentError",
     "AttributeDefinition",
     "Boxes",
@@ -159,6 +164,7 @@ __all__ = [
     "Category",
     "Clear",
     "Concord",
+    "Consensus",
     "Cuboid",
     "Cuboids",
     "DepthMap",
@@ -214,6 +220,7 @@ __all__ = [
     "Shapes",
     "SizePrior",
     "Skeleton",
+    "Source",
     "State",
     "StaticSolve",
     "StaticVerdict",
@@ -240,6 +247,9 @@ __all__ = [
     "apply_edits",
     "compare_annotators",
     "compare_point_labels",
+    "consensus",
+    "consensus_sources",
+    "consensus_trace",
     "depth_map",
     "fit_at",
     "fit_cuboid",

@@ -8,10 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import FormatOption, JsonOption, LenientOption, LimitOption, SceneOption, number_of, path_of, print_json, print_table, tracked
+from .common import (
+    FormatOption,
+    JsonOption,
+    LenientOption,
+    LimitOption,
+    SceneOption,
+    number_of,
+    path_of,
+    print_json,
+    print_lines,
+    print_table,
+    tracked,
+)
+from .outputs import OutOption, ToOption, check_output, print_report, write_scene
 from .score import open_labels, spell
 
 if TYPE_CHECKING:
+    from ..combining import Consensus
     from ..disagreements import Disagreement
     from ..raters import Agreement, Concord
 
@@ -26,6 +40,8 @@ SIZES = ("length", "width", "height")
 def agree(
     paths: PathsArgument,
     range_frames: RangeOption = 50,
+    out: OutOption = None,
+    to: ToOption = "boxwright",
     scene: SceneOption = None,
     format: FormatOption = None,
     lenient: LenientOption = False,
@@ -35,7 +51,8 @@ def agree(
     """Annotators of one clip are compared with each other.
 
     How many labels have a partner, how well these overlap, and agreement beyond chance of classes, attributes, sizes and headings (Krippendorff's
-    alpha, Fleiss' and Cohen's kappa), with 95 % intervals; then where they disagree most. Exit code 1 where they disagree.
+    alpha, Fleiss' and Cohen's kappa), with 95 % intervals; then where they disagree most. With --out, their consensus is written; boxwright's own
+    format keeps what it was made of. Exit code 1 where they disagree.
 
     Example: boxwright agree by-ann by-bob by-cyd
     """
@@ -43,13 +60,24 @@ def agree(
 
     if len(paths) < 2:
         raise typer.BadParameter("expected PATH PATH..., got one path alone: name the labels of two annotators or more")
+    if out is not None:
+        for path in paths:
+            check_output(out, to, path, "--out")
     scenes = [open_labels(path, scene, format, lenient) for path in paths]
     with tracked(f"comparing {number_of(len(scenes), 'annotator')}"):
         found = bw.agreement(scenes, range_frames=range_frames)
+    result = found.to_dict()
+    if out is not None:
+        merged = bw.consensus(scenes)
+        written = write_scene(merged.scene, out, to)
+        result["consensus"] = {"spreads": {name: vars(one) for name, one in merged.spreads.items()}, "notes": list(merged.notes), "written": written}
     if as_json:
-        print_json(found.to_dict())
+        print_json(result)
     else:
         _print(found)
+        if out is not None:
+            _print_consensus(merged)
+            print_report(written)
     if found.disagreements:
         raise typer.Exit(1)
 
@@ -92,6 +120,15 @@ def _print(found: Agreement) -> None:
             [_shown(one) for one in shown],
             caption=f"and {more} more; --json lists them all" if more else None,
         )
+
+
+def _print_consensus(merged: Consensus) -> None:
+    print_table(
+        f"consensus: {number_of(len(merged.scene.tracks), 'track')}; what each annotator scatters, one standard deviation",
+        ["annotator", "place m", "size m", "heading deg"],
+        [[name, one.center_m, one.size_m, math.degrees(one.angle_rad)] for name, one in merged.spreads.items()],
+    )
+    print_lines(*merged.notes)
 
 
 def _row(name: str, one: Concord) -> list[Any]:
