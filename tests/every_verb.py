@@ -58,7 +58,8 @@ def cameras() -> tuple[list[Any], list[np.ndarray]]:
     pinhole = bw.PinholeCamera(1280, 720, 900.0, 900.0, 640.0, 360.0, distortion=(-0.3, 0.1, 1e-3, -1e-3, -0.02))
     fisheye = bw.FisheyeCamera(1000, 1000, 320.0, 320.0, 500.0, 500.0, distortion=(0.02, -0.01, 0.002, 0.0))
     cam_from_lidar = np.array([[0.0, -1, 0, 0.1], [0, 0, -1, 0.2], [1, 0, 0, 0.3], [0, 0, 0, 1]])
-    return [pinhole, fisheye], [cam_from_lidar, cam_from_lidar]
+    unified = bw.UnifiedCamera(1000, 1000, 620.0, 620.0, 500.0, 500.0, xi=1.2)
+    return [pinhole, fisheye, unified], [cam_from_lidar] * 3
 
 
 def tracks(rng: np.random.Generator, n: int = 12) -> list[bw.Track]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -36,17 +37,41 @@ def in_camera(point: Sequence[float], pose: bw.Pose) -> list[mpf]:
 
 
 @mpmath.workdps(DIGITS)
-def pixel(point: Sequence[float], camera: bw.PinholeCamera | bw.FisheyeCamera, pose: bw.Pose) -> tuple[mpf, mpf, mpf]:
+def pixel(point: Sequence[float], camera: Any, pose: bw.Pose) -> tuple[mpf, mpf, mpf]:
     """u, v, depth; the caller looks for the end of the lens."""
     x, y, z = in_camera(point, pose)
     return *onto_picture(camera, x, y, z), z
 
 
 @mpmath.workdps(DIGITS)
-def onto_picture(camera: bw.PinholeCamera | bw.FisheyeCamera, x: mpf, y: mpf, z: mpf) -> tuple[mpf, mpf]:
-    """u, v, by OpenCV's documentation of its lens models and Kannala and Brandt's paper."""
-    a, b = _kannala_brandt(camera, x, y, z) if isinstance(camera, bw.FisheyeCamera) else _brown_conrady(camera, x / z, y / z)
+def onto_picture(camera: Any, x: mpf, y: mpf, z: mpf) -> tuple[mpf, mpf]:
+    """u, v, by OpenCV's documentation of its lens models and the papers that the classes name."""
+    a, b = _in_focal_lengths(camera, x, y, z)
     return mpf(camera.fx_px) * a + mpf(camera.cx_px), mpf(camera.fy_px) * b + mpf(camera.cy_px)
+
+
+def _in_focal_lengths(camera: Any, x: mpf, y: mpf, z: mpf) -> tuple[mpf, mpf]:
+    match camera:
+        case bw.FisheyeCamera():
+            return _kannala_brandt(camera, x, y, z)
+        case bw.UnifiedCamera():
+            w = z + mpf(camera.xi) * mpmath.sqrt(x * x + y * y + z * z)
+            return _brown_conrady(camera._plane, x / w, y / w)
+        case bw.DoubleSphereCamera():
+            xi, alpha = numbers((camera.xi, camera.alpha))
+            moved = z + xi * mpmath.sqrt(x * x + y * y + z * z)
+            w = alpha * mpmath.sqrt(x * x + y * y + moved * moved) + (1 - alpha) * moved
+            return x / w, y / w
+        case bw.ExtendedUnifiedCamera():
+            alpha, beta = numbers((camera.alpha, camera.beta))
+            w = alpha * mpmath.sqrt(beta * (x * x + y * y) + z * z) + (1 - alpha) * z
+            return x / w, y / w
+        case bw.CylindricalCamera() | bw.EquirectangularCamera():
+            h, turn = mpmath.hypot(x, z), 2 * mpmath.pi
+            middle = (mpf(camera.width_px - 1) / 2 - mpf(camera.cx_px)) / mpf(camera.fx_px)
+            a = mpmath.atan2(x, z) - turn * mpmath.floor((mpmath.atan2(x, z) - middle) / turn + mpf(1) / 2)
+            return a, y / h if isinstance(camera, bw.CylindricalCamera) else mpmath.atan2(y, h)
+    return _brown_conrady(camera, x / z, y / z)
 
 
 def _brown_conrady(camera: bw.PinholeCamera, x: mpf, y: mpf) -> tuple[mpf, mpf]:

@@ -386,7 +386,15 @@ def pixel_of(point_cam, camera):
     x, y, z = (float(v) for v in point_cam)
     if not all(math.isfinite(v) for v in (x, y, z)):
         return math.nan, math.nan, "not finite"
-    if hasattr(camera, "max_angle_rad"):
+    if not hasattr(camera, "fx_px"):
+        raise TypeError("no lens")
+    if type(camera).__name__ in SHAPES:
+        if x == y == z == 0:
+            return math.nan, math.nan, "behind"
+        a, b = SHAPES[type(camera).__name__](camera, x, y, z)
+        if math.isnan(a):
+            return math.nan, math.nan, "fold"
+    elif hasattr(camera, "max_angle_rad"):
         r, theta = math.hypot(x, y), math.atan2(math.hypot(x, y), z)
         if r == 0 and z == 0:
             return math.nan, math.nan, "behind"
@@ -407,6 +415,71 @@ def pixel_of(point_cam, camera):
     u, v = camera.fx_px * a + camera.cx_px, camera.fy_px * b + camera.cy_px
     inside = -0.5 <= u < camera.width_px - 0.5 and -0.5 <= v < camera.height_px - 0.5
     return u, v, "ok" if inside else "outside"
+
+
+def _unified(camera, x, y, z):
+    """Mei and Rives: onto the unit sphere, from there onto a plane seen from xi above the centre, then distorted."""
+    d = math.sqrt(x * x + y * y + z * z)
+    if math.atan2(math.hypot(x, y), z) > camera.max_angle_rad:
+        return math.nan, math.nan
+    a, b = x / d / (z / d + camera.xi), y / d / (z / d + camera.xi)
+    if not any(camera.distortion):
+        return a, b
+    if not all(_turns_right(camera, a * t, b * t) for t in np.linspace(0.05, 1, 20)):
+        return math.nan, math.nan
+    return _tilted(camera, *_brown_conrady(camera, a, b))
+
+
+def _double_sphere(camera, x, y, z):
+    """Usenko, Demmel and Cremers, equations 40 to 45."""
+    if math.atan2(math.hypot(x, y), z) > camera.max_angle_rad:
+        return math.nan, math.nan
+    xi, alpha = camera.xi, camera.alpha
+    d1 = math.sqrt(x * x + y * y + z * z)
+    d2 = math.sqrt(x * x + y * y + (xi * d1 + z) ** 2)
+    w = alpha * d2 + (1 - alpha) * (xi * d1 + z)
+    return x / w, y / w
+
+
+def _extended_unified(camera, x, y, z):
+    """Khomutenko, Garcia and Martinet."""
+    if math.atan2(math.hypot(x, y), z) > camera.max_angle_rad:
+        return math.nan, math.nan
+    w = camera.alpha * math.sqrt(camera.beta * (x * x + y * y) + z * z) + (1 - camera.alpha) * z
+    return x / w, y / w
+
+
+def _all_around(camera, x, z):
+    """Radians about y, within half a turn of the picture's middle."""
+    a, middle = math.atan2(x, z), ((camera.width_px - 1) / 2 - camera.cx_px) / camera.fx_px
+    while a >= middle + math.pi:
+        a -= 2 * math.pi
+    while a < middle - math.pi:
+        a += 2 * math.pi
+    return a
+
+
+def _cylindrical(camera, x, y, z):
+    h = math.hypot(x, z)
+    return (_all_around(camera, x, z), y / h) if abs(y) <= 1e6 * h else (math.nan, math.nan)
+
+
+def _equirectangular(camera, x, y, z):
+    return _all_around(camera, x, z), math.atan2(y, math.hypot(x, z))
+
+
+SHAPES = {
+    "UnifiedCamera": _unified,
+    "DoubleSphereCamera": _double_sphere,
+    "ExtendedUnifiedCamera": _extended_unified,
+    "CylindricalCamera": _cylindrical,
+    "EquirectangularCamera": _equirectangular,
+}
+
+
+def sees_behind(camera):
+    """Whether there is no plane in which the camera cannot see."""
+    return type(camera).__name__ != "PinholeCamera"
 
 
 def _brown_conrady(camera, x, y):
@@ -476,13 +549,13 @@ def visible_box(corners_cam, camera, near_m, n=1500):
             weight_a, weight_b = (1 - t) / np.linalg.norm(a), t / np.linalg.norm(b)  # even in direction, so that near ends are sampled finely
             point = (weight_a * a + weight_b * b) / (weight_a + weight_b)
             u, v, name = pixel_of(point, camera)
-            if name == "ok" and (hasattr(camera, "max_angle_rad") or point[2] >= near_m):
+            if name == "ok" and (sees_behind(camera) or point[2] >= near_m):
                 found.append((u, v))
     right, bottom = camera.width_px - 0.5, camera.height_px - 0.5
     along_u, along_v = np.linspace(-0.5, right, n), np.linspace(-0.5, bottom, n)
     border = np.concatenate([np.c_[along_u, np.full(n, y)] for y in (-0.5, bottom)] + [np.c_[np.full(n, x), along_v] for x in (-0.5, right)])
     for pixel, ray in zip(border, camera.rays(border)):
-        if np.isfinite(ray[0]) and ray_meets(ray, corners_cam, 0.0 if hasattr(camera, "max_angle_rad") else near_m):
+        if np.isfinite(ray[0]) and ray_meets(ray, corners_cam, 0.0 if sees_behind(camera) else near_m):
             found.append(tuple(pixel))
     return np.array([*np.min(found, 0), *np.max(found, 0)]) if found else np.full(4, np.nan)
 

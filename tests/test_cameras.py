@@ -25,6 +25,27 @@ def pinhole(name: str) -> bw.PinholeCamera:
     return bw.PinholeCamera(1392, 512, 960.0, 957.0, 696.0, 224.2, PINHOLES[name])
 
 
+BENT = {"width_px": 1600, "height_px": 1500, "fx_px": 420.0, "fy_px": 421.0, "cx_px": 799.5, "cy_px": 751.0}
+TURN = 1600 / (2 * math.pi)
+WIDE = {
+    "unified": bw.UnifiedCamera(**BENT, xi=1.3),
+    "unified, parabolic": bw.UnifiedCamera(**BENT, xi=1.0),
+    "unified, distorted": bw.UnifiedCamera(**BENT, xi=0.8, distortion=(-0.11, 0.02, 1e-3, -5e-4)),
+    "unified, rational": bw.UnifiedCamera(**BENT, xi=0.7, distortion=PINHOLES["14"]),
+    "unified, nearly plane": bw.UnifiedCamera(**BENT, xi=0.1),
+    "extended": bw.ExtendedUnifiedCamera(**BENT, alpha=0.62, beta=1.15),
+    "extended, flat": bw.ExtendedUnifiedCamera(**BENT, alpha=0.4, beta=0.8),
+    "double sphere": bw.DoubleSphereCamera(**BENT, xi=-0.2, alpha=0.58),
+    "double sphere, forward": bw.DoubleSphereCamera(**BENT, xi=0.25, alpha=0.41),
+    "cylinder": bw.CylindricalCamera(1600, 900, TURN, 250.0, 799.5, 449.5),
+    "cylinder, turned": bw.CylindricalCamera(1600, 900, TURN, 250.0, 130.0, 400.0),
+    "cylinder, part": bw.CylindricalCamera(1600, 900, 500.0, 480.0, 700.0, 449.5),
+    "sphere": bw.EquirectangularCamera.of_sphere(1600, 800),
+    "sphere, turned": bw.EquirectangularCamera(1600, 500, TURN, 240.0, 1500.0, 300.0),
+    "sphere, part": bw.EquirectangularCamera(1500, 700, 270.0, 260.0, 500.0, 300.0),
+}
+
+
 def fisheye(distortion=(0.02, -0.01, 0.002, -2e-4)) -> bw.FisheyeCamera:
     return bw.FisheyeCamera(1600, 1500, 420.0, 421.0, 799.5, 751.0, distortion)
 

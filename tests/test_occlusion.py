@@ -15,6 +15,10 @@ from test_cameras import PINHOLES
 IDENTITY = bw.Pose.identity()
 CAM_FROM_LIDAR = bw.Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]], (0.4, 0.5, -0.3))
 CAMERAS = {name: bw.PinholeCamera(120, 90, 85.0, 84.0, 59.2, 44.1, distortion) for name, distortion in PINHOLES.items()}
+CAMERAS["unified"] = bw.UnifiedCamera(120, 110, 70.0, 71.0, 59.0, 55.5, (-0.1, 0.02, 1e-3, -5e-4), xi=0.9)
+CAMERAS["double sphere"] = bw.DoubleSphereCamera(120, 110, 40.0, 41.0, 59.0, 55.5, xi=-0.2, alpha=0.58)
+CAMERAS["cylinder"] = bw.CylindricalCamera(120, 90, 40.0, 38.0, 59.0, 44.5)
+CAMERAS["sphere"] = bw.EquirectangularCamera(150, 80, 30.0, 28.0, 74.5, 39.5)
 CAMERAS["fisheye"] = bw.FisheyeCamera(120, 110, 34.0, 35.0, 59.0, 55.5, (0.02, -0.01, 0.002, -2e-4))
 
 

@@ -29,7 +29,16 @@ _HOME = {
     ],
     "frames": ["Pose", "Trajectory"],
     "points": ["Sweep"],
-    "cameras": ["FisheyeCamera", "PinholeCamera", "UncalibratedCamera"],
+    "cameras": [
+        "CylindricalCamera",
+        "DoubleSphereCamera",
+        "EquirectangularCamera",
+        "ExtendedUnifiedCamera",
+        "FisheyeCamera",
+        "PinholeCamera",
+        "UncalibratedCamera",
+        "UnifiedCamera",
+    ],
     "video": ["FrameSource", "Video", "VideoCheck", "write_video"],
     "cuboids": ["Cuboid", "Cuboids"],
     "point_labels": ["PointEdit", "PointLabels"],
@@ -89,7 +98,16 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 if TYPE_CHECKING:
     from .advice import Advice, Advices, advise
     from .aggregation import Aggregate, aggregate
-    from .cameras import FisheyeCamera, PinholeCamera, UncalibratedCamera
+    from .cameras import (
+        CylindricalCamera,
+        DoubleSphereCamera,
+        EquirectangularCamera,
+        ExtendedUnifiedCamera,
+        FisheyeCamera,
+        PinholeCamera,
+        UncalibratedCamera,
+        UnifiedCamera,
+    )
     from .combining import AnnotatorSpread, Consensus, consensus
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
@@ -167,9 +185,13 @@ __all__ = [
     "Consensus",
     "Cuboid",
     "Cuboids",
+    "CylindricalCamera",
     "DepthMap",
     "Disagreement",
+    "DoubleSphereCamera",
+    "EquirectangularCamera",
     "Estimate",
+    "ExtendedUnifiedCamera",
     "ExtraMissing",
     "FisheyeCamera",
     "Fit",
@@ -235,6 +257,7 @@ __all__ = [
     "Tracks",
     "Trajectory",
     "UncalibratedCamera",
+    "UnifiedCamera",
     "UnknownName",
     "Verdict",
     "Video",

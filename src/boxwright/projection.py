@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_array, as_points, frozen, one_index
-from .cameras import Camera, UncalibratedCamera
+from .cameras import Camera, FisheyeCamera, PanoramaCamera, PinholeCamera, UncalibratedCamera
 from .cuboids import Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError
 from .frames import Pose, as_pose
@@ -28,7 +28,7 @@ class PointStatus(IntEnum):
     """What became of a point."""
 
     OK = 0  # in the picture
-    BEHIND = 1  # behind a pinhole camera, or in its plane; in the centre of a fisheye
+    BEHIND = 1  # behind a pinhole camera, or in its plane; in the centre of any other
     FOLD = 2  # beyond the angle up to which the lens model holds; its formula may still give a pixel, a ghost
     OUTSIDE = 3  # projected, beside the picture
     NOT_FINITE = 4  # NaN or infinite coordinates
@@ -112,9 +112,15 @@ def project_points(points: ArrayLike, camera: Any, cam_from_points: Any, dtype: 
     origins, poses = _poses(cam_from_points if rig else [cam_from_points], len(cameras), rig)
     images = _storage(out, rig, len(cameras), len(array), _float_type(dtype))
     lenses = np.stack([c.packed for c in cameras])
+    uv_depth, statuses = images[0]._images, images[0]._statuses
+    rare = [i for i, c in enumerate(cameras) if not isinstance(c, (PinholeCamera, FisheyeCamera))]
+    runs = [slice(i, i + 1) for i in range(len(cameras)) if i not in rare] if rare else [slice(0, len(cameras))]
 
     def project(begin: int, end: int) -> None:
-        kernels.project_points(array, begin, end, origins, poses, lenses, images[0]._images, images[0]._statuses)
+        for run in runs:
+            kernels.project_points(array, begin, end, origins[run], poses[run], lenses[run], uv_depth[run], statuses[run])
+        for i in rare:
+            kernels.project_points_singly(array, begin, end, origins[i], poses[i], lenses[i], uv_depth[i], statuses[i])
 
     in_parts(len(array), n_threads, kernels.CHUNK * -(-CHUNKS_PER_THREAD // len(cameras)), project)
     return images if rig else images[0]
@@ -192,7 +198,8 @@ class ImageBoxes:
     """What one picture shows of M cuboids.
 
     xyxy : (M, 4) float64, left, top, right, bottom in pixels, of the visible part: within the picture's area (-0.5 to width - 0.5 and height - 0.5),
-        in front of the near plane, within the domain of the lens; NaN where nothing is visible
+        in front of the near plane, within the domain of the lens; NaN where nothing is visible. In a panorama of a whole turn a box across the seam
+        goes on beyond the picture's right border, and what is beyond lies at the left one
     visible : (M,) bool: a part of more than no area is in the picture; other things that may stand in front are not looked at
     truncation : (M,) float64 in [0, 1]: the share of the box's area that would lie outside, were the picture boundless (the near plane and the
         fold of the lens still cut); 1 where nothing is visible, NaN where the cuboid itself is NaN
@@ -204,7 +211,7 @@ class ImageBoxes:
         size = xyxy[:, 2:] - xyxy[:, :2]
         self.visible: Bools = frozen(np.asarray((size > 0).all(1)))
         self.xyxy: Float64s = frozen(np.where(self.visible[:, None], xyxy, np.nan))
-        border = np.array([camera.width_px, camera.height_px]) - 0.5
+        border = np.array([np.inf if isinstance(camera, PanoramaCamera) and camera.is_whole_turn else camera.width_px, camera.height_px]) - 0.5
         inside = np.prod(np.minimum(whole[:, 2:], border) - np.maximum(whole[:, :2], -0.5), axis=1)
         share = np.clip(1 - inside / np.where(self.visible, np.prod(whole[:, 2:] - whole[:, :2], axis=1), 1), 0, 1)
         known = np.isfinite(corners_cam).all((1, 2))
@@ -219,7 +226,7 @@ class ImageBoxes:
         """Lines of cuboid m to draw: each (K, 2) pixels, K >= 2, inside the picture, within 0.5 px of the true curve.
 
         which : rows of `cuboids.EDGES`, by default all; 0 to 3 are the front face
-        An edge that leaves the picture and comes back gives several lines.
+        An edge that leaves the picture and comes back gives several lines, and so does one across the seam of a panorama.
         """
         wanted = as_array("which", which, "edge numbers from 0 to 11").reshape(-1)
         if len(wanted) and (wanted.dtype.kind not in "iu" or wanted.min() < 0 or wanted.max() > 11):

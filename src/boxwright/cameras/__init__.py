@@ -7,13 +7,39 @@ Pixels: u to the right, v down; the centre of the first pixel is (0, 0), as in O
 from __future__ import annotations
 
 from .fisheye import FisheyeCamera
-from .intrinsics import CalibratedCamera, Camera
+from .intrinsics import CalibratedCamera, Camera, RoundCamera
+from .panoramas import CylindricalCamera, EquirectangularCamera, PanoramaCamera
 from .pinhole import PinholeCamera
+from .spheres import DoubleSphereCamera, ExtendedUnifiedCamera, UnifiedCamera
 from .uncalibrated import UncalibratedCamera
 
-__all__ = ["CAMERA_MODELS", "CalibratedCamera", "Camera", "FisheyeCamera", "PinholeCamera", "UncalibratedCamera", "model_of"]
+__all__ = [
+    "CAMERA_MODELS",
+    "CalibratedCamera",
+    "Camera",
+    "CylindricalCamera",
+    "DoubleSphereCamera",
+    "EquirectangularCamera",
+    "ExtendedUnifiedCamera",
+    "FisheyeCamera",
+    "PanoramaCamera",
+    "PinholeCamera",
+    "RoundCamera",
+    "UncalibratedCamera",
+    "UnifiedCamera",
+    "model_of",
+]
 
-CAMERA_MODELS: dict[str, type[Camera]] = {"pinhole": PinholeCamera, "fisheye": FisheyeCamera, "uncalibrated": UncalibratedCamera}
+CAMERA_MODELS: dict[str, type[Camera]] = {
+    "pinhole": PinholeCamera,
+    "fisheye": FisheyeCamera,
+    "unified": UnifiedCamera,
+    "extended_unified": ExtendedUnifiedCamera,
+    "double_sphere": DoubleSphereCamera,
+    "cylindrical": CylindricalCamera,
+    "equirectangular": EquirectangularCamera,
+    "uncalibrated": UncalibratedCamera,
+}
 
 
 def model_of(camera: Camera) -> str:

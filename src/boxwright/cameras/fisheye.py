@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from ..arrays import ArrayLike, Float64s, as_floats, frozen
-from ..errors import CalibrationError
-from .intrinsics import FISHEYE, RIM, CalibratedCamera, halve
+from ..arrays import ArrayLike, Float64s, frozen
+from .intrinsics import FISHEYE, RoundCamera, halve
 
 
 @dataclass(frozen=True)
-class FisheyeCamera(CalibratedCamera):
+class FisheyeCamera(RoundCamera):
     """Kannala-Brandt: theta = atan2(hypot(x, y), z), r = theta + k1 theta^3 + k2 theta^5 + k3 theta^7 + k4 theta^9; valid past 90 degrees off axis.
 
     distortion : 0 or 4 numbers k1..k4, as in `cv2.fisheye`
@@ -24,25 +23,7 @@ class FisheyeCamera(CalibratedCamera):
     Source: Kannala and Brandt, IEEE TPAMI 28(8), 2006.
     """
 
-    max_angle_rad: float = math.pi
-
     _lengths = (0, 4)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        field, given = "FisheyeCamera.max_angle_rad", cast(Any, self.max_angle_rad)
-        angle = math.pi if given is None else float(as_floats(field, given, (), finite=False))
-        if not 0 < angle <= math.pi:
-            hint = "radians off axis: half the lens's field of view; leave it out where nobody knows it"
-            raise CalibrationError(expected="an angle in (0, pi]", got=f"{angle:g}", field=field, hint=hint)
-        object.__setattr__(self, "max_angle_rad", min(angle, self._fold_rad))
-
-    @classmethod
-    def from_matrix(
-        cls, matrix: ArrayLike, width_px: int, height_px: int, distortion: ArrayLike = (), max_angle_rad: float = math.pi
-    ) -> FisheyeCamera:
-        """As `PinholeCamera.from_matrix`; max_angle_rad as the class tells."""
-        return replace(super().from_matrix(matrix, width_px, height_px, distortion), max_angle_rad=max_angle_rad)
 
     @cached_property
     def coefficients(self) -> Float64s:
@@ -51,20 +32,16 @@ class FisheyeCamera(CalibratedCamera):
         return coefficients
 
     @property
-    def _fold_rad(self) -> float:
+    def _end_rad(self) -> float:
         """The angle off axis up to which the radius grows, at most pi."""
         k1, k2, k3, k4 = self.coefficients
         roots = np.polynomial.Polynomial([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4]).trim().roots()
         real = roots.real[(np.abs(roots.imag) <= 1e-9 * np.abs(roots)) & (roots.real > 0)]
         return float(min(np.sqrt(real.min()), math.pi)) if len(real) else math.pi
 
-    @property
-    def _rim_angles_rad(self) -> Float64s:
-        return np.full(RIM, self.max_angle_rad)
-
     @cached_property
     def packed(self) -> Float64s:
-        """(30,) for the projection kernels; the limits are angles."""
+        """(ROW,) for the projection kernels; the limits are angles."""
         return self._pack(FISHEYE, self.max_angle_rad, self.max_angle_rad, self.coefficients)
 
     def rays(self, uv: ArrayLike) -> Float64s:

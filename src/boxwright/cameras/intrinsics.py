@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
 from ..arrays import ArrayLike, Float64s, as_floats, frozen
 from ..errors import CalibrationError
 
-PLAIN, RADIAL, FULL, FISHEYE = range(4)  # how much of the model a kernel has to compute
+PLAIN, RADIAL, FULL, FISHEYE, SPHERE, CYLINDER, EQUIRECTANGULAR = range(7)  # how much of the model a kernel has to compute
+ROW = 36  # numbers that tell a kernel all about a lens
 RIM = 256  # directions in which the curve where a lens ends is known
 MOST = 1e9  # of a coefficient or a number of pixels: beyond it polynomials of lenses overflow, and a calibration means nothing
 FARTHEST = 1e6  # a distorted lens without a fold is followed to this radius, 0.0002 degrees short of 90
@@ -52,7 +54,8 @@ class Camera:
     @property
     @abstractmethod
     def packed(self) -> Float64s:
-        """(30,): kind, fx, fy, cx, cy, width, height, limit, sure, then the coefficients: the row that the projection kernels read."""
+        """(ROW,) that the projection kernels read: kind, fx, fy, cx, cy, width, height, limit, sure, 21 coefficients, 4 numbers of the shape, uneven,
+        distorted."""
 
     @property
     @abstractmethod
@@ -105,11 +108,11 @@ class CalibratedCamera(Camera):
         object.__setattr__(self, "distortion", distortion)
 
     @classmethod
-    def from_matrix(cls, matrix: ArrayLike, width_px: int, height_px: int, distortion: ArrayLike = ()) -> Self:
+    def from_matrix(cls, matrix: ArrayLike, width_px: int, height_px: int, distortion: ArrayLike = (), **lens: float) -> Self:
         """From a (3, 3) intrinsic matrix K, as calibration tools and datasets give it: fx 0 cx, 0 fy cy, 0 0 1.
 
         matrix : for pictures of this size, with the centre of the first pixel at (0, 0)
-        distortion : as the class tells
+        distortion, lens : as the class tells
 
         CalibrationError where it is singular, skewed, or no K at all: these models have no skew. The first three columns of a (3, 4) projection
         matrix P = [K | K t] are a K; its last column shifts the camera by t and belongs into the pose.
@@ -122,7 +125,8 @@ class CalibratedCamera(Camera):
         if max(abs(k[0, 1]), abs(k[1, 0])) > 1e-9 * abs(k[0, 0]):
             got = f"{k[0, 1]:g} and {k[1, 0]:g}"
             raise CalibrationError("skewed intrinsics", expected="0 beside the focal lengths", got=got, field=place, hint="calibrate without skew")
-        return cls(width_px, height_px, k[0, 0], k[1, 1], k[0, 2], k[1, 2], tuple(as_floats(f"{cls.__name__}.distortion", distortion, (None,))))
+        coefficients = tuple(as_floats(f"{cls.__name__}.distortion", distortion, (None,)))
+        return cls(width_px, height_px, k[0, 0], k[1, 1], k[0, 2], k[1, 2], coefficients, **lens)
 
     @property
     def matrix(self) -> Float64s:
@@ -155,13 +159,41 @@ class CalibratedCamera(Camera):
         on_plane: Float64s = (pixels - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
         return on_plane
 
-    def _pack(self, kind: int, limit: float, sure: float, numbers: Float64s) -> Float64s:
-        """(30,): kind, fx, fy, cx, cy, width, height, limit, sure, then the coefficients: the row that the projection kernels read."""
-        row = np.zeros(30)
+    def _pack(
+        self, kind: int, limit: float, sure: float, numbers: Float64s, shape: Sequence[float] = (), *, uneven: bool = False, distorted: bool = False
+    ) -> Float64s:
+        row = np.zeros(ROW)
         row[:9] = kind, self.fx_px, self.fy_px, self.cx_px, self.cy_px, self.width_px, self.height_px, limit, sure
         row[9 : 9 + len(numbers)] = numbers
+        row[30 : 30 + len(shape)] = shape
+        row[34:] = uneven, distorted
         packed: Float64s = frozen(row)
         return packed
+
+
+@dataclass(frozen=True)
+class RoundCamera(CalibratedCamera):
+    """A lens that ends at an angle off axis, the same all around, which may be beyond 90 degrees."""
+
+    max_angle_rad: float = math.pi
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        field, given = f"{type(self).__name__}.max_angle_rad", cast(Any, self.max_angle_rad)
+        angle = math.pi if given is None else float(as_floats(field, given, (), finite=False))
+        if not 0 < angle <= math.pi:
+            hint = "radians off axis: half the lens's field of view; leave it out where nobody knows it"
+            raise CalibrationError(expected="an angle in (0, pi]", got=f"{angle:g}", field=field, hint=hint)
+        object.__setattr__(self, "max_angle_rad", min(angle, self._end_rad))
+
+    @property
+    @abstractmethod
+    def _end_rad(self) -> float:
+        """The angle off axis up to which the model holds, at most pi."""
+
+    @property
+    def _rim_angles_rad(self) -> Float64s:
+        return np.full(RIM, self.max_angle_rad)
 
 
 def halve(growing: Any, wanted: Float64s, top: float) -> Float64s:

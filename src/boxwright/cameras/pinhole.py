@@ -64,6 +64,12 @@ class PinholeCamera(CalibratedCamera):
 
     @property
     def _rim_angles_rad(self) -> Float64s:
+        rim = self.rim_radii
+        return np.arctan(np.where(rim < FARTHEST, rim, np.nan))
+
+    @property
+    def rim_radii(self) -> Float64s:
+        """(RIM,) the radius at which the distortion folds in even steps of direction, at most FARTHEST."""
         radii, good = self._unfolded_grid
         first = np.argmin(good, 0)
         low, high = radii[np.maximum(first - 1, 0)], radii[first]
@@ -71,8 +77,8 @@ class PinholeCamera(CalibratedCamera):
             middle = (low + high) / 2
             inside = self._is_unfolded(middle * RIM_X, middle * RIM_Y)
             low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-        rim = np.where(good.all(0), radii[-1], low)
-        return np.arctan(np.where(rim < FARTHEST, rim, np.nan))
+        rim: Float64s = np.where(good.all(0), radii[-1], low)
+        return rim
 
     @cached_property
     def tilt(self) -> Float64s:
@@ -85,15 +91,23 @@ class PinholeCamera(CalibratedCamera):
 
     @cached_property
     def packed(self) -> Float64s:
-        """(30,) for the projection kernels; the limits are squared radii."""
+        """(ROW,) for the projection kernels; the limits are squared radii."""
         c = self.coefficients
         kind = FULL if c[5:].any() else RADIAL if c.any() else PLAIN
         if kind == PLAIN:
             return self._pack(kind, 1e300, 1e300, c)
-        return self._pack(kind, min(self.max_radius, FARTHEST) ** 2, self.sure_radius**2, np.concatenate([c[:12], self.tilt.ravel()]))
+        numbers, limit = np.concatenate([c[:12], self.tilt.ravel()]), min(self.max_radius, FARTHEST)
+        return self._pack(kind, limit**2, self.sure_radius**2, numbers, uneven=self.sure_radius < limit, distorted=True)
 
     def rays(self, uv: ArrayLike) -> Float64s:
-        """(N, 3) unit vectors in the cam frame from (N, 2) pixels; NaN where no direction is projected to that pixel.
+        """(N, 3) unit vectors in the cam frame from (N, 2) pixels; NaN where no direction is projected to that pixel."""
+        undistorted = self.undistorted(uv)
+        rays = np.concatenate([undistorted, np.ones((len(undistorted), 1))], 1)
+        unit: Float64s = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return unit
+
+    def undistorted(self, uv: ArrayLike) -> Float64s:
+        """(N, 2) x / z and y / z of what is projected to (N, 2) pixels; NaN where nothing is.
 
         The radial part is inverted by halving, the rest by Newton steps on the whole model.
         """
@@ -116,10 +130,9 @@ class PinholeCamera(CalibratedCamera):
             missed |= ~(np.hypot(a, b) <= limit * (1 - 1e-14)) | ~self._is_unfolded(a, b)
         unsure = np.flatnonzero(~missed & (np.hypot(a, b) > self.sure_radius))
         missed[unsure] = ~self._is_reached(a[unsure], b[unsure])
-        rays = np.stack([a, b, np.ones_like(a)], 1)
-        rays[missed] = np.nan
-        unit: Float64s = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-        return unit
+        undistorted: Float64s = np.stack([a, b], 1)
+        undistorted[missed] = np.nan
+        return undistorted
 
     def _radial(self, rho: Any) -> tuple[Any, Any, Any]:
         """The radial factor at rho = r^2, its derivative in rho, and the divisor of the rational model."""

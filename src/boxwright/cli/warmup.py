@@ -81,7 +81,11 @@ def _steps() -> dict[str, Callable[[], Any]]:
     cuboids = bw.Cuboids([[10, 0, 0.8], [18, 4, 0.8]], [[4.4, 1.8, 1.5]] * 2, [0.2, 1.0])
     scattered = bw.Cuboids([[10, 0, 0.8], [1e5, 1e5, 0.8]], [[4.4, 1.8, 1.5]] * 2, [0.2, 1.0])
     tilted = cuboids.transformed(bw.Pose.from_quat([np.cos(0.05), np.sin(0.05), 0, 0]))
-    cameras: list[Camera] = [bw.PinholeCamera(64, 48, 40, 40, 32, 24), bw.FisheyeCamera(64, 48, 20, 20, 32, 24)]
+    cameras: list[Camera] = [
+        bw.PinholeCamera(64, 48, 40, 40, 32, 24),
+        bw.FisheyeCamera(64, 48, 20, 20, 32, 24),
+        bw.UnifiedCamera(64, 48, 20, 20, 32, 24, xi=1),
+    ]
     cam_from_lidar = bw.Pose([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
     track = bw.Track("warm", "car", np.array([0, 10]), cuboids)
     clusters = single[:64]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Float64s, Int64s
-from ..cameras import Camera, FisheyeCamera, PinholeCamera, UncalibratedCamera
+from ..cameras import CAMERA_MODELS, Camera, FisheyeCamera, PinholeCamera, UncalibratedCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError
 from ..frames import Pose
 from ..limits import FARTHEST_M
@@ -40,8 +40,8 @@ __all__ = [
     "uri_path",
 ]
 
-UNCALIBRATED = "uncalibrated"
-KANNALA_BRANDT = "kannala_brandt"  # the name of our fisheye model in intrinsics_custom: OpenLABEL's own fisheye is another one
+# the names of models in intrinsics_custom: OpenLABEL's own fisheye is another one than ours
+CUSTOM_MODELS = {"kannala_brandt" if name == "fisheye" else name: kind for name, kind in CAMERA_MODELS.items() if name != "pinhole"}
 MOST_RAD = 1000.0  # an angle beyond it is none
 _MOST_PX = 1e7  # a focal length or a principal point beyond it is none
 _HINT = "correct the file or export it again"
@@ -187,14 +187,8 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
     The fourth column of the 3 x 4 matrix is a shift of the camera in its system: K [I | K^-1 p4].
     """
     custom = properties.get("intrinsics_custom", {})
-    if custom.get("model", "").value == KANNALA_BRANDT:
-        size = custom["width_px"].whole(), custom["height_px"].whole()
-        fx, fy, cx, cy = (custom[key].number() for key in ("fx_px", "fy_px", "cx_px", "cy_px"))
-        _check_pixels(custom, np.array([fx, fy, cx, cy]))
-        widest = custom.get("max_angle_rad", math.pi).number()
-        return FisheyeCamera(*size, fx, fy, cx, cy, tuple(custom["distortion"].numbers(4).tolist()), widest), Pose.identity()
-    if custom.get("model", "").value == UNCALIBRATED:
-        return UncalibratedCamera(custom["width_px"].whole(), custom["height_px"].whole()), Pose.identity()
+    if custom.get("model", "").value in CUSTOM_MODELS:
+        return _custom_camera(custom), Pose.identity()
     if not properties.has("intrinsics_pinhole"):
         return None
     node = properties["intrinsics_pinhole"]
@@ -223,6 +217,26 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
             error.what, expected=error.expected, got=error.got, path=node.path, field=f"{node.field}: {error.field}", hint=_HINT
         ) from None
     return camera, Pose(np.eye(3), np.linalg.solve(matrix, projection[:, 3]))
+
+
+def _custom_camera(custom: Node) -> Camera:
+    """A model that OpenLABEL does not have, by our own names of its numbers."""
+    kind = CUSTOM_MODELS[custom["model"].text()]
+    numbers: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        if item.name in ("width_px", "height_px"):
+            numbers[item.name] = custom[item.name].whole()
+        elif item.default is dataclasses.MISSING or custom.has(item.name):
+            node = custom[item.name]
+            numbers[item.name] = tuple(part.number() for part in node) if item.name == "distortion" else node.number()
+    _check_pixels(custom, np.array([0.0, *(value for name, value in numbers.items() if name.endswith("_px"))]))
+    try:
+        return kind(**numbers)
+    except FormatError:
+        raise
+    except BoxwrightError as error:
+        where = f"{custom.field}: {error.field}"
+        raise CalibrationError(error.what, expected=error.expected, got=error.got, path=custom.path, field=where, hint=_HINT) from None
 
 
 def lidar_of(name: str, stream: Node, mount: Pose | None) -> Lidar:
@@ -324,14 +338,12 @@ def uri_path(folder: Path, node: Node, suffixes: tuple[str, ...]) -> Path | None
 
 def intrinsics_of(camera: Camera) -> dict[str, Any]:
     """A stream's properties, which `camera_of` reads back exactly."""
+    if not isinstance(camera, PinholeCamera):
+        numbers = {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(camera).items()}
+        if isinstance(camera, FisheyeCamera):
+            numbers["distortion"] = camera.coefficients.tolist()
+        return {"intrinsics_custom": {"model": next(name for name, kind in CUSTOM_MODELS.items() if type(camera) is kind), **numbers}}
     size = {"width_px": camera.width_px, "height_px": camera.height_px}
-    if isinstance(camera, UncalibratedCamera):
-        return {"intrinsics_custom": {"model": UNCALIBRATED, **size}}
-    if isinstance(camera, FisheyeCamera):
-        numbers = {key: getattr(camera, key) for key in ("fx_px", "fy_px", "cx_px", "cy_px")}
-        coefficients = [*camera.distortion, *[0.0] * (4 - len(camera.distortion))]
-        return {"intrinsics_custom": {"model": KANNALA_BRANDT, **size, **numbers, "distortion": coefficients, "max_angle_rad": camera.max_angle_rad}}
-    assert isinstance(camera, PinholeCamera)
     matrix = np.column_stack([camera.matrix, np.zeros(3)]).ravel().tolist()
     pinhole: dict[str, Any] = {**size, "camera_matrix": matrix}
     if camera.distortion:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import __version__
 from ..arrays import Float64s, Int64s
+from ..cameras import PinholeCamera, UncalibratedCamera, model_of
 from ..cuboids import Cuboids
 from ..errors import ArgumentError, BoxwrightError
 from ..rotations import quat_from_matrix, quat_multiply
@@ -74,6 +75,11 @@ class _Document:
         self.numbers = [int(name) for name in ids] if are_numbers else list(range(len(ids)))
         self.index_of = {name: i for i, name in enumerate(ids)}
         self.was = kept_of(scene, report)
+        for name, sensor in scene.cameras.items():
+            if not isinstance(sensor.camera, (PinholeCamera, UncalibratedCamera)):
+                report.notes.append(
+                    f"camera {name}: OpenLABEL has no {model_of(sensor.camera)} lens; it is in intrinsics_custom, which others may not know"
+                )
         self.uids = uids_of(scene.tracks, self.was["objects"])
         self.places = Places(scene, self.was, report, self.numbers)
         self.frames = self.places.frames

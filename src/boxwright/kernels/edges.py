@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from . import compiled, kernel
-from .lenses import FISHEYE, PLAIN, pixel, unfolded
+from .lenses import PLAIN, UNEVEN, is_flat, is_panorama, is_round, pixel, plane, unfolded
+from .panoramas import beside, facing
 
 EDGE_ENDS = np.array([(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)])
 FACE_EDGES = np.array([(0, 1, 2, 3), (4, 5, 6, 7), (3, 11, 7, 8), (1, 10, 5, 9), (0, 9, 4, 8), (2, 11, 6, 10)])
@@ -58,7 +59,7 @@ def ways_of(lens, body, near, out_ways):
         found = 0
         for i in range(4):
             a, b = EDGE_ENDS[FACE_EDGES[f, i], 0], EDGE_ENDS[FACE_EDGES[f, i], 1]
-            if lens[0] != FISHEYE and found < 2 and (body[a, 2] - near) * (body[b, 2] - near) < 0.0:
+            if is_flat(lens) and found < 2 and (body[a, 2] - near) * (body[b, 2] - near) < 0.0:
                 share = (near - body[a, 2]) / (body[b, 2] - body[a, 2])
                 for k in range(2):
                     out_ways[n, found, k] = body[a, k] + share * (body[b, k] - body[a, k])
@@ -70,13 +71,15 @@ def ways_of(lens, body, near, out_ways):
 
 @compiled
 def pieces_of(lens, way, near, out_ends):
-    """(n, 2) shares of a way between which the lens sees it: cut at the near plane and where the lens ends (a cone)."""
+    """(n, 2) shares of a way between which the lens sees it: cut at the near plane, where the lens ends (a cone), and at the seam of a panorama."""
+    if is_panorama(lens):
+        return _turns(lens, way, out_ends)
     cuts = np.empty(5)
     cuts[0] = 0.0
     n = 1
     a, b = way[0], way[1]
     dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    fisheye = lens[0] == FISHEYE
+    fisheye = is_round(lens)
     level = 0.0 if fisheye else near
     if (a[2] - level) * (b[2] - level) < 0.0:
         cuts[n] = (level - a[2]) / dz
@@ -117,7 +120,23 @@ def pieces_of(lens, way, near, out_ends):
         else:
             out_ends[n_pieces, 0], out_ends[n_pieces, 1] = cuts[i], cuts[i + 1]
             n_pieces += 1
-    return _unfolded_pieces(lens, way, out_ends, n_pieces) if lens[8] < lens[7] else n_pieces
+    return _unfolded_pieces(lens, way, out_ends, n_pieces) if lens[UNEVEN] != 0.0 else n_pieces
+
+
+@compiled
+def _turns(lens, way, out_ends):
+    """The shares of a way on either side of a panorama's seam."""
+    a, b = way[0], way[1]
+    aside_a, ahead_a = facing(lens, a[0], a[2])
+    aside_b, ahead_b = facing(lens, b[0], b[2])
+    out_ends[0, 0], out_ends[0, 1] = 0.0, 1.0
+    if aside_a * aside_b < 0.0:
+        share = aside_a / (aside_a - aside_b)
+        if 0.0 < share < 1.0 and ahead_a + share * (ahead_b - ahead_a) <= 0.0:
+            out_ends[0, 1] = out_ends[1, 0] = share
+            out_ends[1, 1] = 1.0
+            return np.int64(2)
+    return np.int64(1 if math.isfinite(aside_a + ahead_a + aside_b + ahead_b + a[1] + b[1]) else 0)
 
 
 @compiled
@@ -157,7 +176,7 @@ def _unfolded_pieces(lens, way, ends, n):
 def _is_unfolded(lens, p, pace):
     share = _share(p, pace)
     z = p[0, 2] + share * (p[1, 2] - p[0, 2])
-    a, b = (p[0, 0] + share * (p[1, 0] - p[0, 0])) / z, (p[0, 1] + share * (p[1, 1] - p[0, 1])) / z
+    a, b = plane(lens, p[0, 0] + share * (p[1, 0] - p[0, 0]), p[0, 1] + share * (p[1, 1] - p[0, 1]), z)
     return a * a + b * b <= lens[8] or unfolded(lens, a, b)
 
 
@@ -186,7 +205,9 @@ def trace(lens, way, start, end, out_vertices):
     while True:
         u, v = _pixel_at(lens, p, pace)
         deeper = top >= HALVINGS
-        may_halve = n_deep < SWINGS and top < DEEPER and _swings(lens, out_vertices[n - 1], stack[top, 1:], 0.9995) if deeper else top >= 0
+        may_halve = top >= 0
+        if deeper:
+            may_halve = n_deep < SWINGS and top < DEEPER and _runs(lens, out_vertices[n - 1], stack[top, 1:])
         if may_halve and _is_bent(lens, out_vertices[n - 1], u, v, stack[top, 1], stack[top, 2]):
             top += 1
             n_deep += deeper
@@ -215,18 +236,25 @@ def trace(lens, way, start, end, out_vertices):
 
 
 @compiled
+def _runs(lens, start, end):
+    """Whether an edge passes so close to the axis behind a round lens, or to that of a panorama, that it has to be halved more often."""
+    return abs(end[0] - start[0]) > 0.02 * lens[1] if is_panorama(lens) else _swings(lens, start, end, 0.9995)
+
+
+@compiled
 def _swings(lens, start, end, cosine):
-    """Whether the directions of two pixels, seen from a fisheye's centre, differ by more than the angle of that cosine, both behind the camera.
+    """Whether the directions of two pixels, seen from a round lens's centre, differ by more than the angle of that cosine, both behind the camera.
 
     An edge that passes close to the axis behind runs around the rim in no time; no chord across is its picture.
     """
+    if not is_round(lens):
+        return False
     x0, y0, x1, y1 = (start[0] - lens[3]) / lens[1], (start[1] - lens[4]) / lens[2], (end[0] - lens[3]) / lens[1], (end[1] - lens[4]) / lens[2]
     near, far = x0 * x0 + y0 * y0, x1 * x1 + y1 * y1
-    if lens[0] != FISHEYE or x0 * x1 + y0 * y1 >= cosine * math.sqrt(near * far):
+    if x0 * x1 + y0 * y1 >= cosine * math.sqrt(near * far) or lens[7] <= math.pi / 2:
         return False
-    square = math.pi**2 / 4
-    aside = math.pi / 2 * (1.0 + square * (lens[9] + square * (lens[10] + square * (lens[11] + square * lens[12]))))
-    return lens[8] > math.pi / 2 and min(near, far) > aside * aside
+    aside = (pixel(lens, 1.0, 0.0, 0.0)[0] - lens[3]) / lens[1]
+    return min(near, far) > aside * aside
 
 
 @compiled
@@ -256,12 +284,22 @@ def _share(p, pace):
 
 @compiled
 def _pixel_at(lens, p, pace):
+    x, y, z = _place_at(p, pace)
+    u, v = pixel(lens, x, y, z)
+    if is_panorama(lens):  # in one run, also where it ends at the seam
+        x, y, z = _place_at(p, 0.5)
+        u = beside(lens, u, pixel(lens, x, y, z)[0])
+    return u, v
+
+
+@compiled
+def _place_at(p, pace):
     share = _share(p, pace)
     dx, dy = p[1, 0] - p[0, 0], p[1, 1] - p[0, 1]
     x, y, z = p[0, 0] + share * dx, p[0, 1] + share * dy, p[0, 2] + share * (p[1, 2] - p[0, 2])
     if x == 0.0 and y == 0.0 and z < 0.0:
         x, y = abs(z) * 1e-16 * dx, abs(z) * 1e-16 * dy  # the axis behind a fisheye is its whole rim: take the side that the way comes out on
-    return pixel(lens, x, y, z)
+    return x, y, z
 
 
 @compiled
@@ -282,6 +320,6 @@ def clip(lens, vertices, first, last, out_piece):
         return False
     for k in range(2):
         start, end, border = vertices[first, k], vertices[last, k], lens[5 + k] - 0.5
-        out_piece[k] = start if low == 0.0 else min(max(start + low * (end - start), -0.5), border)
-        out_piece[k + 2] = end if high == 1.0 else min(max(start + high * (end - start), -0.5), border)
+        out_piece[k] = min(max(start if low == 0.0 else start + low * (end - start), -0.5), border)
+        out_piece[k + 2] = min(max(end if high == 1.0 else start + high * (end - start), -0.5), border)
     return True

@@ -5,11 +5,14 @@ picture, and by the curve where the lens ends (its fold). Its box is spanned by 
 picture's corners whose rays meet the cuboid.
 """
 
+import math
+
 import numpy as np
 
 from . import compiled, kernel
 from .edges import NO_FOLD, PIECES, VERTICES, clip, pieces_of, trace, ways_of
-from .lenses import FISHEYE, PLAIN, pixel
+from .lenses import PLAIN, is_flat, is_panorama, is_round, pixel
+from .panoramas import PERIOD, azimuth
 
 RIM = 256  # samples of the curve where the lens ends, as in cameras.py
 
@@ -17,31 +20,64 @@ RIM = 256  # samples of the curve where the lens ends, as in cameras.py
 @kernel
 def project_cuboids(corners, border_rays, lens, near, out_boxes, out_whole):
     """corners (M, 8, 3) in the cam frame; border_rays (RIM + 4, 3) where the lens ends, then of the picture's corners, NaN where there is none;
-    lens (30,); near plane in metres.
+    lens (36,); near plane in metres.
 
     out_boxes (M, 4): left, top, right, bottom of the part the picture shows; out_whole (M, 4): the same were the picture boundless; NaN: nothing.
     """
     rim = np.empty((RIM, 2))
-    has_rim = lens[0] == FISHEYE or (lens[0] != PLAIN and lens[8] < NO_FOLD)
+    has_rim = is_round(lens) or (is_flat(lens) and lens[0] != PLAIN and lens[8] < NO_FOLD)
     if has_rim:
         for i in range(RIM):
             rim[i, 0], rim[i, 1] = pixel(lens, border_rays[i, 0], border_rays[i, 1], border_rays[i, 2])
+    turned, is_turn = np.empty((8, 3)), is_panorama(lens) and lens[PERIOD] > 0.0
     ways, ends, vertices = np.empty((18, 2, 3)), np.empty((PIECES, 2)), np.empty((VERTICES, 2))
     for m in range(corners.shape[0]):
         body, box, whole = corners[m], out_boxes[m], out_whole[m]
         for k in range(2):
             box[k] = whole[k] = np.inf
             box[k + 2] = whole[k + 2] = -np.inf
+        turn_px = 0.0
+        if is_turn:
+            turn_px = _centre(lens, body, turned)
+            body = turned
         entire = True
         for w in range(ways_of(lens, body, near, ways)):
             entire &= _span_way(lens, ways[w], near, ends, vertices, box, whole)
         # a cuboid whose edges are all seen covers the whole rim or nothing of it
-        covers = has_rim and (not entire or (lens[0] == FISHEYE and _meets(body, border_rays[0], 0.0)))
+        covers = has_rim and (not entire or (is_round(lens) and _meets(body, border_rays[0], 0.0)))
         first = 0 if covers else RIM
         _span_rays(lens, body, border_rays, rim, first, near, box, whole)
+        if is_turn:
+            _turn_back(lens, turn_px, box, whole)
         for k in range(4):
             box[k] = box[k] if box[0] <= box[2] else np.nan
             whole[k] = whole[k] if whole[0] <= whole[2] else np.nan
+
+
+@compiled
+def _centre(lens, body, out_turned):
+    """A cuboid turned about the axis of a panorama until it stands in the middle of the picture, so that the seam does not cut it; returns how far
+    that is in pixels."""
+    angle = azimuth(lens, body[0, 0] + body[6, 0], body[0, 2] + body[6, 2])
+    c, s = math.cos(angle), math.sin(angle)
+    for i in range(8):
+        out_turned[i, 0], out_turned[i, 1], out_turned[i, 2] = c * body[i, 0] - s * body[i, 2], body[i, 1], c * body[i, 2] + s * body[i, 0]
+    return lens[1] * angle
+
+
+@compiled
+def _turn_back(lens, turn_px, box, whole):
+    """Boxes back from the middle of the picture; they begin in the picture and may go on beyond its right border. One that goes all around is the
+    picture's width."""
+    period = lens[PERIOD]
+    if box[2] - box[0] >= period * (1.0 - 1e-9):
+        box[0] = whole[0] = -0.5
+        box[2] = whole[2] = period - 0.5
+        return
+    shift = turn_px - period * math.floor((box[0] + turn_px + 0.5) / period) if box[0] <= box[2] else 0.0
+    for k in range(0, 4, 2):
+        box[k] += shift
+        whole[k] += shift
 
 
 @compiled
@@ -74,7 +110,7 @@ def _span(box, u, v):
 @compiled
 def _span_rays(lens, body, rays, rim, first, near, box, whole):
     """The stretches of the rim that the cuboid covers (left out where `first` is RIM), and the picture's corners that it covers."""
-    level = near if lens[0] != FISHEYE else 0.0
+    level = near if is_flat(lens) else 0.0
     opens = before = False
     for i in range(first, RIM + 4):
         here = _meets(body, rays[i], level)

@@ -1,13 +1,40 @@
 """A lens at one point: its pixel, and whether it is folded there.
 
-A camera comes as one row of numbers; `PinholeCamera.packed` says which.
+A camera comes as one row of numbers; `Camera.packed` says which.
 """
 
 import math
 
 from . import compiled
+from .panoramas import CYLINDER, panorama_pixel, panorama_sees, panorama_slopes
+from .spheres import divisor, divisor_slopes
 
-PLAIN, RADIAL, FULL, FISHEYE = 0, 1, 2, 3
+PLAIN, RADIAL, FULL, FISHEYE, SPHERE = 0, 1, 2, 3, 4  # and the panoramas
+UNEVEN, DISTORTED = 34, 35  # places in the row: 1 where the lens may fold before its limit; 1 where there is distortion behind the plane or sphere
+
+
+@compiled
+def is_flat(lens):
+    """Whether its picture is of a plane ahead: what is behind that plane has none."""
+    return lens[0] <= FULL
+
+
+@compiled
+def is_round(lens):
+    """Whether it ends at an angle off axis, which may be beyond 90 degrees."""
+    return lens[0] == FISHEYE or lens[0] == SPHERE
+
+
+@compiled
+def is_panorama(lens):
+    return lens[0] >= CYLINDER
+
+
+@compiled
+def plane(lens, x, y, z):
+    """The undistorted picture in focal lengths, of lenses that have one."""
+    w = divisor(lens, x, y, z) if lens[0] == SPHERE else z
+    return x / w, y / w
 
 
 @compiled
@@ -23,8 +50,10 @@ def pixel(lens, x, y, z):
             x = r = 1.0
         scale = bent / r if r > 0.0 else 0.0
         return fx * x * scale + cx, fy * y * scale + cy
-    a, b = x / z, y / z
-    if lens[0] == PLAIN:
+    if is_panorama(lens):
+        return panorama_pixel(lens, x, y, z)
+    a, b = plane(lens, x, y, z)
+    if lens[DISTORTED] == 0.0:
         return fx * a + cx, fy * b + cy
     rho = a * a + b * b
     over = 1.0 + rho * (lens[9] + rho * (lens[10] + rho * lens[13]))
@@ -82,14 +111,19 @@ def _bend(lens, a, b):
 @compiled
 def within(lens, x, y, z):
     """Whether a point has a pixel: it is in front, and the lens is not folded there."""
-    if lens[0] == FISHEYE:
+    if is_panorama(lens):
+        return panorama_sees(lens, x, y, z)
+    if is_round(lens):
         r = math.sqrt(x * x + y * y)
-        return math.atan2(r, z) <= lens[7] and (r > 0.0 or z > 0.0)
-    if not z > 0.0:
+        if not (math.atan2(r, z) <= lens[7] and (r > 0.0 or z > 0.0)):
+            return False
+        if lens[UNEVEN] == 0.0:
+            return True
+    elif not z > 0.0:
         return False
-    a, b = x / z, y / z
+    a, b = plane(lens, x, y, z)
     rho = a * a + b * b
-    return rho <= lens[7] and (rho <= lens[8] or unfolded(lens, a, b))
+    return (is_round(lens) or rho <= lens[7]) and (rho <= lens[8] or unfolded(lens, a, b))
 
 
 @compiled
@@ -107,14 +141,26 @@ def slopes(lens, x, y, z):
         out, ahead = growth * z / away, -growth * r / away
         cross = (out - around) * c * s
         return fx * (out * c * c + around * s * s), fx * cross, fx * ahead * c, fy * cross, fy * (out * s * s + around * c * c), fy * ahead * s
-    a, b = x / z, y / z
-    if lens[0] == PLAIN:
-        return fx / z, 0.0, -fx * a / z, 0.0, fy / z, -fy * b / z
+    if is_panorama(lens):
+        return panorama_slopes(lens, x, y, z)
+    w, w_x, w_y, w_z = z, 0.0, 0.0, 1.0
+    if lens[0] == SPHERE:
+        w, (w_x, w_y, w_z) = divisor(lens, x, y, z), divisor_slopes(lens, x, y, z)
+    a, b = x / w, y / w
+    u_a, u_b, v_a, v_b = fx, 0.0, 0.0, fy
+    if lens[DISTORTED] != 0.0:
+        u_a, u_b, v_a, v_b = _plane_slopes(lens, a, b)
+    u_w, v_w = -(u_a * a + u_b * b) / w, -(v_a * a + v_b * b) / w
+    return u_a / w + u_w * w_x, u_b / w + u_w * w_y, u_w * w_z, v_a / w + v_w * w_x, v_b / w + v_w * w_y, v_w * w_z
+
+
+@compiled
+def _plane_slopes(lens, a, b):
+    """How u and v change with a and b."""
+    fx, fy = lens[1], lens[2]
     p, q, p_a, p_b, q_a, q_b, _ = _bend(lens, a, b)
     w = lens[27] * p + lens[28] * q + lens[29]
     m, n = (lens[21] * p + lens[22] * q + lens[23]) / w, (lens[24] * p + lens[25] * q + lens[26]) / w
     m_p, m_q = fx * (lens[21] - m * lens[27]) / w, fx * (lens[22] - m * lens[28]) / w
     n_p, n_q = fy * (lens[24] - n * lens[27]) / w, fy * (lens[25] - n * lens[28]) / w
-    u_x, u_y = (m_p * p_a + m_q * q_a) / z, (m_p * p_b + m_q * q_b) / z
-    v_x, v_y = (n_p * p_a + n_q * q_a) / z, (n_p * p_b + n_q * q_b) / z
-    return u_x, u_y, -(u_x * a + u_y * b), v_x, v_y, -(v_x * a + v_y * b)
+    return m_p * p_a + m_q * q_a, m_p * p_b + m_q * q_b, n_p * p_a + n_q * q_a, n_p * p_b + n_q * q_b

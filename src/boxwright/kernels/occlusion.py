@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from . import compiled, kernel
-from .lenses import FISHEYE, pixel, slopes, within
+from .lenses import is_flat, pixel, slopes, within
 
 X, Y, Z, RANGE, AZIMUTH, BELOW, REACH, U_RATE, V_RATE, U, V = range(11)
 CONE = 0.5  # a neighbour to the right lies at most so much higher or lower, as a share of how far it is to the right
@@ -233,7 +233,7 @@ def _face(looks, rows, cell, lens, near, body, face):
             px = x + along_b * body[6 + b] + along_c * body[6 + c]
             py = y + along_b * body[9 + b] + along_c * body[9 + c]
             pz = z + along_b * body[12 + b] + along_c * body[12 + c]
-            if (lens[0] != FISHEYE and pz < near) or not within(lens, px, py, pz):
+            if (is_flat(lens) and pz < near) or not within(lens, px, py, pz):
                 continue
             u, v = pixel(lens, px, py, pz)
             if not (-0.5 <= u < lens[5] - 0.5 and -0.5 <= v < lens[6] - 0.5):

@@ -1,6 +1,6 @@
 """Points into pictures.
 
-A camera comes as one row of numbers (`PinholeCamera.packed` says which), a pose as twelve (rotation by rows, then translation).
+A camera comes as one row of numbers (`Camera.packed` says which), a pose as twelve (rotation by rows, then translation).
 Points are projected in blocks kept as columns in scratch arrays, so that every step is one plain loop which the compiler turns into vector
 instructions. `np.divide` stands where a divisor cannot be zero: numba's `/` would test for it, and the test ends the vectorisation.
 """
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from . import compiled, kernel
-from .lenses import FISHEYE, FULL, PLAIN, unfolded
+from .lenses import FISHEYE, FULL, PLAIN, pixel, unfolded, within
 
 BLOCK, CHUNK = 512, 4096  # points
 OK, BEHIND, FOLD, OUTSIDE, NOT_FINITE = 0.0, 1.0, 2.0, 3.0, 4.0  # floats until stored: vectors of whole numbers are slow to convert
@@ -25,8 +25,10 @@ TAN_22_5_DEG = 0.41421356237309503
 
 @kernel
 def project_points(points, first, last, origins, poses, lenses, out_image, out_status):
-    """points (N, 3), of which those from `first` up to `last` are projected; origins (C, 3), subtracted from them first; poses (C, 12) cam
-    from there; lenses (C, 30); out_image (C, 3, N) u, v, depth; out_status (C, N).
+    """Into pinhole and fisheye cameras.
+
+    points (N, 3), of which those from `first` up to `last` are projected; origins (C, 3), subtracted from them first; poses (C, 12) cam
+    from there; lenses (C, 36); out_image (C, 3, N) u, v, depth; out_status (C, N).
 
     A chunk of points is read once, as long as the cameras have one origin, and projected into one camera after the other while it lies in the cache,
     so that long runs are written.
@@ -58,6 +60,30 @@ def project_points(points, first, last, origins, poses, lenses, out_image, out_s
                     _radial(lens, work, u, v, status)
                 if lens[8] < lens[7] and n_seen > 0:
                     _settle(lens, work, u, v, status)
+
+
+@kernel
+def project_points_singly(points, first, last, origin, pose, lens, out_image, out_status):
+    """As `project_points`, into one camera of any kind: one point after the other, for lenses that few recordings have.
+
+    origin (3,); pose (12,); lens (36,); out_image (3, N); out_status (N,)
+    """
+    right, bottom = lens[5] - 0.5, lens[6] - 0.5
+    for i in range(first, last):
+        px, py, pz = np.float64(points[i, 0]) - origin[0], np.float64(points[i, 1]) - origin[1], np.float64(points[i, 2]) - origin[2]
+        x = pose[0] * px + pose[1] * py + pose[2] * pz + pose[9]
+        y = pose[3] * px + pose[4] * py + pose[5] * pz + pose[10]
+        z = pose[6] * px + pose[7] * py + pose[8] * pz + pose[11]
+        u, v, status = np.nan, np.nan, FOLD
+        size = max(abs(x), abs(y), abs(z))
+        if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
+            z, status = np.nan, NOT_FINITE
+        elif size == 0.0:
+            status = BEHIND
+        elif within(lens, x / size, y / size, z / size):  # whose squares are neither too large nor too small
+            u, v = pixel(lens, x / size, y / size, z / size)
+            status = OK if u >= -0.5 and u < right and v >= -0.5 and v < bottom else OUTSIDE
+        out_image[0, i], out_image[1, i], out_image[2, i], out_status[i] = u, v, z, status
 
 
 @compiled

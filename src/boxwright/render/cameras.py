@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import UInt8s
-from ..cameras import Camera, UncalibratedCamera
+from ..cameras import Camera, PanoramaCamera, UncalibratedCamera
 from ..cuboids import Cuboids
 from ..projection import project_cuboids, project_points
 from ..scene import Scene
@@ -79,7 +79,8 @@ def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str
     near_first = [int(m) for m in np.argsort(distance) if boxes.visible[m]]
     scale = max(1.0, min(canvas.width_px, canvas.height_px) / 620)
     for m in reversed(near_first):
-        _draw_cuboid(canvas, boxes.edges(m, range(4)), boxes.edges(m, range(4, 12)), shown.colors[m], scale)
+        has_seam = isinstance(camera, PanoramaCamera)
+        _draw_cuboid(canvas, boxes.edges(m, range(4)), boxes.edges(m, range(4, 12)), shown.colors[m], scale, has_seam=has_seam)
     if labels:
         _draw_captions(canvas, boxes.xyxy, near_first, shown, scale)
     return canvas.pixels
@@ -110,10 +111,11 @@ def _draw_points(canvas: Canvas, image: Any) -> None:
     canvas.points(uv[:, 0], uv[:, 1], colors, 2 if min(canvas.width_px, canvas.height_px) > 300 else 1)
 
 
-def _draw_cuboid(canvas: Canvas, front: Sequence[Any], rest: Sequence[Any], color: Color, scale: float) -> None:
-    """The front face is filled a little and its edges are lighter, so that the heading is seen."""
-    if front:
-        canvas.fill(np.concatenate(front), color, 0.25)
+def _draw_cuboid(canvas: Canvas, front: Sequence[Any], rest: Sequence[Any], color: Color, scale: float, *, has_seam: bool) -> None:
+    """The front face is filled a little and its edges are lighter, so that the heading is seen. Not filled where a seam cuts it."""
+    outline = np.concatenate(front) if front else np.zeros((0, 2))
+    if len(outline) and not (has_seam and np.abs(np.diff(outline[:, 0], append=outline[0, 0])).max() > canvas.width_px / 2):
+        canvas.fill(outline, color, 0.25)
     width = max(1, round(1.3 * scale))
     canvas.lines([*rest, *front], DARK, width + 2, opacity=0.45)
     canvas.lines(rest, color, width)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Bools, Float64s, Int32s, UInt8s
-from ..cameras import FisheyeCamera, PinholeCamera
+from ..cameras import Camera, FisheyeCamera, PinholeCamera
 from ..frames import Pose
 from .chance import Chance
 from .lidar import ego_pose
@@ -41,9 +41,13 @@ class Picture:
     object_index: Int32s
 
 
-def pixel_rays(camera: PinholeCamera | FisheyeCamera) -> tuple[Float64s, Bools]:
+def pixel_rays(camera: Camera) -> tuple[Float64s, Bools]:
     """(H, W, 3) unit directions in the camera frame through the pixels' centres, and (H, W) where there is one."""
     u, v = np.meshgrid(np.arange(camera.width_px, dtype=np.float64), np.arange(camera.height_px, dtype=np.float64))
+    if not isinstance(camera, (PinholeCamera, FisheyeCamera)):
+        rays = camera.rays(np.stack([u.ravel(), v.ravel()], 1)).reshape(*u.shape, 3)
+        is_lit: Bools = np.isfinite(rays[..., 0])
+        return np.nan_to_num(rays), is_lit
     x, y = (u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px
     return _fisheye_rays(camera, x, y) if isinstance(camera, FisheyeCamera) else _pinhole_rays(camera, x, y)
 
@@ -81,7 +85,7 @@ def _fisheye_rays(camera: FisheyeCamera, x: Float64s, y: Float64s) -> tuple[Floa
 class SimulatedCamera:
     """A camera on the vehicle; `ego_from_cam` is its calibration, which is a little wrong."""
 
-    def __init__(self, seed: int, number: int, camera: PinholeCamera | FisheyeCamera, ego_from_cam: Pose, delay_s: float) -> None:
+    def __init__(self, seed: int, number: int, camera: Camera, ego_from_cam: Pose, delay_s: float) -> None:
         chance = Chance(seed, 5, number)
         self.seed, self.number, self.delay_s = seed, number, delay_s
         self.camera, self.ego_from_cam = camera, ego_from_cam
