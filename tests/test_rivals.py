@@ -32,6 +32,7 @@ SMALL = {
     "interpolate, linear": {"one": lambda: workloads.tracks(1, 41)},
     "interpolate_image_tracks, boxes": {"boxes": lambda: interpolation2d.image_boxes(20, 41)},
     "interpolate_image_tracks, polygons": {"outline": lambda: interpolation2d.outline(17, 41)},
+    **{function: {work.title: work.make for work in works} for function, works in suite.clips(40, 12).items()},
     **{function: {work.title: work.make for work in works} for function, works in suite.point_files("2k points", 2000).items()},
 }
 CASES = [(job, rival, title, make) for job in rivals.JOBS for rival in job.rivals for title, make in SMALL[job.function].items()]
@@ -46,6 +47,8 @@ def results(contender: rivals.Contender, workload):
 def test_same_result_as_the_rival(job, rival, title, make):
     if absent := rivals.missing(rival):
         pytest.skip(f"{absent} cannot be imported (extra 'peers')")
+    if absent := next((name for ours in job.ours if (name := rivals.missing(ours))), None):
+        pytest.skip(f"{absent} cannot be imported (extra 'video')")
     workload = make()
     theirs = results(rival, workload)
     for ours in job.ours:
@@ -126,11 +129,20 @@ def test_a_wrong_point_is_seen():
     planted("read_points, .bin", lambda both: (both[0][1:], both[1]))
 
 
+def test_a_frame_that_is_another_is_seen():
+    pytest.importorskip("av", reason="PyAV is not installed (extra 'video')")
+    planted("Video.frame, at random", lambda numbers: [numbers[0] + 1, *numbers[1:]])
+    planted("Video.frame, in order", lambda numbers: numbers[1:])
+
+
 # ------------------------------------------------------------ workloads
 
 
 @pytest.mark.parametrize("make", [w for jobs in SMALL.values() for w in jobs.values()])
 def test_workloads_are_the_same_every_time(make):
+    if getattr(make, "func", None) is suite.clip:
+        pytest.importorskip("av", reason="PyAV is not installed (extra 'video')")
+
     def arrays(value):
         if isinstance(value, np.ndarray):
             return [value]
@@ -138,7 +150,7 @@ def test_workloads_are_the_same_every_time(make):
             return [a for item in value for a in arrays(item)]
         if hasattr(value, "center_m"):
             return [value.center_m, value.size_m, value.quat_wxyz]
-        if hasattr(value, "body_byte"):
+        if hasattr(value, "path"):
             return [np.frombuffer(value.path.read_bytes(), np.uint8)]
         return [a for f in getattr(value, "__dataclass_fields__", ()) for a in arrays(getattr(value, f))]
 

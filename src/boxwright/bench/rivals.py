@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain
+from . import containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain, video
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
 __all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
@@ -246,5 +246,16 @@ JOBS: tuple[Job, ...] = (
             ("PLY", (NUMPY_FILE, OPEN3D_FILE)),
             ("LAS", (NUMPY_FILE, Contender("laspy", itself, formats.laspy_read, formats.laspy_result, ("laspy",)))),
         )
+    ),
+    *(
+        Job(
+            verb="video",
+            function=function,
+            ours=(Contender("boxwright", video.our_clip, video.our_frames, video.our_numbers, ("av",)),),
+            rivals=(Contender("cv2.VideoCapture", video.cv2_clip, video.cv2_frames, video.cv2_numbers, ("cv2",)),),
+            same=video.same_frames,
+            moved=video.clip_moved,
+        )
+        for function in ("Video.frame, at random", "Video.frame, in order")
     ),
 )

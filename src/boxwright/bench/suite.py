@@ -19,6 +19,7 @@ from ..scene import Scene
 from . import interpolation2d
 from .contender import Work
 from .formats import PointFile, point_file
+from .video import clip
 from .workloads import (
     Clusters,
     PointsAndCuboids,
@@ -54,6 +55,20 @@ def point_files(title: str, n: int) -> dict[str, list[Work]]:
     return {f"read_points, {name}": [Work(title, partial(_point_file, n, kind))] for name, kind in POINT_FILES.items()}
 
 
+def clips(n: int, n_asked: int) -> dict[str, list[Work]]:
+    """Videos of n frames of 640 x 360, H.264."""
+    kinds = {
+        "mp4, constant rate": partial(clip, ".mp4"),
+        "mp4, variable rate": partial(clip, ".mp4", is_variable=True),
+        "mkv, variable rate": partial(clip, ".mkv", is_variable=True),
+        "ts, open groups": partial(clip, ".ts", open_gop=True),
+    }
+    return {
+        "Video.frame, at random": [Work(f"{n_asked} of {n} frames, {title}", partial(make, n=n, n_asked=n_asked)) for title, make in kinds.items()],
+        "Video.frame, in order": [Work(f"{n} frames, {title}", partial(make, n=n, n_asked=None)) for title, make in list(kinds.items())[:1]],
+    }
+
+
 def workloads(quick: bool = False) -> dict[str, list[Work]]:
     """function of a Job -> its inputs; the quick ones take seconds in all."""
     return _quick() if quick else _full()
@@ -84,6 +99,7 @@ def _quick() -> dict[str, list[Work]]:
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
         **interpolation2d.works(quick=True),
         **point_files("50k points", 50_000),
+        **clips(90, 12),
     }
 
 
@@ -121,6 +137,7 @@ def _full() -> dict[str, list[Work]]:
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
         **interpolation2d.works(quick=False),
         **point_files("1 M points", 1_000_000),
+        **clips(300, 120),
     }
 
 

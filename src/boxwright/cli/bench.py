@@ -17,7 +17,7 @@ def bench(
         typer.Option(
             "--verb",
             metavar="NAME",
-            help="Only this one: containment, overlap, projection, occlusion, terrain, fitting, interpolation, formats, growth or startup."
+            help="Only this one: containment, overlap, projection, occlusion, terrain, fitting, interpolation, formats, video, growth or startup."
             " May be repeated.",
         ),
     ] = None,
