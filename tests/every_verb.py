@@ -14,9 +14,10 @@ import numpy as np
 
 import boxwright as bw
 import street
-from boxwright import containment, interpolation, overlap, projection, rectangles
+from boxwright import containment, interpolation, interpolation2d, overlap, projection, rectangles
 from boxwright.formats import read_points, write_points
 from boxwright.registration import ObjectModel
+from test_shapes2d import some_of_each
 
 LEAST = {
     containment: {"POINTS_PER_THREAD": 500},
@@ -24,6 +25,7 @@ LEAST = {
     overlap: {"PAIRS_PER_THREAD": 100, "ROWS_PER_THREAD": 10},
     rectangles: {"POINTS_PER_THREAD": 1000},
     interpolation: {"ROWS_PER_THREAD": 50},
+    interpolation2d: {"ROWS_PER_THREAD": 50},
 }
 
 
@@ -70,6 +72,24 @@ def tracks(rng: np.random.Generator, n: int = 12) -> list[bw.Track]:
         visibility = [0, 0, 2, 0, 1, 0] if i % 4 == 0 else None
         result.append(bw.Track(f"t{i}", "car", times, boxes, visibility=visibility, method=("makima", "linear", "pchip", "catmull_rom")[i % 4]))
     return result
+
+
+def in_pictures(times: np.ndarray, n_threads: int) -> dict[str, Any]:
+    """Every kind of shape between keyframes, and what boxes, polygons and masks do by themselves."""
+    rng, out = np.random.default_rng(6), {}
+    keys = np.arange(6) * 700_000_001
+    for k in range(12):
+        for kind, shapes in some_of_each(rng, 6).items():
+            out.setdefault(kind, []).append(bw.ImageTrack(f"{kind} {k}", "car", "front", keys, shapes, visibility=[0, 1, 0, 2 * (k % 2), 0, 0]))
+    found = {}
+    for kind, tracks in out.items():
+        filled = bw.interpolate_image_tracks(tracks, times, n_threads=n_threads)
+        found[f"interpolate_image_tracks {kind}"] = [*filled.shapes._columns(), filled.track_index, filled.time_index, filled.state]
+    boxes, polygons, masks = (out[kind][0].shapes for kind in ("box", "polygon", "mask"))
+    drawn = bw.Masks.from_polygons(polygons, 60, 50)
+    again = bw.Masks.from_coco(drawn.to_coco(), 60, 50).to_arrays()
+    found["shapes"] = [polygons.area_px2, drawn.counts, again, masks.area_px, bw.iou_boxes(boxes, boxes), bw.iou_masks(masks, masks)]
+    return found
 
 
 def results(n_threads: int = 1) -> dict[str, Any]:
@@ -138,6 +158,7 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     out["interpolate_tracks"] = [filled.cuboids.center_m, filled.cuboids.quat_wxyz, filled.track_index, filled.time_index]
     at = many[0].at(times)
     out["track.at"] = [at.cuboids.center_m, at.state]
+    out |= in_pictures(times, n_threads)
     drive = street.scene()
     carried = bw.propagate(drive, drive.track("driving").take([0]), 0, 2)
     out["propagate"] = [carried.cuboids.center_m, carried.cuboids.quat_wxyz, carried.verdict, carried.overlap, carried.n_points]
