@@ -34,7 +34,7 @@ def kitti(root, split, labels, calib="calib"):
 def expected_of(place, real_data):
     """The format of everything in the real recordings, from the folder it lies in."""
     first = place.relative_to(real_data).parts[0]
-    return {"av2": "argoverse2"}.get(first, first)
+    return {"av2": "argoverse2", "cvat_video_xml": "cvat_video"}.get(first, first)
 
 
 def test_a_scene_that_is_not_listed(tmp_path):
