@@ -55,6 +55,7 @@ _HOME = {
     "scene": ["Scene"],
     "terrain": ["Ground", "ground"],
     "containment": ["points_in_cuboids"],
+    "exposure": ["expose_cuboids", "expose_points"],
     "projection": ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "project_points"],
     "overlap": ["iou", "iou_3d", "iou_3d_pairs", "iou_bev", "iou_bev_pairs", "iou_boxes", "iou_masks"],
     "aggregation": ["Aggregate", "aggregate"],
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
         TimeError,
         UnknownName,
     )
+    from .exposure import expose_cuboids, expose_points
     from .fitting import Fit, fit_at, fit_cuboid, refit
     from .formats import ImageFolder, WriteReport, open_video, read, read_point_labels, read_points, scenes, write, write_point_labels, write_points
     from .frames import Pose, Trajectory
@@ -274,6 +276,8 @@ __all__ = [
     "consensus_sources",
     "consensus_trace",
     "depth_map",
+    "expose_cuboids",
+    "expose_points",
     "fit_at",
     "fit_cuboid",
     "fit_rectangles",

@@ -258,7 +258,12 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     (camera,) = _cameras([camera], rig=False)
     origin, pose = _seen_from_near(as_pose("cam_from_cuboids", cam_from_cuboids))
     near = Cuboids._trusted(cuboids.center_m - origin, cuboids.size_m, cuboids.quat_wxyz, cuboids.yaw_rad, None)
-    corners: Float64s = np.ascontiguousarray(near.corners_m() @ pose[:9].reshape(3, 3).T + pose[9:])
-    boxes, whole = np.empty((len(cuboids), 4)), np.empty((len(cuboids), 4))
+    return boxes_of_corners(near.corners_m() @ pose[:9].reshape(3, 3).T + pose[9:], camera)
+
+
+def boxes_of_corners(corners_cam: Float64s, camera: Camera) -> ImageBoxes:
+    """As `project_cuboids`, from (M, 8, 3) corners in the cam frame, which need not be quite those of cuboids."""
+    corners: Float64s = np.ascontiguousarray(corners_cam)
+    boxes, whole = np.empty((len(corners), 4)), np.empty((len(corners), 4))
     box_kernels.project_cuboids(corners, camera.border_rays, camera.packed, NEAR_M, boxes, whole)
     return ImageBoxes(boxes, whole, corners, camera)

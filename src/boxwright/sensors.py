@@ -16,6 +16,8 @@ from .points import Sweep
 
 __all__ = ["CameraFrames", "CameraSensor", "Lidar", "NoData", "SensorData"]
 
+SHUTTERS = ("global", "top_to_bottom", "bottom_to_top", "left_to_right", "right_to_left")
+MOST_READOUT_NS = 10**9
 _NAME_HINT = "give it a name"
 _POSE_HINT = "make one: bw.Pose(rotation, translation_m)"
 
@@ -47,13 +49,17 @@ class CameraSensor:
 
     camera : its intrinsics
     ego_from_cam : where it sits; may be left out for an UncalibratedCamera, of which nobody asks it
-    times_ns : (F,) int64, when it exposed each frame; None where it fires with the frames
+    times_ns : (F,) int64, when it exposed each frame; None where it fires with the frames. With a rolling shutter the moment of the picture's middle
+    readout_ns : from its first row (or column) to its last; 0 for a global shutter
+    rolling_shutter : which way it reads: "global", "top_to_bottom", "bottom_to_top", "left_to_right" or "right_to_left"
     """
 
     name: str
     camera: Camera
     ego_from_cam: Pose = None  # type: ignore[assignment]
     times_ns: Int64s | None = None
+    readout_ns: int = 0
+    rolling_shutter: str = "global"
 
     def __post_init__(self) -> None:
         check_kind("camera.name", self.name, str, "a text", _NAME_HINT)
@@ -63,6 +69,15 @@ class CameraSensor:
         check_kind(f"camera {self.name}.ego_from_cam", self.ego_from_cam, Pose, "a Pose", _POSE_HINT)
         if self.times_ns is not None:
             object.__setattr__(self, "times_ns", frozen(as_times_ns(f"camera {self.name}.times_ns", self.times_ns).copy()))
+        if self.rolling_shutter not in SHUTTERS:
+            wanted, field = f"one of {', '.join(SHUTTERS)}", f"camera {self.name}.rolling_shutter"
+            raise ArgumentError(expected=wanted, got=repr(self.rolling_shutter)[:60], field=field, hint="which way the picture is read")
+        readout = one_time_ns(f"camera {self.name}.readout_ns", self.readout_ns)
+        if not 0 <= readout <= MOST_READOUT_NS or (readout > 0) == (self.rolling_shutter == "global"):
+            wanted = f"from 1 to {MOST_READOUT_NS} with a rolling shutter, 0 with a global one"
+            got, field = f"{readout} with {self.rolling_shutter}", f"camera {self.name}.readout_ns"
+            raise ArgumentError(expected=wanted, got=got, field=field, hint="nanoseconds from the first row to the last")
+        object.__setattr__(self, "readout_ns", readout)
 
 
 class SensorData(Protocol):

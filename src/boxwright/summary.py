@@ -169,6 +169,8 @@ def _camera_facts(scene: Scene, name: str) -> dict[str, Any]:
         "height_px": sensor.camera.height_px,
         "position_ego_m": sensor.ego_from_cam.translation_m.tolist() if name in _frames_of_reference(scene) else None,
         "exposure_offset_s": None if offsets_ns is None else [float(offsets_ns.min()) * 1e-9, float(offsets_ns.max()) * 1e-9],
+        "readout_ns": sensor.readout_ns,
+        "rolling_shutter": sensor.rolling_shutter,
         "n_images": _n_frames(spans),
         "frames_with_images": spans,
         "fault_of_first": fault,

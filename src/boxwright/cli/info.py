@@ -139,7 +139,10 @@ def _print_facts(facts: dict[str, Any]) -> None:
     lines += [line for s in facts["lidars"] for line in _point_label_lines(s, facts["n_frames"])]
     for s in facts["cameras"]:
         where = _in_frames(s["frames_with_images"], facts["n_frames"])
-        lines.append(f"  camera    {s['name']}: {number_of(s['n_images'], 'image')}{where}, {s['width_px']} x {s['height_px']}, {s['model']}")
+        shutter = f", read {s['rolling_shutter'].replace('_', ' ')} in {s['readout_ns'] * 1e-6:g} ms" if s["readout_ns"] else ""
+        lines.append(
+            f"  camera    {s['name']}: {number_of(s['n_images'], 'image')}{where}, {s['width_px']} x {s['height_px']}, {s['model']}{shutter}"
+        )
         lines += _video_lines(s)
     lines += [f"  tag       {_tag_line(tag)}" for tag in facts["tags"][:MOST_TAGS]]
     if len(facts["tags"]) > MOST_TAGS:

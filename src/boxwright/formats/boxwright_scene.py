@@ -59,7 +59,7 @@ TOP_EXTRAS = frozenset(
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
-CAMERA_KEYS, CAMERA_EXTRAS = frozenset({"name", "model"}), frozenset({"timestamp_ns"})  # and what the model has
+CAMERA_KEYS, CAMERA_EXTRAS = frozenset({"name", "model"}), frozenset({"timestamp_ns", "readout_ns", "rolling_shutter"})  # and what the model has
 TRACK_KEYS, TRACK_EXTRAS = frozenset({"track_id", "category", "keyframes"}), frozenset({"method", "attributes", "source_attributes"})
 KEYFRAME_KEYS = frozenset({"timestamp_ns", "center_m", "size_m"})
 KEYFRAME_EXTRAS = frozenset({"yaw_rad", "quat_wxyz", "visibility", "origin", "attributes", "source_attributes"})
@@ -235,7 +235,8 @@ def _camera(node: Node, n_frames: int) -> CameraSensor:
     times = np.array([item.whole() for item in node["timestamp_ns"]], np.int64) if node.has("timestamp_ns") else None
     if times is not None and len(times) != n_frames:
         raise node["timestamp_ns"].wrong(f"{n_frames} times, one per frame", str(len(times)))
-    return CameraSensor(_name(node["name"]), camera, _pose(node["ego_from_cam"]) if is_placed else Pose.identity(), times)
+    place = _pose(node["ego_from_cam"]) if is_placed else Pose.identity()
+    return CameraSensor(_name(node["name"]), camera, place, times, node.get("readout_ns", 0).whole(), node.get("rolling_shutter", "global").text())
 
 
 def _of_lens(name: str, node: Node) -> Any:

@@ -144,6 +144,7 @@ def _camera(name: str, sensor: CameraSensor) -> dict[str, Any]:
         "model": model_of(camera),
         **{name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(camera).items()},
         **({} if isinstance(camera, UncalibratedCamera) else {"ego_from_cam": _pose(sensor.ego_from_cam)}),
+        **({} if sensor.rolling_shutter == "global" else {"readout_ns": sensor.readout_ns, "rolling_shutter": sensor.rolling_shutter}),
         "timestamp_ns": None if sensor.times_ns is None else np.asarray(sensor.times_ns).tolist(),
     }
 
