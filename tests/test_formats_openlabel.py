@@ -535,3 +535,12 @@ def test_a_full_scene_passes_the_schema(tmp_path, rng, schema):
     spoilt = copy.deepcopy(written)
     next(iter(spoilt["openlabel"]["frames"].values()))["objects"] = {"a b": {}}
     assert list(schema.iter_errors(spoilt)), "the schema bites"
+
+
+@pytest.mark.parametrize("model", [["brown_conrady"], {}, 7, "nobody's"])
+def test_a_custom_camera_of_no_model_that_is_known(tmp_path, model):
+    """Whatever stands there, the stream's other intrinsics count."""
+    known = bw.read(save(tmp_path / "a", document()))
+    changed = document()
+    changed["streams"]["front"]["stream_properties"]["intrinsics_custom"] = {"model": model}
+    assert bw.read(save(tmp_path / "b", changed)).cameras["front"].camera == known.cameras["front"].camera

@@ -187,7 +187,8 @@ def camera_of(properties: Node) -> tuple[Camera, Pose] | None:
     The fourth column of the 3 x 4 matrix is a shift of the camera in its system: K [I | K^-1 p4].
     """
     custom = properties.get("intrinsics_custom", {})
-    if custom.get("model", "").value in CUSTOM_MODELS:
+    model = custom.get("model", "").value
+    if isinstance(model, str) and model in CUSTOM_MODELS:
         return _custom_camera(custom), Pose.identity()
     if not properties.has("intrinsics_pinhole"):
         return None
