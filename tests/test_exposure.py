@@ -133,3 +133,52 @@ def test_kept_and_told(tmp_path):
     assert (back.readout_ns, back.rolling_shutter) == (33_300_000, "bottom_to_top") and math.isclose(back.ego_from_cam.translation_m[0], 1.5)
     assert "640 x 360, pinhole, read bottom to top in 33.3 ms" in CliRunner().invoke(app, ["info", str(tmp_path / "out")]).output.replace("\n", "")
     assert "the rolling shutter of camera front" in bw.write(scene(sensor()), tmp_path / "label", "openlabel").dropped
+
+
+def seen_boxes(clip, frame_index, name, m):
+    """(4,) of the pixels in which the simulator shows a track."""
+    rows, columns = np.nonzero(clip.data.pixel_track_index(frame_index, name) == m)
+    return np.array([columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5]) if len(rows) > 150 else None
+
+
+def test_on_the_simulator_with_its_truth():
+    """Cars in pictures that are read in 60 ms, on the motorway: their boxes fit when each row has its moment, and do not when all have one."""
+    lens = bw.PinholeCamera(480, 300, 272, 271, 238.6, 149.3)
+    side = bw.Pose(bw.Pose.from_yaw(math.pi / 2).rotation @ AHEAD.rotation, (1.2, 0.85, 1.5))
+    camera = bw.CameraSensor("left", lens, side, None, 60_000_000, "left_to_right")
+    clip = bw.simulate(seed=3, n_frames=12, n_beams=8, n_columns=60, scenery="motorway", min_points=1, cameras=[camera])
+    errors = []
+    for i in range(len(clip)):
+        labels = clip.labels(i, "world")
+        for body, m in zip(labels.cuboids, labels.track_index):
+            seen = seen_boxes(clip, i, "left", m)
+            if seen is None or seen[0] <= 0 or seen[2] >= 479:
+                continue
+            track = clip.tracks[m]
+            moved = track.at(np.array([clip.times_ns[i], clip.times_ns[i] + 10_000_000]))
+            if not moved.is_valid.all():
+                continue
+            velocity = (moved.cuboids.center_m[1] - moved.cuboids.center_m[0]) / 0.01
+            exposed = bw.expose_cuboids(clip, i, "left", body, "world", velocity_mps=velocity).xyxy[0]
+            still = bw.project_cuboids(body, lens, clip.cam_from(i, "left", "world")).xyxy[0]
+            errors.append([np.abs(box - seen)[[0, 2]].mean() for box in (exposed, still)])
+    errors = np.array(errors)
+    assert len(errors) >= 3
+    assert np.median(errors[:, 0]) < 0.5 * np.median(errors[:, 1])
+
+
+WIDE = {"unified": bw.UnifiedCamera(160, 120, 90, 90, 79.5, 59.5, xi=1.1), "sphere": bw.EquirectangularCamera.of_sphere(200, 100)}
+
+
+@pytest.mark.parametrize("lens", WIDE.values(), ids=WIDE)
+def test_the_simulator_takes_every_model(lens):
+    clip = bw.simulate(n_frames=1, n_beams=8, n_columns=60, cameras=[bw.CameraSensor("wide", lens, AHEAD)])
+    depth = clip.data.depth_m(0, "wide")
+    rows, columns = np.nonzero(np.isfinite(depth) & (depth != 0))
+    rays = lens.rays(np.c_[columns, rows].astype(float))
+    points = rays * (depth[rows, columns] / rays[:, 2])[:, None]
+    image = bw.project_points(points, lens, np.eye(4))
+    np.testing.assert_allclose(image.uv, np.c_[columns, rows], atol=1e-3)
+    assert len(rows) > 2000 and clip.image(0, "wide").std() > 5
+    with pytest.raises(bw.CalibrationError, match="the camera is not calibrated"):
+        bw.simulate(n_frames=1, cameras=[bw.CameraSensor("dash", bw.UncalibratedCamera(64, 48))])

@@ -6,14 +6,16 @@ Nothing that fits or checks labels may read a constant from here.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int32s, UInt8s
-from ..cameras import FisheyeCamera, PinholeCamera
+from ..arrays import Float64s, Int32s, UInt8s, check_kinds
+from ..cameras import FisheyeCamera, PinholeCamera, UncalibratedCamera
 from ..errors import ArgumentError, FrameMissing
 from ..frames import Pose, Trajectory
 from ..points import Sweep
@@ -50,6 +52,7 @@ def simulate(
     image_scale: float = 1.0,
     min_points: int = 5,
     scenery: str = "street",
+    cameras: Sequence[CameraSensor] | None = None,
 ) -> Scene:
     """A recording at 10 Hz and its truth: a drive along a street with parked and moving traffic, and around a corner; or along a motorway.
 
@@ -58,6 +61,7 @@ def simulate(
     n_beams, n_columns : the LiDAR's beams, and how often it fires in a turn
     image_scale : makes the pictures larger or smaller; they are rendered when asked for
     min_points : things that never get as many points in a sweep have no track
+    cameras : other ones than "front", "right" and "rear", of any model and with rolling shutters; image_scale does not touch them
     scenery : "street", as in the sample, or "motorway", with traffic of up to 35 m/s in both directions
 
     The scene has the LiDAR "lidar", the cameras "front" and "right" (pinhole) and "rear" (fisheye), a trajectory, and true tracks in the world
@@ -85,7 +89,7 @@ def simulate(
     else:
         world, ego = World(motorway_mesh(), motorway_actors(seed, duration_s)), motorway_ego(Chance(seed, 6), duration_s)
     lidar = SpinningLidar(seed, n_beams, n_columns, Pose.from_quat(_tilt(0.004, 0.012, 0.006), (0.95, 0.0, 1.86)))
-    cameras = _cameras(seed, image_scale)
+    rig = _cameras(seed, image_scale) if cameras is None else _given_cameras(seed, cameras)
     times_s: Float64s = np.arange(n_frames, dtype=np.float64) * FRAME_S
     times_ns = FIRST_STAMP_NS + np.arange(n_frames, dtype=np.int64) * int(FRAME_S * 1e9)
     turns = [lidar.turn(world, ego, i, float(times_s[i]), int(times_ns[i])) for i in range(n_frames)]
@@ -96,10 +100,10 @@ def simulate(
         f"simulated-{seed}",
         times_ns,
         {"lidar": Lidar("lidar", lidar.ego_from_lidar)},
-        {name: CameraSensor(name, camera.camera, camera.ego_from_cam, times_ns + round(camera.delay_s * 1e9)) for name, camera in cameras.items()},
+        {name: dataclasses.replace(camera.sensor, times_ns=times_ns + round(camera.delay_s * 1e9)) for name, camera in rig.items()},
         _trajectory(ego, n_frames),
         tracks,
-        SimulatedData([(turn.sweep, track_of_object[turn.object_index]) for turn in turns], cameras, world, ego, track_of_object),
+        SimulatedData([(turn.sweep, track_of_object[turn.object_index]) for turn in turns], rig, world, ego, track_of_object),
         notes=("a simulated recording: every label is exact",),
     )
 
@@ -164,10 +168,22 @@ def _cameras(seed: int, scale: float) -> dict[str, SimulatedCamera]:
     bent = (-0.021, 0.004, -0.0021, 0.0002)
     rear = FisheyeCamera(px(300), px(300), 93.3 * scale, 93.3 * scale, 149.8 * scale, 149.2 * scale, bent, math.radians(97.0))
     return {
-        "front": SimulatedCamera(seed, 0, front, _mount(0.0, 0.02, (1.75, 0.02, 1.45)), 0.0),
-        "right": SimulatedCamera(seed, 1, right, _mount(-1.45, 0.05, (1.2, -0.85, 1.50)), -0.023),
-        "rear": SimulatedCamera(seed, 2, rear, _mount(3.12, 0.30, (-0.85, 0.0, 1.35)), 0.049),
+        "front": SimulatedCamera(seed, 0, CameraSensor("front", front, _mount(0.0, 0.02, (1.75, 0.02, 1.45))), 0.0),
+        "right": SimulatedCamera(seed, 1, CameraSensor("right", right, _mount(-1.45, 0.05, (1.2, -0.85, 1.50))), -0.023),
+        "rear": SimulatedCamera(seed, 2, CameraSensor("rear", rear, _mount(3.12, 0.30, (-0.85, 0.0, 1.35))), 0.049),
     }
+
+
+def _given_cameras(seed: int, cameras: Sequence[CameraSensor]) -> dict[str, SimulatedCamera]:
+    """They fire with the frames."""
+    check_kinds("cameras", cameras, CameraSensor, "CameraSensor", "make them: bw.CameraSensor(name, camera, ego_from_cam)")
+    for sensor in cameras:
+        if isinstance(sensor.camera, UncalibratedCamera):
+            sensor.camera.refuse(f"camera {sensor.name}")
+    names = [sensor.name for sensor in cameras]
+    if len(set(names)) < len(names) or set(names) & {"world", "ego", "lidar"}:
+        raise ArgumentError(expected="names that differ, and are no frame of reference", got=", ".join(names), field="cameras", hint="rename one")
+    return {sensor.name: SimulatedCamera(seed, number, sensor, 0.0) for number, sensor in enumerate(cameras)}
 
 
 def _mount(yaw: float, down: float, place: tuple[float, float, float]) -> Pose:

@@ -10,7 +10,9 @@ import numpy as np
 
 from ..arrays import Bools, Float64s, Int32s, UInt8s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
+from ..exposure import row_offsets_ns
 from ..frames import Pose
+from ..sensors import CameraSensor
 from .chance import Chance
 from .lidar import ego_pose
 from .meshes import Material
@@ -85,29 +87,31 @@ def _fisheye_rays(camera: FisheyeCamera, x: Float64s, y: Float64s) -> tuple[Floa
 class SimulatedCamera:
     """A camera on the vehicle; `ego_from_cam` is its calibration, which is a little wrong."""
 
-    def __init__(self, seed: int, number: int, camera: Camera, ego_from_cam: Pose, delay_s: float) -> None:
+    def __init__(self, seed: int, number: int, sensor: CameraSensor, delay_s: float) -> None:
         chance = Chance(seed, 5, number)
-        self.seed, self.number, self.delay_s = seed, number, delay_s
-        self.camera, self.ego_from_cam = camera, ego_from_cam
+        self.seed, self.number, self.sensor, self.delay_s = seed, number, sensor, delay_s
         turn = 0.0007 * chance.normal(3)
-        self.true_mount = ego_from_cam @ Pose.from_quat(_unit(np.array([1.0, *(turn / 2)])), 0.003 * chance.normal(3))
+        self.true_mount = sensor.ego_from_cam @ Pose.from_quat(_unit(np.array([1.0, *(turn / 2)])), 0.003 * chance.normal(3))
 
     @cached_property
     def rays(self) -> tuple[Float64s, Bools]:
-        return pixel_rays(self.camera)
+        return pixel_rays(self.sensor.camera)
 
     def expose(self, world: World, ego: Route, frame_index: int, time_s: float) -> Picture:
-        """The picture taken `delay_s` after `time_s`."""
+        """The picture taken `delay_s` after `time_s`, each row at its own moment where the shutter rolls."""
         rays, is_lit = self.rays
         shape = is_lit.shape
-        now = np.array([time_s + self.delay_s])
+        offsets_ns, row = np.unique(row_offsets_ns(self.sensor, np.argwhere(is_lit)[:, ::-1]), return_inverse=True)
+        now: Float64s = time_s + self.delay_s + offsets_ns.astype(np.float64) * 1e-9
         rotation, place = ego_pose(ego, now)
-        site_from_cam = rotation[0] @ self.true_mount.rotation
-        origin = rotation[0] @ self.true_mount.translation_m + place[0]
-        directions = np.ascontiguousarray(rays[is_lit] @ site_from_cam.T)
+        directions, origin = rays[is_lit], np.empty((len(row), 3))
+        for k in range(len(now)):
+            here = row == k
+            directions[here] = directions[here] @ (rotation[k] @ self.true_mount.rotation).T
+            origin[here] = rotation[k] @ self.true_mount.translation_m + place[k]
         moments = world.moments(now)
-        moment_index = np.zeros(len(directions), np.int32)
-        hits = world.look(np.broadcast_to(origin, directions.shape), directions, moment_index, moments, MAX_DISTANCE_M)
+        moment_index = row.astype(np.int32)
+        hits = world.look(origin, directions, moment_index, moments, MAX_DISTANCE_M)
         colour = _shade(world, hits, moment_index, moments, origin, directions)
         levels = 255 * np.sqrt(np.clip(colour, 0, 1)) + 0.5 * Chance(self.seed, 16 + self.number, frame_index).normal(len(colour))[:, None]
         rgb = np.zeros((*shape, 3), np.uint8)
@@ -141,7 +145,7 @@ def _shade(world: World, hits: Hits, moment_index: Int32s, moments: Moments, ori
     some = Hits(hits.distance_m[met], hits.triangle[met], hits.object_index[met], hits.part[met], hits.n_alone)
     way, moment_index = directions[met], moment_index[met]
     normal = world.normals(some, moment_index, moments, way)
-    place = origin + some.distance_m[:, None] * way
+    place = origin[met] + some.distance_m[:, None] * way
     paint = world.paint_index[some.triangle]
     material, base = world.material[paint], world.rgb[paint] ** 2
     sunlit = np.clip(normal @ SUN, 0, None)
