@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 import boxwright as bw
 import naive
+from boxwright.interpolation import METHODS
 from boxwright.shapes2d import SHAPES
 from test_shapes2d import HEAD, SQUARE, some_of_each
 
@@ -70,7 +71,8 @@ BAD = [
     ({"times_ns": [9, 9]}, "image track '7'.times_ns: expected increasing times"),
     ({"times_ns": [], "shapes": bw.Boxes(np.zeros((0, 4)))}, "image track '7': expected at least one keyframe, got none"),
     ({"visibility": [0, 3]}, "image track '7'.visibility: expected (2,) codes of Visibility, 0 to 2, got [0, 3]"),
-    ({"method": "makima"}, "image track '7'.method: no such interpolation of Boxes: expected one of linear, hold, got 'makima'"),
+    ({"method": "cubic"}, "image track '7'.method: no such interpolation of Boxes: expected one of linear, makima, pchip, catmull_rom, hold, got"),
+    ({"shapes": bw.Polygons([SQUARE, SQUARE]), "method": "makima"}, "interpolation of Polygons: expected one of linear, hold, got 'makima'"),
     (
         {"shapes": bw.Masks([[6], [6]], 2, 3), "method": "linear"},
         "no such interpolation of Masks: expected one of hold, got 'linear'",
@@ -190,6 +192,46 @@ def test_time_reversed(rng, kind):
     times = moments(track)
     for a, b in zip(track.at(times).shapes, back.at(-times).shapes):
         np.testing.assert_allclose(numbers(a), numbers(b), rtol=0, atol=1e-9)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("method", METHODS)
+def test_curves_are_those_of_cuboids(rng, method):
+    """The middles of boxes, turned or not, and single points go as a cuboid's centre does, which is compared with scipy; sizes go straight."""
+    for k in (1, 2, 3, 8):
+        times = np.cumsum(rng.integers(1, 9, k)) * 50_000_000
+        visibility = rng.choice([0, 1, 2], k, p=[0.6, 0.2, 0.2])
+        center, size, angle = rng.uniform(0, 500, (k, 2)), rng.uniform(1, 50, (k, 2)), rng.uniform(-3, 3, k)
+        uv = np.stack([center, rng.uniform(0, 50, (k, 2))], axis=1)
+        marked = rng.choice([0, 2], (k, 2), p=[0.8, 0.2])
+        marked[:, 0] = 0
+        uv[marked == 2] = np.nan
+        cuboids = bw.Cuboids(np.c_[center, np.zeros(k)], np.ones((k, 3)), 0.0, frame="world")
+        course = bw.Track("7", "car", times, cuboids, visibility=visibility, method=method)
+        boxes = bw.Boxes(np.c_[center - size / 2, center + size / 2])
+        turned, points = bw.RotatedBoxes(center, size, angle), bw.Keypoints(uv, marked)
+        tracks = [a_track(times, visibility, shapes=shapes, method=method) for shapes in (boxes, turned, points)]
+        at = moments(tracks[0])
+        wanted = course.at(at).cuboids.center_m[:, :2]
+        filled = [track.at(at).shapes for track in tracks]
+        np.testing.assert_allclose(filled[0].center_uv, wanted, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(filled[1].center_uv, wanted, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(filled[2].uv[:, 0], wanted, rtol=0, atol=1e-9)
+        straight = [track.replace(method="linear").at(at).shapes for track in tracks]
+        np.testing.assert_allclose(filled[0].size_px, straight[0].size_px, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(filled[1].size_px, straight[1].size_px)
+        np.testing.assert_array_equal(filled[1].rotation_rad, straight[1].rotation_rad)
+        np.testing.assert_array_equal(np.isnan(filled[2].uv), np.isnan(straight[2].uv))
+        there = visibility != OUT
+        assert all(track.at(times).shapes[there].equals(track.shapes[there]) for track in tracks)
+
+
+def test_curved_and_straight_tracks_in_one_set(rng):
+    some = [random_track(rng, "box", 6, str(i)).replace(method=method) for i, method in enumerate([*METHODS, "hold"] * 3)]
+    times = np.sort(moments(some[0]))
+    many = bw.interpolate_image_tracks(some, times)
+    for i, track in enumerate(some):
+        assert many.shapes[many.track_index == i].equals(track.at(times).shapes[many.time_index[many.track_index == i]])
 
 
 def test_a_rotated_box_takes_the_short_arc():

@@ -15,7 +15,7 @@ import numpy as np
 from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_times_ns, check_kind, one_index
 from .errors import ArgumentError, GeometryError
 from .interpolation import Storage
-from .interpolation2d import METHODS_2D, ShapeCurves, as_method_2d
+from .interpolation2d import ShapeCurves, as_method_2d
 from .keyframes import Filled, Keyframed, items_of
 from .shapes2d import SHAPES, Boxes, Shapes
 from .tracks import Table
@@ -34,7 +34,9 @@ class ImageTrack(Keyframed):
     origin : (K,) of Origin
     attributes : what holds for the whole track; values may be nested
     keyframe_attributes : K mappings of what may change; a value holds until the next keyframe that names it
-    method : "linear", or "hold" for a shape that stays until the next keyframe; masks are always held
+    method : "linear", or "hold" for a shape that stays until the next keyframe; boxes, rotated boxes and keypoints also follow the curves of
+    cuboids, such
+        as "makima"; masks are always held
     source_attributes, keyframe_source_attributes : fields of a file that boxwright has no name for, kept for the way back
     object_id : the track_id of the same object's cuboids, or one name for all image tracks of one object; None where nobody said
     """
@@ -226,5 +228,4 @@ def _curves(tracks: Sequence[ImageTrack]) -> ShapeCurves:
     shapes: Shapes = Boxes(np.zeros((0, 4)))
     if tracks:
         shapes = type(tracks[0].shapes).concatenate([track.shapes for track in tracks])
-    is_linear = np.array([track.method == METHODS_2D[0] for track in tracks], bool)
-    return ShapeCurves.of(offsets, times, shapes, visibility, is_linear)
+    return ShapeCurves.of(offsets, times, shapes, visibility, [track.method for track in tracks])

@@ -1,6 +1,8 @@
 """The times between keyframes in pictures.
 
     linear    boxes, rotated boxes (the short arc of the whole turn), keypoints, polygons and polylines, point by point along straight lines
+    makima, pchip, catmull_rom
+              the curves of cuboids, for the middles of boxes and rotated boxes, whose sizes and turns go as with linear, and for keypoints
     hold      as at the keyframe before, until the next; masks are always held
 
 Points of a polygon with as many points at both keyframes go to each other in turn, from the start that brings them nearest when the two are laid
@@ -15,6 +17,7 @@ Keyframes come out bit by bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,23 +25,23 @@ import numpy as np
 
 from .arrays import Float64s, Int32s, Int64s, UInt8s, frozen
 from .errors import UnknownName
-from .interpolation import Storage, in_order
+from .interpolation import METHODS, Storage, in_order
 from .kernels import interpolation as common_kernels, interpolation2d as kernels, paths as path_kernels
 from .shapes2d import Shapes
 from .shapes2d.paths import Paths
 from .shapes2d.shapes import RowShapes
 from .threads import in_parts, worth
 
-__all__ = ["METHODS_2D", "ShapeCurves", "ShapeRows", "as_method_2d"]
+__all__ = ["HOLD", "ShapeCurves", "ShapeRows", "as_method_2d"]
 
-METHODS_2D = ("linear", "hold")
+HOLD = "hold"
 ROWS_PER_THREAD = 2**15
 _OUTSIDE = 2
 
 
 def as_method_2d(field: str, method: str | None, shapes: Shapes) -> str:
     """The method's name, by default the first that these shapes have; UnknownName otherwise."""
-    known = METHODS_2D if isinstance(shapes, (RowShapes, Paths)) else METHODS_2D[1:]
+    known = (*METHODS, HOLD) if isinstance(shapes, RowShapes) else (METHODS[0], HOLD) if isinstance(shapes, Paths) else (HOLD,)
     if method is None:
         return known[0]
     if not isinstance(method, str) or method not in known:
@@ -71,6 +74,7 @@ class ShapeCurves:
     offsets : (M + 1,) int64, track m has keyframes offsets[m]:offsets[m + 1]
     visibility : (K,) uint8; 2 (OUTSIDE) ends a curve, and the next keyframe starts another
     values, steps : (K, W) numbers of the shapes that have as many each, and their change to the next keyframe; W is 0 for others
+    is_curved : (M,) uint8, tracks that leave the straight line; leave, arrive : (K, W) by how much, as the kernel tells
     pairs : points of paths on their way, and where those of each ring begin
     """
 
@@ -80,27 +84,35 @@ class ShapeCurves:
     visibility: UInt8s
     values: Float64s
     steps: Float64s
+    is_curved: UInt8s
+    leave: Float64s
+    arrive: Float64s
     turns: Float64s
     pairs: tuple[Float64s, Float64s, Int64s] | None
 
     @classmethod
-    def of(cls, offsets: Int64s, times_ns: Int64s, shapes: Shapes, visibility: UInt8s, is_linear: Any) -> ShapeCurves:
-        """is_linear : (M,) bool"""
+    def of(cls, offsets: Int64s, times_ns: Int64s, shapes: Shapes, visibility: UInt8s, methods: Sequence[str]) -> ShapeCurves:
+        """methods : M names, as `as_method_2d` gives them"""
         n = len(times_ns)
         goes_on = np.ones(n, bool)
         goes_on[offsets[1:][offsets[1:] > offsets[:-1]] - 1] = False
         goes_on &= visibility != _OUTSIDE
-        goes_on &= np.repeat(np.asarray(is_linear, bool), np.diff(offsets))
+        goes_on &= np.repeat(np.array([method != HOLD for method in methods], bool), np.diff(offsets))
+        codes = np.array([0 if method == HOLD else METHODS.index(method) for method in methods], np.uint8)
         values, pairs = np.zeros((n, 0)), None
-        steps = values
+        steps = leave = arrive = values
         if isinstance(shapes, RowShapes):
             values = np.ascontiguousarray(shapes._values())
             steps = np.zeros_like(values)
             i = np.flatnonzero(goes_on)
             steps[i] = shapes._steps(values[i], values[i + 1])
+            leave = arrive = steps
+            if codes.any():
+                leave, arrive = _bends(offsets, times_ns, shapes, visibility, codes, steps, i)
         elif isinstance(shapes, Paths):
             pairs = _pairs(shapes, goes_on)
-        return cls(offsets, times_ns, shapes, visibility, values, steps, np.zeros((n, 1)), pairs)
+        is_curved = (codes > 0).astype(np.uint8)
+        return cls(offsets, times_ns, shapes, visibility, values, steps, is_curved, leave, arrive, np.zeros((n, 1)), pairs)
 
     def rows(self, times_ns: Int64s, storage: Storage = (), n_threads: int = 1) -> ShapeRows:
         """The shapes at `times_ns`, any order; `storage` of earlier rows is written over where it is large enough."""
@@ -125,6 +137,9 @@ class ShapeCurves:
                 self.turns,
                 self.values,
                 self.steps,
+                self.is_curved,
+                self.leave,
+                self.arrive,
                 times_ns,
                 row_offsets,
                 is_placed,
@@ -152,6 +167,24 @@ class ShapeCurves:
             keyframe, share, paths.uv, paths.ring_offsets, paths.offsets, start, step, pair_offsets, offsets, point_offsets, uv, ring_offsets
         )
         return type(paths)._trusted(frozen(uv), frozen(ring_offsets), frozen(offsets))
+
+
+def _bends(
+    offsets: Int64s, times_ns: Int64s, shapes: RowShapes, visibility: UInt8s, codes: UInt8s, steps: Float64s, pieces: Int64s
+) -> tuple[Float64s, Float64s]:
+    """How curves leave and arrive beside the straight line at both ends of the `pieces`, for the numbers whose course has tangents."""
+    course = shapes._course(steps)
+    tangents = np.empty_like(course)
+    common_kernels.tangents(offsets, times_ns, course, visibility, codes, tangents)
+    leave, arrive = np.zeros_like(steps), np.zeros_like(steps)
+    span = (times_ns[pieces + 1] - times_ns[pieces]).astype(np.float64)[:, None]
+    whole = course[pieces + 1] - course[pieces]
+    for bend, ends in ((leave, tangents[pieces]), (arrive, tangents[pieces + 1])):
+        beside = ends * span - whole
+        for column, of in enumerate(shapes.COURSE_OF if shapes.COURSE_OF is not None else range(steps.shape[1])):
+            if of is not None:
+                bend[pieces, column] = beside[:, of]
+    return leave, arrive
 
 
 def _pairs(paths: Paths, goes_on: Any) -> tuple[Float64s, Float64s, Int64s]:

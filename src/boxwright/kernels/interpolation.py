@@ -19,7 +19,8 @@ SMALL_ANGLE = 0.5
 
 @kernel
 def tangents(offsets, times, centers, visibility, methods, out_tangents):
-    """(K,3) derivative of the centre at each keyframe, metres per nanosecond; `methods (M,)` uint8. A run of two is a straight line."""
+    """(K,A) derivative of the centre (K,A) at each keyframe, per nanosecond; `methods (M,)` uint8. A run of two is a straight line."""
+    n_axes = centers.shape[1]
     for track in range(len(offsets) - 1):
         first = offsets[track]
         while first < offsets[track + 1]:
@@ -28,9 +29,9 @@ def tangents(offsets, times, centers, visibility, methods, out_tangents):
                 last += 1
             for i in range(first, last):
                 span = float(times[i + 1] - times[i])
-                for axis in range(3):
+                for axis in range(n_axes):
                     out_tangents[i, axis] = (centers[i + 1, axis] - centers[i, axis]) / span
-            for axis in range(3):
+            for axis in range(n_axes):
                 out_tangents[last, axis] = out_tangents[last - 1, axis] if last > first else 0.0
             if last - first >= 2:
                 if methods[track] == MAKIMA:
@@ -43,9 +44,9 @@ def tangents(offsets, times, centers, visibility, methods, out_tangents):
 @compiled
 def _makima(slopes, first, last):
     """Modified Akima, in place: slopes of the pieces become tangents. A weight below 1e-9 of the run's largest counts as zero (as scipy does)."""
-    largest = 0.0
+    largest, n_axes = 0.0, slopes.shape[1]
     for write in range(2):
-        for axis in range(3):
+        for axis in range(n_axes):
             s2, s3 = slopes[first, axis], slopes[first + 1, axis]
             s1 = 2 * s2 - s3
             s0 = 2 * s1 - s2
@@ -66,7 +67,8 @@ def _makima(slopes, first, last):
 @compiled
 def _three_point(times, slopes, first, last, monotone):
     """In place: tangents of the parabola through three points, or PCHIP's (Fritsch and Butland) where `monotone`."""
-    for axis in range(3):
+    n_axes = slopes.shape[1]
+    for axis in range(n_axes):
         start = _end(times[first + 1] - times[first], times[first + 2] - times[first + 1], slopes[first, axis], slopes[first + 1, axis], monotone)
         end = _end(times[last] - times[last - 1], times[last - 1] - times[last - 2], slopes[last - 1, axis], slopes[last - 2, axis], monotone)
         left = slopes[first, axis]

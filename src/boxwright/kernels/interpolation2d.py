@@ -18,6 +18,9 @@ def fill_values(
     turns,
     values,
     steps,
+    is_curved,
+    leave,
+    arrive,
     at,
     row_offsets,
     is_placed,
@@ -33,6 +36,9 @@ def fill_values(
 
     values (K,W) at the keyframes, steps (K,W) from each to the next, turns (K,1) zeros; a row of out_values (R,W) is values + share of the way *
     steps. Where `is_placed`, out_keyframe (R,) and out_share (R,) tell the keyframe at or before each row and the share.
+
+    Tracks with is_curved (M,) uint8 leave the straight line: leave and arrive (K,W) are how much the tangents at both ends of a piece, times its
+    length, exceed its step.
     """
     n_at, width = len(at), values.shape[1]
     pieces, ends = np.empty(n_at, np.int64), np.empty(n_at, np.int64)
@@ -56,7 +62,14 @@ def fill_values(
                 for axis in range(width):
                     out_values[row + begin, axis] = values[i, axis]
                 begin += 1
-            if width == 4:
+            if is_curved[track]:
+                for m in range(begin, k):
+                    share, r = shares[np.uint64(m)], np.uint64(row + m)
+                    rest = 1 - share
+                    for axis in range(width):
+                        bend = share * rest * (rest * leave[i, axis] - share * arrive[i, axis])
+                        out_values[r, np.uint64(axis)] = values[i, axis] + share * steps[i, axis] + bend
+            elif width == 4:
                 a, b, c, d = values[i, 0], values[i, 1], values[i, 2], values[i, 3]
                 da, db, dc, dd = steps[i, 0], steps[i, 1], steps[i, 2], steps[i, 3]
                 for m in range(begin, k):

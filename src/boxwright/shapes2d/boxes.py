@@ -25,6 +25,7 @@ class Boxes(RowShapes):
 
     KIND: ClassVar[str] = "box"
     COLUMNS: ClassVar[tuple[str, ...]] = ("xyxy",)
+    COURSE_OF: ClassVar[tuple[int | None, ...] | None] = (0, 1, 0, 1)
     __slots__ = ("xyxy",)
     xyxy: Float64s
 
@@ -71,6 +72,9 @@ class Boxes(RowShapes):
     def _from_values(self, values: Float64s, source: Int64s) -> Self:
         return self._with(values)
 
+    def _course(self, steps: Float64s) -> Float64s:
+        return np.ascontiguousarray(self.center_uv)
+
     def _steps(self, before: Float64s, after: Float64s) -> Float64s:
         return after - before
 
@@ -89,6 +93,7 @@ class RotatedBoxes(RowShapes):
 
     KIND: ClassVar[str] = "rotated_box"
     COLUMNS: ClassVar[tuple[str, ...]] = ("center_uv", "size_px", "rotation_rad")
+    COURSE_OF: ClassVar[tuple[int | None, ...] | None] = (0, 1, None, None, None)
     __slots__ = ("center_uv", "rotation_rad", "size_px")
     center_uv: Float64s
     size_px: Float64s
@@ -139,6 +144,9 @@ class RotatedBoxes(RowShapes):
         angle = values[:, 4]
         kept = np.where(angle > math.pi, angle - 2 * math.pi, np.where(angle <= -math.pi, angle + 2 * math.pi, angle))
         return self._with(values[:, :2], values[:, 2:4], kept)
+
+    def _course(self, steps: Float64s) -> Float64s:
+        return np.ascontiguousarray(self.center_uv)
 
     def _steps(self, before: Float64s, after: Float64s) -> Float64s:
         steps: Float64s = after - before

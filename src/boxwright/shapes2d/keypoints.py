@@ -95,6 +95,11 @@ class Keypoints(RowShapes):
     def _from_values(self, values: Float64s, source: Int64s) -> Self:
         return self._with(values.reshape(len(values), self.n_points, 2), self.visibility[source])
 
+    def _course(self, steps: Float64s) -> Float64s:
+        """As the steps add up: places of points that are not marked do not count."""
+        course: Float64s = np.cumsum(np.concatenate([np.zeros((1, steps.shape[1])), steps[:-1]]), axis=0)[: len(steps)]
+        return course
+
     def _steps(self, before: Float64s, after: Float64s) -> Float64s:
         """A point that is not marked in one of the two rows stays where it is."""
         steps = after - before

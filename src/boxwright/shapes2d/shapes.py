@@ -88,6 +88,7 @@ class RowShapes(Shapes):
 
     COLUMNS: ClassVar[tuple[str, ...]]
     HAS_REST: ClassVar[bool] = False  # whether rows hold more than moves
+    COURSE_OF: ClassVar[tuple[int | None, ...] | None] = None  # which column of the course each number follows; None: each its own
     __slots__ = ()
 
     @abstractmethod
@@ -97,6 +98,10 @@ class RowShapes(Shapes):
     @abstractmethod
     def _from_values(self, values: Float64s, source: Int64s) -> Self:
         """Shapes from (N, W) such numbers; `source` (N,) tells from which row of self the rest comes."""
+
+    @abstractmethod
+    def _course(self, steps: Float64s) -> Float64s:
+        """(K, C) what follows a curve, from the rows' `steps` to the next where it is easier told so."""
 
     @abstractmethod
     def _steps(self, before: Float64s, after: Float64s) -> Float64s:
