@@ -1,20 +1,16 @@
-"""How well cuboids are fitted on real recordings: one click in a whole sweep, and a rough cuboid snapped.
+"""How well cuboids are fitted: what `accuracy.py` measures of one click, a rough cuboid, priors from the track, and the sigma of fits.
 
-    BOXWRIGHT_REAL_DATA=... python benchmarks/accuracy_fitting.py [--seed 0]
-
-Vehicles with at least five points. Click: three random points of the object, class given. Rough cuboid: the label's centre moved N(0, 0.15 m) in x
-and y, its size + 0.6 m, its yaw turned N(0, 5 deg). Truth: the human label. A failed fit counts as a miss. minAreaRect and the bare L-shape search
-get the points that our fit rests on. Intervals: bootstrap by physical object. Last, how often the label lies within one and two of the fit's own
-sigma. The constants in fitting.py were chosen on these same recordings, so this is a development set: expect less elsewhere.
+Real: vehicles with at least five points in every sweep that comes with labels; truth is the human label. Simulated: everything with at least five
+points; truth is exact, where the object was at the mean time of its points.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import sys
 import time
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,137 +18,263 @@ import cv2
 import numpy as np
 
 import boxwright as bw
+from boxwright.demo import still_sweep
 
-CLASSES = ("Car", "Van", "Truck", "Bus", "Bus/RV/Caravan", "REGULAR_VEHICLE", "BOX_TRUCK", "TRUCK_CAB", "VEHICULAR_TRAILER")
-N_CLICKS = 3
-N_BOOTSTRAP = 1000
-
-
-def real_recordings():
-    """The loader that comes with the recordings."""
-    folder = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[1] / ".." / "shared" / "real")
-    if not (folder / "load.py").is_file():
-        sys.exit("real recordings not found: set BOXWRIGHT_REAL_DATA to their folder")
-    spec = importlib.util.spec_from_file_location("real_loader", folder / "load.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["real_loader"] = module
-    spec.loader.exec_module(module)
-    return module
+VEHICLES = ("car", "van", "truck", "bus", "trailer")
+N_CLICKS, N_BOOTSTRAP = 3, 1000
+ABOVE_M, BESIDE_M = 0.2, 0.1  # an object's points, where clusters are judged: so far above ground; and how far beyond the label they may lie
+BINS = ((5, 20), (20, 50), (50, 200), (200, 10**9))
+QUANTITIES = ("x", "y", "z", "length", "width", "height", "yaw")
+KINDS = ((64, 1800), (32, 1000), (64, 1000), (40, 2000))  # beams and columns of the simulated LiDARs, by turns
 
 
+@dataclass
+class Thing:
+    """One object in one sweep."""
+
+    category: str
+    truth: bw.Cuboids
+    own: np.ndarray  # (n,) index of its points
+    name: str  # of the physical object
+    fits: list = field(default_factory=list)  # of clicks
+
+
+@dataclass
+class Shot:
+    """One sweep with its objects."""
+
+    source: str
+    points: np.ndarray
+    origins_m: np.ndarray
+    things: list
+    world_from_points: np.ndarray | None = None
+
+    def __post_init__(self):
+        self.ground = bw.ground(self.points)
+
+    @property
+    def hints(self):
+        return {"ground": self.ground, "sensor_origins_m": self.origins_m}
+
+
+def real_folder():
+    return Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[1] / ".." / "shared" / "real")
+
+
+def real_shots():
+    """Through the loader that comes with the recordings; [] where they are not there."""
+    if not (real_folder() / "load.py").is_file():
+        return []
+    spec = importlib.util.spec_from_file_location("real_loader", real_folder() / "load.py")
+    loader = importlib.util.module_from_spec(spec)
+    sys.modules["real_loader"] = loader
+    spec.loader.exec_module(loader)
+    shots, origins = [], {}
+    for frame in loader.frames():
+        if frame.source == "av2" and frame.scene not in origins:
+            origins[frame.scene] = bw.read(real_folder() / "av2" / "sensor" / frame.scene).lidar_origins_m("ego")
+        things = []
+        for box, quat, name, track in zip(frame.boxes, frame.quats, frame.names, frame.track_ids, strict=True):
+            own = np.flatnonzero(loader.points_in_box(frame.points, box, quat))
+            category = bw.Taxonomy.default().get(name)
+            if category is not None and category.name in VEHICLES and len(own) >= 5:
+                whose = f"{frame.scene} {track}" if track else f"{frame.scene} {frame.frame} {box[0]}"
+                things.append(Thing(name, bw.Cuboids([box[:3]], [box[3:6]], [box[6]]), own, whose))
+        shots.append(Shot(frame.source, frame.points[:, :3], origins.get(frame.scene, np.zeros((1, 3))), things, frame.world_from_lidar))
+    return shots
+
+
+def simulated_shots(seeds, n_frames=5, every=2):
+    """Streets and motorways, two of three a street, with four kinds of LiDAR."""
+    for seed in seeds:
+        scenery = ("street", "street", "motorway")[seed % 3]
+        beams, columns = KINDS[seed % 4]
+        scene = bw.simulate(seed, n_frames, n_beams=beams, n_columns=columns, image_scale=0.05, scenery=scenery)
+        for i in range(0, n_frames, every):
+            yield simulated_shot(scene, i, scenery)
+
+
+def simulated_shot(scene, i, scenery):
+    raw, whose, stamp, things = scene.points(i), scene.data.point_track_index(i), int(scene.times_ns[i]), []
+    lidar_from_world = scene.transform("lidar", "world", stamp)
+    for t, track in enumerate(scene.tracks):
+        own = np.flatnonzero(whose == t)
+        if len(own) < 5:
+            continue
+        order = own[np.argsort(raw.time_offset_ns[own], kind="stable")]
+        gaps = np.flatnonzero(np.diff(raw.time_offset_ns[order]) > 50_000_000) + 1
+        own = max(np.split(order, gaps), key=len)  # what the sweep began and ended on is there twice
+        moment = int(np.clip(stamp + int(raw.time_offset_ns[own].mean()), track.times_ns[0], track.times_ns[-1]))
+        truth = track.at([moment]).cuboids.transformed(lidar_from_world, frame=None)
+        if len(own) >= 5 and np.isfinite(truth.center_m).all():
+            things.append(
+                Thing(track.category, bw.Cuboids(truth.center_m, truth.size_m, truth.yaw_rad), np.sort(own), f"{scene.name} {track.track_id}")
+            )
+    return Shot(scenery, still_sweep(scene, i).xyz, scene.lidar_origins_m("lidar"), things, scene.transform("world", "lidar", stamp).matrix)
+
+
+# ---------------------------------------------------------------- fits and rows
 def overlap(center, size, yaw, truth):
-    """Bird's-eye IoU of a rectangle with a label."""
-    size = np.maximum(size, 1e-3)
-    return bw.iou_bev(bw.Cuboids([[*center[:2], 0.0]], [[*size[:2], 1.0]], [yaw]), truth)[0, 0]
+    """Bird's-eye IoU of a rectangle with a truth."""
+    flat = bw.Cuboids([[*center[:2], 0.0]], [[*np.maximum(size[:2], 1e-3), 1.0]], [yaw])
+    return bw.iou_bev(flat, truth)[0, 0]
 
 
-def compare(fit, truth, points):
-    """One row: our IoU and errors, and what the bare rectangles make of the same points."""
-    cuboid = fit.cuboid
-    own = points[fit.point_index][:, :2]
+def row_of(way, shot, thing, call):
+    """One fit against the truth; a failed one has an IoU of 0."""
+    row = {"way": way, "source": shot.source, "n": len(thing.own), "object": f"{shot.source} {thing.name}", "category": thing.category, "iou": 0.0}
+    start = time.thread_time()
+    try:
+        fit = call()
+    except bw.GeometryError:
+        return row | {"failed": 1, "good": 0.0}, None
+    row["ms"] = (time.thread_time() - start) * 1e3
+    cuboid, truth, own = fit.cuboid, thing.truth, shot.points[fit.point_index][:, :2]
     (x, y), (width, height), angle = cv2.minAreaRect(own.astype(np.float32))
     bare = bw.fit_rectangles(own, [0, len(own)])
-    return {
+    turn = (cuboid.yaw_rad - truth.yaw_rad[0] + np.pi / 2) % np.pi - np.pi / 2
+    row |= {
         "iou": overlap(cuboid.center_m, cuboid.size_m, cuboid.yaw_rad, truth),
-        "yaw_deg": np.degrees(abs((cuboid.yaw_rad - truth.yaw_rad[0] + np.pi / 2) % np.pi - np.pi / 2)),
+        "yaw_deg": np.degrees(abs(turn)),
         "center_m": np.hypot(*(cuboid.center_m - truth.center_m[0])[:2]),
-        "minAreaRect": overlap((x, y), (width, height), np.radians(angle), truth),
+        "good": float(is_good(shot, thing, fit)),
+        "minAreaRect": overlap((x, y), np.array([width, height]), np.radians(angle), truth),
         "L-shape": overlap(bare.center_m[0], bare.size_m[0], bare.yaw_rad[0], truth) if bare.is_valid[0] else 0.0,
-        "in_sigma": in_sigma(fit, truth),
+        "error": np.r_[cuboid.center_m - truth.center_m[0], cuboid.size_m - truth.size_m[0], turn],
+        "sigma": np.r_[fit.sigma.center_m, fit.sigma.size_m, fit.sigma.yaw_rad],
     }
+    return row, fit
 
 
-def in_sigma(fit, truth):
-    """(7,) errors in x, y, z, length, width, height and yaw (modulo half a turn), in sigmas; NaN where sigma is."""
-    yaw = (fit.cuboid.yaw_rad - truth.yaw_rad[0] + np.pi / 2) % np.pi - np.pi / 2
-    off = np.r_[fit.cuboid.center_m - truth.center_m[0], fit.cuboid.size_m - truth.size_m[0], yaw]
-    return np.abs(off) / np.r_[fit.sigma.center_m, fit.sigma.size_m, fit.sigma.yaw_rad]
+def is_good(shot, thing, fit):
+    """Whether precision and recall of the cluster are above 0.9: its points within 0.1 m of the true cuboid, seen from above; the object's points
+    0.2 m or more above ground within the cluster."""
+    local = (shot.points[fit.point_index] - thing.truth.center_m[0]) @ thing.truth.rotation[0]
+    precision = (np.abs(local[:, :2]) <= thing.truth.size_m[0, :2] / 2 + BESIDE_M).all(1).mean()
+    high = thing.own[shot.ground.above_m(shot.points[thing.own]) >= ABOVE_M]
+    return precision > 0.9 and (not len(high) or np.isin(high, fit.point_index).mean() > 0.9)
 
 
-def show_sigma(title, rows):
-    """How often the label lies within one and two sigma; 0.68 and 0.95 would be those of a normal distribution."""
-    found = np.array([row["in_sigma"] for row in rows if "in_sigma" in row])
-    for most in (1, 2):
-        shares = [np.mean(column[np.isfinite(column)] < most) for column in found.T]
-        print(f"{title:34} {len(found):5} within {most} sigma: " + " ".join(f"{share:7.3f}" for share in shares))
-
-
-def attempts(loader, rng):
-    """Rows of every fit on every vehicle."""
-    for frame in loader.frames():
-        points = frame.points[:, :3]
-        ground = bw.ground(points)
-        for box, quat, name, track in zip(frame.boxes, frame.quats, frame.names, frame.track_ids):
-            own = np.flatnonzero(loader.points_in_box(frame.points, box, quat))
-            if name not in CLASSES or len(own) < 5:
+def click_rows(shots, rng, n_clicks=N_CLICKS, only_vehicles=True):
+    """Rows of one click, and with the true size as an oracle; the fits stay with the things."""
+    for shot in shots:
+        for thing in shot.things:
+            if only_vehicles and bw.Taxonomy.default().find(thing.category).name not in VEHICLES:
                 continue
-            truth = bw.Cuboids([box[:3]], [box[3:6]], [box[6]])
-            rough = bw.Cuboid(box[:3] + np.append(rng.normal(0, 0.15, 2), 0), box[3:6] + 0.6, box[6] + rng.normal(0, np.radians(5)))
-            calls = [("click", partial(bw.fit_at, points, points[i], name, ground=ground)) for i in rng.choice(own, N_CLICKS)]
-            calls += [
-                ("rough", partial(bw.refit, points, rough, ground=ground)),
-                ("rough, class", partial(bw.refit, points, rough, name, ground=ground)),
-            ]
-            for way, call in calls:
-                row = {"way": way, "source": frame.source, "n": len(own), "object": f"{frame.scene} {track or f'{frame.frame} {box[0]}'}", "iou": 0.0}
-                start = time.thread_time()
-                try:
-                    fit = call()
-                    row["ms"] = (time.thread_time() - start) * 1e3
-                    row |= compare(fit, truth, points)
-                except bw.GeometryError:
-                    row["failed"] = 1
+            for i in rng.choice(thing.own, n_clicks):
+                row, fit = row_of("one click", shot, thing, partial(bw.fit_at, shot.points, shot.points[i], thing.category, **shot.hints))
+                thing.fits.append((int(i), fit))
                 yield row
 
 
+def rough_rows(shots, rng):
+    """The truth moved N(0, 0.15 m) in x and y, its size + 0.6 m, its yaw turned N(0, 5 deg)."""
+    for shot in shots:
+        for thing in shot.things:
+            true = thing.truth
+            moved = true.center_m[0] + np.append(rng.normal(0, 0.15, 2), 0)
+            rough = bw.Cuboid(moved, true.size_m[0] + 0.6, true.yaw_rad[0] + rng.normal(0, np.radians(5)))
+            yield row_of("rough box", shot, thing, partial(bw.refit, shot.points, rough, **shot.hints))[0]
+            yield row_of("rough box, class", shot, thing, partial(bw.refit, shot.points, rough, thing.category, **shot.hints))[0]
+
+
+def prior_rows(shots):
+    """The same clicks again, given what our own fits of the same object in other frames say; and given the true size, as an oracle."""
+    seen = {}
+    for shot in shots:
+        for thing in shot.things:
+            seen.setdefault((shot.source, thing.name), []).append((shot, thing))
+    for views in seen.values():
+        for shot, thing in views:
+            hints = track_hints(shot, [other for other in views if other[0] is not shot])
+            for i, _ in thing.fits:
+                call = partial(bw.fit_at, shot.points, shot.points[i], thing.category, **shot.hints)
+                if hints:
+                    yield row_of("one click, track priors", shot, thing, partial(call, **hints))[0]
+                yield row_of("one click, oracle size", shot, thing, partial(call, size_prior=thing.truth.size_m[0]))[0]
+
+
+def track_hints(shot, others):
+    """size_prior and yaw_prior of one click's fit in each other frame: sizes by their sigma, headings (modulo half a turn) where poses are known."""
+    fits = [(other, thing.fits[0][1]) for other, thing in others if thing.fits and thing.fits[0][1] is not None]
+    if not fits:
+        return {}
+    weight = np.array([1 / fit.sigma.size_m**2 for _, fit in fits])
+    size = (weight * [fit.cuboid.size_m for _, fit in fits]).sum(0) / weight.sum(0)
+    spread = np.maximum(1.645 / np.sqrt(weight.sum(0)), 0.05)
+    hints = {"size_prior": bw.SizePrior(tuple(size), tuple(np.maximum(size - spread, 0.3 * size)), tuple(size + spread))}
+    turns = []
+    for other, fit in fits:
+        if shot.world_from_points is not None and other.world_from_points is not None and np.isfinite(fit.sigma.yaw_rad):
+            way = np.linalg.inv(shot.world_from_points)[:3, :3] @ other.world_from_points[:3, :3]
+            ahead = way @ [np.cos(fit.cuboid.yaw_rad), np.sin(fit.cuboid.yaw_rad), 0]
+            turns.append((np.exp(2j * np.arctan2(ahead[1], ahead[0])), fit.sigma.yaw_rad))
+    if turns:
+        sigma = 1 / np.sqrt(sum(1 / s**2 for _, s in turns))
+        hints["yaw_prior"] = (float(np.angle(sum(z / s**2 for z, s in turns)) / 2), float(np.hypot(sigma, np.radians(5))))
+    return hints
+
+
+# ---------------------------------------------------------------- tables
 def interval(rows, rng):
     """90 % interval of the share over 0.7, objects drawn with replacement."""
     objects = {}
     for row in rows:
-        objects.setdefault((row["source"], row["object"]), []).append(row["iou"] > 0.7)
+        objects.setdefault(row["object"], []).append(row["iou"] > 0.7)
     hits, counts = np.array([sum(v) for v in objects.values()]), np.array([len(v) for v in objects.values()])
     drawn = rng.integers(0, len(hits), (N_BOOTSTRAP, len(hits)))
-    return np.quantile(hits[drawn].sum(1) / counts[drawn].sum(1), [0.05, 0.95])
+    return len(objects), *np.quantile(hits[drawn].sum(1) / counts[drawn].sum(1), [0.05, 0.95])
 
 
-def show(title, rows, rng):
-    if not rows:
-        return
+HEAD = (
+    "| case | fits | objects | IoU > 0.7 | 90 % | median | yaw | centre | cluster | minAreaRect | L-shape | failed | ms |\n"
+    "|---|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+)
 
+
+def line(title, rows, rng):
     def column(name, default=np.nan):
         return np.array([row.get(name, default) for row in rows], float)
 
-    low, high = interval(rows, rng)
+    n_objects, low, high = interval(rows, rng)
     share = {name: np.mean(column(name, 0.0) > 0.7) for name in ("iou", "minAreaRect", "L-shape")}
-    print(
-        f"{title:34} {len(rows):5} {share['iou']:6.3f} [{low:.2f}, {high:.2f}] {np.median(column('iou')):7.3f} "
-        f"{np.nanmedian(column('yaw_deg')):8.1f} {np.nanmedian(column('center_m')):8.2f} {share['minAreaRect']:8.3f} {share['L-shape']:8.3f} "
-        f"{np.nansum(column('failed', 0)):5.0f} {np.nanmedian(column('ms')):6.1f}"
+    return (
+        f"| {title} | {len(rows)} | {n_objects} | {share['iou']:.3f} | {low:.2f} to {high:.2f} | {np.median(column('iou')):.3f} "
+        f"| {np.nanmedian(column('yaw_deg')):.1f} | {np.nanmedian(column('center_m')):.2f} | {np.mean(column('good', 0.0)):.3f} "
+        f"| {share['minAreaRect']:.3f} | {share['L-shape']:.3f} | {np.nansum(column('failed', 0)):.0f} | {np.nanmedian(column('ms')):.1f} |"
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    rng = np.random.default_rng(parser.parse_args().seed)
-    rows = list(attempts(real_recordings(), rng))
-    words = ("", "n", "> 0.7", "90 %", "median", "yaw deg", "centre m", "minArea", "L-shape", "fail", "ms")
-    print(" ".join(f"{word:>{width}}" for word, width in zip(words, (34, 5, 6, 12, 7, 8, 8, 8, 8, 5, 6))))
-    for way in ("click", "rough", "rough, class"):
+def name_of(low, high):
+    return f"{low} to {high - 1}" if high < 10**9 else f"{low} or more"
+
+
+def fitting_table(rows, rng):
+    """Lines for every way, by points and by source."""
+    yield HEAD
+    for way in dict.fromkeys(row["way"] for row in rows):
         mine = [row for row in rows if row["way"] == way]
-        main_rows = [row for row in mine if row["source"] != "dgp"]
-        show(f"{way}, all", main_rows, rng)
-        for low, high in ((5, 20), (20, 50), (50, 200), (200, 10**9)):
-            show(f"{way}, {low} {f'to {high - 1}' if high < 10**9 else 'or more'} points", [row for row in main_rows if low <= row["n"] < high], rng)
-        show(f"{way}, at least 50 points", [row for row in main_rows if row["n"] >= 50], rng)
+        main = [row for row in mine if row["source"] != "dgp"]
+        cases = [(f"**{way}**, at least 5 points", main), (f"**{way}**, at least 50 points", [row for row in main if row["n"] >= 50])]
+        cases += [(f"{way}, {name_of(low, high)} points", [row for row in main if low <= row["n"] < high]) for low, high in BINS]
         for source in dict.fromkeys(row["source"] for row in mine):
-            show(f"{way}, {source}{' (thinned)' if source == 'dgp' else ''}", [row for row in mine if row["source"] == source], rng)
-    print(f"{'':56}" + " ".join(f"{name:>7}" for name in ("x", "y", "z", "length", "width", "height", "yaw")))
-    for way in ("click", "rough", "rough, class"):
-        main_rows = [row for row in rows if row["way"] == way and row["source"] != "dgp"]
-        show_sigma(f"{way}, all", main_rows)
-        show_sigma(f"{way}, at least 50 points", [row for row in main_rows if row["n"] >= 50])
+            cases.append((f"{way}, {source}{' (thinned clouds)' if source == 'dgp' else ''}", [row for row in mine if row["source"] == source]))
+        yield from (line(title, some, rng) for title, some in cases if some)
 
 
-if __name__ == "__main__":
-    main()
+def coverage_table(rows, fewest=400):
+    """By class and points, how often 90 % intervals hold the truth; bins of fewer than `fewest` cases are named so."""
+    yield "| class | points | cases | " + " | ".join(QUANTITIES) + " |\n|---|---|--:|" + "--:|" * len(QUANTITIES)
+    for category in dict.fromkeys(sorted(row["category"] for row in rows)):
+        for low, high in BINS:
+            here = [row for row in rows if row["category"] == category and low <= row["n"] < high and "error" in row]
+            if here:
+                mark = "" if len(here) >= fewest else " (few)"
+                yield f"| {category} | {name_of(low, high)} | {len(here)}{mark} | " + " | ".join(coverages(here)) + " |"
+
+
+def coverages(rows):
+    error, sigma = np.array([row["error"] for row in rows]), np.array([row["sigma"] for row in rows])
+    inside = np.abs(error) <= 1.645 * sigma
+    told = np.isfinite(sigma)
+    return [f"{inside[told[:, k], k].mean():.2f}" if told[:, k].any() else "-" for k in range(error.shape[1])]

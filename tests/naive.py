@@ -143,8 +143,8 @@ def connected(points, seed, reach):
     return member
 
 
-def pose_cost(points, yaw, sensor, size, sigma, tuning):
-    """(cost, trimmed extents) of one heading; extents by sorting."""
+def pose_cost(points, yaw, sensor, size, sigma, tuning, yaw_costs=None, rays=()):
+    """(cost, trimmed extents) of one heading; extents by sorting, what light passed by stepping along it."""
     p = np.asarray(points, np.float64)[:, :2]
     face, enough, short, trim = tuning[:4]
     n, ends, seen, away = len(p), [], [], []
@@ -164,7 +164,49 @@ def pose_cost(points, yaw, sensor, size, sigma, tuning):
         z = (ends[2 * k + 1] - ends[2 * k] - size[k]) / sigma[k]
         visible = short * away[1 - k] / np.hypot(*away) if seen[1 - k] else 0
         cost += 0.5 * z * z if z > 0 else visible * (1 - np.exp(-0.5 * z * z))
+    if yaw_costs is not None:
+        n_headings = len(yaw_costs)
+        cost += np.interp(yaw % np.pi * n_headings / np.pi, np.arange(n_headings + 1), np.append(yaw_costs, yaw_costs[0]))
+    if len(rays):
+        most, half = tuning[6:8]
+        solid = []
+        for k in range(2):
+            low, high = ends[2 * k : 2 * k + 2]
+            lack = max(size[k] - (high - low), 0)
+            solid.append(
+                (low - lack * (0 if at[k] < low else 1 if at[k] > high else 0.5), high + lack * (1 if at[k] < low else 0 if at[k] > high else 0.5))
+            )
+        n_through = sum(passes(axes @ ray[:2], at, np.array(solid), ray[2], ray[3]) for ray in rays)
+        cost += most * n_through / (n_through + half)
     return cost, np.array(ends)
+
+
+def passes(end, start, box, low_share, high_share, n_steps=200_001):
+    """Whether the way from start to end crosses the box (0.1 m smaller all around) for 0.3 m, ends 0.3 m behind it, and is low enough halfway."""
+    share = np.linspace(0, 1, n_steps)
+    places = start + share[:, None] * (end - start)
+    inside = share[((places >= box[:, 0] + 0.1) & (places <= box[:, 1] - 0.1)).all(1)]
+    if not len(inside) or inside[0] == 0:
+        return False
+    way = np.hypot(*(end - start))
+    return (inside[-1] - inside[0]) * way > 0.3 and (1 - inside[-1]) * way > 0.3 and low_share <= (inside[0] + inside[-1]) / 2 <= high_share
+
+
+def directions(points, place, left_out, cell_m, radius, nearest_m, furthest_m, n_headings):
+    """Votes of all pairs of cells; the mean of each cell's points stands for it."""
+    off = np.asarray(points, np.float64)[:, :2] - place
+    off = off[np.hypot(*off.T) >= left_out]
+    cells = {}
+    for row in off:
+        cells.setdefault(tuple(((row + radius) / cell_m).astype(int)), []).append(row)
+    middles = [np.mean(rows, axis=0) for rows in cells.values()]
+    votes = np.zeros(n_headings)
+    reach = int(np.ceil(furthest_m / cell_m))
+    for (a, first), (b, second) in itertools.combinations(zip(cells, middles), 2):
+        step = second - first
+        if nearest_m <= np.hypot(*step) <= furthest_m and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= reach:
+            votes[int(np.round(np.arctan2(step[1], step[0]) % np.pi * n_headings / np.pi)) % n_headings] += 1
+    return votes
 
 
 def low_cells(points, x0, y0, cell_m, n_x, n_y):

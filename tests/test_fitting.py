@@ -212,10 +212,32 @@ def test_a_rear_view_takes_its_length_from_the_class_at_the_near_face(rng):
     assert "length_from_prior" in fit.flags and "width_from_prior" not in fit.flags
     assert fit.observed_faces == ("rear", "top")
     near = fit.cuboid.center_m[0] - fit.cuboid.size_m[0] / 2
-    assert near == pytest.approx(15 - 2.2, abs=0.12) and fit.cuboid.size_m[0] == pytest.approx(4.4, abs=0.05)
+    assert near == pytest.approx(15 - 2.2, abs=0.12) and fit.cuboid.size_m[0] == pytest.approx(4.4, abs=0.25)
     assert fit.sigma.size_m[0] > 2 * fit.sigma.size_m[1] and fit.sigma.center_m[0] > 1.4 * fit.sigma.center_m[1]
     known = bw.fit_cuboid(points, "car", size_prior=(5.0, 1.8, 1.5))
     assert known.cuboid.size_m[0] == pytest.approx(5.0, abs=0.05)
+
+
+def test_of_two_rear_views_the_narrower_car_is_held_to_be_shorter(rng):
+    center, lengths = np.array([15.0, 0.0, -1.05]), []
+    for width in (1.6, 1.75, 1.9):
+        points = seen_car(rng, center, 0.0, (4.4, width, 1.5))
+        lengths.append(bw.fit_cuboid(points[points[:, 0] < 13.3], "car").cuboid.size_m[0])
+    assert lengths[0] < lengths[1] - 0.1 and lengths[1] < lengths[2] - 0.1
+    assert lengths[0] > 3.5 and lengths[2] < 5.2
+
+
+def test_light_that_went_on_behind_says_how_far_a_car_may_reach(rng):
+    """Of a rear face alone, two metres wide: seen past on both sides it is no part of a long side."""
+    center = np.array([20.0, 0.0, -1.05])
+    rear = seen_car(rng, center, 0.0, (12.0, 2.5, 1.5))
+    rear = rear[rear[:, 0] < 14.1]
+    field = np.c_[rng.uniform(-40, 40, (30000, 2)), rng.normal(-1.8, 0.02, 30000)]
+    field = field[(field[:, 0] < 13) | (np.abs(field[:, 1] / field[:, 0]) > 1.3 / 14)]  # what the bus hides
+    wall = np.c_[rng.uniform(8, 14, 3000), np.full(3000, -12.0), rng.uniform(-1.5, 1.0, 3000)]
+    points = np.concatenate([field, rear, np.c_[np.full(3000, 10.0), rng.uniform(-12, -6, 3000), rng.uniform(-1.5, 1.0, 3000)], wall])
+    fit = bw.fit_at(points, rear[0], "bus")
+    assert yaw_off(fit, 0.0) < 5 and fit.cuboid.center_m[0] > 17
 
 
 def test_a_yaw_prior_decides_front_from_back(rng):
@@ -302,46 +324,22 @@ def test_layouts_agree(rng):
 
 # ---------------------------------------------------------------- kernels
 @pytest.mark.kernel
-def test_growing_equals_the_slow_twin(rng):
-    points = rng.uniform(0, 5, (150, 3))
-    for seed, reach in ((0, 0.6), (7, 0.5), (20, 0.4), (3, 0.05), (3, 20.0)):
-        member = np.zeros(150, np.bool_)
-        n = kernels.grow(points, seed, reach, member)
-        np.testing.assert_array_equal(member, naive.connected(points, seed, reach))
-        assert n == member.sum()
-
-
-@pytest.mark.kernel
 def test_the_search_finds_what_trying_all_headings_finds(rng):
     size, sigma, sensor = np.array([4.4, 1.8]), np.array([0.5, 0.2]), np.array([-12.0, -6.0])
-    tuning = np.array([0.2, 60.0, 1.5, 0.0, 0.0, 0.2])
-    for yaw in (0.2, 1.1, 2.5):
+    tuning = np.array([0.2, 60.0, 1.5, 0.0, 0.0, 0.2, 6.0, 3.0])
+    along = 2 * np.cos(2 * (np.arange(60) * np.pi / 60 - 0.9)) ** 2
+    for yaw, yaw_costs, n_rays in ((0.2, np.zeros(60), 0), (1.1, along, 0), (2.5, np.zeros(60), 12), (1.8, along, 12)):
         points = np.ascontiguousarray((seen_car(rng, CAR[0], yaw, n=200) - CAR[0])[:150, :2])
-        out = np.empty(8)
-        kernels.search(points, points, *sensor, size, sigma, 0.0, np.inf, tuning, out)
-        headings = np.radians(np.arange(0, 180, 0.5))
-        best = min(naive.pose_cost(points, heading, sensor, size, sigma, tuning)[0] for heading in headings)
-        own, extents = naive.pose_cost(points, out[0], sensor, size, sigma, tuning)
-        assert out[5] == pytest.approx(own, abs=1e-9) and own <= best + 0.1
+        rays = np.column_stack(
+            [rng.uniform(5, 20, (n_rays, 1)) * [1.0, 0.5] + rng.normal(0, 2.5, (n_rays, 2)), np.full(n_rays, 0.2), np.full(n_rays, 0.8)]
+        )
+        out = np.empty(7)
+        kernels.search(points, points, *sensor, size, sigma, 0.0, np.inf, yaw_costs, rays, tuning, out)
+        headings = np.radians(np.arange(0, 180, 0.5 if n_rays == 0 else 6))
+        best = min(naive.pose_cost(points, heading, sensor, size, sigma, tuning, yaw_costs, rays)[0] for heading in headings)
+        own, extents = naive.pose_cost(points, out[0], sensor, size, sigma, tuning, yaw_costs, rays)
+        assert out[5] == pytest.approx(own, abs=1e-6) and own <= best + 0.1
         np.testing.assert_allclose(out[1:5], extents, atol=1e-9)
-
-
-@pytest.mark.kernel
-def test_window_and_nearest(rng):
-    points = rng.uniform(-3, 3, (200, 3))
-    points[7] = np.nan
-    nodes = np.zeros((3, 3))
-    index, above = np.empty(200, np.int64), np.empty(200)
-    n = kernels.window(points, 0.5, -0.5, 1.5, nodes, -5.0, -5.0, 5.0, 0.2, 2.0, index, above)
-    inside = (np.hypot(points[:, 0] - 0.5, points[:, 1] + 0.5) <= 1.5) & (points[:, 2] >= 0.2) & (points[:, 2] <= 2.0)
-    np.testing.assert_array_equal(index[:n], np.flatnonzero(inside))
-    np.testing.assert_array_equal(above[:n], points[inside, 2])
-    at, distance = kernels.nearest(points, 1.0, 1.0, 0.0, True)
-    away = np.linalg.norm(points - [1.0, 1.0, 0.0], axis=1)
-    assert at == np.nanargmin(away) and distance == pytest.approx(np.nanmin(away))
-    flat = np.hypot(points[:, 0] - 1.0, points[:, 1] - 1.0)
-    assert kernels.nearest(points, 1.0, 1.0, 9.0, False)[0] == np.nanargmin(flat)
-    assert kernels.nearest(points[7:8], 0.0, 0.0, 0.0, True) == (-1, np.inf)
 
 
 # ---------------------------------------------------------------- bad input
@@ -401,7 +399,7 @@ def test_wrong_rough_cuboids(rng):
 
 
 def test_tuning_is_what_the_kernel_reads():
-    assert TUNING.shape == (6,) and TUNING.dtype == np.float64
+    assert TUNING.shape == (8,) and TUNING.dtype == np.float64
 
 
 # ---------------------------------------------------------------- real vehicles
@@ -409,7 +407,7 @@ VEHICLES = ("Car", "Van", "Truck", "Bus", "REGULAR_VEHICLE", "BOX_TRUCK")
 
 
 def test_clicks_and_rough_cuboids_on_real_vehicles(oracle, rng):
-    """A guard against breakage, well below what benchmarks/accuracy_fitting.py measures; failed clicks count as misses."""
+    """A guard against breakage, well below what benchmarks/accuracy.py measures; failed clicks count as misses."""
     clicked, rough, in_sigma = {}, {}, []
     for frame in oracle.frames():
         if frame.source == "dgp":  # thinned clouds

@@ -50,6 +50,17 @@ def test_a_cell_with_only_car_points_does_not_lift_the_ground(rng):
     assert np.abs(ground.height_m(np.c_[np.full(50, -30.0), np.linspace(-25, 25, 50)])).max() < 0.25
 
 
+def test_far_from_the_sensor_where_most_points_are_on_objects_the_ground_stays_down(rng):
+    near, rings = _field(rng, 6000, half=12.0), []
+    for r in (18.0, 26.0, 36.0, 50.0):  # rings of a sweep: few, far apart, each hidden for the most part
+        angle = rng.uniform(-0.6, 0.6, 40)
+        rings.append(np.c_[r * np.cos(angle), r * np.sin(angle), rng.normal(0, 0.02, 40)])
+    sides = [_block(rng, [x, y, 1.0], [0.3, 1.8, 1.0], 150) for x in np.arange(30.0, 48.0, 3.0) for y in (-8.0, -3.0, 3.0, 8.0)]
+    ground = bw.ground(np.concatenate([near, *rings, *sides]))
+    under = np.array([[x, y] for x in np.arange(30.0, 48.0, 3.0) for y in (-8.0, -3.0, 3.0, 8.0)])
+    assert np.median(np.abs(ground.height_m(under))) < 0.15 and np.abs(ground.height_m(under)).max() < 0.45
+
+
 def test_stray_echoes_below_the_road_do_not_pull_it_down(rng):
     points = _field(rng)
     stray = np.c_[rng.uniform(-40, 40, (60, 2)), rng.uniform(-6, -1, 60)]

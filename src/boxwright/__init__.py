@@ -78,6 +78,7 @@ _HOME = {
     "raters": ["Agreement", "Concord", "PairConcord", "agreement"],
     "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
     "track_metrics": ["Clear", "Hota", "Identity"],
+    "margins": ["FaceMargin", "learn_face_margin"],
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from .interpolation import interpolate
     from .intervals import Estimate
     from .keyframes import Origin, State, Visibility
+    from .margins import FaceMargin, learn_face_margin
     from .matching import MatchRules
     from .object_time import Placement
     from .occlusion import DepthMap, depth_map
@@ -195,6 +197,7 @@ __all__ = [
     "Estimate",
     "ExtendedUnifiedCamera",
     "ExtraMissing",
+    "FaceMargin",
     "FisheyeCamera",
     "Fit",
     "FormatError",
@@ -292,6 +295,7 @@ __all__ = [
     "iou_bev_pairs",
     "iou_boxes",
     "iou_masks",
+    "learn_face_margin",
     "lock_size",
     "open_video",
     "orient",

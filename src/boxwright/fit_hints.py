@@ -15,9 +15,10 @@ from .rotations import wrap_rad
 from .taxonomy import SizePrior, Taxonomy
 from .terrain import Ground
 
-__all__ = ["CheckedHints", "Hints", "checked_click", "checked_cuboid", "checked_ground", "checked_hints", "checked_sensors"]
+__all__ = ["CheckedHints", "Hints", "Surroundings", "checked_click", "checked_cuboid", "checked_ground", "checked_hints", "checked_sensors"]
 
 FACE_MARGIN_M = 0.05
+SPARE_POINTS = 0.004  # share of an object's points that may lie beyond its outermost ones
 WIDEST_MARGIN_M = 1.0
 
 
@@ -29,6 +30,18 @@ class Hints(TypedDict, total=False):
     yaw_prior: float | tuple[float, float] | None
     size_prior: Any
     face_margin_m: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What the rest of a sweep tells of an object.
+
+    yaw_costs : (60,) minus the logarithm of how likely headings of 0, 3, ... degrees are from what is around it, over that of chance
+    ends_m : (R, 3) where light that passed the object, or met it, ended
+    """
+
+    yaw_costs: Float64s
+    ends_m: Float64s
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class CheckedHints:
     margin_m: float
     ground: Ground | None
     frame: str | None
+    around: Surroundings | None = None
     is_size_drawn: bool = False  # the expected size is that of a rough cuboid, which extents of few sides do not gainsay
 
 

@@ -12,32 +12,30 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from .arrays import Bools, Float64s, Floats, Int64s, as_points, frozen
+from .arrays import Float64s, Floats, Int64s, as_points, frozen
 from .cuboids import Cuboid, Cuboids
 from .errors import GeometryError
-from .fit_hints import FACE_MARGIN_M, CheckedHints, Hints, checked_click, checked_cuboid, checked_ground, checked_hints
+from .fit_hints import SPARE_POINTS, CheckedHints, Hints, checked_click, checked_cuboid, checked_ground, checked_hints
+from .growing import REACH_FACTORS, SEEN_FULLY, Clicked, around_rough, picked, surroundings
 from .kernels import fitting as kernels
+from .kernels.growing import N_HEADINGS
 from .points import Sweep
 from .taxonomy import SizePrior
 from .terrain import Ground, ground as find_ground
 
 __all__ = ["Fit", "Sigma", "fit_at", "fit_cuboid", "refit"]
 
-CLICK_REACH_M = 1.0
-SEED_REACH_M = 0.8
-LOWEST_M = 0.2  # points closer to the ground than this belong to it
-REACH_FACTORS = (1.0, 0.7, 1.5)  # steps tried, times what the range asks for: shorter where two objects touch, longer where one is in pieces
-FEW_GROWN = 12  # a piece smaller than this is grown with longer steps
-EXCESS_WEIGHT, COUNT_WEIGHT = 0.003, 0.05  # what a cluster too large for its class loses, what one more point (in logarithms) gains
-ANY_SIZE = SizePrior((2.0, 2.0, 2.0), (0.2, 0.2, 0.2), (6.0, 3.0, 3.0))
-INSIDE_M, AROUND_M, STEP_M = 0.1, 0.4, 0.3  # what counts as inside of a rough cuboid; how far around it its object is looked for, in what steps
-LOOSEST, SPARE = 0.4, 0.01  # of its least side, by how much a rough cuboid may be too large; share of points that may lie beyond the object
+OWN_M, RIM_M = 0.15, 0.5  # points so near a cuboid are its object's; points further out, up to this, speak against it
+RIM_WEIGHT, COUNT_WEIGHT, COST_WEIGHT = 0.4, 0.15, 0.015  # against the share of points on which cluster and cuboid agree; see _best_grown
 FEWEST = 5  # points below which a fit is flagged
 SEARCHED = 256  # points that headings are tried on
-TUNING = np.array([0.2, 60.0, 1.5, 0.01, 0.004, 0.06])  # see kernels.fitting.search
-SEEN_FROM, SEEN_FULLY = 0.1, 0.3  # sine between the line of sight and a face, from where on its far end is believed
+TUNING = np.array([0.2, 60.0, 1.5, 0.01, SPARE_POINTS, 0.06, 6.0, 3.0])  # see kernels.fitting.search
+MOST_RAYS = 200
+SOLID = (0.2, 0.55)  # between these shares of a vehicle's height no light passes anywhere: above are hood and glass, below wheels
+SEEN_FROM = 0.1  # sine between the line of sight and a face, from where on its far end is believed a little
 SHORT_FROM, SHORT_FULLY = 0.75, 1.0  # extents, in least sizes of the class, from where on they are believed
 SIZE_NOISE_M = 0.12  # what points and labels add to the spread of a class's sizes
+SIZES_TOGETHER = 0.7  # correlation of length and width within a class; 0.87 over the four cars whose data sheets taxonomy.py names
 TOP_SEEN_M = 0.1  # a sensor this far above a cuboid's top sees it
 # What a standard deviation is made of; the errors are those against a person's label or a simulated truth, whose faces do not lie on the points.
 FACE_SIGMA_M = 0.13  # of one face where points lie on it: roundings, mirrors, how tightly people draw
@@ -97,7 +95,7 @@ def fit_cuboid(points: Any, category: str = "car", **hints: Unpack[Hints]) -> Fi
             points in the world frame; a Sweep that names this frame is refused without it
         yaw_prior : expected heading in radians, or (heading, sigma); sigma is 10 degrees unless given; says front from back too
         size_prior : (length, width, height) known from elsewhere, or a SizePrior; instead of the class's
-        face_margin_m : how far faces stand off the outermost points in your project's labels; 0.05 by default
+        face_margin_m : how far faces stand off the outermost points in your project's labels, as `learn_face_margin` finds; 0.05 by default
 
     Raises UnknownName for an unknown class, GeometryError where fewer than 3 points are finite, ArgumentError for a Sweep in the world frame without
     sensor_origins_m.
@@ -120,8 +118,10 @@ def fit_at(points: Any, click_m: Any, category: str = "car", **hints: Unpack[Hin
     xyz, frame = _unpack(points)
     ground, click = _ground_of(xyz, hints), checked_click(click_m)
     checked = checked_hints(category, frame, hints)
-    index, local, seed, reach = _pick(xyz, click, ground, checked, category)
-    return _best_grown(xyz, index, local, seed, reach, checked)
+    clicked = picked(xyz, click, ground, checked, category)
+    if not checked.is_yaw_from_motion:
+        checked = replace(checked, around=surroundings(xyz, clicked.local[clicked.seed], ground, checked))
+    return _best_grown(xyz, clicked, checked)
 
 
 def refit(points: Any, rough_cuboid: Cuboid | Cuboids, category: str | None = None, **hints: Unpack[Hints]) -> Fit:
@@ -141,7 +141,7 @@ def refit(points: Any, rough_cuboid: Cuboid | Cuboids, category: str | None = No
         hints["yaw_prior"] = (rough.yaw_rad, math.radians(8.0))
     ground = _ground_of(xyz, hints)
     checked = checked_hints("other" if category is None else category, rough.frame, hints)
-    index, loose_m = _around(xyz, rough, ground, checked.sensor_m)
+    index, loose_m = around_rough(xyz, rough, ground, checked.sensor_m)
     if hints.get("size_prior") is None and category is None:
         expected, low, high = rough.size_m - loose_m, rough.size_m * [0.75, 0.7, 0.75], rough.size_m * [1.0, 1.0, 1.1]
         checked = replace(checked, prior=SizePrior(tuple(expected), tuple(np.minimum(low, expected)), tuple(high)), is_size_drawn=True)
@@ -159,124 +159,45 @@ def _ground_of(xyz: Floats, hints: Hints) -> Ground:
     return checked_ground(hints["ground"])
 
 
-# ---------------------------------------------------------------- which points
-def _pick(xyz: Floats, click: Float64s, ground: Ground, hints: CheckedHints, category: str) -> tuple[Int64s, Float64s, int, float]:
-    """Points around the click that may belong to the object (index, float64 coordinates), the seed among them, and the step at its range."""
-    has_z = len(click) == 3
-    at, distance = kernels.nearest(xyz, click[0], click[1], click[2] if has_z else 0.0, has_z)
-    if distance > CLICK_REACH_M:
-        place = ", ".join(f"{v:.2f}" for v in click)
-        near = "no finite point at all" if at < 0 else f"the nearest is {distance:.2f} m away"
-        raise GeometryError(
-            expected=f"a click within {CLICK_REACH_M:g} m of a point", got=f"({place}): {near}", field="click_m", hint="click on the object's points"
-        )
-    prior = hints.prior or ANY_SIZE
-    low = min(LOWEST_M, 0.15 * prior.median_m[2])
-    seed_m = np.asarray(xyz[at], np.float64)
-    index, _ = _window(xyz, seed_m[:2], 1.35 * prior.median_m[0], ground, low, prior.high_m[2] + 0.3)
-    local = np.asarray(xyz[index], np.float64)
-    gap = np.hypot(*(local - seed_m)[:, :2].T) if len(index) else np.array([math.inf])
-    if gap.min() > SEED_REACH_M:
-        raise GeometryError(
-            f"only ground lies at the click: no point within {SEED_REACH_M:g} m stands {low:.2f} m or more above it",
-            field="click_m",
-            hint=f"click on the {category} itself, or name another class",
-        )
-    seed = int(np.argmin(((local - seed_m) ** 2).sum(1))) if has_z else int(np.argmin(gap))
-    reach = float(np.clip(0.012 * np.hypot(*(seed_m[:2] - hints.sensor_m)) + 0.25, 0.35, 1.2))
-    return index, local, seed, reach
+def _best_grown(xyz: Floats, clicked: Clicked, hints: CheckedHints) -> Fit:
+    """Grown with shorter and longer steps, each fitted, and fitted once more to what lies in the cuboid found; the best one of all.
 
-
-def _best_grown(xyz: Floats, index: Int64s, local: Float64s, seed: int, reach: float, hints: CheckedHints) -> Fit:
-    """Grown with shorter and longer steps; the fit whose cuboid holds its own points and no others, and is not too large for its class."""
+    Of the best, points and cuboid agree, others keep away, and many points are explained at a low cost (that of `kernels.fitting.search`).
+    """
     best: Fit | None = None
     best_score, tried = -math.inf, set()
     for factor in REACH_FACTORS:
-        member = _grown(local, seed, factor * reach)
-        count = int(member.sum())
-        if count >= 3 and count not in tried:
-            tried.add(count)
-            fit, excess = _fit(xyz, index[member], hints)
-            score = _agreement(local, member, fit) - EXCESS_WEIGHT * excess + COUNT_WEIGHT * math.log(count)
+        member = clicked.grown(factor)
+        for _ in range(2):
+            known, count = member.tobytes(), int(member.sum())
+            if count < 3 or known in tried:
+                break
+            tried.add(known)
+            fit, cost = _fit(xyz, clicked.index[member], hints)
+            turned = (clicked.local - fit.cuboid.center_m) @ fit.cuboid.as_cuboids().rotation[0]
+            beyond = (np.abs(turned[:, :2]) - fit.cuboid.size_m[:2] / 2).max(1)
+            inside = beyond <= OWN_M
+            agreement = int((member & inside).sum()) / int((member | inside).sum())
+            rim = int((~inside & ~member & (beyond <= RIM_M)).sum()) / count
+            score = agreement - RIM_WEIGHT * rim + COUNT_WEIGHT * math.log(count) - COST_WEIGHT * cost
             if score > best_score:
                 best, best_score = fit, score
+            member = inside
     if best is None:
         raise GeometryError(expected="at least 3 points that hang together at the click", got="fewer", field="click_m", hint="fit it with fit_cuboid")
     return best
 
 
-def _grown(local: Float64s, seed: int, reach: float) -> Bools:
-    """(n,) bool of the points that hang together with the seed; with longer steps where few do."""
-    member = np.zeros(len(local), np.bool_)
-    while kernels.grow(local, seed, reach, member) < FEW_GROWN and reach < 2.0:
-        reach *= 1.3
-    return member
-
-
-def _agreement(local: Float64s, member: Bools, fit: Fit) -> float:
-    """Of the points in a cluster or in its cuboid, the share that is in both."""
-    turned = (local - fit.cuboid.center_m) @ fit.cuboid.as_cuboids().rotation[0]
-    inside = (np.abs(turned[:, :2]) <= fit.cuboid.size_m[:2] / 2 + 0.15).all(1)
-    return float((member & inside).sum() / (member | inside).sum())
-
-
-def _around(xyz: Floats, rough: Cuboid, ground: Ground, sensor_m: Float64s) -> tuple[Int64s, float]:
-    """The points above ground of a rough cuboid's object, and by how much that cuboid is too large.
-
-    They are those inside, and those around that hang together with them, for the object may reach out of it: the less far, the looser it is.
-    """
-    half = rough.size_m / 2
-    low = min(LOWEST_M, 0.3 * half[2])
-    index, _ = _window(xyz, rough.center_m[:2], math.hypot(*(half[:2] + AROUND_M)), ground, low, math.inf)
-    place = np.asarray(xyz[index], np.float64)
-    local = (place - rough.center_m) @ rough.as_cuboids().rotation[0]
-    beyond = np.abs(local) - half
-    core = (beyond <= [INSIDE_M, INSIDE_M, 0.3]).all(1)
-    if core.sum() < 3:
-        hint = "is it in the frame of the points? Draw it over points, or keep it as it is: there is nothing to fit it to"
-        raise GeometryError(expected="at least 3 points above ground in the rough cuboid", got=f"{core.sum()}", field="rough_cuboid", hint=hint)
-    loose_m = _looseness(local[core], place[core, 2] - ground.height_m(rough.center_m[None])[0], rough, sensor_m)
-    near = (beyond <= [*np.full(2, max(INSIDE_M, AROUND_M - loose_m)), 0.3]).all(1)
-    rim = np.flatnonzero(near & (beyond[:, :2].max(1) > -STEP_M))  # all that one step can lead out from, and what it leads to
-    place, waiting, grown = place[rim], core[rim], np.zeros(len(rim), np.bool_)
-    while waiting.any() and not core[rim].all():
-        kernels.grow(place, int(np.argmax(waiting)), STEP_M, grown)
-        core[rim] |= grown
-        waiting &= ~grown
-    return np.sort(index[core]), loose_m
-
-
-def _looseness(local: Float64s, above: Float64s, rough: Cuboid, sensor_m: Float64s) -> float:
-    """By how much a rough size exceeds the points inside: the middle one (of two, the less) of the axes whose two ends the sensor can see.
-
-    People draw about as loosely along all axes.
-    """
-    low, high = np.quantile(local, [SPARE, 1 - SPARE], axis=0)
-    extent = high - low + 2 * FACE_MARGIN_M
-    extent[2] = np.quantile(above, 1 - SPARE) + FACE_MARGIN_M
-    sensor = np.abs((sensor_m - rough.center_m[:2]) @ rough.as_cuboids().rotation[0][:2, :2])
-    is_told = (sensor > rough.size_m[:2] / 2) & (sensor > SEEN_FULLY * np.hypot(*sensor))
-    excess = np.sort((rough.size_m - extent)[[is_told[1], is_told[0], True]])
-    return float(np.clip(excess[(len(excess) - 1) // 2], 0.0, LOOSEST * rough.size_m.min()))
-
-
-def _window(xyz: Floats, center: Float64s, radius: float, ground: Ground, low: float, high: float) -> tuple[Int64s, Float64s]:
-    index, above = np.empty(len(xyz), np.int64), np.empty(len(xyz))
-    x0, y0 = (float(v) for v in ground.origin_m)
-    n = kernels.window(xyz, float(center[0]), float(center[1]), radius, ground.nodes_m, x0, y0, ground.spacing_m, low, high, index, above)
-    return index[:n], above[:n]
-
-
 # ---------------------------------------------------------------- which cuboid
 def _fit(xyz: Floats, index: Int64s, hints: CheckedHints) -> tuple[Fit, float]:
-    """The cuboid of the points at `index`, and what being too large for its class costs."""
+    """The cuboid of the points at `index`, and what its heading costs."""
     if len(index) < 3:
         hint = "pass all points of the object; where there are fewer, draw the cuboid by hand"
         raise GeometryError(expected="at least 3 finite points to fit a cuboid", got=f"{len(index)}", field="points", hint=hint)
     origin = np.asarray(xyz[index[0]], np.float64)
     local = np.asarray(xyz[index], np.float64) - origin
     flags = {"too_few_points"} if len(index) < FEWEST else set()
-    yaw, extent, excess = _heading(local, hints, origin, flags)
+    yaw, extent, cost = _heading(local, hints, origin, flags)
     sigma_yaw = _yaw_sigma(extent, len(index), hints)
     plan = [_side(axis, yaw, extent, len(index), sigma_yaw, hints, origin, flags) for axis in (0, 1)]
     (mid_u, length, sigma_u, sigma_l, face_u), (mid_v, width, sigma_v, sigma_w, face_v) = plan
@@ -297,25 +218,43 @@ def _fit(xyz: Floats, index: Int64s, hints: CheckedHints) -> tuple[Fit, float]:
     sigma_xy = [math.hypot(c * sigma_u, s * sigma_v), math.hypot(s * sigma_u, c * sigma_v)]
     cuboid = Cuboids([[*center_xy, bottom + height / 2]], [[length, width, height]], [yaw], frame=hints.frame)[0]
     sigma = Sigma(frozen(np.array([*sigma_xy, sigma_z])), frozen(np.array([sigma_l, sigma_w, sigma_h])), _told_yaw_sigma(sigma_yaw, hints, flags))
-    return Fit(cuboid, sigma, tuple(faces), frozenset(flags), np.sort(index)), excess
+    return Fit(cuboid, sigma, tuple(faces), frozenset(flags), np.sort(index)), cost
 
 
 def _heading(local: Float64s, hints: CheckedHints, origin: Float64s, flags: set[str]) -> tuple[float, Float64s, float]:
-    """Yaw, the trimmed extents (low u, high u, low v, high v) along and across it, and what their excess over the class's size costs."""
+    """Yaw, the trimmed extents (low u, high u, low v, high v) along and across it, and what that costs."""
     sensor = hints.sensor_m - origin[:2]
     expected, spread = (
         (np.array(hints.prior.median_m[:2]), np.hypot(hints.prior.sigma_m[:2], SIZE_NOISE_M)) if hints.prior else (np.ones(2), np.full(2, 1e9))
     )
-    result = np.empty(8)
+    result = np.empty(7)
     yaw = 0.0 if hints.yaw is None else hints.yaw
+    yaw_costs = np.zeros(N_HEADINGS) if hints.around is None else hints.around.yaw_costs
     xy = np.ascontiguousarray(local[:, :2])
     few = xy if len(xy) <= SEARCHED else xy[np.lexsort(xy.T)[:: -(-len(xy) // SEARCHED)]]
-    kernels.search(few, xy, float(sensor[0]), float(sensor[1]), expected, spread, yaw, hints.yaw_sigma, TUNING, result)
+    kernels.search(
+        few, xy, float(sensor[0]), float(sensor[1]), expected, spread, yaw, hints.yaw_sigma, yaw_costs, _rays(local, origin, hints), TUNING, result
+    )
     if result[6] - result[5] < 1.0:
         flags.add("yaw_ambiguous_90")
     if hints.is_yaw_from_motion:
         flags.add("yaw_from_motion")
-    return float(result[0]), result[1:5], float(result[7])
+    return float(result[0]), result[1:5], float(result[5])
+
+
+def _rays(local: Float64s, origin: Float64s, hints: CheckedHints) -> Float64s:
+    """(R, 4) of light that may pass through the solid part of the object's height: x and y of its end, from and to which share of its way."""
+    if hints.around is None:
+        return np.zeros((0, 4))
+    ends = hints.around.ends_m - origin
+    top = float(np.sort(local[:, 2])[-1 - len(local) // 100])
+    bottom = float(hints.ground.height_m(origin[None])[0] - origin[2]) if hints.ground is not None else float(local[:, 2].min())
+    low, high = (bottom + share * max(top - bottom, 0.5) for share in SOLID)
+    sensor_z = hints.sensor_top_m - origin[2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        when = np.sort((np.array([[low], [high]]) - sensor_z) / (ends[:, 2] - sensor_z), axis=0)
+    rays = np.column_stack([ends[:, :2], when.T])[np.isfinite(when).all(0) & (when[1] > 0) & (when[0] < 1)]
+    return np.ascontiguousarray(rays[:: max(1, -(-len(rays) // MOST_RAYS))])
 
 
 def _side(
@@ -332,16 +271,16 @@ def _side(
     low, high = float(extent[2 * axis]) - hints.margin_m, float(extent[2 * axis + 1]) + hints.margin_m
     other_low, other_high = float(extent[2 - 2 * axis]), float(extent[3 - 2 * axis])
     away = sensor - [(extent[0] + extent[1]) / 2, (extent[2] + extent[3]) / 2]
-    runs_along = not other_low <= sensor[1 - axis] <= other_high
-    seen_along = abs(float(away[1 - axis])) / (float(np.hypot(*away)) + 1e-9) if runs_along else 0.0
     near = -1 if sensor[axis] < low else 1 if sensor[axis] > high else 0
     size = high - low
     lever = min(sigma_yaw, 0.3) * (other_high - other_low) / 2
     face = math.hypot(FACE_SIGMA_M, lever)
     sigma = math.hypot(math.sqrt(2) * face, size / math.sqrt(n))
     if hints.prior is not None:
-        expected, least, most = hints.prior.median_m[axis], hints.prior.low_m[axis], hints.prior.high_m[axis]
-        trust = 0.0 if hints.is_size_drawn else _ramp(seen_along, SEEN_FROM, SEEN_FULLY) * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
+        least, most = hints.prior.low_m[axis], hints.prior.high_m[axis]
+        expected = _expected(axis, other_high - other_low + 2 * hints.margin_m, _seen_share(1 - axis, away, sensor, extent), hints.prior)
+        seen = _seen_share(axis, away, sensor, extent)
+        trust = 0.0 if hints.is_size_drawn else seen * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
         if size < expected:
             spread = math.hypot(hints.prior.sigma_m[axis], SIZE_NOISE_M)
             sigma = math.hypot(sigma, (1 - trust) * spread, trust * UNSEEN_SHARE * (expected - size))
@@ -354,6 +293,24 @@ def _side(
         size = max(size, 0.05)
     middle = (low + high) / 2 if near == 0 else low + size / 2 if near < 0 else high - size / 2
     return middle, size, math.hypot(face, sigma / 2), sigma, near
+
+
+def _seen_share(axis: int, away: Float64s, sensor: Float64s, extent: Float64s) -> float:
+    """From 0 to 1, how well the face that runs along an axis was seen."""
+    other_low, other_high = extent[2 - 2 * axis], extent[3 - 2 * axis]
+    if other_low <= sensor[1 - axis] <= other_high:
+        return 0.0
+    return _ramp(abs(float(away[1 - axis])) / (float(np.hypot(*away)) + 1e-9), SEEN_FROM, SEEN_FULLY)
+
+
+def _expected(axis: int, other_m: float, other_seen: float, prior: SizePrior) -> float:
+    """The class's size along an axis, given the other one: who is narrow is short. Linear regression, less so the less was seen of the other."""
+    spread, other_spread = prior.sigma_m[axis], prior.sigma_m[1 - axis]
+    if other_m < prior.low_m[1 - axis] * SHORT_FROM or other_spread <= 0:
+        return prior.median_m[axis]
+    told = other_seen * other_spread**2 / (other_spread**2 + SIZE_NOISE_M**2)
+    off = min(max(other_m - prior.median_m[1 - axis], -2 * other_spread), 2 * other_spread)
+    return prior.median_m[axis] + SIZES_TOGETHER * told * spread / other_spread * off
 
 
 def _ramp(value: float, start: float, end: float) -> float:

@@ -1,105 +1,14 @@
-"""Growing an object from a seed, and the heading at which its points lie on the faces a sensor can see, with how far those faces reach."""
+"""The heading at which an object's points lie on the faces a sensor can see, with how far those faces reach."""
 
 import math
 
 import numpy as np
 
 from . import compiled, kernel
-from .terrain import between
+from .growing import N_HEADINGS
 
 N_BINS = 400  # of the counts that trimmed extents are read from
-COARSE_STEP = math.radians(3.0)
-VERTICAL = 0.5  # a step up counts half: rings of a sweep lie further apart than points of a ring
-
-
-@kernel
-def nearest(points, x, y, z, has_z):
-    """(index, distance) of the finite point nearest to a place, in x, y alone where z is not known; (-1, inf) where there is none."""
-    best, at = math.inf, -1
-    for i in range(len(points)):
-        dx, dy = np.float64(points[i, 0]) - x, np.float64(points[i, 1]) - y
-        dz = np.float64(points[i, 2]) - z if has_z else np.float64(points[i, 2]) * 0.0
-        d = dx * dx + dy * dy + dz * dz
-        if d < best:
-            best, at = d, i
-    return at, math.sqrt(best)
-
-
-@kernel
-def window(points, x, y, radius, nodes, x0, y0, spacing_m, low_m, high_m, out_index, out_above):
-    """Writes index and height above ground of the finite points within a radius, from low_m to high_m above ground; returns how many."""
-    n = 0
-    square = radius * radius
-    for i in range(len(points)):
-        px, py = np.float64(points[i, 0]), np.float64(points[i, 1])
-        dx, dy = px - x, py - y
-        if dx * dx + dy * dy <= square:
-            above = np.float64(points[i, 2]) - between(nodes, (px - x0) / spacing_m, (py - y0) / spacing_m)
-            if above >= low_m and above <= high_m:
-                out_index[n] = i
-                out_above[n] = above
-                n += 1
-    return n
-
-
-@kernel
-def grow(points, seed, reach, out_member):
-    """Marks what can be reached from one point in steps no longer than `reach`; returns how many points that are.
-
-    Points wait in the cells of a grid as wide as the reach and leave it when they are found, so that each is looked at a few times only.
-    """
-    n = len(points)
-    low_x, low_y, high_x, high_y = math.inf, math.inf, -math.inf, -math.inf
-    for i in range(n):
-        low_x, high_x = min(low_x, points[i, 0]), max(high_x, points[i, 0])
-        low_y, high_y = min(low_y, points[i, 1]), max(high_y, points[i, 1])
-    n_x, n_y = int((high_x - low_x) / reach) + 1, int((high_y - low_y) / reach) + 1
-    column, row = np.empty(n, np.int64), np.empty(n, np.int64)
-    waiting, start = np.empty(n_x * n_y, np.int64), np.empty(n_x * n_y + 1, np.int64)
-    for cell in range(n_x * n_y):
-        waiting[cell] = 0
-    for i in range(n):
-        column[i] = min(int((points[i, 0] - low_x) / reach), n_x - 1)
-        row[i] = min(int((points[i, 1] - low_y) / reach), n_y - 1)
-        waiting[row[i] * n_x + column[i]] += 1
-        out_member[i] = False
-    start[0] = 0
-    for cell in range(n_x * n_y):
-        start[cell + 1] = start[cell] + waiting[cell]
-        waiting[cell] = 0
-    order = np.empty(n, np.int64)
-    for i in range(n):
-        cell = row[i] * n_x + column[i]
-        order[start[cell] + waiting[cell]] = i
-        waiting[cell] += 1
-    queue = np.empty(n, np.int64)
-    queue[0] = seed
-    out_member[seed] = True
-    done, found = 0, 1
-    square = reach * reach
-    while done < found:
-        i = queue[done]
-        done += 1
-        for r in range(max(row[i] - 1, 0), min(row[i] + 2, n_y)):
-            for c in range(max(column[i] - 1, 0), min(column[i] + 2, n_x)):
-                cell = r * n_x + c
-                k = start[cell]
-                end = start[cell] + waiting[cell]
-                while k < end:
-                    j = order[k]
-                    dx, dy = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1]
-                    dz = VERTICAL * (points[j, 2] - points[i, 2])
-                    if out_member[j] or dx * dx + dy * dy + dz * dz <= square:
-                        if not out_member[j]:
-                            out_member[j] = True
-                            queue[found] = j
-                            found += 1
-                        end -= 1
-                        order[k] = order[end]
-                        waiting[cell] -= 1
-                    else:
-                        k += 1
-    return found
+COARSE_STEP = math.pi / N_HEADINGS
 
 
 @compiled
@@ -144,7 +53,44 @@ def _size_cost(extent, expected, sigma, short_cost):
 
 
 @compiled
-def _cost(x, y, n, yaw, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, u, v, counts, out_extent):
+def _grown_ends(low, high, size, seen):
+    """The ends of a side that is too short for its class, moved away from the sensor."""
+    lack = size - (high - low)
+    if lack <= 0.0:
+        return low, high
+    if seen < 0:
+        return low, low + size
+    if seen > 0:
+        return high - size, high
+    return low - lack / 2, high + lack / 2
+
+
+@compiled
+def _through(rays, c, s, su, sv, ends_u, ends_v):
+    """How many rays pass through the solid part of a cuboid and go on behind it."""
+    n = 0
+    low_u, high_u, low_v, high_v = ends_u[0] + 0.1, ends_u[1] - 0.1, ends_v[0] + 0.1, ends_v[1] - 0.1
+    for i in range(len(rays)):
+        du, dv = c * rays[i, 0] + s * rays[i, 1] - su, c * rays[i, 1] - s * rays[i, 0] - sv
+        t0, t1 = 0.0, 1.0
+        if du != 0.0:
+            a, b = (low_u - su) / du, (high_u - su) / du
+            t0, t1 = max(t0, min(a, b)), min(t1, max(a, b))
+        elif su < low_u or su > high_u:
+            continue
+        if dv != 0.0:
+            a, b = (low_v - sv) / dv, (high_v - sv) / dv
+            t0, t1 = max(t0, min(a, b)), min(t1, max(a, b))
+        elif sv < low_v or sv > high_v:
+            continue
+        way = math.hypot(du, dv)
+        if t0 > 0.0 and (t1 - t0) * way > 0.3 and (1.0 - t1) * way > 0.3 and rays[i, 2] <= (t0 + t1) / 2 <= rays[i, 3]:
+            n += 1
+    return n
+
+
+@compiled
+def _cost(x, y, n, yaw, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, tuning, u, v, counts, out_extent):
     """Cost of one heading; writes the trimmed extents (low u, high u, low v, high v)."""
     c, s = math.cos(yaw), math.sin(yaw)
     for i in range(n):
@@ -174,32 +120,42 @@ def _cost(x, y, n, yaw, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, t
     if yaw_sigma < math.inf:
         off = (yaw - yaw_prior + math.pi / 2) % math.pi - math.pi / 2
         cost += 0.5 * (off / yaw_sigma) ** 2
-    return cost
+    if len(rays):
+        n_through = _through(rays, c, s, su, sv, _grown_ends(low_u, high_u, size[0], seen_u), _grown_ends(low_v, high_v, size[1], seen_v))
+        cost += tuning[6] * n_through / (n_through + tuning[7])
+    place = yaw / COARSE_STEP
+    place -= math.floor(place / N_HEADINGS) * N_HEADINGS
+    a = int(place) % N_HEADINGS
+    return cost + yaw_costs[a] + (place - int(place)) * (yaw_costs[(a + 1) % N_HEADINGS] - yaw_costs[a])
 
 
 @kernel
-def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, tuning, out_result):
+def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, tuning, out_result):
     """Best heading in [0, pi) of points (n, 2) given near the origin; its extents are those of all points.
 
+    yaw_costs : what each coarse heading costs beforehand
+    rays : (R, 4) x, y of where light ended, from and to which share of its way it was within the solid part of the object's height
     tuning : width of a face in metres, number of points beyond which more hardly tell more, cost of a side too short for its class, share trimmed at
-        either end while searching, and of the extents given back, width of a face in the last rounds
-    out_result : yaw, low u, high u, low v, high v, cost, cost of the best heading about a right angle away, cost of being
-        too large
+        either end while searching, and of the extents given back, width of a face in the last rounds, most that light seen through the cuboid costs,
+        and how many rays cost half of that
+    out_result : yaw, low u, high u, low v, high v, cost, cost of the best heading about a right angle away
     """
     n, n_all = len(points), len(points_all)
     x, y = np.empty(n_all), np.empty(n_all)
     for i in range(n):
         x[i], y[i] = points[i, 0], points[i, 1]
     u, v, counts, extent = np.empty(n_all), np.empty(n_all), np.empty(N_BINS, np.int64), np.empty(4)
-    loose, sharp = np.empty(6), np.empty(6)  # copies both: one that is only read would have `_cost` compiled twice
-    for k in range(6):
+    loose, sharp = np.empty(8), np.empty(8)  # copies both: one that is only read would have `_cost` compiled twice
+    for k in range(8):
         loose[k] = sharp[k] = tuning[k]
     sharp[0] = tuning[5]
-    n_coarse = 60
+    n_coarse = N_HEADINGS
     costs, taken = np.empty(n_coarse), np.empty(n_coarse, np.int64)
     for a in range(n_coarse):
         taken[a] = 0
-        costs[a] = _cost(x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
+        costs[a] = _cost(
+            x, y, n, a * COARSE_STEP, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, loose, u, v, counts, extent
+        )
     best, best_cost = 0.0, math.inf
     for _ in range(4):
         start, lowest = -1, math.inf
@@ -214,22 +170,26 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
         while step > 1e-3:
             middle = yaw
             for k in (-2, -1, 1, 2):
-                here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
+                here = _cost(
+                    x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, loose, u, v, counts, extent
+                )
                 if here < cost:
                     yaw, cost = middle + k * step, here
             step /= 3
         if cost < best_cost:
             best, best_cost = yaw, cost
-    cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, sharp, u, v, counts, extent)
+    cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, sharp, u, v, counts, extent)
     step = math.radians(1.0)
     while step > 1e-3:  # near the right heading thinner faces tell more
         middle = best
         for k in (-2, -1, 1, 2):
-            here = _cost(x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, sharp, u, v, counts, extent)
+            here = _cost(
+                x, y, n, middle + k * step, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, sharp, u, v, counts, extent
+            )
             if here < cost:
                 best, cost = middle + k * step, here
         step /= 2
-    best_cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, loose, u, v, counts, extent)
+    best_cost = _cost(x, y, n, best, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_sigma, yaw_costs, rays, loose, u, v, counts, extent)
     best -= math.floor(best / math.pi) * math.pi
     for i in range(n_all):
         x[i], y[i] = points_all[i, 0], points_all[i, 1]
@@ -247,5 +207,4 @@ def search(points, points_all, sensor_x, sensor_y, size, sigma, yaw_prior, yaw_s
     out_result[0] = best
     for k in range(4):
         out_result[1 + k] = extent[k]
-    size_cost = _size_cost(extent[1] - extent[0], size[0], sigma[0], 0.0) + _size_cost(extent[3] - extent[2], size[1], sigma[1], 0.0)
-    out_result[5], out_result[6], out_result[7] = best_cost, rival, size_cost
+    out_result[5], out_result[6] = best_cost, rival

@@ -9,6 +9,8 @@ from . import compiled, kernel
 BAND_M = 0.15  # points this far above the lowest of their cell are averaged with it
 N_ROUNDS = 2  # reweighted corrections at each spacing
 PULL = 0.5  # evidence, in cells, that a correction has to outweigh
+LOW_SHARE, LOW_RANK = 0.03, 1  # which cell around a node, from below, tells of the ground: far away most rays end on objects
+FINEST_LOW_M = 4.0  # spacings from which on it is asked for; closer, a kerb would be taken for an object
 
 
 @kernel
@@ -161,6 +163,32 @@ def between(nodes, column, row):
     return low + q * (high - low)
 
 
+@compiled
+def _lows(cells, rests, step, out_lows):
+    """Of the cells within a spacing of each node, how far the low ones lie below the surface; 0 where they do not."""
+    rows, columns = out_lows.shape
+    n = len(cells)
+    start = np.zeros(rows * columns + 1, np.int64)
+    for k in range(n):
+        j, i = min(int(cells[k, 0] / step), columns - 2), min(int(cells[k, 1] / step), rows - 2)
+        for node in (i * columns + j, i * columns + j + 1, (i + 1) * columns + j, (i + 1) * columns + j + 1):
+            start[node + 1] += 1
+    for node in range(rows * columns):
+        start[node + 1] += start[node]
+    end, around = start[:-1].copy(), np.empty(4 * n)
+    for k in range(n):
+        j, i = min(int(cells[k, 0] / step), columns - 2), min(int(cells[k, 1] / step), rows - 2)
+        for node in (i * columns + j, i * columns + j + 1, (i + 1) * columns + j, (i + 1) * columns + j + 1):
+            around[end[node]] = rests[k]
+            end[node] += 1
+    for node in range(rows * columns):
+        count = end[node] - start[node]
+        low = 0.0
+        if count > 0:
+            low = _ranked(around[start[node] : end[node]], min(max(LOW_RANK, int(LOW_SHARE * count)), count - 1))
+        out_lows[node // columns, node % columns] = min(low, 0.0)
+
+
 @kernel
 def surface(cells, spacing_m, n_halvings, out_nodes):
     """Heights of a grid of nodes from the low cells.
@@ -172,7 +200,7 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
     n_y, n_x = out_nodes.shape
     width, depth = (n_x - 1) * spacing_m, (n_y - 1) * spacing_m
     n = len(cells)
-    rest = np.empty(n)
+    rest, off = np.empty(n), np.empty(n)
     for k in range(n):
         rest[k] = cells[k, 2] - (plane[0] + plane[1] * cells[k, 0] + plane[2] * cells[k, 1])
     before = np.empty((2, 2))
@@ -186,8 +214,12 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
         for i in range(rows):
             for j in range(columns):
                 nodes[i, j] = between(before, j * step / before_step, i * step / before_step)
-        up, down = 0.1 + 0.03 * step, 0.3 + 0.05 * step
-        weights, corrections = np.empty((rows, columns)), np.empty((rows, columns))
+        up, down = 0.1 + 0.01 * step, 0.3 + 0.05 * step
+        weights, corrections, lows = np.empty((rows, columns)), np.empty((rows, columns)), np.zeros((rows, columns))
+        if step >= FINEST_LOW_M:
+            for k in range(n):
+                off[k] = rest[k] - between(nodes, cells[k, 0] / step, cells[k, 1] / step)
+            _lows(cells, off, step, lows)
         for _ in range(N_ROUNDS):
             for i in range(rows):
                 for j in range(columns):
@@ -195,7 +227,7 @@ def surface(cells, spacing_m, n_halvings, out_nodes):
             for k in range(n):
                 column, row = cells[k, 0] / step, cells[k, 1] / step
                 r = rest[k] - between(nodes, column, row)
-                w = _weight(r, up, down)
+                w = _weight(r - between(lows, column, row), up, down)
                 i, j = min(int(row), rows - 2), min(int(column), columns - 2)
                 p, q = column - j, row - i
                 for di in range(2):
