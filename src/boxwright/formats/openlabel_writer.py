@@ -373,7 +373,7 @@ class _Document:
     def _relation(self, relation: Relation) -> dict[str, Any] | None:
         ends = [self.uids.get(name) for name in (relation.subject, relation.object)]
         if None in ends:
-            self.report.dropped.append(f"the relation {relation.kind!r} of tracks that the scene does not have")
+            self.report.dropped.append(f"the relation {relation.kind!r} of tracks that are not written: in pictures, or not in the scene")
             return None
         one: dict[str, Any] = {"name": relation.kind, "type": relation.kind}
         if relation.span_ns is not None:
