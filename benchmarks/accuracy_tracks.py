@@ -109,18 +109,24 @@ def advised(seeds, n_frames):
             k = int(np.searchsorted(few.times_ns, row.timestamp_ns))
             gap = true.times_ns[(true.times_ns > few.times_ns[k - 1]) & (true.times_ns < few.times_ns[k])]
             without = error(few, true, gap)
-            gains = [without.sum() - error(with_key(few, true, stamp), true, gap).sum() for stamp in (row.timestamp_ns, gap[len(gap) // 2])]
+            each = [without.sum() - error(with_key(few, true, stamp), true, gap).sum() for stamp in gap]
+            gains = each[int(np.searchsorted(gap, row.timestamp_ns))], each[len(gap) // 2], np.mean(each), max(each)
             rows.append((rank < len(advice) / 4, row.score_m, without.max(), *gains))
     if rows:
-        top, score, worst, gain, middle = np.array(rows).T
+        top, score, worst, *gains = np.array(rows).T
         order = [np.argsort(np.argsort(column)) for column in (score, worst)]
         print(f"advise: {len(rows)} gaps of 15 frames, rank correlation of score and largest error {np.corrcoef(*order)[0, 1]:.2f};", end=" ")
-        print(f"metres of error (sum over frames) that a keyframe takes away: advised {gain[top == 1].mean():.3f},", end=" ")
-        print(f"middle of the same gaps {middle[top == 1].mean():.3f}, middle of any gap {middle.mean():.3f}")
+        print("metres of error (sum over frames) that a keyframe takes away in the quarter of the gaps that is advised:", end=" ")
+        names = ("at the advised frame", "in the middle", "anywhere", "at the best frame")
+        print(", ".join(f"{name} {gain[top == 1].mean():.3f}" for name, gain in zip(names, gains, strict=True)), end="; ")
+        print(f"in the middle of any gap {gains[1].mean():.3f}")
 
 
 def error(track, true, stamps):
-    return np.hypot(*(track.at(stamps).cuboids.center_m - true.at(stamps).cuboids.center_m)[:, :2].T)
+    """(F,) metres: of the centre from above, and of the ends by a turn."""
+    a, b = track.at(stamps).cuboids, true.at(stamps).cuboids
+    turn = (a.yaw_rad - b.yaw_rad + np.pi) % (2 * np.pi) - np.pi
+    return np.linalg.norm(np.column_stack([(a.center_m - b.center_m)[:, :2], turn * b.size_m[:, 0] / 2]), axis=1)
 
 
 def with_key(track, true, stamp):

@@ -20,7 +20,7 @@ from .registration import ObjectModel
 from .rotations import wrap_rad
 from .sightings import BENT_MPS2, BENT_RADPS2, STILL_M, STILL_RAD, Near, Proposal, Sighting, Sightings, Verdict, starts_within
 
-__all__ = ["bridge"]
+__all__ = ["TOGETHER_S", "bridge"]
 
 BENT_UNPOSED_MPS2 = 6.0  # without poses the vehicle's own way bends the curve too
 STILL_SIGMA = 0.05, 0.02  # metres and radians; of a curve that does not move
