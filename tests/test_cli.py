@@ -325,7 +325,7 @@ def test_render_writes_pictures(run, folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["render", "--out", "one.gif"], ["--out", "'one.gif'", ".png or .jpg"]),
+        (["render", "--out", "one.gif"], ["--out", "'one.gif'", ".png, .jpg or .mp4"]),
         (["render", "--width-px", "0"], ["--width-px", "0"]),
         (["render", "--height-px", "20000"], ["--height-px", "20000"]),
         (["render", "--range-m", "nan"], ["--range-m", "positive number of metres"]),
@@ -408,9 +408,10 @@ def test_an_empty_sweep_is_told(run, tmp_path):
     assert "1 sweep, 0 points in the first" in run("info", tmp_path / "none.bin")[1]
 
 
-def test_a_picture_is_never_overwritten_and_holds_one_frame(run, folder, tmp_path):
+def test_a_picture_is_never_overwritten_and_holds_few_frames(run, folder, tmp_path, monkeypatch):
     out = tmp_path / "one.png"
-    fails(run("render", folder, "--frames", "0,1", "--out", out), "one frame", "got 2")
+    monkeypatch.setattr("boxwright.cli.render.MOST_IN_STRIP", 1)
+    fails(run("render", folder, "--frames", "0,1", "--out", out), "at most 1 frames in one picture", "got 2", "--frames")
     assert not out.exists()
     assert run("render", folder, "--out", out)[0] == 0
     before = out.read_bytes()

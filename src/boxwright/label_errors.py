@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import Bools, Float64s, Int64s
 from .cuboids import Cuboids, same_frame
 from .errors import ArgumentError
+from .image_tracks import ImageTrack
+from .keyframes import Visibility
 from .overlap import iou_bev_pairs
 from .rotations import wrap_rad
 from .scene import Scene
 from .tracks import Origin, State, Track
 
-__all__ = ["ClassErrors", "Errors", "GapReport", "cuboid_errors", "filled_scene", "gap_report"]
+__all__ = ["BoxErrors", "ClassErrors", "Errors", "GapReport", "box_gap_report", "cuboid_errors", "filled_scene", "gap_report"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,26 +117,91 @@ def _of_rows(rows: Sequence[tuple[Float64s, Float64s]]) -> ClassErrors:
 
 def filled_scene(scene: Scene) -> Scene:
     """The scene with a keyframe in every frame a track is in; those that were there stay as they are, the others carry Origin.FILLED."""
-    return scene.replace(tracks=[_filled_track(track, scene.times_ns) for track in scene.tracks])
+    tracks = [_filled_track(track, scene.times_ns) for track in scene.tracks]
+    return scene.replace(tracks=tracks, image_tracks=[_filled_image_track(track, scene.exposures_ns(track.camera)) for track in scene.image_tracks])
 
 
 def _filled_track(track: Track, times_ns: Int64s) -> Track:
-    stamps = np.union1d(track.times_ns, times_ns[(times_ns > track.times_ns[0]) & (times_ns < track.times_ns[-1])])
-    filled = track.at(stamps)
-    given = np.isin(stamps, track.times_ns)
-    keep = given | (filled.state == State.BETWEEN)
-    stamps, given, before = stamps[keep], given[keep], filled.keyframe_index[keep]
+    filled, stamps, given, before, keep = _filled_rows(track, times_ns)
     cuboids = filled.cuboids[keep]
     center, size, quat = cuboids.center_m.copy(), cuboids.size_m.copy(), cuboids.quat_wxyz.copy()
     for column, own in ((center, track.cuboids.center_m), (size, track.cuboids.size_m), (quat, track.cuboids.quat_wxyz)):
         column[given] = own  # an OUTSIDE keyframe has a pose, though nothing is there
-    return track.replace(
-        times_ns=stamps,
-        cuboids=Cuboids(center, size, quat_wxyz=quat, frame=track.cuboids.frame),
-        visibility=track.visibility[before],
-        origin=np.where(given, track.origin[before], np.uint8(Origin.FILLED)),
-        keyframe_attributes=[track.keyframe_attributes[k] if g else {} for k, g in zip(before, given)] if track.keyframe_attributes else (),
-        keyframe_source_attributes=[track.keyframe_source_attributes[k] if g else {} for k, g in zip(before, given)]
-        if track.keyframe_source_attributes
-        else (),
-    )
+    return track.replace(cuboids=Cuboids(center, size, quat_wxyz=quat, frame=track.cuboids.frame), **_filled_columns(track, stamps, given, before))
+
+
+def _filled_image_track(track: ImageTrack, times_ns: Int64s) -> ImageTrack:
+    filled, stamps, given, before, keep = _filled_rows(track, times_ns)
+    both = type(track.shapes).concatenate([track.shapes, filled.shapes])  # an OUTSIDE keyframe has a shape, though nothing is there
+    shapes = both[np.where(given, before, len(track) + np.flatnonzero(keep))]
+    return track.replace(shapes=shapes, **_filled_columns(track, stamps, given, before))
+
+
+def _filled_rows(track: Any, times_ns: Int64s) -> tuple[Any, Int64s, Bools, Int64s, Bools]:
+    """The track at its keyframes and at the times between them; of the rows to keep the stamps, which are keyframes, and the keyframes before them;
+    and which rows these are."""
+    stamps = np.union1d(track.times_ns, times_ns[(times_ns > track.times_ns[0]) & (times_ns < track.times_ns[-1])])
+    filled = track.at(stamps)
+    given = np.isin(stamps, track.times_ns)
+    keep = given | (filled.state == State.BETWEEN)
+    return filled, stamps[keep], given[keep], filled.keyframe_index[keep], keep
+
+
+def _filled_columns(track: Any, stamps: Int64s, given: Bools, before: Int64s) -> dict[str, Any]:
+    """Times, codes and attributes of the keyframes."""
+    columns: dict[str, Any] = {
+        "times_ns": stamps,
+        "visibility": track.visibility[before],
+        "origin": np.where(given, track.origin[before], np.uint8(Origin.FILLED)),
+    }
+    for name in ("keyframe_attributes", "keyframe_source_attributes"):
+        rows = getattr(track, name)
+        columns[name] = [rows[k] if g else {} for k, g in zip(before, given)] if rows else ()
+    return columns
+
+
+@dataclass(frozen=True)
+class BoxErrors:
+    """Overlap of one class's labels in pictures, of the boxes around them, with what keyframes give there.
+
+    n_between : labels that were no keyframe; iou_median, iou_mean, iou_p5 : of these; iou_median_all : keyframes included
+    """
+
+    n_tracks: int
+    n_between: int
+    iou_median: float
+    iou_mean: float
+    iou_p5: float
+    iou_median_all: float
+
+
+def box_gap_report(scene: Scene, every: int, *, progress: Callable[[], Any] = lambda: None) -> dict[str, BoxErrors]:
+    """As `gap_report`, for labels in pictures: {class: errors}, and "all" of them last."""
+    found: dict[str, list[tuple[Float64s, Bools]]] = {}
+    for track in scene.image_tracks:
+        if (given := track.origin != Origin.FILLED).any():
+            track = track.take(given)
+        few = track.keyframes_every(every)
+        times = track.times_ns[track.visibility != Visibility.OUTSIDE]
+        filled, truth = few.at(times), track.at(times)
+        overlap = _overlaps(filled.shapes.bounds_xyxy(), truth.shapes.bounds_xyxy())
+        found.setdefault(track.category, []).append((overlap, ~np.isin(times, few.times_ns)))
+        progress()
+    classes = {name: _of_overlaps(found[name]) for name in sorted(found)}
+    return {**classes, "all": _of_overlaps([row for rows in found.values() for row in rows])}
+
+
+def _overlaps(a: Float64s, b: Float64s) -> Float64s:
+    """(K,) IoU of (K, 4) boxes, row by row; 1 where both are the same line or point."""
+    shared = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(axis=1)
+    joined = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - shared
+    same = (a == b).all(axis=1)
+    overlap: Float64s = np.where(same, 1.0, shared / np.where(joined > 0, joined, 1.0))
+    return overlap
+
+
+def _of_overlaps(rows: Sequence[tuple[Float64s, Bools]]) -> BoxErrors:
+    overlap = np.concatenate([values for values, _ in rows]) if rows else np.zeros(0)
+    between = overlap[np.concatenate([is_between for _, is_between in rows])] if rows else overlap
+    median, mean, low = (float(figure(between)) if len(between) else np.nan for figure in (np.median, np.mean, lambda v: np.quantile(v, 0.05)))
+    return BoxErrors(len(rows), len(between), median, mean, low, float(np.median(overlap)) if len(overlap) else np.nan)

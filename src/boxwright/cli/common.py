@@ -23,6 +23,7 @@ __all__ = [
     "FormatOption",
     "FrameOption",
     "JsonOption",
+    "LabelsOption",
     "LenientOption",
     "LimitOption",
     "PathArgument",
@@ -57,12 +58,20 @@ def path_of(text: str | Path) -> Path:
 PathArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", parser=path_of, help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, or a point file."
+        metavar="PATH",
+        parser=path_of,
+        help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, a video, or a point file.",
     ),
 ]
 SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help="Which scene, where PATH holds several.")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", metavar="FILE", parser=path_of, help="Labels in the pictures of PATH, such as those an annotation tool gave for a video."
+    ),
+]
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Keep records that cannot be taken as they are aside, and report them, instead of stopping at the first.")
 ]
@@ -128,11 +137,11 @@ def say(sentence: str, style: str = "") -> None:
         stderr().print(Text(one_line(sentence), style), soft_wrap=True)
 
 
-def open_scene(path: Path, scene: str | None = None, format: str | None = None, lenient: bool = False) -> Scene:
+def open_scene(path: Path, scene: str | None = None, format: str | None = None, lenient: bool = False, labels: Path | None = None) -> Scene:
     """The scene; read leniently, what was kept aside is told on standard error."""
     import boxwright as bw
 
-    recording = bw.read(path, scene=scene, format=format, strict=not lenient)
+    recording = bw.read(path, scene=scene, format=format, labels=labels, strict=not lenient)
     if lenient:
         say_problems(recording)
     return recording

@@ -11,6 +11,7 @@ from ..errors import ArgumentError
 from .common import (
     FormatOption,
     JsonOption,
+    LabelsOption,
     LenientOption,
     LimitOption,
     PathArgument,
@@ -39,6 +40,9 @@ DryRunOption = Annotated[
         "--dry-run", help="Read everything, report every problem and what FORMAT would lose, write nothing. Exit code 1 where there are problems."
     ),
 ]
+CameraOption = Annotated[
+    str | None, typer.Option("--camera", metavar="NAME", help="Whose labels, where FORMAT holds those of one camera's pictures.")
+]
 RECORD_CHARACTERS = 200
 
 
@@ -46,6 +50,8 @@ def convert(
     path: PathArgument,
     out: OutArgument = None,
     to: ToOption = "boxwright",
+    labels: LabelsOption = None,
+    camera: CameraOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     dry_run: DryRunOption = False,
@@ -61,13 +67,15 @@ def convert(
     Example: boxwright convert recording converted --to kitti_tracking
     """
     if dry_run:
+        if labels is not None:
+            raise ArgumentError("a dry run looks at one recording", field="--labels", hint="leave --labels out, or convert")
         _try_out(path, out, to, scene, format, as_json)
         return
     if out is None:
         raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
-    recording = open_scene(path, scene, format, lenient)
-    report = write_scene(recording, out, to)
+    recording = open_scene(path, scene, format, lenient, labels)
+    report = write_scene(recording, out, to, **({} if camera is None else {"camera": camera}))
     report |= {"notes": [*recording.notes, *report["notes"]], "problems": listed(recording.problems)}
     if as_json:
         print_json(report)

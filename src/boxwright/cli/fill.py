@@ -11,6 +11,7 @@ from ..errors import ArgumentError
 from .common import (
     FormatOption,
     JsonOption,
+    LabelsOption,
     LenientOption,
     LimitOption,
     PathArgument,
@@ -24,7 +25,7 @@ from .common import (
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
 
 if TYPE_CHECKING:
-    from ..label_errors import ClassErrors, GapReport
+    from ..label_errors import BoxErrors, ClassErrors, GapReport
     from ..scene import Scene
 
 EveryOption = Annotated[
@@ -39,6 +40,7 @@ def fill(
     method: MethodOption = None,
     out: OutOption = None,
     to: ToOption = "boxwright",
+    labels: LabelsOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     lenient: LenientOption = False,
@@ -53,7 +55,7 @@ def fill(
     Example: boxwright fill recording --keyframes-every 10 --out filled
     """
     from ..interpolation import method_code
-    from ..label_errors import filled_scene, gap_report
+    from ..label_errors import box_gap_report, filled_scene, gap_report
 
     if method is not None:
         method_code("--method", method)
@@ -61,30 +63,35 @@ def fill(
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
     if out is not None:
         check_output(out, to, path, "--out")
-    recording = open_scene(path, scene, format, lenient)
-    if not recording.tracks:
-        raise ArgumentError(
-            "the recording has no tracks to fill", path=path, field=recording.name, hint="make one with 'boxwright fit PATH --at X,Y,Z --out FOLDER'"
-        )
+    recording = open_scene(path, scene, format, lenient, labels)
+    if not recording.tracks and not recording.image_tracks:
+        hint = "make one with 'boxwright fit PATH --at X,Y,Z --out FOLDER', or give labels in pictures with --labels FILE"
+        raise ArgumentError("the recording has no tracks to fill", path=path, field=recording.name, hint=hint)
     result: dict[str, Any] = {"path": str(path), "scene": recording.name, "problems": listed(recording.problems)}
     if keyframes_every is not None:
-        with tracked("filling", len(recording.tracks)) as advance:
+        with tracked("filling", len(recording.tracks) + len(recording.image_tracks)) as advance:
             report = gap_report(recording, keyframes_every, method, progress=advance)
+            boxes = box_gap_report(recording, keyframes_every, progress=advance)
         result["error"] = _as_dict(report)
+        result["error_in_pictures"] = {name: _as_dict(errors) for name, errors in boxes.items()}
     if out is not None:
         tracks = [track if method is None else track.replace(method=method) for track in recording.tracks]
         tracks = tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in tracks]
-        result["written"] = write_scene(filled_scene(recording.replace(tracks=tracks)), out, to)
+        shapes = recording.image_tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in recording.image_tracks]
+        result["written"] = write_scene(filled_scene(recording.replace(tracks=tracks, image_tracks=shapes)), out, to)
     if as_json:
         print_json(result)
         return
     if keyframes_every is not None:
-        _print_report(recording, report)
+        if recording.tracks:
+            _print_report(recording, report)
+        if recording.image_tracks:
+            _print_boxes(recording, keyframes_every, boxes)
     if out is not None:
         print_report(result["written"])
 
 
-def _as_dict(report: GapReport) -> dict[str, Any]:
+def _as_dict(report: GapReport | BoxErrors) -> dict[str, Any]:
     import dataclasses
 
     return dataclasses.asdict(report)
@@ -97,6 +104,15 @@ def _print_report(scene: Scene, report: GapReport) -> None:
         f"{scene.name}: a keyframe every {report.every} labels, {report.method}, error of the labels in between, {where}",
         ["class", "tracks", "labels", "x, y mean m", "median m", "p95 m", "yaw mean deg", "median deg", "p95 deg"],
         [*rows, _row("all", report.total)],
+    )
+
+
+def _print_boxes(scene: Scene, every: int, boxes: dict[str, BoxErrors]) -> None:
+    names = ("n_tracks", "n_between", "iou_median", "iou_mean", "iou_p5", "iou_median_all")
+    print_table(
+        f"{scene.name}: labels in pictures, a keyframe every {every} labels, overlap of the boxes in between with the labels",
+        ["class", "tracks", "between", "IoU median", "mean", "p5", "median with keyframes"],
+        [(name, *(getattr(errors, figure) for figure in names)) for name, errors in boxes.items()],
     )
 
 

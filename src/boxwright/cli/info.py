@@ -7,6 +7,7 @@ from typing import Any
 from .common import (
     FormatOption,
     JsonOption,
+    LabelsOption,
     LimitOption,
     PathArgument,
     SceneOption,
@@ -25,7 +26,14 @@ MOST_CLASSES = 6
 MOST_TAGS = 20
 
 
-def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = None, limit: LimitOption = None, as_json: JsonOption = False) -> None:
+def info(
+    path: PathArgument,
+    labels: LabelsOption = None,
+    scene: SceneOption = None,
+    format: FormatOption = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """What a recording holds.
 
     Frames, sensors, times, classes, counts, frames of reference, what the reader had to assume, and what is odd.
@@ -43,7 +51,7 @@ def info(path: PathArgument, scene: SceneOption = None, format: FormatOption = N
             return
     from ..summary import scene_facts
 
-    opened = open_scene(path, scene, format, lenient=True)
+    opened = open_scene(path, scene, format, lenient=True, labels=labels)
     _count_frames(opened)
     facts = {**scene_facts(opened), "problems": listed(opened.problems)}
     print_json(facts) if as_json else _print_facts(facts)

@@ -20,7 +20,12 @@ OutArgument = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", parser=path_of, help="Write the result as a new recording into this new folder.")
 ]
-ToOption = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write: boxwright, kitti_tracking, kitti_object or openlabel.")]
+ToOption = Annotated[
+    str,
+    typer.Option(
+        "--to", metavar="FORMAT", help="Format to write: boxwright, kitti_tracking, kitti_object, openlabel, semantic_kitti, cvat_video or mot."
+    ),
+]
 
 
 def check_output(out: Path, to: str, source: Path | None = None, option: str = "OUT") -> None:
@@ -43,14 +48,14 @@ def check_apart(out: Path, source: Path, option: str) -> None:
     check_outside(out, source.parent if names_folder else source, option)
 
 
-def write_scene(scene: Scene, out: Path, format: str) -> dict[str, Any]:
+def write_scene(scene: Scene, out: Path, format: str, **options: Any) -> dict[str, Any]:
     """Writes, with progress, and gives the report by name."""
     import dataclasses
 
     import boxwright as bw
 
     with tracked(f"writing {format}"):
-        report = bw.write(scene, out, format=format)
+        report = bw.write(scene, out, format=format, **options)
     return {**dataclasses.asdict(report), "path": str(out)}
 
 

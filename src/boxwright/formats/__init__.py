@@ -30,6 +30,7 @@ from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .exactness import exactness_notes
 from .image_folder import ImageFolder, open_video
+from .laid_over import laid_over
 from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
@@ -256,12 +257,20 @@ def _said_scenes(names: Sequence[str]) -> str:
     return f"{len(names)} scene{'s' * (len(names) != 1)}: {_some(names, 3)}" if names else "no scene"
 
 
-def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, format: str | None = None, *, strict: bool = True) -> Scene:
+def read(
+    path: str | os.PathLike[str],
+    scene: str | SceneEntry | None = None,
+    format: str | None = None,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    strict: bool = True,
+) -> Scene:
     """One scene; its labels now, its points and pictures when they are asked for.
 
     path : a dataset's folder, one scene's folder, or a point file
     scene : which one, by name or as an entry of `scenes`; needed where there are several
     format : its format, found by looking where None
+    labels : a file or folder of labels in the pictures of this recording, such as CVAT's for a video; its format is found by looking
     strict : True raises the first record that cannot be taken as it is (a negative size, a word for a number); False leaves such records out of the
         labels and keeps them, each with its error, in `scene.problems`. Damaged files and the limits are refused either way.
     """
@@ -277,7 +286,8 @@ def read(path: str | os.PathLike[str], scene: str | SceneEntry | None = None, fo
             field="scene",
             hint="pass scene=",
         )
-    return (found[0] if scene is None else found[scene]).read(strict=strict)
+    recording = (found[0] if scene is None else found[scene]).read(strict=strict)
+    return recording if labels is None else laid_over(recording, read(labels, strict=strict), as_path(labels))
 
 
 def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright", **options: Any) -> WriteReport:

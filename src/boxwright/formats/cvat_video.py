@@ -30,6 +30,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from .cvat_video_meta import Label, labels_of, number_of, size_of, text_of
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
+from .laid_over import NO_SIZE
 from .looking import head, names_of
 from .strict_xml import walk
 
@@ -316,7 +317,7 @@ class _Reader:
         bounds = [track.shapes.bounds_xyxy()[:, 2:].max(axis=0) for track in self.tracks.values()]
         low = np.ceil(np.nanmax([*bounds, (0.5, 0.5)], axis=0) + 0.5).astype(int)
         width, height = (int(max(value, 1)) for value in low)
-        return CameraSensor(name, UncalibratedCamera(width, height)), f"the picture's size is not said: {width} x {height} px holds all labels"
+        return CameraSensor(name, UncalibratedCamera(width, height)), f"{NO_SIZE}: {width} x {height} px holds all labels"
 
 
 def _only_ends(before: Row, last: Row) -> bool:

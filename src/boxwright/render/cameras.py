@@ -1,4 +1,4 @@
-"""Cuboids over the pictures of the cameras: curved edges clipped at the camera, the front face marked, captions that do not cover each other."""
+"""Cuboids and labels in pictures over the pictures of the cameras: curved edges clipped at the camera, the front face marked, captions apart."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..scene import Scene
 from .bev import check_size_px
 from .canvas import Canvas, Color
 from .labels import Shown, free_place, lighter, shown_cuboids, shown_of_scene, vehicle_frame
+from .shapes import draw_shapes
 
 __all__ = ["render_cameras"]
 
@@ -38,15 +39,15 @@ def render_cameras(
     labels: bool = True,
     width_px: int | None = None,
 ) -> dict[str, UInt8s]:
-    """The pictures of a frame with its cuboids drawn in.
+    """The pictures of a frame with its cuboids drawn in, and its labels in the pictures themselves.
 
     cameras : names, by default all; a camera whose picture is missing gets a dark one of its own size
-    cuboids, categories, captions : cuboids to draw instead of the scene's own, in any frame of reference the scene can name
+    cuboids, categories, captions : cuboids to draw instead of the scene's own labels, in any frame of reference the scene can name
     points : draw the LiDAR's points too, near ones red, far ones blue
     labels : write captions
     width_px : width of the pictures; by default the cameras' own
 
-    A camera that is not calibrated gets its picture with nothing drawn in.
+    A camera that is not calibrated gets its picture with no cuboids drawn in.
 
     Returns {camera: (H, W, 3) uint8 RGB}.
     """
@@ -57,22 +58,35 @@ def render_cameras(
         shown = shown_cuboids(cuboids, categories, captions)
         frame = frame if cuboids.frame is None else cuboids.frame
     names = list(scene.cameras) if cameras is None else list(cameras)
-    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels, width_px) for name in names}
+    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels, width_px, cuboids is None) for name in names}
 
 
-def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str, points: bool, labels: bool, width_px: int | None) -> UInt8s:
+def _overlay(
+    scene: Scene, frame_index: int, name: str, shown: Shown, frame: str, points: bool, labels: bool, width_px: int | None, shapes: bool
+) -> UInt8s:
     camera = scene.camera(name).camera
     if width_px is not None:
         check_size_px(width_px, 64)
         camera = camera.resized(width_px, max(1, round(camera.height_px * width_px / camera.width_px)))
     canvas = _background(scene, frame_index, name, camera)
-    if isinstance(camera, UncalibratedCamera):
-        return canvas.pixels
+    if not isinstance(camera, UncalibratedCamera):
+        _draw_scene(canvas, scene, frame_index, name, camera, shown, frame, points, labels)
+    if shapes and scene.image_tracks:
+        own = scene.camera(name).camera
+        scale_u, scale_v = canvas.width_px / own.width_px, canvas.height_px / own.height_px
+        draw_shapes(canvas, scene, frame_index, name, labels=labels, scale_u=scale_u, scale_v=scale_v)
+    return canvas.pixels
+
+
+def _draw_scene(
+    canvas: Canvas, scene: Scene, frame_index: int, name: str, camera: Camera, shown: Shown, frame: str, points: bool, labels: bool
+) -> None:
+    """Points and cuboids."""
     if points and scene.has_points(frame_index):
         sweep = scene.points(frame_index)
         _draw_points(canvas, project_points(sweep, camera, scene.cam_from(frame_index, name, sweep.frame)))
     if not len(shown.cuboids):
-        return canvas.pixels
+        return
     cam_from_cuboids = scene.cam_from(frame_index, name, frame)
     boxes = project_cuboids(shown.cuboids, camera, cam_from_cuboids)
     distance = np.linalg.norm(cam_from_cuboids.apply(shown.cuboids.center_m), axis=1)
@@ -83,7 +97,6 @@ def _overlay(scene: Scene, frame_index: int, name: str, shown: Shown, frame: str
         _draw_cuboid(canvas, boxes.edges(m, range(4)), boxes.edges(m, range(4, 12)), shown.colors[m], scale, has_seam=has_seam)
     if labels:
         _draw_captions(canvas, boxes.xyxy, near_first, shown, scale)
-    return canvas.pixels
 
 
 def _background(scene: Scene, frame_index: int, name: str, camera: Camera) -> Canvas:

@@ -11,10 +11,9 @@ from ..cuboids import Cuboids
 from ..errors import ArgumentError
 from ..scene import Scene
 from ..taxonomy import Taxonomy
-from ..tracks import Track
 from .canvas import Color
 
-__all__ = ["Shown", "color_of", "free_place", "lighter", "shown_cuboids", "shown_of_scene", "vehicle_frame"]
+__all__ = ["Shown", "caption_of", "color_of", "free_place", "lighter", "shown_cuboids", "shown_of_scene", "vehicle_frame"]
 
 MIN_LUMA = 120  # darker colours would be lost on a dark ground
 
@@ -64,7 +63,7 @@ def shown_of_scene(scene: Scene, frame_index: int, frame: str) -> Shown:
     labels = scene.labels(frame_index, frame)
     tracks = [scene.tracks[i] for i in labels.track_index]
     names = [track.category for track in tracks]
-    return shown_cuboids(labels.cuboids, names, [_caption(track) for track in tracks])
+    return shown_cuboids(labels.cuboids, names, [caption_of(track.track_id, track.category) for track in tracks])
 
 
 def free_place(taken: list[tuple[float, float, float, float]], u: float, v: float, width: float, height: float) -> bool:
@@ -76,7 +75,7 @@ def free_place(taken: list[tuple[float, float, float, float]], u: float, v: floa
     return True
 
 
-def _caption(track: Track) -> str:
+def caption_of(track_id: str, category: str) -> str:
     """Class and id; an id that says the class already stands alone, and a long one (a hash) is cut."""
-    name = track.track_id if len(track.track_id) <= 16 else track.track_id[:6]
-    return name if name.lower().startswith(track.category.lower()) else f"{track.category} {name}"
+    name = track_id if len(track_id) <= 16 else track_id[:6]
+    return name if name.lower().startswith(category.lower()) else f"{category} {name}"

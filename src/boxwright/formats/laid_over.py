@@ -1,0 +1,79 @@
+"""Labels from a file of their own, laid over a recording: such as a video and what an annotation tool exported for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import Int64s
+from ..errors import FormatError, TimeError
+from ..scene import Scene
+
+__all__ = ["NO_SIZE", "laid_over"]
+
+NO_SIZE = "the picture's size is not said"
+_COUNTED = ("cvat_video", "mot")  # formats that count the frames of one video
+
+
+def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:
+    """The scene with the labels in pictures, tags and relations of another, which was read from `path`.
+
+    Frames are matched by their numbers where the labels' format counts them, by their stamps otherwise; the camera by its name, or because there is
+    one only. FormatError where labels lie beyond the recording or were drawn on pictures of another size.
+    """
+    if labels.tracks:
+        hint = "give labels in pictures, or read that recording itself"
+        raise FormatError("labels that are laid over a recording are those in its pictures", got="tracks of cuboids", path=path, hint=hint)
+    names = {name: _camera_for(scene, labels, name, path) for name in dict.fromkeys(track.camera for track in labels.image_tracks)}
+    frames = _frames(scene, labels, path)
+    tracks = []
+    for track in labels.image_tracks:
+        own, theirs = scene.exposures_ns(names[track.camera]), labels.exposures_ns(track.camera)
+        at = np.searchsorted(theirs, track.times_ns)
+        if (theirs[np.minimum(at, len(theirs) - 1)] != track.times_ns).any():
+            hint = "labels between two frames have no frame here"
+            raise FormatError(expected="keyframes at frames", got="others", path=path, field=f"image track {track.track_id!r}", hint=hint)
+        tracks.append(track.replace(camera=names[track.camera], times_ns=own[frames[at]]))
+    notes = [note for note in labels.notes if not note.startswith((NO_SIZE, "the file has no times", "the rate of frames"))]
+    return scene.replace(
+        image_tracks=[*scene.image_tracks, *tracks],
+        tags=[*scene.tags, *labels.tags],
+        relations=[*scene.relations, *labels.relations],
+        source_attributes={**scene.source_attributes, **labels.source_attributes},
+        notes=[*scene.notes, *notes, f"labels in pictures come from {Path(path).name} ({labels.format})"],
+        problems=[*scene.problems, *labels.problems],
+    )
+
+
+def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[str]) -> str:
+    if name in scene.cameras:
+        chosen = name
+    elif len(scene.cameras) == 1:
+        chosen = next(iter(scene.cameras))
+    else:
+        known, hint = f"one of {', '.join(scene.cameras) or 'none'}", "call the labels' camera as the recording's"
+        raise FormatError("the recording has no such camera", expected=known, got=repr(name), path=path, hint=hint)
+    mine, theirs = scene.cameras[chosen].camera.size_px, labels.cameras[name].camera.size_px
+    if mine != theirs and not any(note.startswith(NO_SIZE) for note in labels.notes):
+        expected, got = "labels of pictures of {} x {} px".format(*mine), "{} x {}".format(*theirs)
+        raise FormatError(expected=expected, got=got, path=path, field=f"camera {chosen}", hint="are they labels of this recording?")
+    return chosen
+
+
+def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Int64s:
+    """For each frame of the labels its index in the recording."""
+    hint = "are they labels of this recording?"
+    if labels.format in _COUNTED:
+        first = 1 if labels.format == "mot" else 0
+        frames = np.array([int(name) - first for name in labels.frame_ids], np.int64)
+        used = [int(np.searchsorted(labels.exposures_ns(track.camera), track.times_ns[-1])) for track in labels.image_tracks]
+        last = max((int(frames[i]) for i in used), default=0)
+        if last >= len(scene):
+            raise FormatError(expected=f"labels in {len(scene)} frames", got=f"in frame {last}, counted from 0", path=path, hint=hint)
+        return np.minimum(frames, len(scene) - 1)
+    at = np.searchsorted(scene.times_ns, labels.times_ns)
+    if not len(scene) or (scene.times_ns[np.minimum(at, len(scene) - 1)] != labels.times_ns).any():
+        raise TimeError("frames of the labels that the recording does not have", path=path, hint=hint)
+    return at

@@ -1,0 +1,153 @@
+"""A video and a file of labels for it: read together, filled, converted and drawn, from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+import boxwright as bw
+from boxwright.render.canvas import Canvas
+from boxwright.render.shapes import draw_shapes
+from test_cli import run
+from test_formats_cvat_video import box, make, shape, track
+
+__all__ = ["run"]
+
+pytest.importorskip("av", reason="av (extra 'video') is not installed")
+
+N = 6
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    file = tmp_path_factory.mktemp("videos") / "crossing.mp4"
+    bw.write_video(file, [np.full((48, 64, 3), 40, np.uint8)] * N, times_ns=np.array([0, 40, 80, 160, 200, 240]) * 10**6)
+    return file
+
+
+@pytest.fixture
+def labels(tmp_path):
+    polygon = shape("polygon", 1, 'points="0.00,0.00;20.00,0.00;0.00,20.00"')
+    return make(tmp_path, track(box(1) + box(3, (20, 20, 40.5, 40.25)), 4), track(polygon, 5, "road"))
+
+
+def test_frames_get_their_times(clip, labels):
+    scene = bw.read(clip, labels=labels)
+    assert (scene.format, scene.has_time, list(scene.cameras)) == ("video", True, ["crossing"])
+    car, _ = scene.image_tracks
+    assert car.times_ns.tolist() == [40_000_000, 160_000_000]
+    np.testing.assert_allclose(scene.boxes(2, "crossing").shapes.xyxy[0, 0], 9.5 + 10 / 3)  # at 80 ms, a third of the way
+    assert any("clip.xml (cvat_video)" in note for note in scene.notes)
+
+
+def test_of_the_other_formats(clip, labels, tmp_path):
+    scene = bw.read(clip, labels=labels)
+    for format in ("boxwright", "mot"):
+        bw.write(scene, tmp_path / format, format)
+        again = bw.read(clip, labels=tmp_path / format)
+        assert {one.track_id for one in again.image_tracks} == {"4", "5"}
+        filled = again.image_track("4").at(scene.times_ns[1:4])
+        np.testing.assert_allclose(filled.shapes.bounds_xyxy(), scene.image_track("4").at(scene.times_ns[1:4]).shapes.bounds_xyxy(), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('frame="3"', 'frame="9"', "labels in 6 frames"),
+        ("<width>64</width>", "<width>640</width>", "labels of pictures of 64 x 48 px"),
+    ],
+)
+def test_labels_of_another_video(clip, labels, old, new, told):
+    labels.write_text(labels.read_text().replace("<size>6</size>", "<size>12</size>").replace(old, new))
+    with pytest.raises(bw.FormatError, match=told) as caught:
+        bw.read(clip, labels=labels)
+    assert "clip.xml" in str(caught.value)
+
+
+def test_cuboids_are_not_laid_over(clip, tmp_path):
+    import street
+
+    bw.write(street.scene(), tmp_path / "street")
+    with pytest.raises(bw.FormatError, match="those in its pictures"):
+        bw.read(clip, labels=tmp_path / "street")
+
+
+# ------------------------------------------------------------ commands
+
+
+def test_info(run, clip, labels):
+    code, out, _ = run("info", clip, "--labels", labels, "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert [(one["category"], one["n_tracks"]) for one in facts["image_classes"]] == [("car", 1), ("road", 1)]
+
+
+def test_fill(run, clip, labels, tmp_path):
+    code, out, _ = run("fill", clip, "--labels", labels, "--keyframes-every", 2, "--out", tmp_path / "out", "--to", "cvat_video", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["error_in_pictures"]["car"]["n_tracks"] == 1
+    car = bw.read(tmp_path / "out").image_track("4")
+    assert car.times_ns.tolist() == [1, 2, 3]
+    assert car.origin.tolist() == [bw.Origin.GIVEN, bw.Origin.FILLED, bw.Origin.GIVEN]
+
+
+def test_convert_and_no_dry_run(run, clip, labels, tmp_path):
+    assert run("convert", clip, tmp_path / "out", "--labels", labels, "--to", "mot")[0] == 0
+    assert len((tmp_path / "out/gt/gt.txt").read_text().splitlines()) == 4
+    code, _, err = run("convert", clip, "--labels", labels, "--dry-run")
+    assert code == 2
+    assert "--labels" in err
+
+
+def test_render_a_video(run, clip, labels, tmp_path):
+    code, out, _ = run("render", clip, "--labels", labels, "--out", tmp_path / "drawn.mp4", "--no-captions")
+    assert code == 0
+    assert f"wrote {N} frames" in out
+    with bw.open_video(tmp_path / "drawn.mp4") as drawn:
+        assert drawn.times_ns.tolist() == bw.read(clip).times_ns.tolist()
+        assert np.abs(drawn.frame(0).astype(int) - 40).max() < 12  # no label here
+        assert np.abs(drawn.frame(2)[20:40, 12:32].astype(int) - 40).max() > 60
+
+
+def test_render_pictures(run, clip, labels, tmp_path):
+    assert (
+        run("render", clip, "--labels", labels, "--frames", "0:6:2", "--out", tmp_path / "strip.png", "--width-px", 300, "--height-px", 100)[0] == 0
+    )
+    assert cv2.imread(str(tmp_path / "strip.png")).shape == (100, 300, 3)
+    assert run("render", clip, "--labels", labels, "--frames", "1,3", "--out", tmp_path / "folder")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["000001_crossing.png", "000003_crossing.png"]
+    code, _, err = run("render", clip, "--camera", "rear", "--out", tmp_path / "none")
+    assert code == 2
+    assert "rear" in err
+
+
+# ------------------------------------------------------------ drawing
+
+SHAPES = {
+    "box": bw.Boxes([[10, 10, 30, 30]]),
+    "rotated": bw.RotatedBoxes([[20, 20]], [[20, 10]], [0.4]),
+    "polygon": bw.Polygons([[[10, 10], [30, 10], [20, 30]]]),
+    "polyline": bw.Polylines([[[10, 10], [30, 10], [20, 30]]]),
+    "keypoints": bw.Keypoints([[[10, 10], [30, 30]]], skeleton=bw.Skeleton(("a", "b"), ((0, 1),))),
+    "mask": bw.Masks.from_arrays(np.pad(np.ones((1, 20, 20), bool), ((0, 0), (10, 18), (10, 34)))),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_shape_is_drawn_where_it_is(name, scale):
+    """What is drawn lies within the shape's own bounds and a line's width, at any scale of the picture."""
+    camera = bw.CameraSensor("cam", bw.UncalibratedCamera(64, 48), bw.Pose.identity())
+    one = bw.ImageTrack("1", "car", "cam", [0], SHAPES[name])
+    scene = bw.Scene("a", [0], cameras={"cam": camera}, image_tracks=[one], label_frame="cam")
+    canvas = Canvas.blank(64 * scale, 48 * scale, (0, 0, 0))
+    draw_shapes(canvas, scene, 0, "cam", labels=False, scale_u=scale, scale_v=scale)
+    v, u = np.nonzero(canvas.pixels.any(axis=2))
+    left, top, right, bottom = (SHAPES[name].bounds_xyxy()[0] + 0.5) * scale - 0.5
+    slack = 6
+    assert left - slack <= u.min() <= left + slack and right - slack <= u.max() <= right + slack
+    assert top - slack <= v.min() <= top + slack and bottom - slack <= v.max() <= bottom + slack
