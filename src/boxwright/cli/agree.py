@@ -22,11 +22,12 @@ from .common import (
     tracked,
 )
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
-from .score import open_labels, spell
+from .score import open_labels, plain, print_intervals
 
 if TYPE_CHECKING:
     from ..combining import Consensus
     from ..disagreements import Disagreement
+    from ..intervals import Estimate
     from ..raters import Agreement, Concord
 
 PathsArgument = Annotated[
@@ -34,7 +35,7 @@ PathsArgument = Annotated[
 ]
 RangeOption = Annotated[int, typer.Option("--range-frames", metavar="N", min=1, help="Agreement is also told for every N frames.")]
 MOST_ROWS = 20
-SIZES = ("length", "width", "height")
+FIGURES = ("matched", "by all", "IoU", "distance m", "alpha class", "kappa", "alpha length", "alpha width", "alpha height", "alpha yaw")
 
 
 def agree(
@@ -87,29 +88,13 @@ def _print(found: Agreement) -> None:
     rows = [_row(name, one) for name, one in [*found.per_class.items(), ("all", found.overall)]]
     if len(found.per_range) > 1:
         rows += [_row(f"frames {a}-{b}", one) for (a, b), one in found.per_range.items()]
-    print_table(
-        f"{number_of(len(found.times_ns), 'frame')}: {labels}; 95 % intervals",
-        [
-            "class",
-            "objects",
-            "matched",
-            "by all",
-            "IoU",
-            "distance m",
-            "alpha class",
-            "kappa",
-            "alpha length",
-            "alpha width",
-            "alpha height",
-            "alpha yaw",
-        ],
-        rows,
-        caption="".join(f"alpha of attribute {name}: {spell(one)}; " for name, one in found.overall.alpha_attributes.items()).rstrip("; ") or None,
-    )
+    print_table(f"{number_of(len(found.times_ns), 'frame')}: {labels}", ["class", "objects", *FIGURES], rows)
+    of_attributes = {f"alpha of attribute {name}": one for name, one in found.overall.alpha_attributes.items()}
+    print_intervals("all, with 95 % intervals over objects", {**_figures(found.overall), **of_attributes})
     print_table(
         "every two",
-        ["annotators", "matched", "share", "IoU", "distance m", "kappa class"],
-        [[f"{p.a}, {p.b}", p.n_matched, spell(p.matched_share), spell(p.iou), spell(p.distance_m), spell(p.kappa_class)] for p in found.pairs],
+        ["annotators", "matched labels", "matched", "IoU", "distance m", "kappa of classes"],
+        [[f"{p.a}, {p.b}", p.n_matched, *(plain(f.value) for f in (p.matched_share, p.iou, p.distance_m, p.kappa_class))] for p in found.pairs],
     )
     shown = found.disagreements[:MOST_ROWS]
     if shown:
@@ -131,10 +116,14 @@ def _print_consensus(merged: Consensus) -> None:
     print_lines(*merged.notes)
 
 
-def _row(name: str, one: Concord) -> list[Any]:
+def _figures(one: Concord) -> dict[str, Estimate]:
     sizes = (one.alpha_length, one.alpha_width, one.alpha_height)
     figures = (one.matched_share, one.complete_share, one.iou, one.distance_m, one.alpha_class, one.fleiss_class, *sizes, one.alpha_yaw)
-    return [name, one.n_objects, *(spell(figure) for figure in figures)]
+    return dict(zip(FIGURES, figures))
+
+
+def _row(name: str, one: Concord) -> list[Any]:
+    return [name, one.n_objects, *(plain(figure.value) for figure in _figures(one).values())]
 
 
 def _shown(one: Disagreement) -> list[Any]:

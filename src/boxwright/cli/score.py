@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,7 @@ PathsArgument = Annotated[
 PlanOption = Annotated[Path | None, typer.Option("--plan", metavar="FILE", parser=path_of, help="The plan that says which frames carry gold.")]
 GoldFramesOption = Annotated[str, typer.Option("--frames", help="Frames of the gold to compare, counted from 0: 0,10,20, 0:50, 0:50:10 or all.")]
 MOST_ROWS = 20
+FIGURES = ("precision", "recall", "F1", "IoU", "ATE m", "ASE", "AOE deg", "AVE m/s", "AAE")
 
 
 def score(
@@ -110,32 +112,43 @@ def _scored(labels: Scene, gold: Scene, frames: str, plan: Any) -> Score:
 def _print(score: Score) -> None:
     where = f"{number_of(len(score.frames), 'frame')}, {number_of(score.overall.n_objects, 'gold object')}"
     print_table(
-        f"{score.annotator} against {score.gold_name}: {where}, 95 % intervals",
-        ["class", "gold", "labels", "matched", "precision", "recall", "F1", "IoU", "ATE m", "ASE", "AOE deg", "AVE m/s", "AAE"],
-        [_quality_row(name, quality) for name, quality in [*score.per_class.items(), ("all", score.overall)]],
+        f"{score.annotator} against {score.gold_name}: {where}",
+        ["class", "gold", "labels", "matched", *FIGURES],
+        [[name, quality.n_gold, quality.n_labels, quality.n_matched, *_figures(quality)] for name, quality in _all(score.per_class, score.overall)],
     )
+    print_intervals("all classes, with 95 % intervals over objects", named_figures(score.overall))
     print_table(
         "tracks",
         ["class", "HOTA", "DetA", "AssA", "LocA", "MOTA", "IDF1", "switches", "fragments", "mostly tracked", "mostly lost"],
-        [_track_row(name, quality) for name, quality in [*score.tracking_per_class.items(), ("all", score.tracking)]],
+        [_track_row(name, quality) for name, quality in _all(score.tracking_per_class, score.tracking)],
     )
     _print_errors(score)
     print_lines(*score.notes)
 
 
-def _quality_row(name: str, quality: Quality) -> list[Any]:
-    figures = (quality.precision, quality.recall, quality.f1, quality.iou, quality.ate_m, quality.ase)
+def _all(per_class: Mapping[str, Any], overall: Any) -> list[tuple[str, Any]]:
+    return [*per_class.items(), ("all", overall)]
+
+
+def named_figures(quality: Quality) -> dict[str, Estimate]:
+    """What is printed of a quality, by its name there; angles in degrees."""
     turned = type(quality.aoe_rad)(*(math.degrees(v) for v in quality.aoe_rad))
-    shown = [*(spell(figure) for figure in figures), spell(turned, 1), spell(quality.ave_mps, 2), spell(quality.aae, 2)]
-    return [name, quality.n_gold, quality.n_labels, quality.n_matched, *shown]
+    figures = (quality.precision, quality.recall, quality.f1, quality.iou, quality.ate_m, quality.ase, turned, quality.ave_mps, quality.aae)
+    return dict(zip(FIGURES, figures))
 
 
-def spell(figure: Estimate, digits: int = 2) -> str:
-    """0.95 (0.93-0.97)"""
-    if not math.isfinite(figure.value):
-        return "-"
-    ends = f" ({figure.low:.{digits}f}-{figure.high:.{digits}f})" if math.isfinite(figure.low) else ""
-    return f"{figure.value:.{digits}f}{ends}"
+def _figures(quality: Quality) -> list[str]:
+    return [plain(figure.value) for figure in named_figures(quality).values()]
+
+
+def plain(value: float) -> str:
+    """0.95"""
+    return f"{value:.2f}" if math.isfinite(value) else "-"
+
+
+def print_intervals(title: str, figures: Mapping[str, Estimate]) -> None:
+    """One row for each figure."""
+    print_table(title, ["figure", "value", "low", "high"], [[name, *(float(v) for v in figure)] for name, figure in figures.items()])
 
 
 def _track_row(name: str, quality: TrackQuality) -> list[Any]:
@@ -180,12 +193,14 @@ def _shown(value: Any) -> str:
 
 
 def _print_annotators(compared: list[Any]) -> None:
-    rows = [
-        [one.annotator, "-" if one.rank is None else str(one.rank), one.quality.n_objects, *_quality_row("", one.quality)[4:]] for one in compared
-    ]
+    rows = []
+    for one in compared:
+        f1 = one.quality.f1
+        ends = f"{plain(f1.low)}-{plain(f1.high)}"
+        rows.append([one.annotator, "-" if one.rank is None else str(one.rank), one.quality.n_objects, ends, *_figures(one.quality)])
     print_table(
-        "annotators",
-        ["annotator", "rank", "objects", "precision", "recall", "F1", "IoU", "ATE m", "ASE", "AOE deg", "AVE m/s", "AAE"],
+        "annotators, by F1",
+        ["annotator", "rank", "objects", "95 % of F1", *FIGURES],
         rows,
         caption="nobody is ranked on fewer than 50 gold objects" if any(one.rank is None for one in compared) else None,
     )
