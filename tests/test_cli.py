@@ -27,7 +27,7 @@ from boxwright.summary import frame_spans
 
 COMMANDS = ["agree", "bench", "convert", "demo", "fill", "fit", "info", "propagate", "render", "score", "simulate", "view", "warmup"]
 
-PROGRESS = ("filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
+PROGRESS = ("when objects were seen", "filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
 
 
 @pytest.fixture
@@ -249,6 +249,39 @@ def test_fill_writes_every_frame(run, folder, tmp_path):
     np.testing.assert_array_equal(track.cuboids.center_m[[0, 3, 5]], before.cuboids.center_m[[0, 3, 5]])
     assert fails(run("fill", folder), "--out", "--keyframes-every")
     assert fails(run("fill", folder, "--keyframes-every", "3", "--method", "cubic"), "makima")
+
+
+def test_fill_mends_by_whole_tracks_and_says_what_it_did(run, tmp_path):
+    """A parked car drawn in two sizes and places, a driving one drawn backwards; labels in every frame thinned; the frames that need a keyframe."""
+    scene = street.scene()
+    parked, driving, walking = scene.tracks
+    wrong = parked.cuboids.center_m + np.array([[0.06, 0, 0], [0, 0, 0]] * 3)
+    sizes = parked.cuboids.size_m + np.array([[0.3, 0, 0]] + [[0, 0, 0]] * 5)
+    tracks = [
+        parked.replace(cuboids=parked.cuboids.replace(center_m=wrong, size_m=sizes)),
+        driving.replace(cuboids=driving.cuboids.replace(yaw_rad=driving.cuboids.yaw_rad + np.pi)),
+        walking,
+    ]
+    bw.write(scene.replace(tracks=tracks), tmp_path / "drawn")
+    mend = ["fill", tmp_path / "drawn", "--lock-size", "--solve-static", "--orient"]
+    code, out, _ = run(*mend, "--out", tmp_path / "mended", "--json")
+    done = json.loads(out)["mended"]
+    assert code == 0 and done["lock_size"] == {"n_tracks": 1, "n_keyframes": 1} and done["orient"]["n_tracks"] >= 1
+    assert sum(done["solve_static"]["tracks"].values()) == 3
+    mended = bw.read(tmp_path / "mended")
+    assert np.ptp(mended.track("parked").cuboids.size_m, axis=0).max() < 1e-9
+    turn = np.cos(mended.track("driving").cuboids.yaw_rad - driving.cuboids.yaw_rad)
+    assert turn.min() > 0.99
+    if "standing" in done["solve_static"]["tracks"]:
+        assert np.ptp(mended.track("parked").cuboids.center_m, axis=0).max() < 1e-9
+    code, out, _ = run(*mend, "--thin", "--out", tmp_path / "thin")
+    assert code == 0 and "lock size: 1 keyframes of 1 tracks changed" in out and "labels became" in out
+    assert sum(map(len, bw.read(tmp_path / "thin").tracks)) < sum(map(len, mended.tracks))
+    code, out, _ = run("fill", tmp_path / "drawn", "--keyframes-every", "5", "--advise", "2", "--json")
+    advice = json.loads(out)["advice"]
+    assert code == 0 and len(advice) == 2 and set(advice[0]) == {"track_id", "frame_index", "timestamp_ns", "score_m", "reason"}
+    assert "need a keyframe next" in run("fill", tmp_path / "drawn", "--keyframes-every", "5", "--advise", "2")[1]
+    assert fails(run("fill", tmp_path / "drawn", "--retime"), "time_offset_ns")
 
 
 def test_fill_keeps_what_is_outside(run, tmp_path):

@@ -23,6 +23,19 @@ from .common import (
     tracked,
 )
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
+from .whole_tracks import (
+    AdviseOption,
+    LockSizeOption,
+    OrientOption,
+    RetimeOption,
+    SolveStaticOption,
+    ThinOption,
+    advised,
+    mended,
+    print_advice,
+    print_mended,
+    thinned,
+)
 
 if TYPE_CHECKING:
     from ..label_errors import BoxErrors, ClassErrors, GapReport
@@ -38,6 +51,12 @@ def fill(
     path: PathArgument,
     keyframes_every: EveryOption = None,
     method: MethodOption = None,
+    retime: RetimeOption = False,
+    lock_size: LockSizeOption = False,
+    solve_static: SolveStaticOption = False,
+    orient: OrientOption = False,
+    thin: ThinOption = False,
+    advise: AdviseOption = None,
     out: OutOption = None,
     to: ToOption = "boxwright",
     labels: LabelsOption = None,
@@ -50,16 +69,19 @@ def fill(
     """Keyframes become labels in every frame.
 
     With --keyframes-every K, every K-th label of each track (and its last) is a keyframe, and the error of the labels in between is reported.
+    Before they are filled, keyframes can be mended by what whole tracks tell: --retime, --lock-size, --solve-static, --orient, in this order.
     With --out, the filled tracks are written.
 
-    Example: boxwright fill recording --keyframes-every 10 --out filled
+    Example: boxwright fill recording --keyframes-every 10 --lock-size --solve-static --out filled
     """
     from ..interpolation import method_code
     from ..label_errors import box_gap_report, filled_scene, gap_report
 
     if method is not None:
         method_code("--method", method)
-    if keyframes_every is None and out is None:
+    mends = {"retime": retime, "lock_size": lock_size, "solve_static": solve_static, "orient": orient}
+    wanted = [name for name, is_wanted in mends.items() if is_wanted]
+    if keyframes_every is None and out is None and advise is None and not wanted and not thin:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")
     if out is not None:
         check_output(out, to, path, "--out")
@@ -74,11 +96,16 @@ def fill(
             boxes = box_gap_report(recording, keyframes_every, progress=advance)
         result["error"] = _as_dict(report)
         result["error_in_pictures"] = {name: _as_dict(errors) for name, errors in boxes.items()}
+    tracks = [track if method is None else track.replace(method=method) for track in recording.tracks]
+    tracks = tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in tracks]
+    shapes = recording.image_tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in recording.image_tracks]
+    keyed, result["mended"] = mended(recording.replace(tracks=tracks, image_tracks=shapes), wanted)
+    if advise is not None:
+        result["advice"] = advised(keyed, advise)
+    if thin:
+        keyed, result["mended"]["thin"] = thinned(keyed)
     if out is not None:
-        tracks = [track if method is None else track.replace(method=method) for track in recording.tracks]
-        tracks = tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in tracks]
-        shapes = recording.image_tracks if keyframes_every is None else [track.keyframes_every(keyframes_every) for track in recording.image_tracks]
-        result["written"] = write_scene(filled_scene(recording.replace(tracks=tracks, image_tracks=shapes)), out, to)
+        result["written"] = write_scene(keyed if thin else filled_scene(keyed), out, to)
     if as_json:
         print_json(result)
         return
@@ -87,6 +114,9 @@ def fill(
             _print_report(recording, report)
         if recording.image_tracks:
             _print_boxes(recording, keyframes_every, boxes)
+    print_mended(result["mended"])
+    if advise is not None:
+        print_advice(result["advice"])
     if out is not None:
         print_report(result["written"])
 
