@@ -302,6 +302,8 @@ def test_what_is_not_merged_is_told():
     related = scene.replace(relations=[bw.Relation("follows", "driving", "parked")])
     merged = bw.consensus({"a": related, "b": scene})
     assert merged.scene.relations == () and "relations are not merged" in " ".join(merged.notes) and merged.scene.label_frame == "world"
+    tagged = bw.consensus({"a": scene.replace(tags=[bw.Tag("rain")]), "b": scene})
+    assert [tag.name for tag in tagged.scene.tags] == ["rain"] and "tags differ: those of a were taken" in " ".join(tagged.notes)
     nothing = bw.consensus({"a": scene.replace(tracks=[]), "b": scene.replace(tracks=[])})
     assert len(nothing.scene.tracks) == 0 and nothing.notes == []
     for bad in ([scene], None, [scene, 3]):

@@ -354,6 +354,14 @@ def test_poses_that_differ_and_frames_that_are_not_there_are_told(town):
     assert "3 of 30 gold frames are no frames of" in " ".join(bw.score(late, town).notes)
 
 
+def test_labels_in_pictures_are_told():
+    scene = street.scene()
+    pictured = scene.replace(image_tracks=[bw.ImageTrack("seen", "car", "front", scene.times_ns[:1], bw.Boxes([[10.0, 20.0, 60.0, 50.0]]))])
+    for pair in ((pictured, scene), (scene, pictured)):
+        score = bw.score(*pair, frames=[0, 2])
+        assert score.errors == [] and score.notes == ["labels in pictures are not compared, only cuboids"]
+
+
 def test_nothing_at_all(town):
     empty = town.replace(tracks=[])
     score = bw.score(empty, empty)

@@ -16,6 +16,7 @@ from .errors import ArgumentError
 from .grouping import Units, group_labels, units_of
 from .matching import LabelTable, MatchRules, check_scenes, common_times, labels_at
 from .merging import Merged, angles_between, merged_rotations, merged_vectors, spreads
+from .point_labels import NoPointLabels
 from .rotations import yaw_from_quat
 from .scene import Scene
 from .sources import KEY, VERSION, source_record
@@ -85,6 +86,8 @@ def consensus(scenes: Sequence[Scene] | Mapping[str, Scene], *, votes: int | Non
     merged = base.replace(
         tracks=tracks,
         image_tracks=(),
+        point_label_data=NoPointLabels(),
+        point_edits=(),
         relations=(),
         tags=[tag for tag in base.tags if tag.name != "annotator"],
         notes=[*base.notes, *notes],
@@ -138,9 +141,14 @@ def _notes(named: Sequence[tuple[str, Scene]], rotation: Merged) -> list[str]:
         notes.append(
             f"{n} headings are undecided, since two annotators say opposite things: that of the better one, or of the first by name, was taken"
         )
-    for what, field in (("labels in pictures", "image_tracks"), ("relations", "relations")):
+    for what, field in (("labels in pictures", "image_tracks"), ("edits of point labels", "point_edits"), ("relations", "relations")):
         if any(getattr(scene, field) for _, scene in named):
             notes.append(f"{what} are not merged, and left out")
+    if any(not isinstance(scene.point_label_data, NoPointLabels) for _, scene in named):
+        notes.append("point labels are not merged, and left out: bw.segment_scene makes them from the merged cuboids")
+    said = [[tag for tag in scene.tags if tag.name != "annotator"] for _, scene in named]
+    if any(tags != said[0] for tags in said):
+        notes.append(f"the annotators' tags differ: those of {named[0][0]} were taken")
     return notes
 
 

@@ -235,6 +235,8 @@ def _notes(scene: Scene, gold: Scene, chosen: Int64s) -> list[str]:
     n_lost = int((~np.isin(times, scene.times_ns)).sum())
     if n_lost:
         notes.append(f"{n_lost} of {len(times)} gold frames are no frames of {scene.name!r}: what its tracks say between their keyframes was taken")
+    if gold.image_tracks or scene.image_tracks:
+        notes.append("labels in pictures are not compared, only cuboids")
     if gold.label_frame == scene.label_frame == "world":
         gaps = []
         for stamp in times[[0, len(times) // 2, -1]].tolist():
