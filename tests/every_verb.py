@@ -163,6 +163,18 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     carried = bw.propagate(drive, drive.track("driving").take([0]), 0, 2)
     out["propagate"] = [carried.cuboids.center_m, carried.cuboids.quat_wxyz, carried.verdict, carried.overlap, carried.n_points]
     out["aggregate"] = [bw.aggregate(drive, track, frames=range(3)).xyz for track in (None, "driving")]
+    sparse = drive.track("driving").take([0, 5])
+    advice = bw.advise(drive, sparse)
+    out["advise"] = [np.array([row.frame_index for row in advice]), np.array([row.score_m for row in advice])]
+    bridged = bw.propagate(drive, sparse, 0, 5)
+    out["propagate between"] = [bridged.cuboids.center_m, bridged.cuboids.quat_wxyz, bridged.verdict]
+    solve = bw.solve_static(drive, "parked")
+    out["solve_static"] = [solve.track.cuboids.center_m, np.array([solve.p_value, solve.way_m, solve.sigma_m])]
+    out["lock_size, orient, thin"] = [
+        track.cuboids.center_m for track in (bw.lock_size(drive, "parked"), bw.orient(drive.track("driving")), bw.thin(drive.track("driving")))
+    ]
+    retiming = bw.retime(world)
+    out["retime"] = [np.array([retiming.evidence]), *(row.shift_m for row in retiming)]
     return out
 
 

@@ -236,3 +236,21 @@ def test_nothing_is_turned_that_is_right(world):
                 assert off.max() < 0.1
                 n += len(track)
     assert n >= 100
+
+
+def test_fits_of_what_stands_are_made_once_more_of_all_points(rng):
+    """Sides that no single frame shows together: length and width are those of the union, heading and height those of the keyframes."""
+    from boxwright.solving import _fitted
+
+    scene = street.scene()
+    (stamp,) = scene.times_ns[:1].tolist()
+    origin = scene.world_from_ego(stamp).apply(scene.lidar_origins_m("ego"))[0]
+    pose = bw.Cuboid(origin + np.array([12.0, 6.0, -1.0]), (3.6, 1.5, 1.5), 0.4, frame="world")
+    side, rear = rng.uniform([-2.2, -0.9, -0.4], [2.2, -0.9, 0.7], (400, 3)), rng.uniform([-2.2, -0.9, -0.4], [-2.2, 0.9, 0.7], (200, 3))
+    keys = bw.Track("a", "car", [stamp], pose.as_cuboids(), origin=[bw.Origin.FIT])
+    fitted = _fitted(scene, keys, pose, np.array([0]), np.concatenate([side, rear]) + rng.normal(0, 0.01, (600, 3)))
+    np.testing.assert_allclose(fitted.size_m, [4.4, 1.8, 1.5], atol=0.15)
+    np.testing.assert_allclose(fitted.center_m, pose.center_m, atol=0.1)
+    assert fitted.yaw_rad == pytest.approx(pose.yaw_rad) and fitted.frame == "world"
+    few = _fitted(scene, keys, pose, np.array([0]), side[:10])
+    assert few is pose

@@ -17,8 +17,9 @@ from .arrays import ArrayLike, Bools, Float64s, as_floats
 from .containment import points_in_cuboids
 from .cuboids import Cuboid, Cuboids
 from .errors import ArgumentError
+from .fitting import fit_cuboid
 from .moments import base_frame, seen_sweep, track_in_base
-from .motion import motion_of
+from .motion import motion_of, moved
 from .registration import ObjectModel
 from .rotations import matrix_from_yaw, quat_from_yaw, quat_multiply, wrap_rad
 from .scene import Scene
@@ -42,6 +43,7 @@ MOVED_M, KEYS_MOVED_M = 0.3, 0.5  # ways that points and keyframes have to tell
 SLOWEST_M_S = 0.5  # what stands is not even this fast
 AGREED_M = 0.3  # points so near their standing place explain a keyframe that is off
 ALIKE_RAD = math.radians(15.0)
+FEWEST_UNION, HEADING_SIGMA_RAD = 30, 0.02  # points of all frames that a fit is made of anew; the spread of the keyframes' middle heading
 
 SLOW_M_S = 0.5  # a slower way does not tell a heading
 WAY_M = 1.0  # a front is told by a way at least so long
@@ -198,7 +200,8 @@ def solve_static(
     The object's points of up to 16 frames between its first and last keyframe (around a single one) are laid onto each other in the world frame;
     a drift of theirs, or of the keyframes, beyond what noise allows says that it moves. It stands where a speed of 0.5 m/s can be ruled out and every
     keyframe that is off is explained by points that are not. Everything else is undecided and left alone. The pose is that of the middle of the
-    keyframes, after `lock_size`; keyframes are of Origin.STATIC_SOLVE. Without ego poses nothing is decided. Raises UnknownName for an unknown track.
+    keyframes, after `lock_size`; where all of them are fits, place, length and width are fitted anew to the points of all frames. Keyframes are of
+    Origin.STATIC_SOLVE. Without ego poses nothing is decided. Raises UnknownName for an unknown track.
     """
     given = track if isinstance(track, Track) else scene.track(track)
     names = tuple(scene.lidars) if sensors is None else tuple(scene.lidar(name).name for name in sensors)
@@ -210,7 +213,7 @@ def solve_static(
     pose = _middle(keys.cuboids)
     noise = np.where(np.isin(keys.origin, (Origin.FIT, Origin.PROPAGATED)) | (based.origin[seen] == Origin.FIT), FITTED_M, DRAWN_M)
     by_keys = _way((keys.times_ns - keys.times_ns[0]) * 1e-9, keys.cuboids.center_m[:, :2], noise[:, None, None] ** 2 * np.eye(2))
-    frames, shifts, covariances = _shifts(scene, keys, pose, names, progress)
+    frames, shifts, covariances, union = _shifts(scene, keys, pose, names, progress)
     by_points = _way((scene.times_ns[frames] - scene.times_ns[0]) * 1e-9, shifts, covariances)
     off = np.hypot(*(keys.cuboids.center_m - pose.center_m)[:, :2].T)
     still = scene.times_ns[frames[np.hypot(*shifts.T) <= AGREED_M]]
@@ -220,6 +223,8 @@ def solve_static(
         return undecided
     verdict = _verdict(by_points, by_keys, is_unexplained, off)
     p_value = min(1.0, len(told) * min(way.p_value for way in told))
+    if verdict == StaticVerdict.STANDING and np.isin(based.origin[seen], (Origin.FIT, Origin.PROPAGATED)).all():
+        pose = _fitted(scene, keys, pose, frames, union)
     solved = _with_pose(scene, given, pose) if verdict == StaticVerdict.STANDING else given
     return StaticSolve(solved, verdict, p_value, told[0].length_m, told[0].sigma_m, len(frames))
 
@@ -256,8 +261,8 @@ def _way(seconds: Float64s, places: Float64s, covariances: Float64s) -> _Way | N
     return _Way(line[1], covariance, span, math.exp(-float(line[1] @ np.linalg.solve(covariance, line[1])) / 2))
 
 
-def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], progress: Callable[[], Any]) -> tuple[Any, Float64s, Float64s]:
-    """(n,) frames, (n, 2) how far the object's points there lie from those of the frame that shows most of it, and (n, 2, 2) covariances.
+def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], progress: Callable[[], Any]) -> tuple[Any, Float64s, Float64s, Float64s]:
+    """(n,) frames, (n, 2) how far the points there lie from those of the frame that shows most of it, (n, 2, 2) covariances, and the union.
 
     What a frame shows that none did before joins the union, its shift taken out, so that a drift is not learnt.
     """
@@ -270,7 +275,7 @@ def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], pro
             nears[frame] = near
     half = pose.size_m / 2 + MARGIN_M
     own = {frame: near.local[(np.abs(near.local) <= half).all(1)] for frame, near in nears.items()}
-    nothing = np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros((0, 2, 2))
+    nothing = np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros((0, 2, 2)), np.zeros((0, 3))
     if not own:
         return nothing
     first = max(own, key=lambda frame: len(own[frame]))
@@ -289,7 +294,23 @@ def _shifts(scene: Scene, keys: Track, pose: Cuboid, names: tuple[str, ...], pro
     if len(found) < 2:
         return nothing
     order = np.array(sorted(found))
-    return order, np.array([found[i][0] for i in order]), np.array([found[i][1] for i in order])
+    return order, np.array([found[i][0] for i in order]), np.array([found[i][1] for i in order]), model.points
+
+
+def _fitted(scene: Scene, keys: Track, pose: Cuboid, frames: Any, union: Float64s) -> Cuboid:
+    """The cuboid of fits made once more, of the union of the points of all frames (N, 3) in the axes of the pose; heading and height stay.
+
+    What people drew is not fitted anew: the gap that they leave between points and faces is theirs.
+    """
+    category = Taxonomy.default().get(keys.category)
+    if len(union) < FEWEST_UNION or category is None or category.is_yaw_from_motion:
+        return pose
+    origins = [scene.world_from_ego(int(stamp)).apply(scene.lidar_origins_m("ego")) for stamp in scene.times_ns[frames]]
+    seen_from = (np.concatenate(origins) - pose.center_m) @ pose.as_cuboids().rotation[0]
+    fit = fit_cuboid(union, category.name, sensor_origins_m=seen_from, yaw_prior=(0.0, HEADING_SIGMA_RAD))
+    length, width, _ = fit.cuboid.size_m.tolist()
+    placed = moved(pose, np.array([*(pose.as_cuboids().rotation[0] @ [*fit.cuboid.center_m[:2], 0.0]), 0.0]))
+    return Cuboid(placed.center_m, (length, width, float(pose.size_m[2])), quat_wxyz=placed.quat_wxyz, frame=pose.frame)
 
 
 def _frames(scene: Scene, keys: Track) -> list[int]:
