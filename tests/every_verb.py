@@ -162,6 +162,12 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     drive = street.scene()
     carried = bw.propagate(drive, drive.track("driving").take([0]), 0, 2)
     out["propagate"] = [carried.cuboids.center_m, carried.cuboids.quat_wxyz, carried.verdict, carried.overlap, carried.n_points]
+    boxes = bw.project_tracks(drive)
+    out["project_tracks"] = [boxes.visible_xyxy, boxes.whole_xyxy, boxes.truncation, boxes.visible_share, boxes.visibility, boxes.track_index]
+    alone = drive.replace(image_tracks=[track.replace(object_id=None) for track in boxes.image_tracks()])
+    links = bw.link(alone)
+    offsets = bw.link_offsets(links.accept())
+    out["link"] = [np.array([one.confidence for one in links]), offsets.offset_px, offsets.speed_pxps, offsets.rest_px, offsets.is_odd]
     out["aggregate"] = [bw.aggregate(drive, track, frames=range(3)).xyz for track in (None, "driving")]
     sparse = drive.track("driving").take([0, 5])
     advice = bw.advise(drive, sparse)

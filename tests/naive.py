@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 
+import boxwright as bw
+from boxwright.motion import motion_at
+
 # ---------------------------------------------------------------- containment
 
 
@@ -1047,3 +1050,43 @@ def box_iou(a, b) -> float:
     shared = max(width, 0) * max(height, 0)
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
     return shared / union if shared > 0 else 0.0
+
+
+def project_tracks(scene):
+    """(camera, frame, track) -> box of the visible part, one object at a time."""
+    boxes = {}
+    for name, sensor in scene.cameras.items():
+        for i, moment in enumerate(scene.exposures_ns(name).tolist()):
+            if not scene.trajectory.covers([moment])[0]:
+                continue
+            for k, track in enumerate(scene.tracks):
+                cuboid, stamp = track.at([moment]), int(scene.times_ns[i])
+                here = cuboid.cuboids
+                if not cuboid.is_valid[0]:
+                    if cuboid.state[0] not in (bw.State.BEFORE, bw.State.AFTER) or abs(moment - stamp) > 500_000_000:
+                        continue
+                    motion = motion_at(track, stamp)
+                    if motion is None:
+                        continue
+                    here = motion.carried(np.array([(moment - stamp) * 1e-9]))
+                seen = bw.project_cuboids(here, sensor.camera, scene.transform(name, "world", moment))
+                if seen.visible[0]:
+                    boxes[name, i, k] = seen.xyxy[0]
+    return boxes
+
+
+def summed_overlaps(scene, rows, camera, least):
+    """(A, B) IoU summed over the frames where it is large enough, 0 for pairs that are alike in fewer than half of the frames both are in."""
+    score = np.zeros((len(scene.image_tracks), len(scene.tracks)))
+    for a, track in enumerate(scene.image_tracks):
+        for b in range(len(scene.tracks)):
+            ious = []
+            for row in np.flatnonzero((rows.track_index == b) & (rows.camera_index == rows.cameras.index(camera))):
+                filled = track.at(rows.times_ns[row : row + 1])
+                if filled.is_valid[0]:
+                    width, height = scene.camera(camera).camera.size_px
+                    own = np.clip(filled.shapes.xyxy[0], -0.5, [width - 0.5, height - 0.5] * 2)
+                    ious.append(box_iou(own, rows.visible_xyxy[row]))
+            if track.category == scene.tracks[b].category and sum(iou >= least for iou in ious) >= 0.5 * len(ious):
+                score[a, b] = sum(iou for iou in ious if iou >= least)
+    return score

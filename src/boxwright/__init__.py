@@ -65,6 +65,7 @@ _HOME = {
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
     "occlusion": ["DepthMap", "depth_map"],
+    "linking": ["CameraOffset", "Link", "LinkOffsets", "Links", "ProjectedTracks", "link", "link_offsets", "project_tracks"],
     "segmentation": ["Overlap", "apply_edits", "segment", "segment_scene"],
     "propagation": ["Proposals", "Verdict", "propagate"],
     "advice": ["Advice", "Advices", "advise"],
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from .interpolation import interpolate
     from .intervals import Estimate
     from .keyframes import Origin, State, Visibility
+    from .linking import CameraOffset, Link, LinkOffsets, Links, ProjectedTracks, link, link_offsets, project_tracks
     from .margins import FaceMargin, learn_face_margin
     from .matching import MatchRules
     from .object_time import Placement
@@ -182,6 +184,7 @@ __all__ = [
     "Boxes",
     "BoxwrightError",
     "CalibrationError",
+    "CameraOffset",
     "CameraSensor",
     "Category",
     "Clear",
@@ -218,6 +221,9 @@ __all__ = [
     "LabelError",
     "Lidar",
     "LimitError",
+    "Link",
+    "LinkOffsets",
+    "Links",
     "Masks",
     "MatchRules",
     "Origin",
@@ -233,6 +239,7 @@ __all__ = [
     "Polylines",
     "Pose",
     "Problem",
+    "ProjectedTracks",
     "Proposals",
     "Quality",
     "Rectangles",
@@ -296,6 +303,8 @@ __all__ = [
     "iou_boxes",
     "iou_masks",
     "learn_face_margin",
+    "link",
+    "link_offsets",
     "lock_size",
     "open_video",
     "orient",
@@ -303,6 +312,7 @@ __all__ = [
     "points_in_cuboids",
     "project_cuboids",
     "project_points",
+    "project_tracks",
     "propagate",
     "read",
     "read_point_labels",

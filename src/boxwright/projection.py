@@ -205,7 +205,7 @@ class ImageBoxes:
         fold of the lens still cut); 1 where nothing is visible, NaN where the cuboid itself is NaN
     """
 
-    __slots__ = ("_camera", "_corners_cam", "truncation", "visible", "xyxy")
+    __slots__ = ("_camera", "_corners_cam", "_whole", "truncation", "visible", "xyxy")
 
     def __init__(self, xyxy: Float64s, whole: Float64s, corners_cam: Float64s, camera: Camera) -> None:
         size = xyxy[:, 2:] - xyxy[:, :2]
@@ -218,6 +218,17 @@ class ImageBoxes:
         self.truncation: Float64s = frozen(np.where(self.visible, share, np.where(known, 1.0, np.nan)))
         self._corners_cam = corners_cam
         self._camera = camera
+        self._whole = whole
+
+    @property
+    def whole_xyxy(self) -> Float64s:
+        """(M, 4) float64, left, top, right, bottom of the whole cuboid, were the picture boundless: in it, beside it or in part; NaN where a corner
+        lies behind the camera or beyond the domain of the lens, for then it has no end in pixels.
+        """
+        corners = project_points(self._corners_cam.reshape(-1, 3), self._camera, Pose.identity())
+        is_there = ((corners.status == PointStatus.OK) | (corners.status == PointStatus.OUTSIDE)).reshape(-1, 8).all(1)
+        whole: Float64s = frozen(np.where(is_there[:, None], self._whole, np.nan))
+        return whole
 
     def __len__(self) -> int:
         return len(self.xyxy)

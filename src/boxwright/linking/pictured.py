@@ -1,0 +1,116 @@
+"""Cuboids as cameras saw them: each object where its own motion had taken it when the shutter was open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Bools, Float64s, Int32s, Int64s, check_kind
+from ..cameras import UncalibratedCamera
+from ..cuboids import Cuboids
+from ..errors import ArgumentError
+from ..motion import motion_at
+from ..projection import project_cuboids
+from ..scene import Scene
+from ..tracks import Track, Tracks, Visibility, interpolate_tracks
+
+__all__ = ["Sightings", "cameras_of", "moments_of", "objects_at", "sightings"]
+
+MOST_CARRY_NS = 500_000_000  # beyond its first and last keyframe an object is carried no farther than this
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """What the pictures of one camera show of tracks: R rows, by frame and then by track; rows of which nothing is in the picture are among them.
+
+    frame_index, track_index : (R,) int32
+    cuboids : (R,) in the scene's label frame, at the moment of the picture
+    xyxy, whole_xyxy : (R, 4) of the visible part and of the whole, NaN as in ImageBoxes
+    truncation : (R,)
+    """
+
+    frame_index: Int32s
+    track_index: Int32s
+    cuboids: Cuboids
+    xyxy: Float64s
+    whole_xyxy: Float64s
+    truncation: Float64s
+
+    @property
+    def is_visible(self) -> Bools:
+        """(R,) bool: a part of it is in the picture."""
+        visible: Bools = ~np.isnan(self.xyxy[:, 0])
+        return visible
+
+    @property
+    def center_uv(self) -> Float64s:
+        """(R, 2) of the visible part."""
+        middle: Float64s = (self.xyxy[:, :2] + self.xyxy[:, 2:]) / 2
+        return middle
+
+
+def cameras_of(scene: Scene, cameras: Any) -> list[str]:
+    """Names, by default of all cameras that are calibrated; CalibrationError for one that is named and is not."""
+    check_kind("scene", scene, Scene, "a Scene", "bw.read gives one")
+    if cameras is None:
+        return [name for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)]
+    if isinstance(cameras, str) or not isinstance(cameras, Iterable):
+        hint = "put it into a list" if isinstance(cameras, str) else "scene.cameras holds them by their names"
+        raise ArgumentError(expected="a list of cameras' names", got=repr(cameras)[:60], field="cameras", hint=hint)
+    names = list(dict.fromkeys(scene.camera(name).name for name in cameras))
+    for name in names:
+        scene.ego_from(name)
+    return names
+
+
+def moments_of(scene: Scene, camera: str, late_ns: int = 0) -> tuple[Int64s, Bools]:
+    """(F,) when a camera exposed each frame, or so much later, and (F,) whether it is known where the vehicle was then."""
+    moments = scene.exposures_ns(camera) + late_ns
+    if scene.label_frame != "world" or scene.trajectory is None:
+        return moments, np.ones(len(moments), bool)
+    return moments, scene.trajectory.covers(moments)
+
+
+def objects_at(tracks: Sequence[Track], moments_ns: Int64s, stamps_ns: Int64s) -> tuple[Int32s, Int32s, Cuboids]:
+    """Rows (time, track, cuboid), by time and then by track, of what is there at (T,) moments.
+
+    Between keyframes the curve tells. A moment just before the first or after the last keyframe, whose frame's stamp the track still covers, is
+    reached from there by the object's own motion.
+    """
+    tracks = Tracks(tracks)
+    many = interpolate_tracks(tracks, moments_ns)
+    times, which, parts = [many.time_index], [many.track_index], [many.cuboids]
+    if not np.array_equal(moments_ns, stamps_ns):
+        there = interpolate_tracks(tracks, stamps_ns)
+        first, last = (np.array([track.times_ns[k] for track in tracks], np.int64) for k in (0, -1))
+        ends_open = np.array([track.visibility[-1] != Visibility.OUTSIDE for track in tracks], bool)
+        moment, k = moments_ns[there.time_index], there.track_index
+        late = moment - stamps_ns[there.time_index]
+        is_beyond = ((moment < first[k]) | ((moment > last[k]) & ends_open[k])) & (np.abs(late) <= MOST_CARRY_NS)
+        for row in np.flatnonzero(is_beyond).tolist():
+            motion = motion_at(tracks[int(k[row])], int(stamps_ns[there.time_index[row]]))
+            if motion is not None:
+                times.append(there.time_index[row : row + 1])
+                which.append(k[row : row + 1])
+                parts.append(motion.carried(np.array([late[row] * 1e-9])))
+    time_index, track_index = np.concatenate(times), np.concatenate(which)
+    order = np.lexsort((track_index, time_index))
+    return time_index[order], track_index[order], Cuboids.concatenate(parts)[order]
+
+
+def sightings(scene: Scene, camera: str, tracks: Sequence[Track], *, late_ns: int = 0) -> Sightings:
+    """What a camera's pictures show of tracks of the scene, were they exposed so much later than they are said to be."""
+    moments, is_posed = moments_of(scene, camera, late_ns)
+    frames = np.flatnonzero(is_posed).astype(np.int32)
+    time_index, track_index, cuboids = objects_at(tracks, moments[frames], scene.times_ns[frames])
+    lens = scene.camera(camera).camera
+    xyxy, whole, truncation = np.full((len(cuboids), 4), np.nan), np.full((len(cuboids), 4), np.nan), np.ones(len(cuboids))
+    offsets = np.searchsorted(time_index, np.arange(len(frames) + 1))
+    for t in np.flatnonzero(np.diff(offsets)).tolist():
+        rows = slice(int(offsets[t]), int(offsets[t + 1]))
+        boxes = project_cuboids(cuboids[rows], lens, scene.transform(camera, scene.label_frame, int(moments[frames[t]])))
+        xyxy[rows], whole[rows], truncation[rows] = boxes.xyxy, boxes.whole_xyxy, boxes.truncation
+    return Sightings(frames[time_index], track_index, cuboids, xyxy, whole, truncation)
