@@ -290,6 +290,35 @@ def test_a_class_without_sizes_takes_the_extent(rng):
     assert sorted(fit.cuboid.size_m[:2]) == pytest.approx([0.5, 1.0], abs=0.2) and not fit.flags & {"length_from_prior", "width_from_prior"}
 
 
+@pytest.mark.parametrize("category", ["pedestrian", "cyclist"])
+def test_a_click_on_a_person_or_cycle_gives_a_yaw_from_motion_alone(rng, category):
+    ground = np.c_[rng.uniform(-15, 15, (4000, 2)), rng.normal(-1.8, 0.02, 4000)]
+    size = {"pedestrian": [0.5, 0.5, 1.7], "cyclist": [1.7, 0.6, 1.7]}[category]
+    person = rng.uniform(-0.5, 0.5, (150, 3)) * size + [8, 2, -0.95]
+    points = np.concatenate([ground, person])
+    fit = bw.fit_at(points, person[0], category)
+    assert np.isnan(fit.sigma.yaw_rad) and "yaw_from_motion" in fit.flags and "heading_unknown_180" in fit.flags
+    moving = bw.fit_at(points, person[0], category, yaw_prior=(0.1, 0.05))
+    assert moving.sigma.yaw_rad <= 0.05 + 1e-9 and abs(moving.cuboid.yaw_rad - 0.1) < 0.2
+
+
+def test_priors_of_the_track_decide_what_a_click_does_not_show(rng):
+    """A rear face: its track knows that the car is long, and which way it goes."""
+    center = np.array([15.0, 0.0, -1.05])
+    rear = seen_car(rng, center, 0.0, (5.0, 1.8, 1.5))
+    rear = rear[rear[:, 0] < 13.0]
+    points = np.concatenate([np.c_[rng.uniform(-40, 12, (8000, 1)), rng.uniform(-40, 40, (8000, 1)), rng.normal(-1.8, 0.02, (8000, 1))], rear])
+    alone = bw.fit_at(points, rear[0], "car")
+    known = bw.fit_at(points, rear[0], "car", size_prior=(5.0, 1.8, 1.5), yaw_prior=(0.0, 0.03))
+    rough = bw.refit(points, bw.Cuboid([14.6, 0.1, -1.05], [4.4, 2.0, 1.6], 0.05), size_prior=(5.0, 1.8, 1.5), yaw_prior=(0.0, 0.03))
+    for fit in (known, rough):
+        assert fit.cuboid.size_m[0] == pytest.approx(5.0, abs=0.06) and "heading_unknown_180" not in fit.flags
+        assert overlap(fit, center, 0.0, (5.0, 1.8, 1.5)) > 0.85 and overlap(fit, center, 0.0, (5.0, 1.8, 1.5)) >= overlap(
+            alone, center, 0.0, (5.0, 1.8, 1.5)
+        )
+        assert fit.sigma.size_m[0] < alone.sigma.size_m[0] and fit.sigma.yaw_rad <= 0.03 + 1e-9
+
+
 # ---------------------------------------------------------------- laws
 def test_fit_laws(rng):
     points = seen_car(rng, *CAR)

@@ -58,6 +58,7 @@ class CheckedHints:
     ground: Ground | None
     frame: str | None
     around: Surroundings | None = None
+    is_clicked: bool = False  # a click picked the points, which may be the wrong ones
     is_size_drawn: bool = False  # the expected size is that of a rough cuboid, which extents of few sides do not gainsay
 
 
