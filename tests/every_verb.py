@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import boxwright as bw
+import moving_pictures
 import street
 from boxwright import containment, interpolation, interpolation2d, overlap, projection, rectangles
 from boxwright.formats import read_points, write_points
@@ -137,6 +138,9 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     drive = bw.simulate(3, 3, n_beams=24, n_columns=300)
     carried = bw.propagate(drive, drive.tracks[0].take([0]), int(np.searchsorted(drive.times_ns, drive.tracks[0].times_ns[0])), 2)
     out["propagate"] = [carried.cuboids.center_m, carried.verdict, carried.overlap, carried.residual_m, carried.shift_m]
+    film, places = moving_pictures.still_life()
+    followed = bw.propagate(film, places, 0, 4)
+    out["propagate in pictures"] = [*followed.shapes._columns(), followed.verdict, followed.share, followed.residual_px, followed.likeness]
     out["ground"] = [bw.ground(points).height_m(points[:100, :2])]
     offsets = np.cumsum([0] + [len(c) for c in clusters])
     out["fit_rectangles"] = flatten(bw.fit_rectangles(np.concatenate(clusters), offsets, **more))

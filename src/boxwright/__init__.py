@@ -67,7 +67,7 @@ _HOME = {
     "occlusion": ["DepthMap", "depth_map"],
     "linking": ["CameraOffset", "Link", "LinkOffsets", "Links", "ProjectedTracks", "link", "link_offsets", "project_tracks"],
     "segmentation": ["Overlap", "apply_edits", "segment", "segment_scene"],
-    "propagation": ["Proposals", "Verdict", "propagate"],
+    "propagation": ["ImageProposals", "ImageVerdict", "Proposals", "Verdict", "propagate"],
     "advice": ["Advice", "Advices", "advise"],
     "differences": ["LabelError", "Tolerances"],
     "gold_plan": ["GoldPlan", "plan_gold"],
@@ -151,7 +151,7 @@ if TYPE_CHECKING:
     from .points import Sweep
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
-    from .propagation import Proposals, Verdict, propagate
+    from .propagation import ImageProposals, ImageVerdict, Proposals, Verdict, propagate
     from .raters import Agreement, Concord, PairConcord, agreement
     from .rectangles import Rectangles, fit_rectangles
     from .render import render_bev, render_cameras
@@ -214,8 +214,10 @@ __all__ = [
     "ImageBoxes",
     "ImageFolder",
     "ImagePoints",
+    "ImageProposals",
     "ImageTrack",
     "ImageTracks",
+    "ImageVerdict",
     "IndexMissing",
     "Keypoints",
     "LabelError",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypeVar
@@ -24,7 +25,7 @@ import numpy as np
 from .arrays import Bools, Int64s, UInt8s, as_array, as_times_ns, check_kind, frozen, some_rows
 from .errors import ArgumentError
 
-__all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "as_codes", "code_names", "items_of"]
+__all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "Way", "as_codes", "code_names", "items_of", "ways"]
 
 
 class Visibility(IntEnum):
@@ -117,6 +118,25 @@ class Keyframed:
             **{self.LABELS: getattr(self, self.LABELS)[which]},
         )
 
+    def with_keyframes(self, times_ns: Int64s, labels: Any, visibility: UInt8s, origin: Origin) -> Self:
+        """With new ones, at times where there is none yet; they say nothing of attributes, so that what holds goes on."""
+        times = np.concatenate([self.times_ns, times_ns])
+        order = np.argsort(times, kind="stable")
+        mine, new = getattr(self, self.LABELS), len(times_ns)
+
+        def filled(old: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+            both = [*old, *[{}] * new]
+            return [both[i] for i in order] if old else []
+
+        return self.replace(
+            times_ns=times[order],
+            visibility=np.concatenate([self.visibility, visibility])[order],
+            origin=np.concatenate([self.origin, np.full(new, origin, np.uint8)])[order],
+            keyframe_attributes=filled(self.keyframe_attributes),
+            keyframe_source_attributes=filled(self.keyframe_source_attributes),
+            **{self.LABELS: type(mine).concatenate([mine, labels])[order]},
+        )
+
     def keyframes_every(self, n: int) -> Self:
         """The track with every n-th keyframe, counted anew in each visible span; the first and last of a span stay, and OUTSIDE keyframes stay.
 
@@ -150,6 +170,34 @@ class Keyframed:
         for named in self.keyframe_attributes or [{}] * len(self):
             held.append({**held[-1], **named} if held else dict(named))
         return held
+
+
+@dataclass(frozen=True)
+class Way:
+    """Frames between two keyframes of a track, or beyond its last one (`other` None), in the order of the way; `key` is the one they begin at."""
+
+    key: int
+    other: int | None
+    frames: tuple[int, ...]
+
+
+def ways(track: Any, times_ns: Int64s, start: int, end: int) -> list[Way]:
+    """The frames after `start` up to `end`, forwards or backwards, cut at the track's keyframes; they end where it is OUTSIDE.
+
+    times_ns : (F,) of the frames
+    """
+    step = 1 if end >= start else -1
+    frames = np.arange(start + step, end + step, step)
+    filled = track.at(times_ns[frames])
+    cut: dict[tuple[int, int | None], list[int]] = {}
+    for frame, state, last in zip(frames.tolist(), filled.state.tolist(), filled.keyframe_index.tolist()):
+        if state == State.OUTSIDE:
+            break
+        if state == State.BETWEEN:
+            cut.setdefault((last, last + 1) if step > 0 else (last + 1, last), []).append(frame)
+        elif state != State.KEYFRAME:
+            cut.setdefault((last if step > 0 else 0, None), []).append(frame)
+    return [Way(key, other, tuple(between)) for (key, other), between in cut.items()]
 
 
 class Filled:

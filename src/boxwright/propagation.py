@@ -3,6 +3,8 @@
 The prediction is the curve between two keyframes, beyond them constant velocity and turn rate in the world frame over the ground. The frame's points
 are registered to those of the object, kept from its keyframes and from the frames so far; where they do not pass the gate, the prediction stands and
 the frame is flagged. An object that stands according to its points stays exactly where it is.
+
+A track in pictures is carried by the pictures: image_propagation.py.
 """
 
 from __future__ import annotations
@@ -10,21 +12,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from .arrays import Bools, Float64s, Int32s, Int64s, UInt8s, some_rows
 from .bridging import bridge
 from .cuboids import Cuboids
-from .errors import SensorFrameFallback, TimeError
+from .errors import ArgumentError, SensorFrameFallback, TimeError
 from .following import follow
+from .image_following import ImageVerdict
+from .image_propagation import ImageProposals, propagate_in_pictures
+from .image_tracks import ImageTrack
+from .keyframes import Way, ways
 from .moments import base_frame, track_in_base
 from .scene import Scene
 from .sightings import Proposal, Sightings, Verdict
-from .tracks import Origin, State, Track, Visibility
+from .tracks import Origin, Track, Visibility
 
-__all__ = ["Proposals", "Verdict", "propagate"]
+__all__ = ["ImageProposals", "ImageVerdict", "Proposals", "Verdict", "propagate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,52 +74,50 @@ class Proposals:
         which : mask, slice or indices of proposals; by default those that are not flagged
         """
         rows = np.arange(len(self))[~self.is_flagged if which is None else some_rows("which", which, len(self))]
-        track, new = self.track, self.times_ns[rows]
-        times = np.concatenate([track.times_ns, new])
-        order = np.argsort(times, kind="stable")
-
-        def merged(old: UInt8s, value: int) -> UInt8s:
-            return np.concatenate([old, np.full(len(rows), value, np.uint8)])[order]
-
-        def filled(old: Sequence[Any]) -> list[Any]:
-            both = [*old, *[{}] * len(rows)]
-            return [both[i] for i in order] if old else []
-
-        return track.replace(
-            times_ns=times[order],
-            cuboids=Cuboids.concatenate([track.cuboids, self.cuboids[rows]])[order],
-            visibility=merged(track.visibility, Visibility.VISIBLE),
-            origin=merged(track.origin, Origin.PROPAGATED),
-            keyframe_attributes=filled(track.keyframe_attributes),
-            keyframe_source_attributes=filled(track.keyframe_source_attributes),
-        )
+        return self.track.with_keyframes(self.times_ns[rows], self.cuboids[rows], np.full(len(rows), Visibility.VISIBLE, np.uint8), Origin.PROPAGATED)
 
     def __repr__(self) -> str:
         return f"Proposals({len(self)} frames of track {self.track.track_id!r}, {int(self.is_flagged.sum())} flagged, frame={self.cuboids.frame!r})"
 
 
+@overload
+def propagate(
+    scene: Scene, track: Track, from_frame: int, to_frame: int, *, sensors: Sequence[str] | None = None, progress: Callable[[], Any] = ...
+) -> Proposals: ...
+@overload
+def propagate(scene: Scene, track: ImageTrack, from_frame: int, to_frame: int, *, progress: Callable[[], Any] = ...) -> ImageProposals: ...
+@overload
+def propagate(
+    scene: Scene, track: str, from_frame: int, to_frame: int, *, sensors: Sequence[str] | None = None, progress: Callable[[], Any] = ...
+) -> Any: ...
 def propagate(
     scene: Scene,
-    track: Track | str,
+    track: Track | ImageTrack | str,
     from_frame: int,
     to_frame: int,
     *,
     sensors: Sequence[str] | None = None,
     progress: Callable[[], Any] = lambda: None,
-) -> Proposals:
-    """Carries a track's cuboid from a keyframe to the frames up to another one, forwards or backwards in time.
+) -> Proposals | ImageProposals:
+    """Carries a track's cuboid, or its shape in pictures, from a keyframe to the frames up to another one, forwards or backwards in time.
 
-    track : a Track in the scene's label frame, or the id of one of its tracks. All its keyframes are used: between two the curve is the prediction
+    track : a Track in the scene's label frame, an ImageTrack of one of its cameras, or the id of one of its tracks of either kind. All its keyframes
+        are used: a cuboid's curve between two is the prediction, a shape is followed from both
     from_frame : a frame with a keyframe that is not OUTSIDE
     to_frame : the last frame to propose for; frames with a keyframe are passed over, and an OUTSIDE keyframe ends the way
-    sensors : names of LiDARs, all by default
-    progress : called once for each proposal
+    sensors : names of LiDARs, all by default; a track in pictures has its camera
+    progress : called once for each frame; what it raises ends the work
 
     The size is that of the keyframe. Scenes without poses are followed in their sensor's frame, with a warning (SensorFrameFallback).
     Raises FrameMissing for frames that are not there, TimeError where from_frame has no keyframe, UnknownName for an unknown track.
     """
-    given = track if isinstance(track, Track) else scene.track(track)
+    given = _given(scene, track)
     start, end = scene._frame(from_frame), scene._frame(to_frame)
+    if isinstance(given, ImageTrack):
+        if sensors is not None:
+            hint = "leave it out: the track names its camera"
+            raise ArgumentError("a track in pictures has no LiDAR", got=f"{sensors!r:.60}", field="sensors", hint=hint)
+        return propagate_in_pictures(scene, given, start, end, progress)
     names = tuple(scene.lidars) if sensors is None else tuple(scene.lidar(name).name for name in sensors)
     base = base_frame(scene)
     if base != "world":
@@ -126,41 +130,27 @@ def propagate(
         hint = "begin at a frame where somebody set it, and where there is a pose"
         raise TimeError(f"track {given.track_id!r} has no keyframe in frame {start}", field="from_frame", hint=hint)
     sightings = Sightings(scene, moved, names)
-    proposals = [p for stretch in _stretches(scene, moved, start, end) for p in stretch.propose(sightings, progress)]
+    proposals = [p for way in ways(moved, scene.times_ns, start, end) for p in _proposed(sightings, way, progress)]
     return _as_result(scene, given, proposals, tuple(sightings.notes))
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Frames between two keyframes of a track, or beyond its last one (`other` None), in the order of the way."""
-
-    key: int
-    other: int | None
-    frames: tuple[int, ...]
-
-    def propose(self, sightings: Sightings, progress: Callable[[], Any]) -> list[Proposal]:
-        frames, other = list(self.frames), self.other
-        is_seen = other is not None and sightings.track.visibility[other] != Visibility.OUTSIDE
-        model, late_s = sightings.model_from([self.key, other] if other is not None and is_seen else [self.key])
-        if other is None:
-            return follow(sightings, self.key, frames, model, late_s, progress)
-        return bridge(sightings, min(self.key, other), max(self.key, other), frames, model, late_s, progress)
+def _given(scene: Scene, track: Track | ImageTrack | str) -> Track | ImageTrack:
+    """UnknownName where the scene has neither."""
+    if isinstance(track, ImageTrack):
+        scene.camera(track.camera)
+        return track
+    if isinstance(track, Track):
+        return track
+    return scene.image_track(track) if isinstance(track, str) and track in scene.image_track_index else scene.track(track)
 
 
-def _stretches(scene: Scene, track: Track, start: int, end: int) -> list[_Stretch]:
-    """The frames of a way, cut at the track's keyframes; a way ends where the track is OUTSIDE."""
-    step = 1 if end >= start else -1
-    frames = np.arange(start + step, end + step, step)
-    filled = track.at(scene.times_ns[frames])
-    cut: dict[tuple[int, int | None], list[int]] = {}
-    for frame, state, last in zip(frames.tolist(), filled.state.tolist(), filled.keyframe_index.tolist()):
-        if state == State.OUTSIDE:
-            break
-        if state == State.BETWEEN:
-            cut.setdefault((last, last + 1) if step > 0 else (last + 1, last), []).append(frame)
-        elif state != State.KEYFRAME:
-            cut.setdefault((last if step > 0 else 0, None), []).append(frame)
-    return [_Stretch(key, other, tuple(cut_frames)) for (key, other), cut_frames in cut.items()]
+def _proposed(sightings: Sightings, way: Way, progress: Callable[[], Any]) -> list[Proposal]:
+    frames, other = list(way.frames), way.other
+    is_seen = other is not None and sightings.track.visibility[other] != Visibility.OUTSIDE
+    model, late_s = sightings.model_from([way.key, other] if other is not None and is_seen else [way.key])
+    if other is None:
+        return follow(sightings, way.key, frames, model, late_s, progress)
+    return bridge(sightings, min(way.key, other), max(way.key, other), frames, model, late_s, progress)
 
 
 def _as_result(scene: Scene, track: Track, proposals: Sequence[Proposal], notes: tuple[str, ...]) -> Proposals:

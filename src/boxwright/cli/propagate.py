@@ -10,6 +10,7 @@ import typer
 from .common import (
     FormatOption,
     JsonOption,
+    LabelsOption,
     LenientOption,
     LimitOption,
     PathArgument,
@@ -26,7 +27,8 @@ from .common import (
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
 
 if TYPE_CHECKING:
-    from ..propagation import Proposals
+    from ..propagation import ImageProposals, Proposals
+    from ..scene import Scene
 
 TrackOption = Annotated[str, typer.Option("--track", metavar="ID", help="Which object.")]
 FromOption = Annotated[int, typer.Option("--from-frame", metavar="A", help="A frame in which the track has a keyframe, counted from 0.")]
@@ -42,16 +44,18 @@ def propagate(
     alone: AloneOption = False,
     out: OutOption = None,
     to: ToOption = "boxwright",
+    labels: LabelsOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     lenient: LenientOption = False,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A cuboid is carried from its keyframes to other frames.
+    """A cuboid, or a label in pictures, is carried from its keyframes to other frames.
 
-    The points decide where it is; where they are not good enough, the frame is flagged and the prediction printed. With --out, the frames that are
-    not flagged become keyframes.
+    The points decide where a cuboid is, the pictures where a box, polygon, polyline or keypoints are; where they are not good enough, the frame is
+    flagged and the prediction printed. What is lost in the pictures is followed no farther. With --out, the frames that are not flagged become
+    keyframes.
 
     Example: boxwright propagate recording --track car-07 --from-frame 20 --to-frame 30
     """
@@ -59,24 +63,31 @@ def propagate(
 
     if out is not None:
         check_output(out, to, path)
-    recording = open_scene(path, scene, format, lenient)
+    recording = open_scene(path, scene, format, lenient, labels)
     start, end = parse_frame(from_frame, len(recording), "--from-frame"), parse_frame(to_frame, len(recording), "--to-frame")
-    given = recording.track(track)
-    if alone and (given.times_ns == recording.times_ns[start]).any():
-        given = given.take(given.times_ns == recording.times_ns[start])
+    given: Any = recording.image_track(track) if track in recording.image_track_index else recording.track(track)
+    times_ns = recording.times_ns if track in recording.track_index else recording.exposures_ns(given.camera)
+    if alone and (given.times_ns == times_ns[start]).any():
+        given = given.take(given.times_ns == times_ns[start])
     with tracked(f"following {track}", abs(end - start)) as advance:
-        proposals = bw.propagate(recording, given, start, end, progress=advance)
-    result = {"path": str(path), "scene": recording.name, **_as_dict(proposals), "problems": listed(recording.problems)}
+        proposals: Any = bw.propagate(recording, given, start, end, progress=advance)
+    is_flat = isinstance(proposals, bw.ImageProposals)
+    facts = _shapes_as_dict(proposals) if is_flat else _as_dict(proposals)
+    result = {"path": str(path), "scene": recording.name, **facts, "problems": listed(recording.problems)}
     if out is not None:
-        accepted = proposals.accept()
-        tracks = [accepted if one.track_id == track else one for one in recording.tracks]
-        result["written"] = write_scene(recording.replace(tracks=tracks), out, to)
+        result["written"] = write_scene(_with_accepted(recording, proposals), out, to)
     if as_json:
         print_json(result)
         return
-    _print(result)
+    _print_shapes(result) if is_flat else _print(result)
     if out is not None:
         print_report(result["written"])
+
+
+def _with_accepted(scene: Scene, proposals: Proposals | ImageProposals) -> Scene:
+    accepted = proposals.accept()
+    name = "image_tracks" if accepted.track_id in scene.image_track_index else "tracks"
+    return scene.replace(**{name: [accepted if one.track_id == accepted.track_id else one for one in getattr(scene, name)]})
 
 
 def _as_dict(proposals: Proposals) -> dict[str, Any]:
@@ -103,6 +114,48 @@ def _as_dict(proposals: Proposals) -> dict[str, Any]:
     return {"track_id": proposals.track.track_id, "frame": proposals.cuboids.frame, "proposals": rows, "notes": list(proposals.notes)}
 
 
+def _shapes_as_dict(proposals: ImageProposals) -> dict[str, Any]:
+    from ..propagation import ImageVerdict
+
+    bounds = proposals.shapes.bounds_xyxy()
+    figures = ("confidence", "share", "likeness", "residual_px", "n_points")
+    rows = [
+        {
+            "frame_index": proposals.frame_index[i],
+            "timestamp_ns": proposals.times_ns[i],
+            "bounds_xyxy": bounds[i],
+            **_own_numbers(proposals.shapes[i]),
+            "verdict": ImageVerdict(proposals.verdict[i]).name.lower(),
+            "is_flagged": bool(proposals.is_flagged[i]),
+            **{name: getattr(proposals, name)[i] for name in figures},
+        }
+        for i in range(len(proposals))
+    ]
+    track = proposals.track
+    return {
+        "track_id": track.track_id,
+        "camera": track.camera,
+        "shape": track.shapes.KIND,
+        "proposals": rows,
+        "notes": list(proposals.notes),
+    }
+
+
+def _own_numbers(shape: Any) -> dict[str, Any]:
+    """Of a set of one: what its bounds do not tell."""
+    import boxwright as bw
+
+    if isinstance(shape, bw.RotatedBoxes):
+        return {"center_uv": shape.center_uv[0], "size_px": shape.size_px[0], "rotation_rad": shape.rotation_rad[0]}
+    if isinstance(shape, bw.Polygons):
+        return {"rings_uv": shape.rings(0)}
+    if isinstance(shape, bw.Polylines):
+        return {"uv": shape.points(0)}
+    if isinstance(shape, bw.Keypoints):
+        return {"uv": shape.uv[0], "visibility": [bw.Visibility(code).name.lower() for code in shape.visibility[0]]}
+    return {}
+
+
 def _print(result: dict[str, Any]) -> None:
     rows = result["proposals"]
     n_flagged = sum(row["is_flagged"] for row in rows)
@@ -116,6 +169,27 @@ def _print(result: dict[str, Any]) -> None:
                 math.degrees(row["yaw_rad"]),
                 int(row["n_points"]),
                 *(float(row[name]) for name in ("overlap", "residual_m", "shift_m")),
+                row["verdict"].replace("_", " ") + (" (flagged)" if row["is_flagged"] else ""),
+            )
+            for row in rows
+        ],
+    )
+    print_lines(*result["notes"])
+
+
+def _print_shapes(result: dict[str, Any]) -> None:
+    rows = result["proposals"]
+    n_flagged = sum(row["is_flagged"] for row in rows)
+    figures = ("share", "likeness", "residual_px", "confidence")
+    print_table(
+        f"{result['scene']}: {result['track_id']} carried to {number_of(len(rows), 'frame')} of {result['camera']}, {n_flagged} flagged",
+        ["frame", "left px", "top", "right", "bottom", "points", "share", "likeness", "residual px", "confidence", "verdict"],
+        [
+            (
+                str(row["frame_index"]),
+                *(float(v) for v in row["bounds_xyxy"]),
+                int(row["n_points"]),
+                *(float(row[name]) for name in figures),
                 row["verdict"].replace("_", " ") + (" (flagged)" if row["is_flagged"] else ""),
             )
             for row in rows
