@@ -110,7 +110,7 @@ def simulated_shot(scene, i, scenery):
             things.append(
                 Thing(track.category, bw.Cuboids(truth.center_m, truth.size_m, truth.yaw_rad), np.sort(own), f"{scene.name} {track.track_id}")
             )
-    return Shot(scenery, still_sweep(scene, i).xyz, scene.lidar_origins_m("lidar"), things, scene.transform("world", "lidar", stamp).matrix)
+    return Shot(scenery, still_sweep(scene, i).xyz, scene.lidar_origins_m("lidar"), things, scene.transform("world", "lidar", stamp).matrix())
 
 
 # ---------------------------------------------------------------- fits and rows

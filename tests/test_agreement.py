@@ -251,8 +251,9 @@ def test_what_cannot_be_compared(town):
     for bad in ([town], {"a": town}, town, "scenes", [town, None]):
         with pytest.raises(bw.ArgumentError):
             bw.agreement(bad)
-    with pytest.raises(bw.ArgumentError):
-        bw.agreement([town, town], range_frames=0)
+    for bad in ({"range_frames": 0}, {"rules": 1}, {"tolerances": 1}, {"seed": -1}):
+        with pytest.raises(bw.ArgumentError):
+            bw.agreement([town, town], **bad)
     assert bw.agreement([town, town]).annotators == ["town 1", "town 2"]
 
 

@@ -338,6 +338,9 @@ def test_what_cannot_be_compared(town):
     for bad in ((town, None), ("town", town)):
         with pytest.raises(bw.ArgumentError, match="expected a Scene"):
             bw.score(*bad)
+    for bad in ({"rules": "x"}, {"tolerances": 3}, {"seed": -1}, {"seed": "s"}, {"frames": 3}, {"frames": "ab"}, {"frames": [1.5]}):
+        with pytest.raises(bw.ArgumentError):
+            bw.score(town, town, **bad)
     for bad in ({"least_similarity": 0}, {"least_similarity": 1.5}, {"reach_m": -1}, {"small_classes": "car"}):
         with pytest.raises(bw.ArgumentError):
             bw.MatchRules(**bad)

@@ -9,6 +9,7 @@ import pytest
 
 import labelling
 import naive
+from boxwright.assignment import assigned
 from boxwright.matching import MatchRules, labels_at, similarities
 from boxwright.track_metrics import ALPHAS, clear, hota, identity
 
@@ -32,6 +33,16 @@ def test_slow_twins(seed):
     one = clear(*ids)
     assert (one.n_matched, one.n_missed, one.n_extraneous, one.n_switches, one.n_fragments) == naive.clear_counts(*ids)
     assert identity(*ids).n_true == naive.identity_true(*ids)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_assignment_is_the_best_there_is(seed):
+    rng = np.random.default_rng(seed)
+    score = rng.random(tuple(rng.integers(0, 6, 2))) * (rng.random() < 0.9)
+    score[score < rng.random()] = 0
+    i, j = assigned(score)
+    assert score[i, j].sum() == pytest.approx(sum(score[pair] for pair in naive.best_pairs(score)) if score.size else 0)
+    assert len(set(i.tolist())) == len(set(j.tolist())) == len(i) and (score[i, j] > 0).all() and (np.diff(i) > 0).all()
 
 
 def test_perfect_empty_and_nothing_right():

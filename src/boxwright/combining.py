@@ -14,7 +14,7 @@ from .arrays import Float64s, Int64s
 from .cuboids import Cuboids
 from .errors import ArgumentError
 from .grouping import Units, group_labels, units_of
-from .matching import LabelTable, MatchRules, check_scenes, common_times, labels_at
+from .matching import LabelTable, MatchRules, as_rules, check_scenes, common_times, labels_at
 from .merging import Merged, angles_between, merged_rotations, merged_vectors, spreads
 from .point_labels import NoPointLabels
 from .rotations import yaw_from_quat
@@ -69,7 +69,7 @@ def consensus(scenes: Sequence[Scene] | Mapping[str, Scene], *, votes: int | Non
     base = named[0][1]
     times = common_times([scene for _, scene in named])
     tables = [labels_at(scene, times, base.label_frame) for _, scene in named]
-    units = units_of(tables, group_labels(tables, rules or MatchRules()))
+    units = units_of(tables, group_labels(tables, as_rules(rules)))
     scatter = _spreads(units)
     center, rotation = merged_vectors(units.center_m, units.is_there, scatter[0]), merged_rotations(units.quat_wxyz, units.is_there, scatter[2])
     size = _merged_sizes(units, scatter[1])

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Bools, Float64s, Int64s, as_floats
+from .arrays import Bools, Float64s, Int64s, as_floats, check_kind
 from .errors import ArgumentError
 from .matching import LabelTable, Pairs
 from .overlap import iou_3d_pairs
 from .rotations import wrap_rad
 from .taxonomy import Taxonomy
 
-__all__ = ["KINDS", "Differences", "LabelError", "Tolerances", "differences", "kind_of", "label_errors"]
+__all__ = ["KINDS", "Differences", "LabelError", "Tolerances", "as_tolerances", "differences", "kind_of", "label_errors"]
 
 KINDS = ("missing", "extraneous", "label", "attribute", "position", "length", "width", "height", "heading", "flip")
 WITHOUT_HEADING = frozenset({"cone", "drum", "bollard"})  # round, or nearly
@@ -43,6 +43,12 @@ class Tolerances:
             value = float(as_floats(f"tolerances.{name}", getattr(self, name), ()))
             if value < 0:
                 raise ArgumentError(expected="a number from 0", got=repr(value), field=f"tolerances.{name}", hint="0 lets nothing pass")
+
+
+def as_tolerances(tolerances: Tolerances | None) -> Tolerances:
+    """The usual ones where None."""
+    check_kind("tolerances", tolerances, (Tolerances, type(None)), "bw.Tolerances", "leave it out for the usual")
+    return tolerances or Tolerances()
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import Float64s
+from .errors import ArgumentError
 
-__all__ = ["LEVEL", "N_RESAMPLES", "Estimate", "estimate", "median_of", "ratio_of"]
+__all__ = ["LEVEL", "N_RESAMPLES", "Estimate", "check_seed", "estimate", "median_of", "ratio_of"]
 
 LEVEL = 0.95
 N_RESAMPLES = 2000
@@ -37,6 +38,12 @@ class Estimate(NamedTuple):
 
 
 NOTHING = Estimate(math.nan, math.nan, math.nan)
+
+
+def check_seed(seed: int) -> None:
+    """ArgumentError for what is no seed."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ArgumentError(expected="a whole number from 0", got=f"{seed!r:.40}", field="seed", hint="leave it out for the usual")
 
 
 def ratio_of(top: Float64s, bottom: Float64s) -> Statistic:

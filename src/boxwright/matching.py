@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Bools, Float64s, Int64s, UInt8s, as_floats
+from .arrays import Bools, Float64s, Int64s, UInt8s, as_floats, check_kind
+from .assignment import assigned
 from .cuboids import Cuboids
 from .errors import ArgumentError, BoxwrightError, GeometryError, TimeError
 from .overlap import iou_3d
@@ -22,6 +23,7 @@ __all__ = [
     "Pairs",
     "TrackPair",
     "annotator_of",
+    "as_rules",
     "check_scenes",
     "common_times",
     "frame_pairs",
@@ -69,6 +71,12 @@ class MatchRules:
         known = Taxonomy.default().get(category)
         prior = None if known is None else known.size_prior
         return prior is not None and prior.median_m[0] * prior.median_m[1] < SMALL_FOOTPRINT_M2
+
+
+def as_rules(rules: MatchRules | None) -> MatchRules:
+    """The usual rules where None."""
+    check_kind("rules", rules, (MatchRules, type(None)), "bw.MatchRules", "leave it out for the usual")
+    return rules or MatchRules()
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,8 +224,11 @@ def similarities(a: LabelTable, b: LabelTable, rules: MatchRules) -> list[Float6
         alike = iou_3d(a.cuboids[rows_a], b.cuboids[rows_b])
         small = is_small_a[a.track_index[rows_a]][:, None] | is_small_b[b.track_index[rows_b]]
         if small.any():
-            gap = a.cuboids.center_m[rows_a][:, None] - b.cuboids.center_m[rows_b]
-            alike = np.where(small, np.maximum(1 - np.sqrt((gap * gap).sum(2)) / rules.reach_m, 0), alike)
+            squares = np.zeros(alike.shape)
+            for k in range(3):
+                gap = a.cuboids.center_m[rows_a, k][:, None] - b.cuboids.center_m[rows_b, k]
+                squares += gap * gap
+            alike = np.where(small, np.maximum(1 - np.sqrt(squares) / rules.reach_m, 0), alike)
         result.append(alike)
     return result
 
@@ -234,11 +245,9 @@ def shared_frames(a: LabelTable, b: LabelTable, alike: Similarities, least: floa
 
 
 def track_pairs(a: LabelTable, b: LabelTable, alike: Similarities, least: float) -> list[TrackPair]:
-    """Whole tracks, of any class, paired so that their summed likeness is largest (Kuhn, Naval Research Logistics 2, 1955)."""
-    from scipy.optimize import linear_sum_assignment
-
+    """Whole tracks, of any class, paired so that their summed likeness is largest."""
     total, count = shared_frames(a, b, alike, least)
-    chosen = zip(*(index.tolist() for index in linear_sum_assignment(total, maximize=True)))
+    chosen = zip(*(index.tolist() for index in assigned(total)))
     return [TrackPair(i, j, float(total[i, j]), int(count[i, j])) for i, j in chosen if count[i, j]]
 
 
@@ -257,7 +266,7 @@ def frame_pairs(a: LabelTable, b: LabelTable, alike: Similarities, pairs: Sequen
         same = class_a[of_a][:, None] == class_b[of_b]
         left_a, left_b = np.ones(len(of_a), bool), np.ones(len(of_b), bool)
         for is_same in (True, False):
-            i, j = _assigned(np.where((same == is_same) & left_a[:, None] & left_b, score, 0.0))
+            i, j = assigned(np.where((same == is_same) & left_a[:, None] & left_b, score, 0.0))
             left_a[i] = left_b[j] = False
             rows += [(first_a + p, first_b + q, one[p, q], is_same) for p, q in zip(i.tolist(), j.tolist())]
     rows.sort()
@@ -265,17 +274,6 @@ def frame_pairs(a: LabelTable, b: LabelTable, alike: Similarities, pairs: Sequen
     a_row, b_row = np.array(columns[0], np.int64), np.array(columns[1], np.int64)
     alone_a, alone_b = (np.setdiff1d(np.arange(len(table.track_index)), taken) for table, taken in ((a, a_row), (b, b_row)))
     return Pairs(a_row, b_row, np.array(columns[2], np.float64), np.array(columns[3], bool), alone_a, alone_b)
-
-
-def _assigned(score: Float64s) -> tuple[Int64s, Int64s]:
-    """Rows and columns of the largest sum, where the score is above 0."""
-    from scipy.optimize import linear_sum_assignment
-
-    if not score.any():
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    i, j = linear_sum_assignment(score, maximize=True)
-    keep = score[i, j] > 0
-    return i[keep], j[keep]
 
 
 def check_scenes(field: str, scenes: Any, least: int) -> list[tuple[str, Scene]]:

@@ -11,12 +11,12 @@ import numpy as np
 
 from .arrays import Bools, Float64s, Int64s
 from .cuboids import table_library
-from .differences import Tolerances
+from .differences import Tolerances, as_tolerances
 from .disagreements import Disagreement, disagreements
 from .errors import ArgumentError
 from .grouping import Units, group_labels, units_of
-from .intervals import Estimate, Statistic, estimate, ratio_of
-from .matching import MatchRules, check_scenes, common_times, labels_at
+from .intervals import Estimate, Statistic, check_seed, estimate, ratio_of
+from .matching import MatchRules, as_rules, check_scenes, common_times, labels_at
 from .overlap import iou_3d_pairs
 from .reliability import circular_alpha, codes_of, cohen_kappa, fleiss_kappa, interval_alpha, nominal_alpha
 from .scene import Scene
@@ -127,9 +127,11 @@ def agreement(
     named = sorted(check_scenes("scenes", scenes, 2), key=lambda pair: pair[0])
     if isinstance(range_frames, bool) or not isinstance(range_frames, int) or range_frames < 1:
         raise ArgumentError(expected="a whole number from 1", got=repr(range_frames), field="range_frames", hint="such as 50")
+    check_seed(seed)
+    rules, tolerances = as_rules(rules), as_tolerances(tolerances)
     times = common_times([scene for _, scene in named])
     tables = [labels_at(scene, times, named[0][1].label_frame) for _, scene in named]
-    grouping = group_labels(tables, rules or MatchRules())
+    grouping = group_labels(tables, rules)
     units = units_of(tables, grouping)
     names = [name for name, _ in named]
     usual = [_most(row) for row in units.categories]
@@ -147,7 +149,7 @@ def agreement(
         {name: _concord(units, classes, np.array([kind == name for kind in usual]), code_of[name], seed) for name in sorted(set(usual))},
         {(a, b): _concord(units, classes, (at >= a) & (at <= b), None, seed) for a, b in ranges},
         [_pair(units, classes, names, i, j, seed) for i, j in combinations(range(len(names)), 2)],
-        disagreements(units, tables, names, usual, tolerances or Tolerances()),
+        disagreements(units, tables, names, usual, tolerances),
     )
 
 

@@ -9,13 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import Float64s, Int64s, check_kind
 from .cuboids import table_library
-from .differences import KINDS, Differences, LabelError, Tolerances, differences, label_errors
+from .differences import KINDS, Differences, LabelError, Tolerances, as_tolerances, differences, label_errors
 from .errors import ArgumentError, BoxwrightError
 from .gold_plan import GoldPlan
-from .intervals import NOTHING, Estimate, estimate, median_of, ratio_of
-from .matching import LabelTable, MatchRules, Pairs, TrackPair, annotator_of, common_times, frame_pairs, labels_at, similarities, track_pairs
+from .intervals import NOTHING, Estimate, check_seed, estimate, median_of, ratio_of
+from .matching import (
+    LabelTable,
+    MatchRules,
+    Pairs,
+    TrackPair,
+    annotator_of,
+    as_rules,
+    common_times,
+    frame_pairs,
+    labels_at,
+    similarities,
+    track_pairs,
+)
 from .scene import Scene
 from .track_metrics import Clear, Hota, Identity, clear, hota, identity
 
@@ -176,7 +188,8 @@ def score(
     for name, value in (("scene", scene), ("gold", gold)):
         if not isinstance(value, Scene):
             raise ArgumentError(expected="a Scene", got=type(value).__name__, field=name, hint="bw.read gives one")
-    rules, tolerances = rules or MatchRules(), tolerances or Tolerances()
+    rules, tolerances = as_rules(rules), as_tolerances(tolerances)
+    check_seed(seed)
     chosen = _chosen(gold, frames)
     common_times([gold, scene], gold.times_ns[chosen])
     of_gold, of_label = (labels_at(one, gold.times_ns, gold.label_frame) for one in (gold, scene))
@@ -223,6 +236,7 @@ def _chosen(gold: Scene, frames: Any) -> Int64s:
         frames = frames.frames(gold)
     if frames is None:
         return np.arange(len(gold))
+    check_kind("frames", frames, (Sequence, np.ndarray), "a list of frames' indices, or a plan", "such as [0, 10, 20]")
     chosen = np.unique(np.array([gold._frame(i) for i in frames], np.int64))
     if not len(chosen):
         raise ArgumentError(expected="at least one frame", got="none", field="frames", hint="leave it out for all of the gold's frames")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Float64s, Int64s
+from .assignment import assigned
 
 __all__ = ["ALPHAS", "Clear", "Hota", "Identity", "clear", "hota", "identity"]
 
@@ -111,12 +112,10 @@ def _alignment(gold_ids: Ids, label_ids: Ids, similarity: Similarities, n_gold: 
 
 def _aligned_matches(gold_ids: Ids, label_ids: Ids, similarity: Similarities, alignment: Float64s) -> tuple[Int64s, Int64s, Float64s]:
     """Gold id, label id and likeness of every pair in every frame."""
-    from scipy.optimize import linear_sum_assignment
-
     parts: list[tuple[Int64s, Int64s, Float64s]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for gold, label, alike in zip(gold_ids, label_ids, similarity):
         if len(gold) and len(label):
-            i, j = linear_sum_assignment(alignment[gold[:, None], label] * alike, maximize=True)
+            i, j = assigned(alignment[gold[:, None], label] * alike)
             parts.append((gold[i], label[j], alike[i, j]))
     gold_part, label_part, alike_part = zip(*parts)
     return np.concatenate(gold_part), np.concatenate(label_part), np.concatenate(alike_part)
@@ -128,8 +127,6 @@ def clear(gold_ids: Ids, label_ids: Ids, similarity: Similarities, threshold: fl
     Whom a track followed in the frame before it keeps following where it may; then the summed likeness decides. Frames with nothing in one of the
     two change nothing about that.
     """
-    from scipy.optimize import linear_sum_assignment
-
     n_gold, n_label = _counts(gold_ids), _counts(label_ids)
     followed, restarts = np.zeros((2, len(n_gold)), np.int64)
     last_ever, last_frame = np.full((2, len(n_gold)), -1, np.int64)
@@ -138,9 +135,7 @@ def clear(gold_ids: Ids, label_ids: Ids, similarity: Similarities, threshold: fl
         if not len(gold) or not len(label):
             continue
         score = np.where(alike < threshold - EPS, 0.0, alike + STAY * (last_frame[gold][:, None] == label))
-        i, j = linear_sum_assignment(score, maximize=True)
-        keep = score[i, j] > EPS
-        i, j = i[keep], j[keep]
+        i, j = assigned(score)
         who, whom = gold[i], label[j]
         n_switches += int(((last_ever[who] >= 0) & (last_ever[who] != whom)).sum())
         restarts[who] += last_frame[who] < 0
@@ -163,14 +158,12 @@ def clear(gold_ids: Ids, label_ids: Ids, similarity: Similarities, threshold: fl
 
 def identity(gold_ids: Ids, label_ids: Ids, similarity: Similarities, threshold: float = 0.5) -> Identity:
     """Ristani et al., Performance Measures and a Data Set for Multi-target, Multi-camera Tracking, ECCV workshops 2016."""
-    from scipy.optimize import linear_sum_assignment
-
     n_gold, n_label = _counts(gold_ids), _counts(label_ids)
     shared = np.zeros((len(n_gold), len(n_label)), np.int64)
     for gold, label, alike in zip(gold_ids, label_ids, similarity):
         i, j = np.nonzero(alike >= threshold)
         shared[gold[i], label[j]] += 1
-    n_true = int(shared[linear_sum_assignment(shared, maximize=True)].sum())
+    n_true = int(shared[assigned(shared.astype(np.float64))].sum())
     n_all, n_given = int(n_gold.sum()), int(n_label.sum())
     if not n_all and not n_given:
         return Identity(np.nan, np.nan, np.nan, 0, 0, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain, video
+from . import containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain, tracks, video
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
 __all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
@@ -230,6 +230,7 @@ JOBS: tuple[Job, ...] = (
         moved=interpolation.one_track_moved,
     ),
     *interpolation2d.JOBS,
+    *tracks.JOBS,
     *(
         Job(
             verb="formats",

@@ -18,7 +18,10 @@ from .startup import startup_rows
 
 __all__ = ["VERBS", "run"]
 
-VERBS = ("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "formats", "video", "growth", "startup")
+VERBS = (
+    *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "tracks", "formats", "video"),
+    *("growth", "startup"),
+)
 
 ONE_THREAD = dict.fromkeys(
     ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
