@@ -343,7 +343,7 @@ def test_tags_at_a_frame(rng):
         assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("format", ["kitti_tracking", "kitti_object", "openlabel"])
+@pytest.mark.parametrize("format", ["kitti_tracking", "kitti_object"])
 def test_formats_without_pictures_say_so(rng, tmp_path, format):
     report = bw.write(pictured_scene(rng), tmp_path / "a", format=format)
     assert any("7 tracks in pictures with 19 keyframes" in line for line in report.dropped), report.dropped

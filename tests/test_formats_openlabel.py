@@ -195,7 +195,9 @@ def test_nothing_is_lost_on_the_way_in(tmp_path):
     assert track.track_id == "7" and track.source_attributes["name"] == "car7"
     assert track.keyframe_attributes[1] == {"occlusion": "0-25 %", "score": 0.5}
     kept = track.keyframe_source_attributes[1]
-    assert kept["cuboid"] == {"name": "shape", "uid": "abc"} and kept["object_data"]["bbox"][0]["val"] == [1, 2, 3, 4]
+    assert kept["cuboid"] == {"name": "shape", "uid": "abc"} and "object_data" not in kept
+    (seen,) = scene.image_tracks
+    assert (seen.track_id, seen.object_id, seen.camera) == ("7/front", "7", "front") and seen.keyframe_source_attributes == [{"shape": {"name": "b"}}]
     assert scene.source_attributes["openlabel"]["objects"]["9"]["frames"] == {"5": {"object_data": {"poly2d": [shape]}}}
     assert scene.source_attributes["openlabel"]["actions"] == doc["actions"]
     assert any("1 objects have no cuboid" in note for note in scene.notes)
@@ -384,11 +386,31 @@ def assert_same_scene(a, b):
         np.testing.assert_array_equal(one.origin, other.origin)
         np.testing.assert_allclose(one.cuboids.corners_m(), other.cuboids.corners_m(), atol=1e-9, rtol=0)
         assert list(one.keyframe_source_attributes or [{}] * len(one)) == list(other.keyframe_source_attributes or [{}] * len(one))
+    assert_same_pictures(a, b)
     for name, sensor in a.cameras.items():
         assert np.abs(sensor.ego_from_cam.matrix() - b.cameras[name].ego_from_cam.matrix()).max() < 1e-12
         assert type(sensor.camera) is type(b.cameras[name].camera)
     assert [(r.kind, r.subject, r.object, r.span_ns) for r in a.relations] == [(r.kind, r.subject, r.object, r.span_ns) for r in b.relations]
     assert list(a.tags) == list(b.tags)
+
+
+def assert_same_pictures(a, b):
+    assert {track.track_id for track in a.image_tracks} == {track.track_id for track in b.image_tracks}
+    for one in a.image_tracks:
+        other = b.image_track(one.track_id)
+        assert (one.category, one.camera, one.method, one.attributes) == (other.category, other.camera, other.method, other.attributes), one
+        assert one.object_id in (None, other.object_id)
+        assert {key: value for key, value in one.source_attributes.items() if key != "is_given_once"} == other.source_attributes
+        for name in ("times_ns", "visibility", "origin"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        for name in ("keyframe_attributes", "keyframe_source_attributes"):
+            assert list(getattr(one, name) or [{}] * len(one)) == list(getattr(other, name) or [{}] * len(one)), (one, name)
+        assert type(one.shapes) is type(other.shapes)
+        for mine, theirs in zip(one.shapes._columns(), other.shapes._columns()):
+            if isinstance(one.shapes, bw.Keypoints) and mine.ndim == 3:  # points that are not marked have no place in the file
+                is_marked = one.shapes.visibility != bw.Visibility.OUTSIDE
+                mine, theirs = mine[is_marked], theirs[is_marked]
+            np.testing.assert_allclose(mine, theirs, atol=1e-9, rtol=0)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def lost(before, after, at=""):
         return [f"{at}[{i}]" for i, item in enumerate(before) if all(lost(item, other) for other in after)]
     if at.endswith(".val") and isinstance(before, list) and isinstance(after, list) and len(before) == len(after) == 10:
         return [] if same_cuboid(before, after) else [at]
-    if isinstance(before, list) and before and all(isinstance(item, float) for item in before):
+    if isinstance(before, list) and any(isinstance(item, float) for item in before) and all(type(item) in (int, float) for item in before):
         return [] if np.shape(before) == np.shape(after) and np.allclose(before, after, rtol=0, atol=1e-9) else [at]
     return [] if before == after and isinstance(before, bool) == isinstance(after, bool) else [at]
 
@@ -505,7 +505,7 @@ def _another_camera(scene):
 
 
 def _camera_gone(scene):
-    return scene.replace(cameras={})
+    return scene.replace(cameras={}, image_tracks=())
 
 
 def _driven_elsewhere(scene):
@@ -515,8 +515,9 @@ def _driven_elsewhere(scene):
 def _later(scene):
     by = 1_000_000_007
     tracks = [track.replace(times_ns=track.times_ns + by) for track in scene.tracks]
+    seen = [track.replace(times_ns=track.times_ns + by) for track in scene.image_tracks]
     poses = bw.Trajectory(scene.times_ns + by, [scene.world_from_ego(int(stamp)) for stamp in scene.times_ns])
-    return scene.replace(times_ns=scene.times_ns + by, tracks=tracks, trajectory=poses, relations=[])
+    return scene.replace(times_ns=scene.times_ns + by, tracks=tracks, image_tracks=seen, trajectory=poses, relations=[])
 
 
 def _frames_renamed(scene):
@@ -534,7 +535,10 @@ def _a_label_more(scene):
 
 def _labels_alone(scene):
     """What is kept may move from a track to a keyframe of it."""
-    return scene.replace(tracks=[track.replace(source_attributes={}, keyframe_source_attributes=()) for track in scene.tracks])
+    bare = {"source_attributes": {}, "keyframe_source_attributes": ()}
+    return scene.replace(
+        tracks=[track.replace(**bare) for track in scene.tracks], image_tracks=[track.replace(**bare) for track in scene.image_tracks]
+    )
 
 
 CHANGES = [_without_track_7, _lidar_moved, _another_camera, _camera_gone, _driven_elsewhere, _later, _frames_renamed, _a_label_more]

@@ -30,7 +30,18 @@ from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxe
 from ..tags import Tag
 from .strict_json import Node
 
-__all__ = ["ORIGINS", "VISIBILITIES", "image_track_mapping", "placed", "read_image_tracks", "read_span", "read_tags", "rows_of", "tag_mapping"]
+__all__ = [
+    "ORIGINS",
+    "VISIBILITIES",
+    "image_track_mapping",
+    "image_track_of",
+    "placed",
+    "read_image_tracks",
+    "read_span",
+    "read_tags",
+    "rows_of",
+    "tag_mapping",
+]
 
 VISIBILITIES = {item.name.lower(): int(item) for item in Visibility}
 ORIGINS = {item.name.lower(): int(item) for item in Origin}
@@ -99,7 +110,7 @@ def read_image_tracks(node: Node, taken: Set[str], cameras: Mapping[str, Any], p
     tracks: dict[str, ImageTrack] = {}
     for item in node:
         with problems.aside(item.value), placed(item):
-            track = _image_track(item)
+            track = image_track_of(item)
             if track.track_id in tracks or track.track_id in taken:
                 raise item["track_id"].wrong("every track id once", f"{track.track_id!r} twice")
             if track.camera not in cameras:
@@ -108,7 +119,7 @@ def read_image_tracks(node: Node, taken: Set[str], cameras: Mapping[str, Any], p
     return list(tracks.values())
 
 
-def _image_track(node: Node) -> ImageTrack:
+def image_track_of(node: Node) -> ImageTrack:
     reader = _READERS[node["shape"].one_of({name: name for name in _READERS})]
     node.only(TRACK_KEYS, TRACK_EXTRAS | reader.of_track)
     keyframes = list(node["keyframes"])

@@ -7,8 +7,9 @@
 
 A cuboid is x y z qx qy qz qw sx sy sz (scalar last) or x y z rx ry rz sx sy sz, turned by Rz Ry Rx, for the
 file does not give the order.
-What boxwright has no name for stays in the source attributes: of a keyframe ("cuboid": fields of it, "object_data": shapes beside it), of a track
-(those of its object), and of the scene under "openlabel" (coordinate systems, streams, frames, relations, actions, objects without cuboids, ...).
+Shapes in the pictures of a camera are tracks of their own, linked to the object's cuboids: openlabel_shapes.py tells them.
+What boxwright has no name for stays in the source attributes: of a keyframe ("cuboid", "shape": fields of it, "object_data": what stands beside), of
+a track (those of its object), and of the scene under "openlabel" (coordinate systems, streams, frames, relations, actions, other objects, ...).
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class _Reader:
         lidars, cameras = self._sensors()
         poses = self._world_from_ego()
         trajectory = Trajectory(self.times[list(poses)], list(poses.values())) if poses else None
-        labels = Labels(document, trajectory, list(lidars))
+        labels = Labels(document, trajectory, list(lidars), self._pictured(cameras))
         if labels.frame == "ego" and labels.home != (self.systems.ego or ""):
             document.source["label_system"] = labels.home
         if trajectory is None and labels.tracks:
@@ -100,6 +101,7 @@ class _Reader:
             cameras=cameras,
             trajectory=trajectory,
             tracks=labels.tracks,
+            image_tracks=labels.image_tracks,
             data=self._files(lidars, cameras),
             has_time=document.has_time,
             label_frame=labels.frame,
@@ -150,6 +152,11 @@ class _Reader:
                 return None
             stamps.append(time_ns(sync["timestamp"])[0])
         return np.array(stamps, np.int64) if stamps else None
+
+    def _pictured(self, cameras: Mapping[str, CameraSensor]) -> dict[str, Int64s]:
+        """The cameras whose pictures may have labels, with the times of these. Where times stand still, there can be no track."""
+        exposures = {name: self.times if sensor.times_ns is None else sensor.times_ns for name, sensor in cameras.items()}
+        return {name: times for name, times in exposures.items() if (np.diff(times) > 0).all()}
 
     def _files(self, lidars: Mapping[str, Lidar], cameras: Mapping[str, CameraSensor]) -> SensorFiles:
         folder, times, has_time = self.document.file.parent, self.times, self.document.has_time

@@ -12,6 +12,7 @@ import numpy as np
 from ..cameras import UncalibratedCamera
 from ..errors import ArgumentError, BoxwrightError
 from ..frames import Pose
+from ..image_tracks import ImageTrack
 from ..scene import Scene
 from ..tracks import Track
 from .openlabel_document import transform_name
@@ -20,7 +21,7 @@ from .openlabel_sensors import Systems, camera_sensor_of, intrinsics_of, lidar_o
 from .strict_json import Node
 from .write_report import WriteReport
 
-__all__ = ["Places", "cuboid_name", "kept_of", "tells", "uids_of"]
+__all__ = ["Places", "cuboid_name", "kept_of", "tells", "uids_of", "uids_of_seen"]
 
 _UID = re.compile("-?[0-9]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TABLES = ("metadata", "coordinate_systems", "streams", "objects", "relations", "frames")
@@ -251,6 +252,31 @@ def uids_of(tracks: Sequence[Track], others: Collection[str]) -> dict[str, str]:
             uids[track.track_id] = str(number)
             number += 1
     return uids
+
+
+def uids_of_seen(tracks: Sequence[ImageTrack], uids: Mapping[str, str], others: Mapping[str, Any]) -> dict[str, str]:
+    """track_id -> uid of tracks in pictures: that of the cuboids they are linked to, or one for all that are linked to one name.
+
+    uids : those of tracks of cuboids; others : kept objects
+    """
+    given, taken = dict[str, str](), {*uids.values(), *others}
+    found, number = {}, 0
+    for track in tracks:
+        owner = track.object_id if track.object_id is not None else f"of {track.track_id}"
+        if owner in uids:
+            found[track.track_id] = uids[owner]
+            continue
+        if owner not in given:
+            is_its_own = owner in others and bool(others[owner].get("is_in_pictures")) and owner not in uids.values()
+            if _UID.fullmatch(owner) and (owner not in taken or is_its_own):
+                given[owner] = owner
+            else:
+                while str(number) in taken:
+                    number += 1
+                given[owner] = str(number)
+            taken.add(given[owner])
+        found[track.track_id] = given[owner]
+    return found
 
 
 def _free(name: str, names: Iterable[str]) -> str:

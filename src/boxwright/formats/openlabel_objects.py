@@ -14,6 +14,7 @@ from ..limits import FARTHEST_M, limits
 from .openlabel_data import Occurrences, check_data, check_item, split_named
 from .openlabel_document import Document
 from .openlabel_sensors import MOST_RAD
+from .openlabel_shapes import Sightings
 from .strict_json import Node
 
 __all__ = ["CUBOID_NAME", "Objects", "Row", "Thing"]
@@ -49,7 +50,7 @@ class Row:
 class Thing:
     """An object.
 
-    node : as it is declared; is_label : whether its cuboids are labels
+    node : as it is declared; is_label, is_seen : whether its cuboids are labels, and its shapes in pictures
     static : data that hold always
     without : frame id -> what the object says in frames in which it has no cuboid
     beside : names of attributes that stand beside its cuboids, not in them
@@ -58,11 +59,13 @@ class Thing:
     uid: str
     node: Node
     is_label: bool
+    is_seen: bool
     rows: list[Row] = field(default_factory=list)
     static: dict[str, Any] = field(default_factory=dict)
     without: dict[str, Any] = field(default_factory=dict)
     beside: dict[str, None] = field(default_factory=dict)
     seen: Occurrences = field(default_factory=Occurrences)
+    is_seen_once: bool = False  # whether shapes in a picture are given for the object, not for a frame
 
     def kept(self) -> dict[str, Any]:
         """The object as it is declared, without cuboids that are labels and without what could not be read."""
@@ -72,13 +75,13 @@ class Thing:
 
 
 class Objects:
-    """All objects of a document.
+    """All objects of a document. Their shapes in pictures go into `sightings`.
 
     numbers : ten for each row: x y z qx qy qz qw sx sy sz, or x y z rx ry rz nan sx sy sz
     """
 
-    def __init__(self, document: Document) -> None:
-        self.document, self.systems, self.problems = document, document.systems, document.problems
+    def __init__(self, document: Document, sightings: Sightings) -> None:
+        self.document, self.systems, self.problems, self.sightings = document, document.systems, document.problems, sightings
         self.numbers = array("d")
         self._last: dict[str, Any] = {}
         self._names = {name: name for name in (*self.systems.kinds, self.systems.world) if name}
@@ -96,7 +99,7 @@ class Objects:
         is_ours = self.document.is_ours and self.document.ours["tracks"].has(uid)
         if kind in _EGO_TYPES and not is_ours:
             self.document.notes.append(f"left out: {uid}, the recording vehicle itself")
-        return Thing(uid, node, is_ours or (kind not in _EGO_TYPES and kind != "dontcare"))
+        return Thing(uid, node, is_ours or (kind not in _EGO_TYPES and kind != "dontcare"), is_ours or kind not in _EGO_TYPES)
 
     def _add(self, index: int, uid: str, node: Node) -> None:
         """What an object says in one frame."""
@@ -109,11 +112,13 @@ class Objects:
             said = {key: value for key, value in node.mapping().items() if key != "object_data"}
             others, rows, cuboids = self._data(thing, node.get("object_data", {}), [index])
             thing.rows += rows
-            sound = {**others, **({"cuboid": cuboids} if cuboids else {})}
-            thing.seen.add(index, sound)
+            cuboid = {"cuboid": cuboids} if cuboids else {}
+            thing.seen.add(index, {**others, **cuboid})
+            left = self.sightings.take(uid, index, _node_of(others, node)) if thing.is_seen else others
             if rows:
-                _put_beside(thing, rows[0], others, said)
-            else:
+                _put_beside(thing, rows[0], left, said)
+            elif left or said or cuboid or not others:
+                sound = {**left, **cuboid}
                 thing.without[frame_id] = {**said, **({"object_data": sound} if sound or "object_data" in node.value else {})}
 
     def _add_static(self, thing: Thing) -> None:
@@ -123,8 +128,12 @@ class Objects:
         taken = {row.frame for row in thing.rows}
         others, rows, cuboids = self._data(thing, thing.node.get("object_data", {}), [i for i in inside if i not in taken])
         thing.rows += rows
-        thing.static = others if thing.is_label else {**others, **({"cuboid": cuboids} if cuboids else {})}
         thing.seen.add(None, {**others, **({"cuboid": cuboids} if cuboids else {})})
+        if thing.is_seen:
+            n_taken = len(self.sightings.numbers)
+            others = self.sightings.take(thing.uid, 0 if len(self.document.text.numbers) == 1 else None, _node_of(others, thing.node))
+            thing.is_seen_once = len(self.sightings.numbers) > n_taken
+        thing.static = others if thing.is_label else {**others, **({"cuboid": cuboids} if cuboids else {})}
 
     def _data(self, thing: Thing, data: Node, frames: Sequence[int]) -> tuple[dict[str, Any], list[Row], list[Any]]:
         """(what stands beside cuboids, a row for each cuboid that is a label and each of `frames`, the cuboids) of an `object_data`. What cannot be
@@ -199,6 +208,10 @@ class Objects:
             raise node.wrong(f"a coordinate_system, one of {', '.join(kinds)}", "none", hint=_HINT)
         self.document.note_once("cuboids that name no coordinate system are taken to be in the vehicle's")
         return next(iter(kinds), "")
+
+
+def _node_of(data: dict[str, Any], node: Node) -> Node:
+    return Node(data, node.path, f"{node.field}.object_data")
 
 
 def _put_beside(thing: Thing, row: Row, others: Mapping[str, Any], said: dict[str, Any]) -> None:

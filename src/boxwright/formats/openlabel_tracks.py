@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s
+from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
 from ..errors import FormatError
 from ..frames import Pose, Trajectory, unit_quats
@@ -19,10 +19,14 @@ from .boxwright_pictures import ORIGINS, VISIBILITIES
 from .dense_tracks import dense_track, moved_each
 from .openlabel_data import attribute_kind, intervals_of, is_data, split_named
 from .openlabel_document import Document
+from .openlabel_image_tracks import ImageLabels
 from .openlabel_objects import Objects, Row, Thing
+from .openlabel_shapes import Sightings
 from .strict_json import Node
 
-__all__ = ["UPRIGHT_FROM_CAMERA", "Labels", "relations_of"]
+__all__ = ["IN_PICTURES", "UPRIGHT_FROM_CAMERA", "Labels", "relations_of"]
+
+IN_PICTURES = "is_in_pictures"  # marks, among kept objects, those whose shapes are tracks in pictures
 
 UPRIGHT_FROM_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # columns: the axes x, z, -y of a cuboid whose y points down
 
@@ -30,14 +34,16 @@ UPRIGHT_FROM_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.
 class Labels:
     """The tracks of a document.
 
-    trajectory : world_from_ego, or None; lidars : names of the LiDARs
+    trajectory : world_from_ego, or None; lidars : names of the LiDARs; exposures : cameras that may have labels, each with the times of its pictures
     frame, home : the frame that tracks are kept in, and its coordinate system
+    image_tracks : the tracks in pictures
     """
 
-    def __init__(self, document: Document, trajectory: Trajectory | None, lidars: Sequence[str]) -> None:
+    def __init__(self, document: Document, trajectory: Trajectory | None, lidars: Sequence[str], exposures: Mapping[str, Int64s]) -> None:
         self.document, self.trajectory, self.lidars = document, trajectory, lidars
         self.systems, self.times = document.systems, document.times
-        self.objects = Objects(document)
+        sightings = Sightings(document, exposures)
+        self.objects = Objects(document, sightings)
         self.id_of: dict[str, str] = {}  # uid -> track_id
         self._ids: set[str] = set()
         self.frame, self.home = self._home([row for thing in self.objects.things.values() for row in thing.rows])
@@ -46,10 +52,26 @@ class Labels:
         for thing in self.objects.things.values():
             tracks += self._tracks_of(thing)
         self.tracks = Tracks(tracks)
-        kept = {uid: thing for uid, thing in self.objects.things.items() if uid not in self.id_of}
+        with_cuboids = set(self.id_of)
+        seen = ImageLabels(document, sightings, self._ids, self.id_of)
+        for thing in self.objects.things.values():
+            seen.add(thing)
+        seen.add_others()
+        self.image_tracks = seen.tracks
+        self._keep({uid: thing for uid, thing in self.objects.things.items() if uid not in with_cuboids})
+        document.notes += sightings.notes()
+
+    def _keep(self, others: Mapping[str, Thing]) -> None:
+        """Objects without a cuboid go into the scene's source attributes."""
+        kept: dict[str, Any] = {}
+        for uid, thing in others.items():
+            kept[uid] = {"object": thing.kept(), "frames": thing.without}
+            if uid in self.id_of:
+                kept[uid][IN_PICTURES] = True
         if kept:
-            document.source["objects"] = {uid: {"object": thing.kept(), "frames": thing.without} for uid, thing in kept.items()}
-            document.notes.append(f"{len(kept)} objects have no cuboid: they are kept as they are, in the source attributes")
+            self.document.source["objects"] = kept
+        if n := sum(IN_PICTURES not in one for one in kept.values()):
+            self.document.notes.append(f"{n} objects have no cuboid: they are kept as they are, in the source attributes")
 
     # -------------------------------------------------------- places
 

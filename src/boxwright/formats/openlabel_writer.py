@@ -18,25 +18,29 @@ from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera, UncalibratedCamera, model_of
 from ..cuboids import Cuboids
 from ..errors import ArgumentError, BoxwrightError
+from ..image_tracks import ImageTrack
 from ..rotations import quat_from_matrix, quat_multiply
 from ..scene import Relation, Scene
+from ..shapes2d import Keypoints
 from ..tracks import Origin, State, Track, Visibility
 from . import strict_json
 from .boxwright_pictures import tag_mapping
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
 from .openlabel import SCHEMA
-from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, is_sound, joined
+from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, is_sound, joined, split_named
 from .openlabel_document import OURS
-from .openlabel_kept import Places, cuboid_name, kept_of, tells, uids_of
+from .openlabel_image_writer import said_of, sights_of
+from .openlabel_kept import Places, cuboid_name, kept_of, tells, uids_of, uids_of_seen
 from .openlabel_objects import CUBOID_NAME
 from .openlabel_sensors import seconds
-from .openlabel_tracks import UPRIGHT_FROM_CAMERA, relations_of
+from .openlabel_shapes import OTHERS
+from .openlabel_tracks import IN_PICTURES, UPRIGHT_FROM_CAMERA, relations_of
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_writer import SweepFile, write_images, write_sweeps
 from .strict_json import Node
-from .write_report import WriteReport, lost_in_pictures
+from .write_report import WriteReport
 
 __all__ = ["write"]
 
@@ -62,7 +66,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     (folder / f"{name}.json").write_text(strict_json.dumps({"openlabel": document}, f"scene {scene.name!r}"), encoding="utf-8")
     say_point_labels_are_lost(scene, report)
     report.n_frames = len(scene)
-    report.dropped += lost_in_pictures(scene)
+    report.tolerance_px = 1e-9 if scene.image_tracks else 0.0
     if jpeg_quality is not None:
         report.rounded.append("pictures that were not in files are compressed as JPEG")
 
@@ -83,16 +87,20 @@ class _Document:
                     f"camera {name}: OpenLABEL has no {model_of(sensor.camera)} lens; it is in intrinsics_custom, which others may not know"
                 )
         self.uids = uids_of(scene.tracks, self.was["objects"])
+        self.uids |= uids_of_seen(scene.image_tracks, self.uids, self.was["objects"])
         self.places = Places(scene, self.was, report, self.numbers)
         self.frames = self.places.frames
         self.objects: dict[str, dict[str, Any]] = {}
         self.own_tracks: dict[str, dict[str, Any]] = {}
+        self.own_image_tracks: dict[str, dict[str, Any]] = {}
 
     def top(self) -> dict[str, Any]:
         scene, was = self.scene, self.was
         self._frame_streams()
         for track in sorted(scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid")):
             self._put_track(track)
+        for seen in scene.image_tracks:
+            self._put_image_track(seen)
         self._tell_frames()
         self._put_kept_objects()
         numbers = self.numbers
@@ -123,6 +131,7 @@ class _Document:
             "source_attributes": {key: value for key, value in scene.source_attributes.items() if key != "openlabel"},
             "problems": [problem.mapping() for problem in scene.problems],
             "tracks": self.own_tracks,
+            **({"image_tracks": self.own_image_tracks} if self.own_image_tracks else {}),
         }
 
     # -------------------------------------------------------- frames
@@ -286,6 +295,44 @@ class _Document:
             said["outside"] = [_end(track, k) for k in outside.tolist()]
         self.own_tracks[uid if uid not in self.own_tracks else f"{uid}/{cuboid_name(track)}"] = said
 
+    def _put_image_track(self, track: ImageTrack) -> None:
+        """Its shapes, put into the frames; the object, where no cuboid is of it."""
+        uid, owner = self.uids[track.track_id], f"image track {track.track_id!r}"
+        exposures = self.scene.exposures_ns(track.camera)
+        keyframes = []
+        for i, kind, items, given in sights_of(track, exposures):
+            if "is_keyframe" not in items[0]:
+                keyframes.append(i)
+            for n, item in enumerate(items):
+                values = item.pop("own_attributes", {} if n else given)
+                others = {name: value for name, value in values.items() if attribute_kind(value) is None}
+                own = self._attributes({name: value for name, value in values.items() if name not in others}, owner)
+                if attributes := joined(own, item.get("attributes", {})):
+                    item["attributes"] = attributes
+                if others:
+                    item[OTHERS] = others
+            self._put_data(uid, i, {"object_data": {kind: items}})
+        if isinstance(track.shapes, Keypoints) and np.isfinite(track.shapes.uv[track.shapes.visibility == Visibility.OUTSIDE]).any():
+            self._drop(f"{owner}: where points are that are not marked")
+        if uid not in self.objects:
+            self._declare_seen(track, uid)
+        if track.source_attributes.get("is_given_once"):
+            self._drop(f"object {uid!r}: that a shape is given once, for no frame; it is written into its frame")
+        self.own_image_tracks[track.track_id] = said_of(track, exposures[keyframes], uid, str(self.objects[uid]["type"]))
+
+    def _declare_seen(self, track: ImageTrack, uid: str) -> None:
+        """An object without cuboids, as it came where it did."""
+        kept = self.was["objects"].get(uid, {})
+        thing, frames = kept.get("object"), kept.get("frames")
+        is_kept = bool(kept.get(IN_PICTURES)) and isinstance(frames, Mapping) and isinstance(thing, Mapping) and _is_object(thing)
+        thing = dict(thing) if is_kept else {"name": track.object_id or track.track_id}
+        plain = {name: value for name, value in track.attributes.items() if attribute_kind(value) is not None}  # the others are in the metadata
+        static = joined(self._attributes(plain, f"image track {track.track_id!r}"), split_named(thing.get("object_data", {}))[1])
+        thing |= {"type": track.category, **({"object_data": static} if static or "object_data" in thing else {})}
+        self.objects[uid] = thing
+        for frame_id, entry in frames.items() if is_kept else ():
+            self._put_entry(uid, frame_id, entry)
+
     def _tell_frames(self) -> None:
         """Where each object and each of its data is; what is kept of that stays where it is still true."""
         seen = {uid: Occurrences() for uid in self.objects}
@@ -320,6 +367,8 @@ class _Document:
     def _put_kept_objects(self) -> None:
         """Objects without a cuboid, as they came."""
         for uid, kept in self.was["objects"].items():
+            if kept.get(IN_PICTURES):
+                continue  # with its tracks, or gone with them
             if uid in self.objects:
                 self._drop(f"object {uid!r} without a cuboid: a track has its id")
                 continue
