@@ -9,6 +9,7 @@ import ast
 import copy
 import io
 import json
+import lzma
 import random
 import re
 import struct
@@ -377,7 +378,7 @@ def in_npz(raw: bytes, dice: random.Random) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             members = [[info.filename, archive.read(info)] for info in archive.infolist()]
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error):
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError):
         return in_bytes(raw, dice)
     kind, member = dice.randrange(9), dice.choice(members) if members else ["x.npy", b""]
     if kind < 5:

@@ -205,6 +205,7 @@ def test_frames_of_a_step(tmp_path):
         ([track(box(0)), track(box(0))], ["an id of an earlier track", "'0'"]),
         ([track("")], ["a track without a shape"]),
         ([track(box(0), label="")], ["a track without a label"]),
+        ([track(shape("skeleton", 0, "", '<points label="head" points="1,2"/><points points="3,4"/>'))], ["labels head", "one without a label"]),
     ],
 )
 def test_bad_records(tmp_path, tracks, told):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.formats import mot
 from boxwright.formats.images import image_bytes
 
 ROWS = "1,2,11,21,30,40,1,1,0.5\n2,2,12,21,30,40,1,1,1\n5,2,15,21,30,40,1,1,1\n2,7,1,1,4,6.5,0,3,0.25\n"
@@ -106,6 +107,27 @@ def test_bad_lines(tmp_path, row, told):
 def test_bad_sequence_files(tmp_path, old, new, told):
     with pytest.raises(bw.BoxwrightError, match=told):
         bw.read(make(tmp_path / "a", info=INFO.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("1,2,3,4,5,6", True),
+        (" 1 , -2 ,\t3.5, +4., .5e3 ,6e-1\r", True),
+        ("1,2,3,4,5,6,7,8,9,10", True),
+        ("1,2,3,4,5,6,7,8,9,10,11", False),
+        ("1,2,3,4,5", False),
+        ("1,2,3,4,5,6,", False),
+        ("1 2 3 4 5 6", False),
+        ("1,2,." + "1" * 4000 + "," + "2" * 90, False),
+        ("1," + "2" * 4000, False),
+        ("1,2" + ",3" * 4 + " " * 4000 + "x", False),
+    ],
+)
+def test_which_files_are_of_this_kind(tmp_path, line, is_one):
+    """Told by the first line, without trying any part of it twice: long lines of digits took seconds."""
+    (tmp_path / "labels.txt").write_text(line + "\n")
+    assert mot.detect(tmp_path / "labels.txt") is is_one
 
 
 def test_labels_beyond_the_sequence(tmp_path):

@@ -151,10 +151,11 @@ def check_shape(kind: str, row: Row, first: Row, size_px: tuple[int, int]) -> No
         _ellipse(row), _turned(row)
     elif kind == "skeleton":
         names = [part.get("label", "") for part in row["parts"]]
-        known = [part["label"] for part in first["parts"]]
-        if not names or len(set(names)) != len(names) or not set(names) <= set(known):
-            expected = f"points with the labels {', '.join(known)[:60] or 'of their own'}, each once"
-            raise FormatError(expected=expected, got=", ".join(names)[:60] or "none", field="skeleton", hint=_HINT)
+        known = [part.get("label", "") for part in first["parts"]]
+        if not all(names) or not names or len(set(names)) != len(names) or not set(names) <= set(known):
+            expected = f"points with the labels {', '.join(filter(None, known))[:60] or 'of their own'}, each once"
+            got = ", ".join(name or "one without a label" for name in names)[:60] or "none"
+            raise FormatError(expected=expected, got=got, field="skeleton", hint=_HINT)
         for part in row["parts"]:
             _one_place(part), visibility_of(part)
     else:

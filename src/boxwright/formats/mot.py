@@ -54,8 +54,9 @@ CLASSES = {
 }
 _FARTHEST_PX = 1e7
 _MOST_COLUMNS = 16
-_NUMBER = rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*"
-_LINE = re.compile(rb"\s*\d+\s*,\s*-?\d+\s*(," + _NUMBER + rb"){4,8}\r?(\n|\Z)", re.IGNORECASE)
+_GAP = rb"[ \t]*+"  # nothing here is tried twice: a line of a thousand digits would take minutes
+_NUMBER = _GAP + rb"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?" + _GAP
+_LINE = re.compile(rb"\s*+\d++" + _GAP + b"," + _GAP + rb"-?\d++" + _GAP + b"(?:," + _NUMBER + rb"){4,8}+\r?(?:\n|\Z)", re.IGNORECASE)
 _HINT = "correct the line or get the file again"
 Row = tuple[int, list[float], tuple[float, ...]]  # frame from 0, left top width height, the columns after
 
