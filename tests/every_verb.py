@@ -171,6 +171,9 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     alone = drive.replace(image_tracks=[track.replace(object_id=None) for track in boxes.image_tracks()])
     links = bw.link(alone)
     offsets = bw.link_offsets(links.accept())
+    lifted = bw.lift(drive, 2, "front", boxes.visible_xyxy[0], "car")
+    coloured = bw.colour_points(drive, 2)
+    out["lift"] = [np.array([lifted.iou, lifted.n_points]), coloured.rgb, coloured.camera_index, coloured.uv]
     out["link"] = [np.array([one.confidence for one in links]), offsets.offset_px, offsets.speed_pxps, offsets.rest_px, offsets.is_odd]
     out["aggregate"] = [bw.aggregate(drive, track, frames=range(3)).xyz for track in (None, "driving")]
     sparse = drive.track("driving").take([0, 5])

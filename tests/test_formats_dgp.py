@@ -113,7 +113,58 @@ def test_golden_numbers(tmp_path):
     assert car.keyframe_source_attributes[0] == {"num_points": 17, "occlusion": 1, "truncation": 0.25, "class_id": 2}
     assert scene.source_attributes["description"] == "by hand"
     assert scene.source_attributes["ontology"] == {"2": "Car", "0": "Person"}
-    assert "2 files of bounding_box_2d are not read" in scene.notes
+    assert "2 files of bounding_box_2d are named and are not there" in scene.notes and scene.image_tracks == ()
+
+
+def in_picture(instance=987620307, class_id=2, **more):
+    box = {"x": 3, "w": 20, "h": 31}  # y is 0, and may be absent
+    return {"area": 620, "iscrowd": False, "attributes": {}, "box": box, "class_id": class_id, "instance_id": instance, **more}
+
+
+def with_boxes(root, first, second):
+    doc = document()
+    for i, labels in enumerate((first, second)):
+        doc["data"][2 * i]["datum"]["image"]["annotations"] = {"0": f"bounding_box_2d/FRONT/{i}.json"}
+        save(root / f"scene_01/bounding_box_2d/FRONT/{i}.json", {"annotations": labels})
+    save(root / "scene_01/ontology/o2.json", {"items": [{"id": 2, "name": "Car"}, {"name": "Person"}]})
+    return make(root, doc)
+
+
+def test_boxes_in_pictures(tmp_path):
+    """They lie at the camera's exposures, and name the cuboids of the same instance."""
+    scene = bw.read(
+        with_boxes(tmp_path, [in_picture(), in_picture(5, 0, attributes={"pose": "sitting"})], [in_picture(box={"x": 5, "y": 1, "w": 20, "h": 30})])
+    )
+    car, person = scene.image_tracks
+    assert (car.track_id, car.category, car.camera, car.object_id) == ("987620307/FRONT", "Car", "FRONT", "987620307")
+    assert (person.track_id, person.category, person.object_id, len(person)) == ("5/FRONT", "Person", None, 1)
+    np.testing.assert_array_equal(car.times_ns, scene.exposures_ns("FRONT"))
+    np.testing.assert_array_equal(car.shapes.xyxy, [[3, 0, 23, 31], [5, 1, 25, 31]])
+    assert person.keyframe_attributes == [{"pose": "sitting"}]
+    assert car.keyframe_source_attributes[0] == {"iscrowd": False, "class_id": 2}
+    assert not [note for note in scene.notes if "bounding_box_2d" in note]
+
+
+BAD_BOXES = [
+    ({"box": {"x": 1, "y": 2, "w": -3, "h": 4}}, "a positive width and height"),
+    ({"box": {"x": 1, "y": 2, "w": 3, "h": 1e300}}, "a place in pixels"),
+    ({"class_id": 77}, "a class of the ontology"),
+    ({"box": 7}, "box"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD_BOXES)
+def test_bad_boxes_in_pictures(tmp_path, changes, message):
+    path = with_boxes(tmp_path, [in_picture(), in_picture(8, **changes)], [in_picture()])
+    with pytest.raises(bw.FormatError, match=message):
+        bw.read(path)
+    scene = bw.read(path, strict=False)
+    assert [track.track_id for track in scene.image_tracks] == ["987620307/FRONT"] and len(scene.problems) == 1
+
+
+def test_an_object_twice_in_a_picture_is_refused(tmp_path):
+    with pytest.raises(bw.FormatError, match="each object once in a picture"):
+        bw.read(with_boxes(tmp_path, [in_picture(), in_picture()], []))
 
 
 MUTATIONS = {

@@ -65,7 +65,21 @@ _HOME = {
     "fitting": ["Fit", "fit_at", "fit_cuboid", "refit"],
     "rectangles": ["Rectangles", "fit_rectangles"],
     "occlusion": ["DepthMap", "depth_map"],
-    "linking": ["CameraOffset", "Link", "LinkOffsets", "Links", "ProjectedTracks", "link", "link_offsets", "project_tracks"],
+    "linking": [
+        "CameraOffset",
+        "ColouredPoints",
+        "Lift",
+        "LiftVerdict",
+        "Link",
+        "LinkOffsets",
+        "Links",
+        "ProjectedTracks",
+        "colour_points",
+        "lift",
+        "link",
+        "link_offsets",
+        "project_tracks",
+    ],
     "segmentation": ["Overlap", "apply_edits", "segment", "segment_scene"],
     "propagation": ["ImageProposals", "ImageVerdict", "Proposals", "Verdict", "propagate"],
     "advice": ["Advice", "Advices", "advise"],
@@ -140,7 +154,21 @@ if TYPE_CHECKING:
     from .interpolation import interpolate
     from .intervals import Estimate
     from .keyframes import Origin, State, Visibility
-    from .linking import CameraOffset, Link, LinkOffsets, Links, ProjectedTracks, link, link_offsets, project_tracks
+    from .linking import (
+        CameraOffset,
+        ColouredPoints,
+        Lift,
+        LiftVerdict,
+        Link,
+        LinkOffsets,
+        Links,
+        ProjectedTracks,
+        colour_points,
+        lift,
+        link,
+        link_offsets,
+        project_tracks,
+    )
     from .margins import FaceMargin, learn_face_margin
     from .matching import MatchRules
     from .object_time import Placement
@@ -188,6 +216,7 @@ __all__ = [
     "CameraSensor",
     "Category",
     "Clear",
+    "ColouredPoints",
     "Concord",
     "Consensus",
     "Cuboid",
@@ -222,6 +251,8 @@ __all__ = [
     "Keypoints",
     "LabelError",
     "Lidar",
+    "Lift",
+    "LiftVerdict",
     "LimitError",
     "Link",
     "LinkOffsets",
@@ -282,6 +313,7 @@ __all__ = [
     "aggregate",
     "agreement",
     "apply_edits",
+    "colour_points",
     "compare_annotators",
     "compare_point_labels",
     "consensus",
@@ -305,6 +337,7 @@ __all__ = [
     "iou_boxes",
     "iou_masks",
     "learn_face_margin",
+    "lift",
     "link",
     "link_offsets",
     "lock_size",

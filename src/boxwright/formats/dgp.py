@@ -6,6 +6,7 @@
     point_cloud/LIDAR/*.npz               the array `data`, columns as `point_format` has them
     rgb/CAMERA_01/*.jpg
     bounding_box_3d/LIDAR/*.json          cuboids in the LiDAR's frame: geometric centre, length, width, height, quaternion
+    bounding_box_2d/CAMERA_01/*.json      boxes in the pictures (dgp_boxes.py)
 
 A frame's stamp is that of its LiDAR; cameras keep the times of their exposures, so that the motion between the two is in `scene.cam_from`.
 The first LiDAR is called "lidar".
@@ -31,6 +32,7 @@ from ..tracks import Visibility
 from . import strict_json
 from .arrays_on_disk import npz_arrays
 from .columns import sweep_of_columns
+from .dgp_boxes import BOXES, image_tracks
 from .dgp_sensors import Samples, datum_path, mounts_and_cameras, pose_of, read_samples, trajectory_of, vector_of
 from .label_rows import LabelRows
 from .looking import head, is_dgp_scene, names_of, subfolders
@@ -131,6 +133,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     def read_sweep(frame_index: int, sensor: str, at: Path) -> Sweep:
         return _read_sweep(at, sensor, formats[sensor][frame_index], int(samples.times_ns[frame_index]))
 
+    tracks = rows.tracks(times, poses, file, notes)
+    in_pictures = image_tracks(samples, list(cameras), folder, _ontology(top, folder, BOXES), tracks, problems, notes)
     _tell_what_is_left_out(samples, folder, notes)
     return Scene(
         name=scene,
@@ -138,7 +142,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         lidars=samples.our_lidars(mounts),
         cameras={name: CameraSensor(name, camera, mounts[name], samples.exposures(name)) for name, camera in cameras.items()},
         trajectory=trajectory,
-        tracks=rows.tracks(times, poses, file, notes),
+        tracks=tracks,
+        image_tracks=in_pictures,
         data=SensorFiles(sweeps, images, read_sweep, {name: camera.size_px for name, camera in cameras.items()}),
         has_time=samples.has_time,
         label_frame="lidar" if trajectory is None else "world",
@@ -160,6 +165,8 @@ def _tell_what_is_left_out(samples: Samples, folder: Path, notes: list[str]) -> 
     for data in samples.data:
         for name, (_, datum) in data.items():
             for kind in datum.get("annotations", {}).mapping():
+                if kind == BOXES and name in samples.cameras:
+                    continue
                 if kind != _CUBOIDS:
                     kinds[_KINDS.get(int(kind) if re.fullmatch("[0-9]{1,9}", kind) else -1, f"kind {kind!r:.20}")] += 1
                 elif name != samples.main:
@@ -202,11 +209,13 @@ def _read_sweep(path: Path, sensor: str, names: list[str], time_ns: int) -> Swee
 # ------------------------------------------------------------ labels
 
 
-def _ontology(top: Node, folder: Path) -> dict[int, str]:
+def _ontology(top: Node, folder: Path, kind: str = _CUBOIDS) -> dict[int, str]:
     keys = top.get("ontologies", {})
-    if not keys.has(_CUBOIDS):
+    if not keys.has(kind):
         return {}
-    file = datum_path(folder / "ontology", Node(f"{keys[_CUBOIDS].text()}.json", keys.path, keys[_CUBOIDS].field))
+    file = datum_path(folder / "ontology", Node(f"{keys[kind].text()}.json", keys.path, keys[kind].field))
+    if kind != _CUBOIDS and not file.is_file():
+        return {}
     return {item.get("id", 0).whole(): item.get("name", "").text() for item in strict_json.load(file)["items"]}
 
 

@@ -35,7 +35,7 @@ STEP_NS = 10_000_000  # so long before and after the exposure, for speeds in the
 CUT_PX = 1.5  # a side so near to the border may have been cut off there
 SEEN_FROM = 0.7  # boxes of what is hidden more than this are drawn around the rest, as one likes
 OWN_PX, OWN_SHARE = 1.0, 0.03  # what a hand is off by, in pixels, and as a share of the box
-SURE, LEAST_PX = 3.0, 1.0  # a cause counts where it is so many standard deviations off 0, and moves boxes so far
+SURE, LEAST_PX = 0.9973, 1.0  # a cause counts where chance leaves it so surely within its deviation (three sigma of many), and it moves boxes so far
 ODD, ODD_PX, ODD_SHARE = 5.0, 3.0, 0.1  # a label is odd beyond so many robust deviations, and pixels, and this share of its box
 FEWEST_PAIRS = 3
 TUKEY = 4.685
@@ -271,7 +271,7 @@ def _explain(scene: Scene, camera: str, rows: _Rows) -> CameraOffset:
         found[:], sigma[:] = np.nan, np.nan
     fast = float(np.quantile(np.abs(design[:, 2]), 0.9)) if len(design) else 0.0
     moves = np.abs(found) * [1.0, 1.0, fast, 1.0]
-    is_sure = (np.abs(found) > SURE * sigma) & (moves >= LEAST_PX)
+    is_sure = (np.abs(found) > _sure(n_pairs) * sigma) & (moves >= LEAST_PX)
     causes = ("shift",) * bool(is_sure[:2].any()) + ("time",) * bool(is_sure[2])
     focal = getattr(lens, "fx_px", math.nan), getattr(lens, "fy_px", math.nan)
     return CameraOffset(
@@ -289,6 +289,13 @@ def _explain(scene: Scene, camera: str, rows: _Rows) -> CameraOffset:
         causes,
         int(rows.is_odd.sum()),
     )
+
+
+def _sure(n_pairs: int) -> float:
+    """How many standard deviations, found from so few pairs, are not chance: Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(n_pairs - 1, 1), (1 + SURE) / 2))
 
 
 def _robust(design: Float64s, values: Float64s, cluster: Int64s) -> tuple[Float64s, Float64s, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,16 @@ from ..arrays import Bools, Float64s, Int32s, Int64s, check_kind
 from ..cameras import UncalibratedCamera
 from ..cuboids import Cuboids
 from ..errors import ArgumentError
+from ..exposure import expose_cuboids
 from ..motion import motion_at
-from ..projection import project_cuboids
+from ..projection import ImageBoxes, project_cuboids
+from ..rotations import wrap_rad
 from ..scene import Scene
 from ..tracks import Track, Tracks, Visibility, interpolate_tracks
 
 __all__ = ["Sightings", "cameras_of", "moments_of", "objects_at", "sightings"]
 
+RATE_STEP_NS = 5_000_000  # so long before and after a moment, for how fast things move then
 MOST_CARRY_NS = 500_000_000  # beyond its first and last keyframe an object is carried no farther than this
 
 
@@ -108,9 +112,43 @@ def sightings(scene: Scene, camera: str, tracks: Sequence[Track], *, late_ns: in
     time_index, track_index, cuboids = objects_at(tracks, moments[frames], scene.times_ns[frames])
     lens = scene.camera(camera).camera
     xyxy, whole, truncation = np.full((len(cuboids), 4), np.nan), np.full((len(cuboids), 4), np.nan), np.ones(len(cuboids))
+    rates = None
+    if scene.camera(camera).rolling_shutter != "global":
+        rates = _rates(tracks, moments[frames], scene.times_ns[frames], time_index, track_index)
     offsets = np.searchsorted(time_index, np.arange(len(frames) + 1))
     for t in np.flatnonzero(np.diff(offsets)).tolist():
         rows = slice(int(offsets[t]), int(offsets[t + 1]))
-        boxes = project_cuboids(cuboids[rows], lens, scene.transform(camera, scene.label_frame, int(moments[frames[t]])))
+        if rates is None:
+            boxes = project_cuboids(cuboids[rows], lens, scene.transform(camera, scene.label_frame, int(moments[frames[t]])))
+        else:
+            boxes = _row_by_row(scene, camera, int(moments[frames[t]]), cuboids[rows], rates[rows])
         xyxy[rows], whole[rows], truncation[rows] = boxes.xyxy, boxes.whole_xyxy, boxes.truncation
     return Sightings(frames[time_index], track_index, cuboids, xyxy, whole, truncation)
+
+
+def _rates(tracks: Sequence[Track], moments: Int64s, stamps: Int64s, time_index: Int32s, track_index: Int32s) -> Float64s:
+    """(R, 4) velocity in the label frame and turn rate of rows of `objects_at`, from a moment before to one after; 0 where only one is known."""
+    n = max(len(tracks), 1)
+    wanted, ends, known = time_index.astype(np.int64) * n + track_index, [], np.ones(len(time_index), bool)
+    for late in (-RATE_STEP_NS, RATE_STEP_NS):
+        t, k, cuboids = objects_at(tracks, moments + late, stamps)
+        keys = t.astype(np.int64) * n + k
+        found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        known &= keys[found] == wanted if len(keys) else False
+        ends.append(np.column_stack([cuboids.center_m, cuboids.yaw_rad])[found] if len(keys) else np.zeros((len(wanted), 4)))
+    step = ends[1] - ends[0]
+    step[:, 3] = wrap_rad(step[:, 3])
+    rates: Float64s = np.where(known[:, None], step / (2e-9 * RATE_STEP_NS), 0.0)
+    return rates
+
+
+def _row_by_row(scene: Scene, camera: str, moment: int, cuboids: Cuboids, rates: Float64s) -> ImageBoxes:
+    """Boxes in a picture of a rolling shutter whose middle is exposed at a moment, of cuboids where they are then.
+
+    Tracks in a frame on the vehicle move as it sees them, so it stands for them.
+    """
+    trajectory = scene.trajectory if scene.label_frame == "world" else None
+    sensor = dataclasses.replace(scene.camera(camera), times_ns=None)
+    then = Scene("exposure", np.array([moment]), scene.lidars, {camera: sensor}, trajectory)
+    frame = scene.label_frame
+    return expose_cuboids(then, 0, camera, cuboids, frame, velocity_mps=rates[:, :3], yaw_rate_radps=rates[:, 3])
