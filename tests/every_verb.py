@@ -18,6 +18,7 @@ import street
 from boxwright import containment, interpolation, interpolation2d, overlap, projection, rectangles
 from boxwright.formats import read_points, write_points
 from boxwright.registration import ObjectModel
+from boxwright.scene import NoData
 from test_shapes2d import some_of_each
 
 LEAST = {
@@ -188,7 +189,25 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     ]
     retiming = bw.retime(world)
     out["retime"] = [np.array([retiming.evidence]), *(row.shift_m for row in retiming)]
+    corner = bw.PointEdit.of_polygon(0, [(0, 0), (20, 0), (20, 20)], category="road")
+    for kind in (np.float32, np.float64):
+        edited = drive.replace(point_edits=[corner], data=OneSweep(drive.points(0).xyz.astype(kind), int(drive.times_ns[0])))
+        owned = [bw.segment(edited, 0, overlap=rule, margin_m=0.2) for rule in ("smallest", "nearest_face")]
+        out[f"segment {kind.__name__}"] = [column for labels in owned for column in (labels.class_id, labels.instance_id)]
     return out
+
+
+class OneSweep(NoData):
+    """The same points in the first frame."""
+
+    def __init__(self, xyz: np.ndarray, stamp_ns: int) -> None:
+        self.sweep = bw.Sweep(xyz, stamp_ns)
+
+    def points(self, frame_index: int, sensor: str) -> bw.Sweep:
+        return self.sweep
+
+    def has_points(self, frame_index: int, sensor: str) -> bool:
+        return frame_index == 0
 
 
 def flatten(value: Any) -> list[np.ndarray]:

@@ -240,6 +240,15 @@ def test_bad_files(tmp_path, text, told):
         bw.read(tmp_path / "clip.xml", strict=False)
 
 
+def test_a_file_of_comments_is_looked_at_once(tmp_path):
+    """An expression that may end each comment at the end of any later one would look for ages."""
+    (tmp_path / "clip.xml").write_text("<!---->" * 500)
+    with pytest.raises(bw.FormatError, match="no known format"):
+        bw.read(tmp_path / "clip.xml")
+    (tmp_path / "clip.xml").write_text(xml(track(box(0))).replace("<annotations>", "<!-- a -->  <!-- <annotations> --><annotations>"))
+    assert len(bw.read(tmp_path / "clip.xml").image_tracks) == 1
+
+
 def test_without_a_size(tmp_path):
     scene = bw.read(make(tmp_path, track(box(4)), meta=""))
     assert len(scene) == 5

@@ -38,7 +38,7 @@ __all__ = ["OWN_TRACK", "detect", "list_scenes", "read", "scene_file"]
 
 OWN_TRACK = {"id", "label"}
 _OWN_SHAPE = {"frame", "keyframe", "outside", "occluded"}
-_ROOT = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<annotations[\s>]", re.DOTALL)
+_ROOT = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<annotations[\s>]", re.DOTALL)
 _HINT = "correct the file or export it again"
 Row = dict[str, Any]
 
