@@ -285,7 +285,9 @@ def _side(
     sigma = math.hypot(math.sqrt(2) * face, size / math.sqrt(n))
     if hints.prior is not None:
         least, most = hints.prior.low_m[axis], hints.prior.high_m[axis]
-        expected = _expected(axis, other_high - other_low + 2 * hints.margin_m, _seen_share(1 - axis, away, sensor, extent), hints.prior)
+        expected = hints.prior.median_m[axis]
+        if not hints.is_size_drawn:  # what somebody drew is not mended by how a class's sides go together
+            expected = _expected(axis, other_high - other_low + 2 * hints.margin_m, _seen_share(1 - axis, away, sensor, extent), hints.prior)
         seen = _seen_share(axis, away, sensor, extent)
         trust = 0.0 if hints.is_size_drawn else seen * _ramp(size / least, SHORT_FROM, SHORT_FULLY)
         if size < expected:
