@@ -187,6 +187,7 @@ def results(n_threads: int = 1) -> dict[str, Any]:
     out["lock_size, orient, thin"] = [
         track.cuboids.center_m for track in (bw.lock_size(drive, "parked"), bw.orient(drive.track("driving")), bw.thin(drive.track("driving")))
     ]
+    out["refit_track"] = [bw.refit_track(drive, "driving").track.cuboids.center_m]
     retiming = bw.retime(world)
     out["retime"] = [np.array([retiming.evidence]), *(row.shift_m for row in retiming)]
     corner = bw.PointEdit.of_polygon(0, [(0, 0), (20, 0), (20, 20)], category="road")

@@ -204,6 +204,8 @@ def _places(node):
 def _nasty_value(value, dice: random.Random):
     kind = dice.randrange(4)
     if kind == 0 and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if abs(value) > 1e200:  # a number that an earlier mutation made
+            return dice.choice((-value, 0, 1))
         return dice.choice((-value, value + 1, value - 1, value * 1e10, value * 1e-10, float(value), -value - 1, value + 0.5))
     if kind < 3:
         numbers = (*FLOATS, *map(int, INTEGERS))

@@ -281,6 +281,8 @@ def test_fill_mends_by_whole_tracks_and_says_what_it_did(run, tmp_path):
     advice = json.loads(out)["advice"]
     assert code == 0 and len(advice) == 2 and set(advice[0]) == {"track_id", "frame_index", "timestamp_ns", "score_m", "reason"}
     assert "need a keyframe next" in run("fill", tmp_path / "drawn", "--keyframes-every", "5", "--advise", "2")[1]
+    code, out, _ = run("fill", tmp_path / "drawn", "--refit", "--json")
+    assert code == 0 and 0 < json.loads(out)["mended"]["refit"]["n_fitted"] <= 18
     assert fails(run("fill", tmp_path / "drawn", "--retime"), "time_offset_ns")
 
 

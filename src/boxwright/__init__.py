@@ -94,6 +94,7 @@ _HOME = {
     "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
     "track_metrics": ["Clear", "Hota", "Identity"],
     "margins": ["FaceMargin", "learn_face_margin"],
+    "refitting": ["TrackRefit", "refit_track"],
     "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
@@ -182,6 +183,7 @@ if TYPE_CHECKING:
     from .propagation import ImageProposals, ImageVerdict, Proposals, Verdict, propagate
     from .raters import Agreement, Concord, PairConcord, agreement
     from .rectangles import Rectangles, fit_rectangles
+    from .refitting import TrackRefit, refit_track
     from .render import render_bev, render_cameras
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .scene import Scene
@@ -299,6 +301,7 @@ __all__ = [
     "Tolerances",
     "Track",
     "TrackQuality",
+    "TrackRefit",
     "Tracks",
     "Trajectory",
     "UncalibratedCamera",
@@ -353,6 +356,7 @@ __all__ = [
     "read_point_labels",
     "read_points",
     "refit",
+    "refit_track",
     "render_bev",
     "render_cameras",
     "retime",

@@ -27,6 +27,7 @@ from .whole_tracks import (
     AdviseOption,
     LockSizeOption,
     OrientOption,
+    RefitOption,
     RetimeOption,
     SolveStaticOption,
     ThinOption,
@@ -52,6 +53,7 @@ def fill(
     keyframes_every: EveryOption = None,
     method: MethodOption = None,
     retime: RetimeOption = False,
+    refit: RefitOption = False,
     lock_size: LockSizeOption = False,
     solve_static: SolveStaticOption = False,
     orient: OrientOption = False,
@@ -69,7 +71,8 @@ def fill(
     """Keyframes become labels in every frame.
 
     With --keyframes-every K, every K-th label of each track (and its last) is a keyframe, and the error of the labels in between is reported.
-    Before they are filled, keyframes can be mended by what whole tracks tell: --retime, --lock-size, --solve-static, --orient, in this order.
+    Before they are filled, keyframes can be mended by what whole tracks tell: --retime, --refit, --lock-size, --solve-static, --orient, in
+    this order.
     With --out, the filled tracks are written.
 
     Example: boxwright fill recording --keyframes-every 10 --lock-size --solve-static --out filled
@@ -79,7 +82,7 @@ def fill(
 
     if method is not None:
         method_code("--method", method)
-    mends = {"retime": retime, "lock_size": lock_size, "solve_static": solve_static, "orient": orient}
+    mends = {"retime": retime, "refit": refit, "lock_size": lock_size, "solve_static": solve_static, "orient": orient}
     wanted = [name for name, is_wanted in mends.items() if is_wanted]
     if keyframes_every is None and out is None and advise is None and not wanted and not thin:
         raise ArgumentError("nothing to do", hint="give --out FOLDER to write filled tracks, --keyframes-every K to measure their error, or both")

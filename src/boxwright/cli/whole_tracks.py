@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from ..tracks import Track
 
 __all__ = [
-    *("AdviseOption", "LockSizeOption", "OrientOption", "RetimeOption", "SolveStaticOption", "ThinOption"),
+    *("AdviseOption", "LockSizeOption", "OrientOption", "RefitOption", "RetimeOption", "SolveStaticOption", "ThinOption"),
     *("advised", "mended", "print_advice", "print_mended", "thinned"),
 ]
 
 RetimeOption = Annotated[
     bool,
     typer.Option("--retime", help="Set boxes of moving objects from when they were seen to the frame's stamp; needs a time for every point."),
+]
+RefitOption = Annotated[
+    bool, typer.Option("--refit", help="Snap keyframes to their points first, the object's own motion during the sweep taken out.")
 ]
 LockSizeOption = Annotated[bool, typer.Option("--lock-size", help="Give each track one size, that of its best seen keyframes; not people.")]
 SolveStaticOption = Annotated[bool, typer.Option("--solve-static", help="Give what stands, as its points and keyframes tell, one pose; needs poses.")]
@@ -34,9 +37,10 @@ AdviseOption = Annotated[int | None, typer.Option("--advise", metavar="N", min=1
 
 
 def mended(scene: Scene, wanted: Iterable[str]) -> tuple[Scene, dict[str, Any]]:
-    """The scene after the wanted ones of "retime", "lock_size", "solve_static" and "orient", in this order, and what each of them did."""
+    """The scene after the wanted ones of "retime", "refit", "lock_size", "solve_static" and "orient", in this order, and what each of them did."""
     verbs: dict[str, Callable[[Scene], tuple[list[Track], dict[str, Any]]]] = {
         "retime": _retime,
+        "refit": _refit,
         "lock_size": _lock_size,
         "solve_static": _solve_static,
         "orient": _orient,
@@ -58,6 +62,18 @@ def _retime(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
     verdicts = Counter(str(row.verdict) for row in retiming)
     mean = sum(shifts) / len(shifts) if shifts else None
     return retiming.tracks, {"placement": retiming.placement, "evidence": retiming.evidence, "tracks": dict(verdicts), "mean_shift_m": mean}
+
+
+def _refit(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
+    import boxwright as bw
+
+    done = []
+    with tracked("keyframes to their points", len(scene.tracks)) as advance:
+        for track in scene.tracks:
+            done.append(bw.refit_track(scene, track))
+            advance()
+    n_fitted = sum(fit is not None for one in done for fit in one.fits)
+    return [one.track for one in done], {"n_fitted": n_fitted, "n_keyframes": sum(map(len, scene.tracks))}
 
 
 def _lock_size(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
@@ -133,6 +149,7 @@ def print_mended(done: dict[str, Any]) -> None:
             f"retime: boxes drawn for {row['placement'] or 'a moment that the points do not tell'}; {counts(row['tracks'])}"
             + (f"; those moved by {row['mean_shift_m']:.2f} m on average" if row["mean_shift_m"] is not None else "")
         ),
+        "refit": lambda row: f"refit: {row['n_fitted']} of {row['n_keyframes']} keyframes snapped to their points",
         "lock_size": lambda row: f"lock size: {row['n_keyframes']} keyframes of {row['n_tracks']} tracks changed",
         "solve_static": lambda row: f"solve static: {counts(row['tracks'])}",
         "orient": lambda row: f"orient: {row['n_keyframes']} keyframes of {row['n_tracks']} tracks turned",
