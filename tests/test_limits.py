@@ -16,6 +16,7 @@ import test_formats_kitti_tracking as tracking
 from boxwright.formats import strict_json
 from boxwright.limits import LIMIT_NAMES, Limits, limits, set_limits
 from formats_scenes import full_scene
+from fuzz_child import Child
 
 
 @pytest.fixture
@@ -117,6 +118,49 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path, rng):
         with pytest.raises(bw.ArgumentError, match="at most 4096 characters"):
             bw.write(scene, tmp_path / "bad")
         assert not list(tmp_path.iterdir())
+
+
+def with_attributes(n_tracks, n_keyframes):
+    """A scene whose keyframes all have attributes."""
+    times = np.arange(n_keyframes) * 10**8
+    one = bw.Cuboids(np.tile([1.0, 2.0, 0.5], (n_keyframes, 1)), np.tile([4.2, 1.7, 1.4], (n_keyframes, 1)), 0.3, frame="lidar")
+    said = [[{"a": i, "b": {"c": k / 7}, "d": "left"} for k in range(n_keyframes)] for i in range(n_tracks)]
+    tracks = [bw.Track(f"t{i}", "car", times, one, keyframe_attributes=rows) for i, rows in enumerate(said)]
+    return bw.Scene("dense", times, {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar")
+
+
+def test_tracks_are_read_one_by_one(tmp_path, usual):
+    """All values of a scene.json at once take more room than those that stay."""
+    scene = with_attributes(40, 100)
+    bw.write(scene, tmp_path / "a")
+    set_limits(["json_room_bytes=1000000"])
+    with pytest.raises(bw.LimitError, match="json room bytes"):
+        strict_json.load(tmp_path / "a/scene.json")
+    back = bw.read(tmp_path / "a")
+    assert [list(track.keyframe_attributes) for track in back.tracks] == [list(track.keyframe_attributes) for track in scene.tracks]
+    set_limits([])
+    rows = [{str(k): [{}] * 200} for k in range(100)]
+    bw.write(scene.replace(tracks=[track.replace(keyframe_attributes=rows) for track in scene.tracks[:3]]), tmp_path / "b")
+    set_limits(["json_room_bytes=3000000"])
+    with pytest.raises(bw.LimitError, match="json room bytes"):  # what stays counts
+        bw.read(tmp_path / "b")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_large_scene_with_attributes_is_read_at_the_usual_limits(tmp_path, usual):
+    """Its child judges memory, four times the file and 64 MiB, and a second for each MB."""
+    bw.write(with_attributes(2, 10), tmp_path / "a")
+    child = Child(tmp_path / "a")
+    child.start()
+    bw.write(with_attributes(400, 600), tmp_path / "b")
+    (tmp_path / "b/scene.json").replace(tmp_path / "a/scene.json")
+    size = (tmp_path / "a/scene.json").stat().st_size
+    try:
+        outcome = child.read(size, True)
+    finally:
+        child.stop()
+    assert size > 60_000_000 and outcome.kind == "read", outcome
 
 
 def test_a_long_line_is_refused(tmp_path):

@@ -30,9 +30,9 @@ from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Track, Visibility
-from . import strict_json
 from .boxwright_files import label_files, read_point_edits, sensor_files, stray_notes
 from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
+from .json_parts import load_by_parts
 from .looking import is_dgp_scene, subfolders
 from .reach import within_reach
 from .strict_json import Node
@@ -106,7 +106,7 @@ def is_safe_name(name: str) -> bool:
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     file = scene_file(path, scene)
-    top = strict_json.load(file)
+    top = load_by_parts(file, frozenset({"tracks", "image_tracks"}))
     mark = top.get("format", "nothing").value if isinstance(top.value, dict) else None
     if mark != "boxwright":
         raise FormatError(
