@@ -192,6 +192,11 @@ class _Object:
         found, pose, reference = self._find(gray, guess, may_search=not is_cut)
         is_sure = found.share >= SURE_SHARE and found.seen >= SURE_SEEN
         likeness, seen = (found.likeness, found.seen) if reference is self.key else self.key.patch.likeness(*self.key.patch.look(gray, pose))
+        if reference is not self.key and seen >= SURE_SEEN:  # it looks as at the keyframe again: what has drifted since is taken back
+            again, refined = self.key.align(gray, pose)
+            if _passes(again) and again.share >= SURE_SHARE and again.seen >= SURE_SEEN:
+                found, pose, reference = again, refined, self.key
+                is_sure, likeness, seen = True, again.likeness, again.seen
         is_it = _passes(found) and seen >= LEAST_KEY_SEEN and (is_sure or not (is_cut or is_lost))
         place = self.shape_at(pose if is_it else guess)
         figures = (found.n_points, found.share, found.residual_px, likeness)
