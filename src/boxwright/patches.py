@@ -25,11 +25,12 @@ __all__ = ["Alignment", "Patch", "Similarity", "align", "rings_of", "search"]
 SHORTEST_PX, LONGEST_PX, MOST_ENLARGED = 64, 256, 4.0  # of a shape's longer side on its canvas
 LEAST_RADIUS_PX = 8.0  # of what is looked at around a shape without an inside
 N_CELLS, PER_CELL, MOST_CORNERS = 6, 4, 500
-WINDOW_PX, N_LEVELS, THERE_AND_BACK_PX = 17, 3, 0.7
+WINDOW_PX, THERE_AND_BACK_PX = 17, 0.7
+N_LEVELS, ENOUGH_SHARE = (3, 1), 0.5  # the coarse levels, which see far, see mostly background; without them where too few points come of it
 INLIER_PX, N_SAMPLES = 2.0, 160
 LEAST_SCALE, MOST_SCALE, MOST_TURN_RAD = 0.65, 1.55, math.radians(35)
 STIFFNESS_PX2 = 36.0  # (0.3 px of noise over 5 % of expected change)^2: what few points close together do not know of scale and turn
-N_LOOKS, SETTLED_PX = 4, 0.05
+N_LOOKS, SETTLED_PX = 8, 0.05
 LOOK_CELLS, LEAST_SPREAD, SAME_LOOK = 4, 6.0, 0.4
 MEAN_PX, FLAT_LEVELS = 17, 4.0
 SEARCH_PX, SEARCH_SCALES, SEARCH_REACH, LEAST_SEARCH = 40, (1.0, 0.85, 1.18), 1.5, 0.45
@@ -178,9 +179,16 @@ def align(patch: Patch, gray: Gray, guess: Similarity) -> Alignment:
         asked = ((expected > 0) & (expected < size - 1)).all(axis=1)
         if asked.sum() < 2:
             return Alignment(now, n_asked=int(asked.sum()))
-        ends, good = _followed(patch.canvas, canvas, points[asked])
         own = None if patch.own is None else _own(patch, canvas, now)
-        fit = _fitted(points[asked][good], ends[good], weights[asked][good])
+        fit, share = None, 0.0
+        for n_levels in N_LEVELS:
+            ends, good = _followed(patch.canvas, canvas, points[asked], n_levels)
+            fitted = _fitted(points[asked][good], ends[good], weights[asked][good])
+            agreed = 0.0 if fitted is None else float(weights[asked][good][fitted[1] < INLIER_PX].sum() / weights[asked].sum())
+            if fitted is not None and agreed > share:
+                fit, share = fitted, agreed
+            if share >= ENOUGH_SHARE:
+                break
         if fit is None:
             return Alignment(now, n_asked=int(asked.sum()))
         change, residual = fit
@@ -188,7 +196,6 @@ def align(patch: Patch, gray: Gray, guess: Similarity) -> Alignment:
         before, now = now, now @ then_from_canvas @ change @ then_from_canvas.inverse()
         if not 1e-2 < now.scale < 1e2:
             return Alignment(guess, n_asked=int(asked.sum()))
-        share = float(weights[asked][good][close].sum() / weights[asked].sum())
         rms = float(np.sqrt(np.mean(residual[close] ** 2))) if close.any() else math.nan
         found = Alignment(
             now, int(close.sum()), int(asked.sum()), share, rms / patch.enlarged * now.scale, own_uv=own and own[0], is_own=own and own[1]
@@ -295,13 +302,13 @@ def _even_light(image: Gray) -> Gray:
     return np.clip(128.5 + 42.0 * (values - mean) / (spread + FLAT_LEVELS), 0, 255).astype(np.uint8)
 
 
-def _followed(then: Gray, now: Gray, points: Float64s) -> tuple[Float64s, Bools]:
+def _followed(then: Gray, now: Gray, points: Float64s, n_levels: int) -> tuple[Float64s, Bools]:
     """Where points of one canvas are on another, and which of them come back to where they were."""
     import cv2
 
     how: dict[str, Any] = {
         "winSize": (WINDOW_PX, WINDOW_PX),
-        "maxLevel": N_LEVELS,
+        "maxLevel": n_levels,
         "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.005),
     }
     starts = points.astype(np.float32).reshape(-1, 1, 2)
@@ -319,7 +326,7 @@ def _own(patch: Patch, canvas: Gray, now: Similarity) -> tuple[Float64s, Bools]:
     there = np.isfinite(patch.own).all(axis=1)
     ends, good = patch.own.copy(), np.zeros(len(patch.own), bool)
     if there.any():
-        ends[there], good[there] = _followed(patch.canvas, canvas, patch.own[there])
+        ends[there], good[there] = _followed(patch.canvas, canvas, patch.own[there], N_LEVELS[0])
     return (now @ patch.then_from_canvas).apply(ends), good
 
 
