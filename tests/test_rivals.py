@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from boxwright.bench import interpolation2d, rivals, suite, workloads
+import boxwright as bw
+from boxwright.bench import interpolation2d, rivals, suite, tracks, workloads
 
 SMALL = {
     "points_in_cuboids": {
@@ -32,6 +33,7 @@ SMALL = {
     "interpolate, linear": {"one": lambda: workloads.tracks(1, 41)},
     "interpolate_image_tracks, boxes": {"boxes": lambda: interpolation2d.image_boxes(20, 41)},
     "interpolate_image_tracks, polygons": {"outline": lambda: interpolation2d.outline(17, 41)},
+    tracks.AGGREGATE: {"street": lambda: tracks.drive.__wrapped__(3, 120)},
     **{function: {work.title: work.make for work in works} for function, works in suite.clips(40, 12).items()},
     **{function: {work.title: work.make for work in works} for function, works in suite.point_files("2k points", 2000).items()},
 }
@@ -58,7 +60,8 @@ def test_same_result_as_the_rival(job, rival, title, make):
 def test_every_job_has_a_rival_that_comes_with_the_core():
     for job in rivals.JOBS:
         of_core = any(set(rival.needs) <= {"scipy", "cv2"} and not rival.leaves_out for rival in job.rivals)
-        assert of_core == (job.function != "read_points, compressed PCD"), job.function  # neither numpy nor scipy knows LZF
+        alone = {"read_points, compressed PCD", tracks.PROPAGATE, tracks.RETIME}  # neither numpy nor scipy knows LZF, and nobody does the others
+        assert of_core == (job.function not in alone), job.function
         assert set(suite.workloads(quick=True)) == set(suite.workloads()) == {job.function for job in rivals.JOBS}
 
 
@@ -129,6 +132,11 @@ def test_a_wrong_point_is_seen():
     planted("read_points, .bin", lambda both: (both[0][1:], both[1]))
 
 
+def test_a_point_of_a_sweep_in_another_place_is_seen():
+    planted(tracks.AGGREGATE, lambda xyz: xyz + 0.01)
+    planted(tracks.AGGREGATE, lambda xyz: xyz[1:])
+
+
 def test_a_frame_that_is_another_is_seen():
     pytest.importorskip("av", reason="PyAV is not installed (extra 'video')")
     planted("Video.frame, at random", lambda numbers: [numbers[0] + 1, *numbers[1:]])
@@ -150,6 +158,8 @@ def test_workloads_are_the_same_every_time(make):
             return [a for item in value for a in arrays(item)]
         if hasattr(value, "center_m"):
             return [value.center_m, value.size_m, value.quat_wxyz]
+        if isinstance(value, bw.Scene):
+            return [value.points(i).xyz for i in range(len(value))]
         if hasattr(value, "path"):
             return [np.frombuffer(value.path.read_bytes(), np.uint8)]
         return [a for f in getattr(value, "__dataclass_fields__", ()) for a in arrays(getattr(value, f))]
