@@ -278,9 +278,11 @@ def _matrix(node: Node, lengths: Sequence[int]) -> Float64s:
 def _rows(files: Mapping[int, Path], is_posed: Bools, problems: Problems, notes: list[str]) -> LabelRows:
     rows, unnamed = LabelRows(), 0
     for i, file in files.items():
-        labels: list[Node] = []
+        labels = Node([], str(file))
         with strict_json.file_aside(file, problems):
-            labels += strict_json.load(file)
+            top = strict_json.load(file)
+            len(top)  # that it is a list is known now; its items are taken one by one
+            labels = top
         for k, node in enumerate(labels):
             if problems.is_full and not (isinstance(node.value, dict) and "psr" in node.value):
                 problems.n_more += 1
