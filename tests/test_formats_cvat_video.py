@@ -142,11 +142,14 @@ def elements(file, tag="box"):
 def test_a_track_that_ends_early_ends_in_cvat_too(tmp_path):
     """CVAT shows the last keyframe until the end of the task, unless one says that the object is gone."""
     scene = bw.read(make(tmp_path, track(box(0) + box(2)), track(box(3) + box(5), 1)))
+    assert any("without an element that says so: 1;" in note for note in scene.notes)
     bw.write(scene, tmp_path / "out", "cvat_video")
     first, second = elements(tmp_path / "out/crossing.xml")
     assert [(one["frame"], one["outside"]) for one in first] == [("0", "0"), ("2", "0"), ("3", "1")]
     assert [(one["frame"], one["outside"]) for one in second] == [("3", "0"), ("5", "0")]
-    assert_same(scene, bw.read(tmp_path / "out"))
+    again = bw.read(tmp_path / "out")
+    assert_same(scene, again)
+    assert not any("without an element" in note for note in again.notes)
 
 
 def test_a_scene_of_other_origin(tmp_path):

@@ -177,7 +177,7 @@ TARGETS = (
         1.6,
     ),
     _at_most(
-        "interpolate_image_tracks, boxes, with out",
+        "interpolate_image_tracks, boxes, prepared, with out",
         "10k tracks x 200 frames <= 30 ms",
         partial(_ms, function="interpolate_image_tracks, boxes (with out)", workload=ALL_BOXES),
         "ms",

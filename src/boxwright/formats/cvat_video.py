@@ -6,7 +6,8 @@
     .../box/attribute name                      all attributes again on every element; those that cannot change are the track's own
 
 The file has no times: frames are numbers, unless a video gives them. An element that only says that the track ends one frame after its last place is
-not kept; the writer says it again.
+not kept; the writer says it again. A track that ends early without one ends there too, though CVAT would show its last place until the end of the
+task: files whose elements stand at every frame are written so. A note tells how many do.
 What boxwright has no name for stays in the source attributes: of a keyframe (z_order, ...), of a track (source, group_id, ...), and of the scene
 under "cvat" (the whole `meta`).
 """
@@ -93,6 +94,7 @@ class _Reader:
         self.attribute: str | None = None
         self.tracks: dict[str, ImageTrack] = {}
         self.numbers: dict[str, list[int]] = {}  # track_id -> the frames of its keyframes
+        self.open_ends: list[int] = []  # last frames of tracks that do not say that they end there
         self.notes: dict[str, int] = {}
 
     # -------------------------------------------------------- elements
@@ -173,6 +175,8 @@ class _Reader:
         frames, kind = [row["number"] for row in rows], rows[0]["kind"]
         if len(rows) > 1 and _only_ends(rows[-2], rows[-1]):
             rows, frames = rows[:-1], frames[:-1]
+        elif rows[-1]["visibility"] != Visibility.OUTSIDE:
+            self.open_ends.append(frames[-1])
         own, keyframe_attributes = self._attributes(category, rows)
         source = {key: value for key, value in self.track.items() if key not in OWN_TRACK and key != "line"}
         if "id" not in self.track:
@@ -274,6 +278,9 @@ class _Reader:
         for track in self.tracks.values():
             times = np.array([index[number] for number in self.numbers[track.track_id]], np.int64)
             tracks.append(track.replace(camera=camera.name, times_ns=times))
+        n_open = sum(frame < numbers[-1] for frame in self.open_ends)
+        if n_open:
+            notes.append(f"tracks that end before the last frame without an element that says so: {n_open}; they are taken to end there")
         notes += [size_note] if size_note else []
         notes += [text if n == 1 else f"{text} ({n} times)" for text, n in self.notes.items()]
         return Scene(

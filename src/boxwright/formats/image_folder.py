@@ -135,7 +135,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     name = path.absolute().name or "camera"
     with os.scandir(path) as entries:
         others = [entry.name for entry in entries if not _is_picture(entry.name) and entry.name.lower() not in _SYSTEMS]
-    notes = ["pictures carry no calibration, no time, no poses and no labels: their camera knows its size alone, and sits at the identity"]
+    notes = ["pictures carry no calibration, no time and no poses: their camera knows its size alone, and sits at the identity"]
     return Scene(
         name=scene,
         times_ns=folder.times_ns,

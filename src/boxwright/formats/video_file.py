@@ -60,7 +60,7 @@ def video_camera(video: Video, problems: Problems) -> tuple[CameraSensor, list[s
     A file that holds less than it says is refused in strict reading, with both numbers.
     """
     index = video.index
-    hint = "copy the file again, or take the frames that are there: strict=False, --lenient"
+    hint = "copy the file again, or take the frames that are there: strict=False"
     n_whole = len(video) - int(np.isin(index.damaged_ids, index.ids).sum())
     if video.n_claimed is not None and video.n_claimed > n_whole:
         wanted = f"{video.n_claimed} frames, as it says"
@@ -68,7 +68,7 @@ def video_camera(video: Video, problems: Problems) -> tuple[CameraSensor, list[s
     elif video.claimed_ns is not None and video.claimed_ns > video.duration_ns + 2 * _usual_step_ns(video):
         wanted, got = f"{video.claimed_ns * 1e-9:.3f} s, as it says", f"{video.duration_ns * 1e-9:.3f} s"
         problems.keep(FormatError("the file is cut off", expected=wanted, got=got, path=video.path, hint=hint))
-    notes = ["a video carries no calibration, no poses and no labels: its camera knows its size alone, and sits at the identity"]
+    notes = ["a video carries no calibration and no poses: its camera knows its size alone, and sits at the identity"]
     clock = f", which is at {video.start_ns * 1e-9:.6f} s on the file's own clock" if video.start_ns else ""
     notes.append(f"times count from the first frame{clock}")
     notes += [f"{index.n_leading} frames at its beginning build on what was cut away, and are left out"] if index.n_leading else []
