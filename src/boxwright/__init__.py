@@ -95,7 +95,9 @@ _HOME = {
     "track_metrics": ["Clear", "Hota", "Identity"],
     "margins": ["FaceMargin", "learn_face_margin"],
     "refitting": ["TrackRefit", "refit_track"],
-    "solving": ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"],
+    "locking": ["lock_size"],
+    "standing": ["StaticSolve", "StaticVerdict", "solve_static"],
+    "orienting": ["orient"],
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
     "formats": [
@@ -170,10 +172,12 @@ if TYPE_CHECKING:
         link_offsets,
         project_tracks,
     )
+    from .locking import lock_size
     from .margins import FaceMargin, learn_face_margin
     from .matching import MatchRules
     from .object_time import Placement
     from .occlusion import DepthMap, depth_map
+    from .orienting import orient
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs, iou_boxes, iou_masks
     from .point_labels import PointEdit, PointLabels
     from .point_scores import PointComparison, compare_point_labels
@@ -192,8 +196,8 @@ if TYPE_CHECKING:
     from .sensors import CameraSensor, Lidar
     from .shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
     from .simulation import simulate
-    from .solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
     from .sources import Source, consensus_sources, consensus_trace
+    from .standing import StaticSolve, StaticVerdict, solve_static
     from .tags import Relation, Tag
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground

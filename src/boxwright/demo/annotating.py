@@ -15,11 +15,13 @@ from ..cuboids import Cuboids
 from ..fitting import Fit, fit_at
 from ..formats import read
 from ..formats.sample_clip import read_clicks
+from ..locking import lock_size
 from ..motion import motion_of
+from ..orienting import orient
 from ..points import Sweep
 from ..sample import Click, sample_folder
 from ..scene import Scene
-from ..solving import StaticSolve, StaticVerdict, lock_size, orient, solve_static
+from ..standing import StaticSolve, StaticVerdict, solve_static
 from ..terrain import Ground, ground
 from ..tracks import Origin, Track
 

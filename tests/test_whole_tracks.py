@@ -240,7 +240,7 @@ def test_nothing_is_turned_that_is_right(world):
 
 def test_fits_of_what_stands_are_made_once_more_of_all_points(rng):
     """Sides that no single frame shows together: length and width are those of the union, heading and height those of the keyframes."""
-    from boxwright.solving import _fitted
+    from boxwright.standing import _fitted
 
     scene = street.scene()
     (stamp,) = scene.times_ns[:1].tolist()

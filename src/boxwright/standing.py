@@ -1,7 +1,4 @@
-"""What a whole track tells about its keyframes: one size, one pose where the object stands, and which end is the front.
-
-Each verb gives a new track; what it was given stays as it is.
-"""
+"""Whether an object stands, as its points and keyframes tell; what stands has one pose and one size in all keyframes."""
 
 from __future__ import annotations
 
@@ -13,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import ArrayLike, Bools, Float64s, as_floats
-from .containment import points_in_cuboids
+from .arrays import Bools, Float64s
 from .cuboids import Cuboid, Cuboids
-from .errors import ArgumentError
 from .fitting import fit_cuboid
-from .moments import base_frame, seen_sweep, track_in_base
-from .motion import motion_of, moved
+from .locking import lock_size
+from .moments import base_frame, track_in_base
+from .motion import moved
 from .registration import ObjectModel
 from .rotations import matrix_from_yaw, quat_from_yaw, quat_multiply, wrap_rad
 from .scene import Scene
@@ -27,11 +23,7 @@ from .sightings import Sightings, starts_within
 from .taxonomy import Taxonomy
 from .tracks import Origin, Track, Visibility
 
-__all__ = ["StaticSolve", "StaticVerdict", "lock_size", "orient", "solve_static"]
-
-END_M, END_SHARE = 0.2, 0.1  # points so near a face, in metres or lengths, lie on it
-UNSEEN_WEIGHT = 1e-3  # of a keyframe where a dimension was not seen
-FULL_POINTS = 10.0  # more points on a face do not tell more of a size
+__all__ = ["StaticSolve", "StaticVerdict", "solve_static"]
 
 MOST_FRAMES = 16  # that are looked at
 WATCHED_S = 1.5  # around a single keyframe
@@ -44,94 +36,6 @@ SLOWEST_M_S = 0.5  # what stands is not even this fast
 AGREED_M = 0.3  # points so near their standing place explain a keyframe that is off
 ALIKE_RAD = math.radians(15.0)
 FEWEST_UNION, HEADING_SIGMA_RAD = 30, 0.02  # points of all frames that a fit is made of anew; the spread of the keyframes' middle heading
-
-SLOW_M_S = 0.5  # a slower way does not tell a heading
-WAY_M = 1.0  # a front is told by a way at least so long
-TURN_M = 1e3  # what a turn about is held to be worth, in metres of way: more than any way
-
-
-# ------------------------------------------------------------ one size
-
-
-def lock_size(scene: Scene, track: Track | str, *, size_sigma_m: ArrayLike | None = None, deforming: bool = False) -> Track:
-    """The track with one size: the median of its keyframes' sizes, each dimension weighted by how well it was seen.
-
-    track : a Track in the scene's label frame, or the id of one of its tracks
-    size_sigma_m : (K, 3) standard deviations of the keyframes' sizes, where they come from fits: `fit.sigma.size_m`. By default a dimension counts by
-        the points near both of its ends
-    deforming : also classes whose shape changes, such as pedestrians; otherwise these are given back as they are
-
-    The side that faces the sensor stays where it was in every keyframe, and so does the bottom; where the sensor is beside neither end, the middle
-    does. Keyframes that change are of Origin.SIZE_LOCK. Raises UnknownName for an unknown track.
-    """
-    given = track if isinstance(track, Track) else scene.track(track)
-    category = Taxonomy.default().get(given.category)
-    if category is not None and not category.is_rigid and not deforming:
-        return given
-    there = given.visibility != Visibility.OUTSIDE
-    if not there.any():
-        return given
-    if size_sigma_m is None:
-        weights = _seen_ends(scene, given)
-    else:
-        sigma = as_floats("size_sigma_m", size_sigma_m, (len(given), 3), finite=False, hint="one row per keyframe: fit.sigma.size_m")
-        if (sigma <= 0).any():
-            raise ArgumentError(expected="positive standard deviations", got="0 or less", field="size_sigma_m", hint="NaN where it is not known")
-        weights = np.where(np.isfinite(sigma), 1 / np.where(np.isfinite(sigma), sigma, 1.0) ** 2, UNSEEN_WEIGHT)
-    sizes = given.cuboids.size_m
-    size: Float64s = np.array([_weighted_median(sizes[there, axis], weights[there, axis]) for axis in range(3)])
-    grown = size - sizes
-    is_new = (grown != 0).any(1)
-    offset = np.column_stack([_near_side(scene, given) * grown[:, :2] / -2, grown[:, 2] / 2])
-    center = given.cuboids.center_m + np.einsum("kij,kj->ki", given.cuboids.rotation, offset)
-    cuboids = given.cuboids.replace(center_m=np.where(is_new[:, None], center, given.cuboids.center_m), size_m=np.tile(size, (len(given), 1)))
-    return given.replace(cuboids=cuboids, origin=np.where(is_new, np.uint8(Origin.SIZE_LOCK), given.origin))
-
-
-def _near_side(scene: Scene, track: Track) -> Float64s:
-    """(K, 2) -1 or 1: the end along x and y that the sensor stands beyond; 0 where it is beside neither, or nobody knows where it was."""
-    side = np.zeros((len(track), 2))
-    own, origins = track.cuboids.frame or scene.label_frame, scene.lidar_origins_m("ego")
-    if not len(origins):
-        return side
-    for k, stamp in enumerate(track.times_ns.tolist()):
-        if own == "world" and (scene.trajectory is None or not scene.trajectory.covers(track.times_ns[k : k + 1]).all()):
-            continue
-        sensor = scene.transform(own, "ego", stamp).apply(origins.mean(0))
-        local = ((sensor - track.cuboids.center_m[k]) @ track.cuboids.rotation[k])[:2]
-        side[k] = np.where(np.abs(local) > track.cuboids.size_m[k, :2] / 2, np.sign(local), 0.0)
-    return side
-
-
-def _seen_ends(scene: Scene, track: Track) -> Float64s:
-    """(K, 3) weights: the fewer of the points near two opposite faces, up to FULL_POINTS; of the height, those near the top."""
-    weights = np.full((len(track), 3), UNSEEN_WEIGHT)
-    based = track_in_base(scene, track.replace(cuboids=track.cuboids.replace(frame=track.cuboids.frame or scene.label_frame)))
-    for k in range(0 if based is None else len(based)):
-        assert based is not None
-        row, frame = int(np.searchsorted(track.times_ns, based.times_ns[k])), int(np.searchsorted(scene.times_ns, based.times_ns[k]))
-        if frame == len(scene) or scene.times_ns[frame] != based.times_ns[k]:
-            continue
-        cuboid, center = based.cuboids[k : k + 1], based.cuboids.center_m[k]
-        half, wide = cuboid.size_m[0] / 2, Cuboids(np.zeros((1, 3)), cuboid.size_m + 2 * MARGIN_M, quat_wxyz=cuboid.quat_wxyz)
-        names = [name for name in scene.lidars if scene.has_points(frame, name)]
-        xyz = [seen_sweep(scene, frame, name, center, deskew=True, notes={}).xyz for name in names]
-        local = np.concatenate([np.zeros((0, 3)), *(points[points_in_cuboids(points, wide).indices(0)] for points in xyz)]) @ cuboid.rotation[0]
-        local = local[local[:, 2] > END_M - half[2]]  # below may be the ground's
-        near = np.maximum(END_M, END_SHARE * 2 * half)
-        low, high = (local < near - half).sum(0), (local > half - near).sum(0)
-        low[2] = high[2]
-        weights[row] = np.maximum(np.minimum(np.minimum(low, high), FULL_POINTS), UNSEEN_WEIGHT)
-    return weights
-
-
-def _weighted_median(values: Float64s, weights: Float64s) -> float:
-    order = np.argsort(values, kind="stable")
-    share = np.cumsum(weights[order])
-    return float(values[order[int(np.searchsorted(share, share[-1] / 2))]])
-
-
-# ------------------------------------------------------------ one pose
 
 
 class StaticVerdict(StrEnum):
@@ -355,59 +259,3 @@ def _with_pose(scene: Scene, track: Track, pose: Cuboid) -> Track:
     ]
     cuboids = Cuboids.concatenate([row.replace(frame=track.cuboids.frame) for row in rows])
     return track.replace(cuboids=cuboids, origin=np.where(is_new, np.uint8(Origin.STATIC_SOLVE), track.origin))
-
-
-# ------------------------------------------------------------ which end is the front
-
-
-def orient(track: Track) -> Track:
-    """The track with its fronts ahead, as its way tells: keyframes that face backwards are turned about.
-
-    track : in the world frame; in a frame that moves along, what is seen is not the object's own way
-
-    A heading is kept from keyframe to keyframe, so a stop, or a short way in reverse, turns nothing: the whole way decides. Classes whose heading
-    points do not tell (two-wheelers, pedestrians) face where they go, and where they stand, as they did before or will after. Ways slower than
-    0.5 m/s do not count; where all of them are shorter than 1 m, the track comes back as it is. The keyframes' origins stay.
-    """
-    there = np.flatnonzero(track.visibility != Visibility.OUTSIDE)
-    if len(there) < 2:
-        return track
-    seen = track.take(there)
-    velocity = motion_of(track).velocity_mps[there, :2]
-    seconds = np.gradient((seen.times_ns - seen.times_ns[0]) * 1e-9)
-    speed = np.hypot(*velocity.T)
-    way = np.where(speed[:, None] >= SLOW_M_S, velocity * seconds[:, None], 0.0)
-    if np.hypot(*way.T).sum() < WAY_M:
-        return track
-    category = Taxonomy.default().get(track.category)
-    if category is not None and category.is_yaw_from_motion:
-        known = np.flatnonzero(speed >= SLOW_M_S)
-        nearest = known[np.argmin(np.abs(seen.times_ns[:, None] - seen.times_ns[known]), axis=1)]
-        turn = np.asarray(wrap_rad(np.arctan2(velocity[nearest, 1], velocity[nearest, 0]) - seen.cuboids.yaw_rad))
-    else:
-        turn = np.where(_faces_back(seen.cuboids.yaw_rad, way), math.pi, 0.0)
-    all_turns = np.zeros(len(track))
-    all_turns[there] = turn
-    before = np.maximum(np.searchsorted(there, np.arange(len(track)), side="right") - 1, 0)
-    all_turns = np.where(track.visibility == Visibility.OUTSIDE, turn[before], all_turns)
-    quat = quat_multiply(quat_from_yaw(all_turns), track.cuboids.quat_wxyz)
-    is_turned = (all_turns != 0)[:, None]
-    quat = np.where(is_turned, quat / np.linalg.norm(quat, axis=1, keepdims=True), track.cuboids.quat_wxyz)
-    return track.replace(cuboids=Cuboids(track.cuboids.center_m, track.cuboids.size_m, quat_wxyz=quat, frame=track.cuboids.frame))
-
-
-def _faces_back(yaw: Float64s, way: Float64s) -> Bools:
-    """(K,) bool: the cheapest of all choices, key by key, where going backwards costs its way and a turn from one keyframe to the next costs most."""
-    ahead = np.cos(yaw) * way[:, 0] + np.sin(yaw) * way[:, 1]
-    cost, came = np.array([-ahead[0], ahead[0]]), np.zeros((len(yaw), 2), np.int64)
-    for k in range(1, len(yaw)):
-        same = TURN_M * (1 - math.cos(yaw[k] - yaw[k - 1])) / 2
-        steps = cost[:, None] + np.array([[same, TURN_M - same], [TURN_M - same, same]])
-        came[k] = np.argmin(steps, axis=0)
-        cost = steps.min(0) + np.array([-ahead[k], ahead[k]])
-    state = int(np.argmin(cost))
-    states = [state]
-    for k in range(len(yaw) - 1, 0, -1):
-        state = int(came[k, state])
-        states.append(state)
-    return np.array(states[::-1], np.bool_)
