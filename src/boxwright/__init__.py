@@ -101,8 +101,10 @@ _HOME = {
     "render": ["render_bev", "render_cameras"],
     "simulation": ["simulate"],
     "formats": [
+        "Capabilities",
         "ImageFolder",
         "WriteReport",
+        "capabilities",
         "open_video",
         "read",
         "read_point_labels",
@@ -150,7 +152,20 @@ if TYPE_CHECKING:
     )
     from .exposure import expose_cuboids, expose_points
     from .fitting import Fit, fit_at, fit_cuboid, refit
-    from .formats import ImageFolder, WriteReport, open_video, read, read_point_labels, read_points, scenes, write, write_point_labels, write_points
+    from .formats import (
+        Capabilities,
+        ImageFolder,
+        WriteReport,
+        capabilities,
+        open_video,
+        read,
+        read_point_labels,
+        read_points,
+        scenes,
+        write,
+        write_point_labels,
+        write_points,
+    )
     from .frames import Pose, Trajectory
     from .gold_plan import GoldPlan, plan_gold
     from .image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
@@ -220,6 +235,7 @@ __all__ = [
     "CalibrationError",
     "CameraOffset",
     "CameraSensor",
+    "Capabilities",
     "Category",
     "Clear",
     "ColouredPoints",
@@ -320,6 +336,7 @@ __all__ = [
     "aggregate",
     "agreement",
     "apply_edits",
+    "capabilities",
     "colour_points",
     "compare_annotators",
     "compare_point_labels",

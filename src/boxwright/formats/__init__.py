@@ -1,7 +1,7 @@
 """In and out: one module per format, found by looking at what is there.
 
-A format is a module with `detect(path)`, `list_scenes(path)` and `read(path, scene, problems)`; one that can be written has `write` in a module of
-its own.
+A format is a module with `detect(path)`, `list_scenes(path)`, `read(path, scene, problems)` and its `CAPABILITIES`; one that can be written has
+`write` in a module of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ..points import Sweep
 from ..problems import Problems
 from ..scene import Scene
 from ..taxonomy import Taxonomy
+from .declared import Capabilities
 from .exactness import exactness_notes
 from .image_folder import ImageFolder, open_video
 from .laid_over import laid_over
@@ -39,10 +40,12 @@ from .sensor_files import read_point_file
 from .write_report import WriteReport
 
 __all__ = [
+    "Capabilities",
     "ImageFolder",
     "SceneEntry",
     "SceneList",
     "WriteReport",
+    "capabilities",
     "open_video",
     "read",
     "read_point_labels",
@@ -307,6 +310,11 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     with whole_folder(path) as folder:
         writer(scene, folder, report, **options)
     return report
+
+
+def capabilities() -> dict[str, Capabilities]:
+    """Format -> what it holds, what is lost on the way into it, and how far a label may move; docs/formats.md is made of it."""
+    return {name: _module(_READERS, name).CAPABILITIES for name in _READERS}
 
 
 def check_writable(format: str) -> None:

@@ -32,11 +32,18 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
 from .argoverse2_tables import HINT, Rows, read_rows
+from .declared import Capabilities
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, left_out_note, unread_note
 
-__all__ = ["detect", "list_scenes", "log_folder", "read"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "log_folder", "read"]
+
+CAPABILITIES = Capabilities(
+    title="Argoverse 2 sensor logs",
+    reads="cuboids full_rotation tracks poses calibration classes track_ids times frame_names sweeps pictures",
+    frame="ego",
+)
 
 _LABEL_HINT = "correct the label"
 _SPLITS = ("train", "val", "test", "sensor", "sensor/train", "sensor/val", "sensor/test")

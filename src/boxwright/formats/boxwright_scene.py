@@ -32,12 +32,14 @@ from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Track, Visibility
 from .boxwright_files import label_files, read_point_edits, sensor_files, stray_notes
 from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
+from .declared import FIELDS, Capabilities
 from .json_parts import load_by_parts
 from .looking import is_dgp_scene, subfolders
 from .reach import within_reach
 from .strict_json import Node
 
 __all__ = [
+    "CAPABILITIES",
     "RESERVED_NAMES",
     "VERSION",
     "detect",
@@ -47,6 +49,12 @@ __all__ = [
     "scene_file",
     "unposed_frames",
 ]
+
+CAPABILITIES = Capabilities(
+    title="boxwright's own scene folder",
+    reads=" ".join(FIELDS),
+    writes=" ".join(FIELDS),
+)
 
 VERSION = 2
 _READ_VERSIONS = (1, VERSION)  # 1 had no image_tracks, and its tags were an object of names and values

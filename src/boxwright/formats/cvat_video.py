@@ -31,11 +31,28 @@ from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from .cvat_video_meta import Label, labels_of, number_of, size_of, text_of
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
+from .declared import Capabilities, Exactness
 from .laid_over import NO_SIZE
 from .looking import head, names_of
 from .strict_xml import walk
 
-__all__ = ["OWN_TRACK", "detect", "list_scenes", "read", "scene_file"]
+__all__ = ["CAPABILITIES", "OWN_TRACK", "detect", "list_scenes", "read", "scene_file"]
+
+CAPABILITIES = Capabilities(
+    title="CVAT for video 1.1",
+    reads="shapes video attributes visibility classes track_ids keyframes frame_names",
+    writes="shapes video attributes visibility classes track_ids keyframes frame_names",
+    partly={
+        "shapes": "those of one camera stay",
+        "attributes": "values become texts",
+        "track_ids": "whole numbers that count the tracks stay, others are numbered",
+        "keyframes": "curves other than straight ones become keyframes",
+        "frame_names": "whole numbers stay, others are counted",
+    },
+    exact=Exactness(px=1e-9),
+    client="datumaro",
+    remarks=("Datumaro rounds to 0.01 px what it reads.",),
+)
 
 OWN_TRACK = {"id", "label"}
 _OWN_SHAPE = {"frame", "keyframe", "outside", "occluded"}

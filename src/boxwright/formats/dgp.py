@@ -32,6 +32,7 @@ from ..tracks import Visibility
 from . import strict_json
 from .arrays_on_disk import npz_arrays
 from .columns import sweep_of_columns
+from .declared import Capabilities
 from .dgp_boxes import BOXES, image_tracks
 from .dgp_sensors import Samples, datum_path, mounts_and_cameras, pose_of, read_samples, trajectory_of, vector_of
 from .label_rows import LabelRows
@@ -39,7 +40,13 @@ from .looking import head, is_dgp_scene, names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["detect", "list_scenes", "read", "scene_file"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "read", "scene_file"]
+
+CAPABILITIES = Capabilities(
+    title="TRI DGP scenes",
+    reads="cuboids full_rotation tracks shapes video attributes poses calibration visibility classes track_ids times frame_names sweeps pictures",
+    frame="lidar",
+)
 
 _SCENE = r"scene.*\.json"
 _CUBOIDS = "1"  # BOUNDING_BOX_3D among the kinds of annotation

@@ -16,11 +16,14 @@ from ..outputs import as_path
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..video import FrameSource, Video
+from .declared import Capabilities
 from .images import IMAGE_SUFFIXES, image_size_px, read_image
 from .looking import is_file, natural
 from .sensor_files import SensorFiles, unread_note
 
-__all__ = ["ImageFolder", "detect", "list_scenes", "open_video", "read"]
+__all__ = ["CAPABILITIES", "ImageFolder", "detect", "list_scenes", "open_video", "read"]
+
+CAPABILITIES = Capabilities(title="folders of pictures", reads="pictures frame_names")
 
 _SYSTEMS = {"thumbs.db", "desktop.ini"}
 

@@ -22,6 +22,7 @@ from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
+from .declared import Capabilities, Exactness
 from .images import image_size_px
 from .kitti_labels import COLUMNS, Calibration, check_row, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
 from .kitti_poses import folder_and_name, split_folders
@@ -29,7 +30,24 @@ from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .looking import names_of
 from .sensor_files import SensorFiles
 
-__all__ = ["detect", "list_scenes", "read", "scene_place"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "read", "scene_place"]
+
+CAPABILITIES = Capabilities(
+    title="KITTI object",
+    reads="cuboids attributes calibration visibility classes frame_names sweeps pictures",
+    writes="cuboids attributes calibration visibility classes frame_names sweeps pictures",
+    partly={
+        "attributes": "truncated and occluded stay, others are dropped",
+        "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
+        "classes": "blanks in names become _",
+        "frame_names": "names of six digits stay, others are numbered",
+        "sweeps": "the first LiDAR's stay, as float32",
+        "pictures": "of cameras that are dropped",
+    },
+    frame="lidar",
+    exact=Exactness(m=1e-6, rad=1e-9),
+    remarks=("Every frame becomes a scene of its own.", "The part of KITTI's columns that still holds is written as it was read."),
+)
 
 _CAMERAS = ("image_2", "image_3", "image_0", "image_1")
 _PARTS = (("label_2", "txt"), ("calib", "txt"), ("velodyne", "bin"))

@@ -32,6 +32,7 @@ from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Origin, Track, Visibility
+from .declared import Capabilities
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .kitti_labels import text_lines
 from .kitti_poses import FRAME_NS, mercator_poses, oxts_row
@@ -41,7 +42,13 @@ from .kitti_tracklets import INTERPOLATED, Tracklet, cuboids_from_bottom_poses, 
 from .looking import subfolders
 from .sensor_files import NumberedFiles, SensorFiles
 
-__all__ = ["FOLDERS", "detect", "drive_folder", "list_scenes", "read"]
+__all__ = ["CAPABILITIES", "FOLDERS", "detect", "drive_folder", "list_scenes", "read"]
+
+CAPABILITIES = Capabilities(
+    title="KITTI raw, synchronised drives",
+    reads="cuboids tracks attributes poses calibration visibility classes keyframes times frame_names sweeps pictures",
+    frame="lidar",
+)
 
 _CAMERAS = ("image_02", "image_03", "image_00", "image_01")
 FOLDERS = {"velodyne_points": ".bin", "oxts": ".txt", **dict.fromkeys(_CAMERAS, ".png")}

@@ -32,6 +32,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from .arrays_on_disk import read_kitti_bin
+from .declared import Capabilities, Exactness
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .images import image_size_px
 from .kitti_labels import (
@@ -49,7 +50,25 @@ from .kitti_poses import folder_and_name, read_poses, split_folders
 from .looking import names_of, subfolders
 from .sensor_files import NumberedFiles, SensorFiles, left_out_note, unread_note
 
-__all__ = ["CAMERAS", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes", "read", "scene_place", "sweep_reader"]
+__all__ = ["CAMERAS", "CAPABILITIES", "USUAL_SIZE_PX", "camera_sensor", "detect", "list_scenes", "read", "scene_place", "sweep_reader"]
+
+CAPABILITIES = Capabilities(
+    title="KITTI tracking",
+    reads="cuboids tracks attributes poses calibration visibility classes track_ids times frame_names sweeps pictures",
+    writes="cuboids tracks attributes poses calibration visibility classes track_ids times sweeps pictures",
+    partly={
+        "attributes": "truncated and occluded stay, others are dropped",
+        "poses": "those between the frames are dropped",
+        "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
+        "classes": "blanks in names become _",
+        "track_ids": "whole numbers stay, others are numbered",
+        "times": "they are written with the poses; frames without poses are counted, 0.1 s apart",
+        "sweeps": "the first LiDAR's stay, as float32",
+        "pictures": "of cameras that are dropped",
+    },
+    frame="lidar",
+    exact=Exactness(m=1e-6, rad=1e-9),
+)
 
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}
 USUAL_SIZE_PX = (1242, 375)

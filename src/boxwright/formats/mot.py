@@ -29,12 +29,27 @@ from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
+from .declared import Capabilities, Exactness
 from .images import IMAGE_SUFFIXES
 from .laid_over import NO_SIZE
 from .looking import head, names_of, subfolders
 from .sensor_files import SensorFiles
 
-__all__ = ["CLASSES", "CORNER_PX", "detect", "list_scenes", "read", "sequence_place"]
+__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "detect", "list_scenes", "read", "sequence_place"]
+
+CAPABILITIES = Capabilities(
+    title="MOTChallenge",
+    reads="shapes video classes track_ids times pictures",
+    writes="shapes video classes track_ids times",
+    partly={
+        "shapes": "those of one camera stay; others than boxes become the boxes around them",
+        "classes": "those that the challenge has numbers for stay, others are dropped",
+        "track_ids": "whole numbers stay, others are numbered",
+        "times": "one rate for all frames, from 0",
+    },
+    exact=Exactness(px=1e-9),
+    client="datumaro",
+)
 
 CORNER_PX = 1.5  # MOT's place of the point that is (0, 0) here, less one corner: left = u + CORNER_PX
 CLASSES = {

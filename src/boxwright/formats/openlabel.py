@@ -30,6 +30,7 @@ from ..points import Sweep
 from ..problems import Problem, Problems
 from ..scene import CameraSensor, Lidar, Scene
 from .boxwright_pictures import read_tags
+from .declared import Capabilities, Exactness
 from .images import IMAGE_SUFFIXES
 from .looking import is_openlabel, names_of
 from .openlabel_document import Document, document_of
@@ -39,7 +40,22 @@ from .openlabel_tracks import Labels, relations_of
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["SCHEMA", "detect", "list_scenes", "read", "scene_file"]
+__all__ = ["CAPABILITIES", "SCHEMA", "detect", "list_scenes", "read", "scene_file"]
+
+CAPABILITIES = Capabilities(
+    title="ASAM OpenLABEL 1.0.0",
+    reads="cuboids full_rotation tracks shapes video attributes relations poses calibration visibility classes track_ids keyframes tags times "
+    "frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks shapes video attributes relations poses calibration visibility classes track_ids keyframes tags times "
+    "frame_names sweeps pictures",
+    partly={
+        "attributes": "texts, numbers, booleans and lists of them stay; null is dropped",
+        "poses": "those between the frames are dropped",
+    },
+    exact=Exactness(m=1e-9, rad=1e-9, px=1e-9),
+    remarks=("Cuboids are written with quaternions, scalar last, never with Euler angles, whose order the standard leaves open.",),
+    client="kognic-openlabel",
+)
 
 SCHEMA = "1.0.0"
 

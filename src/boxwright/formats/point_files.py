@@ -13,10 +13,17 @@ from ..limits import limits
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
+from .declared import Capabilities
 from .looking import is_file, natural
 from .sensor_files import POINT_SUFFIXES, SensorFiles, check_point_file, read_point_file
 
-__all__ = ["detect", "list_scenes", "n_files", "read"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "n_files", "read"]
+
+CAPABILITIES = Capabilities(
+    title="point files: PCD, PLY, LAS, LAZ, KITTI .bin, .npy, .npz",
+    reads="sweeps frame_names",
+    remarks=("`bw.write_points` writes a single PCD or PLY file.",),
+)
 
 
 def detect(path: Path) -> bool:

@@ -25,6 +25,7 @@ from ..frames import Pose, Trajectory
 from ..limits import checked_size, has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
+from .declared import Capabilities
 from .images import image_size_px
 from .kitti_labels import CALIBRATION_LENGTHS, Calibration, finite_numbers, text_lines
 from .kitti_poses import FRAME_NS, nanoseconds
@@ -33,7 +34,21 @@ from .looking import names_of, subfolders
 from .point_label_files import PointLabelFiles
 from .sensor_files import NumberedFiles, SensorFiles, left_out_note, unread_note
 
-__all__ = ["detect", "list_scenes", "read", "sequence_folder"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "read", "sequence_folder"]
+
+CAPABILITIES = Capabilities(
+    title="SemanticKITTI and KITTI odometry",
+    reads="segmentation poses calibration classes times frame_names sweeps pictures",
+    writes="segmentation poses calibration times sweeps pictures",
+    partly={
+        "segmentation": "classes become those of the dataset, tracks become numbers",
+        "poses": "those between the frames are dropped; none are written where a frame has none",
+        "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
+        "sweeps": "the first LiDAR's stay, as float32",
+        "pictures": "of cameras that are dropped",
+    },
+    remarks=("Cuboids become labels of the points in them, by a named rule where they overlap.",),
+)
 
 CAMERAS = ("image_2", "image_3", "image_0", "image_1")
 SUFFIXES = {"velodyne": ".bin", "labels": ".label", **dict.fromkeys(CAMERAS, ".png")}

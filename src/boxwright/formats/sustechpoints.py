@@ -35,6 +35,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
 from . import strict_json
+from .declared import Capabilities
 from .dense_tracks import bridged_poses_note
 from .images import IMAGE_SUFFIXES, image_size_px
 from .label_rows import LabelRows
@@ -42,7 +43,13 @@ from .looking import names_of, subfolders
 from .sensor_files import SensorFiles, read_point_file
 from .strict_json import Node
 
-__all__ = ["detect", "list_scenes", "read", "scene_folder"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "read", "scene_folder"]
+
+CAPABILITIES = Capabilities(
+    title="SUSTechPOINTS scenes",
+    reads="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    frame="lidar",
+)
 
 _HINT = "correct the calibration"
 _POINTS = (".pcd", ".bin")

@@ -16,8 +16,15 @@ from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..video import Video
+from .declared import Capabilities
 
-__all__ = ["VIDEO_SUFFIXES", "VideoFrames", "detect", "list_scenes", "read", "video_camera"]
+__all__ = ["CAPABILITIES", "VIDEO_SUFFIXES", "VideoFrames", "detect", "list_scenes", "read", "video_camera"]
+
+CAPABILITIES = Capabilities(
+    title="video files",
+    reads="pictures times",
+    remarks=("Labels of another file are laid over it with `labels=`; `bw.write_video` writes one.",),
+)
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".mxf", ".3gp")
 

@@ -1,0 +1,98 @@
+"""What a format says of itself: what it holds, what is lost on the way into it, and how far a label may move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["FIELDS", "LABEL_FIELDS", "Capabilities", "Exactness"]
+
+FIELDS = {
+    "cuboids": "3-D cuboids",
+    "full_rotation": "cuboids with roll and pitch",
+    "tracks": "which labels are one object over time",
+    "shapes": "2-D shapes in pictures",
+    "video": "which shapes are one object over the frames of a video",
+    "attributes": "attributes of labels",
+    "relations": "relations between tracks, and which track in pictures is which object",
+    "segmentation": "a class and an object for each point",
+    "poses": "where the vehicle was",
+    "calibration": "lenses and places of cameras",
+    "visibility": "which labels are occluded",
+    "classes": "the names of classes",
+    "track_ids": "the names of tracks",
+    "keyframes": "which labels were set and which lie between",
+    "tags": "tags of clips, frames and intervals",
+    "times": "when each frame was",
+    "frame_names": "the names of frames",
+    "sweeps": "points",
+    "pictures": "pictures",
+}
+LABEL_FIELDS = (  # the columns of the table of all formats; of the others it is told format by format what is lost
+    "cuboids",
+    "full_rotation",
+    "tracks",
+    "shapes",
+    "video",
+    "attributes",
+    "relations",
+    "segmentation",
+    "poses",
+    "calibration",
+)
+
+
+class Exactness(NamedTuple):
+    """How far a label may move when it is written and read back: a corner by m metres, a heading by rad radians, the edge of a shape by px pixels, a
+    time by ns nanoseconds."""
+
+    m: float = 0.0
+    rad: float = 0.0
+    px: float = 0.0
+    ns: int = 0
+
+    def __str__(self) -> str:
+        said = [f"{value:g} {unit}" for value, unit in zip(self, ("m", "rad", "px", "ns")) if value]
+        return ", ".join(said) or "bit by bit"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a format holds, by the names in FIELDS; `bw.capabilities()` gives those of all formats.
+
+    title : its name in words
+    reads, writes : names of FIELDS, with blanks between; `writes` is empty for a format that is only read
+    partly : of those that are written, which are not wholly, and what is lost of them
+    frame : the frame its cuboids stand in: "lidar", "ego", "world", or "" where it can be any, or there are none
+    exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
+    client : the package of others that reads it, which `bw.certify` asks where it is installed
+    remarks : what else one has to know, one sentence each
+    """
+
+    title: str
+    reads: str
+    writes: str = ""
+    partly: Mapping[str, str] = field(default_factory=dict)
+    frame: str = ""
+    exact: Exactness = field(default_factory=Exactness)
+    client: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = {*self.reads.split(), *self.writes.split(), *self.partly} - FIELDS.keys()
+        if unknown or not {*self.partly} <= {*self.writes.split()}:
+            raise ValueError(f"{self.title}: {unknown or 'partly'} is no field that it writes")
+
+    def can_read(self, name: str) -> bool:
+        return name in self.reads.split()
+
+    def can_write(self, name: str) -> bool:
+        """Whether it is written, wholly or partly."""
+        return name in self.writes.split()
+
+    @property
+    def losses(self) -> dict[str, str]:
+        """Field -> what writing loses of it; empty for a format that is only read."""
+        names = [name for name in FIELDS if name in self.partly or not self.can_write(name)] if self.writes else []
+        return {name: self.partly.get(name, "dropped") for name in names}

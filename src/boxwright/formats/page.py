@@ -1,0 +1,64 @@
+"""docs/formats.md, made of what the formats say of themselves: python -m boxwright.formats.page > docs/formats.md"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from . import capabilities
+from .declared import FIELDS, LABEL_FIELDS, Capabilities
+
+__all__ = ["page"]
+
+_HEADS = {"cuboids": "3-D cuboids", "full_rotation": "full rotation", "shapes": "2-D shapes"}
+
+
+def page(formats: Mapping[str, Capabilities]) -> str:
+    """The whole page."""
+    heads = [_HEADS.get(name, name) for name in LABEL_FIELDS]
+    rows = [f"| `{name}` | {' | '.join(_cell(one, field) for field in LABEL_FIELDS)} |" for name, one in formats.items()]
+    return "\n".join(
+        [
+            "# Formats",
+            "",
+            "Made by `python -m boxwright.formats.page` of what each format says of itself (`bw.capabilities()`). Do not edit it by hand.",
+            "",
+            "What is read (r) and written (w). A star: not wholly, as told below. Every writer says in its report what of *your* scene it loses, and",
+            "`bw.certify(scene, format)` writes, reads back and measures it.",
+            "",
+            f"| format | {' | '.join(heads)} |",
+            f"|---|{'---|' * len(heads)}",
+            *rows,
+            "",
+            *[line for field in LABEL_FIELDS for line in [f"- **{_HEADS.get(field, field)}**: {FIELDS[field]}."]],
+            "",
+            *[line for name, one in formats.items() for line in _section(name, one)],
+        ]
+    )
+
+
+def _cell(one: Capabilities, field: str) -> str:
+    return ("r" if one.can_read(field) else "") + ("w" if one.can_write(field) else "") + ("*" if field in one.partly else "")
+
+
+def _section(name: str, one: Capabilities) -> list[str]:
+    lines = [f"## `{name}`", f"{one.title[0].upper()}{one.title[1:]}: {'read and written' if one.writes else 'read'}."]
+    if one.frame:
+        lines[-1] += f" Its cuboids stand in the frame `{one.frame}`."
+    if one.writes:
+        lines.append(f"Written and read back, a label moves by at most: {one.exact}." if any(one.exact) else "It comes back bit by bit.")
+    if one.client is not None:
+        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed.")
+    lines += one.remarks
+    losses = one.losses
+    partly = [f"- {FIELDS[field]}: {lost}" for field, lost in losses.items() if field in one.partly]
+    gone = [FIELDS[field] for field in losses if field not in one.partly]
+    if partly:
+        lines += ["", "Not wholly kept:", *partly]
+    if gone:
+        lines += ["", f"Dropped: {', '.join(gone)}."]
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(capabilities()))
