@@ -25,7 +25,7 @@ from boxwright.sample import sample_folder
 from boxwright.scene import NoData
 from boxwright.summary import frame_spans
 
-COMMANDS = ["agree", "bench", "convert", "demo", "fill", "fit", "info", "propagate", "render", "score", "simulate", "view", "warmup"]
+COMMANDS = ["agree", "bench", "check", "convert", "demo", "fill", "fit", "info", "propagate", "render", "score", "simulate", "view", "warmup"]
 
 PROGRESS = ("when objects were seen", "filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
 

@@ -99,6 +99,7 @@ _HOME = {
     "standing": ["StaticSolve", "StaticVerdict", "solve_static"],
     "orienting": ["orient"],
     "render": ["render_bev", "render_cameras"],
+    "checks": ["Finding", "Findings", "Profile", "Rule", "Severity", "SizeRange", "Suggestion", "check", "check_rules"],
     "simulation": ["simulate"],
     "formats": [
         "Capabilities",
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
         UncalibratedCamera,
         UnifiedCamera,
     )
+    from .checks import Finding, Findings, Profile, Rule, Severity, SizeRange, Suggestion, check, check_rules
     from .combining import AnnotatorSpread, Consensus, consensus
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
@@ -252,6 +254,8 @@ __all__ = [
     "ExtendedUnifiedCamera",
     "ExtraMissing",
     "FaceMargin",
+    "Finding",
+    "Findings",
     "FisheyeCamera",
     "Fit",
     "FormatError",
@@ -294,6 +298,7 @@ __all__ = [
     "Polylines",
     "Pose",
     "Problem",
+    "Profile",
     "ProjectedTracks",
     "Proposals",
     "Quality",
@@ -303,17 +308,21 @@ __all__ = [
     "Retiming",
     "RetimingVerdict",
     "RotatedBoxes",
+    "Rule",
     "Scene",
     "Score",
     "SensorFrameFallback",
+    "Severity",
     "Shapes",
     "SizePrior",
+    "SizeRange",
     "Skeleton",
     "Source",
     "State",
     "StaticSolve",
     "StaticVerdict",
     "StorageError",
+    "Suggestion",
     "Sweep",
     "Tag",
     "Taxonomy",
@@ -337,6 +346,8 @@ __all__ = [
     "agreement",
     "apply_edits",
     "capabilities",
+    "check",
+    "check_rules",
     "colour_points",
     "compare_annotators",
     "compare_point_labels",

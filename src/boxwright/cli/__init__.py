@@ -18,7 +18,7 @@ import typer
 
 from .. import __version__
 from ..errors import BoxwrightError
-from . import agree, bench, convert, demo, fill, fit, info, propagate, render, score, simulate, view, warmup
+from . import agree, bench, check, convert, demo, fill, fit, info, propagate, render, score, simulate, view, warmup
 from .common import say
 from .usage import UsageError, in_options, usage_sentence
 
@@ -38,6 +38,7 @@ for command in (
     fit.fit,
     fill.fill,
     propagate.propagate,
+    check.check,
     score.score,
     agree.agree,
     convert.convert,

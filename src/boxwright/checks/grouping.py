@@ -1,0 +1,75 @@
+"""Five or more tracks that fire the same rule in one frame are one finding: a pose, a stamp or a sweep is off, not five labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from .context import Context
+from .findings import Finding
+from .registry import RULES
+
+__all__ = ["LEAST_TRACKS", "grouped"]
+
+LEAST_TRACKS = 5
+LONGEST = 5  # frames; what lasts longer is a thing of its track
+
+
+def grouped(context: Context, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, those of five or more tracks at one time as one."""
+    kept: list[Finding] = []
+    by_rule: dict[tuple[str, str | None], list[Finding]] = defaultdict(list)
+    for one in findings:
+        can_join = RULES[one.rule].groups and one.n_frames <= LONGEST and one.track_ids
+        if can_join:
+            by_rule[one.rule, one.sensor].append(one)
+        else:
+            kept.append(one)
+    for some in by_rule.values():
+        kept += _of_rule(context, some)
+    return kept
+
+
+def _of_rule(context: Context, findings: Sequence[Finding]) -> list[Finding]:
+    at: dict[int, set[int]] = defaultdict(set)
+    for k, one in enumerate(findings):
+        for frame in one.frames:
+            at[frame].add(k)
+    crowded = sorted(f for f, some in at.items() if len({track for k in some for track in findings[k].track_ids}) >= LEAST_TRACKS)
+    runs: list[list[int]] = []
+    for frame in crowded:
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    told: set[int] = set()
+    kept = []
+    for run in runs:
+        some = sorted({k for frame in run for k in at[frame]} - told)
+        if some:
+            told.update(some)
+            kept.append(_together(context, [findings[k] for k in some]))
+    return [*(one for k, one in enumerate(findings) if k not in told), *kept]
+
+
+def _together(context: Context, findings: Sequence[Finding]) -> Finding:
+    """One finding about the recording from those of many tracks."""
+    worst = max(findings, key=lambda one: abs(one.value - one.threshold))
+    tracks = list(dict.fromkeys(context.scene.track_index[name] for one in findings for name in one.track_ids))
+    frames = min(one.frame_index for one in findings), max(one.last_frame_index for one in findings), worst.worst_frame_index
+    where = f"frame {frames[0]}" if frames[0] == frames[1] else f"frames {frames[0]} to {frames[1]}"
+    message = (
+        f"{len(tracks)} tracks at once in {where}: {RULES[worst.rule].title}; look at the pose, the stamp or the sweep, not at single labels; "
+        f"the worst: {worst.message}"
+    )
+    return context.finding(
+        worst.rule,
+        frames,
+        tracks,
+        worst.value,
+        message,
+        threshold=worst.threshold,
+        severity=max(one.severity for one in findings),
+        sensor=worst.sensor,
+        members=findings,
+    )

@@ -1,0 +1,193 @@
+"""Corrections that a finding proposes: what to change in a scene, as data that can be shown, kept and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Int64s, as_times_ns, frozen
+from ..cuboids import Cuboids, as_cuboids
+from ..errors import ArgumentError
+from ..keyframes import Origin, Visibility
+from ..scene import Scene
+from ..tracks import Track
+
+__all__ = ["Edit", "MoveKeyframes", "RemoveTrack", "SetCategory", "SetKeyframes", "Suggestion"]
+
+
+@dataclass(frozen=True, eq=False)
+class SetKeyframes:
+    """Keyframes written at (K,) times: over those that are there, new ones elsewhere; cuboids in the scene's label frame."""
+
+    track_id: str
+    times_ns: Int64s
+    cuboids: Cuboids
+
+    def __post_init__(self) -> None:
+        times = as_times_ns("times_ns", self.times_ns, increasing=True)
+        object.__setattr__(self, "times_ns", frozen(times.copy()))
+        if len(as_cuboids("cuboids", self.cuboids)) != len(times):
+            raise ArgumentError(expected=f"{len(times)} cuboids, one per time", got=str(len(self.cuboids)), field="cuboids")
+
+
+@dataclass(frozen=True)
+class SetCategory:
+    """Another class for a whole track."""
+
+    track_id: str
+    category: str
+
+
+@dataclass(frozen=True, eq=False)
+class MoveKeyframes:
+    """Keyframes of one track, from a time to another (both included), become those of another; a track that is left without any is removed.
+
+    Where the other has keyframes at the same times, its own stay, unless an edit beside this one takes them away: two of these swap two tracks.
+    """
+
+    track_id: str
+    into: str
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True)
+class RemoveTrack:
+    """A track less."""
+
+    track_id: str
+
+
+Edit = SetKeyframes | SetCategory | MoveKeyframes | RemoveTrack
+
+
+@dataclass(frozen=True, eq=False)
+class Suggestion:
+    """What would mend a finding.
+
+    sentence : what it does, for people
+    edits : all of them at once, on the scene as it was checked
+    """
+
+    sentence: str
+    edits: Sequence[Edit]
+
+    @property
+    def track_ids(self) -> tuple[str, ...]:
+        """All tracks it changes, removes or adds to."""
+        into = [edit.into for edit in self.edits if isinstance(edit, MoveKeyframes)]
+        return tuple(dict.fromkeys([*(edit.track_id for edit in self.edits), *into]))
+
+    def apply(self, scene: Scene) -> Scene:
+        """A scene with the correction in it; the given one stays as it is. UnknownName where a track is gone meanwhile."""
+        tracks = {track_id: scene.track(track_id) for track_id in self.track_ids}
+        taken = {track_id: self._taken(tracks[track_id]) for track_id in tracks}
+        kept: dict[str, Track | None] = {i: track if not taken[i].any() else _less(track, ~taken[i]) for i, track in tracks.items()}
+        for edit in self.edits:
+            if isinstance(edit, MoveKeyframes):
+                kept[edit.into] = _joined(tracks[edit.into], kept[edit.into], _span(tracks[edit.track_id], edit))
+            elif isinstance(edit, RemoveTrack):
+                kept[edit.track_id] = None
+        for edit in self.edits:
+            track = kept[edit.track_id]
+            if isinstance(edit, SetCategory) and track is not None:
+                kept[edit.track_id] = track.replace(category=edit.category)
+            elif isinstance(edit, SetKeyframes) and track is not None:
+                kept[edit.track_id] = _with(track, edit)
+        changed = [kept.get(track.track_id, track) for track in scene.tracks]
+        return scene.replace(tracks=[track for track in changed if track is not None])
+
+    def _taken(self, track: Track) -> Any:
+        """(K,) bool: which of its keyframes go elsewhere."""
+        taken = np.zeros(len(track), np.bool_)
+        for edit in self.edits:
+            if isinstance(edit, MoveKeyframes) and edit.track_id == track.track_id:
+                taken |= (track.times_ns >= edit.first_ns) & (track.times_ns <= edit.last_ns)
+        return taken
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return {"sentence": self.sentence, "edits": [_as_dict(edit) for edit in self.edits]}
+
+
+def _less(track: Track, keep: Any) -> Track | None:
+    return track.take(keep) if keep.any() else None
+
+
+def _span(track: Track, edit: MoveKeyframes) -> Track | None:
+    return _less(track, (track.times_ns >= edit.first_ns) & (track.times_ns <= edit.last_ns))
+
+
+def _joined(host: Track, kept: Track | None, more: Track | None) -> Track | None:
+    """The host with keyframes of another track where it has none."""
+    if more is None:
+        return kept
+    if kept is None:
+        return more.replace(track_id=host.track_id, category=host.category, attributes=host.attributes, source_attributes=host.source_attributes)
+    new = ~np.isin(more.times_ns, kept.times_ns)
+    if not new.any():
+        return kept
+    more = more.take(new)
+    if len(kept) and kept.visibility[-1] == Visibility.OUTSIDE and more.times_ns[0] > kept.times_ns[-1]:
+        kept = kept.take(slice(0, len(kept) - 1)) if len(kept) > 1 else kept
+    rows = [kept, more]
+    times = np.concatenate([row.times_ns for row in rows])
+    order = np.argsort(times, kind="stable")
+
+    def both(name: str) -> Sequence[Any]:
+        values = [value for row in rows for value in (getattr(row, name) or [{}] * len(row))]
+        return [values[i] for i in order] if any(values) else ()
+
+    return kept.replace(
+        times_ns=times[order],
+        cuboids=Cuboids.concatenate([row.cuboids for row in rows])[order],
+        visibility=np.concatenate([row.visibility for row in rows])[order],
+        origin=np.concatenate([row.origin for row in rows])[order],
+        keyframe_attributes=both("keyframe_attributes"),
+        keyframe_source_attributes=both("keyframe_source_attributes"),
+    )
+
+
+def _with(track: Track, edit: SetKeyframes) -> Track:
+    """Corrected keyframes in their places, the others added."""
+    at = np.searchsorted(track.times_ns, edit.times_ns)
+    is_there = (at < len(track)) & (track.times_ns[np.minimum(at, len(track) - 1)] == edit.times_ns)
+    center, size, quat = (column.copy() for column in (track.cuboids.center_m, track.cuboids.size_m, track.cuboids.quat_wxyz))
+    rows = at[is_there]
+    new = edit.cuboids[is_there]
+    center[rows], size[rows], quat[rows] = new.center_m, new.size_m, new.quat_wxyz
+    track = track.replace(cuboids=Cuboids(center, size, quat_wxyz=quat, frame=track.cuboids.frame))
+    if is_there.all():
+        return track
+    others = edit.cuboids[~is_there]
+    others = Cuboids(others.center_m, others.size_m, quat_wxyz=others.quat_wxyz, frame=track.cuboids.frame)
+    before = np.clip(np.searchsorted(track.times_ns, edit.times_ns[~is_there]) - 1, 0, len(track) - 1)
+    visibility = np.where(track.visibility[before] == Visibility.OUTSIDE, np.uint8(Visibility.OCCLUDED), track.visibility[before])
+    return track.with_keyframes(edit.times_ns[~is_there], others, visibility.astype(np.uint8), Origin.FILLED)
+
+
+def _as_dict(edit: Edit) -> dict[str, Any]:
+    if isinstance(edit, SetKeyframes):
+        names = ("center_m", "size_m", "quat_wxyz")
+        rows = [{name: getattr(edit.cuboids, name)[k].tolist() for name in names} for k in range(len(edit.times_ns))]
+        keyframes = [{"timestamp_ns": int(time), **row} for time, row in zip(edit.times_ns, rows)]
+        return {"edit": "set_keyframes", "track_id": edit.track_id, "frame": edit.cuboids.frame, "keyframes": keyframes}
+    if isinstance(edit, SetCategory):
+        return {"edit": "set_category", "track_id": edit.track_id, "category": edit.category}
+    if isinstance(edit, MoveKeyframes):
+        return {"edit": "move_keyframes", "track_id": edit.track_id, "into": edit.into, "first_ns": edit.first_ns, "last_ns": edit.last_ns}
+    return {"edit": "remove_track", "track_id": edit.track_id}
+
+
+def all_applied(scene: Scene, suggestions: Iterable[Suggestion]) -> tuple[Scene, int]:
+    """A scene with corrections one after the other, and how many; of those that change a track already changed only the first counts."""
+    changed: set[str] = set()
+    n = 0
+    for suggestion in suggestions:
+        if changed.isdisjoint(suggestion.track_ids):
+            scene, n = suggestion.apply(scene), n + 1
+            changed.update(suggestion.track_ids)
+    return scene, n

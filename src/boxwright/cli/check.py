@@ -1,0 +1,172 @@
+"""boxwright check"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import (
+    FormatOption,
+    JsonOption,
+    LenientOption,
+    LimitOption,
+    SceneOption,
+    number_of,
+    open_scene,
+    parse_frames,
+    path_of,
+    print_json,
+    print_lines,
+    print_table,
+    say,
+    tracked,
+)
+from .score import names_in
+
+if TYPE_CHECKING:
+    from ..checks import Findings, Profile
+    from ..scene import Scene
+
+ProfileOption = Annotated[
+    Path | None, typer.Option("--profile", metavar="FILE", parser=path_of, help="Thresholds of your project; by default those that ship.")
+]
+RulesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rules",
+        metavar="NAMES",
+        help="Rules to run: ids, or labels, points, images for all that need these; -NAME leaves some out: --rules=labels,-gap. Repeatable.",
+    ),
+]
+FramesOption = Annotated[str, typer.Option("--frames", help="Frames whose points and pictures are looked at: 0,10,20, 0:50, 0:50:10 or all.")]
+CsvOption = Annotated[Path | None, typer.Option("--csv", metavar="FILE", parser=path_of, help="Write the findings as CSV too.")]
+FitOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fit-profile",
+        metavar="OUT",
+        parser=path_of,
+        help="Write a profile that lets the labels of PATH pass, which were accepted, and check nothing.",
+    ),
+]
+ListOption = Annotated[bool, typer.Option("--list", help="List the rules with their thresholds, and check nothing.")]
+MOST_ROWS = 30
+
+
+def check(
+    path: Annotated[Path | None, typer.Argument(metavar="PATH", parser=path_of, help="Labels to check.")] = None,
+    profile: ProfileOption = None,
+    rules: RulesOption = None,
+    frames: FramesOption = "all",
+    csv: CsvOption = None,
+    fit_profile: FitOption = None,
+    list_rules: ListOption = False,
+    scene: SceneOption = None,
+    format: FormatOption = None,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Labels are checked against the world: sizes, motion, overlaps, points, pictures.
+
+    Findings are listed worst first, each with what was measured, what is allowed and what would mend it. Where PATH holds several scenes and none is
+    named, each is checked. Exit code 1 where a finding is an error, 0 where there are none but warnings and information, 2 where PATH or an option
+    cannot be used.
+
+    Example: boxwright check recording --rules labels --csv findings.csv
+    """
+    import boxwright as bw
+
+    if list_rules:
+        _print_rules(as_json)
+        return
+    if path is None:
+        raise typer.BadParameter("expected PATH, got none: name the recording to check, or list the rules with --list")
+    names: list[str | None] = [scene] if scene is not None else [*names_in(path, format)] or [None]
+    if fit_profile is not None:
+        _fit(path, names, rules, fit_profile, format, lenient)
+        return
+    thresholds = None if profile is None else bw.Profile.read(profile)
+    found = [_checked(open_scene(path, name, format, lenient), thresholds, rules, frames) for name in names]
+    if csv is not None:
+        _write_csv(found, csv)
+    if as_json:
+        print_json({"scenes": [one.to_dict() for one in found]})
+    else:
+        for one in found:
+            _print(one)
+    if any(one.counts["error"] for one in found):
+        raise typer.Exit(1)
+
+
+def _checked(scene: Scene, profile: Profile | None, rules: Any, frames: str) -> Findings:
+    import boxwright as bw
+
+    chosen = parse_frames(frames, len(scene)) if frames.strip() != "all" else None
+    with tracked(f"checking {scene.name}", len(scene) if chosen is None else len(chosen)) as advance:
+        return bw.check(scene, profile, rules or None, frames=chosen, progress=advance)
+
+
+def _fit(path: Path, names: list[str | None], rules: Any, out: Path, format: str | None, lenient: bool) -> None:
+    import boxwright as bw
+    from boxwright.outputs import check_outside
+
+    check_outside(out, path, "--fit-profile")
+    scenes = [open_scene(path, name, format, lenient) for name in names]
+    with tracked("measuring accepted labels", sum(len(one) for one in scenes)) as advance:
+        profile = bw.Profile.fitted(scenes, rules=rules or None, progress=advance)
+    profile.write(out)
+    n = sum(len(by_class) for by_class in profile.thresholds.values())
+    print_lines(f"{out}: {number_of(n, 'threshold')}, {number_of(len(profile.sizes_m), 'size range')}")
+
+
+def _write_csv(found: list[Findings], path: Path) -> None:
+    """All scenes in one file; with more than one, the first column says which."""
+    from ..checks.findings import csv_of
+    from ..outputs import whole_file
+
+    with whole_file(path) as part:
+        part.write_text(csv_of(found), encoding="utf-8", newline="")
+    say(f"wrote {path}")
+
+
+def _print(found: Findings) -> None:
+    counts = ", ".join(number_of(n, name) if name != "information" else f"{n:,} information" for name, n in found.counts.items())
+    title = f"{found.scene_name}: {counts}; {number_of(found.n_cuboids, 'cuboid')} in {number_of(found.n_frames, 'frame')}"
+    if found:
+        rows = [_row(one) for one in found[:MOST_ROWS]]
+        more = len(found) - len(rows)
+        caption = f"and {more:,} more; --json or --csv FILE lists them all" if more > 0 else None
+        print_table(title, ["what", "severity", "rule", "frames", "value", "allowed", "correction"], rows, caption=caption)
+    else:
+        print_lines(title)
+    print_lines(*(f"note: {note}" for note in found.notes))
+
+
+def _row(one: Any) -> list[Any]:
+    frames = str(one.frame_index) if one.n_frames == 1 else f"{one.frame_index}-{one.last_frame_index}"
+    unit = f" {one.unit}" if one.unit else ""
+    correction = "-" if one.suggestion is None else one.suggestion.sentence
+    return [one.message, one.severity.name.lower(), one.rule, frames, f"{one.value:.3g}{unit}", f"{one.threshold:.3g}{unit}", correction]
+
+
+def _print_rules(as_json: bool) -> None:
+    import boxwright as bw
+
+    rules = bw.check_rules()
+    if as_json:
+        names = ("rule_id", "title", "measures", "unit", "thresholds", "needs", "source", "suggests")
+        print_json([{**{name: getattr(rule, name) for name in names}, "severity": rule.severity.name.lower()} for rule in rules])
+        return
+    rows = [[rule.title, rule.rule_id, rule.severity.name.lower(), str(rule.needs), _allowed(rule)] for rule in rules]
+    print_table(f"{number_of(len(rules), 'rule')}", ["what is wrong", "rule", "severity", "needs", "fires at"], rows)
+
+
+def _allowed(rule: Any) -> str:
+    sign = "<" if rule.is_lower_bound else ">"
+    by_class = ", ".join(
+        f"{name if name != '*' else 'other' if len(rule.thresholds) > 1 else ''} {value:g}".strip() for name, value in rule.thresholds.items()
+    )
+    return f"{sign} {by_class} {rule.unit}".strip()
