@@ -27,6 +27,23 @@ def points_in_cuboids(points, cuboids) -> np.ndarray:
     return inside
 
 
+def beams_through(points, origin, cuboids, margin_m) -> list[int]:
+    """The line of every beam is cut with the six faces; the last cut that lies on the cuboid counts."""
+    counts = []
+    for center, size, rotation in zip(cuboids.center_m, cuboids.size_m, cuboids.rotation):
+        n = 0
+        for p in np.asarray(points, np.float64):
+            length = np.linalg.norm(p - origin)
+            if not np.isfinite(length) or length == 0:
+                continue
+            local, way = rotation.T @ (origin - center), rotation.T @ (p - origin) / length
+            reach = [t for axis in range(3) if way[axis] != 0 for t in ((s * size[axis] / 2 - local[axis]) / way[axis] for s in (-1, 1))]
+            on = [t for t in [0.0, *reach] if t >= 0 and (np.abs(local + t * way) <= size / 2 + 1e-9).all()]
+            n += bool(on) and max(on) + margin_m <= length
+        counts.append(int(n))
+    return counts
+
+
 # ---------------------------------------------------------------- segmentation
 
 

@@ -10,7 +10,7 @@ rules_*.py                     the rules, each a small function
 
 from __future__ import annotations
 
-from . import rules_sizes
+from . import rules_moments, rules_points, rules_sizes
 from .findings import Finding, Findings, Severity
 from .profile import Profile, SizeRange
 from .registry import RULES, Needs, Rule
@@ -33,6 +33,8 @@ __all__ = [
     "Suggestion",
     "check",
     "check_rules",
+    "rules_moments",
+    "rules_points",
     "rules_sizes",
 ]
 

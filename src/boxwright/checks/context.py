@@ -291,12 +291,34 @@ class Frame:
 
     @cached_property
     def sweeps(self) -> dict[str, Sweep]:
-        """LiDAR -> its sweep, in its own frame; those that have none are left out."""
+        """LiDAR -> its sweep, in its own frame at the frame's stamp; those that have none are left out.
+
+        Where the time of each point is known, and the poses of the vehicle then, its own motion is taken out.
+        """
         found = {}
         for sensor in self.context.sensors:
             if self.scene.has_points(self.index, sensor):
-                found[sensor] = self.scene.points(self.index, sensor)
+                found[sensor] = self._at_stamp(self.scene.points(self.index, sensor), sensor)
         return found
+
+    def _at_stamp(self, sweep: Sweep, sensor: str) -> Sweep:
+        trajectory, offsets = self.scene.trajectory, sweep.time_offset_ns
+        if trajectory is None or offsets is None or not len(offsets) or (sweep.is_deskewed and sweep.timestamp_ns == self.time_ns):
+            return sweep
+        moments = np.array([offsets.min() + sweep.timestamp_ns, offsets.max() + sweep.timestamp_ns, self.time_ns])
+        if not trajectory.covers(moments).all():
+            return sweep
+        return sweep.deskewed(trajectory, self.scene.ego_from(sensor), time_ns=self.time_ns)
+
+    @cached_property
+    def late_s(self) -> Float64s | None:
+        """(N,) when each of `points` was seen, after the frame's stamp; None where a sweep does not tell."""
+        parts = []
+        for sweep in self.sweeps.values():
+            if sweep.time_offset_ns is None:
+                return None
+            parts.append((sweep.time_offset_ns + (sweep.timestamp_ns - self.time_ns)) * 1e-9)
+        return np.concatenate(parts) if parts else None
 
     @cached_property
     def points(self) -> Any:

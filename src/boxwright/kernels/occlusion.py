@@ -257,3 +257,45 @@ def _is_inside(body, margin, x, y, z):
         if not abs(along) <= body[3 + a] + margin:
             return False
     return True
+
+
+@kernel
+def beams_through(points, origin, rows, margin_m, out_count):
+    """How many beams pass through each cuboid and meet something `margin_m` or farther behind it.
+
+    origin : (3,) where the light comes from; rows : (M, 15) centre, half size, rotation row by row
+    """
+    n = len(rows)
+    beyond = np.empty(n)
+    for m in range(n):
+        out_count[m] = 0
+        radius = np.sqrt(rows[m, 3] ** 2 + rows[m, 4] ** 2 + rows[m, 5] ** 2)
+        dx, dy, dz = rows[m, 0] - origin[0], rows[m, 1] - origin[1], rows[m, 2] - origin[2]
+        # seen from the origin, the sphere around the cuboid reaches so far from its middle; whole directions where the origin is in it
+        far = dx * dx + dy * dy + dz * dz
+        beyond[m] = -1.0 if far <= radius * radius else np.sqrt(1.0 - radius * radius / far)
+    for i in range(len(points)):
+        vx = np.float64(points[i, 0]) - origin[0]
+        vy = np.float64(points[i, 1]) - origin[1]
+        vz = np.float64(points[i, 2]) - origin[2]
+        length = np.sqrt(vx * vx + vy * vy + vz * vz)
+        if not (0.0 < length < np.inf):
+            continue
+        for m in range(n):
+            dx, dy, dz = rows[m, 0] - origin[0], rows[m, 1] - origin[1], rows[m, 2] - origin[2]
+            along = vx * dx + vy * dy + vz * dz
+            if along < beyond[m] * length * np.sqrt(dx * dx + dy * dy + dz * dz):
+                continue
+            enter, leave = 0.0, np.inf
+            for axis in range(3):
+                step = vx * rows[m, 6 + axis] + vy * rows[m, 9 + axis] + vz * rows[m, 12 + axis]
+                begin = -(dx * rows[m, 6 + axis] + dy * rows[m, 9 + axis] + dz * rows[m, 12 + axis])
+                half = rows[m, 3 + axis]
+                if step == 0.0:
+                    if abs(begin) > half:
+                        leave = -1.0
+                    continue
+                one, other = (-half - begin) / step, (half - begin) / step
+                enter, leave = max(enter, min(one, other)), min(leave, max(one, other))
+            if enter <= leave and leave * length + margin_m <= length:
+                out_count[m] += 1
