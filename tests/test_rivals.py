@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.bench import interpolation2d, rivals, suite, tracks, workloads
+from boxwright.bench import clicking, interpolation2d, rivals, suite, tracks, workloads
 
 SMALL = {
     "points_in_cuboids": {
@@ -28,6 +28,7 @@ SMALL = {
     "ground": {"waves": lambda: workloads.terrain(20_000)},
     "fit_rectangles": {"vehicles": lambda: workloads.clusters(40, 12_000)},
     "fit_cuboid": {"vehicles": lambda: workloads.clusters(40, 12_000)},
+    clicking.FIT_AT: {"street": lambda: clicking.clicks.__wrapped__(32, 400)},
     "interpolate_tracks, linear": {"linear": lambda: workloads.tracks(20, 41)},
     "interpolate_tracks, makima": {"makima": lambda: workloads.tracks(20, 41, method="makima")},
     "interpolate, linear": {"one": lambda: workloads.tracks(1, 41)},
@@ -102,6 +103,10 @@ def test_a_rectangle_too_small_is_seen():
 
 def test_a_cuboid_beside_the_vehicle_is_seen():
     planted("fit_cuboid", lambda c: type(c)(c.center_m + 0.5, c.size_m, quat_wxyz=c.quat_wxyz))
+
+
+def test_a_cuboid_beside_what_was_clicked_is_seen():
+    planted(clicking.FIT_AT, lambda c: type(c)(c.center_m + 1.5, c.size_m, quat_wxyz=c.quat_wxyz))
 
 
 def test_a_wrong_depth_is_seen():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain, tracks, video
+from . import clicking, containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain, tracks, video
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
 __all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
@@ -189,6 +189,7 @@ JOBS: tuple[Job, ...] = (
         same=fitting.same_cuboids,
         moved=fitting.clusters_moved,
     ),
+    *clicking.JOBS,
     Job(
         verb="interpolation",
         function="interpolate_tracks, linear",

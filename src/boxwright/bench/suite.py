@@ -16,7 +16,7 @@ from ..fit_hints import FACE_MARGIN_M
 from ..frames import Pose
 from ..points import Sweep
 from ..scene import Scene
-from . import interpolation2d
+from . import clicking, interpolation2d
 from .contender import Work
 from .formats import PointFile, point_file
 from .tracks import works as scene_works
@@ -95,6 +95,7 @@ def _quick() -> dict[str, list[Work]]:
         "ground": [Work("20k points", partial(terrain, 20_000))],
         "fit_rectangles": [Work("40 clusters, 20k points", partial(clusters, 40, 20_000))],
         "fit_cuboid": [Work("40 clusters, 20k points, one by one", partial(clusters, 40, 20_000))],
+        **clicking.works(quick=True),
         "interpolate_tracks, linear": [Work("500 tracks x 200 frames", partial(tracks, 500))],
         "interpolate_tracks, makima": [Work("500 tracks x 200 frames", partial(tracks, 500, method="makima"))],
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
@@ -134,6 +135,7 @@ def _full() -> dict[str, list[Work]]:
         "ground": [Work("120k points", terrain, is_short=True)],
         "fit_rectangles": [Work(f"{N_CLUSTERS} clusters, 216k points", clusters, is_short=True)],
         "fit_cuboid": [Work(f"{N_CLUSTERS} clusters, 216k points, one by one", clusters, is_short=True)],
+        **clicking.works(quick=False),
         "interpolate_tracks, linear": [Work("10k tracks x 200 frames, keyframe every 10", tracks, is_short=True)],
         "interpolate_tracks, makima": [Work("10k tracks x 200 frames, keyframe every 10", partial(tracks, method="makima"))],
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from .clicking import FIT_AT, N_CLICKS
 from .findings import Findings
 from .growth import CUBOIDS, KD_TREE, N_CUBOIDS, N_POINTS, POINTS, Growth
 from .interpolation2d import ALL_BOXES, OUTLINE
@@ -168,6 +169,14 @@ TARGETS = (
         "ms",
         3,
     ),
+    _at_most(
+        "fit_at, ground known",
+        "<= 20 ms a click in 120k points",
+        partial(_ms, function=FIT_AT, workload=f"{N_CLICKS} clicks in 120k points", shared_by=N_CLICKS),
+        "ms",
+        20,
+    ),
+    _at_most("ground", "<= 15 ms for 120k points", partial(_ms, function="ground", workload="120k points"), "ms", 15),
     _times("interpolate_tracks, linear", 17, "numpy, all tracks at once", "interpolate_tracks, linear (fresh arrays)", FILLED),
     _at_most(
         "interpolate_tracks, linear, with out",
