@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy_linking.py
 
-A simulated drive with exact truth, and, where BOXWRIGHT_REAL_DATA leads to them, KITTI tracking (the 2-D boxes of the label rows, as tracks that tell
-nothing of their cuboids) and the DGP scene (its bounding_box_2d, their links taken away). Each table is of `bw.link_offsets`.
+A simulated drive with exact truth, and, where BOXWRIGHT_REAL_DATA leads to them, KITTI tracking and the DGP scene, whose boxes name their cuboids:
+that is taken away, and has to be found again. Each table is of `bw.link_offsets`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,6 @@ import numpy as np
 import boxwright as bw
 
 CAMERA = "image_02"
-
-
-def with_label_boxes(scene):
-    """A KITTI scene with the 2-D boxes of its label rows as image tracks; each tells its cuboid's track as an attribute, which nothing reads."""
-    tracks = []
-    for n, track in enumerate(scene.tracks):
-        rows = [k for k, said in enumerate(track.keyframe_source_attributes) if "box_xyxy_px" in said]
-        if rows:
-            boxes = bw.Boxes([track.keyframe_source_attributes[k]["box_xyxy_px"] for k in rows])
-            more = {"visibility": track.visibility[rows], "attributes": {"truth": track.track_id}}
-            tracks.append(bw.ImageTrack(f"2d {n}", track.category, CAMERA, track.times_ns[rows], boxes, **more))
-    return scene.replace(image_tracks=tracks)
 
 
 def unlinked(scene):
@@ -92,8 +80,8 @@ def main():
         print("BOXWRIGHT_REAL_DATA does not lead to the real recordings: they were left out")
         return
     for scene in [entry.name for entry in bw.scenes(Path(folder, "kitti_tracking", "training"))]:
-        kitti = with_label_boxes(bw.read(Path(folder, "kitti_tracking", "training"), scene=scene))
-        report(f"KITTI tracking {scene}", kitti, [CAMERA], occlusion=scene == "0001")
+        kitti = bw.read(Path(folder, "kitti_tracking", "training"), scene=scene)
+        report(f"KITTI tracking {scene}", unlinked(kitti), [CAMERA], occlusion=scene == "0001")
         if scene == "0001":
             report_lifts("KITTI tracking 0001", kitti, (0, 1))
     dgp = bw.read(Path(folder, "dgp", "scene_01"))

@@ -122,13 +122,9 @@ def show_kitti(folder):
     times = scene.exposures_ns(camera)
     for start, end in ((0, 1), (1, 0), (10, 15), (15, 10), (15, 20), (20, 15)):
         ours, held, lost = [], [], 0
-        for track in scene.tracks:
-            boxes = {}
-            for k, stamp in enumerate(track.times_ns):
-                frame = int(np.searchsorted(scene.times_ns, stamp))
-                xyxy = track.keyframe_source_attributes[k].get("box_xyxy_px") if track.keyframe_source_attributes else None
-                if frame in (start, end) and xyxy is not None and track.visibility[k] != bw.Visibility.OUTSIDE:
-                    boxes[frame] = bw.Boxes([xyxy])
+        for track in scene.image_tracks:
+            at = track.at(times[[start, end]])
+            boxes = {frame: at.shapes[k] for k, frame in enumerate((start, end)) if at.is_valid[k]}
             if len(boxes) < 2:
                 continue
             shape = bw.ImageTrack("one", track.category, camera, times[start : start + 1], boxes[start])

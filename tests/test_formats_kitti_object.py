@@ -36,7 +36,9 @@ def test_golden_numbers(tmp_path):
     assert (scene.label_frame, scene.trajectory, track.track_id, track.category) == ("lidar", None, "0", "Car")
     assert track.visibility.tolist() == [bw.Visibility.OCCLUDED]
     assert track.keyframe_attributes[0] == {"truncated": 0.25, "occluded": 1}
-    assert track.keyframe_source_attributes[0]["box_xyxy_px"] == [600.5, 150.25, 712.75, 240.5]
+    (drawn,) = scene.image_tracks
+    assert (drawn.track_id, drawn.camera, drawn.object_id) == ("0/image_2", "image_2", "0")
+    np.testing.assert_array_equal(drawn.shapes.xyxy, [[600.5, 150.25, 712.75, 240.5]])
     assert track.keyframe_source_attributes[0]["alpha_rad"] == -1.3
     camera = scene.camera("image_2").camera
     assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, camera.size_px) == (700, 700, 600, 170, (1242, 375))

@@ -88,7 +88,10 @@ def test_golden_numbers(tmp_path):
     np.testing.assert_allclose(track.cuboids.yaw_rad, [GOLDEN_YAW + 0.3], rtol=0, atol=1e-12)
     assert track.visibility.tolist() == [bw.Visibility.OCCLUDED]
     assert track.keyframe_attributes[0] == {"truncated": 0, "occluded": 1}
-    assert track.keyframe_source_attributes[0]["box_xyxy_px"] == [600.5, 150.25, 712.75, 240.5]
+    (drawn,) = scene.image_tracks
+    assert (drawn.track_id, drawn.camera, drawn.object_id, drawn.category) == ("5/image_02", "image_02", "5", "Car")
+    np.testing.assert_array_equal(drawn.shapes.xyxy, [[600.5, 150.25, 712.75, 240.5]])
+    assert drawn.visibility.tolist() == [bw.Visibility.OCCLUDED] and "box_xyxy_px" not in track.keyframe_source_attributes[0]
 
 
 def test_golden_camera(tmp_path):
@@ -245,6 +248,48 @@ def test_dontcare_gaps_scores_and_two_types(tmp_path):
     again = bw.read(tmp_path / "out")
     assert again.source_attributes == scene.source_attributes
     assert again.tracks[0].keyframe_source_attributes[3]["score"] == 0.75
+
+
+def rows_of(folder):
+    return [line.split() for line in (folder / "training/label_02/0000.txt").read_text().splitlines()]
+
+
+def test_boxes_in_pictures_are_tracks_and_go_back_as_they_are(tmp_path):
+    """Once: what is drawn is the image track's, what nobody drew the cuboid's, projected; a row whose box is -1 -1 -1 -1 has none."""
+    none = row(2).replace("600.5 150.25 712.75 240.5", "-1 -1 -1 -1")
+    scene = bw.read(make(tmp_path / "a", row(0) + row(1, occluded=0) + none + row(4, extra=" 0.5"), csv=still(5)))
+    (drawn,) = scene.image_tracks
+    assert (drawn.times_ns // 100_000_000).tolist() == [0, 1, 2, 4] and drawn.visibility.tolist() == [1, 0, 2, 1]
+    assert [len(scene.boxes(i, "image_02")) for i in range(5)] == [1, 1, 0, 0, 1]
+    assert [(one.track_id, one.is_given) for one in bw.link(scene)] == [("5", True)]
+    report = bw.write(scene, tmp_path / "b", format="kitti_tracking")
+    assert not report.dropped and not report.rounded
+    before, after = rows_of(tmp_path / "a"), rows_of(tmp_path / "b")
+    assert [[*one[:3], *map(float, one[3:])] for one in before] == [[*one[:3], *map(float, one[3:])] for one in after]
+
+    moved = drawn.replace(shapes=bw.Boxes(drawn.shapes.xyxy + np.array([1, 2, 3, 4])))
+    other = bw.ImageTrack("alone", "Car", "image_02", drawn.times_ns[:2], drawn.shapes[:2], keyframe_attributes=[{"lit": True}] * 2)
+    report = bw.write(scene.replace(image_tracks=[moved, other]), tmp_path / "c", format="kitti_tracking")
+    assert report.dropped == ["1 tracks in pictures with 2 keyframes"]
+    found = rows_of(tmp_path / "c")
+    assert [float(word) for word in found[0][6:10]] == [601.5, 152.25, 715.75, 244.5] and found[0][:6] == after[0][:6]
+    assert found[2] == after[2]  # no box is still none
+
+    bw.write(scene.replace(image_tracks=[]), tmp_path / "d", format="kitti_tracking")
+    projected = bw.project_cuboids(scene.cuboids(0), scene.camera("image_02").camera, scene.cam_from(0, "image_02")).xyxy[0]
+    np.testing.assert_allclose([float(word) for word in rows_of(tmp_path / "d")[0][6:10]], projected, atol=1e-9)
+
+
+def test_a_cuboid_that_moved_keeps_its_drawn_box(tmp_path):
+    scene = bw.read(make(tmp_path / "a", row(0) + row(1), csv=still(2)))
+    track, (drawn,) = scene.tracks[0], scene.image_tracks
+    moved = track.replace(cuboids=track.cuboids.replace(center_m=track.cuboids.center_m + np.array([0, 0.5, 0])))
+    more = drawn.replace(keyframe_attributes=[{"lit": True}] * 2, shapes=bw.RotatedBoxes([[40, 30]] * 2, [[20, 10]] * 2, [0, 0]))
+    report = bw.write(scene.replace(tracks=[moved], image_tracks=[drawn]), tmp_path / "b", format="kitti_tracking")
+    assert not report.dropped and [float(word) for word in rows_of(tmp_path / "b")[0][6:10]] == [600.5, 150.25, 712.75, 240.5]
+    report = bw.write(scene.replace(image_tracks=[more]), tmp_path / "c", format="kitti_tracking")
+    assert report.dropped == ["the shapes of 1 tracks in pictures: KITTI has the boxes around them", "attributes of tracks in pictures: lit"]
+    assert [float(word) for word in rows_of(tmp_path / "c")[0][6:10]] == [30, 25, 50, 35]
 
 
 def test_without_poses_the_sensor_frame_is_used_loudly(tmp_path):
@@ -706,14 +751,14 @@ def test_keyframes_become_labels(rng, tmp_path):
 
 
 def test_a_moved_label_gets_a_new_box(tmp_path):
-    """The 2-D box of the file is kept while the label stands, and worked out again when it was moved."""
+    """Where none is drawn; the truncation is worked out again when the cuboid was moved."""
     root = make(tmp_path, row(truncated=2), csv=still(1))
     scene = bw.read(root)
     bw.write(scene, tmp_path / "same", format="kitti_tracking")
     line = (tmp_path / "same/training/label_02/0000.txt").read_text().split()
     assert [float(v) for v in line[3:]] == [float(v) for v in row(truncated=2).split()[3:]]
     moved = scene.tracks[0].replace(cuboids=scene.tracks[0].cuboids.replace(center_m=scene.tracks[0].cuboids.center_m + np.array([0.1, 0, 0])))
-    bw.write(scene.replace(tracks=[moved]), tmp_path / "moved", format="kitti_tracking")
+    bw.write(scene.replace(tracks=[moved], image_tracks=[]), tmp_path / "moved", format="kitti_tracking")
     line = (tmp_path / "moved/training/label_02/0000.txt").read_text().split()
     assert line[3] == "0"
     assert float(line[6]) != 600.5

@@ -11,6 +11,7 @@ import pytest
 import boxwright as bw
 import naive
 import street
+from boxwright.linking.offsets import _tells_time
 from boxwright.simulation import FRAME_S
 
 LATE_NS = 30_000_000
@@ -349,6 +350,14 @@ def test_labels_that_agree_have_no_cause(labelled):
     assert offsets.is_odd.mean() < 0.02
 
 
+@pytest.mark.parametrize(("late_s", "reach_s", "told"), [(4.9, 7.0, False), (0.0, 0.04, True), (0.0, 0.06, False), (9.0, 7.0, True)])
+def test_a_clock_is_told_where_the_interval_leaves_something_out(late_s, reach_s, told):
+    """Zero, or the halves of the ways to the pictures beside, a tenth of a second off."""
+    times = np.arange(5) * 100_000_000
+    assert _tells_time(late_s, reach_s, times) is told
+    assert _tells_time(late_s, reach_s, times[:1]) is (late_s > reach_s)
+
+
 def test_a_camera_that_was_turned_is_told_from_one_that_is_late(labelled):
     scene = bw.link(labelled).accept()
     angle = math.radians(0.8)
@@ -528,16 +537,13 @@ def test_a_camera_without_calibration():
 
 
 def test_kitti_boxes_find_their_cuboids(real_data):
-    """The 2-D boxes of the label rows, which were made from the cuboids, as tracks that tell nothing of them."""
+    """The 2-D boxes of the label rows, which were made from the cuboids: they name them, and find them where they do not."""
     scene = bw.read(real_data / "kitti_tracking" / "training", scene="0001")
-    tracks = []
-    for n, track in enumerate(scene.tracks):
-        rows = [k for k, said in enumerate(track.keyframe_source_attributes) if "box_xyxy_px" in said]
-        boxes = bw.Boxes([track.keyframe_source_attributes[k]["box_xyxy_px"] for k in rows])
-        tracks.append(bw.ImageTrack(f"2d {n}", track.category, "image_02", track.times_ns[rows], boxes, attributes={"truth": track.track_id}))
-    scene = scene.replace(image_tracks=tracks)
-    links, truth = bw.link(scene, ["image_02"]), true_pairs(scene)
-    assert len(links) == len(tracks) == 98 and all(truth[one.image_track_id] == one.track_id for one in links)
+    assert all(one.is_given for one in bw.link(scene))
+    truth = {track.track_id: track.object_id for track in scene.image_tracks}
+    unlinked = scene.replace(image_tracks=[track.replace(object_id=None) for track in scene.image_tracks])
+    links = bw.link(unlinked, ["image_02"])
+    assert len(links) == len(scene.image_tracks) == 98 and all(truth[one.image_track_id] == one.track_id for one in links)
     assert np.median([one.mean_iou for one in links]) > 0.98
     offsets = bw.link_offsets(links.accept(), ["image_02"])
     assert offsets.summary[0].causes == () and abs(offsets.summary[0].late_s) < 1e-3 and offsets.summary[0].residual_px < 0.1
@@ -553,3 +559,6 @@ def test_dgp_boxes_were_made_at_the_stamp_of_the_lidar(real_data):
     for one in bw.link_offsets(scene, ["CAMERA_01", "CAMERA_05"]).summary:
         gap = float(scene.exposures_ns(one.camera)[0] - scene.times_ns[0]) * 1e-9
         assert one.causes == ("time",) and one.late_s == pytest.approx(-gap, abs=0.015), str(one)
+    (still,) = bw.link_offsets(scene, ["CAMERA_06"]).summary  # three objects that hardly move in the picture
+    assert np.isnan([still.late_s, still.late_sigma_s]).all() and "late cannot be told" in str(still)
+    assert np.isfinite([*still.shift_px, *still.shift_sigma_px, still.residual_px]).all()

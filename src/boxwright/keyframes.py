@@ -231,8 +231,11 @@ class Filled:
 
 def as_codes(field: str, values: Any, shape: tuple[int, ...], kind: type[IntEnum]) -> UInt8s:
     """uint8 codes of `kind` of that shape, all 0 where none are given."""
+    if values is None:
+        none: UInt8s = frozen(np.zeros(shape, np.uint8))
+        return none
     wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) codes of {kind.__name__}, 0 to {max(kind):d}"
-    array = np.zeros(shape, np.uint8) if values is None else as_array(field, values, wanted)
+    array = as_array(field, values, wanted)
     codes_hold = array.max(initial=0) <= max(kind) if array.dtype == np.uint8 else np.isin(array, [int(code) for code in kind]).all()
     if array.shape != shape or not codes_hold:
         hint = ", ".join(f"{code:d} is {code.name}" for code in kind)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from .. import rotations
-from ..arrays import Int64s
+from ..arrays import Bools, Int64s, UInt8s
 from ..cuboids import Cuboids
 from ..frames import Pose
+from ..image_tracks import ImageTrack
+from ..shapes2d import Shapes
 from ..tracks import Track, Visibility
 
-__all__ = ["bridged_poses_note", "dense_track", "moved_each"]
+__all__ = ["bridged_poses_note", "dense_image_track", "dense_track", "moved_each"]
 
 MOST_SPACINGS = 2.5  # poses further apart than so many frames bridge more than one or two that were lost
 
@@ -68,23 +70,63 @@ def dense_track(
 
     frame_index : (K,) increasing, into `times_ns`, the times of all frames that could hold a label
     """
-    gap = np.flatnonzero(np.diff(frame_index) > 1)
-    order = np.insert(np.arange(len(frame_index)), gap + 1, gap)
-    is_gap = np.insert(np.zeros(len(frame_index), bool), gap + 1, True)
-    frames = np.where(is_gap, frame_index[order] + 1, frame_index[order])
-    seen = np.asarray(visibility if len(visibility) else np.zeros(len(frame_index)), np.uint8)
-
-    def rows(values: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-        return [{} if outside else values[i] for i, outside in zip(order.tolist(), is_gap)] if values else ()
-
+    order, frames, is_gap = _with_gaps(frame_index)
     return Track(
         track_id,
         category,
         times_ns[frames],
         cuboids[order],
-        visibility=np.where(is_gap, Visibility.OUTSIDE, seen[order]).astype(np.uint8),
+        visibility=_visibility(visibility, order, is_gap),
         origin=np.asarray(origin, np.uint8)[order] if len(origin) else None,  # type: ignore[arg-type]
-        keyframe_attributes=rows(attributes),
-        keyframe_source_attributes=rows(source_attributes),
+        keyframe_attributes=_rows(attributes, order, is_gap),
+        keyframe_source_attributes=_rows(source_attributes, order, is_gap),
         source_attributes=track_source_attributes or {},
     )
+
+
+def dense_image_track(
+    track_id: str,
+    category: str,
+    camera: str,
+    frame_index: Int64s,
+    times_ns: Int64s,
+    shapes: Shapes,
+    *,
+    visibility: Sequence[int] = (),
+    attributes: Sequence[Mapping[str, Any]] = (),
+    source_attributes: Sequence[Mapping[str, Any]] = (),
+    object_id: str | None = None,
+) -> ImageTrack:
+    """As `dense_track`, in the pictures of a camera; times_ns : of its pictures that could hold a label."""
+    order, frames, is_gap = _with_gaps(frame_index)
+    return ImageTrack(
+        track_id,
+        category,
+        camera,
+        times_ns[frames],
+        shapes[order],
+        visibility=_visibility(visibility, order, is_gap),
+        keyframe_attributes=_rows(attributes, order, is_gap),
+        keyframe_source_attributes=_rows(source_attributes, order, is_gap),
+        object_id=object_id,
+    )
+
+
+def _with_gaps(frame_index: Int64s) -> tuple[Int64s, Int64s, Bools]:
+    """(K,) which label each keyframe is of, (K,) its frame, and (K,) whether it is an OUTSIDE one, behind the label before a gap."""
+    n = len(frame_index)
+    if not n or frame_index[-1] - frame_index[0] == n - 1:  # as most are, and a file may hold thousands
+        return np.arange(n), frame_index, np.zeros(n, bool)
+    gap = np.flatnonzero(np.diff(frame_index) > 1)
+    order = np.insert(np.arange(n), gap + 1, gap)
+    is_gap = np.insert(np.zeros(n, bool), gap + 1, True)
+    return order, np.where(is_gap, frame_index[order] + 1, frame_index[order]), is_gap
+
+
+def _visibility(given: Sequence[int], order: Int64s, is_gap: Bools) -> UInt8s:
+    seen = np.asarray(given, np.uint8)[order] if len(given) else np.zeros(len(order), np.uint8)
+    return np.where(is_gap, np.uint8(Visibility.OUTSIDE), seen)
+
+
+def _rows(given: Sequence[Mapping[str, Any]], order: Int64s, is_gap: Bools) -> Sequence[Mapping[str, Any]]:
+    return [{} if outside else given[i] for i, outside in zip(order.tolist(), is_gap.tolist())] if given else ()

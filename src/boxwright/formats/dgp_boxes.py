@@ -16,8 +16,9 @@ from ..image_tracks import ImageTrack
 from ..limits import limits
 from ..problems import Problems
 from ..shapes2d import Boxes
-from ..tracks import Track, Visibility
+from ..tracks import Track
 from . import strict_json
+from .dense_tracks import dense_image_track
 from .dgp_sensors import Samples, datum_path
 from .strict_json import Node
 
@@ -82,25 +83,18 @@ def _add(rows: dict[tuple[str, str], list[_Row]], time_ns: int, node: Node, onto
 
 
 def _track(instance: str, category: str, camera: str, rows: list[_Row], moments: Int64s, object_id: str | None, taken: set[str]) -> ImageTrack:
-    """Labelled pictures between two spans that do not show it end the first with an OUTSIDE keyframe."""
+    """moments : (F,) of all labelled pictures"""
     rows = sorted(rows, key=lambda row: row[0])
-    times = np.array([row[0] for row in rows], np.int64)
-    place = np.searchsorted(moments, times)
-    gaps = np.flatnonzero(np.diff(place) > 1)
-    exits = moments[place[gaps] + 1]
-    order = np.argsort(np.concatenate([times, exits]))
-    which = np.concatenate([np.arange(len(rows)), gaps])[order]
-    is_exit = np.concatenate([np.zeros(len(rows), bool), np.ones(len(gaps), bool)])[order]
     names = list(dict.fromkeys(name for row in rows for name in row[2]))
     track_id = f"{instance}/{camera}"
-    return ImageTrack(
+    return dense_image_track(
         track_id if track_id not in taken else f"{track_id}-{category}",
         category,
         camera,
-        np.concatenate([times, exits])[order],
-        Boxes(np.array([row[1] for row in rows], np.float64)[which]),
-        visibility=np.where(is_exit, np.uint8(Visibility.OUTSIDE), np.uint8(Visibility.VISIBLE)),
-        keyframe_attributes=[{name: rows[i][2].get(name) for name in names} for i in which.tolist()] if names else (),
-        keyframe_source_attributes=[{} if out else rows[i][3] for i, out in zip(which.tolist(), is_exit.tolist())],
+        np.searchsorted(moments, [row[0] for row in rows]),
+        moments,
+        Boxes([row[1] for row in rows]),
+        attributes=[{name: row[2].get(name) for name in names} for row in rows] if names else (),
+        source_attributes=[row[3] for row in rows],
         object_id=object_id,
     )

@@ -1,6 +1,7 @@
 """Label rows as KITTI's writers for object and tracking have them, from `truncated` on, and what such rows cannot hold.
 
-Labels that came from KITTI and were not moved are written back digit by digit; for the others the 2-D box, `truncated` and `alpha` are worked out.
+Labels that came from KITTI and were not moved are written back digit by digit; for the others `truncated` and `alpha` are worked out. The 2-D box is
+that of the object's track in the pictures, and where there is none, the projected cuboid's.
 In a scene `truncated` is a whole number where it is tracking's class (0, 1, 2), and a float where it is object's fraction.
 """
 
@@ -20,16 +21,17 @@ from ..errors import ArgumentError, FormatError, TimeError
 from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
-from .kitti_labels import COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
+from .kitti_boxes import NO_BOX, DrawnBoxes
+from .kitti_labels import BOX, COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
 from .point_label_files import say_point_labels_are_lost
-from .write_report import WriteReport, lost_in_pictures
+from .write_report import WriteReport
 
 __all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
 
 SAME = 1e-9  # metres and radians: a label is still the one that was read
 _OWN_ATTRIBUTES = {"truncated", "occluded"}
-_OWN_SOURCE = {"alpha_rad", "box_xyxy_px", "dimensions_hwl_m", "location_rect_m", "rotation_y_rad", "score"}
+_OWN_SOURCE = {"alpha_rad", BOX, "dimensions_hwl_m", "location_rect_m", "rotation_y_rad", "score"}
 
 
 @dataclass
@@ -37,6 +39,7 @@ class _Row:
     track_index: int
     hwl_bottom: Float64s
     kept: Mapping[str, Any] | None  # KITTI's own columns, where they still hold
+    box: list[float] | None  # in the picture, where one is drawn
     attributes: Mapping[str, Any]
     occluded: int
 
@@ -55,6 +58,8 @@ def label_rows(
     tilted: list[float] = []
     unseen = n_turned = 0
     lines = {}
+    main = rig_at(0).main_camera if len(scene) else None
+    drawn = DrawnBoxes(scene, None if main is None else main.name)
     for i in np.unique(frames).tolist():
         here = np.flatnonzero(frames == i)
         cuboids = many.cuboids[here]
@@ -67,7 +72,7 @@ def label_rows(
         if not np.abs(packed).max() < FARTHEST_M:
             got, hint = f"{np.abs(packed).max():g} m from the LiDAR in frame {i}", "leave such labels out"
             raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got=got, field="tracks", hint=hint)
-        rows = [_row(scene, many, i, k, packed[j]) for j, k in enumerate(here.tolist())]
+        rows = [_row(scene, many, i, k, packed[j], drawn) for j, k in enumerate(here.tolist())]
         lines[i], n_unseen = _row_texts(rows, cuboids, rig, scene, i, truncated_text)
         unseen += n_unseen
         n_turned += sum(row.kept is not None and float(text.split()[0]) != row.attributes["truncated"] for row, (_, text) in zip(rows, lines[i]))
@@ -86,10 +91,11 @@ def label_rows(
         labels = "1 label" if n_turned == 1 else f"{n_turned} labels"
         report.rounded.append(f"truncated of {labels}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking")
     _say_what_tracks_lose(scene, report)
+    drawn.say_what_is_lost(set(zip(frames.tolist(), np.asarray(many.track_index).tolist())), report)
     return lines
 
 
-def _row(scene: Scene, many: FilledTracks, frame_index: int, k: int, packed: Float64s) -> _Row:
+def _row(scene: Scene, many: FilledTracks, frame_index: int, k: int, packed: Float64s, drawn: DrawnBoxes) -> _Row:
     track = scene.tracks[int(many.track_index[k])]
     keyframe, held = _keyframe(track.times_ns, int(scene.times_ns[frame_index]))
     source = track.keyframe_source_attributes[keyframe] if keyframe is not None and track.keyframe_source_attributes else {}
@@ -97,7 +103,11 @@ def _row(scene: Scene, many: FilledTracks, frame_index: int, k: int, packed: Flo
     occluded = attributes.get("occluded")
     if not isinstance(occluded, int) or not 0 <= occluded <= 3:
         occluded = int(many.visibility[k] == Visibility.OCCLUDED)
-    return _Row(int(many.track_index[k]), packed, _still_holds(source, attributes, packed), attributes, occluded)
+    box = drawn.of.get((frame_index, int(many.track_index[k])))
+    kept = _still_holds({BOX: NO_BOX, **source} if box is None else {**source, BOX: box}, attributes, packed)
+    if box is None and kept is not None and BOX in source:
+        box = list(map(float, kept[BOX]))
+    return _Row(int(many.track_index[k]), packed, kept, box, attributes, occluded)
 
 
 def _keyframe(times_ns: Int64s, stamp: int) -> tuple[int | None, int]:
@@ -118,7 +128,7 @@ def _still_holds(source: Mapping[str, Any], attributes: Mapping[str, Any], packe
 
 def _is_sound(columns: Mapping[str, Any]) -> bool:
     """Whether KITTI's own columns are numbers that can be; `truncated` may be object's or tracking's, the other one is made of it."""
-    if len(columns["box_xyxy_px"]) != 4 or len(columns["dimensions_hwl_m"]) != 3 or len(columns["location_rect_m"]) != 3:
+    if len(columns[BOX]) != 4 or len(columns["dimensions_hwl_m"]) != 3 or len(columns["location_rect_m"]) != 3:
         return False
     try:
         values = finite_numbers([columns["truncated"], *row_text(columns, "").split()], Path(), 0, COLUMNS)
@@ -136,23 +146,25 @@ def _is_close(then: Float64s, now: Float64s) -> bool:
 def _row_texts(
     rows: list[_Row], cuboids: Cuboids, rig: Rig, scene: Scene, frame_index: int, truncated_text: Callable[[Any, float], str]
 ) -> tuple[list[tuple[int, str]], int]:
-    """Rows of one frame, and how many of them have no 2-D box because no picture shows them."""
+    """Rows of one frame, and how many of them have no 2-D box because none is drawn and no picture shows them."""
     boxes, truncation, seen = _boxes(cuboids, rig, scene, frame_index)
     alphas = alpha_rad(np.array([row.hwl_bottom for row in rows]))
     texts = []
-    for row, box, fraction, alpha in zip(rows, boxes, truncation.tolist(), alphas):
+    for row, projected, fraction, alpha in zip(rows, boxes.tolist(), truncation.tolist(), alphas):
+        box = projected if row.box is None else row.box
         if row.kept is not None:
-            texts.append((row.track_index, row_text({**row.attributes, **row.kept}, truncated_text(row.attributes["truncated"], fraction))))
+            columns = {**row.attributes, **row.kept, BOX: box}
+            texts.append((row.track_index, row_text(columns, truncated_text(row.attributes["truncated"], fraction))))
         else:
             numbers = " ".join(repr(float(value)) for value in (alpha, *box, *row.hwl_bottom))
             texts.append((row.track_index, f"{truncated_text(None, fraction)} {row.occluded} {numbers}"))
-    is_new = np.array([row.kept is None for row in rows], bool)
+    is_new = np.array([row.box is None for row in rows], bool)
     return texts, int((is_new & ~seen).sum()) if rig.cameras else 0
 
 
 def row_text(columns: Mapping[str, Any], truncated: str) -> str:
     """KITTI's own columns as they were read, from `truncated` on."""
-    numbers = [columns["alpha_rad"], *columns["box_xyxy_px"], *columns["dimensions_hwl_m"], *columns["location_rect_m"], columns["rotation_y_rad"]]
+    numbers = [columns["alpha_rad"], *columns[BOX], *columns["dimensions_hwl_m"], *columns["location_rect_m"], columns["rotation_y_rad"]]
     numbers += [columns["score"]] if "score" in columns else []
     return " ".join([truncated, number_text(columns["occluded"]), *(repr(float(value)) for value in numbers)])
 
@@ -249,7 +261,6 @@ def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     ):
         if found:
             report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
-    report.dropped += lost_in_pictures(scene)
     if scene.relations:
         report.dropped.append(f"{len(scene.relations)} relations between tracks")
     if scene.problems:

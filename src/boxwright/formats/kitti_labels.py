@@ -26,6 +26,7 @@ from ..limits import FARTHEST_M, checked_size, has_file, limits
 from ..rotations import wrap_rad
 
 __all__ = [
+    "BOX",
     "CALIBRATION_LENGTHS",
     "COLUMNS",
     "SIZE_ROW",
@@ -47,6 +48,7 @@ _SIZES = {SIZE_ROW.format(i): f"P{i}" for i in range(4)}
 CALIBRATION_LENGTHS = {"P0": 12, "P1": 12, "P2": 12, "P3": 12, "R0_rect": 9, "Tr_velo_to_cam": 12, "Tr_imu_to_velo": 12}
 _HINT = "get the calibration file that belongs to this recording"
 COLUMNS = ("truncated", "occluded", "alpha", "left", "top", "right", "bottom", "h", "w", "l", "x", "y", "z", "ry", "score")
+BOX = "box_xyxy_px"  # the column of the box in the picture
 _LINE_HINT = "correct the line or export the file again"
 
 
@@ -232,7 +234,7 @@ def columns_of_row(values: Sequence[float]) -> dict[str, Any]:
         "truncated": int(values[0]) if values[0] == int(values[0]) else values[0],
         "occluded": int(values[1]) if values[1] == int(values[1]) else values[1],
         "alpha_rad": values[2],
-        "box_xyxy_px": list(values[3:7]),
+        BOX: list(values[3:7]),
         "dimensions_hwl_m": list(values[7:10]),
         "location_rect_m": list(values[10:13]),
         "rotation_y_rad": values[13],

@@ -18,12 +18,14 @@ import numpy as np
 
 from ..errors import CalibrationError, FormatError
 from ..frames import Pose
+from ..image_tracks import ImageTrack
 from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from .declared import Capabilities, Exactness
 from .images import image_size_px
+from .kitti_boxes import drawn_track
 from .kitti_labels import COLUMNS, Calibration, check_row, columns_of_row, cuboids_from_hwl_bottom, finite_numbers, read_calibration, text_lines
 from .kitti_poses import folder_and_name, split_folders
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
@@ -34,10 +36,12 @@ __all__ = ["CAPABILITIES", "detect", "list_scenes", "read", "scene_place"]
 
 CAPABILITIES = Capabilities(
     title="KITTI object",
-    reads="cuboids attributes calibration visibility classes frame_names sweeps pictures",
-    writes="cuboids attributes calibration visibility classes frame_names sweeps pictures",
+    reads="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures",
+    writes="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures",
     partly={
+        "shapes": "the boxes of the left colour camera stay, for objects that have a cuboid there",
         "attributes": "truncated and occluded stay, others are dropped",
+        "relations": "which boxes in pictures are which object stays, others are dropped",
         "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
         "classes": "blanks in names become _",
         "frame_names": "names of six digits stay, others are numbered",
@@ -85,12 +89,14 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     ego_from_lidar = Pose.identity() if calibration.velo_from_imu is None else calibration.velo_from_imu.inverse()
     pictures = {name: base / name / f"{stem}.png" for name in _CAMERAS}
     cameras = _cameras(pictures, calibration, ego_from_lidar, notes)
+    drawn = _drawn(labels, _CAMERAS[0] if _CAMERAS[0] in cameras else None)
     return Scene(
         name=scene,
         times_ns=np.zeros(1, np.int64),
         lidars={"lidar": Lidar("lidar", ego_from_lidar)},
         cameras=cameras,
         tracks=_tracks(labels, calibration),
+        image_tracks=[track for track in drawn if track is not None],
         data=SensorFiles(
             {"lidar": [base / "velodyne" / f"{stem}.bin"]},
             {name: [pictures[name]] for name in cameras},
@@ -166,13 +172,24 @@ def _read_line(words: list[str], i: int, path: Path, number: int, labels: _Label
     check_row(values, 1, path, number)
     columns = {**columns_of_row(values), "truncated": values[0]}  # a float: here it is a fraction, in tracking a class
     if words[0] == "DontCare":
-        labels.ignored.append({"frame_index": 0, "camera": "image_2", **columns})
+        labels.ignored.append({"frame_index": 0, "camera": _CAMERAS[0], **columns})
         return
     if min(values[7:10]) <= 0:
         raise FormatError(expected="a positive h, w and l", got=" ".join(words[8:11]), path=path, offset=f"line {number}", field="h w l", hint=_HINT)
     labels.numbers.append(i)
     labels.types.append(words[0])
     labels.columns.append(columns)
+
+
+def _visibility(row: dict[str, Any]) -> Visibility:
+    return Visibility.OCCLUDED if row["occluded"] in (1, 2) else Visibility.VISIBLE
+
+
+def _drawn(labels: _Labels, camera: str | None) -> list[ImageTrack | None]:
+    """The boxes in the picture, one track for each, taken out of the columns."""
+    now, here = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    rows = zip(labels.numbers, labels.types, labels.columns)
+    return [drawn_track(str(i), category, camera, here, now, [row], [_visibility(row)]) for i, category, row in rows]
 
 
 def _tracks(labels: _Labels, calibration: Calibration) -> list[Track]:
@@ -185,7 +202,7 @@ def _tracks(labels: _Labels, calibration: Calibration) -> list[Track]:
             labels.types[i],
             now,
             cuboids[i : i + 1],
-            visibility=np.array([Visibility.OCCLUDED if row["occluded"] in (1, 2) else Visibility.VISIBLE], np.uint8),
+            visibility=np.array([_visibility(row)], np.uint8),
             keyframe_attributes=[{name: row[name] for name in ("truncated", "occluded")}],
             keyframe_source_attributes=[{name: value for name, value in row.items() if name not in ("truncated", "occluded")}],
         )

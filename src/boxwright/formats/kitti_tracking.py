@@ -26,6 +26,7 @@ import numpy as np
 from ..arrays import Bools, Int64s
 from ..errors import CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
+from ..image_tracks import ImageTrack
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, has_file, limits
 from ..points import Sweep
 from ..problems import Problems
@@ -35,6 +36,7 @@ from .arrays_on_disk import read_kitti_bin
 from .declared import Capabilities, Exactness
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .images import image_size_px
+from .kitti_boxes import drawn_track
 from .kitti_labels import (
     COLUMNS,
     Calibration,
@@ -54,10 +56,13 @@ __all__ = ["CAMERAS", "CAPABILITIES", "USUAL_SIZE_PX", "camera_sensor", "detect"
 
 CAPABILITIES = Capabilities(
     title="KITTI tracking",
-    reads="cuboids tracks attributes poses calibration visibility classes track_ids times frame_names sweeps pictures",
-    writes="cuboids tracks attributes poses calibration visibility classes track_ids times sweeps pictures",
+    reads="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times frame_names sweeps pictures",
+    writes="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times sweeps pictures",
     partly={
+        "shapes": "the boxes of the left colour camera stay, for objects that have a cuboid there",
+        "video": "as shapes",
         "attributes": "truncated and occluded stay, others are dropped",
+        "relations": "which boxes in pictures are which object stays, others are dropped",
         "poses": "those between the frames are dropped",
         "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
         "classes": "blanks in names become _",
@@ -71,11 +76,13 @@ CAPABILITIES = Capabilities(
 )
 
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}
+BOXES_IN = "image_02"
 USUAL_SIZE_PX = (1242, 375)
 _HINT = "correct the line or get the file again"
 _SHORTEST = 33  # characters of a line of 17 words: what is shorter is none, which is seen in no time
 _TEXTS = ("label_02", "calib", "oxts", "poses")
 _ATTRIBUTES = ("truncated", "occluded")
+_BOX_TRACK_BYTES = 1500  # what the boxes of a track take in memory beside its cuboids
 
 
 def _looks_like(base: Path) -> bool:
@@ -132,13 +139,16 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         labels = labels.covered(trajectory.covers(times[labels.frame]), poses.path, problems)
         notes += bridged_poses_note(trajectory.times_ns, times[np.unique(labels.frame)], times)
     cameras = _cameras(base, sequence, calibration, ego_from_lidar, files, notes)
+    drawn_in = BOXES_IN if BOXES_IN in cameras else None
+    tracks, drawn = _tracks(labels, calibration, times, trajectory, ego_from_lidar, drawn_in)
     return Scene(
         name=scene,
         times_ns=times,
         lidars={"lidar": Lidar("lidar", ego_from_lidar)},
         cameras=cameras,
         trajectory=trajectory,
-        tracks=_tracks(labels, calibration, times, trajectory, ego_from_lidar),
+        tracks=tracks,
+        image_tracks=drawn,
         data=SensorFiles(
             {"lidar": NumberedFiles(base / "velodyne" / sequence, 6, ".bin", n_frames)},
             {name: NumberedFiles(base / name / sequence, 6, ".png", n_frames) for name in cameras},
@@ -282,7 +292,7 @@ def _read_labels(path: Path, problems: Problems) -> _Labels:
                         expected="each track once in a frame", got=got, path=path, offset=f"line {number}", field="track_id", hint=_HINT
                     )
                 rows.append(row)
-                room.take(0 if row.key in keys else TRACK_BYTES)
+                room.take(0 if row.key in keys else TRACK_BYTES + _BOX_TRACK_BYTES)
                 keys.add(row.key)
     rows.sort(key=lambda row: row.frame)
     many: dict[int, set[str]] = {}
@@ -305,7 +315,7 @@ def _read_line(line: str, path: Path, number: int, ignored: list[dict[str, Any]]
     check_row(values, 2, path, number)
     columns = columns_of_row(values)
     if words[2] == "DontCare":
-        ignored.append({"frame_index": frame, "camera": "image_02", **columns})
+        ignored.append({"frame_index": frame, "camera": BOXES_IN, **columns})
         return None
     track = whole_number(words[1], path, number, "track_id")
     if min(values[7:10]) <= 0:
@@ -314,7 +324,10 @@ def _read_line(line: str, path: Path, number: int, ignored: list[dict[str, Any]]
     return _Row(frame, (track, words[2]), values[7:14], columns, (number, line))
 
 
-def _tracks(labels: _Labels, calibration: Calibration, times: Int64s, trajectory: Trajectory | None, ego_from_lidar: Pose) -> list[Track]:
+def _tracks(
+    labels: _Labels, calibration: Calibration, times: Int64s, trajectory: Trajectory | None, ego_from_lidar: Pose, camera: str | None
+) -> tuple[list[Track], list[ImageTrack]]:
+    """The tracks of the cuboids, and of the boxes in the camera's pictures."""
     frame = labels.frame
     cuboids = cuboids_from_hwl_bottom(np.array([row.hwl_bottom for row in labels.rows]).reshape(-1, 7), calibration.rect_from_velo)
     if trajectory is not None and len(cuboids):
@@ -324,22 +337,24 @@ def _tracks(labels: _Labels, calibration: Calibration, times: Int64s, trajectory
     members: dict[tuple[int, str], list[int]] = {}
     for i, row in enumerate(labels.rows):
         members.setdefault(row.key, []).append(i)
-    tracks, taken = [], set()
+    tracks, drawn, taken = [], [], set()
     for (number, category), indices in members.items():
         track_id = f"{number}-{category}" if number in taken else str(number)
         taken.add(number)
         limits().check("keyframes_per_track", len(indices), labels.path, f"track {number}")
         columns = [labels.rows[i].columns for i in indices]
+        seen = [Visibility.OCCLUDED if row["occluded"] in (1, 2) else Visibility.VISIBLE for row in columns]
+        drawn.append(drawn_track(track_id, category, camera, frame[indices], times, columns, seen))
         track = dense_track(
             track_id,
             category,
             frame[indices],
             times,
             cuboids[np.array(indices)],
-            visibility=[Visibility.OCCLUDED if row["occluded"] in (1, 2) else Visibility.VISIBLE for row in columns],
+            visibility=seen,
             attributes=[{name: row[name] for name in _ATTRIBUTES} for row in columns],
             source_attributes=[{name: value for name, value in row.items() if name not in _ATTRIBUTES} for row in columns],
         )
         tracks.append(track)
     limits().check("tracks_per_scene", len(tracks), labels.path)
-    return tracks
+    return tracks, [track for track in drawn if track is not None]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ..scene import Scene
+from ..image_tracks import ImageTrack
 
 __all__ = ["Tolerance", "WriteReport", "lost_in_pictures"]
 
@@ -54,7 +55,7 @@ class WriteReport:
         return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost, *notes])
 
 
-def lost_in_pictures(scene: Scene) -> list[str]:
-    """What a format without labels in pictures loses of a scene, for `dropped`."""
-    n_keyframes = sum(map(len, scene.image_tracks))
-    return [f"{len(scene.image_tracks)} tracks in pictures with {n_keyframes} keyframes"] if scene.image_tracks else []
+def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:
+    """What a format that has no place for these labels in pictures loses, for `dropped`."""
+    n_keyframes = sum(map(len, tracks))
+    return [f"{len(tracks)} tracks in pictures with {n_keyframes} keyframes"] if tracks else []

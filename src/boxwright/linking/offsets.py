@@ -48,7 +48,8 @@ class CameraOffset:
     n_pairs, n_rows : pairs of tracks and boxes that it rests on
     shift_px, shift_sigma_px : along u and v; NaN where fewer than three pairs tell
     shift_rad : the same as angles in the middle of the picture
-    late_s, late_sigma_s : by how much later than `times_ns` the labelled pictures seem to be taken; NaN where nothing moves enough to tell
+    late_s, late_sigma_s : by how much later than `times_ns` the labelled pictures seem to be taken; NaN where that cannot be told: nothing moves
+        enough, so that neither zero nor a picture's neighbours can be ruled out; the other figures are then found without it
     margin_px : by which labels reach further than the cuboids, on each side
     residual_px : usual (1.48 x median) distance that remains, of a side of a box of no size
     median_iou : of all boxes of the camera
@@ -72,11 +73,13 @@ class CameraOffset:
 
     def __str__(self) -> str:
         u, v = self.shift_px
+        shift = f"({u:.2f}, {v:.2f}) +- ({self.shift_sigma_px[0]:.2f}, {self.shift_sigma_px[1]:.2f}) px, margin {self.margin_px:.2f} px"
+        late = f"{self.late_s * 1e3:.1f} +- {self.late_sigma_s * 1e3:.1f} ms"
         said = "; ".join({"shift": "a constant shift: calibration", "time": "an offset along the motion: time"}[cause] for cause in self.causes)
         return (
             f"{self.camera}: {self.n_rows} boxes of {self.n_pairs} objects, IoU {self.median_iou:.3f}; "
-            f"shift ({u:.2f}, {v:.2f}) +- ({self.shift_sigma_px[0]:.2f}, {self.shift_sigma_px[1]:.2f}) px, "
-            f"late {self.late_s * 1e3:.1f} +- {self.late_sigma_s * 1e3:.1f} ms, margin {self.margin_px:.2f} px, rest {self.residual_px:.2f} px; "
+            f"shift {'cannot be told' if math.isnan(u) else shift}, late {'cannot be told' if math.isnan(self.late_s) else late}, "
+            f"rest {self.residual_px:.2f} px; "
             f"{said or 'no common cause'}; {self.n_odd} odd labels"
         )
 
@@ -263,6 +266,9 @@ def _explain(scene: Scene, camera: str, rows: _Rows) -> CameraOffset:
     _, pair = np.unique(rows.image_track_index[where[0]], return_inverse=True)
     n_pairs = int(pair.max(initial=-1)) + 1
     found, sigma, scale = _robust(design / usual[where][:, None], offset[where] / usual[where], pair)
+    if not _tells_time(float(found[2]), float(sigma[2]) * _sure(n_pairs), scene.exposures_ns(camera)):
+        design[:, 2] = 0
+        found, sigma, scale = _robust(design / usual[where][:, None], offset[where] / usual[where], pair)
     rows.rest_px[where] = offset[where] - design @ np.nan_to_num(found)
     with np.errstate(invalid="ignore"):
         limit = np.maximum(np.maximum(ODD * scale * usual, ODD_PX), ODD_SHARE * size)
@@ -289,6 +295,12 @@ def _explain(scene: Scene, camera: str, rows: _Rows) -> CameraOffset:
         causes,
         int(rows.is_odd.sum()),
     )
+
+
+def _tells_time(late_s: float, reach_s: float, exposures_ns: Int64s) -> bool:
+    """Whether an interval of late_s +- reach_s says something: it leaves out zero, or the halves of the way to the pictures before and after."""
+    halfway_s = float(np.median(np.diff(exposures_ns))) * 0.5e-9 if len(exposures_ns) > 1 else 0.0
+    return abs(late_s) > reach_s or reach_s <= halfway_s
 
 
 def _sure(n_pairs: int) -> float:

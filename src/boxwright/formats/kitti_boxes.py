@@ -1,0 +1,77 @@
+"""The boxes in pictures that KITTI's label rows hold beside their cuboids: left top right bottom in the left colour camera, in pixels.
+
+They become image tracks of that camera, "<track>/image_02", whose object is the cuboids' track; the writers put such boxes back into the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Int64s
+from ..image_tracks import ImageTrack
+from ..limits import FARTHEST_M
+from ..scene import Scene
+from ..shapes2d import Boxes
+from .dense_tracks import dense_image_track
+from .kitti_labels import BOX
+from .write_report import WriteReport, lost_in_pictures
+
+__all__ = ["NO_BOX", "DrawnBoxes", "drawn_track"]
+
+NO_BOX = [-1.0, -1.0, -1.0, -1.0]  # of a label that no picture shows
+
+
+def drawn_track(
+    track_id: str,
+    category: str,
+    camera: str | None,
+    frame_index: Int64s,
+    times_ns: Int64s,
+    columns: Sequence[dict[str, Any]],
+    visibility: Sequence[int],
+) -> ImageTrack | None:
+    """The boxes of K rows, which are taken out of their columns; None where none is drawn. Without a camera all stay where they are."""
+    rows = [k for k, row in enumerate(columns) if row[BOX] != NO_BOX] if camera is not None else []
+    if camera is None or not rows:
+        return None
+    boxes = Boxes([columns[k].pop(BOX) for k in rows])
+    seen = [visibility[k] for k in rows]
+    return dense_image_track(f"{track_id}/{camera}", category, camera, frame_index[rows], times_ns, boxes, visibility=seen, object_id=track_id)
+
+
+class DrawnBoxes:
+    """Boxes of a scene's image tracks that a row of KITTI's holds: those of its cuboids' objects in the camera that boxes are drawn in.
+
+    of : (frame, track index) -> left, top, right, bottom
+    """
+
+    def __init__(self, scene: Scene, camera: str | None) -> None:
+        self.scene = scene
+        self.of: dict[tuple[int, int], list[float]] = {}
+        self.tracks: dict[int, ImageTrack] = {}
+        for track in scene.image_tracks if camera is not None else ():
+            k = scene.track_index.get(track.object_id or "", -1)
+            if track.camera == camera and k >= 0 and k not in self.tracks:
+                self.tracks[k] = track
+                bounds = track.at(scene.exposures_ns(track.camera)).shapes.bounds_xyxy()
+                good = np.flatnonzero((np.abs(bounds) < FARTHEST_M).all(axis=1))  # no NaN either: there is no box
+                self.of.update(((i, k), box) for i, box in zip(good.tolist(), bounds[good].tolist()))
+
+    def say_what_is_lost(self, is_written: Set[tuple[int, int]], report: WriteReport) -> None:
+        """is_written : the (frame, track index) of all rows"""
+        kept = {track.track_id for track in self.tracks.values()}
+        report.dropped += lost_in_pictures([track for track in self.scene.image_tracks if track.track_id not in kept])
+        alone = sum(place not in is_written for place in self.of)
+        if alone:
+            report.dropped.append(f"{alone} boxes in pictures at frames without the cuboid of their object")
+        changed = sum(not isinstance(track.shapes, Boxes) for track in self.tracks.values())
+        if changed:
+            report.dropped.append(f"the shapes of {changed} tracks in pictures: KITTI has the boxes around them")
+        own = self.tracks.values()
+        said = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
+        names = {name for row in said for name in row}
+        if names:
+            report.dropped.append(f"attributes of tracks in pictures: {', '.join(sorted(map(str, names)))}")
