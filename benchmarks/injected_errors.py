@@ -215,13 +215,12 @@ def _of_cameras(scene: bw.Scene, dice: Dice, kind: str) -> Iterator[Fault]:
 def inject(scene: bw.Scene, faults: Sequence[Fault]) -> bw.Scene:
     """The scene with the faults in its labels; a camera's in its clock or its place on the vehicle."""
     tracks = {track.track_id: track for track in scene.tracks}
-    cameras = dict(scene.cameras)
     for fault in faults:
         if fault.camera is not None:
-            cameras[fault.camera] = _wrong_camera(scene, cameras[fault.camera], fault)
+            scene = _wrong_camera(scene, fault)
         else:
             tracks.update(_PUT[fault.kind](scene, [tracks[name] for name in fault.track_ids if name in tracks], fault))
-    return scene.replace(tracks=list(tracks.values()), cameras=cameras)
+    return scene.replace(tracks=list(tracks.values()))
 
 
 Changed = dict[str, bw.Track]
@@ -290,13 +289,13 @@ _PUT: dict[str, Callable[[bw.Scene, Sequence[bw.Track], Fault], Changed]] = {
 }
 
 
-def _wrong_camera(scene: bw.Scene, sensor: bw.CameraSensor, fault: Fault) -> bw.CameraSensor:
-    """Exposed at another moment than it says, or turned about the axis down its pictures (or across them)."""
-    sign, axis = fault.amounts
-    if fault.kind == "late":
-        times = scene.exposures_ns(sensor.name) + int(sign * LATE_NS)
-        return bw.CameraSensor(sensor.name, sensor.camera, sensor.ego_from_cam, times, sensor.readout_ns, sensor.rolling_shutter)
-    half = sign * TURN_RAD / 2
+def _wrong_camera(scene: bw.Scene, fault: Fault) -> bw.Scene:
+    """The camera, its labels with it, at another moment than it says, or turned about the axis down its pictures or across them."""
+    sensor, (sign, axis) = scene.cameras[fault.camera], fault.amounts
+    late_ns = int(sign * LATE_NS) if fault.kind == "late" else 0
+    half = sign * TURN_RAD / 2 if fault.kind == "turned" else 0.0
     turn = bw.Pose.from_quat((math.cos(half), *((math.sin(half), 0.0) if axis else (0.0, math.sin(half))), 0.0), (0.0, 0.0, 0.0))
-    times = sensor.times_ns
-    return bw.CameraSensor(sensor.name, sensor.camera, sensor.ego_from_cam @ turn, times, sensor.readout_ns, sensor.rolling_shutter)
+    times = scene.exposures_ns(sensor.name) + late_ns
+    wrong = bw.CameraSensor(sensor.name, sensor.camera, sensor.ego_from_cam @ turn, times, sensor.readout_ns, sensor.rolling_shutter)
+    labels = [track.replace(times_ns=track.times_ns + late_ns) if track.camera == sensor.name else track for track in scene.image_tracks]
+    return scene.replace(cameras={**scene.cameras, sensor.name: wrong}, image_tracks=labels)

@@ -10,15 +10,16 @@ rules_*.py                     the rules, each a small function
 
 from __future__ import annotations
 
-from . import rules_moments, rules_points, rules_sizes
+from . import rules_moments, rules_pictures, rules_points, rules_sizes
 from .findings import Finding, Findings, Severity
 from .profile import Profile, SizeRange
 from .registry import RULES, Needs, Rule
 from .running import check
-from .suggestions import MoveKeyframes, RemoveTrack, SetCategory, SetKeyframes, Suggestion
+from .suggestions import CorrectCamera, MoveKeyframes, RemoveTrack, SetCategory, SetKeyframes, Suggestion
 
 __all__ = [
     "RULES",
+    "CorrectCamera",
     "Finding",
     "Findings",
     "MoveKeyframes",
@@ -34,6 +35,7 @@ __all__ = [
     "check",
     "check_rules",
     "rules_moments",
+    "rules_pictures",
     "rules_points",
     "rules_sizes",
 ]

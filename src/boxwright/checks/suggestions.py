@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +13,12 @@ import numpy as np
 from ..arrays import Int64s, as_times_ns, frozen
 from ..cuboids import Cuboids, as_cuboids
 from ..errors import ArgumentError
+from ..frames import Pose
 from ..keyframes import Origin, Visibility
 from ..scene import Scene
 from ..tracks import Track
 
-__all__ = ["Edit", "MoveKeyframes", "RemoveTrack", "SetCategory", "SetKeyframes", "Suggestion"]
+__all__ = ["CorrectCamera", "Edit", "MoveKeyframes", "RemoveTrack", "SetCategory", "SetKeyframes", "Suggestion"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,35 @@ class RemoveTrack:
     track_id: str
 
 
-Edit = SetKeyframes | SetCategory | MoveKeyframes | RemoveTrack
+@dataclass(frozen=True)
+class CorrectCamera:
+    """Another place or clock of a camera, for all its pictures.
+
+    turn_rad : (3,) rotation vector in the cam frame by which what it sees is turned: about x (down), y (to the right), z
+    late_ns : by how much later than the scene says its pictures were taken; labels in them go with them
+    """
+
+    camera: str
+    turn_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    late_ns: int = 0
+
+    def apply(self, scene: Scene) -> Scene:
+        """A scene with the camera corrected. CalibrationError where it is gone meanwhile."""
+        sensor = scene.camera(self.camera)
+        angle = math.hypot(*self.turn_rad)
+        axis = np.array(self.turn_rad) / max(angle, 1e-300)
+        turn = Pose.from_quat((math.cos(angle / 2), *(-math.sin(angle / 2) * axis)), (0.0, 0.0, 0.0))
+        times = scene.exposures_ns(self.camera) + self.late_ns if self.late_ns else sensor.times_ns
+        changed = dataclasses.replace(sensor, ego_from_cam=sensor.ego_from_cam @ turn, times_ns=times)
+        labels = [
+            track.replace(times_ns=track.times_ns + self.late_ns) if self.late_ns and track.camera == self.camera else track
+            for track in scene.image_tracks
+        ]
+        return scene.replace(cameras={**scene.cameras, self.camera: changed}, image_tracks=labels)
+
+
+TrackEdit = SetKeyframes | SetCategory | MoveKeyframes | RemoveTrack
+Edit = TrackEdit | CorrectCamera
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +110,17 @@ class Suggestion:
     def track_ids(self) -> tuple[str, ...]:
         """All tracks it changes, removes or adds to."""
         into = [edit.into for edit in self.edits if isinstance(edit, MoveKeyframes)]
-        return tuple(dict.fromkeys([*(edit.track_id for edit in self.edits), *into]))
+        return tuple(dict.fromkeys([*(edit.track_id for edit in self._of_tracks), *into]))
+
+    @property
+    def _of_tracks(self) -> list[TrackEdit]:
+        return [edit for edit in self.edits if not isinstance(edit, CorrectCamera)]
 
     def apply(self, scene: Scene) -> Scene:
         """A scene with the correction in it; the given one stays as it is. UnknownName where a track is gone meanwhile."""
+        for edit in self.edits:
+            if isinstance(edit, CorrectCamera):
+                scene = edit.apply(scene)
         tracks = {track_id: scene.track(track_id) for track_id in self.track_ids}
         taken = {track_id: self._taken(tracks[track_id]) for track_id in tracks}
         kept: dict[str, Track | None] = {i: track if not taken[i].any() else _less(track, ~taken[i]) for i, track in tracks.items()}
@@ -91,12 +129,14 @@ class Suggestion:
                 kept[edit.into] = _joined(tracks[edit.into], kept[edit.into], _span(tracks[edit.track_id], edit))
             elif isinstance(edit, RemoveTrack):
                 kept[edit.track_id] = None
-        for edit in self.edits:
+        for edit in self._of_tracks:
             track = kept[edit.track_id]
             if isinstance(edit, SetCategory) and track is not None:
                 kept[edit.track_id] = track.replace(category=edit.category)
             elif isinstance(edit, SetKeyframes) and track is not None:
                 kept[edit.track_id] = _with(track, edit)
+        if not tracks:
+            return scene
         changed = [kept.get(track.track_id, track) for track in scene.tracks]
         return scene.replace(tracks=[track for track in changed if track is not None])
 
@@ -179,6 +219,8 @@ def _as_dict(edit: Edit) -> dict[str, Any]:
         return {"edit": "set_category", "track_id": edit.track_id, "category": edit.category}
     if isinstance(edit, MoveKeyframes):
         return {"edit": "move_keyframes", "track_id": edit.track_id, "into": edit.into, "first_ns": edit.first_ns, "last_ns": edit.last_ns}
+    if isinstance(edit, CorrectCamera):
+        return {"edit": "correct_camera", "camera": edit.camera, "turn_rad": list(edit.turn_rad), "late_ns": edit.late_ns}
     return {"edit": "remove_track", "track_id": edit.track_id}
 
 
