@@ -23,6 +23,8 @@ LEAVES = {
     bw.UnknownName: (KeyError, "unknown-name"),
     bw.ExtraMissing: (ImportError, "extra-missing"),
     bw.StorageError: (OSError, "storage"),
+    bw.ConflictError: (RuntimeError, "conflict"),
+    bw.CorruptionError: (OSError, "corruption"),
 }
 
 

@@ -158,7 +158,7 @@ def test_golden_numbers_written(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in MUTATIONS if name != "sign of yaw"])
 def test_golden_numbers_written_catch_a_planted_fault(tmp_path, monkeypatch, name):
-    honest = boxwright_writer._track
-    monkeypatch.setattr(boxwright_writer, "_track", lambda track: honest(track.replace(cuboids=MUTATIONS[name](track.cuboids))))
+    honest = boxwright_writer.track_mapping
+    monkeypatch.setattr(boxwright_writer, "track_mapping", lambda track: honest(track.replace(cuboids=MUTATIONS[name](track.cuboids))))
     with pytest.raises(AssertionError):
         check_written(written(tmp_path / "clip"))

@@ -16,6 +16,8 @@ _HOME = {
         "ArgumentError",
         "BoxwrightError",
         "CalibrationError",
+        "ConflictError",
+        "CorruptionError",
         "ExtraMissing",
         "FormatError",
         "FrameMissing",
@@ -115,6 +117,7 @@ _HOME = {
         "write_point_labels",
         "write_points",
     ],
+    "store": ["Commit", "Edits", "Entity", "Project", "backup", "create_project", "fsck", "open_project", "restore_backup"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -141,6 +144,8 @@ if TYPE_CHECKING:
         ArgumentError,
         BoxwrightError,
         CalibrationError,
+        ConflictError,
+        CorruptionError,
         ExtraMissing,
         FormatError,
         FrameMissing,
@@ -215,6 +220,7 @@ if TYPE_CHECKING:
     from .simulation import simulate
     from .sources import Source, consensus_sources, consensus_trace
     from .standing import StaticSolve, StaticVerdict, solve_static
+    from .store import Commit, Edits, Entity, Project, backup, create_project, fsck, open_project, restore_backup
     from .tags import Relation, Tag
     from .taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
     from .terrain import Ground, ground
@@ -241,14 +247,19 @@ __all__ = [
     "Category",
     "Clear",
     "ColouredPoints",
+    "Commit",
     "Concord",
+    "ConflictError",
     "Consensus",
+    "CorruptionError",
     "Cuboid",
     "Cuboids",
     "CylindricalCamera",
     "DepthMap",
     "Disagreement",
     "DoubleSphereCamera",
+    "Edits",
+    "Entity",
     "EquirectangularCamera",
     "Estimate",
     "ExtendedUnifiedCamera",
@@ -299,6 +310,7 @@ __all__ = [
     "Pose",
     "Problem",
     "Profile",
+    "Project",
     "ProjectedTracks",
     "Proposals",
     "Quality",
@@ -345,6 +357,7 @@ __all__ = [
     "aggregate",
     "agreement",
     "apply_edits",
+    "backup",
     "capabilities",
     "check",
     "check_rules",
@@ -354,12 +367,14 @@ __all__ = [
     "consensus",
     "consensus_sources",
     "consensus_trace",
+    "create_project",
     "depth_map",
     "expose_cuboids",
     "expose_points",
     "fit_at",
     "fit_cuboid",
     "fit_rectangles",
+    "fsck",
     "ground",
     "interpolate",
     "interpolate_image_tracks",
@@ -376,6 +391,7 @@ __all__ = [
     "link",
     "link_offsets",
     "lock_size",
+    "open_project",
     "open_video",
     "orient",
     "plan_gold",
@@ -391,6 +407,7 @@ __all__ = [
     "refit_track",
     "render_bev",
     "render_cameras",
+    "restore_backup",
     "retime",
     "scenes",
     "score",

@@ -11,12 +11,15 @@ BoxwrightError
 ├── FrameMissing     (KeyError)     a frame, sweep, image or sensor is not there
 ├── UnknownName      (KeyError)     a class, format, method or scene nobody knows
 ├── ExtraMissing     (ImportError)  a feature whose optional dependency is absent
-└── StorageError     (OSError)      an output could not be written
+├── StorageError     (OSError)      an output could not be written
+├── ConflictError    (RuntimeError) an edit stands on what has changed since
+└── CorruptionError  (OSError)      what was stored or recorded is not what it was
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_CHARACTERS = 500  # of each part of a message
@@ -156,6 +159,30 @@ class StorageError(BoxwrightError, OSError):
     """An output could not be written."""
 
     code = "storage"
+
+
+class ConflictError(BoxwrightError, RuntimeError):
+    """An edit stands on what has changed since.
+
+    conflicts : one mapping for each thing in the way: its `id` and `kind`, `expected_rev` and `rev`, `body` as it is now (None where it is deleted),
+        `changed` (which of its values are others now), and `seq`, `account` and `at_ns` of who changed it last
+    """
+
+    code = "conflict"
+
+    def __init__(self, what: str = "", *, conflicts: Sequence[Mapping[str, Any]] = (), **fields: Any) -> None:
+        super().__init__(what, **fields)
+        self.conflicts = tuple(conflicts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rebuild, (kind, fields) = super().__reduce__()
+        return (rebuild, (kind, {**fields, "conflicts": self.conflicts}))
+
+
+class CorruptionError(BoxwrightError, OSError):
+    """What was stored or recorded is not what it was."""
+
+    code = "corruption"
 
 
 class SensorFrameFallback(UserWarning):

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import ArgumentError, StorageError
+from .errors import ArgumentError, BoxwrightError, StorageError
 
 __all__ = ["as_path", "check_new_folder", "check_outside", "whole_file", "whole_folder"]
 
@@ -51,7 +51,7 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Itera
         part.chmod(0o666 & ~_umask())
         _check_free(target, overwrite)
         part.replace(target)
-    except StorageError:
+    except BoxwrightError:
         raise
     except OSError as error:
         raise _storage_error(error, target) from error
@@ -78,7 +78,7 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         if target.exists():
             target.rmdir()
         part.rename(target)
-    except StorageError:
+    except BoxwrightError:
         raise
     except OSError as error:
         raise _storage_error(error, target) from error

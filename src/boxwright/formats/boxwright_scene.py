@@ -46,7 +46,10 @@ __all__ = [
     "is_safe_name",
     "list_scenes",
     "read",
+    "relation_of",
     "scene_file",
+    "scene_of",
+    "track_of",
     "unposed_frames",
 ]
 
@@ -138,6 +141,23 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 
 
 def _scene(top: Node, file: Path, problems: Problems) -> Scene:
+    scene = scene_of(top, problems)
+    frame_ids, lidars, cameras = list(scene.frame_ids), scene.lidars, scene.cameras
+    strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
+    data = sensor_files(top, file.parent, frame_ids, scene.times_ns, lidars, cameras)
+    return scene.replace(
+        data=data,
+        path=os.fspath(file.parent),
+        notes=list(dict.fromkeys([*scene.notes, *strays])),
+        point_label_data=label_files(file.parent, frame_ids, lidars, data),
+    )
+
+
+def scene_of(top: Node, problems: Problems, *, must_cover: bool = True) -> Scene:
+    """The scene that the content of a scene.json tells, without sensor data.
+
+    must_cover : whether poses must cover every labelled frame
+    """
     top.only(TOP_KEYS, TOP_EXTRAS)
     frame_ids, times = _frames(top["frames"])
     _check_sensor_names(top)
@@ -148,9 +168,8 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
     if label_frame not in known:
         raise top["label_frame"].wrong(f"one of {', '.join(known)}", repr(label_frame))
     trajectory = _trajectory(top["trajectory"]) if top.has("trajectory") else None
-    strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
-    tracks = _tracks(top["tracks"], label_frame, trajectory if label_frame == "world" else None, times, problems)
-    data = sensor_files(top, file.parent, frame_ids, times, lidars, cameras)
+    covering = trajectory if label_frame == "world" and must_cover else None
+    tracks = _tracks(top["tracks"], label_frame, covering, times, problems)
     return Scene(
         name=top["name"].text(),
         times_ns=times,
@@ -158,19 +177,16 @@ def _scene(top: Node, file: Path, problems: Problems) -> Scene:
         cameras=cameras,
         trajectory=trajectory,
         tracks=tracks,
-        data=data,
         has_time=top.get("has_time", True).flag(),
         label_frame=label_frame,
         frame_ids=tuple(frame_ids),
         format="boxwright",
-        path=os.fspath(file.parent),
         tags=read_tags(top.get("tags", [])),
-        relations=[_relation(relation) for relation in top.get("relations", [])],
+        relations=[relation_of(relation) for relation in top.get("relations", [])],
         source_attributes=top.get("source_attributes", {}).mapping(),
-        notes=list(dict.fromkeys([*(note.sentence() for note in top.get("notes", [])), *strays])),
+        notes=[note.sentence() for note in top.get("notes", [])],
         problems=_problems(top.get("problems", [])),
         image_tracks=read_image_tracks(top.get("image_tracks", []), {track.track_id for track in tracks}, cameras, problems),
-        point_label_data=label_files(file.parent, frame_ids, lidars, data),
         point_edits=read_point_edits(top.get("point_edits", []), len(times), lidars, problems),
     )
 
@@ -266,7 +282,7 @@ def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_n
     tracks: dict[str, Track] = {}
     for item in node:
         with problems.aside(item.value), placed(item):
-            track = _track(item, label_frame)
+            track = track_of(item, label_frame)
             if track.track_id in tracks:
                 raise item["track_id"].wrong("every track id once", f"{track.track_id!r} twice")
             if trajectory is not None:
@@ -291,7 +307,7 @@ def unposed_frames(track: Track, trajectory: Trajectory, times_ns: Int64s) -> In
     return np.asarray(beyond[(last >= 0) & ~at_end & (track.visibility[last] != Visibility.OUTSIDE)])
 
 
-def _track(node: Node, label_frame: str) -> Track:
+def track_of(node: Node, label_frame: str) -> Track:
     node.only(TRACK_KEYS, TRACK_EXTRAS)
     keyframes = list(node["keyframes"])
     limits().check("keyframes_per_track", len(keyframes), node.path, f"{node.field}.keyframes")
@@ -355,6 +371,6 @@ def _problem(node: Node) -> Problem:
     return Problem.from_mapping(node.mapping())
 
 
-def _relation(node: Node) -> Relation:
+def relation_of(node: Node) -> Relation:
     node.only(RELATION_KEYS, RELATION_EXTRAS)
     return Relation(node["kind"].text(), node["subject"].text(), node["object"].text(), read_span(node))

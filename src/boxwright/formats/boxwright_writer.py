@@ -25,7 +25,7 @@ from .reach import check_reach
 from .sensor_writer import write_images, write_sweeps
 from .write_report import WriteReport
 
-__all__ = ["write"]
+__all__ = ["relation_mapping", "scene_mapping", "track_mapping", "write"]
 
 
 def write(
@@ -49,7 +49,7 @@ def write(
     sweeps = write_sweeps(scene, folder, scene.frame_ids, pcd_encoding, scale_m)
     write_images(scene, folder, scene.frame_ids, jpeg_quality)
     _write_point_labels(scene, folder)
-    top = _top(scene)
+    top = scene_mapping(scene)
     for lidar in top["lidars"]:
         own = {frame_id: sweeps[lidar["name"], i].own for i, frame_id in enumerate(scene.frame_ids) if (lidar["name"], i) in sweeps}
         lidar["scale_m"], lidar["sweeps"] = scale_m, {frame_id: said for frame_id, said in own.items() if said}
@@ -97,7 +97,8 @@ def _check(scene: Scene) -> None:
                 )
 
 
-def _top(scene: Scene) -> dict[str, Any]:
+def scene_mapping(scene: Scene) -> dict[str, Any]:
+    """The content of a scene.json: everything but sensor data and the labels of points."""
     trajectory = scene.trajectory
     return {
         "format": "boxwright",
@@ -115,9 +116,9 @@ def _top(scene: Scene) -> dict[str, Any]:
         "cameras": [_camera(name, sensor) for name, sensor in scene.cameras.items()],
         "frames": [{"frame_id": name, "timestamp_ns": int(stamp)} for name, stamp in zip(scene.frame_ids, scene.times_ns)],
         "trajectory": None if trajectory is None else [{"timestamp_ns": int(t), **_pose(trajectory[i])} for i, t in enumerate(trajectory.times_ns)],
-        "tracks": [_track(track) for track in scene.tracks],
+        "tracks": [track_mapping(track) for track in scene.tracks],
         "image_tracks": [image_track_mapping(track) for track in scene.image_tracks],
-        "relations": [_relation(relation) for relation in scene.relations],
+        "relations": [relation_mapping(relation) for relation in scene.relations],
         "source_attributes": dict(scene.source_attributes),
         "problems": [problem.mapping() for problem in scene.problems],
         **({"point_edits": [edit.mapping() for edit in scene.point_edits]} if scene.point_edits else {}),
@@ -149,14 +150,15 @@ def _camera(name: str, sensor: CameraSensor) -> dict[str, Any]:
     }
 
 
-def _relation(relation: Relation) -> dict[str, Any]:
+def relation_mapping(relation: Relation) -> dict[str, Any]:
     span = None if relation.span_ns is None else list(relation.span_ns)
     return {"kind": relation.kind, "subject": relation.subject, "object": relation.object, "span_ns": span}
 
 
-def _track(track: Track) -> dict[str, Any]:
+def track_mapping(track: Track) -> dict[str, Any]:
     cuboids = track.cuboids
-    is_yaw = (quat_from_yaw(cuboids.yaw_rad) == cuboids.quat_wxyz).all(1)
+    upright, given = quat_from_yaw(cuboids.yaw_rad), np.ascontiguousarray(cuboids.quat_wxyz)
+    is_yaw = (upright.view(np.int64) == given.view(np.int64)).all(1)  # bits, since -0.0 equals 0.0
     keyframes = []
     for i, stamp in enumerate(track.times_ns):
         row: dict[str, Any] = {"timestamp_ns": int(stamp), "center_m": cuboids.center_m[i].tolist(), "size_m": cuboids.size_m[i].tolist()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = [
     "label_bytes",
     "labels_with_points",
     "npz_label_bytes",
+    "read_label_bytes",
     "read_point_labels",
     "say_point_labels_are_lost",
     "write_point_labels",
@@ -132,6 +134,14 @@ def _read_label(path: Path, strict: bool) -> PointLabels:
         got = f"{unknown[0]}" + (f" and {len(unknown) - 1} more that it does not have" if len(unknown) > 1 else "")
         raise FormatError(expected="a class of SemanticKITTI", got=got, path=path, offset=4 * at, field=f"point {at}", hint=hint)
     return PointLabels(class_id, (packed >> 16).astype(np.uint32), CLASSES | {number: UNKNOWN_NAME.format(number) for number in unknown})
+
+
+def read_label_bytes(raw: bytes) -> PointLabels:
+    """The labels in the bytes of an .npz, as `npz_label_bytes` makes them."""
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:  # what reads them counts on a file that has a size
+        file.write(raw)
+        file.flush()
+        return _read_npz(Path(file.name))
 
 
 def _read_npz(path: Path) -> PointLabels:

@@ -1,0 +1,97 @@
+"""What the log is made of: JSON in one form, ids, and the chain of hashes. docs/store.md tells the form in full."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..errors import ArgumentError
+
+__all__ = ["GENESIS", "chained", "change_line", "checked_id", "compact", "first_hash", "new_id", "parsed", "request_hash"]
+
+GENESIS = b"boxwright log 1\n"
+_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+def compact(value: Any, field: str) -> str:
+    """A value as one line of ASCII JSON: keys in the order they came in, floats as the shortest text that gives the same 64 bits back, so that 1 and
+    1.0, 0.0 and -0.0 differ. ArgumentError for what JSON lacks: NaN, infinities, keys that are no text, other types."""
+    try:
+        return _dumps(parsed(json.dumps(value, allow_nan=False, default=_plain)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
+
+
+def parsed(text: str) -> Any:
+    """The value of a compact text. ValueError where it is no strict JSON."""
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+
+
+def _dumps(value: Any, sort_keys: bool = False) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False, sort_keys=sort_keys)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key comes twice in one object")
+    return result
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__}")
+
+
+def request_hash(request: Any) -> bytes:
+    """SHA-256 of a request with its keys sorted: a client that sends it again may order them otherwise."""
+    return hashlib.sha256(_dumps(parsed(compact(request, "request")), sort_keys=True).encode()).digest()
+
+
+def change_line(change: Sequence[Any]) -> str:
+    """Of one row of `change`: its columns but the last as a JSON list, and on the next line the image it left, or null."""
+    *columns, after = change
+    return f"{_dumps(columns)}\n{'null' if after is None else after}\n"
+
+
+def first_hash(project_id: str) -> bytes:
+    """What the first transaction's `prev_hash` is: another project's log never fits."""
+    return hashlib.sha256(GENESIS + project_id.encode()).digest()
+
+
+def chained(prev_hash: bytes, head: Sequence[Any], lines: Iterable[str]) -> bytes:
+    """SHA-256 of the hash before, the columns of the transaction, and the lines of its changes.
+
+    head : seq, op_id, request_sha256 in hex, account, at_ns, client_ns, verb, undo_of, reason, response
+    """
+    digest = hashlib.sha256(prev_hash)
+    digest.update(f"{_dumps(list(head))}\n".encode())
+    for line in lines:
+        digest.update(line.encode())
+    return digest.digest()
+
+
+def new_id() -> str:
+    """A UUID of version 7 (RFC 9562): in the order of time, and not to be guessed. Whoever makes a thing makes its id, so that making it twice is
+    making it once."""
+    number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
+    number = number & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62)
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def checked_id(field: str, value: Any) -> str:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        hint = "leave it out for a new one, or pass str(uuid.uuid4())"
+        raise ArgumentError(expected="an id of 8 to 64 letters, digits, '-' and '_'", got=f"{value!r:.80}", field=field, hint=hint)
+    return value

@@ -1,0 +1,100 @@
+"""What a project keeps: one entity for each thing that somebody may change by itself, with a revision of its own.
+
+    kind          name in its scene        body
+    project       project                  name
+    taxonomy      taxonomy                 the classes, see taxonomies.py
+    scene         scene:<name>             name, source_format, path, has_time, label_frame; its id is what the others call their scene
+    frames        frames                   frames: [{frame_id, timestamp_ns}]
+    sensor        sensor:<name>            is: "lidar" or "camera", and what scene.json says of it
+    trajectory    trajectory               trajectory: poses, as in scene.json
+    kept          kept                     source_attributes, notes, problems: what came with the recording
+    source        source                   where the recording lies and how it is read, see recorded.py
+    files         files:<what>/<sensor>    its files with their sizes and hashes
+    point_labels  points:<index>/<sensor>  frame_index, sensor, sha256 of the blob
+    track         track:<track_id>         what scene.json says of a track, of cuboids or in pictures, without its keyframes
+    keyframe                               what scene.json says of a keyframe; its parent is the track
+    tag, relation, point_edit              what scene.json says of them
+
+`place` is the order in which a scene lists things of a kind. Scenes themselves, and what is the project's own, belong to the scene "". An entity that
+is deleted has no body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .canonical import parsed
+from .schema import entity as table
+
+__all__ = ["LABELS", "PROJECT", "Entity", "columns_of", "entity_of", "named", "slot_of"]
+
+PROJECT = ""  # the scene of what belongs to no scene
+LABELS = ("track", "keyframe", "tag", "relation", "point_edit", "point_labels")  # what annotators change
+_NAMED = {
+    "project": "project",
+    "taxonomy": "taxonomy",
+    "frames": "frames",
+    "trajectory": "trajectory",
+    "kept": "kept",
+    "source": "source",
+}
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One entity as it is, or was.
+
+    id : given by who made it
+    parent_id : the track of a keyframe, else None
+    rev : how often it was changed; what an edit of it must name
+    seq : the transaction that changed it last
+    body : None where it is deleted; not to be changed
+    """
+
+    id: str
+    kind: str
+    scene_id: str
+    parent_id: str | None
+    place: int
+    rev: int
+    seq: int
+    body: Mapping[str, Any] | None
+
+    @property
+    def is_live(self) -> bool:
+        return self.body is not None
+
+
+def named(kind: str, *parts: Any) -> str:
+    """The name by which an entity of a kind is found in its scene."""
+    if kind in _NAMED:
+        return _NAMED[kind]
+    return {"sensor": "sensor:{}", "files": "files:{}/{}", "point_labels": "points:{}/{}", "track": "track:{}", "scene": "scene:{}"}[kind].format(
+        *parts
+    )
+
+
+def slot_of(kind: str, body: Mapping[str, Any] | None) -> tuple[str | None, int | None]:
+    """(name, at_ns): what no other live entity of the scene, or of the parent, may have."""
+    if body is None:
+        return None, None
+    if kind == "keyframe":
+        return None, int(body["timestamp_ns"])
+    parts = {"sensor": ("name",), "track": ("track_id",), "scene": ("name",), "files": ("what", "sensor"), "point_labels": ("frame_index", "sensor")}
+    if kind in parts:
+        return named(kind, *(body[part] for part in parts[kind])), None
+    return _NAMED.get(kind), None
+
+
+def entity_of(row: Any) -> Entity:
+    """From a row with the columns of `columns_of`."""
+    body = None if row.body is None else parsed(row.body)
+    return Entity(row.id, row.kind, row.scene_id, row.parent_id, row.place, row.rev, row.seq, body)
+
+
+def columns_of() -> list[sa.ColumnElement[Any]]:
+    return [table.c[name] for name in ("id", "kind", "scene_id", "parent_id", "place", "rev", "seq", "body")]
