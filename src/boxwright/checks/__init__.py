@@ -10,7 +10,7 @@ rules_*.py                     the rules, each a small function
 
 from __future__ import annotations
 
-from . import rules_moments, rules_pictures, rules_points, rules_sizes
+from . import rules_labels, rules_moments, rules_motion, rules_pairs, rules_pictures, rules_points, rules_sizes, rules_tracks
 from .findings import Finding, Findings, Severity
 from .profile import Profile, SizeRange
 from .registry import RULES, Needs, Rule
@@ -34,10 +34,14 @@ __all__ = [
     "Suggestion",
     "check",
     "check_rules",
+    "rules_labels",
     "rules_moments",
+    "rules_motion",
+    "rules_pairs",
     "rules_pictures",
     "rules_points",
     "rules_sizes",
+    "rules_tracks",
 ]
 
 

@@ -20,6 +20,7 @@ from ..scene import FrameLabels, Scene, ShapeLabels
 from ..taxonomy import Category
 from ..terrain import Ground, ground
 from ..tracks import Tracks, interpolate_tracks
+from .courses import Courses, Steps
 from .findings import Finding, Severity, finding_id, label_digest
 from .profile import Profile
 from .registry import RULES
@@ -134,6 +135,16 @@ class Context:
     def known(self) -> list[Category | None]:
         """(T,) the class of each track in the taxonomy, None for foreign ones."""
         return [self.profile.taxonomy.get(track.category) for track in self.scene.tracks]
+
+    @cached_property
+    def courses(self) -> Courses:
+        """What neighbouring labels say of each label."""
+        return Courses(self)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Jumps and motion, without single labels that are off."""
+        return Steps(self.courses)
 
     # ------------------------------------------------------------ thresholds and findings
 

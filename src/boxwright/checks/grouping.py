@@ -1,9 +1,14 @@
-"""Five or more tracks that fire the same rule in one frame are one finding: a pose, a stamp or a sweep is off, not five labels."""
+"""One cause is one finding.
+
+What follows from another finding on the same track is told with it, not beside it. Five or more tracks that fire the same rule in one frame are one
+finding about the recording: a pose, a stamp or a sweep is off, not five labels.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from .context import Context
 from .findings import Finding
@@ -13,13 +18,14 @@ __all__ = ["LEAST_TRACKS", "grouped"]
 
 LEAST_TRACKS = 5
 LONGEST = 5  # frames; what lasts longer is a thing of its track
+BESIDE = 4  # frames before and after a finding in which its consequences lie
 
 
 def grouped(context: Context, findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, those of five or more tracks at one time as one."""
+    """The findings, those with one cause as one, and those of five or more tracks at one time as one."""
     kept: list[Finding] = []
     by_rule: dict[tuple[str, str | None], list[Finding]] = defaultdict(list)
-    for one in findings:
+    for one in explained(findings):
         can_join = RULES[one.rule].groups and one.n_frames <= LONGEST and one.track_ids
         if can_join:
             by_rule[one.rule, one.sensor].append(one)
@@ -28,6 +34,33 @@ def grouped(context: Context, findings: Iterable[Finding]) -> list[Finding]:
     for some in by_rule.values():
         kept += _of_rule(context, some)
     return kept
+
+
+def explained(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that are no consequence of another; those that are become members of it."""
+    found = list(findings)
+    causes = [one for one in found if RULES[one.rule].explains]
+    consequences: dict[int, list[Finding]] = defaultdict(list)
+    kept = []
+    for one in found:
+        cause = next((k for k, other in enumerate(causes) if other is not one and _follows(one, other)), None)
+        if cause is None:
+            kept.append(one)
+        else:
+            consequences[cause].append(one)
+    number = {id(one): k for k, one in enumerate(causes)}
+    told = [replace(one, members=(*one.members, *consequences[number[id(one)]])) if number.get(id(one)) in consequences else one for one in kept]
+    return told
+
+
+def _follows(one: Finding, cause: Finding) -> bool:
+    """Whether it starts and ends within the time of the cause, about one of its tracks."""
+    return (
+        one.rule in RULES[cause.rule].explains
+        and one.frame_index >= cause.frame_index - BESIDE
+        and one.last_frame_index <= cause.last_frame_index + BESIDE
+        and not set(one.track_ids).isdisjoint(cause.track_ids)
+    )
 
 
 def _of_rule(context: Context, findings: Sequence[Finding]) -> list[Finding]:

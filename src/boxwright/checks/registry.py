@@ -43,6 +43,7 @@ class Rule:
     groups : five or more tracks in one frame are one finding
     is_fitted : a profile may fit its threshold from accepted data
     suggests : what its correction does, "" where it has none
+    explains : rules whose findings about the same tracks, at that time, are but consequences of this one's
     run : (context) -> findings, or (context, frame) -> findings where `is_per_frame`
     end : (context) -> findings, after the last frame, for rules that gather over frames
     """
@@ -60,6 +61,7 @@ class Rule:
     groups: bool
     is_fitted: bool
     suggests: str
+    explains: tuple[str, ...]
     is_per_frame: bool
     run: Callable[..., Iterable[Finding]]
     end: Callable[[Context], Iterable[Finding]] | None = None
@@ -96,6 +98,7 @@ def _registered(
     groups: bool = True,
     is_fitted: bool = True,
     suggests: str = "",
+    explains: tuple[str, ...] = (),
     is_per_frame: bool = False,
     end: Callable[[Context], Iterable[Finding]] | None = None,
 ) -> Any:
@@ -111,14 +114,15 @@ def _registered(
         severity,
         needs,
         source,
-        is_lower_bound,
-        is_motion,
-        groups,
-        is_fitted,
-        suggests,
-        is_per_frame,
-        run,
-        end,
+        is_lower_bound=is_lower_bound,
+        is_motion=is_motion,
+        groups=groups,
+        is_fitted=is_fitted,
+        suggests=suggests,
+        explains=explains,
+        is_per_frame=is_per_frame,
+        run=run,
+        end=end,
     )
     return run
 

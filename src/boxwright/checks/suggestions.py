@@ -167,12 +167,14 @@ def _joined(host: Track, kept: Track | None, more: Track | None) -> Track | None
         return kept
     if kept is None:
         return more.replace(track_id=host.track_id, category=host.category, attributes=host.attributes, source_attributes=host.source_attributes)
+    is_gone = kept.visibility == Visibility.OUTSIDE
+    late = kept.times_ns[~is_gone & (kept.times_ns < more.times_ns[0])].max(initial=np.iinfo(np.int64).min)
+    is_gone &= (kept.times_ns > late) & (kept.times_ns <= more.times_ns[-1])  # it is there after all
+    kept = kept if is_gone.all() else kept.take(~is_gone)
     new = ~np.isin(more.times_ns, kept.times_ns)
     if not new.any():
         return kept
     more = more.take(new)
-    if len(kept) and kept.visibility[-1] == Visibility.OUTSIDE and more.times_ns[0] > kept.times_ns[-1]:
-        kept = kept.take(slice(0, len(kept) - 1)) if len(kept) > 1 else kept
     rows = [kept, more]
     times = np.concatenate([row.times_ns for row in rows])
     order = np.argsort(times, kind="stable")
@@ -199,7 +201,9 @@ def _with(track: Track, edit: SetKeyframes) -> Track:
     rows = at[is_there]
     new = edit.cuboids[is_there]
     center[rows], size[rows], quat[rows] = new.center_m, new.size_m, new.quat_wxyz
-    track = track.replace(cuboids=Cuboids(center, size, quat_wxyz=quat, frame=track.cuboids.frame))
+    visibility = track.visibility.copy()
+    visibility[rows[visibility[rows] == Visibility.OUTSIDE]] = Visibility.OCCLUDED  # it is there after all
+    track = track.replace(cuboids=Cuboids(center, size, quat_wxyz=quat, frame=track.cuboids.frame), visibility=visibility)
     if is_there.all():
         return track
     others = edit.cuboids[~is_there]
