@@ -101,6 +101,7 @@ _HOME = {
     "standing": ["StaticSolve", "StaticVerdict", "solve_static"],
     "orienting": ["orient"],
     "render": ["render_bev", "render_cameras"],
+    "report": ["report_html", "write_report"],
     "checks": ["Finding", "Findings", "Profile", "Rule", "Severity", "SizeRange", "Suggestion", "check", "check_rules"],
     "simulation": ["simulate"],
     "formats": [
@@ -211,6 +212,7 @@ if TYPE_CHECKING:
     from .rectangles import Rectangles, fit_rectangles
     from .refitting import TrackRefit, refit_track
     from .render import render_bev, render_cameras
+    from .report import report_html, write_report
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .scene import Scene
     from .scoring import AnnotatorQuality, Quality, Score, TrackQuality, compare_annotators, score
@@ -407,6 +409,7 @@ __all__ = [
     "refit_track",
     "render_bev",
     "render_cameras",
+    "report_html",
     "restore_backup",
     "retime",
     "scenes",
@@ -419,6 +422,7 @@ __all__ = [
     "write",
     "write_point_labels",
     "write_points",
+    "write_report",
     "write_video",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from ..cuboids import Cuboid
 from ..errors import BoxwrightError
 from ..fitting import refit
 from ..keyframes import Visibility
+from ..overlap import iou_bev_pairs
 from .context import Context, Frame, Span
 from .evidence import FACES, FEWEST, SHELL_M, Evidence, beams_through, evidence_of, stands_on_ground
 from .findings import Finding, Severity
@@ -21,6 +23,7 @@ from .suggestions import SetKeyframes, Suggestion
 
 FARTHEST_M = 40.0  # farther away, ground and faces are told by too few points
 GROWN_SHARE = 0.05  # of the points inside, so many beyond a face say that the object goes on there
+MOST_TURN_RAD, LEAST_IOU = math.radians(30), 0.2  # a box may be snapped so far
 SLAB_M = 0.15  # this much of an empty end may be what the outermost points hide
 LOW, LOW_SHARE = 0.35, 0.3  # of the height, middle and extent of where an end must be seen through: over a hood and below a bumper beams go anyway
 
@@ -285,4 +288,7 @@ def _snapped(context: Context, frame: Frame, seen: Evidence, m: int) -> Suggesti
             box = refit(frame.points, box[0], category, ground=frame.ground, sensor_origins_m=origins).cuboid.as_cuboids()
     except BoxwrightError:
         return None
+    turned = abs(math.remainder(float(box.yaw_rad[0] - frame.cuboids.yaw_rad[m]), math.pi))
+    if turned > MOST_TURN_RAD or iou_bev_pairs(frame.cuboids[m : m + 1], box)[0] < LEAST_IOU:
+        return None  # another box altogether: what is there is not what was drawn
     return _keyframe(context, frame, m, box[0], "snap it to its points")

@@ -42,6 +42,9 @@ RulesOption = Annotated[
 ]
 FramesOption = Annotated[str, typer.Option("--frames", help="Frames whose points and pictures are looked at: 0,10,20, 0:50, 0:50:10 or all.")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", metavar="FILE", parser=path_of, help="Write the findings as CSV too.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", parser=path_of, help="Write a page with charts and pictures of the findings.")
+]
 FitOption = Annotated[
     Path | None,
     typer.Option(
@@ -61,6 +64,7 @@ def check(
     rules: RulesOption = None,
     frames: FramesOption = "all",
     csv: CsvOption = None,
+    html: HtmlOption = None,
     fit_profile: FitOption = None,
     list_rules: ListOption = False,
     scene: SceneOption = None,
@@ -89,9 +93,12 @@ def check(
         _fit(path, names, rules, fit_profile, format, lenient)
         return
     thresholds = None if profile is None else bw.Profile.read(profile)
-    found = [_checked(open_scene(path, name, format, lenient), thresholds, rules, frames) for name in names]
+    scenes = [open_scene(path, name, format, lenient) for name in names]
+    found = [_checked(one, thresholds, rules, frames) for one in scenes]
     if csv is not None:
         _write_csv(found, csv)
+    if html is not None:
+        _write_html(scenes, found, thresholds, html)
     if as_json:
         print_json({"scenes": [one.to_dict() for one in found]})
     else:
@@ -129,6 +136,15 @@ def _write_csv(found: list[Findings], path: Path) -> None:
 
     with whole_file(path) as part:
         part.write_text(csv_of(found), encoding="utf-8", newline="")
+    say(f"wrote {path}")
+
+
+def _write_html(scenes: list[Scene], found: list[Findings], profile: Profile | None, path: Path) -> None:
+    import boxwright as bw
+
+    n = min(sum(one.severity > bw.Severity.INFORMATION for findings in found for one in findings), 60)
+    with tracked("drawing findings", n) as advance:
+        bw.write_report(path, zip(scenes, found), profile=profile, progress=advance)
     say(f"wrote {path}")
 
 
