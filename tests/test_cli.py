@@ -25,7 +25,30 @@ from boxwright.sample import sample_folder
 from boxwright.scene import NoData
 from boxwright.summary import frame_spans
 
-COMMANDS = ["agree", "bench", "check", "convert", "demo", "fill", "fit", "info", "propagate", "render", "score", "simulate", "view", "warmup"]
+COMMANDS = [
+    "agree",
+    "backup",
+    "bench",
+    "check",
+    "convert",
+    "demo",
+    "export",
+    "fill",
+    "fit",
+    "fsck",
+    "import",
+    "info",
+    "init",
+    "log",
+    "propagate",
+    "render",
+    "restore",
+    "score",
+    "simulate",
+    "undo",
+    "view",
+    "warmup",
+]
 
 PROGRESS = ("when objects were seen", "filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
 
@@ -66,7 +89,7 @@ def fails(result, *words):
 
 
 def test_every_command_is_there():
-    assert sorted(info.callback.__name__ for info in app.registered_commands) == COMMANDS
+    assert sorted(info.name for info in app.registered_commands) == COMMANDS
 
 
 def test_help_loads_nothing_heavy():
@@ -647,7 +670,7 @@ def test_json_is_one_document(run, folder, tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_every_command_is_one(command):
-    (info,) = (info for info in app.registered_commands if info.callback.__name__ == command)
+    (info,) = (info for info in app.registered_commands if info.name == command)
     (line,) = [line for line in info.callback.__doc__.splitlines() if line.strip().startswith("Example: ")]
     program, name, *arguments = line.split(":", 1)[1].split()
     assert (program, name) == ("boxwright", command)

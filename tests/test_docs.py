@@ -64,7 +64,7 @@ def test_the_two_install_commands():
     assert tuple(line for line in README.splitlines() if line.startswith("python3 -m venv .venv && ")) == INSTALL
 
 
-@pytest.mark.parametrize("command", [info.callback.__name__ for info in app.registered_commands])
+@pytest.mark.parametrize("command", [info.name for info in app.registered_commands])
 def test_every_command_is_in_the_readme(command):
     assert f"`boxwright {command}" in README
 

@@ -18,7 +18,30 @@ import typer
 
 from .. import __version__
 from ..errors import BoxwrightError
-from . import agree, bench, check, convert, demo, fill, fit, info, propagate, render, score, simulate, view, warmup
+from . import (
+    agree,
+    backup,
+    bench,
+    check,
+    convert,
+    demo,
+    export,
+    fill,
+    fit,
+    fsck,
+    import_,
+    info,
+    init,
+    log,
+    propagate,
+    render,
+    restore,
+    score,
+    simulate,
+    undo,
+    view,
+    warmup,
+)
 from .common import say
 from .usage import UsageError, in_options, usage_sentence
 
@@ -45,10 +68,18 @@ for command in (
     render.render,
     view.view,
     simulate.simulate,
+    init.init,
+    import_.import_,
+    export.export,
+    log.log,
+    undo.undo,
+    backup.backup,
+    restore.restore,
+    fsck.fsck,
     bench.bench,
     warmup.warmup,
 ):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)  # `import` is no name in Python
 
 
 def _print_version(wanted: bool) -> None:

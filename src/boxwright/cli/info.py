@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from .common import (
     FormatOption,
     JsonOption,
     LabelsOption,
     LimitOption,
-    PathArgument,
     SceneOption,
     listed,
     number_of,
@@ -19,15 +21,27 @@ from .common import (
     print_table,
     tracked,
 )
+from .projects import place_of, project_scene
 from .sweeps import said_spans
 
+if TYPE_CHECKING:
+    from ..scene import Scene
+
+PlaceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH",
+        parser=place_of,
+        help="A recording: a boxwright scene, a KITTI, Argoverse 2 or other folder that is read, a video, or a point file. Or a project.",
+    ),
+]
 MOST_ROWS = 200
 MOST_CLASSES = 6
 MOST_TAGS = 20
 
 
 def info(
-    path: PathArgument,
+    path: PlaceArgument,
     labels: LabelsOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
@@ -38,20 +52,29 @@ def info(
 
     Frames, sensors, times, classes, counts, frames of reference, what the reader had to assume, and what is odd.
     Of each sensor the first sweep or picture is read. Records that cannot be taken as they are do not stop it: they are listed.
-    Where PATH holds several scenes and none is named, they are listed.
+    Where PATH holds several scenes and none is named, or is a project, they are listed.
 
     Example: boxwright info recording --json
     """
     import boxwright as bw
 
+    if "://" in path or (Path(path) / "project.db").is_file():
+        opened = project_scene(path, scene, as_json)
+        if opened is not None:
+            _print_scene(opened, as_json)
+        return
+    place = Path(path)
     if scene is None:
-        listing = bw.scenes(path, format)
+        listing = bw.scenes(place, format)
         if len(listing) > 1:
-            _print_listing(path, listing, as_json)
+            _print_listing(place, listing, as_json)
             return
+    _print_scene(open_scene(place, scene, format, lenient=True, labels=labels), as_json)
+
+
+def _print_scene(opened: Scene, as_json: bool) -> None:
     from ..summary import scene_facts
 
-    opened = open_scene(path, scene, format, lenient=True, labels=labels)
     _count_frames(opened)
     facts = {**scene_facts(opened), "problems": listed(opened.problems)}
     print_json(facts) if as_json else _print_facts(facts)

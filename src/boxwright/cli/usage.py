@@ -20,6 +20,9 @@ _OPTIONS = (  # what a hint tells a program, and what it tells a person at a ter
     (r"\bstrict=False\b", "--lenient"),
     (r"scene\.has_\w+\([^)]*\) tells", "'boxwright info' tells"),
     (r"bw\.scenes\(path\) lists them|scene\.\w+ lists? them|scene\.\w+ and scene\.\w+ list the sensors", "'boxwright info' lists them"),
+    (r"project\.log\(\) lists", "'boxwright log' lists"),
+    (r"project\.scenes\(\) lists|project\.entities\(scene\) lists", "'boxwright info' lists"),
+    (r"project\.read\(scene\)\.track_index lists", "'boxwright export' gives"),
     (r"len\(scene\) tells", "'boxwright info' tells"),
 )
 

@@ -1,0 +1,76 @@
+"""boxwright import"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ArgumentError, StorageError
+from .common import (
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    LenientOption,
+    LimitOption,
+    PathArgument,
+    SceneOption,
+    number_of,
+    print_json,
+    print_lines,
+    say_problems,
+    tracked,
+)
+from .projects import ByOption, ProjectArgument, commit_dict
+
+NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the scene is called in the project.")]
+SkipOption = Annotated[bool, typer.Option("--skip-there", help="Pass over scenes whose names the project has already.")]
+
+
+def import_(
+    project: ProjectArgument,
+    path: PathArgument,
+    scene: SceneOption = None,
+    format: FormatOption = None,
+    labels: LabelsOption = None,
+    name: NameOption = None,
+    skip_there: SkipOption = False,
+    lenient: LenientOption = False,
+    limit: LimitOption = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recordings and their labels into a project.
+
+    All scenes of PATH where none is named, each in a transaction of its own. Files of sensors stay where they are: their sizes and SHA-256 are kept,
+    and looked at again whenever they are read.
+
+    Example: boxwright import street recording --name monday
+    """
+    import boxwright as bw
+
+    names = [scene] if scene is not None else list(bw.scenes(path, format).names)
+    if name is not None and len(names) > 1:
+        raise ArgumentError(f"PATH holds {len(names)} scenes, which cannot all be called {name!r}", field="--name", hint="name one with --scene NAME")
+    done: list[dict[str, Any]] = []
+    with bw.open_project(project) as opened:
+        there = {one.name for one in opened.scenes()}
+        taken = [one for one in names if (name or one) in there]
+        if taken and not skip_there:
+            hint = "give it another with --name NAME" if len(names) == 1 else "pass over such scenes with --skip-there"
+            raise StorageError(
+                f"{number_of(len(taken), 'scene')} of that name there already", got=(name or taken[0])[:80], path=opened.place, hint=hint
+            )
+        wanted = [one for one in names if one not in taken]
+        with tracked(f"importing {number_of(len(wanted), 'scene')}", len(wanted)) as advance:
+            for one in wanted:
+                commit = opened.import_scene(path, one, format, labels=labels, strict=not lenient, name=name, by=by)
+                done.append({"scene": name or one, **commit_dict(commit)})
+                if lenient:
+                    say_problems(opened.read(name or one))
+                advance()
+    if as_json:
+        print_json({"project": opened.place, "scenes": done, "skipped": taken})
+        return
+    print_lines(*(f"{one['scene']}: {number_of(one['n_changes'], 'entry').replace('entrys', 'entries')}, transaction {one['seq']}" for one in done))
+    print_lines(f"imported {number_of(len(done), 'scene')} into {opened.place}" + (f", passed over {len(taken)}" if taken else ""))
