@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import boxwright as bw
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import accuracy
 import accuracy_fitting as fitting
+import sigma_factors
+from boxwright import click_sigma
 
 
 def test_a_part_made_anew_leaves_the_others():
@@ -54,3 +57,57 @@ def test_priors_of_a_track_are_our_own_fits_of_other_frames(shots):
     assert fitting.track_hints(second[0], []) == {}
     fit = bw.fit_at(second[0].points, second[0].points[second[1].own[0]], second[1].category, **second[0].hints, **hints)
     assert np.isfinite(fit.cuboid.center_m).all()
+
+
+def test_the_truth_of_what_moves_goes_on_beyond_the_first_and_last_keyframe():
+    stamps = 1_000_000_000 + 100_000_000 * np.arange(5)
+    way = np.c_[30.0 * np.arange(5) / 10, np.zeros((5, 2))]
+    track = bw.Track("a", "car", stamps, bw.Cuboids(way, np.ones((5, 3)), np.zeros(5), frame="world"))
+    for moment, x in ((stamps[0] - 40_000_000, -1.2), (stamps[2] + 10_000_000, 6.3), (stamps[-1] + 50_000_000, 13.5)):
+        assert fitting.true_cuboid(track, int(moment)).center_m[0, 0] == pytest.approx(x, abs=1e-6)
+
+
+def test_words_of_a_benchmark_stand_above_its_table():
+    lines = accuracy.printed("accuracy_retiming.py", "a table\n")
+    assert lines[0].startswith("How far boxes are") and "python benchmarks" not in lines[0] and lines[1:] == ["", "```text", "a table", "```"]
+
+
+# ------------------------------------------------------------ the factors of sigma
+
+
+def test_factors_make_intervals_that_hold_92_percent(rng):
+    """Of errors that are normal with another spread, in each cell that has enough of them; the others take what is nearest."""
+    kinds, points = len(click_sigma.KINDS), len(click_sigma.FROM_POINTS) + 1
+    spread = rng.uniform(0.5, 3.0, (kinds, points, 2))
+    cells = np.array([c for c in np.ndindex(spread.shape) if c[:2] != (5, 3) for _ in range(2000)])
+    ratio = np.abs(rng.normal(0, 1, (len(cells), 7))) * spread[tuple(cells.T)][:, None]
+    table = sigma_factors.factors(np.column_stack([cells, ratio]))
+    held = np.quantile(np.abs(rng.normal(0, 1, 100_000)), 0.92) / 1.645
+    np.testing.assert_allclose(table[:5, :, 0], held * spread[:5, :, 0], rtol=0.15)
+    np.testing.assert_allclose(table[:5, :, 5], held * spread[:5, :, 1], rtol=0.15)
+    np.testing.assert_array_equal(table[5, 3], table[5, 2])
+
+
+def test_the_table_is_as_the_fits_read_it(rng):
+    table = click_sigma.FACTORS
+    assert table.shape == (len(click_sigma.KINDS), len(click_sigma.FROM_POINTS) + 1, 10)
+    assert "".join(sigma_factors.as_source(table).split()) in "".join(Path(click_sigma.__file__).read_text(encoding="utf-8").split())
+
+
+def test_ratios_are_errors_in_sigmas_along_the_cuboid():
+    cuboid, truth = bw.Cuboid([1.0, 2.0, 0.5], [4.0, 2.0, 1.5], 0.3), bw.Cuboids([[1.0, 2.0, 0.4]], [[4.4, 1.9, 1.5]], [0.3])
+    along, across = 0.4, 0.1
+    c, s = np.cos(0.3), np.sin(0.3)
+    sigma = bw.fit_cuboid(np.random.default_rng(0).uniform(-1, 1, (50, 3)) + 9).sigma
+    xy = [np.hypot(c * along, s * across), np.hypot(s * along, c * across)]
+    sigma = dataclasses.replace(sigma, center_m=np.array([*xy, 0.1]), size_m=np.array([0.2, 0.1, 0.3]), yaw_rad=0.1)
+    moved = bw.Cuboid(cuboid.center_m + 0.8 * np.array([c, s, 0.0]), cuboid.size_m, 0.35)
+    for fitted, wanted in ((cuboid, (0, 0, 0, 1, 2, 1, 0)), (moved, None)):
+        fit = bw.Fit(fitted, sigma, (), frozenset(), np.arange(3))
+        found = sigma_factors.ratios(fit, truth)
+        if wanted is not None:
+            np.testing.assert_allclose(found, wanted, atol=1e-9)
+        else:
+            assert found[0] == pytest.approx(2.0, rel=0.1) and found[2] == pytest.approx(0.5)
+    ambiguous = bw.Fit(cuboid, sigma, (), frozenset({"yaw_ambiguous_90"}), np.arange(3))
+    assert np.isnan(sigma_factors.ratios(ambiguous, truth)[2])

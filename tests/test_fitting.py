@@ -9,7 +9,8 @@ import pytest
 
 import boxwright as bw
 import naive
-from boxwright import sample
+from boxwright import click_sigma, sample
+from boxwright.fit_hints import checked_hints
 from boxwright.fitting import TUNING
 from boxwright.kernels import fitting as kernels
 
@@ -202,6 +203,35 @@ def test_a_lever_and_few_points_widen_sigma(rng):
     assert (dense.sigma.size_m[:2] > 0.15).all()
     lost = bw.fit_cuboid(points, yaw_prior=(1.0, 0.001))
     assert lost.sigma.size_m[1] < dense.sigma.size_m[1]  # a sure heading does not swing the ends of the long side
+
+
+def test_a_click_whose_points_lie_badly_on_a_car_is_less_sure(rng):
+    """A dozen points all over a square are no car's sides: place and heading get wide, and the sides may be swapped."""
+    ground = np.c_[rng.uniform(-15, 45, (12000, 2)), rng.normal(-1.8, 0.02, 12000)]
+    ground = ground[(ground[:, 0] < 17) | (np.abs(ground[:, 1] / ground[:, 0] - 0.28) > 0.15)]  # in its shadow nothing is seen
+    side = np.c_[np.r_[np.linspace(18, 22.2, 12), np.full(4, 18.0)], np.r_[np.full(12, 5.0), np.linspace(5.3, 6.7, 4)], np.linspace(-1.3, -0.6, 16)]
+    spread = np.c_[rng.uniform([18, 3], [22, 7], (14, 2)), rng.uniform(-1.3, -0.6, 14)]
+    fits = [bw.fit_at(np.concatenate([ground, points]), points[5], "car", face_margin_m=0.05) for points in (side, spread)]
+    assert "yaw_ambiguous_90" in fits[1].flags and "yaw_ambiguous_90" not in fits[0].flags
+    assert fits[1].sigma.yaw_rad * 1.645 >= np.pi / 2 > 5 * fits[0].sigma.yaw_rad
+    assert fits[1].sigma.center_m[1] > 1.5 * fits[0].sigma.center_m[1]
+
+
+def test_a_margin_that_is_told_makes_a_click_surer(rng):
+    points, index = street(rng, CAR)
+    untold, told = (bw.fit_at(points, points[index[0][3]], "car", **hints) for hints in ({}, {"face_margin_m": 0.05}))
+    np.testing.assert_array_equal(untold.cuboid.center_m, told.cuboid.center_m)
+    assert (untold.sigma.center_m > told.sigma.center_m).all() and (untold.sigma.size_m > told.sigma.size_m).all()
+    drawn = [bw.refit(points, told.cuboid, **hints).sigma.size_m for hints in ({}, {"face_margin_m": 0.05})]
+    np.testing.assert_array_equal(*drawn)
+
+
+@pytest.mark.parametrize(
+    ("category", "kind"),
+    [("wheelchair", "pedestrian"), ("motorcycle", "cyclist"), ("other", "car"), ("trailer", "truck"), ("tram", "bus"), ("van", "van")],
+)
+def test_classes_without_factors_of_their_own_take_those_of_one_about_as_long(category, kind):
+    assert click_sigma.KINDS[click_sigma.kind_of(checked_hints(category, None, {}))] == kind
 
 
 def test_a_rear_view_takes_its_length_from_the_class_at_the_near_face(rng):

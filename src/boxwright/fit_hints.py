@@ -59,6 +59,8 @@ class CheckedHints:
     frame: str | None
     around: Surroundings | None = None
     is_clicked: bool = False  # a click picked the points, which may be the wrong ones
+    category: str = ""  # as the taxonomy calls it
+    is_margin_told: bool = False  # face_margin_m was given
     is_size_drawn: bool = False  # the expected size is that of a rough cuboid, which extents of few sides do not gainsay
 
 
@@ -81,6 +83,8 @@ def checked_hints(category: str, frame: str | None, hints: Hints) -> CheckedHint
         _margin(hints.get("face_margin_m")),
         None if ground is None else checked_ground(ground),
         frame,
+        category=known.name,
+        is_margin_told=hints.get("face_margin_m") is not None,
     )
 
 
