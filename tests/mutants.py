@@ -14,6 +14,7 @@ import numpy as np
 
 import boxwright as bw
 import test_formats_argoverse2 as argoverse2
+import test_formats_boxwright_pictures as boxwright_pictures
 import test_formats_cvat_video as cvat_video
 import test_formats_dgp as dgp
 import test_formats_kitti_object as kitti_object
@@ -46,7 +47,7 @@ class Recording:
 
 
 def _boxwright(folder: Path) -> None:
-    scene = full_scene(np.random.default_rng(1), 4)
+    scene = boxwright_pictures.pictured_scene(np.random.default_rng(1))
     first = {key: value for key, value in scene.data.sweeps.items() if key[0] == 0}
     sweeps = {key: bw.Sweep(sweep.xyz[:3], sweep.timestamp_ns, frame=sweep.frame) for key, sweep in first.items()}
     labels = bw.PointLabels([0, 1, 2], [0, 0, 1], {1: "road", 2: "car"}, {1: "7"}, 1)
@@ -75,6 +76,45 @@ def _small_openlabel(folder: Path) -> None:
     document["coordinate_systems"].pop("front")
     document["coordinate_systems"]["base"]["children"] = ["top"]
     openlabel.save(folder, document)
+
+
+def _openlabel(folder: Path) -> None:
+    """With every kind of shape in pictures."""
+
+    def shape(name: str, val: list[object], **said: object) -> dict[str, object]:
+        return {"name": name, "coordinate_system": "front", "val": val, **said}
+
+    document = openlabel.document()
+    ring = {"mode": "MODE_POLY2D_ABSOLUTE", "closed": True}
+    for i, frame in enumerate(document["frames"].values()):
+        seen = {"text": [{"name": "seen", "val": "half"}], "num": [{"name": "share", "val": 0.5}]}
+        frame["objects"]["7"]["object_data"]["bbox"] = [shape("b", [100.0 + i, 50.0, 30.0, 10.0], attributes=seen)]
+        outlines = [
+            shape("o", [0, 0, 40, 0, 40, 30], **ring, hierarchy=[-1, -1, 1, -1]),
+            shape("h", [9, 3, 20, 3, 20, 9], **ring, hierarchy=[-1, -1, -1, 0]),
+        ]
+        line = shape("l", [1.5, 2.5, 2, 2], mode="MODE_POLY2D_RELATIVE", closed=False)
+        other = {"rbbox": [shape("r", [10.0, 20.0, 8.0, 4.0, 0.3])], "poly2d": [*outlines, line], "point2d": [shape("nose", [7.0, 8.0])]}
+        frame["objects"]["9"] = {"object_data": other}
+    document["objects"]["9"] = {"name": "x", "type": "sign"}
+    openlabel.save(folder, document)
+
+
+def _our_openlabel(folder: Path) -> None:
+    """With what only boxwright reads."""
+    bw.write(boxwright_pictures.pictured_scene(np.random.default_rng(1)).replace(data=MemoryData()), folder / "scene", "openlabel")
+
+
+def _our_small_openlabel(folder: Path) -> None:
+    points = bw.Keypoints([[[1, 2], [3, 4]]], [[0, 1]], bw.Skeleton(("head", "tail"), ((0, 1),)))
+    track = bw.ImageTrack("a", "dog", "front", [0], points, origin=[4], attributes={"x": 1}, source_attributes={"y": [2]})
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(9, 7))
+    late = bw.ImageTrack("b", "dog", "front", [5], bw.Masks([[10, 4, 49]], 9, 7))
+    bw.write(bw.Scene("clip 1", [0], cameras={"front": camera}, image_tracks=[track, late], label_frame="front"), folder / "scene", "openlabel")
+
+
+def _dgp(folder: Path) -> None:
+    dgp.with_boxes(folder, [dgp.in_picture(), dgp.in_picture(5, 0, attributes={"pose": "sitting"})], [dgp.in_picture()])
 
 
 def _kitti_object(folder: Path) -> None:
@@ -115,8 +155,9 @@ RECORDINGS = {
     ),
     "argoverse2": Recording(argoverse2.make, "log/annotations.feather", "log", _small_argoverse2),
     "sustechpoints": Recording(_sustechpoints, "one/label/000950.json", "one"),
-    "dgp": Recording(lambda folder: dgp.make(folder, dgp.document(1)), "scene_01/bounding_box_3d/LIDAR/000.json", "scene_01"),
-    "openlabel": Recording(lambda folder: openlabel.save(folder, openlabel.document()), "clip.json", small=_small_openlabel),
+    "dgp": Recording(_dgp, "scene_01/bounding_box_3d/LIDAR/000.json", "scene_01"),
+    "openlabel": Recording(_openlabel, "clip.json", small=_small_openlabel),
+    "openlabel_ours": Recording(_our_openlabel, "scene/clip_1.json", "scene", _our_small_openlabel),
     "semantic_kitti": Recording(semantic_kitti.make, "sequences/07/poses.txt"),
     "cvat_video": Recording(
         cvat_video.full, "clip.xml", "clip.xml", lambda folder: cvat_video.make(folder, cvat_video.track(cvat_video.box(0)), meta="")
@@ -200,6 +241,7 @@ def consume(path: Path, strict: bool, format: str | None = None) -> None:
             reads += [(scene.points, name) for name in scene.lidars if scene.has_points(i, name)]
             reads += [(scene.point_labels, name) for name in scene.lidars if scene.has_point_labels(i, name)]
             reads += [(scene.image, name) for name in scene.cameras if scene.has_image(i, name)]
+            reads += [(scene.shapes, name) for name in scene.cameras]
             for read, name in reads:  # one damaged sweep does not keep the others from being read
                 try:
                     read(i, name)

@@ -314,3 +314,53 @@ def test_real_boxes_thinned_and_filled_again(real_files):
     assert len(np.concatenate(between)) > 8000
     assert np.median(np.concatenate(everywhere)) >= 0.95
     assert np.median(np.concatenate(between)) >= 0.94
+
+
+def written_from_elsewhere(folder, *tracks, size=(64, 48)):
+    """(report, scene as it was, scene as it comes back) of tracks that no file of CVAT held."""
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(*size))
+    scene = bw.Scene("a", [0, 1, 2], cameras={"front": camera}, image_tracks=tracks, has_time=False, label_frame="front")
+    return bw.write(scene, folder, "cvat_video"), scene, bw.read(folder)
+
+
+def test_fields_of_another_format_do_not_pass_for_those_of_cvat(tmp_path):
+    """An "id" kept from a file of another kind took the place of the track's own, and what XML has no name for made a broken file."""
+    labels = bw.ImageTrack(
+        "7", "car", "front", [0, 1], bw.Boxes([[0, 0, 9, 9], [1, 0, 9, 9]]),
+        source_attributes={"id": 3, "xmlns": "u:v", "1st": 1, "": "x", "grün": 2},
+        keyframe_source_attributes=[{"frame": 77, "occluded": 2, "points": 4, "z_order": 5}, {"xtl": 8}],
+    )  # fmt: skip
+    report, _, again = written_from_elsewhere(tmp_path / "out", labels)
+    assert "3 fields of the file that the tracks came from, with names that mean something else in CVAT, such as id or frame" in report.dropped
+    (track_,) = again.image_tracks
+    assert (track_.track_id, track_.times_ns.tolist(), track_.visibility.tolist()) == ("7", [0, 1], [0, 0])
+    np.testing.assert_array_equal(track_.shapes.xyxy, labels.shapes.xyxy)
+    assert track_.source_attributes == {"_xmlns": "u:v", "_1st": "1", "_": "x", "gr_n": "2"}
+    assert track_.keyframe_source_attributes == [{"z_order": "5"}, {}]
+
+
+def test_a_polygon_has_one_ring(tmp_path):
+    """Its rings used to be written end to end, as one ring that crosses itself."""
+    outer, hole = [[0, 0], [9, 0], [9, 9], [0, 9]], [[2, 2], [3, 2], [3, 3]]
+    report, _, again = written_from_elsewhere(tmp_path / "out", bw.ImageTrack("1", "car", "front", [0], bw.Polygons([[hole, outer]])))
+    assert any("beside the largest ring of each" in line for line in report.dropped)
+    assert [ring.tolist() for ring in again.image_tracks[0].shapes.rings(0)] == [outer]
+
+
+def test_points_that_are_hidden_become_a_skeleton(tmp_path):
+    """Points that are not there used to come back as seen, at (0, 0)."""
+    points = bw.Keypoints([[[1, 2], [np.nan, np.nan], [5, 6]]], [[0, 2, 1]])
+    _, _, again = written_from_elsewhere(tmp_path / "out", bw.ImageTrack("1", "dog", "front", [0], points))
+    found = again.image_tracks[0].shapes
+    assert found.skeleton.points == ("0", "1", "2") and found.visibility.tolist() == [[0, 2, 1]]
+    np.testing.assert_allclose(found.uv[0, [0, 2]], [[1, 2], [5, 6]], atol=1e-9)
+
+
+def test_masks_larger_than_the_pictures_are_cut_off(tmp_path):
+    """They used to give a file that could not be read."""
+    pixels = np.zeros((1, 9, 9), bool)
+    pixels[0, 2:8, 3:9] = True
+    labels = bw.ImageTrack("1", "dog", "front", [0], bw.Masks.from_arrays(pixels))
+    report, _, again = written_from_elsewhere(tmp_path / "out", labels, size=(5, 7))
+    assert any("beyond the right and bottom edge" in line for line in report.dropped)
+    np.testing.assert_array_equal(again.image_tracks[0].shapes.to_arrays(), pixels[:, :7, :5])

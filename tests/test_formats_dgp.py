@@ -148,7 +148,7 @@ def test_boxes_in_pictures(tmp_path):
 BAD_BOXES = [
     ({"box": {"x": 1, "y": 2, "w": -3, "h": 4}}, "a positive width and height"),
     ({"box": {"x": 1, "y": 2, "w": 3, "h": 1e300}}, "a place in pixels"),
-    ({"class_id": 77}, "a class of the ontology"),
+    ({"class_id": 77}, "a class that the ontology names"),
     ({"box": 7}, "box"),
 ]
 
@@ -284,7 +284,7 @@ BAD = {
     "no size": ({**annotation(), "box": {"pose": annotation()["box"]["pose"]}}, r"expected a positive length, width and height, got 0 0 0"),
     "quaternion": (in_box(pose={"rotation": {"qw": 2.0}}), r"annotations\[1\]\.box\.pose\.rotation: expected unit quaternions"),
     "far": (in_box(pose={"rotation": {"qw": 1.0}, "translation": {"x": 1e200}}), "translation: expected coordinates under"),
-    "class": (annotation(class_id=77), r"annotations\[1\]\.class_id: expected a class of the ontology, got 77"),
+    "class": (annotation(class_id=77), r"annotations\[1\]\.class_id: expected a class that the ontology names, got 77"),
     "twice": (annotation(instance=5), "expected each object once in a frame, got Car '5' again"),
     "no box": ({"class_id": 2}, "a field is missing: expected 'box'"),
     "no object": ([], "expected an object, got a list of 0"),

@@ -14,6 +14,7 @@ from boxwright.formats.dry_run import dry_run
 from boxwright.formats.images import check_image, image_bytes
 from boxwright.limits import Limits, limits
 from formats_scenes import MemoryData, full_scene
+from mutants import Victim
 
 
 @pytest.fixture
@@ -207,3 +208,29 @@ def test_pictures_are_checked_without_decoding(tmp_path):
             file.write_bytes(raw[:n])
             with pytest.raises(bw.FormatError):
                 check_image(file)
+
+
+BLANK = {
+    "openlabel": ('"type": "car"', '"type": " "', "a text that is not empty"),
+    "sustechpoints": ('"obj_type": "Car"', '"obj_type": ""', "a text that is not empty"),
+    "cvat_video": ('label="person"', 'label=" "', "a track without a label"),
+    "dgp": ('"class_id":2', '"class_id":3', "a class that the ontology names"),
+}
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_a_label_without_a_class_is_kept_aside(tmp_path, name):
+    """It used to be read, and could then not be written in boxwright's own format."""
+    old, new, told = BLANK[name]
+    victim = Victim(name, tmp_path / "in")
+    for file, raw in victim.good.items():
+        if name == "dgp" and file.startswith("scene_01/ontology"):
+            victim.put(file, raw.replace(b'"items":[', b'"items":[{"id":3,"name":""},'))
+    label = victim.recording.label
+    assert old.encode() in victim.good[label]
+    victim.put(label, victim.good[label].replace(old.encode(), new.encode()))
+    with pytest.raises(bw.FormatError, match=told):
+        bw.read(victim.path)
+    scene = bw.read(victim.path, strict=False)
+    assert any(told in str(problem.error) for problem in scene.problems)
+    bw.write(scene, tmp_path / "out")

@@ -14,7 +14,8 @@ from boxwright.formats import _WRITERS
 from formats_scenes import full_scene
 from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
-TO = [name for name in _WRITERS if name not in ("cvat_video", "mot")]  # these two hold the labels in one camera's pictures, and no sensor's data
+IN_PICTURES = ("cvat_video", "mot")  # these hold the labels in one camera's pictures, and no sensor's data
+TO = [name for name in _WRITERS if name not in IN_PICTURES]
 
 
 def is_whole(scene: bw.Scene) -> bool:
@@ -35,8 +36,96 @@ def n_labels(scenes: list[bw.Scene]) -> int:
     return sum(len(bw.interpolate_tracks(scene.tracks, scene.times_ns).track_index) for scene in scenes)
 
 
+def seen(track: bw.ImageTrack, sensor: bw.CameraSensor, scene: bw.Scene) -> tuple[np.ndarray, bw.Shapes]:
+    """(frames in whose picture it is, its shapes there)"""
+    filled = track.at(scene.times_ns if sensor.times_ns is None else sensor.times_ns)
+    frames = np.flatnonzero(filled.is_valid)
+    return frames, filled.shapes[frames]
+
+
+def assert_alike(mine: bw.Shapes, theirs: bw.Shapes, tolerance_px: float, *, is_one_ring: bool = False) -> None:
+    """is_one_ring : of each polygon the largest ring alone was written."""
+    assert mine.KIND == theirs.KIND
+    if is_one_ring and isinstance(mine, bw.Polygons):
+        mine = bw.Polygons([max(mine.rings(k), key=lambda ring: bw.Polygons([ring]).area_px2[0]) for k in range(len(mine))])
+    if isinstance(mine, bw.Masks):  # of one size in a file of CVAT, the picture's
+        height, width = np.minimum(mine.to_arrays().shape, theirs.to_arrays().shape)[1:]
+        np.testing.assert_array_equal(theirs.to_arrays()[:, :height, :width], mine.to_arrays()[:, :height, :width])
+        assert not theirs.to_arrays()[:, height:].any() and not theirs.to_arrays()[:, :, width:].any()
+        return
+    if isinstance(mine, bw.Keypoints):
+        np.testing.assert_array_equal(theirs.visibility, mine.visibility)
+        is_marked = mine.visibility != bw.Visibility.OUTSIDE
+        np.testing.assert_allclose(theirs.uv[is_marked], mine.uv[is_marked], rtol=1e-12, atol=tolerance_px)
+        return
+    for a, b in zip(mine._columns(), theirs._columns(), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-12, atol=tolerance_px)
+
+
+def assert_seen_as_before(scene: bw.Scene, back: bw.Scene, report: bw.WriteReport, names: list[str]) -> None:
+    """Every image track of these cameras is in the same frames, with the same shape; keyframes between two frames may move, if the report says so."""
+    told = "\n".join([*report.rounded, *report.dropped])
+    assert len(back.image_tracks) == sum(track.camera in names for track in scene.image_tracks)
+    for name in names:
+        mine = [track for track in scene.image_tracks if track.camera == name]
+        theirs = [back.image_track(track.track_id) for track in mine]
+        for one, other in zip(mine, theirs):
+            if f"keyframes of track {one.track_id!r}" in told:
+                continue
+            assert other.category == one.category
+            frames, shapes = seen(one, scene.cameras[name], scene)
+            again, others = seen(other, back.cameras[other.camera], back)
+            np.testing.assert_array_equal(again, frames)
+            assert_alike(shapes, others, report.tolerance_px, is_one_ring="the largest ring of each" in told)
+
+
+def assert_lines_as_before(scene: bw.Scene, back: bw.Scene, report: bw.WriteReport, name: str) -> None:
+    """MOT's boxes are those around the shapes, under numbers of its own."""
+
+    def boxes(scene, name):
+        rows = [
+            (frame, *bounds)
+            for track in scene.image_tracks
+            if track.camera == name
+            for frame, bounds in zip(*(np.asarray(part).tolist() for part in _bounds(track, scene, name)))
+        ]
+        return np.array(sorted(rows)).reshape(-1, 5)
+
+    mine, theirs = boxes(scene, name), boxes(back, "camera")
+    assert len(mine) == len(theirs) == report.n_labels
+    np.testing.assert_array_equal(theirs[:, 0], mine[:, 0])
+    np.testing.assert_allclose(np.sort(theirs[:, 1:], 0), np.sort(mine[:, 1:], 0), rtol=1e-12, atol=2 * report.tolerance_px)
+
+
+def _bounds(track, scene, name):
+    frames, shapes = seen(track, scene.cameras[name], scene)
+    return frames, shapes.bounds_xyxy()
+
+
+def in_pictures_and_back(scene: bw.Scene, to: str, folder) -> str:
+    """As `there_and_back`, for the formats of one camera's pictures: every camera with labels, or one without."""
+    names = [*dict.fromkeys(track.camera for track in scene.image_tracks)] or [*scene.cameras][:1]
+    if not names:
+        with pytest.raises(bw.ArgumentError, match="one camera's pictures"):
+            bw.write(scene, folder, to)
+        assert not folder.exists()
+        return "refused"
+    for name in names:
+        report = bw.write(scene, folder, to, camera=name)
+        consume(folder, True, to)
+        (back,) = [entry.read() for entry in bw.scenes(folder)]
+        if to == "mot":
+            assert_lines_as_before(scene, back, report, name)
+        else:
+            assert_seen_as_before(scene, back, report, [name])
+        shutil.rmtree(folder)
+    return "written"
+
+
 def there_and_back(scene: bw.Scene, to: str, folder) -> str:
     """ "written" where it was, and then read strictly with as many labels as the report says; "refused" where a sweep or picture is damaged."""
+    if to in IN_PICTURES:
+        return in_pictures_and_back(scene, to, folder)
     try:
         report = bw.write(scene, folder, to)
     except bw.BoxwrightError as error:
@@ -53,8 +142,16 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
         assert [track.track_id for track in back[0].tracks] == [track.track_id for track in scene.tracks]
         for mine, theirs in zip(scene.tracks, back[0].tracks):
             np.testing.assert_array_equal(theirs.cuboids.center_m, mine.cuboids.center_m)
+        for mine, theirs in zip(scene.image_tracks, back[0].image_tracks, strict=True):
+            assert (theirs.track_id, theirs.camera) == (mine.track_id, mine.camera)
+            np.testing.assert_array_equal(theirs.times_ns, mine.times_ns)
+            assert theirs.shapes.equals(mine.shapes)
     elif len(scene):
         assert n_labels(back) == report.n_labels
+        if to == "openlabel":
+            assert_seen_as_before(scene, back[0], report, [*scene.cameras])
+        elif to == "semantic_kitti" or sum(len(one.image_tracks) for one in back) < len(scene.image_tracks):  # KITTI holds those of one camera
+            assert any("in pictures" in line for line in report.dropped) == bool(scene.image_tracks)
     shutil.rmtree(folder)
     return "written"
 
@@ -74,7 +171,9 @@ def outcomes_of(name: str, n_read: int, folder) -> dict[str, int]:
             continue
         outcomes["read"] += 1
         for scene in scenes:
-            for to in TO if len(scene) <= MOST_FRAMES else ():  # a frame of KITTI object is two files, and labels may claim a million
+            for to in (
+                (*TO, *IN_PICTURES) if len(scene) <= MOST_FRAMES else ()
+            ):  # a frame of KITTI object is two files, and labels may claim a million
                 try:
                     outcomes[there_and_back(scene, to, folder / "out")] += 1
                 except (Exception, AssertionError) as error:

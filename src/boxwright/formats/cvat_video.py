@@ -180,8 +180,10 @@ class _Reader:
     def _track(self) -> None:
         number, line = self.n_tracks - 1, self.track["line"]
         track_id, category = self.track.get("id", str(number)), self.track.get("label", "")
-        if not category:
+        if not category.strip():
             raise self._error("a track without a label", line, field=f"track {track_id}")
+        if not track_id.strip():
+            raise self._error("a track without an id", line, field="id")
         if track_id in self.tracks:
             raise self._error("an id of an earlier track", line, got=repr(track_id[:40]), field="id")
         if self.labels is None:

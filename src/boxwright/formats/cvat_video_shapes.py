@@ -22,7 +22,7 @@ from ..errors import FormatError
 from ..keyframes import Visibility
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
 
-__all__ = ["ELEMENTS", "NUMBERS", "element_of", "number_text", "read_number", "shape_lines", "shapes_of"]
+__all__ = ["ELEMENTS", "NUMBERS", "element_of", "number_text", "point_names", "read_number", "shape_lines", "shapes_of"]
 
 HALF_PX = 0.5
 FARTHEST_PX = 1e7
@@ -189,12 +189,22 @@ def shapes_of(kind: str, rows: Sequence[Row], size_px: tuple[int, int]) -> Shape
 def element_of(shapes: Shapes, is_ellipse: bool) -> str:
     """The element that such shapes become."""
     if isinstance(shapes, Keypoints):
-        return "points" if shapes.skeleton is None else "skeleton"
+        return "points" if point_names(shapes) is None else "skeleton"
     return "ellipse" if is_ellipse and isinstance(shapes, RotatedBoxes) else {"rotated_box": "box"}.get(shapes.KIND, shapes.KIND)
 
 
-def shape_lines(shapes: Shapes, k: int, element: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """What the element of shape k says of it, and the points of a skeleton."""
+def point_names(shapes: Keypoints) -> Sequence[str] | None:
+    """The labels of a skeleton's points; None where points need none. Only a skeleton can say that a point is hidden or not there."""
+    if shapes.skeleton is not None:
+        return shapes.skeleton.points
+    return [str(p) for p in range(shapes.n_points)] if (shapes.visibility != Visibility.VISIBLE).any() else None
+
+
+def shape_lines(shapes: Shapes, k: int, element: str, size_px: tuple[int, int]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """What the element of shape k says of it, and the points of a skeleton. A polygon has one ring in CVAT: the largest.
+
+    size_px : (width, height) of the picture, at whose right and bottom edge masks are cut off
+    """
     if isinstance(shapes, Boxes):
         return dict(zip(NUMBERS["box"], map(number_text, (shapes.xyxy[k] + HALF_PX).tolist()))), []
     if isinstance(shapes, RotatedBoxes):
@@ -203,14 +213,18 @@ def shape_lines(shapes: Shapes, k: int, element: str) -> tuple[dict[str, str], l
         degrees = math.degrees(float(shapes.rotation_rad[k])) % 360
         said = dict(zip(NUMBERS[element], map(number_text, numbers.tolist())))
         return {**said, "rotation": number_text(degrees)} if round(degrees, 9) % 360 else said, []
-    if isinstance(shapes, (Polygons, Polylines)):
-        return {"points": _points_text(shapes.uv[shapes.point_offsets[k] : shapes.point_offsets[k + 1]])}, []
+    if isinstance(shapes, Polygons):
+        rings = shapes.rings(k)
+        return {"points": _points_text(rings[int(Polygons(rings).area_px2.argmax())])}, []
+    if isinstance(shapes, Polylines):
+        return {"points": _points_text(shapes.points(k))}, []
     if isinstance(shapes, Keypoints):
-        if shapes.skeleton is None:
-            return {"points": _points_text(np.nan_to_num(shapes.uv[k]))}, []
-        return {}, [_joint(name, uv, code) for name, uv, code in zip(shapes.skeleton.points, shapes.uv[k], shapes.visibility[k].tolist())]
+        names = point_names(shapes) if element == "skeleton" else None
+        if names is None:
+            return {"points": _points_text(shapes.uv[k])}, []
+        return {}, [_joint(name, uv, code) for name, uv, code in zip(names, shapes.uv[k], shapes.visibility[k].tolist())]
     if isinstance(shapes, Masks):
-        return _rectangle(shapes, k), []
+        return _rectangle(shapes, k, *size_px), []
     raise TypeError(f"no element for {type(shapes).__name__}")
 
 
@@ -223,9 +237,9 @@ def _joint(name: str, uv: Any, code: int) -> dict[str, str]:
     return {"label": name, **flags, "points": _points_text(np.nan_to_num(uv)[None])}
 
 
-def _rectangle(masks: Masks, k: int) -> dict[str, str]:
+def _rectangle(masks: Masks, k: int, width_px: int, height_px: int) -> dict[str, str]:
     """A mask without pixels is one pixel that is outside."""
-    pixels = masks[k].to_arrays()[0]
+    pixels = masks[k].to_arrays()[0, :height_px, :width_px]
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 1)
     left, right = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 1)

@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape, quoteattr
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility
 from ..scene import CameraSensor, Scene
-from ..shapes2d import Keypoints
+from ..shapes2d import Keypoints, Masks, Polygons
 from .cvat_video_meta import attribute_text, leaf, with_labels
-from .cvat_video_shapes import element_of, shape_lines
+from .cvat_video_shapes import element_of, point_names, shape_lines
 from .image_labels import frames_of, say_what_is_lost, the_camera
 from .write_report import WriteReport
 
@@ -22,6 +22,7 @@ __all__ = ["write"]
 
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^\w.\- ]")
+_UNSAFE_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
@@ -55,6 +56,9 @@ class _Writer:
     n_no_text: int = 0
     n_cleaned: int = 0
     n_held: int = 0
+    n_taken: int = 0
+    n_rings: int = 0
+    n_cut: int = 0
 
     def __post_init__(self) -> None:
         ids = list(self.scene.frame_ids)
@@ -77,8 +81,9 @@ class _Writer:
                     for name, value in row.items():
                         mutable, texts = into.get(name, (False, set()))
                         into[name] = (mutable or is_mutable, texts | {self._text(value)})
-            if isinstance(track.shapes, Keypoints) and track.shapes.skeleton is not None:
-                skeletons[track.category] = track.shapes.skeleton.points
+            names = point_names(track.shapes) if isinstance(track.shapes, Keypoints) else None
+            if names is not None:
+                skeletons[track.category] = names
         return with_labels(kept if isinstance(kept, list) else self._fresh_meta(), wanted, skeletons)
 
     def _fresh_meta(self) -> list[Any]:
@@ -95,9 +100,13 @@ class _Writer:
 
     def track_lines(self, i: int, track: ImageTrack) -> Iterator[str]:
         kept = dict(track.source_attributes)
+        if isinstance(track.shapes, Masks):
+            size, most = (track.shapes.width_px, track.shapes.height_px), self.sensor.camera.size_px
+            self.n_cut += size[0] > most[0] or size[1] > most[1]
         element = element_of(track.shapes, kept.pop("shape", None) == "ellipse")
-        said = {"id": track.track_id, "label": track.category, **_texts(kept)}
-        if said.pop("has_no_id", None) and track.track_id == str(i):
+        has_no_id = kept.pop("has_no_id", False)
+        said = self._with_own({"id": track.track_id, "label": track.category}, kept)
+        if has_no_id and track.track_id == str(i):
             said.pop("id")
         elif not re.fullmatch("[0-9]{1,9}", track.track_id):
             self.n_no_number += 1
@@ -118,20 +127,32 @@ class _Writer:
         self, element: str, track: ImageTrack, k: int, frame: int, filled: Sequence[Mapping[str, Any]], is_end: bool = False
     ) -> Iterator[str]:
         own = dict(track.keyframe_source_attributes[k]) if track.keyframe_source_attributes else {}
-        part_attributes = own.pop("points", {})
+        given, hidden = own.pop("points", {}), own.pop("occluded", None)
+        part_attributes = given if isinstance(given, Mapping) and all(isinstance(one, Mapping) for one in given.values()) else {}
         code = Visibility.OUTSIDE if is_end else track.visibility[k]
-        occluded = "1" if code == Visibility.OCCLUDED else own.pop("occluded", "0")
-        if is_end:
-            occluded = str(int(track.visibility[k] == Visibility.OCCLUDED))
-        numbers, parts = shape_lines(track.shapes, k, element)
+        is_occluded = track.visibility[k] == Visibility.OCCLUDED or (hidden == "1" and code == Visibility.OUTSIDE)
+        numbers, parts = shape_lines(track.shapes, k, element, self.sensor.camera.size_px)
         keyframe = "0" if track.origin[k] == Origin.FILLED and not is_end else "1"
-        flags = {"frame": str(self.numbers[frame]), "keyframe": keyframe, "outside": str(int(code == Visibility.OUTSIDE)), "occluded": occluded}
-        said = {**flags, **numbers, "z_order": "0", **_texts(own)}
+        flags = {
+            "frame": str(self.numbers[frame]),
+            "keyframe": keyframe,
+            "outside": str(int(code == Visibility.OUTSIDE)),
+            "occluded": str(int(is_occluded)),
+        }
+        said = self._with_own({**flags, **numbers, "z_order": str(own.pop("z_order", "0"))}, own, is_end)
         inner = [f"      <points{self._said(part)}>{self._attributes(part_attributes.get(part['label'], {}), '')}</points>\n" for part in parts]
         inner.append(self._attributes(filled[k], "      "))
         self.n_elements += not is_end
+        if isinstance(track.shapes, Polygons) and not is_end:
+            self.n_rings += len(track.shapes.rings(k)) - 1
         text = "".join(inner)
         yield f"    <{element}{self._said(said)}>\n{text}    </{element}>\n" if text else f"    <{element}{self._said(said)}/>\n"
+
+    def _with_own(self, said: dict[str, str], kept: Mapping[str, Any], is_again: bool = False) -> dict[str, str]:
+        """With fields of the file that the track came from; not those that say something else in a file of CVAT."""
+        more = _texts(kept)
+        self.n_taken += 0 if is_again else len(said.keys() & more)
+        return {**said, **{name: text for name, text in more.items() if name not in said}}
 
     def _attributes(self, values: Mapping[str, Any], indent: str) -> str:
         lines = []
@@ -156,6 +177,14 @@ class _Writer:
         lost = self.report.dropped
         if self.n_no_text:
             lost.append(f"{self.n_no_text} values of attributes that are neither text, number nor flag")
+        if self.n_cut:
+            lost.append(f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge")
+        if self.n_rings:
+            lost.append(f"{self.n_rings} rings of polygons, holes or parts, beside the largest ring of each: a polygon has one in CVAT")
+        if self.n_taken:
+            lost.append(
+                f"{self.n_taken} fields of the file that the tracks came from, with names that mean something else in CVAT, such as id or frame"
+            )
         if self.n_cleaned:
             lost.append(f"characters that XML has no place for, in {self.n_cleaned} texts: they are '?'")
         if self.n_no_number:
@@ -165,7 +194,9 @@ class _Writer:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {re.sub(r"[^\w.\-]", "_", str(name)): str(value) for name, value in values.items() if isinstance(value, (str, int, float))}
+    """As XML takes them: a name begins with a letter, and not with "xml"."""
+    texts = {_UNSAFE_NAME.sub("_", str(name)): str(value) for name, value in values.items() if isinstance(value, (str, int, float))}
+    return {name if re.match("(?!(?i:xml))[A-Za-z_]", name) else f"_{name}": text for name, text in texts.items()}
 
 
 def _put(file: TextIO, node: Sequence[Any], depth: int) -> None:

@@ -223,7 +223,8 @@ def _ontology(top: Node, folder: Path, kind: str = _CUBOIDS) -> dict[int, str]:
     file = datum_path(folder / "ontology", Node(f"{keys[kind].text()}.json", keys.path, keys[kind].field))
     if kind != _CUBOIDS and not file.is_file():
         return {}
-    return {item.get("id", 0).whole(): item.get("name", "").text() for item in strict_json.load(file)["items"]}
+    names = {item.get("id", 0).whole(): item.get("name", "").text() for item in strict_json.load(file)["items"]}
+    return {number: name for number, name in names.items() if name.strip()}
 
 
 def _label_files(samples: Samples, folder: Path) -> Iterator[tuple[int, Path]]:
@@ -253,7 +254,7 @@ def _add(rows: LabelRows, frame_index: int, node: Node, ontology: Mapping[int, s
     """Fields that are 0 may be absent: so the files are written."""
     class_id, box = node.get("class_id", 0), node["box"]
     if class_id.whole() not in ontology:
-        raise class_id.wrong("a class of the ontology", str(class_id.value), "get the ontology that belongs to the scene")
+        raise class_id.wrong("a class that the ontology names", str(class_id.value), "get the ontology that belongs to the scene")
     pose, size = cuboid_from_box(box)
     occlusion = box.get("occlusion", 0).whole()
     attributes = node.get("attributes", {}).mapping()

@@ -71,7 +71,7 @@ def _add(rows: dict[tuple[str, str], list[_Row]], time_ns: int, node: Node, onto
     """Fields that are 0 may be absent."""
     class_id, box = node.get("class_id", 0), node["box"]
     if class_id.whole() not in ontology:
-        raise class_id.wrong("a class of the ontology", str(class_id.value), "get the ontology that belongs to the scene")
+        raise class_id.wrong("a class that the ontology names", str(class_id.value), "get the ontology that belongs to the scene")
     x, y, w, h = (box.get(name, 0).number() for name in ("x", "y", "w", "h"))
     if not (w > 0 and h > 0 and max(abs(x), abs(y), w, h) < _FARTHEST_PX):
         raise box.wrong("a place in pixels, and a positive width and height", f"{x:g} {y:g} {w:g} {h:g}", "correct the label")

@@ -91,10 +91,16 @@ def _sequences(path: Path) -> list[tuple[str, Path]]:
     if not path.is_dir():
         return []
     own = path / "gt" / "gt.txt"
-    if _LINE.match(head(own, 4096)):
+    if _is_labels(own):
         return [(path.absolute().name, own)]
     below = [(folder.name, folder / "gt" / "gt.txt") for folder in subfolders(path)]
-    return [(name, file) for name, file in below if _LINE.match(head(file, 4096))]
+    return [(name, file) for name, file in below if _is_labels(file)]
+
+
+def _is_labels(file: Path) -> bool:
+    """A sequence that says what it is may have no label."""
+    start = head(file, 4096)
+    return _LINE.match(start) is not None or (not start.strip() and file.is_file() and (file.parents[1] / "seqinfo.ini").is_file())
 
 
 def _name_of(file: Path) -> str:

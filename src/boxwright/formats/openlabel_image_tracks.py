@@ -94,7 +94,7 @@ class ImageLabels:
 
     def _as_we_wrote(self, track_id: str, thing: Thing, camera: str, shape: str, rows: Rows, said: Node) -> ImageTrack:
         """With the keyframes that no frame holds, and without what stands between keyframes."""
-        kinds = {"track_id": track_id, "category": thing.node["type"].text(), "camera": camera, "shape": shape}
+        kinds = {"track_id": track_id, "category": thing.category(), "camera": camera, "shape": shape}
         node = _own(said, kinds)
         others = image_track_of(node) if len(node.get("keyframes", [])) else None
         kept = {frame: some for frame, some in rows.items() if some[0].ours.get("is_keyframe", True) is not False}
@@ -125,7 +125,7 @@ class ImageLabels:
         codes = np.array([_code(VISIBILITIES, one.get("visibility")) for one in told], np.uint8)
         return ImageTrack(
             track_id,
-            thing.node["type"].text(),
+            thing.category(),
             camera,
             self.sightings.exposures[camera][np.where(is_gap, frames[order] + 1, frames[order])],
             shapes[order] if is_gap.any() else shapes,

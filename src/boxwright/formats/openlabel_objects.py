@@ -67,6 +67,12 @@ class Thing:
     seen: Occurrences = field(default_factory=Occurrences)
     is_seen_once: bool = False  # whether shapes in a picture are given for the object, not for a frame
 
+    def category(self) -> str:
+        """FormatError where the object's type or its key is blank: a label needs both."""
+        if not self.uid.strip():
+            raise self.node.wrong("an object under a key that is not empty", repr(self.uid))
+        return self.node["type"].word()
+
     def kept(self) -> dict[str, Any]:
         """The object as it is declared, without cuboids that are labels and without what could not be read."""
         said = self.node.mapping()

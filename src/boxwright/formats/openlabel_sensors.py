@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,21 +107,36 @@ class Systems:
 
     def pose(self, target: str, source: str, now: Mapping[tuple[str, str], Pose]) -> Pose | None:
         """target_from_source by the shortest chain, with the edges of a frame; None where no chain joins them."""
-        reached = {target: Pose.identity()}
-        front = [target]
-        while front and source not in reached:
+        return self.poses(target, (source,), now).get(source)
+
+    def poses(self, target: str, sources: Sequence[str], now: Mapping[tuple[str, str], Pose]) -> dict[str, Pose]:
+        """target_from_source of each source that a chain joins, as `pose` gives it."""
+        step: dict[str, tuple[str, Pose]] = {}  # the last step of the chain to each system
+        front, moved, wanted = [target], _by_target(now), set(sources) - {target}
+        while front and wanted:
             following = []
             for near in front:
-                for far, pose in self._from(near, now):
-                    if far not in reached:
-                        reached[far] = reached[near] @ pose
+                fixed = ((far, pose) for far, pose in self._from.get(near, ()) if (near, far) not in now)
+                for far, pose in itertools.chain(moved.get(near, ()), fixed):
+                    if far not in step and far != target:
+                        step[far] = near, pose
                         following.append(far)
+            wanted.difference_update(following)
             front = following
-        return reached.get(source)
+        found = {target: Pose.identity()}
+        for source in sources:
+            chain = [source]
+            while chain[-1] not in found and chain[-1] in step:
+                chain.append(step[chain[-1]][0])
+            is_joined = chain.pop() in found
+            for name in reversed(chain) if is_joined else ():
+                near, pose = step[name]
+                found[name] = found[near] @ pose
+        return {source: found[source] for source in sources if source in found}
 
-    def _from(self, near: str, now: Mapping[tuple[str, str], Pose]) -> Iterator[tuple[str, Pose]]:
-        yield from ((far, pose) for (a, far), pose in now.items() if a == near)
-        yield from ((far, pose) for (a, far), pose in self.always.items() if a == near and (near, far) not in now)
+    @cached_property
+    def _from(self) -> dict[str, list[tuple[str, Pose]]]:
+        return _by_target(self.always)
 
     def edges(self, frame: Node) -> dict[tuple[str, str], Pose]:
         """The transforms of one frame, both ways."""
@@ -130,18 +147,36 @@ class Systems:
             now[target, source], now[source, target] = pose, pose.inverse()
         return now
 
-    def below(self, name: str) -> int:
-        """How many systems hang from this one."""
-        return sum(self._hangs(other, name) for other in self.parents)
 
-    def _hangs(self, name: str, top: str) -> bool:
-        seen = {name}
-        while self.parents.get(name) and self.parents[name] not in seen:
-            name = self.parents[name]
-            seen.add(name)
-            if name == top:
-                return True
-        return False
+def _by_target(edges: Mapping[tuple[str, str], Pose]) -> dict[str, list[tuple[str, Pose]]]:
+    found: dict[str, list[tuple[str, Pose]]] = {}
+    for (target, source), pose in edges.items():
+        found.setdefault(target, []).append((source, pose))
+    return found
+
+
+def n_below(parents: Mapping[str, str]) -> Counter[str]:
+    """How many systems hang from each, of {name: its parent's name}; each once, and none from itself, also where parents go in a circle."""
+    below, n_open = Counter[str](), Counter(parents.values())
+    ready = [name for name in parents if not n_open[name]]
+    left = dict.fromkeys(parents)
+    while ready:  # from the leaves up
+        name = ready.pop()
+        del left[name]
+        parent = parents[name]
+        below[parent] += below[name] + 1
+        n_open[parent] -= 1
+        if not n_open[parent] and parent in parents:
+            ready.append(parent)
+    while left:
+        circle = [next(iter(left))]
+        while parents[circle[-1]] != circle[0]:
+            circle.append(parents[circle[-1]])
+        n = sum(below[name] + 1 for name in circle)
+        for name in circle:
+            below[name] = n - 1
+            del left[name]
+    return below
 
 
 def mounts_of(systems: Systems, names: Sequence[str], frames: Iterable[Node]) -> tuple[dict[str, Pose], dict[str, None]]:
@@ -150,9 +185,9 @@ def mounts_of(systems: Systems, names: Sequence[str], frames: Iterable[Node]) ->
     found: dict[str, Pose] = {}
     moving: dict[str, None] = {}
     for edges in itertools.chain([{}], map(systems.edges, frames) if names else ()):
-        for name in names if edges or not found else ():
-            pose = systems.pose(systems.ego or "", name, edges)
-            if pose is not None and np.abs(pose.matrix() - found.setdefault(name, pose).matrix()).max() > 1e-9:
+        left = [name for name in names if name not in moving] if edges or not found else []
+        for name, pose in systems.poses(systems.ego or "", left, edges).items():
+            if np.abs(pose.matrix() - found.setdefault(name, pose).matrix()).max() > 1e-9:
                 moving[name] = None
     return found, moving
 
@@ -173,8 +208,7 @@ def systems_of(top: Node) -> Systems:
     locals_ = [name for name, kind in systems.kinds.items() if kind.startswith("local")]
     roots = [name for name in systems.kinds if name not in systems.parents and name not in worlds]
     systems.world = worlds[0] if worlds else None
-    best = sorted(locals_ or roots, key=systems.below, reverse=True)
-    systems.ego = best[0] if best else None
+    systems.ego = max(locals_ or roots, key=n_below(systems.parents).__getitem__, default=None)
     return systems
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,10 +81,10 @@ class Labels:
         if self.trajectory is not None:
             return "world", systems.world or ""
         used = [row.system for row in rows]
-        common = max(dict.fromkeys(used), key=used.count) if used else ""
+        common = Counter(used).most_common(1)[0][0] if used else ""
         if common in self.lidars:
             return common, common
-        reaches = systems.ego is not None and all(systems.pose(systems.ego, name, {}) is not None for name in set(used))
+        reaches = systems.ego is not None and systems.poses(systems.ego, [*set(used)], {}).keys() == set(used)
         if reaches or not used:
             return "ego", systems.ego or ""
         self.document.notes.append(f"nothing says where {common!r} lies from the vehicle: the labels stay in it, under the name 'ego'")
@@ -176,7 +177,7 @@ class Labels:
         hidden = [Visibility.OCCLUDED if row.attributes.get("occluded") in (1, 2) else Visibility.VISIBLE for row in rows]
         track = dense_track(
             thing.uid if k == 0 else f"{thing.uid}/{k}",
-            node["type"].text(),
+            thing.category(),
             np.array([row.frame for row in rows]),
             self.times,
             cuboids,

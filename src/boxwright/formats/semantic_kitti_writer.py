@@ -21,7 +21,7 @@ from .kitti_poses import FRAME_NS
 from .kitti_tracking_sensors import OBJECT, put, rig_of, write_images, write_sweeps
 from .point_label_files import label_bytes, labels_with_points, points_numbered
 from .semantic_kitti_classes import CLASSES, MOVING, number_of
-from .write_report import WriteReport
+from .write_report import WriteReport, lost_in_pictures
 
 __all__ = ["write"]
 
@@ -172,7 +172,7 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     said = WriteReport("", Path())
     n_others = sum(scene.has_point_labels(i, name) for name in list(scene.lidars)[1:] for i in range(len(scene)))
     say_what_is_lost(scene.replace(point_label_data={}, point_edits=()), said)
-    report.dropped += said.dropped
+    report.dropped += said.dropped + lost_in_pictures(scene.image_tracks)
     if n_others:
         report.dropped.append(f"the class and object of each point in {n_others} sweeps of other LiDARs")
     if scene.tracks:

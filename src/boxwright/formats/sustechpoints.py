@@ -296,10 +296,10 @@ def _rows(files: Mapping[int, Path], is_posed: Bools, problems: Problems, notes:
                 continue
             with problems.aside(node.value):
                 given = node.mapping().get("obj_id")
-                track_id = str(given) if isinstance(given, (str, int)) and not isinstance(given, bool) else ""
-                if given is not None and not track_id and given != "":
+                if isinstance(given, bool) or not isinstance(given, (str, int, type(None))):
                     raise node["obj_id"].wrong("a text or a whole number")
-                if not track_id:
+                track_id = "" if given is None else str(given)
+                if not track_id.strip():
                     unnamed, track_id = unnamed + 1, f"{file.stem}/{k}"
                 if not is_posed[i]:
                     raise FormatError(
@@ -324,7 +324,7 @@ def _add(rows: LabelRows, frame_index: int, node: Node, track_id: str) -> None:
     rows.add(
         frame_index,
         node,
-        (track_id, node["obj_type"].text()),
+        (track_id, node["obj_type"].word()),
         (psr["position"], center),
         (psr["scale"], size),
         quat,
