@@ -271,3 +271,65 @@ def test_filled_labels_are_not_judged(road):
     """What was read off a curve is no label of anybody's."""
     rare = road.replace(tracks=[track.keyframes_every(10) for track in road.tracks])
     assert not bw.check(rare, rules="labels").where(severity="warning")
+
+
+# ------------------------------------------------------------ the recording
+
+
+def test_frames_missing_from_the_recording(road):
+    keep = np.delete(np.arange(40), [10, 11, 25])
+    scene = road.replace(times_ns=road.times_ns[keep], frame_ids=(), tracks=[track.take(keep) for track in road.tracks])
+    found = bw.check(scene, rules="missing_frames")
+    assert [(one.frame_index, round(one.value)) for one in sorted(found, key=lambda one: one.frame_index)] == [(9, 3), (22, 2)]
+    assert not bw.check(road, rules="missing_frames")
+
+
+@pytest.mark.parametrize("frame", ["world", "ego"])
+def test_a_frame_that_is_a_copy(road, frame):
+    moving = [k for k in range(8) if k % 4 != 3]
+    wrong = road
+    for k in moving:
+        track = road.tracks[k]
+        before = track.cuboids[19:20]
+        if frame == "ego":
+            there = road.transform("world", "ego", int(road.times_ns[20])) @ road.transform("ego", "world", int(road.times_ns[19]))
+            before = before.transformed(there, frame="world")
+        quat = track.cuboids.quat_wxyz.copy()
+        center = track.cuboids.center_m.copy()
+        center[20], quat[20] = before.center_m[0], before.quat_wxyz[0]
+        wrong = traffic.replaced(wrong, track.replace(cuboids=bw.Cuboids(center, track.cuboids.size_m, quat_wxyz=quat, frame="world")))
+    wrong = wrong.replace(tracks=[wrong.tracks[k] for k in moving])
+    (one,) = bw.check(wrong, rules="repeated_frame")
+    assert one.frame_index == 20 and one.value == 6
+    assert not bw.check(road, rules="repeated_frame")
+
+
+def test_classes_that_are_rare_or_mixed_up(road):
+    (one,) = bw.check(road, rules="class_imbalance")
+    assert one.value == 1.0 and one.severity == bw.Severity.INFORMATION
+    half = road.replace(tracks=[track.replace(category="bus" if k % 2 else "car") for k, track in enumerate(road.tracks)])
+    assert not bw.check(half, rules="class_imbalance")
+    many = traffic.traffic(12)
+    mixed = many.replace(tracks=[track.replace(category="bus" if k % 2 else "car") for k, track in enumerate(many.tracks)])
+    (one,) = bw.check(mixed, rules="ambiguous_class")
+    assert len(one.track_ids) == 6 and "class bus" in one.message and "class car" in one.message
+
+
+def test_attributes(road):
+    sound = road.replace(tracks=[track.replace(attributes={"motion": "moving", "colour": "red"}) for track in road.tracks])
+    assert not bw.check(sound, rules="attributes")
+    wrong = traffic.replaced(sound, road.tracks[0].replace(attributes={"motion": "flying"}))
+    (one,) = bw.check(wrong, rules="attributes")
+    assert "flying" in one.message and one.track_ids == ("car-0",) and one.severity == bw.Severity.WARNING
+    all_wrong = road.replace(tracks=[track.replace(attributes={"motion": 3}) for track in road.tracks])
+    (one,) = bw.check(all_wrong, rules="attributes")
+    assert len(one.track_ids) == 8 and one.severity == bw.Severity.INFORMATION  # whoever labelled has other words
+
+
+def test_attributes_that_may_not_change(road):
+    colour = bw.AttributeDefinition("colour", values=("red", "blue"), is_mutable=False)
+    taxonomy = bw.Taxonomy([bw.Category("car", 1, (0, 0, 0), attributes=(colour,))])
+    said = [{"colour": "red"} if k == 0 else {"colour": "blue"} if k == 9 else {} for k in range(40)]
+    wrong = traffic.replaced(road, road.tracks[0].replace(keyframe_attributes=said))
+    (one,) = bw.check(wrong, bw.Profile(taxonomy=taxonomy), "attributes")
+    assert "may not change" in one.message and not bw.check(road, bw.Profile(taxonomy=taxonomy), "attributes")

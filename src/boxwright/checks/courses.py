@@ -54,7 +54,7 @@ class Courses:
         return neighbours(self.span, self.time_s)
 
     @cached_property
-    def _frames(self) -> list[tuple[Float64s, Float64s]]:
+    def views(self) -> list[tuple[Float64s, Float64s]]:
         """(J, 3) centres and (J,) yaws in each frame of reference that counts: that of the rows, and the vehicle's."""
         frames = [(self.center_m, self.yaw_rad)]
         scene = self.context.scene
@@ -77,13 +77,13 @@ class Courses:
     @cached_property
     def _places(self) -> list[Curves]:
         used, which = self._left_out
-        return [fitted(self.near, center, used, 2, which) for center, _ in self._frames]
+        return [fitted(self.near, center, used, 2, which) for center, _ in self.views]
 
     @cached_property
     def _turns(self) -> list[tuple[Float64s, Curves]]:
         used, which = self._left_out
         found = []
-        for _, yaw in self._frames:
+        for _, yaw in self.views:
             middle, apart = middles_rad(self.near, yaw, used)
             found.append((middle, fitted(self.near, apart, used, 2, which)))
         return found
@@ -92,7 +92,7 @@ class Courses:
     def shift_m(self) -> Float64s:
         """(J, 3) where the neighbours want the label less where it is, in the frame of the rows; the smaller one of those of all frames; NaN where
         there are too few."""
-        shifts = [curves.coefficients[:, 0] - center for curves, (center, _) in zip(self._places, self._frames)]
+        shifts = [curves.coefficients[:, 0] - center for curves, (center, _) in zip(self._places, self.views)]
         best = self._best_place
         if len(shifts) > 1:
             turn, _ = self.context.scene.trajectory.sample(self.context.scene.times_ns, outside="hold")  # type: ignore[union-attr]
@@ -101,7 +101,7 @@ class Courses:
 
     @cached_property
     def _best_place(self) -> Int64s:
-        lengths = [np.linalg.norm(curves.coefficients[:, 0] - center, axis=1) for curves, (center, _) in zip(self._places, self._frames)]
+        lengths = [np.linalg.norm(curves.coefficients[:, 0] - center, axis=1) for curves, (center, _) in zip(self._places, self.views)]
         return np.asarray(np.argmin(np.nan_to_num(np.stack(lengths), nan=np.inf), axis=0))
 
     @cached_property
@@ -112,7 +112,7 @@ class Courses:
     @cached_property
     def turn_rad(self) -> Float64s:
         """(J,) the yaw the neighbours want less the one it has; the smaller one of those of all frames."""
-        turns = np.stack([np.asarray(wrap_rad(m + c.coefficients[:, 0, 0] - yaw)) for (m, c), (_, yaw) in zip(self._turns, self._frames)])
+        turns = np.stack([np.asarray(wrap_rad(m + c.coefficients[:, 0, 0] - yaw)) for (m, c), (_, yaw) in zip(self._turns, self.views)])
         best = np.argmin(np.abs(np.nan_to_num(turns, nan=np.inf)), axis=0)
         return np.asarray(np.take_along_axis(turns, best[None], axis=0)[0])
 
