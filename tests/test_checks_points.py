@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -189,3 +191,53 @@ def test_frames_without_points_and_scenes_without_labels(street):
     assert not bw.check(street.replace(tracks=()), rules="points").where(severity="warning")
     labels_alone = street.replace(data=bw.Scene("x", [0]).data)
     assert not bw.check(labels_alone, rules="points")
+
+
+# ------------------------------------------------------------ what has no label
+
+
+def test_vehicles_without_a_label_are_told_and_labelled_ones_are_not(street):
+    assert not bw.check(street, rules="unlabelled_object")
+    gone = well_seen(street)
+    fewer = street.replace(tracks=[track for track in street.tracks if track.track_id not in gone])
+    found = bw.check(fewer, rules="unlabelled_object")
+    assert 1 <= len(found) <= len(gone) and found.counts["information"] == len(found)
+    centers = {name: street.cuboids(1).center_m[street.labels(1).track_index.tolist().index(street.track_index[name])] for name in gone}
+    for one in found:
+        x, y = (float(text) for text in one.message.split("at (")[1].split(") m")[0].split(", "))
+        assert min(np.hypot(*(center[:2] - (x, y))) for center in centers.values()) < 1.5
+        assert one.track_ids == () and one.n_frames <= 3
+
+
+def test_one_thing_over_frames_is_one_finding(street):
+    gone = well_seen(street)
+    fewer = street.replace(tracks=[track for track in street.tracks if track.track_id not in gone])
+    each = [len(bw.check(fewer, rules="unlabelled_object", frames=[i])) for i in range(3)]
+    assert max(each) <= len(bw.check(fewer, rules="unlabelled_object")) < sum(each)
+
+
+def test_no_sweep_is_kept(street):
+    """However many frames there are, one after the other is read and let go."""
+    alive: list[weakref.ref] = []
+    most = []
+
+    class Watched:
+        def points(self, frame_index, sensor):
+            sweep = street.data.points(frame_index, sensor)
+            fresh = bw.Sweep(np.array(sweep.xyz), sweep.timestamp_ns, sweep.frame, time_offset_ns=np.array(sweep.time_offset_ns))
+            alive.append(weakref.ref(fresh))
+            most.append(sum(one() is not None for one in alive))
+            return fresh
+
+        def image(self, frame_index, camera):
+            return street.data.image(frame_index, camera)
+
+        def has_points(self, frame_index, sensor):
+            return street.data.has_points(frame_index, sensor)
+
+        def has_image(self, frame_index, camera):
+            return street.data.has_image(frame_index, camera)
+
+    found = bw.check(street.replace(data=Watched()), rules="points")
+    assert len(alive) >= 3 and max(most) <= 2
+    assert [one.finding_id for one in found] == [one.finding_id for one in bw.check(street, rules="points")]

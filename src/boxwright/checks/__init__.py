@@ -10,7 +10,18 @@ rules_*.py                     the rules, each a small function
 
 from __future__ import annotations
 
-from . import rules_labels, rules_moments, rules_motion, rules_pairs, rules_pictures, rules_points, rules_recording, rules_sizes, rules_tracks
+from . import (
+    rules_labels,
+    rules_missing,
+    rules_moments,
+    rules_motion,
+    rules_pairs,
+    rules_pictures,
+    rules_points,
+    rules_recording,
+    rules_sizes,
+    rules_tracks,
+)
 from .findings import Finding, Findings, Severity
 from .profile import Profile, SizeRange
 from .registry import RULES, Needs, Rule
@@ -35,6 +46,7 @@ __all__ = [
     "check",
     "check_rules",
     "rules_labels",
+    "rules_missing",
     "rules_moments",
     "rules_motion",
     "rules_pairs",

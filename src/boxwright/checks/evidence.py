@@ -45,6 +45,7 @@ class Evidence:
     height_m : (M,) of the bottom over ground; NaN without ground
     range_m : (M,) from the sensor, seen from above
     n_through : (M,) int64 beams that go through the inner part and meet something behind; 0 where points above ground are inside, or it moves fast
+    is_claimed : (N,) bool of the points: in a cuboid or within 0.3 m of it, whatever it moves by
     """
 
     cuboids: Cuboids
@@ -57,6 +58,7 @@ class Evidence:
     height_m: Float64s
     range_m: Float64s
     n_through: Int64s
+    is_claimed: Bools
 
     @property
     def is_still(self) -> Bools:
@@ -106,7 +108,7 @@ def _look(context: Context, frame: Frame) -> Evidence:
         through[empty] = beams_through(context, frame, cuboids[empty].replace(size_m=cuboids.size_m[empty] * INNER))
     range_m = np.hypot(*(cuboids.center_m - origin)[:, :2].T)
     above, beyond = found.n_above[choice], found.n_beyond[choice]
-    return Evidence(cuboids, reach, found.late_s[choice], n_inside, above, beyond, gap, _heights(frame, cuboids), range_m, through)
+    return Evidence(cuboids, reach, found.late_s[choice], n_inside, above, beyond, gap, _heights(frame, cuboids), range_m, through, found.is_claimed)
 
 
 def _velocities(context: Context, frame: Frame) -> Float64s:
@@ -147,6 +149,7 @@ class _Measured:
     n_beyond: Int64s
     gap_m: Float64s
     late_s: Float64s
+    is_claimed: Bools
 
 
 def _measured(frame: Frame, cuboids: Cuboids, whose: Int64s, velocity_mps: Float64s, longest_s: float) -> _Measured:
@@ -174,7 +177,9 @@ def _measured(frame: Frame, cuboids: Cuboids, whose: Int64s, velocity_mps: Float
     inside = is_inside & is_above
     n_inside = np.bincount(which[is_inside], minlength=m)
     late_s = np.bincount(which[is_inside], late[is_inside], minlength=m) / np.maximum(n_inside, 1)
-    return _Measured(n_inside, np.bincount(which[inside], minlength=m), beyond, _gaps(which[inside], -out[inside], m), late_s)
+    is_claimed = np.zeros(len(frame.points), np.bool_)
+    is_claimed[around.point_index] = True
+    return _Measured(n_inside, np.bincount(which[inside], minlength=m), beyond, _gaps(which[inside], -out[inside], m), late_s, is_claimed)
 
 
 def _is_above(frame: Frame, cuboids: Cuboids, hits: PointHits, which: Int64s, local: Float64s, half: Float64s) -> Bools:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ AROUND_M, LEAST_M, MOST_M = 4.0, 8.0, 60.0
 CROP = 0.8  # of a box's larger side, shown around it
 JPEG_QUALITY = 80
 LEAST_CROP_PX = 120
+MOST_LOOKED = 200  # frames around the worst, in which points are looked for
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,20 @@ class _View:
 
 def pictures_of(scene: Scene, finding: Finding) -> list[str]:
     """Figures, as HTML: none where nothing can be drawn."""
+    finding = dataclasses.replace(finding, worst_frame_index=_frame_of(scene, finding))
     after = _corrected(scene, finding)
     figures = [_from_above(scene, finding, None, "from above")]
     if after is not None and finding.track_ids:
         figures.append(_from_above(after, finding, scene, "with the correction"))
     figures += _in_camera(scene, after, finding)
     return [figure for figure in figures if figure]
+
+
+def _frame_of(scene: Scene, finding: Finding) -> int:
+    """Where the finding is worst; the nearest of its frames that has points or pictures, where that one has not."""
+    near = sorted(finding.frames, key=lambda i: abs(i - finding.worst_frame_index))[:MOST_LOOKED]
+    looks = [i for i in near if scene.has_points(i) or any(scene.has_image(i, name) for name in scene.cameras)]
+    return looks[0] if looks else finding.worst_frame_index
 
 
 def _corrected(scene: Scene, finding: Finding) -> Scene | None:
