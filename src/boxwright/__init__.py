@@ -104,6 +104,7 @@ _HOME = {
     "report": ["report_html", "write_report"],
     "checks": ["Finding", "Findings", "Profile", "Rule", "Severity", "SizeRange", "Suggestion", "check", "check_rules"],
     "simulation": ["simulate"],
+    "certification": ["Certificate", "certify"],
     "formats": [
         "Capabilities",
         "ImageFolder",
@@ -135,6 +136,7 @@ if TYPE_CHECKING:
         UncalibratedCamera,
         UnifiedCamera,
     )
+    from .certification import Certificate, certify
     from .checks import Finding, Findings, Profile, Rule, Severity, SizeRange, Suggestion, check, check_rules
     from .combining import AnnotatorSpread, Consensus, consensus
     from .containment import points_in_cuboids
@@ -247,6 +249,7 @@ __all__ = [
     "CameraSensor",
     "Capabilities",
     "Category",
+    "Certificate",
     "Clear",
     "ColouredPoints",
     "Commit",
@@ -361,6 +364,7 @@ __all__ = [
     "apply_edits",
     "backup",
     "capabilities",
+    "certify",
     "check",
     "check_rules",
     "colour_points",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArgumentError
+from .certificates import CertifyOption, ClientPythonOption, print_certificate
 from .common import (
     FormatOption,
     JsonOption,
@@ -24,7 +25,7 @@ from .common import (
     print_lines,
     tracked,
 )
-from .outputs import ToOption, check_output, print_report, write_scene
+from .outputs import ToOption, check_output, print_report, report_dict, write_scene
 
 if TYPE_CHECKING:
     from ..formats.dry_run import DryRun
@@ -55,6 +56,8 @@ def convert(
     scene: SceneOption = None,
     format: FormatOption = None,
     dry_run: DryRunOption = False,
+    certify: CertifyOption = False,
+    client_python: ClientPythonOption = None,
     lenient: LenientOption = False,
     limit: LimitOption = None,
     as_json: JsonOption = False,
@@ -62,11 +65,14 @@ def convert(
     """One format into another.
 
     Says what the other format cannot hold. Where anything fails, nothing is written; with --lenient bad records are kept aside and the rest is
-    written. A dry run looks at every scene of PATH where none is named.
+    written. A dry run looks at every scene of PATH where none is named. With --certify what was written is read back and compared, label by label.
+    Exit code 1 where more is lost than FORMAT says it loses.
 
     Example: boxwright convert recording converted --to kitti_tracking
     """
     if dry_run:
+        if certify:
+            raise ArgumentError("a dry run writes nothing that could be read back", field="--certify", hint="leave one of the two out")
         if labels is not None:
             raise ArgumentError("a dry run looks at one recording", field="--labels", hint="leave --labels out, or convert")
         _try_out(path, out, to, scene, format, as_json)
@@ -75,12 +81,25 @@ def convert(
         raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
     recording = open_scene(path, scene, format, lenient, labels)
-    report = write_scene(recording, out, to, **({} if camera is None else {"camera": camera}))
+    options = {} if camera is None else {"camera": camera}
+    certificate = None
+    if certify:
+        import boxwright as bw
+
+        with tracked(f"writing {to} and reading it back"):
+            certificate = bw.certify(recording, to, out, client_python=client_python, **options)
+        report = report_dict(certificate.report, out)
+    else:
+        report = write_scene(recording, out, to, **options)
     report |= {"notes": [*recording.notes, *report["notes"]], "problems": listed(recording.problems)}
     if as_json:
-        print_json(report)
+        print_json(report if certificate is None else report | {"certificate": certificate.to_dict()})
     else:
         print_report(report)
+        if certificate is not None:
+            print_certificate(certificate)
+    if certificate is not None and not certificate.holds:
+        raise typer.Exit(1)
 
 
 def _try_out(path: Path, out: Path | None, to: str, scene: str | None, format: str | None, as_json: bool) -> None:

@@ -10,9 +10,10 @@ import typer
 from .common import number_of, path_of, print_lines, tracked
 
 if TYPE_CHECKING:
+    from ..formats import WriteReport
     from ..scene import Scene
 
-__all__ = ["OutArgument", "OutOption", "ToOption", "check_apart", "check_output", "print_report", "write_scene"]
+__all__ = ["OutArgument", "OutOption", "ToOption", "check_apart", "check_output", "print_report", "report_dict", "write_scene"]
 
 OutArgument = Annotated[
     Path, typer.Argument(metavar="OUT", parser=path_of, help="New folder; an existing one that is not empty is never overwritten.")
@@ -50,12 +51,17 @@ def check_apart(out: Path, source: Path, option: str) -> None:
 
 def write_scene(scene: Scene, out: Path, format: str, **options: Any) -> dict[str, Any]:
     """Writes, with progress, and gives the report by name."""
-    import dataclasses
-
     import boxwright as bw
 
     with tracked(f"writing {format}"):
         report = bw.write(scene, out, format=format, **options)
+    return report_dict(report, out)
+
+
+def report_dict(report: WriteReport, out: Path) -> dict[str, Any]:
+    """The report by name."""
+    import dataclasses
+
     return {**dataclasses.asdict(report), "path": str(out)}
 
 

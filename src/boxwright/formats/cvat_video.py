@@ -43,15 +43,16 @@ CAPABILITIES = Capabilities(
     reads="shapes video attributes visibility classes track_ids keyframes frame_names",
     writes="shapes video attributes visibility classes track_ids keyframes frame_names",
     partly={
-        "shapes": "those of one camera stay",
         "attributes": "values become texts",
         "track_ids": "whole numbers that count the tracks stay, others are numbered",
         "keyframes": "curves other than straight ones become keyframes",
         "frame_names": "whole numbers stay, others are counted",
     },
+    one_camera=True,
     exact=Exactness(px=1e-9),
     client="datumaro",
-    remarks=("Datumaro rounds to 0.01 px what it reads.",),
+    client_exact=Exactness(px=0.005 + 1e-9),
+    remarks=("Datumaro rounds to 0.01 px what it reads. Attributes in the form of old files are written in that of new ones.",),
 )
 
 OWN_TRACK = {"id", "label"}
@@ -198,8 +199,6 @@ class _Reader:
             self.open_ends.append(frames[-1])
         own, keyframe_attributes = self._attributes(category, rows)
         source = {key: value for key, value in self.track.items() if key not in OWN_TRACK and key != "line"}
-        if "id" not in self.track:
-            source["has_no_id"] = True
         if kind == "ellipse":
             source["shape"] = kind
         kept = [self._kept(row) for row in rows]

@@ -141,16 +141,17 @@ def label_nodes(values: Mapping[str, tuple[bool, set[str]]]) -> list[Node]:
 
 
 def with_labels(meta: Node, wanted: Mapping[str, Mapping[str, tuple[bool, set[str]]]], skeletons: Mapping[str, Sequence[str]]) -> Node:
-    """The meta with definitions of all labels and attributes that are used; those it has stay as they are."""
+    """The meta with definitions of all labels and attributes that are used; those it has stay as they are, but for attributes in the old form,
+    which others do not read any more."""
     known = labels_of(meta)
     lists = _label_lists(meta)
     old = {_leaf_text(label, "name"): label for label in (_children(lists[0], "label") if lists else [])}
-    labels = dict(old)
+    labels = {name: _with_parts(label) for name, label in old.items()}
     for category, attributes in wanted.items():
         missing = {name: said for name, said in attributes.items() if name not in known.get(category, Label({})).is_mutable}
         if category in old and not missing:
             continue
-        label = old.get(category, ["label", {}, [leaf("name", category)]])
+        label = labels.get(category, ["label", {}, [leaf("name", category)]])
         had = [one for some in _children(label, "attributes") for one in _children(some, "attribute")]
         rest = [child for child in label[2] if child[0] != "attributes"]
         kind = [leaf("type", "skeleton")] if category in skeletons and category not in old else []
@@ -160,6 +161,29 @@ def with_labels(meta: Node, wanted: Mapping[str, Mapping[str, tuple[bool, set[st
             for name in points:
                 labels[f"{category}/{name}"] = ["label", {}, [leaf("name", name), leaf("type", "points"), leaf("parent", category)]]
     return _with_list(meta, ["labels", {}, list(labels.values())])
+
+
+def _with_parts(label: Node) -> Node:
+    """The label with its attributes in parts: name, mutable, input_type, default_value, values."""
+    if not isinstance(label[2], list):
+        return label
+    return [label[0], label[1], [[one[0], one[1], _in_parts(one[2])] if one[0] == "attributes" else one for one in label[2]]]
+
+
+def _in_parts(attributes: Any) -> Any:
+    if not isinstance(attributes, list):
+        return attributes
+    fresh = []
+    for node in attributes:
+        is_old = node[0] == "attribute" and isinstance(node[2], str)
+        old = (_OLD.fullmatch(node[2].strip()) or _OLD.fullmatch(f"{node[2].strip()}:")) if is_old else None
+        if old is None:
+            fresh.append(node)
+            continue
+        values = [text for text in old[4].rstrip(":").split(",") if text]
+        parts = [("name", old[3]), ("mutable", str(old[1] == "~")), ("input_type", old[2]), ("default_value", values[0] if values else "")]
+        fresh.append(["attribute", {}, [*[leaf(*part) for part in parts], leaf("values", "\n".join(values))]])
+    return fresh
 
 
 def _with_list(meta: Node, labels: Node) -> Node:

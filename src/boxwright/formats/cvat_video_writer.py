@@ -37,8 +37,8 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
         _put(file, writer.meta(tracks), 1)
-        for i, track in enumerate(tracks):
-            file.writelines(writer.track_lines(i, track))
+        for track in tracks:
+            file.writelines(writer.track_lines(track))
         file.write("</annotations>\n")
     report.n_frames, report.n_tracks, report.n_labels = len(scene), len(tracks), writer.n_elements
     report.tolerance_px = 1e-9
@@ -98,17 +98,14 @@ class _Writer:
 
     # -------------------------------------------------------- tracks
 
-    def track_lines(self, i: int, track: ImageTrack) -> Iterator[str]:
+    def track_lines(self, track: ImageTrack) -> Iterator[str]:
         kept = dict(track.source_attributes)
         if isinstance(track.shapes, Masks):
             size, most = (track.shapes.width_px, track.shapes.height_px), self.sensor.camera.size_px
             self.n_cut += size[0] > most[0] or size[1] > most[1]
         element = element_of(track.shapes, kept.pop("shape", None) == "ellipse")
-        has_no_id = kept.pop("has_no_id", False)
         said = self._with_own({"id": track.track_id, "label": track.category}, kept)
-        if has_no_id and track.track_id == str(i):
-            said.pop("id")
-        elif not re.fullmatch("[0-9]{1,9}", track.track_id):
+        if not re.fullmatch("[0-9]{1,9}", track.track_id):
             self.n_no_number += 1
         yield f"  <track{self._said(said)}>\n"
         frames, rows = frames_of(self.scene, self.sensor, track, self.report)

@@ -64,9 +64,11 @@ class Capabilities:
     title : its name in words
     reads, writes : names of FIELDS, with blanks between; `writes` is empty for a format that is only read
     partly : of those that are written, which are not wholly, and what is lost of them
+    one_camera : whether it holds the labels in the pictures of one camera alone; its writer has an option `camera` then
     frame : the frame its cuboids stand in: "lidar", "ego", "world", or "" where it can be any, or there are none
     exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
-    client : the package of others that reads it, which `bw.certify` asks where it is installed
+    client : the package of others that reads it, which `bw.certify` asks where it is installed; client_exact : how far labels move in it, as `exact`
+        where None
     remarks : what else one has to know, one sentence each
     """
 
@@ -74,9 +76,11 @@ class Capabilities:
     reads: str
     writes: str = ""
     partly: Mapping[str, str] = field(default_factory=dict)
+    one_camera: bool = False
     frame: str = ""
     exact: Exactness = field(default_factory=Exactness)
     client: str | None = None
+    client_exact: Exactness | None = None
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,5 +98,6 @@ class Capabilities:
     @property
     def losses(self) -> dict[str, str]:
         """Field -> what writing loses of it; empty for a format that is only read."""
-        names = [name for name in FIELDS if name in self.partly or not self.can_write(name)] if self.writes else []
-        return {name: self.partly.get(name, "dropped") for name in names}
+        partly = {**({"shapes": "those of one camera stay"} if self.one_camera else {}), **self.partly}
+        names = [name for name in FIELDS if name in partly or not self.can_write(name)] if self.writes else []
+        return {name: partly.get(name, "dropped") for name in names}

@@ -47,8 +47,11 @@ CAPABILITIES = Capabilities(
         "track_ids": "whole numbers stay, others are numbered",
         "times": "one rate for all frames, from 0",
     },
+    one_camera=True,
     exact=Exactness(px=1e-9),
     client="datumaro",
+    client_exact=Exactness(px=0.015 + 1e-9),
+    remarks=("Datumaro reads it with every corner and size rounded to 0.01 px.",),
 )
 
 CORNER_PX = 1.5  # MOT's place of the point that is (0, 0) here, less one corner: left = u + CORNER_PX

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_floats
 from ..image_tracks import ImageTrack
 from ..keyframes import State, Visibility
 from ..scene import CameraSensor, Scene
@@ -22,10 +23,11 @@ __all__ = ["write"]
 _NUMBERS = {name: number for number, name in CLASSES.items()} | {"person": 1, "people": 1, "motorcycle": 5, "cyclist": 2}
 
 
-def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
     """Writes gt/gt.txt and seqinfo.ini into `folder`, which exists and is empty: a line for every frame in which a track is, keyframe or not.
 
     camera : whose labels, where the scene has labels in the pictures of several
+    frame_rate : in Hz, where the scene has no time; tools of the challenge ask for one
     """
     sensor = the_camera(scene, camera, report)
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
@@ -37,9 +39,9 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     lines.sort(key=lambda line: line[:2])
     (folder / "gt").mkdir()
     (folder / "gt" / "gt.txt").write_text("".join(text for _, _, text in lines), "utf-8", newline="\n")
-    (folder / "seqinfo.ini").write_text(_info(scene, sensor), "utf-8", newline="\n")
+    (folder / "seqinfo.ini").write_text(_info(scene, sensor, frame_rate), "utf-8", newline="\n")
     report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), len(lines), 1e-9
-    _say_what_is_lost(scene, tracks, report)
+    _say_what_is_lost(scene, tracks, report, frame_rate)
 
 
 def _lines(track: ImageTrack, number: int, stamps: Any) -> list[tuple[int, int, str]]:
@@ -81,22 +83,27 @@ def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, 
     return numbers
 
 
-def _info(scene: Scene, sensor: CameraSensor) -> str:
+def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None) -> str:
     width, height = sensor.camera.size_px
     known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
     if scene.has_time and len(scene) > 1:
         known["frameRate"] = _number((len(scene) - 1) * 1e9 / float(scene.times_ns[-1] - scene.times_ns[0]))
+    elif frame_rate is not None:
+        known["frameRate"] = _number(as_floats("frame_rate", frame_rate, ()).item())
     known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}
     kept = scene.source_attributes.get("mot")
     lines = known | {name: str(value) for name, value in kept.items() if name not in known} if isinstance(kept, Mapping) else known
+    lines = {"imDir": "img1", "imExt": ".jpg"} | lines
     return "[Sequence]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
-def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteReport) -> None:
+def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
     say_what_is_lost(scene, report, holds={"times": True})
     steps = np.diff(scene.times_ns)
     if scene.has_time and len(steps) and np.ptp(steps) > 1000:
         report.rounded.append("times: MOT has one rate for all frames")
+    if not scene.has_time and frame_rate is None:
+        report.notes.append("no rate of frames is known: tools of the challenge may ask for one (frame_rate=)")
     others = [track for track in tracks if not isinstance(track.shapes, Boxes)]
     if others:
         report.rounded.append(f"{len(others)} tracks of {', '.join(sorted({track.shapes.KIND for track in others}))}: the boxes around them")

@@ -38,7 +38,8 @@ def page(formats: Mapping[str, Capabilities]) -> str:
 
 
 def _cell(one: Capabilities, field: str) -> str:
-    return ("r" if one.can_read(field) else "") + ("w" if one.can_write(field) else "") + ("*" if field in one.partly else "")
+    told = ("r" if one.can_read(field) else "") + ("w" if one.can_write(field) else "")
+    return told + ("*" if one.can_write(field) and field in one.losses else "")
 
 
 def _section(name: str, one: Capabilities) -> list[str]:
@@ -48,11 +49,12 @@ def _section(name: str, one: Capabilities) -> list[str]:
     if one.writes:
         lines.append(f"Written and read back, a label moves by at most: {one.exact}." if any(one.exact) else "It comes back bit by bit.")
     if one.client is not None:
-        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed.")
+        moved = "" if one.client_exact is None else f"; in it a label moves by at most {one.client_exact}"
+        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed{moved}.")
     lines += one.remarks
     losses = one.losses
-    partly = [f"- {FIELDS[field]}: {lost}" for field, lost in losses.items() if field in one.partly]
-    gone = [FIELDS[field] for field in losses if field not in one.partly]
+    partly = [f"- {FIELDS[field]}: {lost}" for field, lost in losses.items() if one.can_write(field)]
+    gone = [FIELDS[field] for field in losses if not one.can_write(field)]
     if partly:
         lines += ["", "Not wholly kept:", *partly]
     if gone:
