@@ -87,7 +87,7 @@ def fsck(project: Project, *, progress: Callable[[int], Any] = lambda n: None) -
             _check_blobs(connection, report)
         if not report.damages:
             _check_scenes(project, report)
-    except (BoxwrightError, sa.exc.SQLAlchemyError, ValueError, UnicodeError) as error:
+    except (BoxwrightError, sa.exc.SQLAlchemyError, ValueError, TypeError, KeyError, AttributeError) as error:
         report.add("database", "unreadable", None, f"{type(error).__name__}: {error}")
     return report
 
@@ -143,7 +143,7 @@ def _check_log(connection: sa.Connection, report: Report, project_id: str, progr
             txn.reason,
             txn.response,
         )
-        if bytes(txn.hash) != chained(bytes(txn.prev_hash), head, (change_line(tuple(row)) for row in rows)):
+        if not _is_chained(txn, head, rows):
             report.add("txn", txn.seq, txn.seq, "its hash is not that of its columns and changes")
         for n, row in enumerate(rows):
             _check_change(report, n, row, last)
@@ -156,6 +156,14 @@ def _check_log(connection: sa.Connection, report: Report, project_id: str, progr
         group = next(changes, None)
     report.head = prev.hex()
     return last
+
+
+def _is_chained(txn: Any, head: tuple[Any, ...], rows: list[Any]) -> bool:
+    """Whether a transaction's hash is right; columns of another type, which a flipped bit can make, are wrong too."""
+    try:
+        return bytes(txn.hash) == chained(bytes(txn.prev_hash), head, (change_line(tuple(row)) for row in rows))
+    except (TypeError, ValueError):
+        return False
 
 
 def _by_seq(connection: sa.Connection) -> Iterator[tuple[int, list[Any]]]:
@@ -183,10 +191,14 @@ def _check_change(report: Report, n: int, row: Any, last: dict[str, tuple[Any, .
         if row.after is not None and compact(body, "") != row.after:
             report.add("change", where, row.seq, "its image is not in the form of the log")
         name, at_ns = slot_of(row.kind, body)
-    except (ValueError, KeyError, TypeError, BoxwrightError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, BoxwrightError) as error:
         report.add("change", where, row.seq, f"its image cannot be read: {error}")
-    digest = None if row.after is None else hashlib.sha256(row.after.encode()).digest()
+    digest = _digest(row.after)
     last[row.entity_id] = (row.kind, row.scene_id, row.parent_id, row.place, row.rev, row.seq, name, at_ns, digest)
+
+
+def _digest(text: Any) -> bytes | None:
+    return None if text is None else hashlib.sha256(text.encode() if isinstance(text, str) else b"no text: " + repr(text).encode()).digest()
 
 
 # ------------------------------------------------------------ what holds
@@ -198,8 +210,7 @@ def _check_state(connection: sa.Connection, report: Report, last: dict[str, tupl
     for row in connection.execution_options(yield_per=1000).execute(asked):
         report.n_entities += 1
         where, expected = f"{row.kind} {row.id}", last.pop(row.id, None)
-        digest = None if row.body is None else hashlib.sha256(row.body.encode()).digest()
-        found = (row.kind, row.scene_id, row.parent_id, row.place, row.rev, row.seq, row.name, row.at_ns, digest)
+        found = (row.kind, row.scene_id, row.parent_id, row.place, row.rev, row.seq, row.name, row.at_ns, _digest(row.body))
         if expected is None:
             report.add("entity", where, row.seq, "the log knows nothing of it")
         elif found != expected:

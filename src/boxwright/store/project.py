@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,16 @@ class Project:
     """A project that is open; `bw.open_project` and `bw.create_project` give one. May be used by several threads at a time.
 
     place : where it lies, for messages
-    name : as it was given when the project was made
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.place = database.place
         with database.reading() as connection:
-            self.project_id = str(connection.execute(sa.select(schema.meta.c.v).where(schema.meta.c.k == "project_id")).scalar_one())
-        self.name = str((self._found(PROJECT, "project").body or {})["name"])
+            found = connection.execute(sa.select(schema.meta.c.v).where(schema.meta.c.k == "project_id")).scalar()
+        if found is None:
+            raise CorruptionError("the project has lost its id", path=self.place, hint="restore the last backup")
+        self.project_id = str(found)
 
     def close(self) -> None:
         self.database.close()
@@ -101,6 +103,11 @@ class Project:
 
     def __repr__(self) -> str:
         return f"Project({self.name!r} in {self.place})"
+
+    @cached_property
+    def name(self) -> str:
+        """As it was given when the project was made."""
+        return str((self._found(PROJECT, "project").body or {})["name"])
 
     # ------------------------------------------------------------ reading
 
