@@ -1,6 +1,6 @@
-"""How near labels made with boxwright come to the truth: fitting, sigma, tracks, propagation, retiming. One command, one file.
+"""How near labels made with boxwright come to the truth: fitting, sigma, tracks, interpolation, propagation, retiming. One command, one file.
 
-    BOXWRIGHT_REAL_DATA=... python benchmarks/accuracy.py [--only fitting sigma tracks propagation retiming] [--seeds 60] [--quick]
+    BOXWRIGHT_REAL_DATA=... python benchmarks/accuracy.py [--only fitting sigma tracks interpolation propagation retiming] [--seeds 60] [--quick]
 
 Writes benchmarks/ACCURACY.md; with --only the other parts stay as they are, each with its own date. Without the real recordings their tables are left
 out, and it is said so.
@@ -26,7 +26,7 @@ import boxwright as bw
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "ACCURACY.md"
 FIRST_SEED = 6000  # of the simulated recordings that are reported, and that nothing was developed on
-PARTS = ("fitting", "sigma", "tracks", "propagation", "retiming")
+PARTS = ("fitting", "sigma", "tracks", "interpolation", "propagation", "retiming")
 SPLIT = f"""How the split was kept honest:
 everything was developed on simulated recordings (seeds 1000 to 1047; sigma on 4000 to 4299, see below), and what is reported of simulated ones is of
 seeds from {FIRST_SEED} on, which nobody looked at before. The weights of the choice among clusters were fitted to the simulator alone. The real
@@ -122,6 +122,8 @@ def sections(options):
     few = ["--seeds", "31", "--frames", "20"] if options.quick else []
     if "tracks" in options.only:
         yield "tracks", "Tracks: one size, one pose, fronts, advice", told_by("accuracy_tracks.py", *few)
+    if "interpolation" in options.only:
+        yield "interpolation", "Interpolation", told_by("accuracy_interpolation.py", *(["--seeds", "1"] if options.quick else []))
     if "propagation" in options.only:
         yield "propagation", "Propagation", told_by("accuracy_propagation.py", *few)
     if "retiming" in options.only:

@@ -14,6 +14,7 @@ import boxwright as bw
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import accuracy
 import accuracy_fitting as fitting
+import accuracy_interpolation as interpolation
 import sigma_factors
 from boxwright import click_sigma
 
@@ -111,3 +112,30 @@ def test_ratios_are_errors_in_sigmas_along_the_cuboid():
             assert found[0] == pytest.approx(2.0, rel=0.1) and found[2] == pytest.approx(0.5)
     ambiguous = bw.Fit(cuboid, sigma, (), frozenset({"yaw_ambiguous_90"}), np.arange(3))
     assert np.isnan(sigma_factors.ratios(ambiguous, truth)[2])
+
+
+# ------------------------------------------------------------ between keyframes
+
+
+@pytest.mark.parametrize(
+    ("speed", "turn", "hidden", "kinds"),
+    [
+        ([0.0] * 5, 0.0, (), ["parked"]),
+        ([8.0] * 5, 0.0, (), ["other"]),
+        ([8.0, 8.0, 7.5, 7.0, 6.0], 0.0, (), ["braking"]),
+        ([8.0] * 5, 0.2, (), ["turning"]),
+        ([8.0] * 5, 0.0, (2,), ["hidden"]),
+        ([8.0, 7.0, 6.0, 5.0, 4.0], 0.3, (3,), ["turning", "braking", "hidden"]),
+    ],
+)
+def test_gaps_are_told_apart_by_what_happens_there(speed, turn, hidden, kinds):
+    center = np.c_[np.cumsum([0.0, *speed]) / 10, np.zeros((6, 2))]
+    seen = np.where(np.isin(np.arange(6), hidden), bw.Visibility.OCCLUDED, bw.Visibility.VISIBLE).astype(np.uint8)
+    cuboids = bw.Cuboids(center, np.tile([4.0, 2, 1.5], (6, 1)), np.linspace(3.1, 3.1 + turn, 6), frame="world")
+    track = bw.Track("a", "car", 100_000_000 * np.arange(1, 7), cuboids, visibility=seen)
+    assert interpolation.kinds_of(track, 0, 5) == kinds
+    ((names, off, yaw, iou),) = interpolation.errors_between(track, 5)
+    assert names == kinds and len(off) == len(yaw) == len(iou) == 4
+    if kinds == ["other"]:
+        np.testing.assert_allclose(off, 0.0, atol=1e-9)
+        np.testing.assert_allclose(iou, 1.0)
