@@ -25,6 +25,7 @@ CLEAR_OF = 0.45  # of the distance of a label that is off: the others agree with
 SURE_SIGMA = 4.0
 BENT_SHARE = 0.3  # of the acceleration a class may have, over a step: what a quadratic may miss where it sets in
 LEAST_JUMP_M = 1.0
+CLEAN_STEP = 0.25  # of a jump: both sides are smoother than that; beside a single label that is off they are to 0.4
 POOLED = 3  # neighbours beyond those a curve needs that the scene's own noise counts as
 
 
@@ -33,7 +34,8 @@ class Courses:
 
     row : (J,) of the context's rows
     track, index, time_s : (J,)
-    span : (J,) a number for each stretch without a long gap
+    stretch : (J,) a number for each stretch without a long gap
+    span : (J,) a number for each stretch without a long gap or a jump
     """
 
     def __init__(self, context: Context) -> None:
@@ -44,10 +46,18 @@ class Courses:
         self.center_m, self.yaw_rad = rows.cuboids.center_m[self.row], np.asarray(rows.cuboids.yaw_rad)[self.row]
         is_new = np.ones(len(rows), np.bool_)
         is_new[1:] = (np.diff(rows.track) != 0) | (np.diff(rows.index) > LONGEST_GAP)
-        self.span = np.asarray(np.cumsum(is_new), np.int64)[self.row]
+        self.stretch = np.asarray(np.cumsum(is_new), np.int64)[self.row]
+        is_apart = np.ones(len(self), np.bool_)
+        is_apart[1:] = np.diff(self.stretch) != 0
+        self.span = np.asarray(np.cumsum(is_apart | self._is_step()), np.int64)
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def _is_step(self) -> Bools:
+        """(J,) bool: the track goes on elsewhere from this label on, and runs smoothly on both sides."""
+        jump, spread, n_used = jumps(self.stretch, self.time_s, self.center_m)
+        return np.asarray((n_used == 6) & (np.nan_to_num(jump) > LEAST_JUMP_M) & (spread < CLEAN_STEP * np.nan_to_num(jump)))
 
     @cached_property
     def near(self) -> Neighbours:
@@ -126,6 +136,12 @@ class Courses:
         """(J,) the same of yaws."""
         return self._noise(self.turn_spread_rad, 1)
 
+    @cached_property
+    def usual_noise_m(self) -> float:
+        """That of the scene: half of its labels scatter less."""
+        known = self.place_spread_m[np.isfinite(self.place_spread_m)]
+        return float(np.median(known)) / np.sqrt(3) if len(known) else 0.0
+
     def _noise(self, spread: Float64s, n_values: int) -> Float64s:
         """(J,) from what the neighbours of each label scatter, itself left out, and the scene's own noise, which counts as much as POOLED of them."""
         known = np.isfinite(spread)
@@ -186,42 +202,34 @@ class Steps:
         self.row, self.track, self.index, self.time_s = courses.row[keep], courses.track[keep], courses.index[keep], courses.time_s[keep]
         self.center_m, self.yaw_rad = courses.center_m[keep], courses.yaw_rad[keep]
         self.noise_m = courses.noise_m[keep]
-        self._span = courses.span[keep]
+        self._stretch = courses.stretch[keep]
 
     def __len__(self) -> int:
         return len(self.row)
 
     @cached_property
+    def _jumps(self) -> tuple[Float64s, Float64s, Int64s]:
+        return jumps(self._stretch, self.time_s, self.center_m)
+
+    @property
     def jump_m(self) -> Float64s:
-        near = neighbours(self._span, self.time_s)
-        sides = []
-        for before in (True, False):
-            used = one_sided(near, before=before)
-            sides.append(fitted(near, self.center_m, used, 1, used.sum(axis=1) >= 2))
-        jump = np.full(len(self), np.nan)
-        if len(self) < 2:
-            return jump
-        dt = np.diff(self.time_s)
-        first, then = sides[0].coefficients[:-1], sides[1].coefficients[1:]
-        half = dt / 2
-        ahead = first[:, 0] + first[:, 1] * (half / near.step_s[:-1])[:, None]
-        back = then[:, 0] - then[:, 1] * (half / near.step_s[1:])[:, None]
-        is_next = np.diff(self._span) == 0
-        jump[1:] = np.where(is_next, np.linalg.norm((back - ahead)[:, :2], axis=1), np.nan)
-        return jump
+        return self._jumps[0]
 
     @cached_property
     def is_jump(self) -> Bools:
         """(H,) bool: no motion leads from the label before to this one."""
+        jump, spread, n_used = self._jumps
         dt = np.r_[0.0, np.diff(self.time_s)] if len(self) else np.zeros(0)
+        freedom = np.maximum(n_used - 4, 0)
+        noise = np.sqrt((freedom * np.nan_to_num(spread) ** 2 / 3 + POOLED * self.courses.usual_noise_m**2) / (freedom + POOLED))
         steepest = self.context.limits("acceleration", self.track)
-        allowed = np.maximum(LEAST_JUMP_M, SURE_SIGMA * 2 * self.noise_m) + steepest * (dt + 0.1) ** 2
-        return np.nan_to_num(self.jump_m, nan=0.0) > allowed
+        allowed = np.maximum(LEAST_JUMP_M, SURE_SIGMA * 2 * noise) + steepest * (dt + 0.1) ** 2
+        return np.asarray(np.nan_to_num(jump, nan=0.0) > allowed)
 
     @cached_property
     def near(self) -> Neighbours:
         is_new = np.ones(len(self), np.bool_)
-        is_new[1:] = np.diff(self._span) != 0
+        is_new[1:] = np.diff(self._stretch) != 0
         return neighbours(np.cumsum(is_new | self.is_jump), self.time_s)
 
     @cached_property
@@ -266,3 +274,24 @@ class Steps:
         _, apart = middles_rad(self.near, self.yaw_rad, used)
         curves = fitted(self.near, apart, used, 1, used.sum(axis=1) >= 3)
         return np.asarray(curves.coefficients[:, 1, 0] / self.near.step_s), np.asarray(curves.gain[:, 1] * curves.spread / self.near.step_s)
+
+
+def jumps(stretch: Int64s, time_s: Float64s, center_m: Float64s) -> tuple[Float64s, Float64s, Int64s]:
+    """From each label before to each of K labels: how far apart the two are half way, each seen from its own side by a straight line through three
+    labels at most, NaN where one side has less than two or another stretch is; (K,) how far the labels are from these lines; (K,) how many there are.
+    """
+    n = len(stretch)
+    jump, spread, n_used = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64)
+    if n < 2:
+        return jump, spread, n_used
+    near = neighbours(stretch, time_s)
+    used = [one_sided(near, before=before) for before in (True, False)]
+    first, then = (fitted(near, center_m, side, 1, np.asarray(side.sum(axis=1) >= 2)) for side in used)
+    half = np.diff(time_s)[:, None] / 2
+    ahead = first.coefficients[:-1, 0] + first.coefficients[:-1, 1] * half / near.step_s[:-1, None]
+    back = then.coefficients[1:, 0] - then.coefficients[1:, 1] * half / near.step_s[1:, None]
+    is_next = np.diff(stretch) == 0
+    jump[1:] = np.where(is_next, np.linalg.norm((back - ahead)[:, :2], axis=1), np.nan)
+    spread[1:] = np.where(is_next, np.sqrt((first.spread[:-1] ** 2 + then.spread[1:] ** 2) / 2), np.nan)
+    n_used[1:] = np.where(is_next, used[0].sum(axis=1)[:-1] + used[1].sum(axis=1)[1:], 0)
+    return jump, spread, n_used

@@ -89,15 +89,15 @@ def heading_flip(context: Context) -> Iterator[Finding]:
         return
     step = np.full(len(courses), np.nan)
     apart = np.degrees(np.abs((np.diff(courses.yaw_rad) + np.pi) % (2 * np.pi) - np.pi))
-    is_near = (np.diff(courses.span) == 0) & (np.diff(courses.time_s) <= _longest_s(context))
+    is_near = (np.diff(courses.stretch) == 0) & (np.diff(courses.time_s) <= _longest_s(context))
     step[1:] = np.where(is_near, apart, np.nan)
     is_flip = context.over("heading_flip", courses.track, step)
     side = np.zeros(len(courses), np.int64)
-    is_first = np.r_[True, np.diff(courses.span) != 0]
+    is_first = np.r_[True, np.diff(courses.stretch) != 0]
     flips = np.cumsum(is_flip)
     side = (flips - flips[np.flatnonzero(is_first)][np.cumsum(is_first) - 1] + is_flip[is_first][np.cumsum(is_first) - 1]) % 2
-    for span in np.unique(courses.span[is_flip]):
-        some = np.flatnonzero(courses.span == span)
+    for span in np.unique(courses.stretch[is_flip]):
+        some = np.flatnonzero(courses.stretch == span)
         wrong = some[side[some] == (1 if side[some].sum() * 2 <= len(some) else 0)]
         for stretch in np.split(wrong, np.flatnonzero(np.diff(wrong) > 1) + 1):
             yield _flip(context, stretch, step)
