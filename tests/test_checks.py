@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,9 @@ import labelling
 from boxwright.checks import MoveKeyframes, RemoveTrack, SetCategory, SetKeyframes
 from boxwright.checks.context import Context
 from boxwright.checks.grouping import grouped
+from boxwright.cli import main
 
-SECOND = 1_000_000_000
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +231,79 @@ def test_every_rule_is_told_in_full():
 def test_what_is_no_scene():
     with pytest.raises(bw.ArgumentError, match="expected a Scene"):
         bw.check("recording")
+
+
+# ------------------------------------------------------------ the page, and the command
+
+
+def test_the_page_is_what_the_rules_say():
+    from boxwright.checks.page import page
+
+    told = PAGE.read_text(encoding="utf-8")
+    assert told == page(bw.check_rules()), "python -m boxwright.checks.page > docs/checks.md"
+    assert all(f"### `{rule.rule_id}`" in told for rule in bw.check_rules())
+
+
+def test_the_profile_of_the_page_is_one():
+    text = re.search(r"^      (\{.*?\}\}\})$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    profile = bw.Profile.from_json(text[1])
+    assert profile.threshold("speed", "bus") == 35 and profile.size_range("car").high_m == (5.6, 2.1, 2.2)
+
+
+@pytest.fixture
+def folder(tmp_path, town):
+    bw.write(resized(town, 2, [7, 8], 1.2), tmp_path / "wrong", format="boxwright")
+    bw.write(town, tmp_path / "sound", format="boxwright")
+    return tmp_path
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main([str(one) for one in arguments])
+    out, err = capsys.readouterr()
+    return stop.value.code or 0, out, err
+
+
+def test_the_command_tells_and_ends_by_the_worst(folder, capsys):
+    code, out, _ = run(capsys, "check", folder / "wrong", "--rules", "size_change")
+    assert code == 1 and "size_change" in out and "7-8" in out and "give it the track's median size" in out
+    code, out, _ = run(capsys, "check", folder / "sound", "--rules", "size_change")
+    assert code == 0 and "0 errors" in out
+    code, out, _ = run(capsys, "check", folder / "wrong", "--rules=labels,-size_change")
+    assert code == 0
+
+
+def test_the_command_in_json_and_csv(folder, capsys):
+    code, out, _ = run(capsys, "check", folder / "wrong", "--rules", "size_change", "--json", "--csv", folder / "found.csv")
+    (scene,) = json.loads(out)["scenes"]
+    assert code == 1 and scene["findings"][0]["rule"] == "size_change" and scene["counts"]["error"] == 1
+    (row,) = csv.DictReader((folder / "found.csv").read_text(encoding="utf-8").splitlines())
+    assert row["rule"] == "size_change" and row["scene"] == "town"
+
+
+def test_the_command_with_profiles(folder, capsys):
+    code, out, _ = run(capsys, "check", folder / "wrong", "--fit-profile", folder / "p.json", "--rules", "labels")
+    assert code == 0 and "size" in out
+    (folder / "loose.json").write_text(bw.Profile({"size_change": {"*": 0.5}}).to_json())
+    code, out, _ = run(capsys, "check", folder / "wrong", "--rules", "size_change", "--profile", folder / "loose.json")
+    assert code == 0
+    (folder / "bad.json").write_text('{"format": "boxwright-check-profile", "version": 1, "thresholds": {"sped": {"*": 1}}}')
+    code, _, err = run(capsys, "check", folder / "wrong", "--profile", folder / "bad.json")
+    assert code == 2 and "sped" in err and "bad.json" in err
+
+
+def test_the_command_refuses_what_it_cannot_use(folder, capsys):
+    for arguments, says in (
+        (("check",), "expected PATH"),
+        (("check", folder / "nothing"), "nothing"),
+        (("check", folder / "wrong", "--rules", "sped"), "sped"),
+    ):
+        code, _, err = run(capsys, *arguments)
+        assert code == 2 and says in err
+
+
+def test_the_command_lists_the_rules(capsys):
+    code, out, _ = run(capsys, "check", "--list")
+    assert code == 0 and all(rule.rule_id in out for rule in bw.check_rules())
+    code, out, _ = run(capsys, "check", "--list", "--json")
+    assert [row["rule_id"] for row in json.loads(out)] == [rule.rule_id for rule in bw.check_rules()]

@@ -24,7 +24,8 @@ FLIPPED_RAD = np.pi / 2
     unit="m",
     thresholds=0.2,
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2; at least 4 standard deviations of the track's own noise, and what an acceleration may put there between rare keyframes",
+    source="hands scatter by 3 cm; at least 4 standard deviations of the noise around the label, and what an acceleration may put there "
+    "between rare keyframes",
     suggests="where its neighbours have it",
 )
 def outlier_position(context: Context) -> Iterator[Finding]:
@@ -47,7 +48,8 @@ def outlier_position(context: Context) -> Iterator[Finding]:
     unit="deg",
     thresholds={"*": 6.0, "pedestrian": 40.0, "sitting_person": 40.0, "animal": 60.0, "cone": 180.0, "drum": 180.0, "bollard": 180.0},
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2, widened by half for turning vehicles; at least 4 standard deviations of the track's own noise; people turn on the spot",
+    source="hands scatter by 0.7 degrees, and vehicles begin to turn; at least 4 standard deviations of the noise around the label; people "
+    "turn on the spot",
     suggests="the heading its neighbours have",
 )
 def outlier_heading(context: Context) -> Iterator[Finding]:

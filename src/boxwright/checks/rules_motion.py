@@ -47,7 +47,8 @@ def speed(context: Context) -> Iterator[Finding]:
     thresholds={"*": 8.0, "truck": 7.0, "bus": 7.0, "articulated_bus": 6.0, "trailer": 7.0, "tram": 4.0, "train": 3.0, "motorcycle": 10.0,
                 "motorcyclist": 10.0, "pedestrian": 10.0, "animal": 15.0},
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2 (car 8, pedestrian 10), tyres on dry asphalt for the others; 4 standard deviations of chance are taken off",
+    source="tyres on dry asphalt, and sprinters; 99.9 % of the differences in Argoverse 2 are below 5.6 (cars) and 8.1 (people); 4 standard "
+    "deviations of chance are taken off",
     is_motion=True,
     explains=("jerk",),
 )  # fmt: skip
@@ -80,7 +81,8 @@ def jerk(context: Context) -> Iterator[Finding]:
                 "sitting_person": 12.0, "animal": 12.0, "stroller": 6.0, "wheelchair": 6.0, "personal_mobility": 6.0, "cone": 100.0, "drum": 100.0,
                 "bollard": 100.0},
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2 for cars; lorries by their turning circle; 4 standard deviations of chance are taken off",
+    source="99.9 % of the vehicles' rates in Argoverse 2 are below 2.1; lorries by their turning circle; 4 standard deviations of chance are "
+    "taken off",
     is_motion=True,
 )  # fmt: skip
 def yaw_rate(context: Context) -> Iterator[Finding]:
@@ -140,7 +142,7 @@ def _slip_deg(context: Context) -> Float64s:
     unit="deg",
     thresholds=30.0,
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2; cars measured there stay below 25 degrees",
+    source="cars in Argoverse 2 stay below 25 degrees",
     is_motion=True,
 )
 def lateral_slip(context: Context) -> Iterator[Finding]:
@@ -158,7 +160,7 @@ def lateral_slip(context: Context) -> Iterator[Finding]:
     unit="deg",
     thresholds=120.0,
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2; reversing is slower",
+    source="reversing is slower",
     is_motion=True,
     is_fitted=False,
     suggests="the heading turned by half a turn along the whole stretch",

@@ -142,7 +142,8 @@ def duplicate_track(context: Context) -> Iterator[Finding]:
     unit="",
     thresholds=0.3,
     severity=Severity.WARNING,
-    source="ALGORITHMS 4.2: 0.3 of one class, 0.1 of two that do not belong together, as rider and bicycle do, or trailer and truck",
+    source="in four Argoverse 2 logs one pair of one class has more, which is an object labelled twice; 0.3 of one class, 0.1 of two that do "
+    "not belong together, as rider and bicycle do, or trailer and truck",
     is_fitted=False,
 )
 def overlap(context: Context) -> Iterator[Finding]:

@@ -110,7 +110,7 @@ def _whole(context: Context) -> tuple[int, int, int]:
     thresholds={"*": 0.15, "pedestrian": 0.5, "cyclist": 0.3, "motorcyclist": 0.3, "bicycle": 0.3, "motorcycle": 0.3},
     severity=Severity.WARNING,
     needs=Needs.IMAGES,
-    source="five robust deviations of the camera's labels, 3 px and 10 % of the box at least; people are drawn loosely (ALGORITHMS 3.2)",
+    source="five robust deviations of the camera's labels, 3 px and 10 % of the box at least; people are drawn loosely",
 )
 def picture_box(context: Context) -> Iterator[Finding]:
     offsets = offsets_of(context)

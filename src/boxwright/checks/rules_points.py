@@ -100,7 +100,7 @@ def _is_rigid(context: Context, frame: Frame) -> Bools:
     thresholds=0.3,
     severity=Severity.WARNING,
     needs=Needs.POINTS,
-    source="ALGORITHMS 4.2: 0 labels of Argoverse 2 and KITTI fire under 40 m",
+    source="no label of Argoverse 2 or KITTI fires under 40 m",
     suggests="the box moved onto the ground",
     end=partial(_told, "off_ground"),
 )
@@ -137,7 +137,7 @@ def off_ground(context: Context, frame: Frame) -> Iterator[Finding]:
     thresholds=5.0,
     severity=Severity.INFORMATION,
     needs=Needs.POINTS,
-    source="18.4 % of the boxes of Argoverse 2 hold no point at all (ALGORITHMS 4.2): to know, not to mend",
+    source="18.4 % of the boxes of Argoverse 2 hold no point at all: to know, not to mend",
     is_lower_bound=True,
     is_fitted=False,
     groups=False,
@@ -206,7 +206,7 @@ def seen_through(context: Context, frame: Frame) -> Iterator[Finding]:
     thresholds=0.4,
     severity=Severity.WARNING,
     needs=Needs.POINTS,
-    source="ALGORITHMS 4.2: medians .02 to .05, 95 % quantiles .24 to .40; what moves is taken where it was seen",
+    source="in Argoverse 2 and KITTI medians .02 to .05, 95 % quantiles .24 to .40; what moves is taken where it was seen",
     suggests="the box snapped to its points",
     end=partial(_told, "sliced_points"),
 )

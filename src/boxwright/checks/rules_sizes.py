@@ -53,7 +53,8 @@ def class_size(context: Context) -> Iterator[Finding]:
     unit="",
     thresholds={"*": 0.01, "tram": 0.05, "articulated_bus": 0.05},
     severity=Severity.ERROR,
-    source="ALGORITHMS 4.2: a rigid thing keeps its size; people are left out, and so are 5 standard deviations of what a track scatters all along",
+    source="a rigid thing keeps its size, as all 494 tracks of four Argoverse 2 logs do; people are left out, and so are 5 standard "
+    "deviations of what a track scatters all along",
     suggests="the track's median size",
 )
 def size_change(context: Context) -> Iterator[Finding]:

@@ -176,13 +176,12 @@ def _print_rules(as_json: bool) -> None:
         names = ("rule_id", "title", "measures", "unit", "thresholds", "needs", "source", "suggests")
         print_json([{**{name: getattr(rule, name) for name in names}, "severity": rule.severity.name.lower()} for rule in rules])
         return
-    rows = [[rule.title, rule.rule_id, rule.severity.name.lower(), str(rule.needs), _allowed(rule)] for rule in rules]
-    print_table(f"{number_of(len(rules), 'rule')}", ["what is wrong", "rule", "severity", "needs", "fires at"], rows)
+    rows = [[rule.rule_id, rule.title, rule.severity.name.lower(), str(rule.needs), _allowed(rule)] for rule in rules]
+    print_table(
+        f"{number_of(len(rules), 'rule')}", ["rule", "finds", "severity", "needs", "fires at"], rows, caption="thresholds of each class: --json"
+    )
 
 
 def _allowed(rule: Any) -> str:
-    sign = "<" if rule.is_lower_bound else ">"
-    by_class = ", ".join(
-        f"{name if name != '*' else 'other' if len(rule.thresholds) > 1 else ''} {value:g}".strip() for name, value in rule.thresholds.items()
-    )
-    return f"{sign} {by_class} {rule.unit}".strip()
+    """The general threshold."""
+    return f"{'<' if rule.is_lower_bound else '>'} {rule.thresholds.get('*', next(iter(rule.thresholds.values()))):g} {rule.unit}".strip()
