@@ -45,8 +45,8 @@ centre in metres (x, y): medians of fits that did not fail. Cluster: the share o
 (points 0.2 m above ground, 0.1 m around the label). minAreaRect, L-shape: the share over 0.7 of cv2.minAreaRect and the bare closeness
 search, given the very points that our fit rests on. ms: median time of the call, the frame's ground known. Rough box: the label's centre
 moved N(0, 0.15 m) in x and y, its size + 0.6 m, its yaw turned N(0, 5 deg); once without its class and once with it. One click: three
-random points of the object each, class given. Track priors: the same clicks, given the size and, where poses are known, the heading of our
-own one-click fits of the same object in other frames. Oracle: the label's own size."""
+random points of the object each, class given. Track priors: the same clicks, given the size (with the class's, `SizePrior.measured`) and, where
+poses are known, the heading of our own one-click fits of the same object in other frames. Oracle: the label's own size."""
 
 
 def simulated(seeds):

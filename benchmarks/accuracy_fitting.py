@@ -198,7 +198,7 @@ def prior_rows(shots):
             seen.setdefault((shot.source, thing.name), []).append((shot, thing))
     for views in seen.values():
         for shot, thing in views:
-            hints = track_hints(shot, [other for other in views if other[0] is not shot])
+            hints = track_hints(shot, thing.category, [other for other in views if other[0] is not shot])
             for i, _ in thing.fits:
                 call = partial(bw.fit_at, shot.points, shot.points[i], thing.category, **shot.hints)
                 if hints:
@@ -206,15 +206,15 @@ def prior_rows(shots):
                 yield row_of("one click, oracle size", shot, thing, partial(call, size_prior=thing.truth.size_m[0]))[0]
 
 
-def track_hints(shot, others):
-    """size_prior and yaw_prior of one click's fit in each other frame: sizes by their sigma, headings (modulo half a turn) where poses are known."""
+def track_hints(shot, category, others):
+    """size_prior and yaw_prior of one click's fit in each other frame: the class's sizes given theirs, headings (modulo half a turn) where poses are
+    known."""
     fits = [(other, thing.fits[0][1]) for other, thing in others if thing.fits and thing.fits[0][1] is not None]
     if not fits:
         return {}
     weight = np.array([1 / fit.sigma.size_m**2 for _, fit in fits])
-    size = (weight * [fit.cuboid.size_m for _, fit in fits]).sum(0) / weight.sum(0)
-    spread = np.maximum(1.645 / np.sqrt(weight.sum(0)), 0.05)
-    hints = {"size_prior": bw.SizePrior(tuple(size), tuple(np.maximum(size - spread, 0.3 * size)), tuple(size + spread))}
+    size, sigma = (weight * [fit.cuboid.size_m for _, fit in fits]).sum(0) / weight.sum(0), np.sqrt(len(fits) / weight.sum(0))
+    hints = {"size_prior": bw.Taxonomy.default().find(category).size_prior.measured(size, sigma)}
     turns = []
     for other, fit in fits:
         if shot.world_from_points is not None and other.world_from_points is not None and np.isfinite(fit.sigma.yaw_rad):

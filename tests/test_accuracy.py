@@ -51,11 +51,12 @@ def test_priors_of_a_track_are_our_own_fits_of_other_frames(shots):
     list(fitting.click_rows(shots, np.random.default_rng(0), 1))
     name = next(t.name for t in shots[0].things if len(t.own) >= 200 and any(o.name == t.name and len(o.own) >= 200 for o in shots[1].things))
     first, second = ((shot, next(t for t in shot.things if t.name == name)) for shot in shots)
-    hints = fitting.track_hints(second[0], [first])
-    np.testing.assert_allclose(hints["size_prior"].median_m, first[1].fits[0][1].cuboid.size_m)
+    hints = fitting.track_hints(second[0], second[1].category, [first])
+    found, usual = first[1].fits[0][1], bw.Taxonomy.default().find(second[1].category).size_prior
+    assert hints["size_prior"].median_m == usual.measured(found.cuboid.size_m, found.sigma.size_m).median_m
     off = (hints["yaw_prior"][0] - second[1].truth.yaw_rad[0] + np.pi / 2) % np.pi - np.pi / 2
     assert abs(off) < np.radians(10)
-    assert fitting.track_hints(second[0], []) == {}
+    assert fitting.track_hints(second[0], second[1].category, []) == {}
     fit = bw.fit_at(second[0].points, second[0].points[second[1].own[0]], second[1].category, **second[0].hints, **hints)
     assert np.isfinite(fit.cuboid.center_m).all()
 

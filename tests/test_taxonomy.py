@@ -189,3 +189,26 @@ def test_a_class_is_needed(name):
         bw.Taxonomy.default().find(name)
     with pytest.raises(bw.ArgumentError, match="expected the name of a class"):
         bw.fit_cuboid(np.ones((9, 3)), category=name)
+
+
+# ------------------------------------------------------------ a size that was found
+
+
+def test_a_measured_size_moves_what_is_expected_by_how_sure_both_are():
+    prior = bw.SizePrior((4.0, 2.0, 1.5), (3.0, 1.7, 1.3), (5.0, 2.3, 1.7), "somewhere")
+    same = prior.measured((5.0, 2.4, 1.9), prior.sigma_m)
+    assert same.median_m == pytest.approx((4.5, 2.2, 1.7)) and same.sigma_m == pytest.approx(np.array(prior.sigma_m) / np.sqrt(2))
+    assert same.source == "somewhere, and a fit"
+    assert prior.measured((5.0, 2.4, 1.9), (1e-6,) * 3).median_m == pytest.approx((5.0, 2.4, 1.9))
+    assert prior.measured((5.0, 2.4, 1.9), (1e6,) * 3).median_m == pytest.approx(prior.median_m)
+    half = prior.measured((np.nan, 2.4, 1.9), (0.1, np.nan, 1e-6))
+    assert half.median_m == pytest.approx((4.0, 2.0, 1.9)) and half.low_m[:2] == prior.low_m[:2]
+    one, other = (prior.measured(a, (0.3,) * 3).measured(b, (0.2,) * 3) for a, b in (((5.0, 2, 2), (4.4, 2, 1)), ((5.0, 2, 2), (4.4, 2, 1))))
+    swapped = prior.measured((4.4, 2, 1), (0.2,) * 3).measured((5.0, 2, 2), (0.3,) * 3)
+    assert one.median_m == other.median_m == pytest.approx(swapped.median_m)
+
+
+@pytest.mark.parametrize(("size", "sigma"), [((4, 2, 0), (0.1,) * 3), ((4, 2, 1), (0.1, 0.1, -1)), ((4, 2), (0.1,) * 3)])
+def test_a_measured_size_that_cannot_be_is_refused(size, sigma):
+    with pytest.raises(bw.ArgumentError, match="size_m"):
+        bw.Taxonomy.default().find("car").size_prior.measured(size, sigma)

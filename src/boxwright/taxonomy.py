@@ -63,6 +63,29 @@ class SizePrior:
         length, width, height = ((high - low) / 3.29 for low, high in zip(self.low_m, self.high_m))
         return length, width, height
 
+    def measured(self, size_m: Any, sigma_m: Any) -> SizePrior:
+        """What is expected of an object of which another fit found a size, as `fit.cuboid.size_m` and `fit.sigma.size_m` say.
+
+        size_m, sigma_m : (3,) length, width, height in metres and their standard deviations; where one of these is NaN, nothing was found
+        Both are weighted by their precision. Fits of one object from about the same side are off together: their mean counts as one of them.
+        """
+        size, sigma = (as_floats(name, value, (3,), finite=False, hint="of one fit") for name, value in (("size_m", size_m), ("sigma_m", sigma_m)))
+        if (size <= 0).any() or (sigma <= 0).any():
+            raise ArgumentError(
+                expected="positive lengths", got=f"{size_m!r}, {sigma_m!r}"[:80], field="size_m, sigma_m", hint="NaN where it is not known"
+            )
+        columns: list[tuple[float, float, float]] = []
+        for middle, low, high, spread, found, noise in zip(self.median_m, self.low_m, self.high_m, self.sigma_m, size.tolist(), sigma.tolist()):
+            if not math.isfinite(found) or not math.isfinite(noise) or spread == 0:
+                columns.append((middle, low, high))
+                continue
+            share = spread**2 / (spread**2 + noise**2)
+            center, reach = middle + share * (found - middle), 1.645 * spread * math.sqrt(1 - share)
+            columns.append((center, max(center - reach, 0.3 * center), center + reach))
+        length, width, height = columns
+        median, least, most = zip(length, width, height)
+        return SizePrior(median, least, most, f"{self.source}, and a fit" if self.source else "a fit")
+
 
 _KINDS = ("choice", "flag", "number", "text", "group")
 
