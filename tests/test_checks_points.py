@@ -98,22 +98,40 @@ def test_what_moves_is_looked_for_where_it_was_seen(motorway):
     assert (seen.n_inside[fast] > still[fast]).any()  # without their motion some of their points are missed
 
 
-def test_labels_drawn_where_things_were_seen_pass_too(motorway):
+@pytest.fixture(scope="module")
+def drawn(motorway) -> bw.Scene:
+    """The motorway as somebody labels it who draws boxes around points."""
     context = Context(motorway, bw.Profile())
     late = {}
     for index in range(3):
         frame = context.frame(index)
-        seen = evidence_of(context, frame)
-        late.update({(int(t), index): float(s) for t, s in zip(frame.track, seen.late_s)})
-    velocity = context.kept["velocity"]
-    rows = context.rows
+        late.update({(int(t), index): float(s) for t, s in zip(frame.track, evidence_of(context, frame).late_s)})
+    rows, velocity = context.rows, context.kept["velocity"]
 
-    def drawn(t, track):
+    def moved_on(t, track):
         way = np.array([velocity[row] * late[t, int(rows.index[row])] for row in range(*rows.of(t).indices(len(rows)))])
         return track.replace(cuboids=track.cuboids.replace(center_m=track.cuboids.center_m + way))
 
-    other = motorway.replace(tracks=[drawn(t, track) for t, track in enumerate(motorway.tracks)])
-    assert not bw.check(other, rules="points,-wrong_moment").where(severity="warning")
+    return motorway.replace(tracks=[moved_on(t, track) for t, track in enumerate(motorway.tracks)])
+
+
+def test_labels_drawn_where_things_were_seen_pass_too(drawn):
+    assert not bw.check(drawn, rules="points,-wrong_moment").where(severity="warning")
+
+
+def test_boxes_for_another_moment_are_one_finding_and_carried_back(motorway, drawn):
+    (found,) = bw.check(drawn, rules="wrong_moment")
+    assert len(found.track_ids) >= 3 and found.value > 0.5 and "where the sweep saw them" in found.message
+    mended = found.suggestion.apply(drawn)
+    off = {}
+    for name in found.track_ids:
+        truth = motorway.track(name).cuboids.center_m
+        if (np.linalg.norm(drawn.track(name).cuboids.center_m - truth, axis=1) == 0).any():
+            continue  # not seen in every frame, so nobody drew it so
+        off[name] = [np.linalg.norm(scene.track(name).cuboids.center_m - truth, axis=1).mean() for scene in (drawn, mended)]
+    before, after = np.median(list(off.values()), axis=0)
+    assert len(off) >= 3 and after < before / 3
+    assert not bw.check(motorway, rules="wrong_moment")
 
 
 # ------------------------------------------------------------ faults are found

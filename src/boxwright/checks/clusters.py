@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Bools, Float64s, Int64s
+from ..arrays import Bools, Float64s, Floats, Int64s
 from ..rectangles import fit_rectangles
 from ..terrain import Ground
 
@@ -30,47 +30,43 @@ class Cluster:
     n_points: int
 
 
-def vehicle_like(points: Float64s, ground: Ground, is_claimed: Bools, origin_m: Float64s) -> list[Cluster]:
+def vehicle_like(points: Floats, ground: Ground, is_claimed: Bools, origin_m: Float64s) -> list[Cluster]:
     """points (N, 3); is_claimed (N,) by cuboids; origin_m where the sensor is."""
     from scipy import ndimage
 
-    xyz = np.asarray(points, np.float64)
+    off = points[:, :2] - origin_m[:2].astype(points.dtype)
     with np.errstate(invalid="ignore"):
-        far = np.hypot(xyz[:, 0] - origin_m[0], xyz[:, 1] - origin_m[1])
-        near = np.flatnonzero((far > NEAREST_M) & (far < FARTHEST_M))
-    above = ground.above_m(xyz[near])
+        far2 = off[:, 0] * off[:, 0] + off[:, 1] * off[:, 1]
+        index = np.flatnonzero((far2 > NEAREST_M**2) & (far2 < FARTHEST_M**2))
+    above = ground.above_m(points[index])
     stands = above > LOW_M
-    index, above = near[stands], above[stands]
+    index, above = index[stands], above[stands]
     if not len(index):
         return []
-    cell = np.floor((xyz[index, :2] - origin_m[:2] + FARTHEST_M) / CELL_M).astype(np.int64)
+    cell = ((off[index] + FARTHEST_M) / CELL_M).astype(np.int64)
     side = math.ceil(2 * FARTHEST_M / CELL_M) + 1
     flat = cell[:, 0] * side + cell[:, 1]
     grid = np.zeros(side * side, np.bool_)
     grid[flat] = True
-    labels, n = ndimage.label(grid.reshape(side, side), structure=np.ones((3, 3)))
-    which = labels.ravel()[flat] - 1
-    likely = np.flatnonzero(_may_be(which, n, xyz[index], above, is_claimed[index]))
-    if not len(likely):
-        return []
+    labels, _ = ndimage.label(grid.reshape(side, side), structure=np.ones((3, 3)))
+    which = labels.ravel()[flat]
     order = np.argsort(which, kind="stable")
-    begins = np.searchsorted(which[order], np.arange(n + 1))
-    rows = [order[begins[k] : begins[k + 1]] for k in likely.tolist()]
-    return _rectangular([xyz[index[some]] for some in rows], [above[some] for some in rows])
+    index, above = index[order], above[order]
+    begins = np.flatnonzero(np.diff(which[order], prepend=0))
+    likely = np.flatnonzero(_may_be(begins, off[index], above, is_claimed[index]))
+    ends = np.append(begins[1:], len(index))
+    rows = [slice(int(begins[k]), int(ends[k])) for k in likely.tolist()]
+    return _rectangular([np.asarray(points[index[some]], np.float64) for some in rows], [above[some] for some in rows]) if rows else []
 
 
-def _may_be(which: Int64s, n: int, xyz: Float64s, above: Float64s, is_claimed: Bools) -> Bools:
-    """(C,) bool of clusters: enough points, none claimed, of a vehicle's height and no wider than one is long."""
-    counts = np.bincount(which, minlength=n)
-    top = np.full(n, -np.inf)
-    np.maximum.at(top, which, above)
-    claimed = np.bincount(which, is_claimed, minlength=n)
-    fits = (counts >= FEWEST) & (top > TOP_M[0]) & (top < min(TOP_M[1], TALL_M)) & (claimed == 0)
+def _may_be(begins: Int64s, off_m: Floats, above: Float64s, is_claimed: Bools) -> Bools:
+    """(C,) bool of clusters, whose points begin at `begins`: enough, none claimed, of a vehicle's height and no wider than one is long."""
+    counts = np.diff(np.append(begins, len(above)))
+    top = np.maximum.reduceat(above, begins)
+    fits = (counts >= FEWEST) & (top > TOP_M[0]) & (top < min(TOP_M[1], TALL_M)) & ~np.logical_or.reduceat(is_claimed, begins)
     for axis in (0, 1):
-        low, high = np.full(n, np.inf), np.full(n, -np.inf)
-        np.minimum.at(low, which, xyz[:, axis])
-        np.maximum.at(high, which, xyz[:, axis])
-        fits &= high - low < LENGTH_M[1] + 0.3
+        place = np.ascontiguousarray(off_m[:, axis])
+        fits &= np.maximum.reduceat(place, begins) - np.minimum.reduceat(place, begins) < LENGTH_M[1] + 0.3
     return np.asarray(fits)
 
 

@@ -192,16 +192,14 @@ def _is_above(frame: Frame, cuboids: Cuboids, hits: PointHits, which: Int64s, lo
 def _gaps(which: Int64s, depth: Float64s, m: int) -> Float64s:
     """(M, 5) how deep below each face the outermost points lie, a few odd ones aside; NaN with few points.
 
-    which (K,) cuboid of each point; depth (K, 5) below each face
+    which (K,) cuboid of each point, not decreasing; depth (K, 5) below each face
     """
     gaps = np.full((m, 5), np.nan)
-    counts = np.bincount(which, minlength=m)
-    begins = np.cumsum(counts) - counts
-    enough = np.flatnonzero(counts >= FEWEST)
-    at = begins[enough] + (SPARE * counts[enough]).astype(np.int64)
-    for face in range(5):
-        order = np.lexsort((depth[:, face], which))
-        gaps[enough, face] = depth[order[at], face]
+    begins = np.searchsorted(which, np.arange(m + 1))
+    for k in np.flatnonzero(np.diff(begins) >= FEWEST).tolist():
+        own = depth[begins[k] : begins[k + 1]]
+        odd = int(SPARE * len(own))
+        gaps[k] = np.partition(own, odd, axis=0)[odd]
     return gaps
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import UInt8s
 from ..moments import base_frame
+from ..points import Sweep
 from ..retiming import Placement, Retimed, retime
-from ..scene import Scene
+from ..scene import Scene, SensorData
+from ..tracks import Track
 from .context import Context
 from .findings import Finding, Severity
 from .registry import Needs, label_rule
 from .suggestions import SetKeyframes, Suggestion
 
+SLOWEST_MPS = 2.0  # what is slower moves by 0.2 m at most in a sweep
+MOST_SWEEPS = 12  # that are looked at to find what boxes are drawn for
 DRAWN_FOR = {
     Placement.POINTS: "where the sweep saw them",
     Placement.RAW_POINTS: "where the sweep saw them, the vehicle's own motion included",
@@ -37,35 +43,74 @@ DRAWN_FOR = {
 )
 def wrong_moment(context: Context) -> Iterator[Finding]:
     scene = context.scene
-    tells = next((s for i in range(len(scene)) for s in context.sensors if scene.has_points(i, s) and _tells_times(scene, i, s)), None)
-    if tells is None or base_frame(scene) != scene.label_frame:
-        if any(scene.has_points(i, s) for i in range(len(scene)) for s in context.sensors):
+    first = {name: next((i for i in range(len(scene)) if scene.has_points(i, name)), None) for name in context.sensors}
+    sweeps = [scene.points(i, name) for name, i in first.items() if i is not None]
+    if base_frame(scene) != scene.label_frame or not any(sweep.time_offset_ns is not None for sweep in sweeps):
+        if sweeps:
             context.notes.append("no sweep tells when its points were seen: wrong_moment left out")
         return
-    found = retime(scene)
+    moving = [track for track in scene.tracks if _moves(track)]
+    if not moving:
+        return
+    found = retime(_with_fewer_sweeps(scene), moving)
     drawn_for = DRAWN_FOR.get(found.placement) if found.placement is not None else None
     if drawn_for is None:
         return
-    limits = context.limits("wrong_moment", np.arange(len(scene.tracks)))
+    found = retime(scene, moving, placement=found.placement)
+    which = [scene.track_index[one.track.track_id] for one in found]
+    limits = context.limits("wrong_moment", np.array(which, np.int64))
     shifts = np.array([_shift_m(one) for one in found])
-    some = [int(t) for t in np.argsort(-shifts) if shifts[t] > limits[t]]
+    some = [int(k) for k in np.argsort(-shifts) if shifts[k] > limits[k]]
     if not some:
         return
     worst = found[some[0]]
     k = int(np.argmax(worst.shift_m))
-    frames = [scene.nearest_frame(int(time)) for t in some for time in found[t].track.times_ns[[0, -1]]]
+    frames = [scene.nearest_frame(int(time)) for one in some for time in found[one].track.times_ns[[0, -1]]]
     message = (
         f"the boxes of {len(some)} moving objects are drawn {drawn_for}, not for the stamps of their frames; "
-        f"the farthest off: {context.name(some[0])}, {worst.shift_m[k]:.2f} m at {worst.speed_mps[k]:.0f} m/s"
+        f"the farthest off: {context.name(which[some[0]])}, {worst.shift_m[k]:.2f} m at {worst.speed_mps[k]:.0f} m/s"
     )
     edits = [SetKeyframes(found[t].track.track_id, found[t].track.times_ns, found[t].track.cuboids) for t in some]
+    tracks = [which[one] for one in some]
     place = (min(frames), max(frames), scene.nearest_frame(int(worst.track.times_ns[k])))
-    yield context.finding("wrong_moment", place, some, float(shifts[some[0]]), message, suggestion=Suggestion("carry them to the stamps", edits))
+    yield context.finding("wrong_moment", place, tracks, float(shifts[some[0]]), message, suggestion=Suggestion("carry them to the stamps", edits))
+
+
+def _moves(track: Track) -> bool:
+    """Whether it ever is fast enough for its moment to matter."""
+    seconds = np.diff(track.times_ns) * 1e-9
+    way = np.linalg.norm(np.diff(track.cuboids.center_m, axis=0), axis=1)
+    return bool(len(way) and (way / seconds).max() > SLOWEST_MPS)
+
+
+def _with_fewer_sweeps(scene: Scene) -> Scene:
+    """With the sweeps of some frames, evenly over the recording: what boxes are drawn for is one thing for all of it."""
+    frames = [i for i in range(len(scene)) if any(scene.has_points(i, name) for name in scene.lidars)]
+    if len(frames) <= MOST_SWEEPS:
+        return scene
+    kept = {frames[k] for k in np.linspace(0, len(frames) - 1, MOST_SWEEPS).astype(int).tolist()}
+    return scene.replace(data=_Some(scene.data, frozenset(kept)))
+
+
+@dataclass(frozen=True)
+class _Some:
+    """The data of a scene, with points in some frames alone."""
+
+    data: SensorData
+    frames: frozenset[int]
+
+    def points(self, frame_index: int, sensor: str) -> Sweep:
+        return self.data.points(frame_index, sensor)
+
+    def image(self, frame_index: int, camera: str) -> UInt8s:
+        return self.data.image(frame_index, camera)
+
+    def has_points(self, frame_index: int, sensor: str) -> bool:
+        return frame_index in self.frames and self.data.has_points(frame_index, sensor)
+
+    def has_image(self, frame_index: int, camera: str) -> bool:
+        return self.data.has_image(frame_index, camera)
 
 
 def _shift_m(proposal: Retimed) -> float:
     return float(proposal.shift_m.max(initial=0.0))
-
-
-def _tells_times(scene: Scene, index: int, sensor: str) -> bool:
-    return scene.points(index, sensor).time_offset_ns is not None
