@@ -151,3 +151,14 @@ def test_real_sequence_agrees_with_a_plain_reader(tmp_path, real_data):
     np.testing.assert_allclose(sorted(found), sorted(rows[:, :6].tolist()), rtol=0, atol=1e-9)
     bw.write(scene, tmp_path / "out", "mot")
     assert lines(tmp_path / "out/gt/gt.txt") == lines(file)
+
+
+def test_labels_without_a_box_are_left_out(tmp_path):
+    """Keypoints of which none is there, and masks without a pixel, used to be a traceback."""
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(9, 9))
+    points = bw.ImageTrack("1", "dog", "front", [0, 1], bw.Keypoints([[[1, 2]], [[3, 4]]], [[0], [2]]))
+    mask = bw.ImageTrack("2", "dog", "front", [1], bw.Masks.from_arrays(np.zeros((1, 9, 9), bool)))
+    scene = bw.Scene("a", [0, 1], cameras={"front": camera}, image_tracks=[points, mask], has_time=False, label_frame="front")
+    report = bw.write(scene, tmp_path / "out", "mot")
+    assert "labels without a box around them, such as masks without a pixel: 2" in report.dropped
+    assert report.n_labels == len((tmp_path / "out/gt/gt.txt").read_text().splitlines()) == 1

@@ -88,6 +88,7 @@ def assert_lines_as_before(scene: bw.Scene, back: bw.Scene, report: bw.WriteRepo
             for track in scene.image_tracks
             if track.camera == name
             for frame, bounds in zip(*(np.asarray(part).tolist() for part in _bounds(track, scene, name)))
+            if np.isfinite(bounds).all()
         ]
         return np.array(sorted(rows)).reshape(-1, 5)
 

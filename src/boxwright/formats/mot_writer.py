@@ -33,9 +33,14 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
     ids = _numbers(tracks, report)
     lines: list[tuple[int, int, str]] = []
+    n_boxless = 0
     stamps = scene.times_ns if sensor.times_ns is None else sensor.times_ns
     for track in tracks:
-        lines += _lines(track, ids[track.track_id], stamps)
+        own, n = _lines(track, ids[track.track_id], stamps)
+        lines += own
+        n_boxless += n
+    if n_boxless:
+        report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
     lines.sort(key=lambda line: line[:2])
     (folder / "gt").mkdir()
     (folder / "gt" / "gt.txt").write_text("".join(text for _, _, text in lines), "utf-8", newline="\n")
@@ -44,11 +49,13 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     _say_what_is_lost(scene, tracks, report, frame_rate)
 
 
-def _lines(track: ImageTrack, number: int, stamps: Any) -> list[tuple[int, int, str]]:
+def _lines(track: ImageTrack, number: int, stamps: Any) -> tuple[list[tuple[int, int, str]], int]:
+    """((frame, id, text) of each line, how many labels have no box: masks without a pixel, keypoints of which none is there)"""
     filled = track.at(stamps)
     xyxy = filled.shapes.bounds_xyxy()
+    has_box = np.isfinite(xyxy).all(axis=1)
     lines = []
-    for i in np.flatnonzero(filled.is_valid).tolist():
+    for i in np.flatnonzero(filled.is_valid & has_box).tolist():
         left, top, right, bottom = xyxy[i].tolist()
         box = (left + CORNER_PX, top + CORNER_PX, right - left, bottom - top)
         k = int(filled.keyframe_index[i])
@@ -58,11 +65,11 @@ def _lines(track: ImageTrack, number: int, stamps: Any) -> list[tuple[int, int, 
             rest = [1, _NUMBERS.get(track.category, -1), 1]
         words = [str(i + 1), str(number), *map(_number, box), *map(_number, rest)]
         lines.append((i, number, ",".join(words) + "\n"))
-    return lines
+    return lines, int((filled.is_valid & ~has_box).sum())
 
 
 def _are_numbers(values: Any) -> bool:
-    return isinstance(values, Sequence) and 0 < len(values) <= 10 and all(isinstance(value, (int, float)) for value in values)
+    return isinstance(values, Sequence) and 0 < len(values) <= 10 and all(isinstance(value, (int, float)) and abs(value) < 1e7 for value in values)
 
 
 def _number(value: float) -> str:

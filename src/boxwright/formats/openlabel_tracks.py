@@ -95,8 +95,9 @@ class Labels:
         numbers = np.array([self.objects.numbers[10 * row.at : 10 * row.at + 10] for row in rows])
         size, quat = numbers[:, 7:], _quats(numbers[:, 3:7])
         down = np.array([self._is_camera(row.system) for row in rows])
-        quat = np.where(down[:, None], quat_multiply(quat, quat_from_matrix(UPRIGHT_FROM_CAMERA)), quat)
-        size = np.where(down[:, None], size[:, [0, 2, 1]], size)
+        if down.any():
+            quat[down] = quat_multiply(quat[down], quat_from_matrix(UPRIGHT_FROM_CAMERA))
+            size[down] = size[down][:, [0, 2, 1]]
         local = Cuboids(numbers[:, :3], size, quat_wxyz=quat)
         if all(row.system == self.home for row in rows):
             return Cuboids._trusted(local.center_m, local.size_m, local.quat_wxyz, None, self.frame)
