@@ -346,7 +346,7 @@ def test_tags_at_a_frame(rng):
 @pytest.mark.parametrize("format", ["kitti_tracking", "kitti_object"])
 def test_formats_without_pictures_say_so(rng, tmp_path, format):
     report = bw.write(pictured_scene(rng), tmp_path / "a", format=format)
-    assert any("7 tracks in pictures with 19 keyframes" in line for line in report.dropped), report.dropped
+    assert any("6 tracks in pictures with 16 keyframes" in line for line in report.dropped), report.dropped
 
 
 def test_openlabel_keeps_the_tags(rng, tmp_path):
@@ -373,3 +373,18 @@ def test_info_shows_pictures_and_tags(rng, tmp_path, capsys):
         main(["info", str(tmp_path / "a")])
     said = capsys.readouterr().out
     assert "rotated_box" in said and "tag       blurred, front, 1700000000.118 to 1700000000.118 s" in said
+
+
+def test_places_too_far_to_be_pixels(rng, tmp_path):
+    """They were written, and other formats could then not be read."""
+    scene = pictured_scene(rng)
+    far = scene.image_tracks[0].replace(shapes=bw.Boxes([[0, 0, 1e18, 1]] * 3))
+    for format in ("boxwright", "openlabel", "mot", "cvat_video"):
+        with pytest.raises(bw.ArgumentError, match=r"'box 1': expected places in pictures under 1e\+07 px, got 1e\+18"):
+            bw.write(scene.replace(image_tracks=[far], relations=[]), tmp_path / "out", format)
+    bw.write(scene, tmp_path / "clip")
+    document = json.loads((tmp_path / "clip/scene.json").read_text())
+    document["image_tracks"][0]["keyframes"][1]["xyxy_px"][2] = 1e18
+    (tmp_path / "clip/scene.json").write_text(json.dumps(document))
+    with pytest.raises(bw.FormatError, match=r"image_tracks\[0\]\.keyframes: expected places under 1e\+07 px, got 1e\+18"):
+        bw.read(tmp_path / "clip")

@@ -76,6 +76,9 @@ def assert_seen_as_before(scene: bw.Scene, back: bw.Scene, report: bw.WriteRepor
             frames, shapes = seen(one, scene.cameras[name], scene)
             again, others = seen(other, back.cameras[other.camera], back)
             np.testing.assert_array_equal(again, frames)
+            if "the largest ring of each" in told:  # between keyframes one ring goes another way than several
+                stamps = scene.exposures_ns(name)[frames]
+                shapes, others = (some[np.isin(stamps, one.times_ns)] for some in (shapes, others))
             assert_alike(shapes, others, report.tolerance_px, is_one_ring="the largest ring of each" in told)
 
 
@@ -112,7 +115,11 @@ def in_pictures_and_back(scene: bw.Scene, to: str, folder) -> str:
         assert not folder.exists()
         return "refused"
     for name in names:
-        report = bw.write(scene, folder, to, camera=name)
+        try:
+            report = bw.write(scene, folder, to, camera=name)
+        except bw.ArgumentError as error:
+            assert "places in pictures under 1e+07 px" in str(error)
+            return "refused"
         consume(folder, True, to)
         (back,) = [entry.read() for entry in bw.scenes(folder)]
         if to == "mot":
@@ -131,7 +138,7 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
         report = bw.write(scene, folder, to)
     except bw.BoxwrightError as error:
         # a label near the bound of coordinates, placed by a pose near it; a scene may have no sensor
-        too_far = "coordinates and sizes under 1e+08 m" in str(error)
+        too_far = any(words in str(error) for words in ("coordinates and sizes under 1e+08 m", "places in pictures under 1e+07 px"))
         beyond_kitti = ("needs a LiDAR", "instances up to 65,535 in a .label")
         is_kitti = to in ("kitti_object", "kitti_tracking", "semantic_kitti")
         assert too_far or (is_kitti and any(words in str(error) for words in beyond_kitti)) or not is_whole(scene)

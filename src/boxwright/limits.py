@@ -13,10 +13,23 @@ from pathlib import Path
 
 from .errors import ArgumentError, FormatError, LimitError
 
-__all__ = ["FARTHEST_M", "LABEL_BYTES", "LIMIT_NAMES", "TRACK_BYTES", "LabelRoom", "Limits", "checked_size", "has_file", "limits", "set_limits"]
+__all__ = [
+    "FARTHEST_M",
+    "FARTHEST_PX",
+    "LABEL_BYTES",
+    "LIMIT_NAMES",
+    "TRACK_BYTES",
+    "LabelRoom",
+    "Limits",
+    "checked_size",
+    "has_file",
+    "limits",
+    "set_limits",
+]
 
 LABEL_BYTES, TRACK_BYTES = 1750, 3500  # what a label and a track take in memory, a track of one label the sum
 FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shifts: such a number is a broken one
+FARTHEST_PX = 1e7  # likewise in pictures
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import BoxwrightError, FormatError
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility, code_names
-from ..limits import limits
+from ..limits import FARTHEST_PX, limits
 from ..problems import Problems
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
 from ..tags import Tag
@@ -128,12 +128,16 @@ def image_track_of(node: Node) -> ImageTrack:
         raise node["keyframes"].wrong("at least one keyframe", "none")
     for keyframe in keyframes:
         keyframe.only(KEYFRAME_KEYS | reader.needed, KEYFRAME_EXTRAS | reader.more)
+    shapes = reader.read(node, keyframes)
+    farthest = np.abs(np.nan_to_num(shapes.bounds_xyxy())).max(initial=0)
+    if not farthest < FARTHEST_PX:
+        raise node["keyframes"].wrong(f"places under {FARTHEST_PX:g} px", f"{farthest:g}", hint="correct the broken number")
     return ImageTrack(
         track_id=node["track_id"].word(),
         category=node["category"].word(),
         camera=node["camera"].text(),
         times_ns=np.array([item["timestamp_ns"].whole() for item in keyframes], np.int64),
-        shapes=reader.read(node, keyframes),
+        shapes=shapes,
         visibility=np.array([item.get("visibility", "visible").one_of(VISIBILITIES) for item in keyframes], np.uint8),
         origin=np.array([item.get("origin", "given").one_of(ORIGINS) for item in keyframes], np.uint8),
         attributes=node.get("attributes", {}).mapping(),

@@ -20,12 +20,12 @@ import numpy as np
 from ..arrays import Int64s
 from ..errors import FormatError
 from ..keyframes import Visibility
+from ..limits import FARTHEST_PX
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
 
 __all__ = ["ELEMENTS", "NUMBERS", "element_of", "number_text", "point_names", "read_number", "shape_lines", "shapes_of"]
 
 HALF_PX = 0.5
-FARTHEST_PX = 1e7
 NUMBERS = {"box": ("xtl", "ytl", "xbr", "ybr"), "ellipse": ("cx", "cy", "rx", "ry"), "mask": ("left", "top", "width", "height")}
 ELEMENTS = {
     **{name: (*numbers, "rotation") for name, numbers in NUMBERS.items() if name != "mask"},

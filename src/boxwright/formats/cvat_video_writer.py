@@ -16,6 +16,7 @@ from ..shapes2d import Keypoints, Masks, Polygons
 from .cvat_video_meta import attribute_text, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .image_labels import frames_of, say_what_is_lost, the_camera
+from .reach import check_pixels
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -32,6 +33,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     """
     sensor = the_camera(scene, camera, report)
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
+    check_pixels(tracks)
     writer = _Writer(scene, sensor, report)
     name = _UNSAFE.sub("_", scene.name).strip(" .") or "annotations"
     with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:

@@ -25,7 +25,7 @@ from ..cameras import UncalibratedCamera
 from ..errors import FormatError
 from ..image_tracks import ImageTrack
 from ..keyframes import Visibility
-from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
+from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
@@ -70,7 +70,6 @@ CLASSES = {
     12: "reflection",
     13: "crowd",
 }
-_FARTHEST_PX = 1e7
 _MOST_COLUMNS = 16
 _GAP = rb"[ \t]*+"  # nothing here is tried twice: a line of a thousand digits would take minutes
 _NUMBER = _GAP + rb"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?" + _GAP
@@ -265,8 +264,8 @@ def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float], tuple
             value = float(word)
         except ValueError:
             value = math.nan
-        if not abs(value) < _FARTHEST_PX:
-            raise wrong(f"a number under {_FARTHEST_PX:g}", repr(word[:40]), name)
+        if not abs(value) < FARTHEST_PX:
+            raise wrong(f"a number under {FARTHEST_PX:g}", repr(word[:40]), name)
         values.append(value)
     if values[2] < 0 or values[3] < 0:
         raise wrong("a width and a height from 0", f"{values[2]:g} {values[3]:g}", "width, height")

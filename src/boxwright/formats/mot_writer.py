@@ -12,10 +12,12 @@ import numpy as np
 from ..arrays import as_floats
 from ..image_tracks import ImageTrack
 from ..keyframes import State, Visibility
+from ..limits import FARTHEST_PX
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
 from .image_labels import say_what_is_lost, the_camera
 from .mot import CLASSES, CORNER_PX
+from .reach import check_pixels
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -31,6 +33,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     """
     sensor = the_camera(scene, camera, report)
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
+    check_pixels(tracks)
     ids = _numbers(tracks, report)
     lines: list[tuple[int, int, str]] = []
     n_boxless = 0
@@ -69,7 +72,11 @@ def _lines(track: ImageTrack, number: int, stamps: Any) -> tuple[list[tuple[int,
 
 
 def _are_numbers(values: Any) -> bool:
-    return isinstance(values, Sequence) and 0 < len(values) <= 10 and all(isinstance(value, (int, float)) and abs(value) < 1e7 for value in values)
+    return (
+        isinstance(values, Sequence)
+        and 0 < len(values) <= 10
+        and all(isinstance(value, (int, float)) and abs(value) < FARTHEST_PX for value in values)
+    )
 
 
 def _number(value: float) -> str:

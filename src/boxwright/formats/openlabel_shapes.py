@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arrays import Int64s
-from ..limits import limits
+from ..limits import FARTHEST_PX, limits
 from .openlabel_data import split_named
 from .openlabel_document import Document
 from .strict_json import Node
@@ -33,7 +33,6 @@ NESTED = "is_hierarchy_made"  # marks a hierarchy that only our writer told, of 
 MASK = ("coco_rle", "mask")  # encoding and data_type of our writer's masks
 ABSOLUTE, RELATIVE = "MODE_POLY2D_ABSOLUTE", "MODE_POLY2D_RELATIVE"
 _OUR_FIELDS = (TRACK, "is_keyframe", "origin", "visibility", "keyframe", OTHERS, NESTED)
-_FARTHEST_PX = 1e7
 _HINT = "correct the label"
 
 
@@ -186,8 +185,8 @@ def _checked(node: Node, *counts: int) -> list[float]:
     if len(value) not in counts if counts else len(value) < 2 or len(value) % 2:
         raise value.wrong(f"{counts[0]} numbers" if counts else "pairs of numbers", str(len(value)), hint=_HINT)
     numbers = [float(item) for item in value.value] if all(type(item) is float for item in value.value) else value.numbers(len(value)).tolist()
-    if not max(map(abs, numbers)) < _FARTHEST_PX:
-        raise value.wrong(f"numbers under {_FARTHEST_PX:g} px", f"{max(numbers, key=abs):g}", hint=_HINT)
+    if not max(map(abs, numbers)) < FARTHEST_PX:
+        raise value.wrong(f"numbers under {FARTHEST_PX:g} px", f"{max(numbers, key=abs):g}", hint=_HINT)
     return numbers
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ..arrays import Float64s
 from ..errors import ArgumentError
-from ..limits import FARTHEST_M
+from ..image_tracks import ImageTrack
+from ..limits import FARTHEST_M, FARTHEST_PX
 from ..scene import Scene
 from .strict_json import Node
 
-__all__ = ["check_reach", "within_reach"]
+__all__ = ["check_pixels", "check_reach", "within_reach"]
 
 
 def within_reach(node: Node, values: Float64s, what: str = "coordinates") -> Float64s:
@@ -29,6 +30,16 @@ def check_reach(scene: Scene) -> None:
             worst = values[np.unravel_index(int(np.argmax(np.abs(values))), values.shape)[:-1]]
             got, hint = " ".join(f"{v:g}" for v in worst), "is it in millimetres, or a broken number? correct it"
             raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got=got, field=field, hint=hint)
+    check_pixels(scene.image_tracks)
+
+
+def check_pixels(tracks: Iterable[ImageTrack]) -> None:
+    """As `check_reach`, for labels in pictures."""
+    for track in tracks:
+        bounds = np.nan_to_num(track.shapes.bounds_xyxy())  # NaN where nothing is there
+        if not np.abs(bounds).max(initial=0) < FARTHEST_PX:
+            got, field = f"{np.abs(bounds).max():g}", f"image track {track.track_id[:40]!r}"
+            raise ArgumentError(expected=f"places in pictures under {FARTHEST_PX:g} px", got=got, field=field, hint="correct the broken number")
 
 
 def _lengths(scene: Scene) -> Iterator[tuple[str, Float64s]]:
