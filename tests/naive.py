@@ -1107,3 +1107,41 @@ def summed_overlaps(scene, rows, camera, least):
             if track.category == scene.tracks[b].category and sum(iou >= least for iou in ious) >= 0.5 * len(ious):
                 score[a, b] = sum(iou for iou in ious if iou >= least)
     return score
+
+
+def curve_around(span, time_s, values, used, k, order, reach):
+    """(order + 1, V) the polynomial in seconds after label k, by least squares through the labels used of those around it; None where too few are."""
+    others = [k + d for d, is_used in zip(range(-reach, reach + 1), used) if is_used]
+    if len(others) <= order:
+        return None
+    assert all(span[other] == span[k] for other in others)
+    powers = np.array([[(time_s[other] - time_s[k]) ** p for p in range(order + 1)] for other in others])
+    return np.linalg.lstsq(powers, values[others], rcond=None)[0]
+
+
+def jump_before(span, time_s, values, k):
+    """How far apart label k and the one before are half way, each along the line through three labels at most; NaN where none."""
+    before = [i for i in (k - 3, k - 2, k - 1) if i >= 0 and span[i] == span[k]]
+    after = [i for i in (k, k + 1, k + 2) if i < len(span) and span[i] == span[k]]
+    if len(before) < 2 or len(after) < 2:
+        return math.nan
+    half = (time_s[k - 1] + time_s[k]) / 2
+    ends = []
+    for some in (before, after):
+        ends.append(np.polyfit(time_s[some] - half, values[some], 1)[1])
+    return float(np.hypot(*(ends[1] - ends[0])[:2]))
+
+
+def cuboids_that_meet(cuboids, frame, shared_height):
+    """{(i, j): overlap seen from above} of cuboids of one frame that share more than a part of the lower one's height."""
+    found = {}
+    for i in range(len(cuboids)):
+        for j in range(i + 1, len(cuboids)):
+            if frame[i] != frame[j]:
+                continue
+            low = max(cuboids.center_m[n][2] - cuboids.size_m[n][2] / 2 for n in (i, j))
+            high = min(cuboids.center_m[n][2] + cuboids.size_m[n][2] / 2 for n in (i, j))
+            iou = float(bw.iou_bev(cuboids[i], cuboids[j])[0, 0])
+            if high - low > shared_height * min(cuboids.size_m[i][2], cuboids.size_m[j][2]) and iou > 0:
+                found[i, j] = iou
+    return found

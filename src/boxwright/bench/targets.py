@@ -14,6 +14,7 @@ from .interpolation2d import ALL_BOXES, OUTLINE
 from .rows import Row
 from .startup import COLD, DEMO_KERNELS, FIRST_CALLS, WARM
 from .suite import N_CLUSTERS
+from .tracks import CHECK, CHECKED
 
 __all__ = ["TARGETS", "Target", "Verdict", "verdicts"]
 
@@ -199,6 +200,7 @@ TARGETS = (
         "ms",
         1000,
     ),
+    _at_most("check, rules on labels", f"{CHECKED} <= 2 s", partial(_ms, function=CHECK, workload=CHECKED), "ms", 2000),
     *(
         Target(f"growth of {function}", "exponent 1.0 +- 0.1 in points", partial(_exponent, function=function, beside=beside), "", 0.9, 1.1)
         for function, beside in (("points_in_cuboids", f"{N_CUBOIDS} cuboids"), ("project_points", "one camera"))
