@@ -388,3 +388,19 @@ def test_clocks_do_not_order(tmp_path, monkeypatch):
         assert [commit.seq for commit in project.log()] == list(range(32, 0, -1))
         assert (np.diff([commit.at_ns for commit in project.log()]) > 0).any()
         assert x_of(project.keyframe(SCENE, "w0", 0)) == 29 and bw.fsck(project).damages == []
+
+
+def test_the_benchmark_runs(capsys, tmp_path):
+    import importlib.util
+    from pathlib import Path
+
+    file = Path(__file__).resolve().parents[1] / "benchmarks" / "bench_store.py"
+    spec = importlib.util.spec_from_file_location("bench_store", file)
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    with bw.create_project(tmp_path / "p") as project:
+        project.add_scene(bench.scene_of(2, 3))
+        assert len(bench.timed_edits(bench.mover(project), 5)) == len(bench.timed_edits(bench.bare(tmp_path / "b.db"), 5)) == 4
+        assert project.seq == 2 + 25
+    bench.large(tmp_path, "labels", lambda project: project.add_scene(bench.scene_of(3, 4)))
+    assert "| labels | 12 | " in capsys.readouterr().out

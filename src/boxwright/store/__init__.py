@@ -19,8 +19,9 @@ from .edits import Edits
 from .entities import Entity
 from .history import Blame
 from .opening import create_project, open_project
-from .project import Project, StoredScene, StoredTrack
+from .project import Project
 from .recorded import Source
+from .stored import StoredScene, StoredTrack
 from .transactions import Commit
 
 __all__ = [

@@ -25,7 +25,8 @@ from .entities import Entity
 from .taxonomies import taxonomy_mapping
 
 if TYPE_CHECKING:
-    from .project import Project, StoredTrack
+    from .project import Project
+    from .stored import StoredTrack
     from .transactions import Commit
 
 __all__ = ["Edits", "label_bytes"]

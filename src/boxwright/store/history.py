@@ -12,7 +12,7 @@ from ..errors import UnknownName
 from . import schema
 from .transactions import Commit, differing, image_of, value_at
 
-__all__ = ["Blame", "commit_of", "log_of", "values_of"]
+__all__ = ["Blame", "commits_of", "log_of", "values_of"]
 
 _SHAPE = "shape"  # what a keyframe's place, size and turn are called together
 _APART = ("timestamp_ns", "visibility", "origin", "attributes", "source_attributes")
@@ -35,17 +35,13 @@ class Blame:
     reason: str | None
 
 
-def _commits(connection: sa.Connection, where: sa.ColumnElement[bool], most: int | None) -> list[Commit]:
+def commits_of(connection: sa.Connection, where: sa.ColumnElement[bool], most: int | None) -> list[Commit]:
+    """Transactions, the newest first."""
     of = schema.txn.c
     n_changes = sa.select(sa.func.count()).where(schema.change.c.seq == of.seq).scalar_subquery()
     asked = sa.select(of.seq, of.op_id, of.account, of.at_ns, of.verb, of.reason, of.undo_of, n_changes.label("n_changes"), of.hash)
     rows = connection.execute(asked.where(where).order_by(of.seq.desc()).limit(most))
     return [Commit(*row[:-1], bytes(row[-1])) for row in rows]
-
-
-def commit_of(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Commit | None:
-    found = _commits(connection, where, 1)
-    return found[0] if found else None
 
 
 def log_of(connection: sa.Connection, scene_id: str | None, entity_id: str | None, most: int | None, before: int | None) -> list[Commit]:
@@ -59,7 +55,7 @@ def log_of(connection: sa.Connection, scene_id: str | None, entity_id: str | Non
         where = where & schema.txn.c.seq.in_(sa.select(change.seq).where((change.scene_id == scene_id) | (change.entity_id == scene_id)))
     if before is not None:
         where = where & (schema.txn.c.seq < before)
-    return _commits(connection, where, most)
+    return commits_of(connection, where, most)
 
 
 def values_of(connection: sa.Connection, entity_id: str) -> dict[str, Blame]:

@@ -7,7 +7,6 @@ import getpass
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,64 +16,28 @@ import sqlalchemy as sa
 from ..errors import ArgumentError, CorruptionError, FrameMissing, StorageError, UnknownName
 from ..formats import read, scenes
 from ..formats.boxwright_writer import scene_mapping
-from ..formats.point_label_files import read_label_bytes
-from ..image_tracks import ImageTrack
 from ..outputs import as_path
-from ..point_labels import NoPointLabels, PointLabels
+from ..point_labels import NoPointLabels
 from ..scene import Scene
 from ..taxonomy import Taxonomy
-from ..tracks import Track
 from . import schema
 from .canonical import checked_id, new_id, request_hash
 from .edits import Edits, label_bytes
 from .engines import Database
 from .entities import PROJECT, Entity, columns_of, entity_of, named
-from .history import Blame, commit_of, log_of, values_of
+from .history import Blame, commits_of, log_of, values_of
 from .recorded import Source, check_file, data_of, files_of, source_body, source_of
 from .scene_rows import scene_from, track_from
+from .stored import StoredPointLabels, StoredScene, StoredTrack
 from .taxonomies import taxonomy_from
 from .transactions import Commit, Transaction, image_of
 from .undoing import images_at
 from .validity import check_whole
 from .verbs import run
 
-__all__ = ["Project", "StoredScene", "StoredTrack"]
+__all__ = ["Project"]
 
-
-@dataclass(frozen=True)
-class StoredScene:
-    """What `Project.scenes` tells of a scene without reading it."""
-
-    scene_id: str
-    name: str
-    format: str
-    n_tracks: int
-    n_keyframes: int
-    last_seq: int
-
-
-@dataclass(frozen=True)
-class StoredTrack:
-    """A track with the revisions that edits of it stand on.
-
-    entity : the track's own
-    keyframes : by time
-    track : the same as boxwright's
-    seen : the last transaction when it was read
-    """
-
-    entity: Entity
-    keyframes: Sequence[Entity]
-    track: Track | ImageTrack
-    seen: int
-
-    def keyframe(self, time_ns: int) -> Entity:
-        """UnknownName where it has none at that time."""
-        for one in self.keyframes:
-            if (one.body or {})["timestamp_ns"] == time_ns:
-                return one
-        hint = "stored.track.times_ns lists them"
-        raise UnknownName("the track has no keyframe at that time", got=str(time_ns), field=f"track {self.track.track_id!r}", hint=hint)
+_BY_OP_ID = sa.select(schema.txn.c.seq).where(schema.txn.c.op_id == sa.bindparam("op_id"))
 
 
 class Project:
@@ -208,7 +171,7 @@ class Project:
         scene = scene_from([one for one in entities if one.kind not in bodies], self.place)
         source = source_of(bodies["source"][0]) if bodies["source"] else None
         labels = {(body["frame_index"], body["sensor"]): body["sha256"] for body in bodies["point_labels"]}
-        kept = StoredPointLabels(self, labels) if labels else NoPointLabels()
+        kept = StoredPointLabels(self.blob, labels) if labels else NoPointLabels()
         return scene.replace(data=data_of(source, bodies["files"], scene), point_label_data=kept)
 
     def _select(self, connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Entity]:
@@ -260,9 +223,8 @@ class Project:
         if "undo" in verbs and len(edits) > 1:
             raise ArgumentError("an undo is a request of its own", field="edits", hint="send the others apart")
         with self.database.writing() as connection:
-            done = commit_of(connection, schema.txn.c.op_id == op_id)
-            if done is not None:
-                return _repeated(connection, done, digest)
+            if connection.execute(_BY_OP_ID, {"op_id": op_id}).first() is not None:
+                return _repeated(connection, op_id, digest)
             tx = Transaction(connection)
             for edit in edits:
                 run(tx, edit)
@@ -380,21 +342,6 @@ class Project:
         return wrong
 
 
-class StoredPointLabels(NoPointLabels):
-    """Point labels that lie in a project. labels : (frame index, sensor) -> SHA-256"""
-
-    def __init__(self, project: Project, labels: Mapping[tuple[int, str], str]) -> None:
-        self.project, self.labels = project, labels
-
-    def point_labels(self, frame_index: int, sensor: str) -> PointLabels:
-        if (frame_index, sensor) not in self.labels:
-            return super().point_labels(frame_index, sensor)
-        return read_label_bytes(self.project.blob(self.labels[frame_index, sensor]))
-
-    def has_point_labels(self, frame_index: int, sensor: str) -> bool:
-        return (frame_index, sensor) in self.labels
-
-
 def _account(by: str | None) -> str:
     if by is None:
         try:
@@ -410,8 +357,9 @@ def _last_seq(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.max(schema.txn.c.seq))).scalar() or 0)
 
 
-def _repeated(connection: sa.Connection, done: Commit, digest: bytes) -> Commit:
+def _repeated(connection: sa.Connection, op_id: str, digest: bytes) -> Commit:
     """What a request gave when it was done."""
+    done = commits_of(connection, schema.txn.c.op_id == op_id, 1)[0]
     kept = connection.execute(sa.select(schema.txn.c.request_sha256).where(schema.txn.c.seq == done.seq)).scalar_one()
     if bytes(kept) != digest:
         hint = "give every request an id of its own"

@@ -29,6 +29,9 @@ _SETTLE = (
     .where(schema.entity.c.id == sa.bindparam("an_id"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("name", "at_ns")})
 )
+# statements of every request, made once: SQLAlchemy keeps what it compiled for them
+_LAST = sa.select(schema.txn.c.seq, schema.txn.c.hash).order_by(schema.txn.c.seq.desc()).limit(1)
+_INSERT_TXN, _INSERT_CHANGE, _INSERT_ENTITY = (sa.insert(table) for table in (schema.txn, schema.change, schema.entity))
 _GET = sa.select(*columns_of()).where(schema.entity.c.id == sa.bindparam("id"))
 
 
@@ -65,7 +68,7 @@ class Transaction:
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
-        last = connection.execute(sa.select(schema.txn.c.seq, schema.txn.c.hash).order_by(schema.txn.c.seq.desc()).limit(1)).first()
+        last = connection.execute(_LAST).first()
         if last is None:
             project_id = connection.execute(sa.select(schema.meta.c.v).where(schema.meta.c.k == "project_id")).scalar_one()
             self.seq, self.prev_hash = 1, first_hash(project_id)
@@ -268,25 +271,11 @@ class Transaction:
         at_ns, response = time.time_ns(), compact({"seq": self.seq, "n_changes": len(rows)}, "response")
         head_columns = (self.seq, op_id, request_sha256.hex(), account, at_ns, client_ns, verb, self.undo_of, reason, response)
         digest = chained(self.prev_hash, head_columns, (change_line(tuple(row.values())) for row in rows))
-        self.connection.execute(
-            sa.insert(schema.txn).values(
-                seq=self.seq,
-                op_id=op_id,
-                request_sha256=request_sha256,
-                account=account,
-                at_ns=at_ns,
-                client_ns=client_ns,
-                verb=verb,
-                undo_of=self.undo_of,
-                reason=reason,
-                response=response,
-                prev_hash=self.prev_hash,
-                hash=digest,
-            )
-        )
+        row = dict(zip((column.name for column in schema.txn.columns), (*head_columns, self.prev_hash, digest)))
+        self.connection.execute(_INSERT_TXN, {**row, "request_sha256": request_sha256})
         self._write_blobs()
         if rows:
-            self.connection.execute(sa.insert(schema.change), rows)
+            self.connection.execute(_INSERT_CHANGE, rows)
         self._write_state(made, before)
         revisions = {one.id: one.rev + 1 for one in made.values()}
         return Commit(self.seq, op_id, account, at_ns, verb, reason, self.undo_of, len(rows), digest, revisions)
@@ -314,9 +303,7 @@ class Transaction:
             self.connection.execute(_SETTLE, [{key: rows[one.id][key] for key in ("an_id", "new_name", "new_at_ns")} for one in moving])
         fresh = [self._state_row(one) for one in made.values() if one.id not in before]
         if fresh:
-            self.connection.execute(
-                sa.insert(schema.entity), [{name: row["an_id" if name == "id" else f"new_{name}"] for name in _COLUMNS} for row in fresh]
-            )
+            self.connection.execute(_INSERT_ENTITY, [{name: row["an_id" if name == "id" else f"new_{name}"] for name in _COLUMNS} for row in fresh])
 
     def _state_row(self, one: Entity) -> dict[str, Any]:
         name, at_ns = slot_of(one.kind, one.body)
