@@ -124,7 +124,7 @@ def test_outputs_appear_only_when_complete(rng, tmp_path):
         with pytest.raises(bw.ArgumentError, match="cannot be kept in JSON"):
             bw.write(scene.replace(tags=[bw.Tag("x", value)]), tmp_path / "b")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
-    with pytest.raises(bw.ArgumentError, match="expected one of jpeg_quality, pcd_encoding, scale_m, got 'colour'"):
+    with pytest.raises(bw.ArgumentError, match="expected one of jpeg_quality, pcd_encoding, scale_m, videos, got 'colour'"):
         bw.write(scene, tmp_path / "b", colour=3)
     with pytest.raises(bw.ArgumentError, match="cannot be a file's name"):
         bw.write(scene.replace(frame_ids=("../x", "b", "c", "d")), tmp_path / "b")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -105,6 +107,121 @@ def test_a_video_becomes_a_scene_folder(clips, tmp_path):
     back = bw.read(tmp_path / "out")
     assert back.times_ns.tolist() == times and back.camera("variable").camera == scene.camera("variable").camera
     assert number_in(back.image(99, "variable")) == 99
+
+
+# ------------------------------------------------------------ a video kept beside its labels
+
+
+def labelled(path):
+    scene = bw.read(path)
+    (camera,) = scene.cameras
+    track = bw.ImageTrack("1", "car", camera, scene.times_ns[[0, 9]], bw.Boxes([[10, 10, 30, 30], [20, 10, 40, 30]]))
+    return scene.replace(image_tracks=[track]), camera
+
+
+@pytest.mark.parametrize("name", ["variable.mp4", "open_gop.ts"])
+@pytest.mark.parametrize("way", ["copy", "reference"])
+def test_a_video_stays_one_in_our_own_format(clips, tmp_path, name, way):
+    """The same bytes, the same frames, in any order and after a second way there and back."""
+    path, _ = clips(name)
+    scene, camera = labelled(path)
+    bw.write(scene, tmp_path / "a", videos=way)
+    again = bw.read(tmp_path / "a")
+    bw.write(again, tmp_path / "b", videos=way)
+    for found, folder in ((again, tmp_path / "a"), (bw.read(tmp_path / "b"), tmp_path / "b")):
+        assert not list(folder.rglob("*.png")) and not [note for note in found.notes if "left" in note or "not there" in note]
+        copies = list((folder / "videos").iterdir()) if way == "copy" else []
+        assert [copy.read_bytes() == path.read_bytes() for copy in copies] == [True] * (way == "copy")
+        assert found.times_ns.tolist() == scene.times_ns.tolist() and len(found.image_tracks) == 1
+        for i in np.random.default_rng(0).permutation(N)[:30].tolist():
+            np.testing.assert_array_equal(found.image(i, camera), scene.image(i, camera))
+        assert found.has_image(N - 1, camera) and found.frames(camera).size_px == scene.frames(camera).size_px
+
+
+def test_frames_of_a_video_can_still_become_pictures(clips, tmp_path):
+    path, _ = clips("variable.mp4")
+    scene, _ = labelled(path)
+    bw.write(scene, tmp_path / "a", videos="pictures")
+    assert len(list((tmp_path / "a").rglob("*.png"))) == N and not (tmp_path / "a" / "videos").exists()
+    with pytest.raises(bw.ArgumentError, match="videos: expected one of copy, reference, pictures, got 'link'"):
+        bw.write(scene, tmp_path / "b", videos="link")
+
+
+def test_a_video_that_is_not_the_same_is_refused(clips, tmp_path):
+    path, _ = clips("variable.mp4")
+    own = tmp_path / "own.mp4"
+    own.write_bytes(path.read_bytes())
+    scene, camera = labelled(own)
+    bw.write(scene, tmp_path / "a", videos="reference")
+    turned = bytearray(own.read_bytes())
+    turned[len(turned) // 2] ^= 1
+    own.write_bytes(turned)
+    with pytest.raises(bw.FormatError, match=r"own\.mp4: the video is not the one that was labelled: expected SHA-256 "):
+        bw.read(tmp_path / "a").image(0, camera)
+    own.write_bytes(turned + b"0")
+    with pytest.raises(bw.FormatError, match=r"the video is not the one that was labelled: expected [\d,]+ bytes, got"):
+        bw.read(tmp_path / "a").image(0, camera)
+    own.unlink()
+    again = bw.read(tmp_path / "a")
+    assert f"the video of {camera} is not there: {own}" in again.notes and not again.has_image(0, camera)
+    with pytest.raises(bw.FrameMissing, match="no image"):
+        again.image(0, camera)
+    assert len(again.image_tracks) == 1
+
+
+def test_labels_of_a_kept_video_need_no_extra(clips, tmp_path, monkeypatch):
+    path, _ = clips("variable.mp4")
+    scene, camera = labelled(path)
+    bw.write(scene, tmp_path / "a")
+    monkeypatch.setitem(sys.modules, "av", None)
+    again = bw.read(tmp_path / "a")
+    assert len(again.image_tracks) == 1 and again.has_image(3, camera)
+    with pytest.raises(bw.ExtraMissing, match="video"):
+        again.image(3, camera)
+
+
+BAD_VIDEOS = {
+    "elsewhere": (lambda v: v.update(file="videos/../scene.json"), "video.file: expected a file in videos/"),
+    "hidden": (lambda v: v.update(file="videos/.mp4"), "video.file: expected a file in videos/"),
+    "half a path": (lambda v: v.update(path=v.pop("file")), "video.path: expected a whole path from the root on"),
+    "both": (lambda v: v.update(path="/a.mp4"), "'path'"),
+    "no digest": (lambda v: v.update(sha256="00"), "video.sha256: expected 64 hexadecimal digits"),
+    "few frames": (lambda v: v["frame_index"].pop(), f"video.frame_index: expected {N} frames of the video, from 0, or null"),
+    "before": (lambda v: v["frame_index"].__setitem__(0, -1), "video.frame_index: expected"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_VIDEOS)
+def test_what_is_said_of_a_video_is_checked(clips, tmp_path, name):
+    edit, message = BAD_VIDEOS[name]
+    bw.write(labelled(clips("variable.mp4")[0])[0], tmp_path / "a")
+    top = json.loads((tmp_path / "a" / "scene.json").read_text())
+    edit(top["cameras"][0]["video"])
+    (tmp_path / "a" / "scene.json").write_text(json.dumps(top))
+    with pytest.raises(bw.FormatError, match=re.escape(message)):
+        bw.read(tmp_path / "a")
+
+
+def test_a_frame_beyond_the_video_is_refused_and_null_is_none(clips, tmp_path):
+    scene, camera = labelled(clips("variable.mp4")[0])
+    bw.write(scene, tmp_path / "a")
+    top = json.loads((tmp_path / "a" / "scene.json").read_text())
+    index = top["cameras"][0]["video"]["frame_index"]
+    index[2], index[4] = 7, None
+    (tmp_path / "a" / "scene.json").write_text(json.dumps(top))
+    again = bw.read(tmp_path / "a")
+    assert number_in(again.image(2, camera)) == 7 and not again.has_image(4, camera)
+    index[2] = N
+    (tmp_path / "a" / "scene.json").write_text(json.dumps(top))
+    with pytest.raises(bw.FormatError, match=rf"expected {N + 1} frames or more of {WIDTH} x {HEIGHT} pixels, got {N} of"):
+        bw.read(tmp_path / "a").image(0, camera)
+
+
+def test_convert_keeps_a_video(clips, tmp_path):
+    path, _ = clips("variable.mp4")
+    result = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "a"), "--videos", "reference"])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "a" / "scene.json").read_text())["cameras"][0]["video"]["path"] == str(path.resolve())
 
 
 # ------------------------------------------------------------ pictures

@@ -41,6 +41,15 @@ DryRunOption = Annotated[
         "--dry-run", help="Read everything, report every problem and what FORMAT would lose, write nothing. Exit code 1 where there are problems."
     ),
 ]
+VideosOption = Annotated[
+    str | None,
+    typer.Option(
+        "--videos",
+        metavar="WAY",
+        help="What becomes of a video's file in the format boxwright: copy (as usual), reference (it stays where it is, its size and SHA-256 are "
+        "noted), or pictures (one file for every frame).",
+    ),
+]
 CameraOption = Annotated[
     str | None, typer.Option("--camera", metavar="NAME", help="Whose labels, where FORMAT holds those of one camera's pictures.")
 ]
@@ -53,6 +62,7 @@ def convert(
     to: ToOption = "boxwright",
     labels: LabelsOption = None,
     camera: CameraOption = None,
+    videos: VideosOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     dry_run: DryRunOption = False,
@@ -81,7 +91,7 @@ def convert(
         raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
     recording = open_scene(path, scene, format, lenient, labels)
-    options = {} if camera is None else {"camera": camera}
+    options = {name: value for name, value in (("camera", camera), ("videos", videos)) if value is not None}
     certificate = None
     if certify:
         import boxwright as bw

@@ -14,6 +14,7 @@ from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar
 from .boxwright_pictures import placed
+from .boxwright_videos import VIDEOS, FilesAndVideos, KeptVideo
 from .images import IMAGE_SUFFIXES
 from .point_label_files import PointLabelFiles
 from .sensor_files import POINT_SUFFIXES, SensorFiles, left_out_note, read_point_file, unread_note
@@ -27,7 +28,13 @@ _DATA = {"lidars": ("sweeps", POINT_SUFFIXES), "cameras": ("pictures", IMAGE_SUF
 
 
 def sensor_files(
-    top: Node, folder: Path, frame_ids: Sequence[str], times: Int64s, lidars: Mapping[str, Lidar], cameras: Mapping[str, CameraSensor]
+    top: Node,
+    folder: Path,
+    frame_ids: Sequence[str],
+    times: Int64s,
+    lidars: Mapping[str, Lidar],
+    cameras: Mapping[str, CameraSensor],
+    videos: Mapping[str, KeptVideo],
 ) -> SensorFiles:
     """Where the points and pictures of every frame are, or would be."""
     sweeps = {name: _paths(folder / "lidars" / name, frame_ids, POINT_SUFFIXES) for name in lidars}
@@ -54,7 +61,7 @@ def sensor_files(
         said = {"timestamp_ns": int(times[frame_index]), **own.get((sensor, frame_ids[frame_index]), {})}
         return dataclasses.replace(read_point_file(path, frame=sensor, scale_m=scales[sensor]), **said)
 
-    return SensorFiles(sweeps, images, read_sweep, {name: sensor.camera.size_px for name, sensor in cameras.items()})
+    return FilesAndVideos(sweeps, images, read_sweep, {name: sensor.camera.size_px for name, sensor in cameras.items()}, videos)
 
 
 def label_files(folder: Path, frame_ids: Sequence[str], lidars: Mapping[str, Lidar], data: SensorFiles) -> PointLabelFiles:
@@ -80,11 +87,13 @@ def read_point_edits(node: Node, n_frames: int, lidars: Mapping[str, Lidar], pro
     return edits
 
 
-def stray_notes(file: Path, frame_ids: Sequence[str], lidars: Sequence[str], cameras: Sequence[str]) -> list[str]:
-    """A sentence for every place that holds what no frame or sensor names. CalibrationError for the data of a sensor that `file`, the scene.json,
-    does not have."""
+def stray_notes(file: Path, frame_ids: Sequence[str], lidars: Sequence[str], cameras: Sequence[str], videos: Mapping[str, KeptVideo]) -> list[str]:
+    """A sentence for every place that holds what no frame or sensor names, and for every video that is not there. CalibrationError for the data of a
+    sensor that `file`, the scene.json, does not have."""
     folder = file.parent
-    notes = unread_note(folder, _names(folder) - {file.name, *_DATA})
+    notes = unread_note(folder, _names(folder) - {file.name, VIDEOS, *_DATA})
+    notes += unread_note(folder / VIDEOS, _names(folder / VIDEOS) - {video.path.name for video in videos.values() if video.is_copy})
+    notes += [f"the video of {name} is not there: {video.path}" for name, video in videos.items() if not video.is_there]
     for kind, sensors in (("lidars", lidars), ("cameras", cameras), (LABELS, lidars)):
         what, suffixes = _DATA[kind]
         loose = _names(folder / kind) - set(sensors)

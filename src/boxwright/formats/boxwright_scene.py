@@ -3,6 +3,7 @@
     scene.json                          everything but sensor data; units in the keys
     lidars/<name>/<frame_id>.pcd        sweeps: .pcd, .npy, .npz or .bin; with `scale_m`, whole numbers of so many metres
     cameras/<name>/<frame_id>.png       pictures: .png or .jpg
+    videos/<camera>.mp4                 or a video whose frames they are, as boxwright_videos.py has it
     point_labels/<lidar>/<frame_id>.npz the class and object of each point of a sweep, as point_label_files.py has it
 
 A key that is not in the tables below is refused, since a misspelt one would be lost; what boxwright has no name for goes under `source_attributes`.
@@ -32,6 +33,7 @@ from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Track, Visibility
 from .boxwright_files import label_files, read_point_edits, sensor_files, stray_notes
 from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
+from .boxwright_videos import read_video
 from .declared import FIELDS, Capabilities
 from .json_parts import load_by_parts
 from .looking import is_dgp_scene, subfolders
@@ -70,7 +72,10 @@ TOP_EXTRAS = frozenset(
 FRAME_KEYS = frozenset({"frame_id", "timestamp_ns"})
 POSE_KEYS, POSE_EXTRAS = frozenset({"translation_m"}), frozenset({"rotation", "quat_wxyz"})
 LIDAR_KEYS, LIDAR_EXTRAS = frozenset({"name", "ego_from_lidar"}), frozenset({"origins_m", "scale_m", "sweeps"})
-CAMERA_KEYS, CAMERA_EXTRAS = frozenset({"name", "model"}), frozenset({"timestamp_ns", "readout_ns", "rolling_shutter"})  # and what the model has
+CAMERA_KEYS, CAMERA_EXTRAS = (
+    frozenset({"name", "model"}),
+    frozenset({"timestamp_ns", "readout_ns", "rolling_shutter", "video"}),
+)  # and what the model has
 TRACK_KEYS, TRACK_EXTRAS = frozenset({"track_id", "category", "keyframes"}), frozenset({"method", "attributes", "source_attributes"})
 KEYFRAME_KEYS = frozenset({"timestamp_ns", "center_m", "size_m"})
 KEYFRAME_EXTRAS = frozenset({"yaw_rad", "quat_wxyz", "visibility", "origin", "attributes", "source_attributes"})
@@ -143,8 +148,13 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 def _scene(top: Node, file: Path, problems: Problems) -> Scene:
     scene = scene_of(top, problems)
     frame_ids, lidars, cameras = list(scene.frame_ids), scene.lidars, scene.cameras
-    strays = stray_notes(file, frame_ids, list(lidars), list(cameras))
-    data = sensor_files(top, file.parent, frame_ids, scene.times_ns, lidars, cameras)
+    videos = {
+        node["name"].text(): read_video(node["video"], file.parent, len(frame_ids), cameras[node["name"].text()].camera.size_px)
+        for node in top["cameras"]
+        if node.has("video")
+    }
+    strays = stray_notes(file, frame_ids, list(lidars), list(cameras), videos)
+    data = sensor_files(top, file.parent, frame_ids, scene.times_ns, lidars, cameras, videos)
     return scene.replace(
         data=data,
         path=os.fspath(file.parent),

@@ -19,6 +19,7 @@ from . import strict_json
 from .boxwright_files import LABELS
 from .boxwright_pictures import image_track_mapping, tag_mapping
 from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
+from .boxwright_videos import write_videos
 from .json_shape import check_shape
 from .point_label_files import labels_with_points, npz_label_bytes
 from .reach import check_reach
@@ -36,23 +37,30 @@ def write(
     scale_m: float | None = None,
     pcd_encoding: str = "binary",
     jpeg_quality: int | None = None,
+    videos: str = "copy",
 ) -> None:
     """Writes into `folder`, which exists and is empty.
 
     scale_m : sweeps become compressed .npz files of whole numbers of so many metres (0.001: millimetres), instead of .pcd files as they are
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     jpeg_quality : pictures that are not in PNG or JPEG files already become JPEG of this quality instead of PNG
+    videos : of cameras whose pictures are frames of a video, "copy" keeps a copy of the file in the folder, "reference" names it where it is, with
+        its size and SHA-256, and "pictures" makes a picture file of every frame
     """
     if scale_m is not None and not 0 < scale_m < 1:
         raise ArgumentError(expected="a length between 0 and 1 m", got=repr(scale_m), field="scale_m")
     _check(scene)
     sweeps = write_sweeps(scene, folder, scene.frame_ids, pcd_encoding, scale_m)
-    write_images(scene, folder, scene.frame_ids, jpeg_quality)
+    kept = write_videos(scene, folder, videos)
+    write_images(scene, folder, scene.frame_ids, jpeg_quality, kept)
     _write_point_labels(scene, folder)
     top = scene_mapping(scene)
     for lidar in top["lidars"]:
         own = {frame_id: sweeps[lidar["name"], i].own for i, frame_id in enumerate(scene.frame_ids) if (lidar["name"], i) in sweeps}
         lidar["scale_m"], lidar["sweeps"] = scale_m, {frame_id: said for frame_id, said in own.items() if said}
+    for camera in top["cameras"]:
+        if camera["name"] in kept:
+            camera["video"] = kept[camera["name"]]
     raw = strict_json.dumps(top, f"scene {scene.name!r}").encode()
     (folder / "scene.json").write_bytes(raw)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,13 @@ def write_sweeps(
     return files
 
 
-def write_images(scene: Scene, folder: Path, stems: Sequence[str], jpeg_quality: int | None) -> dict[tuple[str, int], str]:
-    """(camera, frame index) -> its file. Pictures that lie in files are copied; the others become PNG, or JPEG where a quality is given."""
+def write_images(scene: Scene, folder: Path, stems: Sequence[str], jpeg_quality: int | None, but: Collection[str] = ()) -> dict[tuple[str, int], str]:
+    """(camera, frame index) -> its file. Pictures that lie in files are copied; the others become PNG, or JPEG where a quality is given.
+
+    but : cameras that are left out
+    """
     files = {}
-    for name in scene.cameras:
+    for name in (name for name in scene.cameras if name not in but):
         for i, stem in enumerate(stems):
             if not scene.has_image(i, name):
                 continue
