@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.bench import clicking, interpolation2d, rivals, suite, tracks, workloads
+from boxwright.bench import clicking, interpolation2d, rivals, segmentation, suite, tracks, workloads
 
 SMALL = {
     "points_in_cuboids": {
@@ -34,6 +34,10 @@ SMALL = {
     "interpolate, linear": {"one": lambda: workloads.tracks(1, 41)},
     "interpolate_image_tracks, boxes": {"boxes": lambda: interpolation2d.image_boxes(20, 41)},
     "interpolate_image_tracks, polygons": {"outline": lambda: interpolation2d.outline(17, 41)},
+    segmentation.SEGMENT: {
+        "upright": lambda: workloads.points_and_cuboids(5000, 60),
+        "tilted": lambda: workloads.points_and_cuboids(5000, 200, tilted=True),
+    },
     tracks.AGGREGATE: {"street": lambda: tracks.drive.__wrapped__(3, 120)},
     **{function: {work.title: work.make for work in works} for function, works in suite.clips(40, 12).items()},
     **{function: {work.title: work.make for work in works} for function, works in suite.point_files("2k points", 2000).items()},
@@ -128,6 +132,8 @@ def test_a_moved_track_is_seen():
 def test_wrong_shapes_in_pictures_are_seen():
     planted("interpolate_image_tracks, boxes", lambda xyxy: xyxy + 1e-6)
     planted("interpolate_image_tracks, boxes", lambda xyxy: xyxy[1:])
+    planted(segmentation.SEGMENT, lambda instance: np.where(instance == instance.max(), 0, instance))
+    planted(segmentation.SEGMENT, lambda instance: instance[1:])
     planted("interpolate_image_tracks, polygons", lambda uv: np.roll(uv, 1, axis=0))
 
 

@@ -150,9 +150,10 @@ class ImageTracks(tuple[ImageTrack, ...]):
 
     @cached_property
     def _curves(self) -> ShapeCurves:
-        for track in self[1:]:
-            if track.camera != self[0].camera:
-                wanted, hint = f"tracks of camera {self[0].camera!r}", "ImageTracks.groups() parts them"
+        camera = self[0].camera if self else None
+        for track in self:
+            if track.camera != camera:
+                wanted, hint = f"tracks of camera {camera!r}", "ImageTracks.groups() parts them"
                 raise GeometryError(expected=wanted, got=f"camera {track.camera!r}", field=f"image track {track.track_id!r}", hint=hint)
         return _curves(self)
 
@@ -222,8 +223,9 @@ def _label_columns(shapes: Shapes, tracks: Sequence[ImageTrack]) -> dict[str, An
 def _curves(tracks: Sequence[ImageTrack]) -> ShapeCurves:
     """The keyframes of all tracks one after the other."""
     offsets = np.zeros(len(tracks) + 1, np.int64)
-    np.cumsum([len(track) for track in tracks], out=offsets[1:])
-    times = np.concatenate([np.zeros(0, np.int64), *[track.times_ns for track in tracks]])
+    stamps = [track.times_ns for track in tracks]
+    np.cumsum(list(map(len, stamps)), out=offsets[1:])
+    times = np.concatenate([np.zeros(0, np.int64), *stamps])
     visibility = np.concatenate([np.zeros(0, np.uint8), *[track.visibility for track in tracks]])
     shapes: Shapes = Boxes(np.zeros((0, 4)))
     if tracks:

@@ -97,18 +97,21 @@ class ShapeCurves:
         goes_on = np.ones(n, bool)
         goes_on[offsets[1:][offsets[1:] > offsets[:-1]] - 1] = False
         goes_on &= visibility != _OUTSIDE
-        goes_on &= np.repeat(np.array([method != HOLD for method in methods], bool), np.diff(offsets))
-        codes = np.array([0 if method == HOLD else METHODS.index(method) for method in methods], np.uint8)
+        kinds = {method: 0 if method == HOLD else METHODS.index(method) for method in set(methods)}
+        codes = np.array([kinds[method] for method in methods], np.uint8)
+        if HOLD in kinds:
+            goes_on &= np.repeat(np.array([method != HOLD for method in methods], bool), np.diff(offsets))
         values, pairs = np.zeros((n, 0)), None
         steps = leave = arrive = values
         if isinstance(shapes, RowShapes):
             values = np.ascontiguousarray(shapes._values())
             steps = np.zeros_like(values)
-            i = np.flatnonzero(goes_on)
-            steps[i] = shapes._steps(values[i], values[i + 1])
+            if n > 1:  # of all rows, those that lead to another track too: picking the others out would cost more
+                steps[:-1] = shapes._steps(values[:-1], values[1:])
+                steps[~goes_on] = 0.0
             leave = arrive = steps
             if codes.any():
-                leave, arrive = _bends(offsets, times_ns, shapes, visibility, codes, steps, i)
+                leave, arrive = _bends(offsets, times_ns, shapes, visibility, codes, steps, np.flatnonzero(goes_on))
         elif isinstance(shapes, Paths):
             pairs = _pairs(shapes, goes_on)
         is_curved = (codes > 0).astype(np.uint8)

@@ -114,7 +114,7 @@ def _boxes_moved(workload: ImageWorkload, filled: FilledImageTracks) -> tuple[in
 
 
 def _anew(workload: ImageWorkload) -> FilledImageTracks:
-    """Matching included: a list of tracks keeps nothing from call to call."""
+    """Preparing and matching included: a list of tracks keeps nothing from call to call."""
     return bw.interpolate_image_tracks(list(workload.tracks), workload.times_ns)
 
 
@@ -161,6 +161,7 @@ JOBS = (
         ours=(
             Contender("fresh arrays", itself, lambda w: bw.interpolate_image_tracks(w.tracks, w.times_ns), _xyxy),
             Contender("with out", _with_out, _fill_again, _xyxy),
+            Contender("a plain list of tracks", itself, _anew, _xyxy),
         ),
         rivals=(
             Contender("numpy, all tracks at once", _dense, _numpy_boxes, _flat),

@@ -9,7 +9,21 @@ from __future__ import annotations
 
 import boxwright as bw
 
-from . import clicking, containment, fitting, formats, interpolation, interpolation2d, occlusion, overlap, projection, terrain, tracks, video
+from . import (
+    clicking,
+    containment,
+    fitting,
+    formats,
+    interpolation,
+    interpolation2d,
+    occlusion,
+    overlap,
+    projection,
+    segmentation,
+    terrain,
+    tracks,
+    video,
+)
 from .contender import Contender, DifferenceError, Job, Work, itself, missing
 
 __all__ = ["FRESH", "JOBS", "Contender", "DifferenceError", "Job", "Work", "missing"]
@@ -190,6 +204,7 @@ JOBS: tuple[Job, ...] = (
         moved=fitting.clusters_moved,
     ),
     *clicking.JOBS,
+    *segmentation.JOBS,
     Job(
         verb="interpolation",
         function="interpolate_tracks, linear",

@@ -19,7 +19,7 @@ from .startup import startup_rows
 __all__ = ["VERBS", "run"]
 
 VERBS = (
-    *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "tracks", "formats", "video"),
+    *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "segmentation", "tracks", "formats", "video"),
     *("growth", "startup"),
 )
 

@@ -16,7 +16,7 @@ from ..fit_hints import FACE_MARGIN_M
 from ..frames import Pose
 from ..points import Sweep
 from ..scene import Scene
-from . import clicking, interpolation2d
+from . import clicking, interpolation2d, segmentation
 from .contender import Work
 from .formats import PointFile, point_file
 from .tracks import works as scene_works
@@ -100,6 +100,7 @@ def _quick() -> dict[str, list[Work]]:
         "interpolate_tracks, makima": [Work("500 tracks x 200 frames", partial(tracks, 500, method="makima"))],
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
         **interpolation2d.works(quick=True),
+        **segmentation.works(quick=True),
         **scene_works(quick=True),
         **point_files("50k points", 50_000),
         **clips(90, 12),
@@ -140,6 +141,7 @@ def _full() -> dict[str, list[Work]]:
         "interpolate_tracks, makima": [Work("10k tracks x 200 frames, keyframe every 10", partial(tracks, method="makima"))],
         "interpolate, linear": [Work("one track x 200 frames", partial(tracks, 1))],
         **interpolation2d.works(quick=False),
+        **segmentation.works(quick=False),
         **scene_works(quick=False),
         **point_files("1 M points", 1_000_000),
         **clips(300, 120),

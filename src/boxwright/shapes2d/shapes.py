@@ -56,11 +56,13 @@ class Shapes(ABC):
         parts = list(parts)
         if not parts:
             raise ArgumentError(expected="at least one part", got="none", field="parts", hint=f"{cls.__name__} of no rows can be one")
+        kind_of, has_shared = type(parts[0]), bool(parts[0].SHARED) if isinstance(parts[0], cls) else True
         for i, part in enumerate(parts):
-            if type(part) is not type(parts[0]) or not isinstance(part, cls):
+            if type(part) is not kind_of or not isinstance(part, cls):
                 kind = type(parts[0]).__name__ if isinstance(parts[0], cls) else cls.__name__
                 raise ArgumentError(expected=kind, got=type(part).__name__, field=f"parts[{i}]", hint="one kind at a time")
-            parts[0]._check_shared(part, f"parts[{i}]")
+            if has_shared:
+                parts[0]._check_shared(part, f"parts[{i}]")
         return parts[0]._joined(parts)
 
     def equals(self, other: object) -> bool:
