@@ -201,6 +201,19 @@ def test_mosaic_stretches_nothing(n):
         assert ratio == pytest.approx(1.5 if i % 2 else 2.0, rel=0.03)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("size", [(375, 1242), (100, 200), (300, 100)])
+def test_frames_of_one_camera_are_shown_alike(n, size):
+    """All of one size, in their order; KITTI's four came to lie a trillionth above the border, which was a crash."""
+    pictures = {str(i): np.full((*size, 3), 60 + 20 * i, np.uint8) for i in range(n)}
+    assert mosaic(pictures, width_px=1600, height_px=800).shape == (800, 1600, 3)
+    grid = mosaic(pictures, width_px=1600, height_px=800, even=True)
+    places = [np.nonzero((grid == 60 + 20 * i).all(2)) for i in range(n)]
+    assert len({(np.ptp(v), np.ptp(u)) for v, u in places}) == 1
+    corners = [(int(v.min()), int(u.min())) for v, u in places]
+    assert corners == sorted(corners) and len(set(corners)) == n
+
+
 def test_pictures_as_files(tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
     write_picture(picture, tmp_path / "a" / "p.png")

@@ -159,7 +159,7 @@ def _write_strip(scene: Scene, frames: list[int], out: Path, how: dict[str, Any]
         pictures[f"frame {i}"] = one_picture(scene, i, **how)
         advance()
     picture = next(iter(pictures.values()))
-    write_picture(picture if len(pictures) == 1 else mosaic(pictures, width_px=how["width_px"], height_px=how["height_px"]), out)
+    write_picture(picture if len(pictures) == 1 else mosaic(pictures, width_px=how["width_px"], height_px=how["height_px"], even=True), out)
 
 
 def one_picture(scene: Scene, frame_index: int, *, camera: str | None, width_px: int, height_px: int, **how: Any) -> UInt8s:

@@ -191,14 +191,26 @@ def _part(way, start, end):
 
 
 @compiled
+def _between(way, start, end, share, k):
+    """Coordinate k of the place that lies such a share of the way from one share of it to another."""
+    first = way[0, k] + start * (way[1, k] - way[0, k])
+    last = way[0, k] + end * (way[1, k] - way[0, k])
+    return first + share * (last - first)
+
+
+@compiled
 def trace(lens, way, start, end, out_vertices):
     """Vertices of the picture of a way between two of its shares. Returns their number.
 
     Wherever the curve may touch the picture, chords are within TOLERANCE_PX of it. The way is paced by direction, not by metres, so that steps near
     the camera are short ones.
     """
+    if lens[0] == PLAIN:  # a straight line, which its ends tell
+        for k in range(2):
+            x, y, z = _between(way, start, end, k, 0), _between(way, start, end, k, 1), _between(way, start, end, k, 2)
+            out_vertices[k, 0], out_vertices[k, 1] = pixel(lens, x, y, z)
+        return 2
     p = _part(way, start, end)
-    parts = 1 if lens[0] == PLAIN else PARTS
     stack = np.empty((DEEPER + 2, 3))
     n, n_deep, part, top, done = 0, 0, 0, -1, 0.0
     pace = 0.0
@@ -220,19 +232,16 @@ def trace(lens, way, start, end, out_vertices):
         elif n == 0:
             out_vertices[0, 0], out_vertices[0, 1] = u, v
             n = 1
-        elif parts == 1:
-            out_vertices[1, 0], out_vertices[1, 1] = u, v
-            return 2
         else:
             top = 0
             stack[0, 0], stack[0, 1], stack[0, 2] = pace, u, v
         if top >= 0:
             pace = (done + stack[top, 0]) / 2
-        elif part == parts:
+        elif part == PARTS:
             return n
         else:
             part += 1
-            pace = part / parts
+            pace = part / PARTS
 
 
 @compiled

@@ -85,7 +85,26 @@ class CameraOffset:
 
 
 @dataclass(frozen=True, eq=False)
-class LinkOffsets:
+class OffsetRows:
+    """The columns of LinkOffsets, which tells what they are."""
+
+    camera_index: Int32s
+    image_track_index: Int32s
+    track_index: Int32s
+    frame_index: Int32s
+    times_ns: Int64s
+    label_xyxy: Float64s
+    projected_xyxy: Float64s
+    speed_pxps: Float64s
+    visible_share: Float64s
+    iou: Float64s
+    is_used: Bools
+    rest_px: Float64s
+    is_odd: Bools
+
+
+@dataclass(frozen=True, eq=False)
+class LinkOffsets(OffsetRows):
     """Labels in pictures against projected cuboids of the same objects: R rows, by camera, image track and frame.
 
     image_tracks, tracks : what the indices count in; cameras : names
@@ -105,19 +124,6 @@ class LinkOffsets:
     image_tracks: ImageTracks
     tracks: Tracks
     cameras: tuple[str, ...]
-    camera_index: Int32s
-    image_track_index: Int32s
-    track_index: Int32s
-    frame_index: Int32s
-    times_ns: Int64s
-    label_xyxy: Float64s
-    projected_xyxy: Float64s
-    speed_pxps: Float64s
-    visible_share: Float64s
-    iou: Float64s
-    is_used: Bools
-    rest_px: Float64s
-    is_odd: Bools
     summary: tuple[CameraOffset, ...]
 
     @property
@@ -179,27 +185,12 @@ def link_offsets(scene: Scene, cameras: Sequence[str] | None = None, *, occlusio
         if len(rows.iou):
             summary.append(_explain(scene, camera, rows))
         parts.append(rows)
-    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _Rows.__dataclass_fields__}
-    return LinkOffsets(tracks, projected.tracks, projected.cameras, **columns, summary=tuple(summary))
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in OffsetRows.__dataclass_fields__}
+    return LinkOffsets(**columns, image_tracks=tracks, tracks=projected.tracks, cameras=projected.cameras, summary=tuple(summary))
 
 
-@dataclass(eq=False)
-class _Rows:
-    """The columns of LinkOffsets, of one camera."""
-
-    camera_index: Int32s
-    image_track_index: Int32s
-    track_index: Int32s
-    frame_index: Int32s
-    times_ns: Int64s
-    label_xyxy: Float64s
-    projected_xyxy: Float64s
-    speed_pxps: Float64s
-    visible_share: Float64s
-    iou: Float64s
-    is_used: Bools
-    rest_px: Float64s
-    is_odd: Bools
+class _Rows(OffsetRows):
+    """Those of one camera; `_explain` fills in what is NaN and False at first."""
 
     @classmethod
     def none(cls) -> _Rows:

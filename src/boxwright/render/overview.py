@@ -24,16 +24,17 @@ GAP_PX = 6
 NAME: Color = (232, 236, 244)
 
 
-def mosaic(pictures: Mapping[str, UInt8s], *, width_px: int = 1600, height_px: int = 900) -> UInt8s:
+def mosaic(pictures: Mapping[str, UInt8s], *, width_px: int = 1600, height_px: int = 900, even: bool = False) -> UInt8s:
     """Pictures in rows, each with its name, as large as fits and never stretched.
 
     pictures : {name: (H, W, 3) uint8 RGB}
+    even : all of one height, row by row, as the frames of one camera are best compared; otherwise rows fill the width and the first are larger
 
     Returns (height_px, width_px, 3) uint8 RGB.
     """
     check_size_px(width_px, height_px)
     canvas = Canvas.blank(width_px, height_px, GAP)
-    cells = _cells([(p.shape[1], p.shape[0]) for p in pictures.values()], width_px, height_px)
+    cells = _cells([(p.shape[1], p.shape[0]) for p in pictures.values()], width_px, height_px, even)
     for (name, picture), (u, v, width, height) in zip(pictures.items(), cells):
         canvas.pixels[v : v + height, u : u + width] = _resized(picture, width, height)
         if name:
@@ -102,19 +103,28 @@ def _resized(picture: UInt8s, width_px: int, height_px: int) -> UInt8s:
     return np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=method), np.uint8)
 
 
-def _cells(sizes: Sequence[tuple[int, int]], width_px: int, height_px: int) -> list[tuple[int, int, int, int]]:
-    """(u, v, width, height) for each picture of (width, height): rows that fill the width, as many as show most; the first rows hold fewer."""
+def _cells(sizes: Sequence[tuple[int, int]], width_px: int, height_px: int, even: bool = False) -> list[tuple[int, int, int, int]]:
+    """(u, v, width, height) for each picture of (width, height): rows that fill the width, as many as show most; the first rows hold fewer.
+
+    even : rows of one height that begin below each other; the last holds fewer
+    """
     best: list[tuple[int, int, int, int]] = []
     for n_rows in range(1, len(sizes) + 1):
         rows = [list(row[::-1]) for row in np.array_split(np.arange(len(sizes))[::-1], n_rows)][::-1]
+        if even:
+            n = math.ceil(len(sizes) / n_rows)
+            rows = [list(range(k, min(k + n, len(sizes)))) for k in range(0, len(sizes), n)]
+            n_rows = len(rows)
         ratios = [sum(sizes[i][0] / sizes[i][1] for i in row) for row in rows]
         heights = [(width_px - GAP_PX * (len(row) - 1)) / ratio for row, ratio in zip(rows, ratios)]
+        heights = [min(heights)] * n_rows if even else heights
         shrink = min(1.0, (height_px - GAP_PX * (n_rows - 1)) / sum(heights))
-        v = (height_px - shrink * sum(heights) - GAP_PX * (n_rows - 1)) / 2
+        v = max((height_px - shrink * sum(heights) - GAP_PX * (n_rows - 1)) / 2, 0.0)  # not a trillionth above the border
+        left = max(min(width_px - r * shrink * h - GAP_PX * (len(row) - 1) for row, r, h in zip(rows, ratios, heights)) / 2, 0.0)
         cells = []
         for row, ratio, full in zip(rows, ratios, heights):
             height = shrink * full
-            u = (width_px - ratio * height - GAP_PX * (len(row) - 1)) / 2
+            u = left if even else max((width_px - ratio * height - GAP_PX * (len(row) - 1)) / 2, 0.0)
             for i in row:
                 width = height * sizes[i][0] / sizes[i][1]
                 cells.append((math.floor(u), math.floor(v), max(1, math.floor(width)), max(1, math.floor(height))))

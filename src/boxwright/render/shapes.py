@@ -21,7 +21,10 @@ MASK_OPACITY, FILL_OPACITY, OCCLUDED_OPACITY = 0.45, 0.15, 0.55
 
 
 def draw_shapes(canvas: Canvas, scene: Scene, frame_index: int, camera: str, *, labels: bool, scale_u: float, scale_v: float) -> None:
-    """scale_u, scale_v : the canvas's pixels in one of the camera's own"""
+    """scale_u, scale_v : the canvas's pixels in one of the camera's own
+
+    A shape of an object whose cuboid is drawn as well is a line alone, without a caption of its own.
+    """
     width = max(1.0, min(canvas.width_px, canvas.height_px) / 620)
     drawn: list[tuple[Any, ImageTrack, bool]] = []
     for group in scene.shapes(frame_index, camera):
@@ -29,15 +32,17 @@ def draw_shapes(canvas: Canvas, scene: Scene, frame_index: int, camera: str, *, 
             track = scene.image_tracks[int(group.track_index[k])]
             is_keyframe = bool(group.state[k] == State.KEYFRAME)
             is_occluded = bool(group.visibility[k] == Visibility.OCCLUDED)
-            bounds = _draw(canvas, group.shapes[k], color_of(track.category), width, is_occluded, (scale_u, scale_v))
-            drawn.append((bounds, track, is_keyframe))
+            is_alone = track.object_id not in scene.track_index
+            bounds = _draw(canvas, group.shapes[k], color_of(track.category), width, is_occluded, (scale_u, scale_v), is_alone)
+            if is_alone:
+                drawn.append((bounds, track, is_keyframe))
     taken: list[tuple[float, float, float, float]] = []
     for bounds, track, is_keyframe in sorted(drawn, key=lambda one: one[0][0] if np.isfinite(one[0]).all() else 0.0) if labels else []:
         if np.isfinite(bounds).all():
             _caption(canvas, bounds, caption_of(track.track_id, track.category) + ("" if is_keyframe else " ~"), track, width, taken)
 
 
-def _draw(canvas: Canvas, shapes: Shapes, color: Color, width: float, is_occluded: bool, scale: tuple[float, float]) -> Any:
+def _draw(canvas: Canvas, shapes: Shapes, color: Color, width: float, is_occluded: bool, scale: tuple[float, float], is_filled: bool) -> Any:
     """One shape; the box around it on the canvas."""
     opacity = OCCLUDED_OPACITY if is_occluded else 1.0
 
@@ -51,7 +56,7 @@ def _draw(canvas: Canvas, shapes: Shapes, color: Color, width: float, is_occlude
     else:
         for path, is_closed in _paths(shapes):
             path = placed(path)
-            if is_closed:
+            if is_closed and is_filled:
                 canvas.fill(path, color, FILL_OPACITY * opacity)
             canvas.line(path, DARK, max(1, round(1.3 * width)) + 2, closed=is_closed, opacity=0.4)
             canvas.line(path, color, max(1, round(1.3 * width)), closed=is_closed, opacity=opacity)
