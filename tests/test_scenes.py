@@ -10,6 +10,7 @@ import pytest
 import boxwright as bw
 from boxwright.formats import _READERS, _module, looking
 from boxwright.sample import sample_folder
+from formats_scenes import full_scene
 
 DGP = '{"data": [{"datum": {"image": {}}}], "samples": [{"datum_keys": []}]}'
 
@@ -238,3 +239,9 @@ def test_one_scene_of_many_is_read_without_a_look_at_the_others(tmp_path, monkey
     monkeypatch.setattr(looking, "head", lambda file, n=1 << 16, real=looking.head: seen.append(file.parent.name) or real(file, n))
     assert _module(_READERS, "dgp").scene_file(tmp_path, "s3") == tmp_path / "s3/scene_x.json"
     assert set(seen) == {"s3"}
+
+
+def test_a_wrong_format_is_told_which_one_fits(tmp_path, rng):
+    bw.write(full_scene(rng), tmp_path / "clip")
+    with pytest.raises(bw.FormatError, match="no scene in the format 'openlabel'; it looks like boxwright: name that format, or none"):
+        bw.read(tmp_path / "clip", format="openlabel")

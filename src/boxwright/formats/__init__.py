@@ -183,13 +183,19 @@ def _found(place: Path, format: str | None) -> SceneList:
     names = _module(_READERS, found[0]).list_scenes(place)
     if not names:
         called = "; its scenes are called by numbers, such as 000000" if found[0] in ("kitti_object", "kitti_tracking") else ""
-        raise FormatError(f"no scene in the format {found[0]!r}{called}", path=place, hint="give the dataset's own folder")
+        raise FormatError(f"no scene in the format {found[0]!r}{called}", path=place, hint=_hint_of(place, format))
     others = _beside(place, found[0], names) if format is None else []
     if others:
         got = f"{found[0]} ({_said_scenes(names)}) and {_said_folders(others)}"
         hint = f"pass one of these folders, or format={found[0]!r} for its scenes alone"
         raise FormatError("several datasets in one folder", expected="one", got=got, path=place, hint=hint)
     return SceneList(place, found[0], names)
+
+
+def _hint_of(place: Path, format: str | None) -> str:
+    """What to do where a format that was named finds no scene."""
+    fits = [name for name in _fitting_as_far_as_seen(place) if name != format]
+    return f"it looks like {' or '.join(fits)}: name that format, or none" if fits else "give the dataset's own folder"
 
 
 def _fitting(place: Path) -> list[str]:

@@ -72,7 +72,7 @@ class Labels:
         if kept:
             self.document.source["objects"] = kept
         if n := sum(IN_PICTURES not in one for one in kept.values()):
-            self.document.notes.append(f"{n} objects have no cuboid: they are kept as they are, in the source attributes")
+            self.document.notes.append(f"objects without a cuboid, kept as they are in the source attributes: {n}")
 
     # -------------------------------------------------------- places
 
