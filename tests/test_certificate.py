@@ -202,12 +202,12 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
 # ------------------------------------------------------------ clients
 
 
-@pytest.mark.parametrize(("format", "options"), [("openlabel", {}), ("cvat_video", {}), ("mot", {"frame_rate": 25})])
+@pytest.mark.parametrize(("format", "options"), [("openlabel", {}), ("argoverse2", {}), ("cvat_video", {}), ("mot", {"frame_rate": 25})])
 def test_the_platforms_own_client(rng, format, options):
     said = bw.capabilities()[format]
     if python_with(said.client) is None:
         pytest.skip(f"{said.client} is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
-    scene = street(rng) if format == "openlabel" else pictures()
+    scene = pictures() if format in ("cvat_video", "mot") else street(rng)
     ours, theirs = bw.certify(scene, format, **options).readings
     assert ours.holds and theirs.holds, theirs.reasons
     assert theirs.read_with.startswith(said.client)

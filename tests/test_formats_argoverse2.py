@@ -14,7 +14,7 @@ import pytest
 import boxwright as bw
 from boxwright.formats import argoverse2
 from boxwright.formats.images import image_bytes
-from formats_scenes import angle_between, assert_same_labels
+from formats_scenes import MemoryData, angle_between, assert_same_labels
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra 'io')")
 from pyarrow import feather  # noqa: E402
@@ -504,3 +504,73 @@ def test_an_intensity_that_is_no_number_is_refused(tmp_path):
     scene = bw.read(log)
     with pytest.raises(bw.FormatError, match=rf"{sweep.name}: .*intensity: expected numbers, got dtype object"):
         scene.points(next(i for i in range(len(scene)) if scene.has_points(i)))
+
+
+# ------------------------------------------------------------ the writer
+
+
+def columns_of(log, name="annotations.feather"):
+    table = feather.read_table(str(log / name))
+    return {column: table[column].to_pylist() for column in table.column_names}
+
+
+def test_written_numbers_are_the_files_own(tmp_path):
+    """The rows that were read, by track and time, and the poses and lenses, as a plain reader of tables finds them."""
+    log = make(tmp_path / "in")
+    report = bw.write(bw.read(log), tmp_path / "out", "argoverse2")
+    assert (report.n_labels, report.n_tracks, report.n_frames) == (4, 2, 4)
+    before, after = columns_of(log), columns_of(tmp_path / "out/log")
+    assert set(after) == set(before)
+    kept = [i for i, kind in enumerate(before["category"]) if kind != "EGO_VEHICLE"]
+    rows = [[(columns["timestamp_ns"][i], columns["track_uuid"][i]) for i in which] for columns, which in ((before, kept), (after, range(4)))]
+    assert sorted(rows[0]) == sorted(rows[1])
+    for mine, theirs in zip(
+        np.argsort(before["timestamp_ns"], kind="stable")[np.isin(np.argsort(before["timestamp_ns"], kind="stable"), kept)], range(4)
+    ):
+        for name in ("category", "num_interior_pts"):
+            assert after[name][theirs] == before[name][mine]
+        for name in ("length_m", "width_m", "height_m", "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m"):
+            assert after[name][theirs] == pytest.approx(before[name][mine], abs=1e-9)
+    for table in ("city_SE3_egovehicle.feather", "calibration/egovehicle_SE3_sensor.feather", "calibration/intrinsics.feather"):
+        a, b = columns_of(log, table), columns_of(tmp_path / "out/log", table)
+        for name, values in a.items():
+            assert b[name] == (values if isinstance(values[0], str) else pytest.approx(values, abs=1e-9)), (table, name)
+    check_golden(bw.read(tmp_path / "out"))
+
+
+def test_points_are_written_in_the_ego_frame_as_float32(tmp_path, rng):
+    lidars = {
+        "top": bw.Lidar("top", bw.Pose.from_yaw(math.pi / 2, (1.0, 0.0, 1.6))),
+        "rear": bw.Lidar("rear", bw.Pose.from_yaw(0.0, (-1.0, 0.0, 0.0))),
+    }
+    sweeps = {(0, name): bw.Sweep(np.array([[2.0, 0.25, -1.5]]), 7, frame=name, intensity=np.array([9], np.uint8)) for name in lidars}
+    cuboids = bw.Cuboids([[2.0, 0.0, -1.5]], [[1.0, 2.0, 1.0]], 0.3, frame="top")
+    tracks = [bw.Track("a", "BUS", [7], cuboids)]
+    scene = bw.Scene("x", [7, 9], lidars, tracks=tracks, data=MemoryData(sweeps), label_frame="top")
+    report = bw.write(scene, tmp_path / "out", "argoverse2")
+    assert (report.n_frames, report.n_labels) == (1, 1)
+    assert any("1 frames with neither a sweep nor a label" in line for line in report.dropped)
+    cloud = columns_of(tmp_path / "out/x/sensors/lidar", "7.feather")
+    np.testing.assert_allclose([cloud["x"], cloud["y"], cloud["z"]], [[0.75, 1.0], [2.0, 0.25], [0.1, -1.5]], atol=1e-6)
+    assert cloud["intensity"] == [9, 9]
+    (row,) = zip(*columns_of(tmp_path / "out/x").values())
+    written = dict(zip(columns_of(tmp_path / "out/x"), row))
+    assert (written["length_m"], written["width_m"], written["height_m"], written["num_interior_pts"]) == (1.0, 2.0, 1.0, 1)
+    np.testing.assert_allclose([written[name] for name in ("tx_m", "ty_m", "tz_m")], [1.0, 2.0, 0.1], atol=1e-12)
+    np.testing.assert_allclose(2 * math.atan2(written["qz"], written["qw"]), 0.3 + math.pi / 2, atol=1e-12)
+
+
+def test_times_before_zero_are_refused(tmp_path):
+    with pytest.raises(bw.ArgumentError, match="expected times from 0"):
+        bw.write(bw.Scene("x", [-5], {"lidar": bw.Lidar("lidar")}, label_frame="lidar"), tmp_path / "out", "argoverse2")
+
+
+def test_the_real_log_there_and_back(tmp_path, real_data):
+    log = real_data / "av2/sensor/7fab2350-7eaf-3b7e-a39d-6937a4c1bede"
+    bw.write(bw.read(log), tmp_path / "out", "argoverse2")
+    before, after = columns_of(log), columns_of(tmp_path / "out" / log.name)
+    keys = [sorted(zip(columns["timestamp_ns"], columns["track_uuid"], range(len(columns["category"])))) for columns in (before, after)]
+    assert [key[:2] for key in keys[0]] == [key[:2] for key in keys[1]] and len(keys[0]) == 11_364
+    for name in ("length_m", "width_m", "height_m", "tx_m", "ty_m", "tz_m", "num_interior_pts"):
+        a, b = (np.array(columns[name], float)[[key[2] for key in rows]] for columns, rows in zip((before, after), keys))
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)

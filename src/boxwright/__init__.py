@@ -105,6 +105,7 @@ _HOME = {
     "checks": ["Finding", "Findings", "Profile", "Rule", "Severity", "SizeRange", "Suggestion", "check", "check_rules"],
     "simulation": ["simulate"],
     "certification": ["Certificate", "certify"],
+    "diagnosis": ["Diagnosis", "FaultVerdict", "doctor"],
     "formats": [
         "Capabilities",
         "ImageFolder",
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
     from .combining import AnnotatorSpread, Consensus, consensus
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
+    from .diagnosis import Diagnosis, FaultVerdict, doctor
     from .differences import LabelError, Tolerances
     from .disagreements import Disagreement
     from .errors import (
@@ -261,6 +263,7 @@ __all__ = [
     "Cuboids",
     "CylindricalCamera",
     "DepthMap",
+    "Diagnosis",
     "Disagreement",
     "DoubleSphereCamera",
     "Edits",
@@ -270,6 +273,7 @@ __all__ = [
     "ExtendedUnifiedCamera",
     "ExtraMissing",
     "FaceMargin",
+    "FaultVerdict",
     "Finding",
     "Findings",
     "FisheyeCamera",
@@ -375,6 +379,7 @@ __all__ = [
     "consensus_trace",
     "create_project",
     "depth_map",
+    "doctor",
     "expose_cuboids",
     "expose_points",
     "fit_at",

@@ -21,7 +21,7 @@ from ..image_tracks import ImageTracks
 from ..keyframes import State
 from ..scene import Scene
 from .clients import ClientReading, ask_client, python_with
-from .fields import LostField, Readings, lost_fields, pose_of
+from .fields import LostField, Readings, lost_fields, poses_of
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
 from .rows import Clip, Rows, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
 
@@ -150,14 +150,23 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
 
 
 def _frames_together(given: Clip, back: Clip) -> tuple[Clip, Clip, int]:
-    """The frames of both that are the same: all of them where there are as many, else those of one name; and how many are gone."""
+    """The frames of both that are the same: all of them where there are as many, else those of one stamp or name; and how many of those that hold
+    anything are gone."""
     if len(given) == len(back):
         return given, back, 0
-    names = {scene.frame_ids[i]: place for place, (scene, i) in enumerate(back.places)}
-    found = [(place, names[scene.frame_ids[i]]) for place, (scene, i) in enumerate(given.places) if scene.frame_ids[i] in names]
+    have_times = all(scene.has_time for clip in (given, back) for scene, _, _ in clip.scenes)
+    called = [{_called(scene, i, have_times): place for place, (scene, i) in enumerate(clip.places)} for clip in (given, back)]
+    found = [(place, called[1][name]) for name, place in called[0].items() if name in called[1]]
     if not found:
         found = [(i, i) for i in range(min(len(given), len(back)))]
-    return given.taken([i for i, _ in found]), back.taken([j for _, j in found]), max(len(given) - len(found), 0)
+    kept = {i for i, _ in found}
+    held = set(shape_rows(given).frame.tolist()) | set(cuboid_rows(given, "own").frame.tolist())
+    held |= {i for i, (scene, k) in enumerate(given.places) if any(scene.has_points(k, name) for name in scene.lidars)}
+    return given.taken([i for i, _ in found]), back.taken([j for _, j in found]), len(held - kept)
+
+
+def _called(scene: Scene, frame_index: int, by_time: bool) -> int | str:
+    return int(scene.times_ns[frame_index]) if by_time else scene.frame_ids[frame_index]
 
 
 def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Reading:
@@ -169,10 +178,14 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Re
     mine, shapes = cuboid_rows(given, frame), shape_rows(given)
     mine = mine.taken(_expected(mine, told, "cuboids"))
     shapes = shapes.taken(_expected(shapes, told, "shapes"))
+    theirs = told.cuboids
+    if told.frame_times_ns:
+        place_of = {int(stamp): i for i, stamp in enumerate(scene.times_ns.tolist())}
+        places = np.array([place_of.get(int(stamp), -1) for stamp in told.frame_times_ns], np.int64)
+        theirs = replace(theirs, frame=places[theirs.frame])
     by_id = "track_ids" in told.knows and said.can_write("track_ids")
-    readings = Readings(
-        given, given, (mine, told.cuboids, pair_cuboids(mine, told.cuboids, by_id)), (shapes, told.shapes, pair_shapes(shapes, told.shapes, by_id))
-    )
+    in_pictures = (shapes, told.shapes, pair_shapes(shapes, told.shapes, by_id))
+    readings = Readings(given, given, (mine, theirs, pair_cuboids(mine, theirs, by_id)), in_pictures)
     n_lost = len(scene) - len(told.times_ns) if "times" in told.knows else 0
     reading = _measured(told.client, frame, readings, said, exact, n_lost, 0, told.knows)
     if "times" in told.knows and not n_lost:
@@ -231,10 +244,8 @@ def _with_others(fields: dict[str, tuple[int, int]], n_other: int) -> dict[str, 
 
 def _float_room(readings: Readings, said: Capabilities, exact: Exactness) -> float:
     """What float64 rounds away at the scene's own coordinates, where the format turns them into a frame of its own."""
-    far = 0.0
-    for scene, i in readings.given.places[:1]:
-        pose = pose_of(scene, i)
-        far = 0.0 if pose is None else float(np.abs(pose.translation_m).max())
+    poses = [pose for scene, i in readings.given.places[:1] for pose in poses_of(scene, i)]
+    far = max((float(np.abs(pose.translation_m).max()) for pose in poses), default=0.0)
     return 0.0 if exact == Exactness() else float(64 * np.finfo(float).eps * far)
 
 

@@ -9,6 +9,7 @@ boxwright, prints what the client holds as one JSON object:
     cuboids : columns frame (place in the clip), track, category, center_m, size_m, quat_wxyz
     boxes : columns frame, track, category, camera, xyxy
     times_ns : of the frames, where it tells them
+    frame_times_ns : stamps by which it knows frames, where it knows no places; then `frame` counts in these
     only_keyframes : whether it leaves out what lies between
 """
 
@@ -51,6 +52,7 @@ class ClientReading:
     shapes: ShapeRows | None = None
     times_ns: Sequence[int] = ()
     only_keyframes: bool = False
+    frame_times_ns: Sequence[int] = ()
 
 
 def python_with(client: str, client_python: str | os.PathLike[str] | None = None) -> str | None:
@@ -93,6 +95,7 @@ def ask_client(format: str, client: str, python: str, folder: Path) -> ClientRea
         _shape_rows(told.get("boxes")),
         told.get("times_ns", ()),
         told.get("only_keyframes", False),
+        told.get("frame_times_ns", ()),
     )
 
 

@@ -19,7 +19,7 @@ from ..scene import CameraSensor, Scene
 from .measured import is_tilted
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows
 
-__all__ = ["LostField", "Readings", "lost_fields", "pose_of"]
+__all__ = ["LostField", "Readings", "lost_fields", "poses_of"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
@@ -204,25 +204,27 @@ def _same_classes(mine: PointLabels, theirs: PointLabels) -> bool:
 
 
 def _poses(readings: Readings) -> Count:
-    """Frames whose place in the world, of the first LiDAR where there is one, is another one or not known any more."""
+    """Frames at which both the vehicle and its first LiDAR are elsewhere, or nobody knows where: some formats have one of the two frames alone."""
     n = n_lost = 0
     for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
-        here = pose_of(scene, i)
-        if here is None:
-            continue
-        there = pose_of(other, j)
-        n += 1
-        room = 64 * np.finfo(float).eps * np.abs(here.translation_m).max()
-        n_lost += there is None or not np.allclose(here.matrix(), there.matrix(), rtol=0, atol=_SAME_POSE + room)
+        here, there = poses_of(scene, i), poses_of(other, j)
+        if here:
+            n += 1
+            n_lost += not any(_is_same_pose(a, b) for a, b in zip(here, there))
     return n, n_lost
 
 
-def pose_of(scene: Scene, frame_index: int) -> Pose | None:
-    """world_from_lidar at a frame, or world_from_ego where there is no LiDAR; None where no pose is known."""
+def _is_same_pose(a: Pose, b: Pose) -> bool:
+    room = 64 * np.finfo(float).eps * np.abs(a.translation_m).max()
+    return bool(np.allclose(a.matrix(), b.matrix(), rtol=0, atol=_SAME_POSE + room))
+
+
+def poses_of(scene: Scene, frame_index: int) -> list[Pose]:
+    """world_from_ego at a frame, and world_from_lidar where there is a LiDAR; none where no pose is known."""
     stamp = int(scene.times_ns[frame_index])
     if scene.trajectory is None or not scene.trajectory.covers(scene.times_ns[frame_index : frame_index + 1])[0]:
-        return None
-    return scene.transform("world", "lidar" if scene.lidars else "ego", stamp)
+        return []
+    return [scene.transform("world", frame, stamp) for frame in ("ego", *(["lidar"] if scene.lidars else []))]
 
 
 def _cameras(readings: Readings) -> Count:

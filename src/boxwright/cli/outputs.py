@@ -24,7 +24,9 @@ OutOption = Annotated[
 ToOption = Annotated[
     str,
     typer.Option(
-        "--to", metavar="FORMAT", help="Format to write: boxwright, kitti_tracking, kitti_object, openlabel, semantic_kitti, cvat_video or mot."
+        "--to",
+        metavar="FORMAT",
+        help="Format to write: boxwright, kitti_tracking, kitti_object, argoverse2, openlabel, semantic_kitti, cvat_video or mot.",
     ),
 ]
 

@@ -76,6 +76,7 @@ _WRITERS = {
     "boxwright": "boxwright_writer",
     "kitti_object": "kitti_object_writer",
     "kitti_tracking": "kitti_tracking_writer",
+    "argoverse2": "argoverse2_writer",
     "openlabel": "openlabel_writer",
     "semantic_kitti": "semantic_kitti_writer",
     "cvat_video": "cvat_video_writer",
