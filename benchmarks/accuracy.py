@@ -28,7 +28,7 @@ import boxwright as bw
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "ACCURACY.md"
 FIRST_SEED = 6000  # of the simulated recordings that are reported, and that nothing was developed on
-PARTS = ("fitting", "sigma", "tracks", "interpolation", "propagation", "retiming", "video", "thinning", "linking")
+PARTS = ("fitting", "sigma", "tracks", "interpolation", "propagation", "retiming", "video", "thinning", "linking", "checks")
 SPLIT = f"""How the split was kept honest:
 everything was developed on simulated recordings (seeds 1000 to 1047; sigma on 4000 to 4299, see below), and what is reported of simulated ones is of
 seeds from {FIRST_SEED} on, which nobody looked at before. The weights of the choice among clusters were fitted to the simulator alone. The real
@@ -133,15 +133,16 @@ def sections(options):
         yield "propagation", "Propagation", told_by("accuracy_propagation.py", *few)
     if "retiming" in options.only:
         yield "retiming", "Own time", told_by("accuracy_retiming.py", *(["--seeds", "1"] if options.quick else []))
-    yield from pictures(options)
+    yield from others(options)
 
 
-def pictures(options):
-    """Parts of labels in pictures, each the whole output of its own benchmark."""
+def others(options):
+    """Parts that are the whole output of a benchmark."""
     for part, title, *script in (
         ("video", "Propagation in pictures", "accuracy_video.py", *(["--seeds", "2"] if options.quick else [])),
         ("thinning", "Boxes in videos between keyframes", "accuracy_thinning.py"),
         ("linking", "2-D against 3-D", "accuracy_linking.py"),
+        ("checks", "Checks: faults put in, and alarms", "accuracy_checks.py", *(["--quick"] if options.quick else [])),
     ):
         if part in options.only:
             yield part, title, told_by(*script)

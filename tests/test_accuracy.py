@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import boxwright as bw
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import accuracy
+import accuracy_checks as checks
 import accuracy_fitting as fitting
 import accuracy_interpolation as interpolation
+import injected_errors as injected
 import sigma_factors
 from boxwright import click_sigma
 
@@ -140,3 +143,22 @@ def test_gaps_are_told_apart_by_what_happens_there(speed, turn, hidden, kinds):
     if kinds == ["other"]:
         np.testing.assert_allclose(off, 0.0, atol=1e-9)
         np.testing.assert_allclose(iou, 1.0)
+
+
+def test_a_fault_is_found_where_a_new_finding_names_its_track_in_its_frames():
+    scene = checks.long_scene()
+    fault = injected.plan(scene, "size", 1)[0][0]
+    clean, found = (bw.check(one, rules="size_change") for one in (scene, injected.inject(scene, [fault])))
+    assert checks.is_found(fault, found, clean) and not checks.is_found(fault, clean, clean) and not checks.is_found(fault, found, found)
+    elsewhere = injected.Fault("size", "vehicles", (fault.first + 50) % 200, (fault.first + 50) % 200, fault.track_ids)
+    assert not checks.is_found(elsewhere, found, clean)
+    assert not checks.is_found(injected.Fault("size", "vehicles", fault.first, fault.last, ("car other",)), found, clean)
+    assert not checks.is_found(injected.Fault("deleted", "vehicles", fault.first, fault.last, fault.track_ids), found, clean)
+
+
+def test_tables_of_checks_say_what_was_counted():
+    hits = {("shift", "vehicles"): [("a", True), ("a", False), ("b", True), ("c", True)], ("late", "cameras"): [("x", True)]}
+    told = "\n".join(checks.recall_rows(hits))
+    assert "| shift | 0.750 [" in told and "of 4 |" in told and "of 1 |" in told
+    told = "\n".join(checks.alarm_rows({"a": Counter(speed=2), "b": Counter()}, {"a": 1000, "b": 1000}))
+    assert "| a | 1,000 | 2.00 | speed 2 |" in told and "| b | 1,000 | 0.00 | none |" in told and "| **all** | 2,000 | 1.00 |" in told

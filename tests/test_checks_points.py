@@ -259,3 +259,41 @@ def test_no_sweep_is_kept(street):
     found = bw.check(street.replace(data=Watched()), rules="points")
     assert len(alive) >= 3 and max(most) <= 2
     assert [one.finding_id for one in found] == [one.finding_id for one in bw.check(street, rules="points")]
+
+
+def test_frames_without_a_pose_are_left_out_and_it_is_said(street):
+    poses = street.trajectory
+    one = np.abs(poses.times_ns - street.times_ns[1]) < 60_000_000
+    known = bw.Trajectory(poses.times_ns[one], [poses.at(int(time)) for time in poses.times_ns[one]])
+    found = bw.check(street.replace(trajectory=known), rules="points")
+    assert "2 of 3 frames have no pose: their points were not looked at" in found.notes
+    assert {frame for one in found for frame in one.frames} <= {1}
+
+
+@pytest.mark.parametrize("kind", ["nan", "empty", "two", "flat", "far"])
+def test_odd_sweeps_are_no_stumbling_block(street, kind):
+    def odd(sweep):
+        xyz = np.array(sweep.xyz)
+        if kind == "nan":
+            xyz[::7], xyz[1::11] = np.nan, np.inf
+        few = {"empty": xyz[:0], "two": xyz[:2], "flat": np.zeros((50, 3), np.float32)}.get(kind, xyz)
+        return bw.Sweep(few, sweep.timestamp_ns, origin_m=(1e6, 2e6, 0.0) if kind == "far" else (0.0, 0.0, 0.0))
+
+    class Odd:
+        def points(self, frame_index, sensor):
+            return odd(street.data.points(frame_index, sensor))
+
+        def image(self, frame_index, camera):
+            return street.data.image(frame_index, camera)
+
+        def has_points(self, frame_index, sensor):
+            return street.data.has_points(frame_index, sensor)
+
+        def has_image(self, frame_index, camera):
+            return street.data.has_image(frame_index, camera)
+
+    scene = street.replace(data=Odd())
+    found = bw.check(scene, rules="points")
+    assert all(np.isfinite(one.value) for one in found)
+    assert kind == "nan" or not found.where(severity="warning")  # sweeps that tell no times keep the vehicle's motion, so boxes may cut
+    assert bw.report_html((scene, found), most_pictures=2).startswith("<!doctype html>")

@@ -50,13 +50,15 @@ def wrong_moment(context: Context) -> Iterator[Finding]:
             context.notes.append("no sweep tells when its points were seen: wrong_moment left out")
         return
     moving = [track for track in scene.tracks if _moves(track)]
-    if not moving:
+    frames = _frames_with_points_and_pose(scene)
+    if not moving or not frames:
         return
-    found = retime(_with_fewer_sweeps(scene), moving)
+    few = [frames[k] for k in np.linspace(0, len(frames) - 1, min(MOST_SWEEPS, len(frames))).astype(int).tolist()]
+    found = retime(_with_sweeps_of(scene, few), moving)
     drawn_for = DRAWN_FOR.get(found.placement) if found.placement is not None else None
     if drawn_for is None:
         return
-    found = retime(scene, moving, placement=found.placement)
+    found = retime(_with_sweeps_of(scene, frames), moving, placement=found.placement)
     which = [scene.track_index[one.track.track_id] for one in found]
     limits = context.limits("wrong_moment", np.array(which, np.int64))
     shifts = np.array([_shift_m(one) for one in found])
@@ -65,14 +67,14 @@ def wrong_moment(context: Context) -> Iterator[Finding]:
         return
     worst = found[some[0]]
     k = int(np.argmax(worst.shift_m))
-    frames = [scene.nearest_frame(int(time)) for one in some for time in found[one].track.times_ns[[0, -1]]]
+    ends = [scene.nearest_frame(int(time)) for one in some for time in found[one].track.times_ns[[0, -1]]]
     message = (
         f"the boxes of {len(some)} moving objects are drawn {drawn_for}, not for the stamps of their frames; "
         f"the farthest off: {context.name(which[some[0]])}, {worst.shift_m[k]:.2f} m at {worst.speed_mps[k]:.0f} m/s"
     )
     edits = [SetKeyframes(found[t].track.track_id, found[t].track.times_ns, found[t].track.cuboids) for t in some]
     tracks = [which[one] for one in some]
-    place = (min(frames), max(frames), scene.nearest_frame(int(worst.track.times_ns[k])))
+    place = (min(ends), max(ends), scene.nearest_frame(int(worst.track.times_ns[k])))
     yield context.finding("wrong_moment", place, tracks, float(shifts[some[0]]), message, suggestion=Suggestion("carry them to the stamps", edits))
 
 
@@ -83,13 +85,17 @@ def _moves(track: Track) -> bool:
     return bool(len(way) and (way / seconds).max() > SLOWEST_MPS)
 
 
-def _with_fewer_sweeps(scene: Scene) -> Scene:
-    """With the sweeps of some frames, evenly over the recording: what boxes are drawn for is one thing for all of it."""
-    frames = [i for i in range(len(scene)) if any(scene.has_points(i, name) for name in scene.lidars)]
-    if len(frames) <= MOST_SWEEPS:
-        return scene
-    kept = {frames[k] for k in np.linspace(0, len(frames) - 1, MOST_SWEEPS).astype(int).tolist()}
-    return scene.replace(data=_Some(scene.data, frozenset(kept)))
+def _frames_with_points_and_pose(scene: Scene) -> list[int]:
+    with_points = [i for i in range(len(scene)) if any(scene.has_points(i, name) for name in scene.lidars)]
+    if scene.trajectory is None:
+        return with_points
+    is_covered = scene.trajectory.covers(scene.times_ns)
+    return [i for i in with_points if is_covered[i]]
+
+
+def _with_sweeps_of(scene: Scene, frames: list[int]) -> Scene:
+    """With the sweeps of some frames alone. Twelve, evenly over the recording, tell what boxes are drawn for: it is one thing for all of it."""
+    return scene.replace(data=_Some(scene.data, frozenset(frames)))
 
 
 @dataclass(frozen=True)

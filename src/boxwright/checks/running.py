@@ -65,7 +65,7 @@ def _run(context: Context, rules: Sequence[Rule], frames: Sequence[int] | None, 
     by_frame = [rule for rule in rules if rule.is_per_frame]
     if by_frame:
         scene = context.scene
-        for index in range(len(scene)) if frames is None else [scene._frame(i) for i in frames]:
+        for index in _placed(context, range(len(scene)) if frames is None else [scene._frame(i) for i in frames]):
             frame = context.frame(index)
             for rule in by_frame:
                 yield from rule.run(context, frame)
@@ -73,6 +73,18 @@ def _run(context: Context, rules: Sequence[Rule], frames: Sequence[int] | None, 
     for rule in by_frame:
         if rule.end is not None:
             yield from rule.end(context)
+
+
+def _placed(context: Context, frames: Sequence[int]) -> Sequence[int]:
+    """The frames whose sensors can be placed among the labels; a note says how many cannot."""
+    scene = context.scene
+    if scene.label_frame != "world" or scene.trajectory is None:
+        return frames
+    is_covered = scene.trajectory.covers(scene.times_ns)
+    placed = [index for index in frames if is_covered[index]]
+    if len(placed) < len(frames):
+        context.notes.append(f"{len(frames) - len(placed)} of {len(frames)} frames have no pose: their points were not looked at")
+    return placed
 
 
 def _possible(context: Context, rules: Sequence[Rule]) -> Iterable[Rule]:
