@@ -101,6 +101,7 @@ _HOME = {
     "standing": ["StaticSolve", "StaticVerdict", "solve_static"],
     "orienting": ["orient"],
     "render": ["render_bev", "render_cameras"],
+    "review": ["Decision", "ReviewItem", "ReviewVerdict", "SamplingPlan", "open_findings", "plan_sampling", "review_order", "wrong_at_most"],
     "report": ["report_html", "write_report"],
     "checks": ["Finding", "Findings", "Profile", "Rule", "Severity", "SizeRange", "Suggestion", "check", "check_rules"],
     "simulation": ["simulate"],
@@ -218,6 +219,7 @@ if TYPE_CHECKING:
     from .render import render_bev, render_cameras
     from .report import report_html, write_report
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
+    from .review import Decision, ReviewItem, ReviewVerdict, SamplingPlan, open_findings, plan_sampling, review_order, wrong_at_most
     from .scene import Scene
     from .scoring import AnnotatorQuality, Quality, Score, TrackQuality, compare_annotators, score
     from .segmentation import Overlap, apply_edits, segment, segment_scene
@@ -262,6 +264,7 @@ __all__ = [
     "Cuboid",
     "Cuboids",
     "CylindricalCamera",
+    "Decision",
     "DepthMap",
     "Diagnosis",
     "Disagreement",
@@ -328,8 +331,11 @@ __all__ = [
     "Retimed",
     "Retiming",
     "RetimingVerdict",
+    "ReviewItem",
+    "ReviewVerdict",
     "RotatedBoxes",
     "Rule",
+    "SamplingPlan",
     "Scene",
     "Score",
     "SensorFrameFallback",
@@ -402,10 +408,12 @@ __all__ = [
     "link",
     "link_offsets",
     "lock_size",
+    "open_findings",
     "open_project",
     "open_video",
     "orient",
     "plan_gold",
+    "plan_sampling",
     "points_in_cuboids",
     "project_cuboids",
     "project_points",
@@ -421,6 +429,7 @@ __all__ = [
     "report_html",
     "restore_backup",
     "retime",
+    "review_order",
     "scenes",
     "score",
     "segment",
@@ -433,6 +442,7 @@ __all__ = [
     "write_points",
     "write_report",
     "write_video",
+    "wrong_at_most",
 ]
 
 
