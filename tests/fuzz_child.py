@@ -44,9 +44,10 @@ class Child:
         if self._process is None:
             raise RuntimeError("start the child while the recording is good")
         self._pipe.send(strict)
-        if not self._pipe.poll(HANG_S):
+        patience_s = HANG_S + 10 * n_bytes / MB  # by the clock: a busy machine gives a process little of it; its own time is judged below
+        if not self._pipe.poll(patience_s):
             self.stop()
-            return Outcome("FAULT", f"hangs for {HANG_S} s", HANG_S, 0)
+            return Outcome("FAULT", f"hangs for {patience_s:.0f} s", patience_s, 0)
         try:
             kind, said, cpu_s, peak_bytes, held_bytes = self._pipe.recv()
         except EOFError:

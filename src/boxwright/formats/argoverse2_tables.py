@@ -109,14 +109,16 @@ def _table(path: Path, size: int) -> Any:
 
     with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
         parts = [reader.schema.empty_table()]
+        n_rows = n_bytes = 0
         for k in range(0, reader.num_record_batches, _BATCHES_AT_ONCE):
             batches = [reader.get_batch(i) for i in range(k, min(k + _BATCHES_AT_ONCE, reader.num_record_batches))]
-            parts.append(pa.Table.from_batches(batches))
-            parts[-1].validate(full=True)
-            limits().check("points_per_frame", sum(part.num_rows for part in parts), path)
-            limits().check_decompressed(sum(part.nbytes for part in parts), size, path)
-            if len(batches) > 1:
-                parts[-1] = parts[-1].combine_chunks()
+            part = pa.Table.from_batches(batches)
+            part.validate(full=True)
+            n_rows += part.num_rows
+            limits().check("points_per_frame", n_rows, path)
+            limits().check_decompressed(n_bytes + part.nbytes, size, path)
+            parts.append(part.combine_chunks() if len(batches) > 1 else part)
+            n_bytes += parts[-1].nbytes
     return pa.concat_tables(parts)
 
 
