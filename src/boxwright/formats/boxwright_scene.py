@@ -265,6 +265,9 @@ def _camera(node: Node, n_frames: int) -> CameraSensor:
     own = {field.name: field for field in dataclasses.fields(model)}
     wanted = {name for name, field in own.items() if field.default is dataclasses.MISSING}
     node.only(CAMERA_KEYS | wanted | ({"ego_from_cam"} if is_placed else set()), CAMERA_EXTRAS | own.keys())
+    for name in sorted(wanted):
+        if not node.has(name):  # null
+            raise node[name].wrong("a number")
     camera: Camera = model(**{name: _of_lens(name, node[name]) for name in own if node.has(name)})
     times = np.array([item.whole() for item in node["timestamp_ns"]], np.int64) if node.has("timestamp_ns") else None
     if times is not None and len(times) != n_frames:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 
-__all__ = ["GENESIS", "chained", "change_line", "checked_id", "compact", "first_hash", "new_id", "parsed", "request_hash"]
+__all__ = ["GENESIS", "chained", "change_line", "checked_id", "compact", "compacted", "first_hash", "is_id", "new_id", "parsed", "request_hash"]
 
 GENESIS = b"boxwright log 1\n"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -22,18 +22,19 @@ def compact(value: Any, field: str) -> str:
     """A value as one line of ASCII JSON: keys in the order they came in, floats as the shortest text that gives the same 64 bits back, so that 1 and
     1.0, 0.0 and -0.0 differ. ArgumentError for what JSON lacks: NaN, infinities, keys that are no text, other types."""
     try:
-        return _dumps(parsed(json.dumps(value, allow_nan=False, default=_plain)))
+        return compacted(parsed(json.dumps(value, allow_nan=False, default=_plain)))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
 
 
 def parsed(text: str) -> Any:
     """The value of a compact text. ValueError where it is no strict JSON."""
-    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    return _DECODER.decode(text)
 
 
-def _dumps(value: Any, sort_keys: bool = False) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False, sort_keys=sort_keys)
+def compacted(value: Any) -> str:
+    """The compact text of what `parsed` gave."""
+    return _ENCODER.encode(value)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,6 +48,12 @@ def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is no number")
 
 
+# made once: json.loads and json.dumps would make one for every value
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+_SORTING = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, sort_keys=True)
+
+
 def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
@@ -55,13 +62,13 @@ def _plain(value: Any) -> Any:
 
 def request_hash(request: Any) -> bytes:
     """SHA-256 of a request with its keys sorted: a client that sends it again may order them otherwise."""
-    return hashlib.sha256(_dumps(parsed(compact(request, "request")), sort_keys=True).encode()).digest()
+    return hashlib.sha256(_SORTING.encode(parsed(compact(request, "request"))).encode()).digest()
 
 
 def change_line(change: Sequence[Any]) -> str:
     """Of one row of `change`: its columns but the last as a JSON list, and on the next line the image it left, or null."""
     *columns, after = change
-    return f"{_dumps(columns)}\n{'null' if after is None else after}\n"
+    return f"{compacted(columns)}\n{'null' if after is None else after}\n"
 
 
 def first_hash(project_id: str) -> bytes:
@@ -75,7 +82,7 @@ def chained(prev_hash: bytes, head: Sequence[Any], lines: Iterable[str]) -> byte
     head : seq, op_id, request_sha256 in hex, account, at_ns, client_ns, verb, undo_of, reason, response
     """
     digest = hashlib.sha256(prev_hash)
-    digest.update(f"{_dumps(list(head))}\n".encode())
+    digest.update(f"{compacted(list(head))}\n".encode())
     for line in lines:
         digest.update(line.encode())
     return digest.digest()
@@ -90,8 +97,14 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def is_id(value: Any) -> bool:
+    """Whether it can be an entity's or a request's id."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 def checked_id(field: str, value: Any) -> str:
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    """ArgumentError for what can be no id."""
+    if not is_id(value):
         hint = "leave it out for a new one, or pass str(uuid.uuid4())"
         raise ArgumentError(expected="an id of 8 to 64 letters, digits, '-' and '_'", got=f"{value!r:.80}", field=field, hint=hint)
-    return value
+    return str(value)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import BoxwrightError, CorruptionError
 from . import schema
-from .canonical import chained, change_line, compact, first_hash, parsed
+from .canonical import chained, change_line, compacted, first_hash, parsed
 from .entities import PROJECT, slot_of
 from .project import Project
 
@@ -188,7 +188,7 @@ def _check_change(report: Report, n: int, row: Any, last: dict[str, tuple[Any, .
     name = at_ns = None
     try:
         body = None if row.after is None else parsed(row.after)
-        if row.after is not None and compact(body, "") != row.after:
+        if row.after is not None and compacted(body) != row.after:
             report.add("change", where, row.seq, "its image is not in the form of the log")
         name, at_ns = slot_of(row.kind, body)
     except (ValueError, KeyError, TypeError, AttributeError, BoxwrightError) as error:

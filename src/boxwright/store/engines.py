@@ -95,6 +95,9 @@ class Database:
             yield
         except sa.exc.DBAPIError as error:
             raise self._ours(error) from error
+        except sa.exc.TimeoutError as error:
+            hint = "try again when some are done"
+            raise StorageError("too many requests at a time", path=self.place, hint=hint, code="busy") from error
 
     def _ours(self, error: sa.exc.DBAPIError) -> BoxwrightError:
         said = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__

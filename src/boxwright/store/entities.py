@@ -27,7 +27,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .canonical import parsed
+from ..errors import ArgumentError
+from .canonical import compacted, parsed
 from .schema import entity as table
 
 __all__ = ["LABELS", "PROJECT", "Entity", "columns_of", "entity_of", "named", "slot_of"]
@@ -42,6 +43,10 @@ _NAMED = {
     "kept": "kept",
     "source": "source",
 }
+
+
+_PARTS = {"sensor": ("name",), "track": ("track_id",), "scene": ("name",), "files": ("what", "sensor"), "point_labels": ("frame_index", "sensor")}
+_SHORT = {"point_labels": "points"}
 
 
 @dataclass(frozen=True)
@@ -70,23 +75,29 @@ class Entity:
 
 
 def named(kind: str, *parts: Any) -> str:
-    """The name by which an entity of a kind is found in its scene."""
+    """The name by which an entity of a kind is found in its scene; what is not ASCII is escaped as in JSON, since no
+    database takes all of it."""
     if kind in _NAMED:
         return _NAMED[kind]
-    return {"sensor": "sensor:{}", "files": "files:{}/{}", "point_labels": "points:{}/{}", "track": "track:{}", "scene": "scene:{}"}[kind].format(
-        *parts
-    )
+    said = (compacted(part)[1:-1] if isinstance(part, str) else str(part) for part in parts)
+    return f"{_SHORT.get(kind, kind)}:{'/'.join(said)}"
 
 
 def slot_of(kind: str, body: Mapping[str, Any] | None) -> tuple[str | None, int | None]:
-    """(name, at_ns): what no other live entity of the scene, or of the parent, may have."""
+    """(name, at_ns): what no other live entity of the scene, or of the parent, may have. ArgumentError for a body that has none."""
     if body is None:
         return None, None
-    if kind == "keyframe":
-        return None, int(body["timestamp_ns"])
-    parts = {"sensor": ("name",), "track": ("track_id",), "scene": ("name",), "files": ("what", "sensor"), "point_labels": ("frame_index", "sensor")}
-    if kind in parts:
-        return named(kind, *(body[part] for part in parts[kind])), None
+    try:
+        if kind == "keyframe":
+            if not -(1 << 63) <= body["timestamp_ns"] < 1 << 63:
+                raise ArgumentError(expected="nanoseconds of 64 bits", got=str(body["timestamp_ns"])[:40], field="timestamp_ns")
+            return None, int(body["timestamp_ns"])
+        if kind in _PARTS:
+            return named(kind, *(body[part] for part in _PARTS[kind])), None
+    except (KeyError, TypeError) as error:
+        raise ArgumentError(
+            f"the body of a {kind} lacks something: {error}", field=kind, hint="see what is stored of it in store/entities.py"
+        ) from None
     return _NAMED.get(kind), None
 
 

@@ -37,6 +37,7 @@ from .verbs import run
 
 __all__ = ["Project"]
 
+_MOST_REASON = 4096
 _BY_OP_ID = sa.select(schema.txn.c.seq).where(schema.txn.c.op_id == sa.bindparam("op_id"))
 
 
@@ -214,6 +215,7 @@ class Project:
         blobs : bytes that edits name by their SHA-256
         ConflictError where something has changed since, StorageError (code "disk-full") where it cannot be written: either way nothing is changed.
         """
+        _check_reason(reason)
         account, op_id = _account(by), new_id() if op_id is None else checked_id("op_id", op_id)
         if not isinstance(edits, (list, tuple)) or not edits:
             raise ArgumentError(expected="at least one edit", got=f"{edits!r:.60}", field="edits", hint="a list of mappings")
@@ -351,6 +353,18 @@ def _account(by: str | None) -> str:
     if not isinstance(by, str) or not by.strip() or len(by) > 256 or not by.isprintable():
         raise ArgumentError(expected="a name of up to 256 characters", got=f"{by!r:.60}", field="by", hint="whose edits they are")
     return by
+
+
+def _check_reason(reason: Any) -> None:
+    is_text = isinstance(reason, str) and len(reason) <= _MOST_REASON and "\0" not in reason and _is_unicode(reason)
+    if reason is not None and not is_text:
+        hint = "say it in words, or leave it out"
+        raise ArgumentError(expected=f"a text of up to {_MOST_REASON:,} characters", got=f"{reason!r:.60}", field="reason", hint=hint)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it holds no half characters, which no database takes."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _last_seq(connection: sa.Connection) -> int:

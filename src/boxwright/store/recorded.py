@@ -24,7 +24,7 @@ from ..formats.video_file import VideoFrames
 from ..points import Sweep
 from ..scene import NoData, Scene, SensorData
 
-__all__ = ["FileFacts", "Source", "check_file", "data_of", "facts_of", "files_of", "source_body", "source_of"]
+__all__ = ["FileFacts", "Source", "check_file", "checked_files", "checked_source", "data_of", "facts_of", "files_of", "source_body", "source_of"]
 
 _CHUNK = 1 << 20
 _known: dict[str, tuple[tuple[int, ...], str]] = {}  # path -> what the system said of the file when it was hashed, and its hash
@@ -244,6 +244,32 @@ def _at_frame(facts: FileFacts, frame_index: int, sensor: str) -> None:
         error.field = f"frame {frame_index}, {sensor}"
         error.args = (str(error),)
         raise
+
+
+def checked_source(body: Any) -> dict[str, Any]:
+    """ArgumentError where it does not say how a recording is read."""
+    kinds = {"path": str, "scene": str, "format": str, "strict": bool}
+    if not isinstance(body, Mapping) or set(body) != set(kinds) or not all(isinstance(body[key], kind) for key, kind in kinds.items()):
+        raise ArgumentError(expected=f"{', '.join(kinds)}", got=f"{body!r:.80}", field="source", hint="as bw.read takes them")
+    return dict(body)
+
+
+def checked_files(body: Any, n_frames: int) -> dict[str, Any]:
+    """ArgumentError where it does not list the files of a sensor of a scene with so many frames."""
+    fits = isinstance(body, Mapping) and set(body) == {"what", "sensor", "files"} and body["what"] in ("sweeps", "images", "videos")
+    if (
+        not fits
+        or not isinstance(body["sensor"], str)
+        or not isinstance(body["files"], list)
+        or not all(_is_file(row, n_frames) for row in body["files"])
+    ):
+        hint = "each file a list of frame index, path, size and SHA-256"
+        raise ArgumentError(expected="what, sensor and files", got=f"{body!r:.80}", field="files", hint=hint)
+    return dict(body)
+
+
+def _is_file(row: Any, n_frames: int) -> bool:
+    return isinstance(row, list) and [type(item) for item in row] == [int, str, int, str] and 0 <= row[0] < max(n_frames, 1)
 
 
 def source_of(body: Mapping[str, Any]) -> Source:

@@ -19,8 +19,10 @@ _OF_TRACK = ("category", "method", "object_id", "track_id")
 _SIDES = ("into", "other")
 
 
-def check_words(tx: Transaction, category: str, attributes: Mapping[str, Any]) -> None:
+def check_words(tx: Transaction, category: str, attributes: Any) -> None:
     """Where the project has a taxonomy: UnknownName for a class, ArgumentError for attributes, that it does not define."""
+    if not isinstance(attributes, Mapping):
+        raise ArgumentError(expected="a mapping", got=f"{attributes!r:.60}", field="attributes", hint="of names to values")
     kept = tx.named(PROJECT, named("taxonomy"))
     if kept is not None:
         taxonomy_from(kept.body or {}).find(category).check_attributes(attributes)
@@ -95,8 +97,9 @@ def _point_elsewhere(tx: Transaction, track: Entity, name: str) -> None:
 
 def set_attributes(tx: Transaction, edit: Edit) -> None:
     """set : name -> value; remove : names. Of a track or of a keyframe; each name is a value of its own."""
-    wanted, gone = _mapping(edit, "set"), list(edit.get("remove", ()))
-    kind = edit["kind"]
+    wanted, gone, kind = _mapping(edit, "set"), edit.get("remove", []), edit["kind"]
+    if not isinstance(gone, list) or not all(isinstance(name, str) for name in gone):
+        raise ArgumentError(expected="a list of names", got=f"{gone!r:.60}", field="edit.remove", hint="leave it out to remove none")
     if kind not in ("track", "keyframe"):
         raise ArgumentError(expected="track or keyframe", got=f"{kind!r:.40}", field="edit.kind", hint="whose attributes they are")
     one = tx.expected(edit["id"], kind, edit["rev"], [("attributes", name) for name in (*wanted, *gone)], "edit.id")
@@ -148,6 +151,8 @@ def _shape(track: Entity) -> tuple[Any, ...]:
 
 def split(tx: Transaction, edit: Edit) -> None:
     """The keyframes from a time on become a track of their own, with what holds there."""
+    if isinstance(edit["timestamp_ns"], bool) or not isinstance(edit["timestamp_ns"], int):
+        raise ArgumentError(expected="a time in nanoseconds", got=f"{edit['timestamp_ns']!r:.40}", field="edit.timestamp_ns", hint="a whole number")
     track = tx.expected(edit["id"], "track", edit["rev"], [()], "edit.id")
     keyframes = tx.children(track.id)
     tx.unchanged_since(keyframes, edit["seen"])
@@ -177,7 +182,11 @@ def put_track(tx: Transaction, edit: Edit) -> None:
     if differing(now.body, body):
         touched.append(now)
         tx.put(now, body)
-    for row in track.get("keyframes", ()):
+    rows = track.get("keyframes")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) and type(row.get("timestamp_ns")) is int for row in rows):
+        raise ArgumentError(expected="a track with keyframes", got=f"{rows!r:.60}", field="edit.track", hint="as scene.json has a track")
+    _named_body(body, "track_id")
+    for row in rows:
         old = keyframes.pop(row.get("timestamp_ns"), None)
         if old is None:
             _add_keyframe(tx, now, row, new_id())

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import ArgumentError, ConflictError, UnknownName
 from . import schema
-from .canonical import chained, change_line, compact, first_hash, new_id, parsed
+from .canonical import chained, change_line, compact, first_hash, is_id, new_id, parsed
 from .entities import Entity, columns_of, entity_of, slot_of
 
 __all__ = ["Commit", "Transaction", "differing", "image_of", "taken", "value_at"]
@@ -90,7 +90,7 @@ class Transaction:
         if entity_id in self._changed:
             return self._changed[entity_id]
         if entity_id not in self._loaded:
-            row = self.connection.execute(_GET, {"id": entity_id}).first()
+            row = self.connection.execute(_GET, {"id": entity_id}).first() if is_id(entity_id) else None
             self._loaded[entity_id] = None if row is None else entity_of(row)
         return self._loaded[entity_id]
 

@@ -6,6 +6,7 @@ that touches more than one thing (merge, split, delete_track, put_track) names t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from ..formats.strict_json import Node
 from ..problems import Problems
 from .canonical import checked_id
 from .entities import PROJECT, Entity, named
+from .recorded import checked_files, checked_source
 from .scene_rows import add_rows
 from .taxonomies import taxonomy_from
 from .track_verbs import TRACK_VERBS
@@ -29,8 +31,9 @@ Edit = Mapping[str, Any]
 
 def run(tx: Transaction, edit: Any) -> None:
     """One edit. ArgumentError where it is none, with what it should be."""
-    if not isinstance(edit, Mapping) or edit.get("verb") not in VERBS:
-        got = f"{edit.get('verb') if isinstance(edit, Mapping) else edit!r:.60}"
+    name = edit.get("verb") if isinstance(edit, Mapping) else None
+    if not isinstance(name, str) or name not in VERBS:
+        got = f"{name if name is not None else edit!r:.60}"
         raise ArgumentError(expected=f"a verb of {', '.join(VERBS)}", got=got, field="edit.verb", hint="each edit is a mapping with its verb")
     verb, required, optional = VERBS[edit["verb"]]
     keys = set(edit) - {"verb"}
@@ -57,11 +60,13 @@ def add_scene(tx: Transaction, edit: Edit) -> None:
         raise ConflictError(what, got=repr(top["name"])[:80], field="scene", hint=hint)
     add_rows(tx, scene_id, top, edit.get("path"))
     if edit.get("source") is not None:
-        tx.add("source", scene_id, edit["source"])
-    for place, body in enumerate(edit.get("files", ())):
-        tx.add("files", scene_id, body, place=place)
-    for place, body in enumerate(edit.get("point_labels", ())):
-        tx.add("point_labels", scene_id, body, place=place)
+        tx.add("source", scene_id, checked_source(edit["source"]))
+    for kind in ("files", "point_labels"):
+        rows = edit.get(kind, [])
+        if not isinstance(rows, list):
+            raise ArgumentError(expected="a list", got=f"{rows!r:.60}", field=f"edit.{kind}", hint="leave it out for none")
+        for place, body in enumerate(rows):
+            tx.add(kind, scene_id, checked_files(body, len(top["frames"])) if kind == "files" else checked_point_labels(body), place=place)
 
 
 def rename_scene(tx: Transaction, edit: Edit) -> None:
@@ -81,7 +86,9 @@ def delete_scene(tx: Transaction, edit: Edit) -> None:
 
 def relocate(tx: Transaction, edit: Edit) -> None:
     """The recording lies elsewhere now."""
-    source = tx.named(edit["scene"], named("source"))
+    if not isinstance(edit["path"], str) or not edit["path"]:
+        raise ArgumentError(expected="a path", got=f"{edit['path']!r:.60}", field="edit.path", hint="where the recording lies now")
+    source = tx.named(_scene(tx, edit).id, named("source"))
     if source is None:
         raise UnknownName("the scene has no recording", got=f"{edit['scene']!r:.80}", field="edit.scene", hint="it is labels alone")
     source = tx.expected(source.id, "source", edit["rev"], [("path",)], "edit.scene")
@@ -94,7 +101,16 @@ def set_taxonomy(tx: Transaction, edit: Edit) -> None:
     if old is None:
         tx.add("taxonomy", PROJECT, edit["taxonomy"])
     else:
-        tx.put(tx.expected(old.id, "taxonomy", edit["rev"], [()], "edit"), edit["taxonomy"])
+        tx.put(tx.expected(old.id, "taxonomy", edit.get("rev"), [()], "edit"), edit["taxonomy"])
+
+
+def checked_point_labels(body: Any) -> dict[str, Any]:
+    """ArgumentError where it does not say which sweep's labels they are, and by which hash they are found."""
+    fits = isinstance(body, Mapping) and set(body) == {"frame_index", "sensor", "sha256"} and type(body["frame_index"]) is int
+    if not fits or not isinstance(body["sensor"], str) or not re.fullmatch("[0-9a-f]{64}", str(body["sha256"])):
+        hint = "the hash is that of the bytes that come along"
+        raise ArgumentError(expected="frame_index, sensor and sha256 in hex", got=f"{body!r:.80}", field="point_labels", hint=hint)
+    return dict(body)
 
 
 # ------------------------------------------------------------ tags, relations, edits of points
@@ -128,11 +144,12 @@ def set_point_labels(tx: Transaction, edit: Edit) -> None:
     if not is_frame or sensor is None or (sensor.body or {})["is"] != "lidar":
         got = f"frame {edit['frame_index']!r:.20}, {edit['sensor']!r:.40}"
         raise ArgumentError(expected=f"a LiDAR of the scene, and a frame below {n}", got=got, field="edit", hint="scene.lidars lists them")
+    checked_point_labels(body)
     old = tx.named(scene.id, named("point_labels", edit["frame_index"], edit["sensor"]))
     if old is None:
         tx.add("point_labels", scene.id, body, place=tx.next_place(scene.id, "point_labels"))
     else:
-        tx.put(tx.expected(old.id, "point_labels", edit["rev"], [()], "edit"), body)
+        tx.put(tx.expected(old.id, "point_labels", edit.get("rev"), [()], "edit"), body)
 
 
 # ------------------------------------------------------------ the table
