@@ -22,6 +22,7 @@ import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as kitti_tracking
 import test_formats_las as las
 import test_formats_mot as mot
+import test_formats_nuscenes as nuscenes
 import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
@@ -154,6 +155,7 @@ RECORDINGS = {
         small=lambda folder: kitti_raw.make(folder, kitti_raw.xml(kitti_raw.tracklet(kitti_raw.pose(state=1)))),
     ),
     "argoverse2": Recording(argoverse2.make, "log/annotations.feather", "log", _small_argoverse2),
+    "nuscenes": Recording(nuscenes.make, "v1.0-mini/sample_annotation.json", small=nuscenes.small),
     "sustechpoints": Recording(_sustechpoints, "one/label/000950.json", "one"),
     "dgp": Recording(_dgp, "scene_01/bounding_box_3d/LIDAR/000.json", "scene_01"),
     "openlabel": Recording(_openlabel, "clip.json", small=_small_openlabel),

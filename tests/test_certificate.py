@@ -202,7 +202,9 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
 # ------------------------------------------------------------ clients
 
 
-@pytest.mark.parametrize(("format", "options"), [("openlabel", {}), ("argoverse2", {}), ("cvat_video", {}), ("mot", {"frame_rate": 25})])
+@pytest.mark.parametrize(
+    ("format", "options"), [("openlabel", {}), ("argoverse2", {}), ("nuscenes", {}), ("cvat_video", {}), ("mot", {"frame_rate": 25})]
+)
 def test_the_platforms_own_client(rng, format, options):
     said = bw.capabilities()[format]
     if python_with(said.client) is None:

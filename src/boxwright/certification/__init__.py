@@ -174,7 +174,9 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Re
     if told.error is not None or told.cuboids is None or told.shapes is None:
         return Reading(told.client, "own", exact, reasons=(f"it refuses what was written: {told.error}",))
     given = Clip.of([scene])
-    frame = told.frame if told.cuboids is not None and len(told.cuboids) else common_frame([given], told.frame)
+    frame = told.frame if len(told.cuboids) else common_frame([given], told.frame)
+    if frame == "world" and scene.trajectory is None:
+        frame = "ego"  # where nobody knows of a world, what is written for it is the vehicle's own frame
     mine, shapes = cuboid_rows(given, frame), shape_rows(given)
     mine = mine.taken(_expected(mine, told, "cuboids"))
     shapes = shapes.taken(_expected(shapes, told, "shapes"))

@@ -105,8 +105,8 @@ def _scenes(path: Path) -> Iterator[str]:
 
 
 def _is_ours(file: Path) -> bool:
-    """A damaged scene.json is still ours, so that its damage is told; one of DGP's is not."""
-    return file.is_file() and not is_dgp_scene(file)
+    """A damaged scene.json is still ours, so that its damage is told; one of DGP's is not, nor the table of that name among those of nuScenes."""
+    return file.is_file() and not (file.parent / "sample_annotation.json").is_file() and not is_dgp_scene(file)
 
 
 def scene_file(path: Path, scene: str) -> Path:

@@ -1,0 +1,315 @@
+"""nuScenes: a folder with the tables of a version, and the files they name; or that version's folder.
+
+    v1.0-mini/scene.json ... sample_annotation.json    13 tables, each a list of records that name each other by tokens
+    samples/LIDAR_TOP/*.pcd.bin                         float32 x, y, z, intensity, ring
+    samples/CAM_FRONT/*.jpg
+
+A frame is a sample, a key frame at 2 Hz; what lies between is not read. Cuboids stand in the world, sizes are width, length, height, quaternions
+scalar first, stamps microseconds. Every picture and sweep has an ego pose of its own moment: all of them make the trajectory. An attribute called
+vehicle.moving is the attribute `vehicle` with the value `moving`; visibility v0-40 is occluded. Tokens stay as source attributes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Int64s
+from ..cameras import PinholeCamera
+from ..cuboids import Cuboids
+from ..errors import BoxwrightError, CalibrationError, FormatError
+from ..frames import Pose, Trajectory
+from ..limits import FARTHEST_M, checked_size, limits
+from ..points import Sweep
+from ..problems import Problems
+from ..scene import CameraSensor, Lidar, Scene
+from ..tracks import Track, Visibility
+from . import strict_json
+from .declared import Capabilities, Exactness
+from .dense_tracks import dense_track
+from .looking import subfolders
+from .sensor_files import SensorFiles
+from .strict_json import Node
+
+__all__ = ["CAPABILITIES", "HIDDEN", "TABLES", "VISIBILITIES", "detect", "list_scenes", "read", "version_folder"]
+
+CAPABILITIES = Capabilities(
+    title="nuScenes",
+    reads="cuboids full_rotation tracks attributes poses calibration visibility classes track_ids times sweeps pictures",
+    writes="cuboids full_rotation tracks attributes poses calibration visibility classes track_ids times sweeps pictures",
+    partly={
+        "attributes": "values become texts",
+        "calibration": "pinhole cameras without distortion stay",
+        "poses": "those of frames and exposures stay",
+        "times": "whole microseconds",
+        "sweeps": "float32 x, y, z, intensity and ring",
+        "pictures": "they become JPEG; those of cameras that are dropped are gone",
+    },
+    frame="world",
+    exact=Exactness(m=1e-9, rad=1e-9, ns=500),
+    client="nuscenes-devkit",
+    remarks=(
+        "Key frames are read and written; sweeps and pictures between them are not.",
+        "The whole trainval set is beyond the limits of a JSON file as they are set; mini is not.",
+    ),
+)
+TABLES = (
+    *("category", "attribute", "visibility", "instance", "sensor", "calibrated_sensor", "ego_pose", "log", "scene", "sample", "sample_data"),
+    *("sample_annotation", "map"),
+)
+VISIBILITIES = ("v0-40", "v40-60", "v60-80", "v80-100")
+HIDDEN = VISIBILITIES[0]
+_ROW_BYTES = 20
+_HINT = "get the tables again"
+Table = Mapping[str, Node]
+
+
+def detect(path: Path) -> bool:
+    return path.is_dir() and _version(path) is not None
+
+
+def _version(path: Path) -> Path | None:
+    """The folder of the tables: this one, or the only one in it."""
+    found = [folder for folder in (path, *subfolders(path)) if all((folder / f"{name}.json").is_file() for name in ("sample", "sample_annotation"))]
+    return found[0] if found else None
+
+
+def version_folder(path: Path) -> Path:
+    found = _version(path)
+    if found is None:
+        expected, hint = "sample.json and sample_annotation.json", "give the folder of a version, or its parent"
+        raise FormatError("no tables", expected=expected, path=path, hint=hint)
+    return found
+
+
+def list_scenes(path: Path) -> list[str]:
+    return [node["name"].word() for node in strict_json.load(version_folder(path) / "scene.json")]
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    folder = version_folder(path)
+    tables = {name: _table(folder / f"{name}.json") for name in ("scene", "sensor", "calibrated_sensor", "ego_pose", "category", "attribute")}
+    top = next((node for node in tables["scene"].values() if node["name"].word() == scene), None)
+    if top is None:
+        raise FormatError("no such scene", got=repr(scene), path=folder / "scene.json", hint=_HINT)
+    samples = sorted((node for node in _records(folder / "sample.json") if node["scene_token"].text() == top["token"].text()), key=_stamp)
+    limits().check("frames_per_scene", len(samples), folder / "sample.json")
+    times = np.array([_stamp(node) for node in samples], np.int64)
+    if (np.diff(times) <= 0).any():
+        raise FormatError("two samples at one time", path=folder / "sample.json", field="timestamp", hint=_HINT)
+    frame_of = {node["token"].text(): i for i, node in enumerate(samples)}
+    rig = _Rig(folder, tables, times, frame_of)
+    for node in _records(folder / "sample_data.json"):
+        rig.take(node)
+    notes = ["sweeps and pictures between the key frames are not read"] if rig.n_between else []
+    trajectory = rig.trajectory()
+    labels = _Labels(folder, tables, frame_of, trajectory, times)
+    for node in _records(folder / "sample_annotation.json"):
+        with problems.aside(node.value):
+            labels.take(node)
+    return Scene(
+        name=scene,
+        times_ns=times,
+        lidars=rig.lidars,
+        cameras=rig.cameras(),
+        trajectory=trajectory,
+        tracks=labels.tracks(),
+        data=SensorFiles(rig.sweeps, rig.images, rig.read_sweep, rig.sizes_px),
+        label_frame="world" if trajectory is not None else "ego",
+        frame_ids=tuple(node["token"].text() for node in samples),
+        format="nuscenes",
+        path=os.fspath(path),
+        source_attributes={"nuscenes": {"token": top["token"].text(), "description": top.get("description", "").sentence()}},
+        notes=notes,
+    )
+
+
+# ------------------------------------------------------------ tables
+
+
+def _records(path: Path) -> Node:
+    node = strict_json.load(path)
+    len(node)
+    return node
+
+
+def _table(path: Path) -> Table:
+    """Token -> record."""
+    found: dict[str, Node] = {}
+    for node in _records(path):
+        token = node["token"].word()
+        if token in found:
+            raise node["token"].wrong("each token once", f"{token!r} again", _HINT)
+        found[token] = node
+    return found
+
+
+def _named(table: Table, node: Node) -> Node:
+    """The record that a token names. FormatError where there is none."""
+    token = node.text()
+    if token not in table:
+        raise node.wrong("the token of a record", repr(token[:80]), _HINT)
+    return table[token]
+
+
+def _stamp(node: Node) -> int:
+    """Nanoseconds."""
+    micros = node["timestamp"].whole()
+    if abs(micros) > (2**63 - 1) // 1000:
+        raise node["timestamp"].wrong("microseconds since 1970", str(micros))
+    return micros * 1000
+
+
+def _pose(node: Node) -> Pose:
+    place, turn = node["translation"].numbers(3), node["rotation"].numbers(4)
+    if not np.abs(place).max() < FARTHEST_M:
+        raise node["translation"].wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in place))
+    if not abs(np.linalg.norm(turn) - 1) < 1e-3:
+        raise node["rotation"].wrong("a unit quaternion", " ".join(f"{v:g}" for v in turn))
+    return Pose.from_quat(turn / np.linalg.norm(turn), place)
+
+
+# ------------------------------------------------------------ sensors
+
+
+class _Rig:
+    """Sensors, their files, and where the vehicle was, gathered record by record."""
+
+    def __init__(self, folder: Path, tables: Mapping[str, Table], times: Int64s, frame_of: Mapping[str, int]) -> None:
+        self.root, self.tables, self.times, self.frame_of = folder.parent, tables, times, frame_of
+        self.lidars: dict[str, Lidar] = {}
+        self.sweeps: dict[str, list[Path | None]] = {}
+        self.images: dict[str, list[Path | None]] = {}
+        self.sizes_px: dict[str, tuple[int, int]] = {}
+        self.lenses: dict[str, tuple[PinholeCamera, Pose]] = {}
+        self.exposures: dict[str, Int64s] = {}
+        self.poses: dict[int, Pose] = {}
+        self.n_between = 0
+
+    def take(self, node: Node) -> None:
+        frame = self.frame_of.get(node["sample_token"].text())
+        if frame is None:
+            return
+        if not node["is_key_frame"].flag():
+            self.n_between += 1
+            return
+        mount = _named(self.tables["calibrated_sensor"], node["calibrated_sensor_token"])
+        sensor = _named(self.tables["sensor"], mount["sensor_token"])
+        name, kind = sensor["channel"].word(), sensor["modality"].word()
+        if name in ("world", "ego") or "/" in name:
+            raise sensor["channel"].wrong("the name of a sensor", repr(name))
+        stamp = _stamp(node)
+        self.poses[stamp if kind == "camera" else int(self.times[frame])] = _pose(_named(self.tables["ego_pose"], node["ego_pose_token"]))
+        file = self._file(node["filename"])
+        if kind == "lidar":
+            self.lidars.setdefault(name, Lidar(name, _pose(mount)))
+            self.sweeps.setdefault(name, [None] * len(self.times))[frame] = file
+        elif kind == "camera":
+            self._camera(name, mount, node)
+            self.images.setdefault(name, [None] * len(self.times))[frame] = file
+            self.exposures.setdefault(name, self.times.copy())[frame] = stamp
+
+    def _file(self, node: Node) -> Path | None:
+        text = node.text()
+        if not text:
+            return None
+        if text.startswith("/") or ".." in Path(text).parts or "\\" in text:
+            raise node.wrong("a path below the dataset's folder", repr(text[:80]))
+        return self.root / text
+
+    def _camera(self, name: str, mount: Node, node: Node) -> None:
+        if name in self.lenses:
+            return
+        k = mount["camera_intrinsic"].numbers(3, 3)
+        if (k[1, 0], *k[2]) != (0, 0, 0, 1) or k[0, 1] != 0:
+            raise mount["camera_intrinsic"].wrong("fx 0 cx, 0 fy cy, 0 0 1", " ".join(f"{v:g}" for v in k.ravel()))
+        width, height = node["width"].whole(), node["height"].whole()
+        try:
+            camera = PinholeCamera(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+        except BoxwrightError as error:
+            raise CalibrationError(error.what, expected=error.expected, got=error.got, path=mount.path, field=error.field, hint=_HINT) from None
+        self.lenses[name], self.sizes_px[name] = (camera, _pose(mount)), camera.size_px
+
+    def cameras(self) -> dict[str, CameraSensor]:
+        return {name: CameraSensor(name, camera, pose, self.exposures[name]) for name, (camera, pose) in self.lenses.items()}
+
+    def trajectory(self) -> Trajectory | None:
+        stamps = sorted(self.poses)
+        return Trajectory(stamps, [self.poses[stamp] for stamp in stamps]) if stamps else None
+
+    def read_sweep(self, frame_index: int, sensor: str, path: Path) -> Sweep:
+        size = checked_size(path)
+        if size % _ROW_BYTES:
+            raise FormatError("not whole points", expected=f"a multiple of {_ROW_BYTES} bytes", got=str(size), path=path, hint="get the file again")
+        limits().check("points_per_frame", size // _ROW_BYTES, path)
+        rows = np.fromfile(path, "<f4").reshape(-1, 5)
+        ring = np.nan_to_num(np.clip(rows[:, 4], 0, 65535)).astype(np.uint16)
+        return Sweep(np.ascontiguousarray(rows[:, :3]), int(self.times[frame_index]), sensor, rows[:, 3].copy(), fields={"ring": ring})
+
+
+# ------------------------------------------------------------ labels
+
+
+class _Labels:
+    """Annotations, gathered record by record."""
+
+    def __init__(self, folder: Path, tables: Mapping[str, Table], frame_of: Mapping[str, int], trajectory: Trajectory | None, times: Int64s) -> None:
+        self.folder, self.tables, self.frame_of, self.trajectory, self.times = folder, tables, frame_of, trajectory, times
+        self.instances = _table(folder / "instance.json")
+        self.levels = {token: node["level"].text() for token, node in _table(folder / "visibility.json").items()}
+        self.rows: dict[str, list[tuple[int, Any]]] = {}
+
+    def take(self, node: Node) -> None:
+        frame = self.frame_of.get(node["sample_token"].text())
+        if frame is None:
+            return
+        token = node["instance_token"].word()
+        _named(self.tables["category"], _named(self.instances, node["instance_token"])["category_token"])["name"].word()
+        size = node["size"].numbers(3)
+        if not (size.min() > 0 and size.max() < FARTHEST_M):
+            raise node["size"].wrong("a positive width, length and height", " ".join(f"{v:g}" for v in size), "correct the label")
+        pose = _pose(node)
+        attributes: dict[str, Any] = {}
+        for one in node.get("attribute_tokens", []):
+            kind, _, value = _named(self.tables["attribute"], one)["name"].word().partition(".")
+            attributes[kind] = value or True
+        level = self.levels.get(node.get("visibility_token", "").text(), "")
+        source = {"token": node["token"].text(), **{name: node[name].whole() for name in ("num_lidar_pts", "num_radar_pts") if node.has(name)}}
+        rows = self.rows.setdefault(token, [])
+        if any(other == frame for other, _ in rows[-1:]) or any(other == frame for other, _ in rows):
+            raise node.wrong("each instance once in a sample", f"{token!r} again", "give each object an instance of its own")
+        rows.append((frame, (pose, size[[1, 0, 2]], level, attributes, {**source, **({"visibility": level} if level else {})})))
+
+    def tracks(self) -> list[Track]:
+        limits().check("tracks_per_scene", len(self.rows), self.folder / "sample_annotation.json")
+        found = []
+        for token, rows in self.rows.items():
+            limits().check("keyframes_per_track", len(rows), self.folder / "sample_annotation.json", token)
+            rows.sort(key=lambda row: row[0])
+            category = self.tables["category"][self.instances[token]["category_token"].text()]["name"].text()
+            found.append(self._track(token, category, rows))
+        return found
+
+    def _track(self, token: str, category: str, rows: Sequence[tuple[int, Any]]) -> Track:
+        poses = [row[1][0] for row in rows]
+        cuboids = Cuboids(
+            np.array([pose.translation_m for pose in poses]),
+            np.array([row[1][1] for row in rows]),
+            quat_wxyz=np.array([pose.quat_wxyz for pose in poses]),
+            frame="world" if self.trajectory is not None else "ego",
+        )
+        names = list(dict.fromkeys(name for row in rows for name in row[1][3]))
+        return dense_track(
+            token,
+            category,
+            np.array([row[0] for row in rows]),
+            self.times,
+            cuboids,
+            visibility=[Visibility.OCCLUDED if row[1][2] == HIDDEN else Visibility.VISIBLE for row in rows],
+            attributes=[{name: row[1][3].get(name) for name in names} for row in rows] if names else (),
+            source_attributes=[row[1][4] for row in rows],
+        )
