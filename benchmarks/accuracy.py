@@ -3,7 +3,7 @@
     BOXWRIGHT_REAL_DATA=... python benchmarks/accuracy.py [--only PART...] [--seeds 60] [--quick]
 
 Parts: fitting, sigma, tracks, interpolation, propagation, retiming, video (propagation in pictures), thinning (boxes between keyframes), linking
-(2-D with 3-D).
+(2-D with 3-D), checks (faults put in, and alarms).
 Writes benchmarks/ACCURACY.md; with --only the other parts stay as they are, each with its own date. Without the real recordings their tables are
 left out, and it is said so.
 """

@@ -101,7 +101,8 @@ def measure(quick: bool, most: int, missed: bool):
     for source, scene in recordings(quick):
         clean = bw.check(scene)
         cuboids[source] += clean.n_cuboids
-        alarms[source].update(one.rule for one in clean if one.severity > bw.Severity.INFORMATION)
+        mine = Counter(one.rule for one in clean if one.severity > bw.Severity.INFORMATION)
+        alarms[source].update(mine)
         linked = bw.link(scene).accept() if scene.image_tracks else scene
         for kind in KINDS:
             copies = injected.plan(linked, kind, 1)
@@ -114,7 +115,7 @@ def measure(quick: bool, most: int, missed: bool):
                     if missed and not hit:
                         near = [str(one) for one in found if set(fault.track_ids) & set(one.track_ids)][:2]
                         print(f"missed: {source} {scene.name} {kind} {group} {fault.track_ids} frames {fault.first}-{fault.last} {near}", flush=True)
-        print(f"    {source} {scene.name}: {clean.n_cuboids} cuboids, {dict(alarms[source])}", flush=True)
+        print(f"    {source} {scene.name}: {clean.n_cuboids} cuboids, {dict(mine)}", flush=True)
     return hits, alarms, cuboids
 
 
@@ -133,7 +134,8 @@ def recall_rows(hits):
             n = np.array([sum(name == one for one, _ in some) for name in names], float)
             found = np.array([sum(hit for one, hit in some if one == name) for name in names], float)
             share = estimate(ratio_of(found, n), len(names), is_share=True)
-            cells.append(f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}] of {int(n.sum())}")
+            within = f" [{share.low:.3f}, {share.high:.3f}]" if np.isfinite(share.low) else ""
+            cells.append(f"{share.value:.3f}{within} of {int(n.sum())}")
         yield f"| {kind} | " + " | ".join(cells) + " |"
 
 

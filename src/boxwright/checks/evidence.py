@@ -20,7 +20,7 @@ from .context import Context, Frame
 __all__ = ["FACES", "Evidence", "beams_through", "evidence_of", "stands_on_ground"]
 
 FACES = ("front", "rear", "left", "right", "top")
-SHELL_M = 0.3  # beyond a face, points still may be the object's
+SHELL_M, NOISE_M = 0.3, 0.07  # beyond a face, points still may be the object's; so near to it, ranging noise may have put them
 ABOVE_M, ABOVE_SHARE = 0.2, 0.25  # lower points may be the ground's; of low things a share of the height
 SPARE = 0.02  # of an object's points may lie beyond where it is said to end
 FEWEST = 20  # points above ground, for what they say of faces
@@ -40,7 +40,7 @@ class Evidence:
     reach_m : (M,) how far it moves in the time that the sweep takes, as far as the sweep tells times
     late_s : (M,) how much later than the stamp the points of what moves were seen, where the cuboid is drawn for the stamp; else 0
     n_inside : (M,) int64 points inside; n_above : those of them above ground
-    n_beyond : (M, 5) int64 points above ground that lie up to 0.3 m beyond each of FACES, and in no other cuboid
+    n_beyond : (M, 5) int64 points above ground that lie 0.07 to 0.3 m beyond each of FACES, and in no other cuboid
     gap_m : (M, 5) from each face inwards to the outermost of the points above ground; NaN for faces turned away from the sensor, and with few points
     height_m : (M,) of the bottom over ground; NaN without ground
     range_m : (M,) from the sensor, seen from above
@@ -172,7 +172,7 @@ def _measured(frame: Frame, cuboids: Cuboids, whose: Int64s, velocity_mps: Float
     own_object[around.point_index[is_inside]] = whose[which[is_inside]]
     holder = own_object[around.point_index]
     is_free = (holder < 0) | (holder == whose[which])
-    is_beyond = ~is_inside & is_above & is_free & (out <= SHELL_M).all(1) & (local[:, 2] > -half[:, 2])
+    is_beyond = (out > NOISE_M).any(1) & is_above & is_free & (out <= SHELL_M).all(1) & (local[:, 2] > -half[:, 2])
     beyond = np.bincount(which[is_beyond] * 5 + np.argmax(out[is_beyond], axis=1), minlength=5 * m).reshape(m, 5)
     inside = is_inside & is_above
     n_inside = np.bincount(which[is_inside], minlength=m)

@@ -19,7 +19,7 @@ from .registry import Needs, label_rule
 from .suggestions import SetKeyframes, Suggestion
 
 SLOWEST_MPS = 2.0  # what is slower moves by 0.2 m at most in a sweep
-MOST_SWEEPS = 12  # that are looked at to find what boxes are drawn for
+MOST_SWEEPS = 6  # that are looked at to find what boxes are drawn for
 DRAWN_FOR = {
     Placement.POINTS: "where the sweep saw them",
     Placement.RAW_POINTS: "where the sweep saw them, the vehicle's own motion included",
@@ -94,7 +94,7 @@ def _frames_with_points_and_pose(scene: Scene) -> list[int]:
 
 
 def _with_sweeps_of(scene: Scene, frames: list[int]) -> Scene:
-    """With the sweeps of some frames alone. Twelve, evenly over the recording, tell what boxes are drawn for: it is one thing for all of it."""
+    """With the sweeps of some frames alone. A few, evenly over the recording, tell what boxes are drawn for: it is one thing for all of it."""
     return scene.replace(data=_Some(scene.data, frozenset(frames)))
 
 

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Bools, Float64s
-from ..cuboids import Cuboid
+from ..containment import points_in_cuboids
+from ..cuboids import Cuboid, Cuboids
 from ..errors import BoxwrightError
 from ..fitting import refit
 from ..keyframes import Visibility
@@ -22,6 +24,7 @@ from .registry import Needs, frame_rule
 from .suggestions import SetKeyframes, Suggestion
 
 FARTHEST_M = 40.0  # farther away, ground and faces are told by too few points
+KEPT_SHARE = 0.9  # a box of the drawn size is kept where it holds so much of what a larger one does
 GROWN_SHARE = 0.05  # of the points inside, so many beyond a face say that the object goes on there
 MOST_TURN_RAD, LEAST_IOU = math.radians(30), 0.2  # a box may be snapped so far
 SLAB_M = 0.15  # this much of an empty end may be what the outermost points hide
@@ -201,7 +204,7 @@ def seen_through(context: Context, frame: Frame) -> Iterator[Finding]:
 @frame_rule(
     "sliced_points",
     title="a face that cuts through its object",
-    measures="points above ground up to 0.3 m beyond the faces, as a share of those there and inside",
+    measures="points above ground 0.07 to 0.3 m beyond the faces, as a share of those there and inside",
     unit="",
     thresholds=0.4,
     severity=Severity.WARNING,
@@ -270,24 +273,28 @@ def loose_box(context: Context, frame: Frame) -> Iterator[Finding]:
 def _snapped(context: Context, frame: Frame, seen: Evidence, m: int) -> Suggestion | None:
     """The box that its points ask for; None where they ask for nothing.
 
-    It is grown to the sides with points beyond before, and snapped again from where that leads, for as much may be cut off as that reaches.
+    A box that was drawn as large as its object keeps its size. Where that leaves points out, it is grown to the sides with points beyond first, and
+    snapped as its class is, twice, for as much may be cut off as that reaches.
     """
     if seen.late_s[m]:
         return None  # its points lie elsewhere than the box; bw.refit_track takes them back
     track, category = int(frame.track[m]), None
     if context.known[track] is not None:
         category = context.scene.tracks[track].category
-    box = frame.cuboids[m : m + 1]
+    drawn = frame.cuboids[m : m + 1]
     beyond = seen.n_beyond[m, :4] > GROWN_SHARE * max(int(seen.n_above[m]), 1)
     grow = np.where(beyond, SHELL_M, 0.0)
     step, more = np.array([grow[0] - grow[1], grow[2] - grow[3], 0.0]) / 2, np.array([grow[:2].sum(), grow[2:].sum(), 0.0])
-    box = box.replace(center_m=box.center_m + box.rotation[0] @ step, size_m=box.size_m + more)
-    origins = context.scene.lidar_origins_m(frame.name)
+    larger = drawn.replace(center_m=drawn.center_m + drawn.rotation[0] @ step, size_m=drawn.size_m + more)
+    hints: dict[str, Any] = {"ground": frame.ground, "sensor_origins_m": context.scene.lidar_origins_m(frame.name)}
     try:
+        kept = refit(frame.points, drawn[0], **hints).cuboid.as_cuboids()
         for _ in range(2):
-            box = refit(frame.points, box[0], category, ground=frame.ground, sensor_origins_m=origins).cuboid.as_cuboids()
+            larger = refit(frame.points, larger[0], category, **hints).cuboid.as_cuboids()
     except BoxwrightError:
         return None
+    held = points_in_cuboids(frame.points, Cuboids.concatenate([kept, larger])).counts
+    box = kept if held[0] >= KEPT_SHARE * held[1] else larger
     turned = abs(math.remainder(float(box.yaw_rad[0] - frame.cuboids.yaw_rad[m]), math.pi))
     if turned > MOST_TURN_RAD or iou_bev_pairs(frame.cuboids[m : m + 1], box)[0] < LEAST_IOU:
         return None  # another box altogether: what is there is not what was drawn
