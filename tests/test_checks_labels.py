@@ -257,6 +257,9 @@ def test_without_poses_motion_is_left_out_and_said_so(road):
     scene = road.replace(trajectory=None, label_frame="lidar", tracks=tracks)
     found = bw.check(scene, rules="labels")
     assert any("no ego poses" in note and "speed" in note for note in found.notes)
+    swapped = traffic.swapped(near_each_other(road), 0, 1, slice(12, 20))
+    tracks = [track.replace(cuboids=track.cuboids.transformed(np.eye(4), frame="lidar")) for track in swapped.tracks]
+    assert only(scene.replace(tracks=tracks), "id_switch").frame_index == 12  # that is seen without them
     untimed = road.replace(has_time=False)
     assert any("not related in time" in note for note in bw.check(untimed, rules="labels").notes)
 

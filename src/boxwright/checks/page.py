@@ -65,7 +65,8 @@ def _section(rule: Rule) -> list[str]:
     lines.append(f"Why there: {rule.source}.")
     if rule.suggests:
         lines.append(f"Correction: {rule.suggests}.")
-    notes = ["only where the vehicle's motion is known"] * rule.is_motion + ["not fitted by a profile"] * (not rule.is_fitted)
+    timed = "only where the vehicle's motion is known" if rule.is_motion else "only where frames are related in time"
+    notes = [timed] * rule.is_timed + ["not fitted by a profile"] * (not rule.is_fitted)
     if rule.explains:
         notes.append(f"takes along what follows from it: {', '.join(f'`{name}`' for name in rule.explains)}")
     if notes:

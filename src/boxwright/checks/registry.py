@@ -39,7 +39,8 @@ class Rule:
     needs : what it looks at
     source : where the threshold comes from
     is_lower_bound : it fires below the threshold, not above
-    is_motion : only where frames are related in time and the ego motion is known
+    is_timed : only where frames are related in time
+    is_motion : only where they are and the ego motion is known
     groups : five or more tracks in one frame are one finding
     is_fitted : a profile may fit its threshold from accepted data
     suggests : what its correction does, "" where it has none
@@ -57,6 +58,7 @@ class Rule:
     needs: Needs
     source: str
     is_lower_bound: bool
+    is_timed: bool
     is_motion: bool
     groups: bool
     is_fitted: bool
@@ -94,6 +96,7 @@ def _registered(
     source: str,
     needs: Needs = Needs.LABELS,
     is_lower_bound: bool = False,
+    is_timed: bool = False,
     is_motion: bool = False,
     groups: bool = True,
     is_fitted: bool = True,
@@ -115,6 +118,7 @@ def _registered(
         needs,
         source,
         is_lower_bound=is_lower_bound,
+        is_timed=is_timed or is_motion,
         is_motion=is_motion,
         groups=groups,
         is_fitted=is_fitted,

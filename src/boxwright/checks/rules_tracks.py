@@ -248,7 +248,7 @@ def class_flip(context: Context) -> Iterator[Finding]:
     thresholds=1.0,
     severity=Severity.ERROR,
     source="what no acceleration of its class makes of one step, and a metre more",
-    is_motion=True,
+    is_timed=True,
     is_fitted=False,
     groups=False,
     suggests="the two tracks swapped while they are changed",
@@ -314,7 +314,7 @@ def _ahead(context: Context, h: int) -> Float64s:
     thresholds=1.0,
     severity=Severity.ERROR,
     source="what no acceleration of its class makes of one step, and a metre more",
-    is_motion=True,
+    is_timed=True,
     is_fitted=False,
     explains=OF_A_JUMP,
 )

@@ -91,7 +91,7 @@ def _possible(context: Context, rules: Sequence[Rule]) -> Iterable[Rule]:
     """The rules that can run; a note says which cannot, and why."""
     scene = context.scene
     missing: dict[str, Callable[[Rule], bool]] = {
-        "frames that are not related in time": lambda rule: rule.is_motion and not scene.has_time,
+        "frames that are not related in time": lambda rule: rule.is_timed and not scene.has_time,
         "no ego poses": lambda rule: rule.is_motion and not context.has_ego_motion,
         "no points": lambda rule: rule.needs is Needs.POINTS and not context.sensors,
         "no cameras": lambda rule: rule.needs is Needs.IMAGES and not scene.cameras,
