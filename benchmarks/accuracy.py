@@ -1,6 +1,6 @@
 """How near labels made with boxwright come to the truth: fitting, sigma, tracks, interpolation, propagation, retiming. One command, one file.
 
-    BOXWRIGHT_REAL_DATA=... python benchmarks/accuracy.py [--only PART...] [--seeds 60] [--quick]
+    BOXWRIGHT_REAL_DATA=... python benchmarks/accuracy.py [--only PART...] [--seeds 60] [--clips 12] [--quick]
 
 Parts: fitting, sigma, tracks, interpolation, propagation, retiming, video (propagation in pictures), thinning (boxes between keyframes), linking
 (2-D with 3-D), checks (faults put in, and alarms).
@@ -139,7 +139,7 @@ def sections(options):
 def others(options):
     """Parts that are the whole output of a benchmark."""
     for part, title, *script in (
-        ("video", "Propagation in pictures", "accuracy_video.py", *(["--seeds", "2"] if options.quick else [])),
+        ("video", "Propagation in pictures", "accuracy_video.py", "--seeds", str(options.clips)),
         ("thinning", "Boxes in videos between keyframes", "accuracy_thinning.py"),
         ("linking", "2-D against 3-D", "accuracy_linking.py"),
         ("checks", "Checks: faults put in, and alarms", "accuracy_checks.py", *(["--quick"] if options.quick else [])),
@@ -160,10 +160,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seeds", type=int, default=60, help="simulated recordings that fitting and sigma are measured on")
+    parser.add_argument("--clips", type=int, default=12, help="simulated clips of each kind that video is measured on")
     parser.add_argument("--quick", action="store_true", help="fewer recordings; nothing is written")
     options = parser.parse_args()
     if options.quick:
-        options.seeds = min(options.seeds, 4)
+        options.seeds, options.clips = min(options.seeds, 4), min(options.clips, 2)
     versions = f"boxwright {bw.__version__}, Python {platform.python_version()}, numpy {np.__version__}, numba {numba.__version__}"
     command = " ".join(["python benchmarks/accuracy.py", *sys.argv[1:]])
     for part, title, lines in sections(options):

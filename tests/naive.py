@@ -655,7 +655,9 @@ def next_beams(azimuth, below, slack=0.0):
     """
     gaps, found = np.full((len(azimuth), 2), np.nan), np.full((len(azimuth), 2), -1)
     for k in range(len(azimuth)):
-        aside, lower = (azimuth - azimuth[k]) * math.cos(below[k]), below - below[k]
+        aside, lower = azimuth - azimuth[k], below - below[k]
+        aside = np.where(aside > np.pi, azimuth - (azimuth[k] + 2 * np.pi), np.where(aside < -np.pi, azimuth - (azimuth[k] - 2 * np.pi), aside))
+        aside = aside * math.cos(below[k])
         for c, (along, across) in enumerate(((aside, lower), (lower, aside))):
             distance = np.where((along > 3e-4) & (np.abs(across) <= np.maximum(along / 2, slack * c)), np.sqrt(along**2 + across**2), np.inf)
             if distance.min() < 0.2:
@@ -664,8 +666,9 @@ def next_beams(azimuth, below, slack=0.0):
     return gaps, found
 
 
-def patch_extents(rows, gaps=None):
-    """(K, 4) pixels that each point's patch reaches to the left, up, to the right and down; gaps: (2,) between beams, found where it is None."""
+def patch_extents(rows, gaps=None, turn=math.inf):
+    """(K, 4) pixels that each point's patch reaches to the left, up, to the right and down; gaps: (2,) between beams, found where it is None; turn:
+    the width of a picture that goes on at its other border."""
     azimuth, below, reach = rows[:, :3].T
     found = np.full((len(rows), 2), -1)
     usual = np.tile((0.0, 0.0) if gaps is None else gaps, (len(rows), 1))
@@ -688,11 +691,13 @@ def patch_extents(rows, gaps=None):
                 if q >= 0:
                     extents[k, side] = min(half, gap * rows[k, 3 + c] / 2)
                     if abs(reach[q] - reach[k]) < 6 * gap * min(reach[q], reach[k]):
-                        extents[k, side] = min(max(extents[k, side], abs(rows[q, 5 + c] - rows[k, 5 + c]) / 2), 8 * half)
+                        apart = abs(rows[q, 5 + c] - rows[k, 5 + c])
+                        apart = min(apart, turn - apart) if c == 0 else apart
+                        extents[k, side] = min(max(extents[k, side], apart / 2), 8 * half)
     return extents
 
 
-def depth_map(points_cam, ranges, rows, extents, camera, cell):
+def depth_map(points_cam, ranges, rows, extents, camera, cell, turn=math.inf):
     """range and point of each cell, and (K,) whether nothing hides a point: every cell asks every point whether it covers the cell's middle."""
     shape = math.ceil(camera.height_px / cell), math.ceil(camera.width_px / cell)
     range_m, index = np.full(shape, np.nan), np.full(shape, -1)
@@ -700,7 +705,9 @@ def depth_map(points_cam, ranges, rows, extents, camera, cell):
     left, up, right, down = np.minimum(extents / cell, 64).T
     for j in range(shape[0]):
         for i in range(shape[1]):
-            beside = (i + 0.5 >= u - left) & (i + 0.5 <= u + right) | (u.astype(int) == i)
+            beside = u.astype(int) == i
+            for side in (0, -turn / cell, turn / cell):
+                beside |= (i + 0.5 >= u + side - left) & (i + 0.5 <= u + side + right)
             level = (j + 0.5 >= v - up) & (j + 0.5 <= v + down) | (v.astype(int) == j)
             covering = np.flatnonzero(beside & level)
             if len(covering):

@@ -19,6 +19,9 @@ CAMERAS["unified"] = bw.UnifiedCamera(120, 110, 70.0, 71.0, 59.0, 55.5, (-0.1, 0
 CAMERAS["double sphere"] = bw.DoubleSphereCamera(120, 110, 40.0, 41.0, 59.0, 55.5, xi=-0.2, alpha=0.58)
 CAMERAS["cylinder"] = bw.CylindricalCamera(120, 90, 40.0, 38.0, 59.0, 44.5)
 CAMERAS["sphere"] = bw.EquirectangularCamera(150, 80, 30.0, 28.0, 74.5, 39.5)
+WHOLE_TURN_PX = {"across the seam": 150, "whole sphere": 160}  # in the first, what is ahead lies at the borders
+CAMERAS["across the seam"] = bw.CylindricalCamera(150, 80, 75 / math.pi, 24.0, -0.5, 39.5)
+CAMERAS["whole sphere"] = bw.EquirectangularCamera.of_sphere(160, 80)
 CAMERAS["fisheye"] = bw.FisheyeCamera(120, 110, 34.0, 35.0, 59.0, 55.5, (0.02, -0.01, 0.002, -2e-4))
 
 
@@ -46,7 +49,7 @@ def looks_of(points, camera, pose, sensor=(0.0, 0, 0)) -> np.ndarray:
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", CAMERAS)
 def test_everything_equals_the_twin(name, rng):
-    camera, points = CAMERAS[name], street(rng)
+    camera, points, turn = CAMERAS[name], street(rng), WHOLE_TURN_PX.get(name, math.inf)
     points[3] = np.nan
     points[150:] = points[60]
     for cell, gaps in ((3, None), (1, None), (4, (0.06, 0.04))):
@@ -55,8 +58,8 @@ def test_everything_equals_the_twin(name, rng):
         assert len(index) > 50
         at = CAM_FROM_LIDAR.apply(points[index])
         rows = naive.beams(at, CAM_FROM_LIDAR.apply(np.array([0.1, 0, 0.2])), camera)
-        extents = naive.patch_extents(rows, gaps)
-        range_m, nearest, sees = naive.depth_map(at, np.linalg.norm(at, axis=1), rows, extents, camera, cell)
+        extents = naive.patch_extents(rows, gaps, turn)
+        range_m, nearest, sees = naive.depth_map(at, np.linalg.norm(at, axis=1), rows, extents, camera, cell, turn)
         np.testing.assert_allclose(made.range_m, range_m, atol=1e-9)
         np.testing.assert_array_equal(made.point_index, np.append(index, -1)[nearest])
         np.testing.assert_array_equal(np.flatnonzero(made.sees), index[sees])
@@ -167,6 +170,27 @@ def test_moving_everything_changes_nothing(rng):
     np.testing.assert_array_equal(there.point_index, here.point_index)
     shares = [m.visible_share(cuboids.transformed(p), CAM_FROM_LIDAR @ p.inverse()) for m, p in ((here, IDENTITY), (there, moved))]
     np.testing.assert_allclose(*shares, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [bw.CylindricalCamera, bw.EquirectangularCamera])
+def test_turning_a_panorama_rolls_its_map(kind, rng):
+    """The borders of a picture of the whole turn are neighbours. Patches used to end there, and beams to have no neighbours behind the camera."""
+    azimuth, slope = np.meshgrid(np.linspace(-np.pi, np.pi, 120, endpoint=False), np.linspace(-0.3, 0.1, 10))
+    azimuth, slope = azimuth.ravel() + rng.normal(0, 0.004, 1200), slope.ravel() + rng.normal(0, 0.002, 1200)
+    reach = np.where(np.sin(5 * azimuth) > 0, 6.0, 15.0)
+    points = np.c_[reach * np.cos(azimuth), reach * np.sin(azimuth), reach * slope]
+    camera = kind(360, 120, 180 / np.pi, 60.0, 179.5, 59.5)
+    maps = []
+    for n_cells in (0, 1, 30, 90, 151):
+        turn = n_cells * 2 * np.pi / 180
+        about_y = bw.Pose([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+        made = bw.depth_map(points, camera, about_y @ CAM_FROM_LIDAR)
+        maps.append((np.roll(made.range_m, -n_cells, axis=1), made.sees))
+    filled = np.isfinite(maps[0][0])[28:38]
+    assert filled.mean() > 0.6 and filled[:, [0, -1]].mean() > 0.6
+    for range_m, sees in maps[1:]:
+        np.testing.assert_allclose(range_m, maps[0][0], atol=1e-9)
+        np.testing.assert_array_equal(sees, maps[0][1])
 
 
 def test_the_order_of_points_does_not_matter(rng):

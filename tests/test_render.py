@@ -91,6 +91,22 @@ def test_bev_of_a_scene_has_trails_behind_what_moves(scene):
     assert (distance[:2] < 4).all()
 
 
+@pytest.mark.parametrize("side_px", [2000, 3000])
+def test_lines_and_texts_grow_with_big_pictures(scene, side_px):
+    """A picture of 3000 pixels used to have texts of the same 15 pixels as one of 1000: not to be read once it was shown whole."""
+
+    def rows_of_title(side_px):
+        scale = side_px // 1000
+        title = bw.render_bev(scene, 0, width_px=side_px, height_px=side_px)[: 36 * scale, : 120 * scale]
+        bright = np.flatnonzero((title.min(2) > 180).any(1))
+        return bright[-1] - bright[0] + 1
+
+    assert rows_of_title(side_px) == pytest.approx(rows_of_title(1000) * side_px / 1000, rel=0.15)
+    names = [mosaic({"front": np.zeros((90, 160, 3), np.uint8)}, width_px=w, height_px=h) for w, h in ((1600, 900), (1600 * 4, 900 * 4))]
+    small, large = (np.flatnonzero((picture.min(2) > 180).any(1)) for picture in names)
+    assert np.ptp(large) > 3 * np.ptp(small)
+
+
 def test_bev_of_nothing_and_of_far_away():
     assert bw.render_bev(np.zeros((0, 3))).shape == (1000, 1000, 3)
     far = np.random.default_rng(0).normal(size=(500, 3)) * 10 + (500_000, 5_000_000, 100)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import ArrayLike, Bools, Float64s, Int32s, Int64s, as_floats, as_points, frozen
-from .cameras import Camera
+from .cameras import Camera, PanoramaCamera
 from .cuboids import Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError
 from .fit_hints import checked_sensors
@@ -39,7 +39,7 @@ class DepthMap:
         block = np.empty(12 * n_cells, np.uint8)  # in one piece, which a system hands out in large pages: much sooner than two
         range_m, rows = block[: 8 * n_cells].view(np.float64).reshape(shape), block[8 * n_cells :].view(np.int32).reshape(shape)
         sees = np.empty(len(image), np.bool_)
-        kernels.draw(looks, index, extents_px, float(cell_px), range_m, rows, sees)
+        kernels.draw(looks, index, extents_px, float(cell_px), _turn_px(camera), range_m, rows, sees)
         self.cell_px = cell_px
         self.image = image
         self.range_m: Float64s = frozen(range_m)
@@ -101,7 +101,8 @@ def depth_map(
 
     A point stands for the surface half way to the next beams, at its distance and as the camera sees it: where these are usually, or met the same
     surface. So surfaces close, near and far ones, and what shines through between the beams on something nearer is hidden. What sends no beam back
-    hides nothing. Made for one sweep; for many in one cloud give `beam_gaps_rad`.
+    hides nothing. Where a picture goes all around, surfaces go on from its right border at the left one. Made for one sweep; for many in one cloud
+    give `beam_gaps_rad`.
     Raises ArgumentError for wrong shapes, types and numbers, GeometryError for a transform that is no rigid motion.
     """
     array = as_points("points", points)
@@ -116,7 +117,7 @@ def depth_map(
     index = np.flatnonzero(image.in_image)
     looks = np.empty((len(index), 11))
     kernels.look(array, image.uv, index, np.concatenate([pose.rotation.ravel(), pose.translation_m]), camera.packed, sensor, looks)
-    return DepthMap(image, index, looks, _patches(looks, given), camera, int(size))
+    return DepthMap(image, index, looks, _patches(looks, given, _turn_px(camera)), camera, int(size))
 
 
 def _checked_gaps(beam_gaps_rad: ArrayLike) -> Float64s:
@@ -127,7 +128,12 @@ def _checked_gaps(beam_gaps_rad: ArrayLike) -> Float64s:
     return gaps
 
 
-def _patches(looks: Float64s, given: Float64s | None) -> Float64s:
+def _turn_px(camera: Camera) -> float:
+    """Pixels after which a picture that goes all around goes on at its other border; 0 for others."""
+    return float(camera.width_px) if isinstance(camera, PanoramaCamera) and camera.is_whole_turn else 0.0
+
+
+def _patches(looks: Float64s, given: Float64s | None, turn_px: float) -> Float64s:
     """(K, 4) how far in pixels what each point stands for reaches to the left, up, to the right and down."""
     usual, gaps, next_beam = np.zeros((2, len(looks))), np.full((2, len(looks)), np.nan), np.full((2, len(looks)), -1, np.int32)
     if given is not None:
@@ -141,7 +147,7 @@ def _patches(looks: Float64s, given: Float64s | None) -> Float64s:
             # rings may lie closer together than beams of one ring: whatever is less than half a gap aside is below
             slack = float(np.median(usual[0, distinct])) / 2
     extents = np.empty((len(looks), 4))
-    kernels.patches(looks, usual, gaps, next_beam, extents)
+    kernels.patches(looks, usual, gaps, next_beam, turn_px, extents)
     return extents
 
 

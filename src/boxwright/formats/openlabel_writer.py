@@ -17,10 +17,10 @@ from .. import __version__
 from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera, UncalibratedCamera, model_of
 from ..cuboids import Cuboids
-from ..errors import ArgumentError, BoxwrightError
+from ..errors import ArgumentError
 from ..image_tracks import ImageTrack
 from ..rotations import quat_from_matrix, quat_multiply
-from ..scene import Relation, Scene
+from ..scene import Scene
 from ..shapes2d import Keypoints
 from ..tracks import Origin, State, Track, Visibility
 from . import strict_json
@@ -31,20 +31,19 @@ from .openlabel import SCHEMA
 from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, is_sound, joined, split_named
 from .openlabel_document import OURS
 from .openlabel_image_writer import said_of, sights_of
-from .openlabel_kept import Places, cuboid_name, kept_of, tells, uids_of, uids_of_seen
+from .openlabel_kept import Places, cuboid_name, kept_of, uids_of, uids_of_seen
 from .openlabel_objects import CUBOID_NAME
-from .openlabel_sensors import seconds
+from .openlabel_relation_writer import relations_now
 from .openlabel_shapes import OTHERS
-from .openlabel_tracks import IN_PICTURES, UPRIGHT_FROM_CAMERA, relations_of
+from .openlabel_stream_writer import put_streams
+from .openlabel_tracks import IN_PICTURES, UPRIGHT_FROM_CAMERA
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_writer import SweepFile, write_images, write_sweeps
-from .strict_json import Node
 from .write_report import WriteReport
 
 __all__ = ["write"]
 
-_ENDS = ("rdf_subjects", "rdf_objects")
 _WRITTEN = {"metadata", "coordinate_systems", "streams", "objects", "relations", "frames", "frame_intervals", "ego", "world", "label_system"}
 
 
@@ -96,7 +95,7 @@ class _Document:
 
     def top(self) -> dict[str, Any]:
         scene, was = self.scene, self.was
-        self._frame_streams()
+        put_streams(scene, self.places, self.sweeps, self.images, self.report)
         for track in sorted(scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid")):
             self._put_track(track)
         for seen in scene.image_tracks:
@@ -113,7 +112,7 @@ class _Document:
             "streams": self.places.streams,
             **extras,
             "objects": self.objects,
-            "relations": self._relations(),
+            "relations": relations_now(scene, self.uids, self.numbers, was["relations"], self.objects, self._drop),
             "frames": {str(number): {key: value for key, value in frame.items() if value != {}} for number, frame in zip(numbers, self.frames)},
             "frame_intervals": kept if numbers and kept and covers(kept, intervals, numbers) else intervals,
         }
@@ -133,50 +132,6 @@ class _Document:
             "tracks": self.own_tracks,
             **({"image_tracks": self.own_image_tracks} if self.own_image_tracks else {}),
         }
-
-    # -------------------------------------------------------- frames
-
-    def _frame_streams(self) -> None:
-        """What holds for each sensor in one frame: its file, when it fired, an origin of its points."""
-        scene = self.scene
-        for i, frame in enumerate(self.frames):
-            kept = frame["frame_properties"].get("streams") or {}
-            streams = {name: stream for name, stream in kept.items() if name in self.places.streams}
-            for name in (*scene.lidars, *scene.cameras):
-                stream = self._stream_now(name, i, streams.get(name, {}))
-                if stream or name in streams:
-                    streams[name] = stream
-            if streams:
-                frame["frame_properties"]["streams"] = streams
-            else:
-                frame["frame_properties"].pop("streams", None)
-        if scene.trajectory is not None:
-            between = int((~np.isin(scene.trajectory.times_ns, scene.times_ns)).sum())
-            if between:
-                self.report.dropped.append(f"{between} poses of the vehicle between the frames: the frames' own poses are written")
-
-    def _stream_now(self, name: str, i: int, kept: Mapping[str, Any]) -> dict[str, Any]:
-        properties = dict(kept.get("stream_properties") or {})
-        uri, stamp = None, None
-        if name in self.scene.cameras:
-            exposures = self.scene.cameras[name].times_ns
-            stamp, uri = None if exposures is None else int(exposures[i]), self.images.get((name, i))
-        elif (name, i) in self.sweeps:
-            file = self.sweeps[name, i]
-            uri, stamp = file.path, file.own.get("timestamp_ns")
-            if stamp is None and "sync" in properties:
-                stamp = int(self.scene.times_ns[i])
-            properties = {key: value for key, value in properties.items() if key not in ("origin_m", "is_deskewed")}
-            properties |= {key: file.own[key] for key in ("origin_m", "is_deskewed") if key in file.own}
-        sync = properties.get("sync") or {}
-        if stamp is not None and self.scene.has_time and not tells(sync.get("timestamp"), stamp):
-            properties["sync"] = {**sync, "timestamp": seconds(stamp)}
-        if uri is not None and kept.get("uri") not in (None, "", uri):
-            properties.setdefault("source_uri", kept["uri"])
-        stream = {**kept, **({"uri": uri} if uri is not None else {})}
-        return {**stream, "stream_properties": properties} if properties or "stream_properties" in kept else stream
-
-    # -------------------------------------------------------- labels
 
     def _put_track(self, track: Track) -> None:
         """The object, its cuboids put into the frames."""
@@ -391,47 +346,6 @@ class _Document:
     def _drop(self, lost: str) -> None:
         if lost not in self.report.dropped:
             self.report.dropped.append(lost)
-
-    # -------------------------------------------------------- relations
-
-    def _relations(self) -> dict[str, Any]:
-        """Those that came go back as they are while the scene still has them."""
-        todo = list(self.scene.relations)
-        id_of: dict[str, str] = {}
-        for track_id, uid in self.uids.items():
-            id_of.setdefault(uid, track_id)
-        relations: dict[str, Any] = {}
-        for uid, kept in self.was["relations"].items():
-            try:
-                meant = relations_of(Node(kept, "", uid), id_of, self.numbers, self.scene.times_ns.tolist())
-            except BoxwrightError as error:
-                self._drop(f"the relation {uid!r}, kept from a file: {error}")
-                continue
-            if any(agent["type"] == "object" and agent["uid"] not in self.objects for key in _ENDS for agent in kept[key]):
-                self._drop(f"the relation {uid!r} of objects that the scene does not have")
-            elif all(meant.count(one) <= todo.count(one) for one in meant):
-                relations[uid] = kept
-                for one in meant:
-                    todo.remove(one)
-        for relation in todo:
-            made = self._relation(relation)
-            if made is not None:
-                relations[str(next(n for n in range(len(relations) + 1) if str(n) not in relations))] = made
-        return relations
-
-    def _relation(self, relation: Relation) -> dict[str, Any] | None:
-        ends = [self.uids.get(name) for name in (relation.subject, relation.object)]
-        if None in ends:
-            self.report.dropped.append(f"the relation {relation.kind!r} of tracks that are not written: in pictures, or not in the scene")
-            return None
-        one: dict[str, Any] = {"name": relation.kind, "type": relation.kind}
-        if relation.span_ns is not None:
-            inside = np.flatnonzero((self.scene.times_ns >= relation.span_ns[0]) & (self.scene.times_ns <= relation.span_ns[1]))
-            if not len(inside):
-                self.report.dropped.append(f"the relation {relation.kind!r} of a time without frames")
-                return None
-            one["frame_intervals"] = [{"frame_start": self.numbers[inside[0]], "frame_end": self.numbers[inside[-1]]}]
-        return {**one, **{key: [{"uid": uid, "type": "object"}] for key, uid in zip(_ENDS, ends)}}
 
 
 def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:

@@ -21,6 +21,7 @@ MOST_CELLS = 64.0  # half a patch, of points that touch the lens
 NEARER_M, NEARER_SHARE = 0.2, 0.02  # what hides something is nearer by more than this and this share of its range
 OWN_M = 0.1  # points so near to a cuboid are its own
 LEAST_PARTS, MOST_PARTS = 8, 32  # samples of a face along each side, and 1.5 in each cell
+TURN = 2.0 * math.pi
 
 
 @kernel
@@ -50,7 +51,8 @@ def neighbours(looks, slack, out_gaps, out_next, out_first):
     out_first (K,) the first row of the same beam.
 
     slack: negative to look to the right; else below, where beams count that are at most so many radians aside, even outside the cone.
-    Beams lie in a grid with about one in each cell; the cone to the right is searched column by column, that below row by row. Equal beams, such as
+    Beams lie in a grid with about one in each cell; the cone to the right is searched column by column, that below row by row, and so on the other
+    side of where the turn begins. Equal beams, such as
     those of points that a driver sets to (0, 0, 0), are looked at once.
     """
     n = len(looks)
@@ -64,26 +66,49 @@ def neighbours(looks, slack, out_gaps, out_next, out_first):
     _sort_by_cell(looks, left, top, cell, n_x, starts, rows, beams, out_first)
     for s in range(starts[n_x * n_y]):
         azimuth, below = beams[s, 0], beams[s, 1]
-        x, y, shrink = int((azimuth - left) / cell), int((below - top) / cell), max(math.cos(below), 1e-3)
         best, found, gap = MOST_GAP, -1, np.nan
-        for r in range(n_x - x if slack < 0.0 else 0):
-            if (r - 1) * cell * shrink >= best:
-                break
-            high = int(CONE * (r + 1) * shrink) + 1
-            for j in range(max(y - high, 0), min(y + high + 1, n_y)):
-                for t in range(starts[j * n_x + x + r], starts[j * n_x + x + r + 1]):
-                    aside, lower = (beams[t, 0] - azimuth) * shrink, beams[t, 1] - below
-                    best, found, gap = _nearer(aside, lower, 0.0, rows[t], best, found, gap)
-        for r in range(n_y - y if slack >= 0.0 else 0):
-            if (r - 1) * cell >= best:
-                break
-            wide, j = int((CONE * (r + 1) + slack / cell) / shrink) + 1, (y + r) * n_x
-            for t in range(starts[j + max(x - wide, 0)], starts[j + min(x + wide, n_x - 1) + 1]):
-                aside, lower = (beams[t, 0] - azimuth) * shrink, beams[t, 1] - below
-                best, found, gap = _nearer(lower, aside, slack, rows[t], best, found, gap)
+        for turn in (0.0, -TURN, TURN):  # the beams of one end of the turn go on at the other
+            at = azimuth + turn
+            if slack < 0.0:
+                best, found, gap = _right(beams, rows, starts, n_x, n_y, left, top, cell, at, below, best, found, gap)
+            else:
+                best, found, gap = _below(beams, rows, starts, n_x, n_y, left, top, cell, at, below, slack, best, found, gap)
         out_gaps[rows[s]], out_next[rows[s]] = gap, found
     for k in range(n):
         out_gaps[k], out_next[k] = out_gaps[out_first[k]], out_next[out_first[k]]
+
+
+@compiled
+def _right(beams, rows, starts, n_x, n_y, left, top, cell, azimuth, below, best, found, gap):
+    x, y, shrink = math.floor((azimuth - left) / cell), int((below - top) / cell), max(math.cos(below), 1e-3)
+    for r in range(max(-x, 0), n_x - x):
+        if (r - 1) * cell * shrink >= best:
+            break
+        high = int(CONE * (r + 1) * shrink) + 1
+        for j in range(max(y - high, 0), min(y + high + 1, n_y)):
+            for t in range(starts[j * n_x + x + r], starts[j * n_x + x + r + 1]):
+                aside = beams[t, 0] - azimuth
+                if abs(aside) <= math.pi:
+                    best, found, gap = _nearer(aside * shrink, beams[t, 1] - below, 0.0, rows[t], best, found, gap)
+    return best, found, gap
+
+
+@compiled
+def _below(beams, rows, starts, n_x, n_y, left, top, cell, azimuth, below, slack, best, found, gap):
+    x, y, shrink = math.floor((azimuth - left) / cell), int((below - top) / cell), max(math.cos(below), 1e-3)
+    widest = int((CONE * (best / cell + 2.0) + slack / cell) / shrink) + 1
+    if x + widest < 0 or x - widest >= n_x:
+        return best, found, gap
+    for r in range(n_y - y):
+        if (r - 1) * cell >= best:
+            break
+        wide, j = int((CONE * (r + 1) + slack / cell) / shrink) + 1, (y + r) * n_x
+        first, last = max(x - wide, 0), min(x + wide, n_x - 1)
+        for t in range(starts[j + first] if first <= last else 0, starts[j + last + 1] if first <= last else 0):
+            aside = beams[t, 0] - azimuth
+            if abs(aside) <= math.pi:
+                best, found, gap = _nearer(beams[t, 1] - below, aside * shrink, slack, rows[t], best, found, gap)
+    return best, found, gap
 
 
 @compiled
@@ -123,10 +148,11 @@ def _nearer(along, across, slack, row, best, found, gap):
 
 
 @kernel
-def patches(looks, usual, gaps, next_beam, out_extents):
+def patches(looks, usual, gaps, next_beam, turn, out_extents):
     """out_extents (K, 4): how far each patch reaches to the left, up, to the right and down, in pixels.
 
-    usual (2, K) radians between beams thereabouts; gaps, next_beam: what `neighbours` found. A patch ends half way to the next beam, or to where that
+    usual (2, K) radians between beams thereabouts; gaps, next_beam: what `neighbours` found; turn: pixels after which the picture goes on at its
+    other border, 0 where it does not. A patch ends half way to the next beam, or to where that
     usually is. But a surface that the camera sees less aslant than the sensor does has its points farther apart in the picture: where two beams met
     the same surface, their patches meet.
     """
@@ -138,28 +164,31 @@ def patches(looks, usual, gaps, next_beam, out_extents):
         for c in range(2):
             q = next_beam[c, k]
             if q >= 0:
-                out_extents[k, 2 + c] = _extent(looks, usual, k, q, c, gaps[c, k])
+                out_extents[k, 2 + c] = _extent(looks, usual, k, q, c, gaps[c, k], turn)
                 if gaps[c, k] < nearest[c, q]:
                     nearest[c, q] = gaps[c, k]
-                    out_extents[q, c] = _extent(looks, usual, q, k, c, gaps[c, k])
+                    out_extents[q, c] = _extent(looks, usual, q, k, c, gaps[c, k], turn)
 
 
 @compiled
-def _extent(looks, usual, k, q, c, gap):
+def _extent(looks, usual, k, q, c, gap, turn):
     """How far the patch of k reaches towards its neighbour q."""
     half = usual[c, k] * looks[k, U_RATE + c] / 2.0
     own = min(half, gap * looks[k, U_RATE + c] / 2.0)
     if abs(looks[q, REACH] - looks[k, REACH]) < STEEP * gap * min(looks[q, REACH], looks[k, REACH]):
-        own = min(max(own, abs(looks[q, U + c] - looks[k, U + c]) / 2.0), LONGEST * half)
+        apart = abs(looks[q, U + c] - looks[k, U + c])
+        if c == 0 and turn > 0.0:
+            apart = min(apart, turn - apart)
+        own = min(max(own, apart / 2.0), LONGEST * half)
     return own
 
 
 @kernel
-def draw(looks, index, extents, cell, out_range, out_row, out_sees):
+def draw(looks, index, extents, cell, turn, out_range, out_row, out_sees):
     """The nearest patch of each cell, and which points nothing hides.
 
-    index (K,) which point each look is; extents (K, 4) as in `patches`; cell in pixels; out_range (rows, columns), NaN where nothing is; out_row
-    (rows, columns) the row of `looks`, -1 where nothing is; out_sees (N,).
+    index (K,) which point each look is; extents (K, 4) and turn as in `patches`; cell in pixels; out_range (rows, columns), NaN where nothing is;
+    out_row (rows, columns) the row of `looks`, -1 where nothing is; out_sees (N,).
     """
     out_range[:] = np.nan
     out_row[:] = -1
@@ -168,21 +197,36 @@ def draw(looks, index, extents, cell, out_range, out_row, out_sees):
         away = looks[k, RANGE]
         left, right = _cells((looks[k, U] + 0.5) / cell, extents[k, 0] / cell, extents[k, 2] / cell, out_row.shape[1])
         top, bottom = _cells((looks[k, V] + 0.5) / cell, extents[k, 1] / cell, extents[k, 3] / cell, out_row.shape[0])
-        for j in range(top, bottom):
-            for i in range(left, right):
-                if not out_range[j, i] <= away:
-                    out_range[j, i] = away
-                    out_row[j, i] = k
+        _cover(k, away, top, bottom, left, right, out_range, out_row)
+        if turn > 0.0:
+            for side in (-turn, turn):
+                left, right = _middles((looks[k, U] + 0.5 + side) / cell, extents[k, 0] / cell, extents[k, 2] / cell)
+                _cover(k, away, top, bottom, max(left, 0), min(right, out_row.shape[1]), out_range, out_row)
     for k in range(len(looks)):
         j, i = int((looks[k, V] + 0.5) / cell), int((looks[k, U] + 0.5) / cell)
         out_sees[index[k]] = not _hides(out_range[j, i], looks[k, RANGE])
 
 
 @compiled
+def _cover(k, away, top, bottom, left, right, out_range, out_row):
+    for j in range(top, bottom):
+        for i in range(left, right):
+            if not out_range[j, i] <= away:
+                out_range[j, i] = away
+                out_row[j, i] = k
+
+
+@compiled
+def _middles(at, before, after):
+    """The first, and one past the last, of the cells whose middle lies in the stretch around a place."""
+    return math.ceil(at - min(before, MOST_CELLS) - 0.5), math.floor(at + min(after, MOST_CELLS) - 0.5) + 1
+
+
+@compiled
 def _cells(at, before, after, n):
-    """The first, and one past the last, of the cells that hold a place or whose middle lies in the stretch around it."""
-    first, last = math.ceil(at - min(before, MOST_CELLS) - 0.5), math.floor(at + min(after, MOST_CELLS) - 0.5)
-    return max(min(first, int(at)), 0), min(max(last, int(at)) + 1, n)
+    """Those, and the cell that holds the place; only cells of the picture."""
+    first, end = _middles(at, before, after)
+    return max(min(first, int(at)), 0), min(max(end, int(at) + 1), n)
 
 
 @compiled

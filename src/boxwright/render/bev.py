@@ -23,6 +23,7 @@ from .labels import Shown, color_of, free_place, lighter, shown_cuboids, shown_o
 __all__ = ["check_size_px", "height_colors", "render_bev"]
 
 BACKGROUND: Color = (13, 15, 20)
+USUAL_PX = 1000  # lines and texts grow with pictures whose shorter side is longer
 RING: Color = (44, 50, 62)
 SOFT: Color = (128, 138, 156)
 BRIGHT: Color = (232, 236, 244)
@@ -40,6 +41,11 @@ class _View:
     px_per_m: float
     width_px: int
     height_px: int
+
+    @property
+    def scale(self) -> float:
+        """How much larger than usual lines and texts are drawn."""
+        return max(1.0, min(self.width_px, self.height_px) / USUAL_PX)
 
     def uv(self, xy: ArrayLike) -> Float64s:
         """(..., 2) pixels of (..., 2+) places."""
@@ -97,7 +103,8 @@ def render_bev(
     _draw_ego(canvas, view)
     _draw_cuboids(canvas, view, shown, labels)
     _draw_scale(canvas, view)
-    _draw_caption(canvas, scene, frame_index, len(points) if scene is None or scene.has_points(frame_index, sensor) else None, shown, classes)
+    n_points = len(points) if scene is None or scene.has_points(frame_index, sensor) else None
+    _draw_caption(canvas, view.scale, scene, frame_index, n_points, shown, classes)
     return canvas.pixels
 
 
@@ -191,10 +198,10 @@ def _draw_rings(canvas: Canvas, view: _View) -> None:
     step = _round_length(reach / 8)
     for k in range(1, 16):
         radius = k * step * view.px_per_m
-        canvas.circle(u, v, radius, RING)
-        canvas.text(f"{k * step:g} m", u + radius * math.sin(0.6) + 3, v - radius * math.cos(0.6), (84, 93, 112), 0.85)
-    canvas.line([(u, -1), (u, canvas.height_px)], RING, opacity=0.6)
-    canvas.line([(-1, v), (canvas.width_px, v)], RING, opacity=0.6)
+        canvas.circle(u, v, radius, RING, view.scale)
+        canvas.text(f"{k * step:g} m", u + radius * math.sin(0.6) + 3, v - radius * math.cos(0.6), (84, 93, 112), 0.85 * view.scale)
+    canvas.line([(u, -1), (u, canvas.height_px)], RING, view.scale, opacity=0.6)
+    canvas.line([(-1, v), (canvas.width_px, v)], RING, view.scale, opacity=0.6)
 
 
 def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown: Shown, classes: _Classes | None) -> None:
@@ -213,7 +220,7 @@ def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown
     order = np.argsort(z, kind="stable")
     order = np.concatenate([order[owner[order] < 0], order[owner[order] >= 0]])
     uv = view.uv(points[order])
-    canvas.points(uv[:, 0], uv[:, 1], colors[order], 2 if view.px_per_m >= 7 else 1)
+    canvas.points(uv[:, 0], uv[:, 1], colors[order], round((2 if view.px_per_m >= 7 * view.scale else 1) * view.scale))
 
 
 def _draw_trails(canvas: Canvas, view: _View, scene: Scene, frame_index: int, frame: str) -> None:
@@ -236,7 +243,7 @@ def _draw_trails(canvas: Canvas, view: _View, scene: Scene, frame_index: int, fr
         color = color_of(scene.tracks[i].category)
         for a in range(len(path) - 1):
             if np.isfinite(path[a : a + 2]).all() and np.abs(path[a + 1] - path[a]).max() > 0.3:
-                canvas.line(path[a : a + 2], _mixed(BACKGROUND, color, 0.12 + 0.55 * (a + 1) / len(path)), 2)
+                canvas.line(path[a : a + 2], _mixed(BACKGROUND, color, 0.12 + 0.55 * (a + 1) / len(path)), 2 * view.scale)
 
 
 def _mixed(ground: Color, color: Color, share: float) -> Color:
@@ -248,28 +255,28 @@ def _draw_ego(canvas: Canvas, view: _View) -> None:
     nose, tail, half = 2.2, -1.9, 0.95
     arrow = view.uv([(nose, 0), (tail, half), (tail + 0.8, 0), (tail, -half)])
     canvas.fill(arrow, EGO, 0.9)
-    canvas.line(arrow, EGO, 1, closed=True)
+    canvas.line(arrow, EGO, view.scale, closed=True)
 
 
 def _draw_cuboids(canvas: Canvas, view: _View, shown: Shown, labels: bool) -> None:
     corners = view.uv(shown.cuboids.corners_m()[..., :2])
-    thick = 2 if view.px_per_m >= 6 else 1
+    thick = (2 if view.px_per_m >= 6 * view.scale else 1) * view.scale
     for corner, color in zip(corners, shown.colors):
         top = corner[[0, 1, 5, 4]]
         canvas.fill(top, color, 0.16)
-        canvas.line(corner[[3, 2, 6, 7]], color, 1, closed=True, opacity=0.35)  # the lower face shows where a cuboid is tilted
+        canvas.line(corner[[3, 2, 6, 7]], color, view.scale, closed=True, opacity=0.35)  # the lower face shows where a cuboid is tilted
         canvas.line(top, color, thick, closed=True)
         front, middle = corner[:4].mean(0), corner.mean(0)
         canvas.line(corner[[0, 1]], BRIGHT, thick, opacity=0.85)
         ahead = front - middle
-        tip = front + ahead / max(np.linalg.norm(ahead), 1e-9) * np.clip(0.8 * view.px_per_m, 5, 14)
+        tip = front + ahead / max(np.linalg.norm(ahead), 1e-9) * np.clip(0.8 * view.px_per_m, 5 * view.scale, 14 * view.scale)
         canvas.line([middle, tip], color, thick)
-        _arrow_head(canvas, tip, ahead, color, 3.0 + thick)
+        _arrow_head(canvas, tip, ahead, color, 3.0 * view.scale + thick)
     if labels:
-        _draw_labels(canvas, corners, shown)
+        _draw_labels(canvas, view.scale, corners, shown)
 
 
-def _draw_labels(canvas: Canvas, corners: Any, shown: Shown) -> None:
+def _draw_labels(canvas: Canvas, scale: float, corners: Any, shown: Shown) -> None:
     """Right of the cuboid, or left where the right side is taken; left out where both are."""
     taken = [(*corner.min(0), *corner.max(0)) for corner in corners]
     size_px = np.array([canvas.width_px, canvas.height_px])
@@ -277,11 +284,11 @@ def _draw_labels(canvas: Canvas, corners: Any, shown: Shown) -> None:
         low, high, caption = corners[m].min(0), corners[m].max(0), shown.captions[m]
         if not caption or (high < 0).any() or (low >= size_px).any():
             continue
-        width, height = canvas.text_size(caption, 0.9)
+        width, height = canvas.text_size(caption, 0.9 * scale)
         v = (low[1] + high[1] + height) / 2
-        for u in (high[0] + 9, low[0] - width - 9):
+        for u in (high[0] + 9 * scale, low[0] - width - 9 * scale):
             if 4 <= u <= canvas.width_px - width - 4 and free_place(taken, u, v, width, height):
-                canvas.text(caption, u, v, lighter(shown.colors[m], 0.25), 0.9, backdrop=BACKGROUND)
+                canvas.text(caption, u, v, lighter(shown.colors[m], 0.25), 0.9 * scale, backdrop=BACKGROUND)
                 break
 
 
@@ -293,40 +300,37 @@ def _arrow_head(canvas: Canvas, tip: Any, ahead: Any, color: Color, size_px: flo
 
 def _draw_scale(canvas: Canvas, view: _View) -> None:
     length = _round_length(canvas.width_px * 0.16 / view.px_per_m)
-    right, v = canvas.width_px - 24, canvas.height_px - 24
+    right, v = canvas.width_px - 24 * view.scale, canvas.height_px - 24 * view.scale
     left = right - length * view.px_per_m
-    canvas.line([(left, v), (right, v)], BRIGHT, 2)
+    canvas.line([(left, v), (right, v)], BRIGHT, 2 * view.scale)
     for u in (left, right):
-        canvas.line([(u, v - 5), (u, v + 5)], BRIGHT, 2)
+        canvas.line([(u, v - 5 * view.scale), (u, v + 5 * view.scale)], BRIGHT, 2 * view.scale)
     text = f"{length:g} m"
-    canvas.text(text, (left + right - canvas.text_size(text)[0]) / 2, v - 10, BRIGHT)
+    canvas.text(text, (left + right - canvas.text_size(text, view.scale)[0]) / 2, v - 10 * view.scale, BRIGHT, view.scale)
 
 
-def _draw_caption(canvas: Canvas, scene: Scene | None, frame_index: int, n_points: int | None, shown: Shown, classes: _Classes | None) -> None:
+def _draw_caption(
+    canvas: Canvas, scale: float, scene: Scene | None, frame_index: int, n_points: int | None, shown: Shown, classes: _Classes | None
+) -> None:
     """Title above, classes with their colours and counts below it: of cuboids, and of points where these have some."""
-    v = 30
+    u, v = 20 * scale, 30 * scale
     if scene is not None:
         now = frame_index % len(scene)
         when = f"   {(int(scene.times_ns[now]) - int(scene.times_ns[0])) * 1e-9:.2f} s" if scene.has_time else ""
-        canvas.text(scene.name, 20, v, BRIGHT, 1.35, backdrop=BACKGROUND)
-        v += 22
-        canvas.text(
-            f"frame {now + 1} of {len(scene)}{when}   {'no sweep' if n_points is None else f'{n_points:,} points'}",
-            20,
-            v,
-            SOFT,
-            1.0,
-            backdrop=BACKGROUND,
-        )
-        v += 26
+        seen = "no sweep" if n_points is None else f"{n_points:,} points"
+        canvas.text(scene.name, u, v, BRIGHT, 1.35 * scale, backdrop=BACKGROUND)
+        v += 22 * scale
+        canvas.text(f"frame {now + 1} of {len(scene)}{when}   {seen}", u, v, SOFT, scale, backdrop=BACKGROUND)
+        v += 26 * scale
     said = {name: str(list(shown.categories).count(name)) for name in shown.categories if name}
     for m, name in enumerate(classes.names if classes is not None else ()):
         n = f"{int(np.count_nonzero(classes.index == m)):,} points" if classes is not None else ""
         said[name] = f"{said[name]}, {n}" if name in said else n
     for name, text in sorted(said.items()):
-        canvas.fill([(20, v - 9), (30, v - 9), (30, v + 1), (20, v + 1)], color_of(name))
-        canvas.text(f"{name}  {text}", 38, v, SOFT, 1.0, backdrop=BACKGROUND)
-        v += 20
+        low, high = (u, v - 9 * scale), (u + 10 * scale, v + scale)
+        canvas.fill([low, (high[0], low[1]), high, (low[0], high[1])], color_of(name))
+        canvas.text(f"{name}  {text}", u + 18 * scale, v, SOFT, scale, backdrop=BACKGROUND)
+        v += 20 * scale
 
 
 def _round_length(length_m: float) -> float:

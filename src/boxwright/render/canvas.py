@@ -134,6 +134,6 @@ def _finite_pieces(uv: Any) -> list[Any]:
 def _text_size(text: str, size: float, bold: bool) -> tuple[int, int, float, int]:
     import cv2
 
-    scale, weight = 0.42 * size, 2 if bold else 1
+    scale, weight = 0.42 * size, max(1, round(size)) + bold
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)
     return width, height, scale, weight

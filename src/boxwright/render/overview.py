@@ -13,7 +13,7 @@ from ..arrays import UInt8s
 from ..errors import ArgumentError, StorageError
 from ..outputs import whole_file
 from ..scene import Scene
-from .bev import check_size_px, render_bev
+from .bev import USUAL_PX, check_size_px, render_bev
 from .cameras import render_cameras
 from .canvas import Canvas, Color
 
@@ -35,10 +35,11 @@ def mosaic(pictures: Mapping[str, UInt8s], *, width_px: int = 1600, height_px: i
     check_size_px(width_px, height_px)
     canvas = Canvas.blank(width_px, height_px, GAP)
     cells = _cells([(p.shape[1], p.shape[0]) for p in pictures.values()], width_px, height_px, even)
+    size = max(1.0, min(width_px, height_px) / USUAL_PX)
     for (name, picture), (u, v, width, height) in zip(pictures.items(), cells):
         canvas.pixels[v : v + height, u : u + width] = _resized(picture, width, height)
         if name:
-            canvas.text(name, u + 10, v + height - 10, NAME, 1.0, backdrop=(8, 9, 12))
+            canvas.text(name, u + 10 * size, v + height - 10 * size, NAME, size, backdrop=(8, 9, 12))
     return canvas.pixels
 
 
