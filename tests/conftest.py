@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stores import place, postgresql, project  # noqa: F401  one server of PostgreSQL for all tests
+
 REAL_DATA = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "real")
 
 

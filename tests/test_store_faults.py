@@ -18,7 +18,7 @@ import pytest
 import boxwright as bw
 from boxwright.store import opening, schema
 from store_faults import SCENE, drained, forked, kill_writers, make, many_writers, set_x, write_on, x_of
-from stores import clip, place, postgresql, same_scene  # noqa: F401
+from stores import clip, same_scene
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -26,38 +26,38 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 # ------------------------------------------------------------ kills
 
 
-def kills(place, n):  # noqa: F811
+def kills(place, n):
     make(place, 2)
     counted = kill_writers(place, n, random.Random(n))
     assert counted["kills"] >= n and counted["acknowledged"] >= n // 2, counted
     assert (counted["lost"], counted["damages"]) == (0, 0), counted
 
 
-def test_no_acknowledged_edit_is_lost_by_kills(place):  # noqa: F811
+def test_no_acknowledged_edit_is_lost_by_kills(place):
     kills(place, 20 if str(place).startswith("postgres") else 100)
 
 
 # ------------------------------------------------------------ many writers
 
 
-def writers(place, n):  # noqa: F811
+def writers(place, n):
     make(place, 1)
     counted = many_writers(place, n)
     assert counted["accepted"] == counted["x"] == n and counted["refused"] > 0, counted
     assert (counted["lost"], counted["failed"], counted["damages"]) == (0, 0, 0), counted
 
 
-def test_sixteen_writers_of_one_keyframe(place):  # noqa: F811
+def test_sixteen_writers_of_one_keyframe(place):
     writers(place, 96 if str(place).startswith("postgres") else 320)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
-def test_sixteen_writers_of_one_keyframe_ten_thousand_times(place):  # noqa: F811
+def test_sixteen_writers_of_one_keyframe_ten_thousand_times(place):
     writers(place, 10_000)
 
 
-def repeated(place, n, dice):  # noqa: F811
+def repeated(place, n, dice):
     """Every request comes three times, from several threads, in any order; for some the answer is lost after the commit."""
     make(place, 1)
     with bw.open_project(place) as project:
@@ -87,20 +87,20 @@ def repeated(place, n, dice):  # noqa: F811
         assert bw.fsck(project).damages == []
 
 
-def test_as_many_effects_as_requests(place):  # noqa: F811
+def test_as_many_effects_as_requests(place):
     repeated(place, 60, random.Random(3))
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
-def test_as_many_effects_as_ten_thousand_requests(place):  # noqa: F811
+def test_as_many_effects_as_ten_thousand_requests(place):
     repeated(place, 10_000, random.Random(4))
 
 
 # ------------------------------------------------------------ a full disk
 
 
-def fill_up(place, out):  # noqa: F811
+def fill_up(place, out):
     """In a child that may write files of 3 MB: edits until one is refused, a look around, room made, and on."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -190,7 +190,7 @@ def flips(tmp_path, n, dice):
     for k in range(n):
         for old in (tmp_path / "q").iterdir():
             old.unlink()
-        place, bit = dice.randrange(len(raw)), dice.randrange(8)  # noqa: F811
+        place, bit = dice.randrange(len(raw)), dice.randrange(8)
         (tmp_path / "q/project.db").write_bytes(raw[:place] + bytes([raw[place] ^ 1 << bit]) + raw[place + 1 :])
         try:
             with bw.open_project(tmp_path / "q") as project:
@@ -255,7 +255,7 @@ def test_a_dropped_trigger_is_found(tmp_path):
 # ------------------------------------------------------------ backups
 
 
-def backups(place, n, tmp_path):  # noqa: F811
+def backups(place, n, tmp_path):
     """While two others write: each holds what had been acknowledged when it began, and is whole."""
     make(place, 2)
     children = [forked(write_on, place, k) for k in range(2)]
@@ -276,17 +276,17 @@ def backups(place, n, tmp_path):  # noqa: F811
     assert seen > 2
 
 
-def test_backups_while_others_write(place, tmp_path):  # noqa: F811
+def test_backups_while_others_write(place, tmp_path):
     backups(place, 8, tmp_path)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
-def test_many_backups_while_others_write(place, tmp_path):  # noqa: F811
+def test_many_backups_while_others_write(place, tmp_path):
     backups(place, 200, tmp_path)
 
 
-def test_a_backup_goes_to_the_other_kind(place, tmp_path, postgresql):  # noqa: F811
+def test_a_backup_goes_to_the_other_kind(place, tmp_path, postgresql):
     from stores import _schema
 
     with bw.create_project(place, "there and back") as project:
@@ -335,7 +335,7 @@ def next_version(monkeypatch):
     monkeypatch.setitem(opening.MIGRATIONS, 1, migrate)
 
 
-def test_an_older_project_is_brought_up(place, monkeypatch, tmp_path, request):  # noqa: F811
+def test_an_older_project_is_brought_up(place, monkeypatch, tmp_path, request):
     with bw.create_project(place) as project:
         project.add_scene(clip())
     request.getfixturevalue("next_version")
@@ -352,7 +352,7 @@ def test_an_older_project_is_brought_up(place, monkeypatch, tmp_path, request): 
             same_scene(kept.read("clip"), clip())
 
 
-def test_a_kill_while_it_is_brought_up(place, monkeypatch, request):  # noqa: F811
+def test_a_kill_while_it_is_brought_up(place, monkeypatch, request):
     with bw.create_project(place) as project:
         project.add_scene(clip())
     request.getfixturevalue("next_version")

@@ -13,14 +13,14 @@ import boxwright as bw
 import test_formats_semantic_kitti as semantic_kitti
 from boxwright.scene import NoData
 from formats_scenes import full_scene
-from stores import place, postgresql, project, same_scene  # noqa: F401
+from stores import same_scene
 from test_camera_models import WIDE
 from test_formats_boxwright_pictures import pictured_scene
 
 LENSES = {**WIDE, "plain": bw.PinholeCamera(64, 48, 50.5, 51.5, 31.5, 23.5, (0.1, -0.2, 1e-3, 2e-3, 0.05)), "unknown": bw.UncalibratedCamera(64, 48)}
 
 
-def there_and_back(project, path, folder, **how):  # noqa: F811
+def there_and_back(project, path, folder, **how):
     """Imported, read, compared, exported; the export is that of the recording itself."""
     original = bw.read(path, **{key: value for key, value in how.items() if key != "name"})
     commit = project.import_scene(path, by="importer", **how)
@@ -45,7 +45,7 @@ def same_folders(a: Path, b: Path) -> int:
     return len(same)
 
 
-def test_every_field(project, rng, tmp_path):  # noqa: F811
+def test_every_field(project, rng, tmp_path):
     bw.write(pictured_scene(rng), tmp_path / "in")
     back = there_and_back(project, tmp_path / "in", tmp_path)
     assert (
@@ -58,14 +58,14 @@ def test_every_field(project, rng, tmp_path):  # noqa: F811
 def test_every_camera_model(tmp_path, form):
     camera = bw.CameraSensor("cam", LENSES[form], bw.Pose.identity(), np.array([5, 105]), 1000, "top_to_bottom")
     scene = bw.Scene("s", [0, 100], cameras={"cam": camera}, label_frame="cam")
-    with bw.create_project(tmp_path / "p") as project:  # noqa: F811
+    with bw.create_project(tmp_path / "p") as project:
         project.add_scene(scene)
         back = project.read("s").cameras["cam"]
         assert (back.camera, back.ego_from_cam, back.readout_ns, back.rolling_shutter) == (LENSES[form], camera.ego_from_cam, 1000, "top_to_bottom")
         assert back.times_ns.tolist() == [5, 105]
 
 
-def test_labels_of_points_and_edits_of_them(project, rng, tmp_path):  # noqa: F811
+def test_labels_of_points_and_edits_of_them(project, rng, tmp_path):
     path = semantic_kitti.make(tmp_path / "kitti")
     back = there_and_back(project, path, tmp_path)
     assert back.has_point_labels(0)
@@ -81,7 +81,7 @@ def test_labels_of_points_and_edits_of_them(project, rng, tmp_path):  # noqa: F8
     assert len(back.point_edits) == 3 and back.point_labels(0).n_contested == 2
 
 
-def test_what_was_kept_aside(project, rng, tmp_path):  # noqa: F811
+def test_what_was_kept_aside(project, rng, tmp_path):
     import json
 
     bw.write(full_scene(rng).replace(relations=()), tmp_path / "in")
@@ -93,7 +93,7 @@ def test_what_was_kept_aside(project, rng, tmp_path):  # noqa: F811
     assert len(back.problems) == 1 and back.problems[0].record["track_id"] == "7"
 
 
-def test_the_sources_of_a_consensus(project, rng):  # noqa: F811
+def test_the_sources_of_a_consensus(project, rng):
     base = full_scene(rng).replace(data=NoData(), relations=())
     track = base.tracks[0]
     scenes = []
@@ -108,7 +108,7 @@ def test_the_sources_of_a_consensus(project, rng):  # noqa: F811
             assert mine.cuboids.center_m.tobytes() == theirs.cuboids.center_m.tobytes()
 
 
-def test_numbers_keep_their_bits_and_kinds(project):  # noqa: F811
+def test_numbers_keep_their_bits_and_kinds(project):
     odd = {
         "minus zero": -0.0,
         "whole": 1,
@@ -125,7 +125,7 @@ def test_numbers_keep_their_bits_and_kinds(project):  # noqa: F811
     assert {key: repr(value) for key, value in back.items()} == {key: repr(value) for key, value in odd.items()} and list(back) == list(odd)
 
 
-def test_labels_laid_over_a_video(project, tmp_path):  # noqa: F811
+def test_labels_laid_over_a_video(project, tmp_path):
     pytest.importorskip("av", reason="PyAV is not installed (extra 'video')")
     pictures = [np.full((48, 64, 3), 10 * i, np.uint8) for i in range(6)]
     bw.write_video(tmp_path / "drive.mp4", pictures, times_ns=[40_000_000 * i for i in range(6)])
@@ -208,7 +208,7 @@ REAL = {  # folder -> scenes, None for all
 }
 
 
-def bring_in(place, path, folder, most, tmp_path):  # noqa: F811
+def bring_in(place, path, folder, most, tmp_path):
     """Scenes of a dataset, the first `most` of them."""
     with bw.create_project(place, "real") as made:
         names = [entry.name for entry in bw.scenes(path)]
@@ -221,12 +221,12 @@ def bring_in(place, path, folder, most, tmp_path):  # noqa: F811
 
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
 @pytest.mark.parametrize("folder", REAL)
-def test_real_recordings(real_data, tmp_path, folder, place):  # noqa: F811
+def test_real_recordings(real_data, tmp_path, folder, place):
     bring_in(place, real_data / folder, folder, 1, tmp_path)
 
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
 @pytest.mark.parametrize("folder", REAL)
-def test_all_real_recordings(real_data, tmp_path, folder, place):  # noqa: F811
+def test_all_real_recordings(real_data, tmp_path, folder, place):
     bring_in(place, real_data / folder, folder, None, tmp_path)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from stores import cuboid, place, postgresql  # noqa: F401
+from stores import cuboid
 
 TIMES = [100 * i for i in range(8)]
 
@@ -222,7 +222,7 @@ class Machine:
         assert found == self.model.tracks(self.model.states[at] if at is not None else None)
 
 
-def run(place, n, seed, every):  # noqa: F811
+def run(place, n, seed, every):
     with bw.create_project(place) as project:
         machine = Machine(project, random.Random(seed))
         for k in range(n):
@@ -240,11 +240,11 @@ def test_a_thousand_steps(tmp_path):
     run(tmp_path / "p", 1000, 1, 5)
 
 
-def test_some_steps_on_both(place):  # noqa: F811
+def test_some_steps_on_both(place):
     run(place, 150, 2, 3)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(3600)
-def test_ten_thousand_steps(place):  # noqa: F811
+def test_ten_thousand_steps(place):
     run(place, 10_000, 3, 10)

@@ -51,11 +51,11 @@ def project_scene(place: str, scene: str | None, as_json: bool) -> Scene | None:
     with bw.open_project(place) as opened:
         if scene is not None:
             return opened.read(scene)
-        scenes, seq = opened.scenes(), opened.seq
+        scenes, seq, name = opened.scenes(), opened.seq, opened.name
         if as_json:
-            print_json({"project": opened.place, "name": opened.name, "seq": seq, "scenes": [dataclasses.asdict(one) for one in scenes]})
+            print_json({"project": opened.place, "name": name, "seq": seq, "scenes": [dataclasses.asdict(one) for one in scenes]})
             return None
-    title = f"{opened.place}: project {opened.name!r}, {number_of(len(scenes), 'scene')}, {number_of(seq, 'transaction')}"
+    title = f"{opened.place}: project {name!r}, {number_of(len(scenes), 'scene')}, {number_of(seq, 'transaction')}"
     if not scenes:
         print_lines(title)
         return None

@@ -23,8 +23,8 @@ def restore(file: BackupArgument, project: NewProjectArgument, as_json: JsonOpti
     import boxwright as bw
 
     with tracked(f"checking and restoring {file.name}") as advance, bw.restore_backup(file, project, progress=advance) as made:
-        n_scenes, seq = len(made.scenes()), made.seq
+        n_scenes, seq, name = len(made.scenes()), made.seq, made.name
     if as_json:
-        print_json({"project": made.place, "name": made.name, "n_scenes": n_scenes, "seq": seq})
+        print_json({"project": made.place, "name": name, "n_scenes": n_scenes, "seq": seq})
     else:
-        print_lines(f"made {made.place}: project {made.name!r}, {number_of(n_scenes, 'scene')}, {number_of(seq, 'transaction')}")
+        print_lines(f"made {made.place}: project {name!r}, {number_of(n_scenes, 'scene')}, {number_of(seq, 'transaction')}")
