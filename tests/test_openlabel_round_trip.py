@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 import boxwright as bw
 import mutations
-from boxwright.formats import openlabel_writer
+from boxwright.formats import openlabel_tracks, openlabel_writer
 from boxwright.rotations import quat_from_yaw, quat_multiply
 from formats_scenes import full_scene
 from fuzz_child import Child
@@ -593,3 +593,30 @@ def test_track_ids_differ_whatever_the_objects_are_called(tmp_path):
     scene, back, _, _ = there_and_back(tmp_path, save(tmp_path / "in", doc))
     assert [track.track_id for track in scene.tracks] == ["7", "7/1", "7/1'"]
     assert {track.track_id for track in back.tracks} == {"7", "7/1", "7/1'"}
+
+
+def test_objects_placed_many_at_once_are_those_placed_one_by_one(tmp_path, monkeypatch):
+    """Cuboids in the LiDAR, the vehicle, the world and a place that nothing leads to, in turn, in batches of several sizes: the same bits."""
+    rng = np.random.default_rng(5)
+    given = document()
+    given["coordinate_systems"]["nowhere"] = {"type": "sensor_cs", "parent": "", "children": []}
+    for k in range(40):
+        turn = rng.normal(size=4)
+        val = [*rng.uniform(-30, 30, 3).tolist(), *(turn / np.linalg.norm(turn)).tolist(), *rng.integers(1, 5, 3).tolist()]
+        given["objects"][f"a{k}"] = {"name": "", "type": "car"}
+        for i in sorted(rng.choice(3, 1 + k % 3, replace=False).tolist()):
+            system = "nowhere" if k % 13 == 5 else ("top", "base", "odom")[(i + k) % 3]
+            frame = given["frames"][str(i + 4)]["objects"]
+            frame[f"a{k}"] = {"object_data": {"cuboid": [{"name": "c", "coordinate_system": system, "val": val}]}}
+    scenes = []
+    for n in (1, 2, 7, 4096):
+        monkeypatch.setattr(openlabel_tracks, "ROWS_AT_ONCE", n)
+        scenes.append(read(tmp_path, given, strict=False))
+    alone = scenes[0]
+    assert len(alone.tracks) == 38 and len(alone.problems) == 3
+    for scene in scenes[1:]:
+        assert [str(problem.error) for problem in scene.problems] == [str(problem.error) for problem in alone.problems]
+        for mine, theirs in zip(scene.tracks, alone.tracks, strict=True):
+            assert mine.track_id == theirs.track_id and mine.times_ns.tolist() == theirs.times_ns.tolist()
+            for column in ("center_m", "size_m", "quat_wxyz", "yaw_rad"):
+                np.testing.assert_array_equal(getattr(mine.cuboids, column), getattr(theirs.cuboids, column))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -153,8 +154,69 @@ def test_scene_json_of_either_kind(tmp_path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(bw.FormatError, match=r"no known format: expected one of .*, got an empty folder; give the dataset's own folder"):
+    with pytest.raises(bw.FormatError, match=r"no known format: expected one of .*, got an empty folder; check the path: nothing is in it"):
         bw.scenes(tmp_path)
+
+
+SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"openlabel": {}}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.zip", b"PK\x03\x04rest", "got a ZIP archive; unpack it and give the folder"),
+        ("a.tar.gz", b"\x1f\x8brest", "got a gzip archive; unpack it"),
+        ("a.tar", b"x" * 257 + b"ustar", "got a tar archive; unpack it"),
+        ("a.png", b"\x89PNG\r\n", "got one picture; it is inside "),
+        ("schema.json", SCHEMA.encode(), "got a JSON schema; give a file that is written to it: a schema says how labels are written and holds none"),
+        ("a.json", b'{"a": 1, "b\\u0007": 2}', r"got JSON with 'a', 'b\x07' at its top; give the dataset's own folder, or convert it"),
+        ("many.json", json.dumps(dict.fromkeys("abcdefg")).encode(), "'e' and 2 more at its top"),
+        ("list.json", b" [1]", "got JSON that is a list"),
+        ("broken.json", b'{"a": 1', "got JSON that cannot be read; correct the file"),
+        ("none.json", b"{}", "got JSON; give"),
+        ("a.xml", b"<?xml version='1.0'?>\n<!-- <note> --><kml a='1'>", "got XML with the root <"),
+        ("README.md", b"# What is here\n", "got a text; give the dataset's own folder: this file holds no labels that are read alone"),
+        ("a.dat", b"\x00\x01", "got binary data in a file ending in '.dat'"),
+        ("dat", b"\x00\x01", "got binary data in a file without an ending"),
+        ("empty.json", b"", "got an empty file; copy or export it again"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_what_it_is(tmp_path, name, content, said):
+    """A schema, a README and an archive used to be answered alike, with the list of formats."""
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    file = tmp_path / "a/b/c" / name
+    file.write_bytes(content)
+    for options in ({}, {"format": "points"}):
+        with pytest.raises(bw.FormatError) as caught:
+            bw.scenes(file, **options)
+        assert said in str(caught.value)
+
+
+def test_a_folder_of_other_files_is_told_what_it_holds(tmp_path):
+    for name in ("a.csv", "b.CSV", "c.csv", "README"):
+        write(tmp_path / "in" / name, "text")
+    (tmp_path / "in/more").mkdir()
+    with pytest.raises(bw.FormatError, match=r"got a folder of 3 \.csv files, 1 file without an ending and 1 folder; give the dataset's own folder"):
+        bw.scenes(tmp_path / "in")
+    (tmp_path / "alone").mkdir()
+    write(tmp_path / "alone/a.csv", "text")
+    with pytest.raises(bw.FormatError, match=r"got a folder of 1 \.csv file; "):
+        bw.scenes(tmp_path / "alone")
+
+
+def test_a_part_of_a_dataset_names_the_folder_to_give(tmp_path):
+    kitti(tmp_path / "set", "training", "label_2")
+    write(tmp_path / "set/training/notes/a.csv", "text")
+    for part in ("label_2/000000.txt", "label_2", "notes"):
+        with pytest.raises(bw.FormatError) as caught:
+            bw.scenes(tmp_path / "set/training" / part)
+        said = str(caught.value)
+        assert f"it is inside {tmp_path}/set/training, which is read as kitti_object: give that folder" in said, said
+
+
+def test_a_format_spelt_wrong_is_told_the_right_one(tmp_path):
+    with pytest.raises(bw.UnknownName, match="got 'openlabl'; did you mean openlabel"):
+        bw.scenes(tmp_path, "openlabl")
 
 
 def test_folders_are_called_by_their_own_names(tmp_path, monkeypatch):

@@ -30,6 +30,16 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
 
 
+def number_of(n: int, thing: str) -> str:
+    """ "1 sweep", "1,234 sweeps", "2 boxes", "3 entities": a count and what is counted, as every message has it."""
+    if n == 1:
+        return f"1 {thing}"
+    plural = (
+        thing[:-1] + "ies" if thing.endswith("y") and thing[-2] not in "aeiou" else thing + ("es" if thing.endswith(("s", "x", "ch", "sh")) else "s")
+    )
+    return f"{n:,} {plural}"
+
+
 class BoxwrightError(Exception):
     """Base of all errors raised on purpose; `str()` is one sentence fit to be shown to a user.
 

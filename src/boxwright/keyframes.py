@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -234,14 +234,24 @@ def as_codes(field: str, values: Any, shape: tuple[int, ...], kind: type[IntEnum
     if values is None:
         none: UInt8s = frozen(np.zeros(shape, np.uint8))
         return none
-    wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) codes of {kind.__name__}, 0 to {max(kind):d}"
+    most = _most_code(kind)
+    if type(values) is np.ndarray and values.dtype == np.uint8 and values.shape == shape and values.max(initial=0) <= most:
+        same: UInt8s = frozen(values.copy())
+        return same
+    wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) codes of {kind.__name__}, 0 to {most}"
     array = as_array(field, values, wanted)
-    codes_hold = array.max(initial=0) <= max(kind) if array.dtype == np.uint8 else np.isin(array, [int(code) for code in kind]).all()
+    codes_hold = np.isin(array, [int(code) for code in kind]).all()
     if array.shape != shape or not codes_hold:
         hint = ", ".join(f"{code:d} is {code.name}" for code in kind)
         raise ArgumentError(expected=wanted, got=f"{values!r:.60}", field=field, hint=hint)
     codes: UInt8s = frozen(array.astype(np.uint8))
     return codes
+
+
+@cache
+def _most_code(kind: type[IntEnum]) -> int:
+    """The codes of every kind are 0 to this one. Asked for with every track."""
+    return int(max(kind))
 
 
 def code_names(kind: type[IntEnum], codes: UInt8s) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ArgumentError, one_line
+from ..errors import ArgumentError, number_of, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,11 +113,6 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
-
-
-def number_of(n: int, thing: str) -> str:
-    """ "1 sweep", "1,234 sweeps"."""
-    return f"{n:,} {thing}{'s' * (n != 1)}"
 
 
 def print_lines(*lines: str) -> None:

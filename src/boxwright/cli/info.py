@@ -107,7 +107,8 @@ def _print_listing(path: Any, listing: Any, as_json: bool) -> None:
     there = [key for key in columns if any(row[key] is not None for row in rows)]
     shown = [[row["name"], *(row[key] for key in there)] for row in rows[:MOST_ROWS]]
     rest = f"{len(rows) - MOST_ROWS:,} more are in --json; " if len(rows) > MOST_ROWS else ""
-    caption = f"{rest}counts are those that can be had without reading big files; name a scene with --scene for all about it"
+    told = "counts are those that can be had without reading big files; " if there else ""
+    caption = f"{rest}{told}name a scene with --scene for all about it"
     print_table(f"{path}: {number_of(len(rows), 'scene')}  ({listing.format})", ["scene", *(columns[key] for key in there)], shown, caption=caption)
 
 

@@ -7,6 +7,7 @@ A format is a module with `detect(path)`, `list_scenes(path)`, `read(path, scene
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import os
 import re
@@ -20,7 +21,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..arrays import as_points, one_index, some_rows
-from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, one_line
+from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, number_of, one_line
 from ..frames import listening_to_norms
 from ..limits import limits
 from ..outputs import as_path, whole_file, whole_folder
@@ -37,6 +38,7 @@ from .pcd import pcd_bytes
 from .ply import ply_bytes
 from .point_label_files import read_point_labels, write_point_labels
 from .sensor_files import read_point_file
+from .unread import said_kind
 from .write_report import WriteReport
 
 __all__ = [
@@ -87,6 +89,7 @@ _WRITERS = {
 
 
 _MOST_FOLDERS = 100  # looked into, where a folder's own format is not plain
+_LEVELS_UP = 3  # from a file to the dataset that it is a part of
 _CLASS_NOTE = "classes that the taxonomy does not know: "
 _IGNORED = {"dontcare", "ignore", "ignored", "ignoreregion", "ignoredregion", "void"}  # no class: what is not to be judged
 
@@ -186,19 +189,18 @@ def _found(place: Path, format: str | None) -> SceneList:
     names = _module(_READERS, found[0]).list_scenes(place)
     if not names:
         called = "; its scenes are called by numbers, such as 000000" if found[0] in ("kitti_object", "kitti_tracking") else ""
-        raise FormatError(f"no scene in the format {found[0]!r}{called}", path=place, hint=_hint_of(place, format))
+        what = f"no scene in the format {found[0]!r}{called}"
+        fits = [name for name in _fitting_as_far_as_seen(place) if name != format]
+        if fits:
+            raise FormatError(what, path=place, hint=f"it looks like {' or '.join(fits)}: name that format, or none")
+        got, hint = _kind_and_hint(place)
+        raise FormatError(what, got=got, path=place, hint=hint)
     others = _beside(place, found[0], names) if format is None else []
     if others:
         got = f"{found[0]} ({_said_scenes(names)}) and {_said_folders(others)}"
         hint = f"pass one of these folders, or format={found[0]!r} for its scenes alone"
         raise FormatError("several datasets in one folder", expected="one", got=got, path=place, hint=hint)
     return SceneList(place, found[0], names)
-
-
-def _hint_of(place: Path, format: str | None) -> str:
-    """What to do where a format that was named finds no scene."""
-    fits = [name for name in _fitting_as_far_as_seen(place) if name != format]
-    return f"it looks like {' or '.join(fits)}: name that format, or none" if fits else "give the dataset's own folder"
 
 
 def _fitting(place: Path) -> list[str]:
@@ -229,13 +231,19 @@ def _unknown(place: Path) -> FormatError:
     below = _datasets_below(place) if place.is_dir() else []
     if below:
         return FormatError("no dataset itself, but a folder of datasets", got=_said_folders(below), path=place, hint="pass one of these folders")
-    return FormatError(
-        "no known format",
-        expected=f"one of {', '.join(_READERS)}",
-        got="an empty folder" if place.is_dir() and not any(place.iterdir()) else None,
-        path=place,
-        hint="give the dataset's own folder, or convert it",
-    )
+    got, hint = _kind_and_hint(place)
+    return FormatError("no known format", expected=f"one of {', '.join(_READERS)}", got=got, path=place, hint=hint)
+
+
+def _kind_and_hint(place: Path) -> tuple[str, str]:
+    """What a path is that is not read, and what to do: where it is a part of a dataset, which folder to give."""
+    got, hint = said_kind(place)
+    levels = _LEVELS_UP if place.is_file() else 1 if any(place.iterdir()) else 0
+    for folder in list(place.absolute().parents)[:levels]:
+        fits = _fitting_as_far_as_seen(folder)
+        if fits:
+            return got, f"it is inside {folder}, which is read as {' or '.join(fits)}: give that folder"
+    return got, hint
 
 
 def _datasets_below(place: Path) -> list[tuple[str, list[str]]]:
@@ -266,7 +274,7 @@ def _said_folders(folders: Sequence[tuple[str, Sequence[str]]]) -> str:
 
 
 def _said_scenes(names: Sequence[str]) -> str:
-    return f"{len(names)} scene{'s' * (len(names) != 1)}: {_some(names, 3)}" if names else "no scene"
+    return f"{number_of(len(names), 'scene')}: {_some(names, 3)}" if names else "no scene"
 
 
 def read(
@@ -366,18 +374,20 @@ def _with_class_note(scene: Scene) -> Scene:
     unknown = [name for name in sorted(counts) if name not in known and re.sub(r"[\W_]", "", name).lower() not in _IGNORED]
     notes = [note for note in scene.notes if not note.startswith(_CLASS_NOTE)]
     if unknown:
-        listed = [f"{name} ({counts[name]} track{'s' if counts[name] > 1 else ''})" for name in unknown]
+        listed = [f"{name} ({number_of(counts[name], 'track')})" for name in unknown]
         notes.append(f"{_CLASS_NOTE}{_some(listed)}; they have no size prior, and a colour made from their names")
     return scene if notes == list(scene.notes) else scene.replace(notes=notes)
 
 
 def _module(table: dict[str, str], format: str) -> Any:
     if format not in table:
+        near = difflib.get_close_matches(str(format), table, 1)
         raise UnknownName(
             "no such format" if table is _READERS else "no such format to write",
             expected=f"one of {', '.join(table)}",
             got=repr(format),
             field="format",
+            hint=f"did you mean {near[0]}?" if near else None,
         )
     return importlib.import_module(f"{__name__}.{table[format]}")
 

@@ -64,6 +64,7 @@ def dense_track(
     origin: Sequence[int] = (),
     attributes: Sequence[Mapping[str, Any]] = (),
     source_attributes: Sequence[Mapping[str, Any]] = (),
+    track_attributes: Mapping[str, Any] | None = None,
     track_source_attributes: Mapping[str, Any] | None = None,
 ) -> Track:
     """A keyframe for every label; where frames without one lie between two labels, the first of them gets an OUTSIDE keyframe with the last pose.
@@ -75,11 +76,12 @@ def dense_track(
         track_id,
         category,
         times_ns[frames],
-        cuboids[order],
+        cuboids[order] if is_gap.any() else cuboids,
         visibility=_visibility(visibility, order, is_gap),
         origin=np.asarray(origin, np.uint8)[order] if len(origin) else None,  # type: ignore[arg-type]
         keyframe_attributes=_rows(attributes, order, is_gap),
         keyframe_source_attributes=_rows(source_attributes, order, is_gap),
+        attributes=track_attributes or {},
         source_attributes=track_source_attributes or {},
     )
 

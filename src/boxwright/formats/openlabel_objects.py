@@ -23,6 +23,7 @@ CUBOID_NAME = "cuboid"  # as our writer calls it
 _EGO_TYPES = {"egocar", "egovehicle", "ego"}
 _OUR_FIELDS = ("is_keyframe", "origin", "visibility")
 _HINT = "correct the label"
+_EXACT = 1 << 53  # whole numbers below are their own float64
 
 
 @dataclass(slots=True)
@@ -183,7 +184,8 @@ class Objects:
         """Ten numbers of a cuboid, as `numbers` keeps them."""
         if value.value is None or len(value) not in (9, 10):
             raise value.wrong("9 or 10 numbers", "null" if value.value is None else str(len(value)), hint=_HINT)
-        numbers = [float(item) for item in value.value] if all(type(item) is float for item in value.value) else value.numbers(len(value)).tolist()
+        is_plain = all(type(item) is float or (type(item) is int and -_EXACT < item < _EXACT) for item in value.value)  # the usual case, quickly
+        numbers = [float(item) for item in value.value] if is_plain else value.numbers(len(value)).tolist()
         center, turn, size = numbers[:3], numbers[3:-3], numbers[-3:]
         if not max(map(abs, center)) < FARTHEST_M:
             raise value.wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in center), hint=_HINT)

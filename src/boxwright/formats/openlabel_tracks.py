@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
-from ..errors import FormatError
+from ..errors import BoxwrightError, FormatError
 from ..frames import Pose, Trajectory, unit_quats
 from ..limits import limits
 from ..rotations import quat_from_euler, quat_from_matrix, quat_multiply
@@ -28,6 +29,7 @@ from .strict_json import Node
 __all__ = ["IN_PICTURES", "UPRIGHT_FROM_CAMERA", "Labels", "relations_of"]
 
 IN_PICTURES = "is_in_pictures"  # marks, among kept objects, those whose shapes are tracks in pictures
+ROWS_AT_ONCE = 4096
 
 UPRIGHT_FROM_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # columns: the axes x, z, -y of a cuboid whose y points down
 
@@ -47,11 +49,15 @@ class Labels:
         self.objects = Objects(document, sightings)
         self.id_of: dict[str, str] = {}  # uid -> track_id
         self._ids: set[str] = set()
+        self._limits = limits()
         self.frame, self.home = self._home([row for thing in self.objects.things.values() for row in thing.rows])
         self._poses: dict[tuple[str, int], Pose | None] = {}
         tracks: list[Track] = []
-        for thing in self.objects.things.values():
-            tracks += self._tracks_of(thing)
+        for things in _batches(self.objects.things.values()):
+            chains = [_chains(thing.rows) for thing in things]
+            placed = iter(self._placed([rows for some in chains for rows in some]) or ())
+            for thing, some in zip(things, chains):
+                tracks += self._tracks_of(thing, [(rows, next(placed, None)) for rows in some])
         self.tracks = Tracks(tracks)
         with_cuboids = set(self.id_of)
         seen = ImageLabels(document, sightings, self._ids, self.id_of)
@@ -90,21 +96,39 @@ class Labels:
         self.document.notes.append(f"nothing says where {common!r} lies from the vehicle: the labels stay in it, under the name 'ego'")
         return "ego", common
 
+    def _placed(self, chains: Sequence[Sequence[Row]]) -> list[Cuboids] | None:
+        """What `_cuboids` gives for each chain, from one call for all: most of its time goes into calls, and a file may hold thousands of objects
+        with a cuboid each. None where one of them cannot be placed: placed alone, each then says what is wrong with it."""
+        try:
+            together = self._cuboids([row for rows in chains for row in rows])
+        except BoxwrightError:
+            return None
+        ends = np.cumsum([0, *map(len, chains)]).tolist()
+        return None if together is None else [together[start:end] for start, end in pairwise(ends)]
+
     def _cuboids(self, rows: Sequence[Row]) -> Cuboids | None:
         """Rows, moved to the frame the tracks are kept in; None where a row's coordinate system cannot be reached."""
-        numbers = np.array([self.objects.numbers[10 * row.at : 10 * row.at + 10] for row in rows])
+        numbers = np.array([self.objects.numbers[10 * row.at : 10 * row.at + 10] for row in rows]).reshape(-1, 10)
         size, quat = numbers[:, 7:], _quats(numbers[:, 3:7])
-        down = np.array([self._is_camera(row.system) for row in rows])
+        is_camera = {system: self._is_camera(system) for system in {row.system for row in rows}}
+        down = np.array([is_camera[row.system] for row in rows], bool)
         if down.any():
             quat[down] = quat_multiply(quat[down], quat_from_matrix(UPRIGHT_FROM_CAMERA))
             size[down] = size[down][:, [0, 2, 1]]
-        local = Cuboids(numbers[:, :3], size, quat_wxyz=quat)
-        if all(row.system == self.home for row in rows):
-            return Cuboids._trusted(local.center_m, local.size_m, local.quat_wxyz, None, self.frame)
-        keys = [(row.system, row.frame) for row in rows]
+        local = Cuboids(numbers[:, :3], size, quat_wxyz=quat, frame=self.frame)
+        away = np.array([row.system != self.home for row in rows], bool)
+        keys = [(row.system, row.frame) for row in rows if row.system != self.home]
         order = {key: i for i, key in enumerate(dict.fromkeys(keys))}
         poses = [pose for key in order if (pose := self._pose_home(*key)) is not None]
-        return moved_each(local, poses, np.array([order[key] for key in keys]), self.frame) if len(poses) == len(order) else None
+        if len(poses) < len(order):
+            return None
+        if not keys:
+            return local
+        moved = moved_each(local[away], poses, np.array([order[key] for key in keys]), self.frame)
+        if away.all():
+            return moved
+        both = Cuboids.concatenate([local[~away], moved])
+        return both[np.argsort(np.argsort(away, kind="stable"), kind="stable")]
 
     def _pose_home(self, system: str, index: int) -> Pose | None:
         if (system, index) not in self._poses:
@@ -127,16 +151,18 @@ class Labels:
 
     # -------------------------------------------------------- tracks
 
-    def _tracks_of(self, thing: Thing) -> list[Track]:
-        """One for each of the object's cuboids that are there at once; none where they cannot be placed."""
-        chains = _chains(thing.rows)
+    def _tracks_of(self, thing: Thing, chains: Sequence[tuple[list[Row], Cuboids | None]]) -> list[Track]:
+        """One for each of the object's cuboids that are there at once; none where they cannot be placed.
+
+        chains : of each, its rows, and these placed where that is done
+        """
         if len(chains) > 1:
             self.document.notes.append(f"object {thing.uid} has {len(chains)} cuboids in a frame: each became a track")
         tracks: list[Track] = []
-        said = self._said(thing.uid, [rows[0].name for rows in chains])
-        for k, rows in enumerate(chains):
+        said = self._said(thing.uid, [rows[0].name for rows, _ in chains])
+        for k, (rows, placed) in enumerate(chains):
             with self.document.problems.aside({**thing.node.mapping(), "cuboids": self._as_given(rows)}):
-                track = self._track(thing, k, rows, said[k])
+                track = self._track(thing, k, rows, placed, said[k])
                 while track.track_id in self._ids:
                     track = track.replace(track_id=track.track_id + "'")
                 self._ids.add(track.track_id)
@@ -165,10 +191,10 @@ class Labels:
             found[found.index(None)] = tracks.get(uid, {})
         return found
 
-    def _track(self, thing: Thing, k: int, rows: list[Row], said: Node | None) -> Track:
+    def _track(self, thing: Thing, k: int, rows: list[Row], placed: Cuboids | None, said: Node | None) -> Track:
         document, node = self.document, thing.node
-        limits().check("keyframes_per_track", len(rows), document.file, f"objects.{thing.uid}")
-        cuboids = self._cuboids(rows)
+        self._limits.check("keyframes_per_track", len(rows), document.file, f"objects.{thing.uid}")
+        cuboids = self._cuboids(rows) if placed is None else placed
         if cuboids is None:
             names = ", ".join(sorted({row.system for row in rows}))
             raise FormatError(
@@ -185,8 +211,9 @@ class Labels:
             visibility=hidden,
             attributes=[row.attributes for row in rows] if any(row.attributes for row in rows) else (),
             source_attributes=[row.source for row in rows] if any(row.source for row in rows) else (),
+            track_attributes=named,
             track_source_attributes=self._source(thing, k, rows),
-        ).replace(attributes=named)
+        )
         return track if said is None else self._as_we_wrote(track, rows, said)
 
     def _source(self, thing: Thing, k: int, rows: Sequence[Row]) -> dict[str, Any]:
@@ -244,6 +271,19 @@ def _quats(turns: Float64s) -> Float64s:
     if not is_euler.all():
         quats[~is_euler] = unit_quats("val", quats[~is_euler])
     return quats
+
+
+def _batches(things: Iterable[Thing]) -> Iterator[list[Thing]]:
+    """Objects in their order, as many at once as have some thousand cuboids: all cuboids of a long recording would be twice in memory."""
+    batch: list[Thing] = []
+    n_rows = 0
+    for thing in things:
+        batch.append(thing)
+        n_rows += len(thing.rows)
+        if n_rows >= ROWS_AT_ONCE:
+            yield batch
+            batch, n_rows = [], 0
+    yield batch
 
 
 def _chains(rows: Sequence[Row]) -> list[list[Row]]:
