@@ -170,10 +170,10 @@ def degrees(evidence: Evidence) -> FaultVerdict:
     share, n_moving = _share_ahead(labels.yaw_rad[rows] - ahead), _n_tracks(labels, rows)
     seen = f"{off:.0%} of {n} cuboids would hold far more points if they were turned" if n else ""
     seen += (" and " if seen and n_moving else "") + (f"{share:.0%} of {n_moving} moving objects head where they go" if n_moving else "")
-    if (n >= 8 and off > 0.35 and (n_moving < 3 or share < 0.6)) or (n < 8 and n_moving >= 4 and share < 0.4):
+    if (n >= 8 and off > 0.35 and (n_moving < 3 or share < 0.6)) or (n_moving >= 5 and share < 0.4):
         saw = f"{seen}, by no common turn or mirror, as when degrees are taken for radians"
         return found(name, saw, 0.8 if off > 0.5 and n_moving >= 3 else 0.65, "turn the angles into radians, or read them as degrees")
-    if (n >= 8 and off < 0.2) or (n_moving >= 3 and share > 0.7):
+    if (n >= 8 and off < 0.2 and (n_moving < 3 or share > 0.5)) or (n_moving >= 3 and share > 0.7):
         return absent(name, seen)
     return undecidable(name, f"too few cuboids show a heading: {seen}" if seen else "neither points nor motion show a heading")
 
