@@ -16,9 +16,9 @@ from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_times_ns, check
 from .errors import ArgumentError, GeometryError
 from .interpolation import Storage
 from .interpolation2d import ShapeCurves, as_method_2d
-from .keyframes import Filled, Keyframed, items_of
+from .keyframes import Filled, Keyframed, items_of, one_after_another
 from .shapes2d import SHAPES, Boxes, Shapes
-from .tracks import Table
+from .tracks import ManyTable, Table
 
 __all__ = ["FilledImageTrack", "FilledImageTracks", "ImageTrack", "ImageTracks", "interpolate_image_tracks"]
 
@@ -109,9 +109,6 @@ class FilledImageTrack(Table, Filled):
     state: UInt8s
     keyframe_index: Int64s
 
-    def _rows(self) -> tuple[list[ImageTrack], Int64s]:
-        return [self.track] * len(self), self.times_ns
-
     def _label_columns(self) -> dict[str, Any]:
         return _label_columns(self.shapes, self._rows()[0])
 
@@ -159,7 +156,7 @@ class ImageTracks(tuple[ImageTrack, ...]):
 
 
 @dataclass(frozen=True, eq=False)
-class FilledImageTracks(Table):
+class FilledImageTracks(ManyTable):
     """Many image tracks at many times: R rows, only where a track is there, by track and then by time.
 
     tracks, times_ns : what was asked for
@@ -177,12 +174,6 @@ class FilledImageTracks(Table):
     state: UInt8s
     visibility: UInt8s
     _storage: Storage = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.track_index)
-
-    def _rows(self) -> tuple[list[ImageTrack], Int64s]:
-        return [self.tracks[i] for i in self.track_index], self.times_ns[self.time_index]
 
     def _label_columns(self) -> dict[str, Any]:
         return _label_columns(self.shapes, self._rows()[0])
@@ -222,11 +213,7 @@ def _label_columns(shapes: Shapes, tracks: Sequence[ImageTrack]) -> dict[str, An
 
 def _curves(tracks: Sequence[ImageTrack]) -> ShapeCurves:
     """The keyframes of all tracks one after the other."""
-    offsets = np.zeros(len(tracks) + 1, np.int64)
-    stamps = [track.times_ns for track in tracks]
-    np.cumsum(list(map(len, stamps)), out=offsets[1:])
-    times = np.concatenate([np.zeros(0, np.int64), *stamps])
-    visibility = np.concatenate([np.zeros(0, np.uint8), *[track.visibility for track in tracks]])
+    offsets, times, visibility = one_after_another(tracks)
     shapes: Shapes = Boxes(np.zeros((0, 4)))
     if tracks:
         shapes = type(tracks[0].shapes).concatenate([track.shapes for track in tracks])

@@ -26,7 +26,7 @@ from .errors import ArgumentError, TimeError, UnknownName
 from .kernels import interpolation as kernels
 from .threads import in_parts, worth
 
-__all__ = ["METHODS", "Curves", "Rows", "Storage", "in_order", "interpolate", "method_code", "spread"]
+__all__ = ["METHODS", "CuboidRows", "Curves", "Rows", "Storage", "in_order", "interpolate", "method_code", "spread"]
 
 Storage = tuple[NDArray[Any], ...]
 
@@ -109,19 +109,25 @@ def in_order(times_ns: Int64s) -> tuple[Int64s, Int64s | None]:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """K cuboids of many tracks, by track and then by time: only where a track is there.
+    """K labels of many tracks, by track and then by time: only where a track is there.
 
     track_index, time_index : (K,) int32, which track and which of the times asked for
     is_between : (K,) uint8, 0 at a keyframe, 1 between two
     visibility : (K,) uint8 of the last keyframe at or before
     """
 
-    cuboids: Cuboids
     track_index: Int32s
     time_index: Int32s
     is_between: UInt8s
     visibility: UInt8s
     storage: Storage
+
+
+@dataclass(frozen=True, eq=False)
+class CuboidRows(Rows):
+    """cuboids : (K,)"""
+
+    cuboids: Cuboids
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +154,7 @@ class Curves:
         kernels.turns(offsets, cuboids.quat_wxyz, turns)
         return cls(offsets, times_ns, cuboids, visibility, methods, tangents, turns)
 
-    def rows(self, times_ns: Int64s, storage: Storage = (), n_threads: int = 1) -> Rows:
+    def rows(self, times_ns: Int64s, storage: Storage = (), n_threads: int = 1) -> CuboidRows:
         """The cuboids at `times_ns`, any order; `storage` of earlier rows is written over where it is large enough."""
         times_ns, order = in_order(times_ns)
         row_offsets = np.empty(len(self.offsets), np.int64)
@@ -183,7 +189,7 @@ class Curves:
         center, size, quat, yaw, track_index, time_index, is_between, visibility = (frozen(column) for column in columns)
         if order is not None:
             time_index = frozen(order.astype(np.int32)[time_index])
-        return Rows(Cuboids._trusted(center, size, quat, yaw, boxes.frame), track_index, time_index, is_between, visibility, storage)
+        return CuboidRows(track_index, time_index, is_between, visibility, storage, Cuboids._trusted(center, size, quat, yaw, boxes.frame))
 
 
 def _new_storage(n: int) -> Storage:

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Float64s, Int32s, Int64s, UInt8s, frozen
+from .arrays import Float64s, Int64s, UInt8s, frozen
 from .errors import UnknownName
-from .interpolation import METHODS, Storage, in_order
+from .interpolation import METHODS, Rows, Storage, in_order
 from .kernels import interpolation as common_kernels, interpolation2d as kernels, paths as path_kernels
 from .shapes2d import Shapes
 from .shapes2d.paths import Paths
@@ -51,20 +51,10 @@ def as_method_2d(field: str, method: str | None, shapes: Shapes) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class ShapeRows:
-    """R shapes of many tracks, by track and then by time: only where a track is there.
-
-    track_index, time_index : (R,) int32, which track and which of the times asked for
-    is_between : (R,) uint8, 0 at a keyframe, 1 between two
-    visibility : (R,) uint8 of the last keyframe at or before
-    """
+class ShapeRows(Rows):
+    """shapes : (K,) of one kind"""
 
     shapes: Shapes
-    track_index: Int32s
-    time_index: Int32s
-    is_between: UInt8s
-    visibility: UInt8s
-    storage: Storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +144,7 @@ class ShapeCurves:
         values, track_index, time_index, is_between, visibility, keyframe, share = (frozen(column) for column in columns)
         if order is not None:
             time_index = frozen(order.astype(np.int32)[time_index])
-        return ShapeRows(self._shapes(values, keyframe, share), track_index, time_index, is_between, visibility, storage)
+        return ShapeRows(track_index, time_index, is_between, visibility, storage, self._shapes(values, keyframe, share))
 
     def _shapes(self, values: Float64s, keyframe: Int64s, share: Float64s) -> Shapes:
         if isinstance(self.shapes, RowShapes):

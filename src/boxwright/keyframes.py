@@ -25,7 +25,7 @@ import numpy as np
 from .arrays import Bools, Int64s, UInt8s, as_array, as_times_ns, check_kind, frozen, some_rows
 from .errors import ArgumentError
 
-__all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "Way", "as_codes", "code_names", "items_of", "ways"]
+__all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "Way", "as_codes", "code_names", "items_of", "one_after_another", "ways"]
 
 
 class Visibility(IntEnum):
@@ -261,6 +261,15 @@ def code_names(kind: type[IntEnum], codes: UInt8s) -> list[str]:
 
 
 T = TypeVar("T")
+
+
+def one_after_another(tracks: Sequence[Keyframed]) -> tuple[Int64s, Int64s, UInt8s]:
+    """The keyframes of M tracks: (M + 1,) offsets, with those of track m at offsets[m]:offsets[m + 1], their times, and their visibility."""
+    offsets = np.zeros(len(tracks) + 1, np.int64)
+    stamps = [track.times_ns for track in tracks]
+    np.cumsum(list(map(len, stamps)), out=offsets[1:])
+    times = np.concatenate([np.zeros(0, np.int64), *stamps])
+    return offsets, times, np.concatenate([np.zeros(0, np.uint8), *[track.visibility for track in tracks]])
 
 
 def items_of(field: str, values: Any, kind: type[T]) -> list[T]:

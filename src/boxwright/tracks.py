@@ -13,9 +13,21 @@ from .arrays import ArrayLike, Int32s, Int64s, UInt8s, as_times_ns, one_index
 from .cuboids import Cuboids, as_cuboids, table_library
 from .errors import ArgumentError, GeometryError
 from .interpolation import Curves, Storage, method_code, spread
-from .keyframes import Filled, Keyframed, Origin, State, Visibility, code_names, items_of
+from .keyframes import Filled, Keyframed, Origin, State, Visibility, code_names, items_of, one_after_another
 
-__all__ = ["FilledTrack", "FilledTracks", "Origin", "State", "Table", "Track", "Tracks", "Visibility", "as_track_list", "interpolate_tracks"]
+__all__ = [
+    "FilledTrack",
+    "FilledTracks",
+    "ManyTable",
+    "Origin",
+    "State",
+    "Table",
+    "Track",
+    "Tracks",
+    "Visibility",
+    "as_track_list",
+    "interpolate_tracks",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +83,11 @@ class Track(Keyframed):
 
 
 class Table:
-    """What the rows of a filled track, or of many, look like as a table."""
+    """What the rows of a filled track look like as a table."""
+
+    def _rows(self: Any) -> tuple[list[Any], Int64s]:
+        """The track of each row, and its time."""
+        return [self.track] * len(self), self.times_ns
 
     def _columns(self: Any) -> dict[str, Any]:
         tracks, times_ns = self._rows()
@@ -96,6 +112,16 @@ class Table:
         return table_library("pyarrow").table(self._columns())
 
 
+class ManyTable(Table):
+    """That of many tracks at many times: a row wherever a track is there."""
+
+    def __len__(self: Any) -> int:
+        return len(self.track_index)
+
+    def _rows(self: Any) -> tuple[list[Any], Int64s]:
+        return [self.tracks[i] for i in self.track_index], self.times_ns[self.time_index]
+
+
 @dataclass(frozen=True, eq=False)
 class FilledTrack(Table, Filled):
     """A track at T times.
@@ -111,9 +137,6 @@ class FilledTrack(Table, Filled):
     cuboids: Cuboids
     state: UInt8s
     keyframe_index: Int64s
-
-    def _rows(self) -> tuple[list[Track], Int64s]:
-        return [self.track] * len(self), self.times_ns
 
     def __repr__(self) -> str:
         return f"FilledTrack({self.track.track_id!r}, {len(self)} times, {int(self.is_valid.sum())} valid, frame={self.cuboids.frame!r})"
@@ -147,7 +170,7 @@ class Tracks(tuple[Track, ...]):
 
 
 @dataclass(frozen=True, eq=False)
-class FilledTracks(Table):
+class FilledTracks(ManyTable):
     """Many tracks at many times: K rows, only where a track is there, by track and then by time.
 
     tracks, times_ns : what was asked for
@@ -165,12 +188,6 @@ class FilledTracks(Table):
     state: UInt8s
     visibility: UInt8s
     _storage: Storage = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.track_index)
-
-    def _rows(self) -> tuple[list[Track], Int64s]:
-        return [self.tracks[i] for i in self.track_index], self.times_ns[self.time_index]
 
     def __repr__(self) -> str:
         return f"FilledTracks({len(self)} cuboids of {len(self.tracks)} tracks at {len(self.times_ns)} times, frame={self.cuboids.frame!r})"
@@ -203,9 +220,6 @@ def interpolate_tracks(tracks: Iterable[Track], times_ns: ArrayLike, out: Filled
 
 def _curves(tracks: Sequence[Track]) -> Curves:
     """The keyframes of all tracks one after the other."""
-    offsets = np.zeros(len(tracks) + 1, np.int64)
-    np.cumsum([len(track) for track in tracks], out=offsets[1:])
+    offsets, times, visibility = one_after_another(tracks)
     methods = np.array([method_code("method", track.method) for track in tracks], np.uint8)
-    times = np.concatenate([np.zeros(0, np.int64), *[track.times_ns for track in tracks]])
-    visibility = np.concatenate([np.zeros(0, np.uint8), *[track.visibility for track in tracks]])
     return Curves.of(offsets, times, Cuboids.concatenate([track.cuboids for track in tracks]), visibility, methods)
