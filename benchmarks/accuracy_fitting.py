@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 
 import boxwright as bw
-from boxwright.demo import still_sweep
 from boxwright.motion import motion_of
 
 VEHICLES = ("car", "van", "truck", "bus", "trailer")
@@ -113,7 +112,7 @@ def simulated_shot(scene, i, scenery):
                 Thing(track.category, bw.Cuboids(truth.center_m, truth.size_m, truth.yaw_rad), np.sort(own), f"{scene.name} {track.track_id}")
             )
     world_from_lidar = scene.transform("world", "lidar", stamp).matrix()
-    return Shot(scenery, still_sweep(scene, i).xyz, scene.lidar_origins_m("lidar"), things, world_from_lidar, SIMULATED_MARGIN_M)
+    return Shot(scenery, scene.still_points(i).xyz, scene.lidar_origins_m("lidar"), things, world_from_lidar, SIMULATED_MARGIN_M)
 
 
 def true_cuboid(track, moment_ns):

@@ -40,8 +40,8 @@ def report_lifts(name, scene, frames, sensor="lidar"):
     """Every projected box of an object with 15 points or more, seen for the most part, lifted again and held against its cuboid."""
     found = []
     for i in frames:
-        points, labels = scene.points(i), scene.labels(i, sensor)
-        ground, counts = bw.ground(points), bw.points_in_cuboids(points, labels.cuboids).counts
+        points, labels = scene.still_points(i), scene.labels(i, sensor)
+        counts = bw.points_in_cuboids(points, labels.cuboids).counts
         place = {k: m for m, k in enumerate(labels.track_index.tolist())}
         seen = bw.project_tracks(scene)
         for row in np.flatnonzero(seen.frame_index == i).tolist():
@@ -50,7 +50,7 @@ def report_lifts(name, scene, frames, sensor="lidar"):
             if m is None or counts[m] < 15 or seen.visible_share[row] < 0.7 or seen.truncation[row] > 0.3 or not known:
                 continue
             camera = seen.cameras[seen.camera_index[row]]
-            lifted = bw.lift(scene, i, camera, seen.visible_xyxy[row], track.category, ground=ground)
+            lifted = bw.lift(scene, i, camera, seen.visible_xyxy[row], track.category)
             true = labels.cuboids[m]
             if lifted.cuboid is None:
                 found.append((lifted.verdict, 0.0, np.inf))

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 import boxwright as bw
-from boxwright.demo import still_sweep
 
 EVERY, FEWEST = 10, 20
 STANDS_M, MOVES_M = 0.1, 0.5
@@ -28,8 +27,8 @@ def fitted(scene, rng):
     """(true track, its keyframes fitted) of every object with at least two"""
     rows = {}
     for i in range(0, len(scene), EVERY):
-        sweep, stamp = still_sweep(scene, i), int(scene.times_ns[i])
-        ground, whose = bw.ground(sweep), scene.data.point_track_index(i)
+        sweep, stamp = scene.still_points(i), int(scene.times_ns[i])
+        ground, whose = scene.ground(i), scene.data.point_track_index(i)
         for t, track in enumerate(scene.tracks):
             at = track.at([stamp])
             if not at.is_valid[0] or (whose == t).sum() < FEWEST:

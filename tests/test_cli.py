@@ -32,6 +32,7 @@ COMMANDS = [
     "check",
     "convert",
     "demo",
+    "doctor",
     "export",
     "fill",
     "fit",
@@ -235,7 +236,9 @@ def test_propagate_proposes_and_writes_what_passes(run, folder, tmp_path):
     written = bw.read(tmp_path / "followed").track("driving")
     assert [bw.Origin(o).name for o in written.origin] == ["GIVEN"] + ["PROPAGATED"] * len(believed)
     code, out, _ = run("propagate", folder, *way)
-    assert code == 0 and "carried to 0 frames" in out  # every frame has a keyframe
+    assert code == 0 and "frames 1 to 5 have keyframes already; with --alone that of frame 0 is carried over them" in out
+    code, out, _ = run("propagate", folder, *way[:5], "0")
+    assert code == 0 and "carried nowhere: --to-frame is --from-frame" in out
     code, out, _ = run("propagate", folder, *way, "--alone")
     assert code == 0 and "registered" in out
     assert fails(run("propagate", folder, "--track", "nobody", *way[2:]), "no such track", "'nobody'")
@@ -359,7 +362,11 @@ def test_fit_finds_the_car_under_the_click(run, folder, tmp_path):
     code, out, _ = run("fit", folder, "--at", f"{x},{y},{z}")
     assert "center_m" in out
     assert "+-" in out
-    assert fails(run("fit", folder, "--at", "1,2"), "x,y,z", "1,2")
+    code, out, _ = run("fit", folder, "--at", f"{x},{y}", "--json")
+    assert code == 0
+    np.testing.assert_allclose(json.loads(out)["center_m"], found["center_m"], atol=0.1)
+    for odd in ("1", "1,2,3,4", "1,two", "1,nan"):
+        assert fails(run("fit", folder, "--at", odd), "x,y,z or x,y", odd)
     assert fails(run("fit", folder, "--at", "1,2,3", "--frame", "9"), "0..5", "9")
     assert fails(run("fit", folder, "--at", "1,2,3", "--category", "unicorn"), "unicorn")
 

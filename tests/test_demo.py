@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.demo import Annotation, compare, read_sample, still_sweep
+from boxwright.demo import Annotation, compare, read_sample
 from boxwright.demo.annotating import MIN_POINTS, _while_seen
 from boxwright.sample import sample_folder
 
@@ -22,7 +22,7 @@ def sample():
 def clicked(sample, *frames, moves):
     """The true cuboids of what moves, or of what stands, at some frames alone, with all the frames its truth has and 30 points at the first."""
     clip, found = sample.clip, []
-    sweeps = {i: still_sweep(clip, i) for i in frames}
+    sweeps = {i: clip.still_points(i) for i in frames}
     for true in sample.truth.tracks:
         at = true.at(clip.times_ns)
         way = np.nanmax(np.linalg.norm(at.cuboids.center_m - at.cuboids.center_m[frames[0]], axis=1)) if at.is_valid[frames[0]] else np.nan
@@ -52,7 +52,7 @@ def test_what_stands_is_there_while_its_cuboid_holds_points(sample, frames):
         assert (new.cuboids.center_m == old.cuboids.center_m[0]).all() or new is old
         assert new is old or (new.origin == bw.Origin.STATIC_SOLVE).all()
         for stamp in np.setdiff1d(new.times_ns, old.times_ns):
-            sweep = still_sweep(sample.clip, int(np.searchsorted(sample.clip.times_ns, stamp)))
+            sweep = sample.clip.still_points(int(np.searchsorted(sample.clip.times_ns, stamp)))
             there = new.cuboids[:1].transformed(sample.clip.transform("lidar", "world", int(stamp)), frame="lidar")
             assert bw.points_in_cuboids(sweep, there).counts[0] >= MIN_POINTS
 

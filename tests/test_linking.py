@@ -427,14 +427,14 @@ def test_boxes_are_lifted_to_their_objects(drive, projected):
     """Boxes of objects with points, seen nearly whole, in pinhole and fisheye pictures."""
     apart, n_open = [], 0
     for i in (0, 2, 4, 6):
-        labels, ground = drive.labels(i), bw.ground(drive.points(i))
+        labels = drive.labels(i)
         counts = dict(zip(labels.track_index.tolist(), bw.points_in_cuboids(drive.points(i), labels.cuboids).counts.tolist()))
         for row in np.flatnonzero((projected.frame_index == i) & (projected.visible_share > 0.9) & (projected.truncation < 0.05)).tolist():
             k = int(projected.track_index[row])
             if counts.get(k, 0) < 30:
                 continue
             camera, box = projected.cameras[projected.camera_index[row]], projected.visible_xyxy[row]
-            lifted = bw.lift(drive, i, camera, box, drive.tracks[k].category, ground=ground)
+            lifted = bw.lift(drive, i, camera, box, drive.tracks[k].category)
             assert lifted.cuboid is None or lifted.cuboid.frame == "lidar"
             if lifted.verdict is not bw.LiftVerdict.OK:
                 n_open += 1
@@ -503,7 +503,6 @@ BAD = [
     (lambda s: bw.lift(s, 0, "front", (5, 5, 9)), "box_xyxy: expected (4,) float array"),
     (lambda s: bw.lift(s, 0, "front", (-50, 5, -9, 9)), "box_xyxy: expected a box that the picture of 640 x 360 holds in part"),
     (lambda s: bw.lift(s, 0, "front", (5, 5, 50, 50), "sheep"), "category: no class is called 'sheep'"),
-    (lambda s: bw.lift(s, 0, "front", (5, 5, 50, 50), ground=7), "ground: expected what bw.ground returns, got int 7"),
     (lambda s: bw.lift(s, 99, "front", (5, 5, 50, 50)), "expected a frame within 0..5, got 99"),
     (lambda s: bw.colour_points(s, 0, "radar"), "no such LiDAR: expected one of lidar"),
     (lambda s: bw.project_tracks(None), "scene: expected a Scene, got NoneType None"),

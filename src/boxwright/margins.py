@@ -74,11 +74,7 @@ def _gaps_of(scene: Scene, frame: int, sensor: str) -> list[tuple[int, list[floa
     rows = [m for m, t in enumerate(labels.track_index) if labels.state[m] == State.KEYFRAME and _counts(scene, int(t), int(stamp))]
     if not rows:
         return []
-    sweep = scene.points(frame, sensor)
-    if sweep.time_offset_ns is not None and not sweep.is_deskewed and scene.trajectory is not None:
-        moments = sweep.timestamp_ns + np.array([sweep.time_offset_ns.min(), sweep.time_offset_ns.max()])
-        if scene.trajectory.covers(moments).all():
-            sweep = sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=int(stamp))
+    sweep = scene.still_points(frame, sensor)
     cuboids = labels.cuboids[rows]
     wide = Cuboids(cuboids.center_m, cuboids.size_m + 2 * BEYOND_M, quat_wxyz=cuboids.quat_wxyz, frame=cuboids.frame)
     hits, ground = points_in_cuboids(sweep, wide), find_ground(sweep)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from .scene_fields import SceneFields
 from .scene_labels import FrameLabels, ShapeLabels, boxes_of, shapes_at
 from .sensors import CameraFrames, CameraSensor, Lidar, NoData, SensorData
 from .tags import Relation, Tag
+from .terrain import Ground, KeptGrounds, ground
 from .tracks import interpolate_tracks
 
 __all__ = ["CameraSensor", "FrameLabels", "Lidar", "NoData", "Relation", "Scene", "SensorData", "ShapeLabels", "Tag"]
@@ -56,13 +57,43 @@ class Scene(SceneFields):
 
     def replace(self, **changes: Any) -> Scene:
         """A copy with some fields new."""
-        return dataclasses.replace(self, **changes)
+        changed = dataclasses.replace(self, **changes)
+        is_same = all(getattr(changed, name) is getattr(self, name) for name in ("data", "lidars", "trajectory"))
+        if is_same and np.array_equal(changed.times_ns, self.times_ns):
+            changed.__dict__["_grounds"] = self._grounds
+        return changed
 
     # ------------------------------------------------------------ sensor data
 
     def points(self, frame_index: int, sensor: str = "lidar") -> Sweep:
         """The sweep of a frame, loaded now, in the sensor's own frame. FrameMissing where there is none."""
         return self.data.points(self._frame(frame_index), self.lidar(sensor).name)
+
+    def still_points(self, frame_index: int, sensor: str = "lidar") -> Sweep:
+        """The sweep of a frame as its stamp would have seen the standing world, so that points lie where the frame's cuboids do.
+
+        It is as `points` gives it where the recording does not tell when its points were seen, or where the vehicle was at these moments.
+        """
+        i, lidar = self._frame(frame_index), self.lidar(sensor)
+        sweep, time_ns = self.data.points(i, lidar.name), int(self.times_ns[i])
+        offset = np.zeros(1, np.int64) if sweep.is_deskewed else sweep.time_offset_ns
+        if self.trajectory is None or offset is None or not len(offset) or (sweep.is_deskewed and sweep.timestamp_ns == time_ns):
+            return sweep
+        moments = [time_ns, sweep.timestamp_ns + int(offset.min()), sweep.timestamp_ns + int(offset.max())]
+        return sweep.deskewed(self.trajectory, lidar.ego_from_lidar, time_ns=time_ns) if self.trajectory.covers(moments).all() else sweep
+
+    def ground(self, frame_index: int, sensor: str = "lidar") -> Ground:
+        """The ground under `still_points` of a frame, as `bw.ground` finds it: found once, and kept for the next click.
+
+        The last 32 MiB are kept, of about 100 frames, and shared with copies that `replace` makes. FrameMissing where there is no sweep,
+        GeometryError where it has fewer than three finite points.
+        """
+        i, name = self._frame(frame_index), self.lidar(sensor).name
+        return self._grounds.get(i, name, lambda: ground(self.still_points(i, name)))
+
+    @cached_property
+    def _grounds(self) -> KeptGrounds:
+        return KeptGrounds()
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """(H, W, 3) uint8 RGB, loaded now. FrameMissing where there is none."""

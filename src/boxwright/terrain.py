@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,13 @@ from .arrays import PLAIN_NUMBERS, Float64s, Floats, as_array, as_points, frozen
 from .errors import ArgumentError, GeometryError
 from .kernels import terrain as kernels
 
-__all__ = ["Ground", "ground"]
+__all__ = ["Ground", "KeptGrounds", "ground"]
 
 CELL_M = 0.5
 SPACING_M = 1.0
 N_HALVINGS = 5  # coarsest spacing 32 m
 WIDEST_M = 500.0  # a wider cloud gets larger cells
+KEPT_BYTES = 32 * 2**20  # grounds of about 100 sweeps that reach 100 m, of 16 that reach 500 m
 
 
 class Ground:
@@ -80,6 +84,40 @@ def ground(points: Any) -> Ground:
     nodes = np.empty((math.ceil(n_y * cell_m / spacing_m) + 1, math.ceil(n_x * cell_m / spacing_m) + 1))
     kernels.surface(cells[:filled], spacing_m, N_HALVINGS, nodes)
     return Ground(np.array([low_x, low_y]), spacing_m, nodes)
+
+
+class KeptGrounds:
+    """Grounds by the frame and the sensor they were found in, at most KEPT_BYTES of them: the one asked for longest ago goes first.
+
+    Threads may share it; a copy in another process starts empty.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[int, str], Ground] = OrderedDict()
+        self._n_bytes = 0
+        self._lock = Lock()
+
+    def get(self, frame_index: int, sensor: str, find: Callable[[], Ground]) -> Ground:
+        """The one that is kept, else what `find` gives."""
+        key = (frame_index, sensor)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found = find()  # not under the lock: two threads that want the same frame at once both look for it, and find the same
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = found
+                self._n_bytes += found.nodes_m.nbytes
+            while self._n_bytes > KEPT_BYTES and len(self._kept) > 1:
+                self._n_bytes -= self._kept.popitem(last=False)[1].nodes_m.nbytes
+        return found
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __reduce__(self) -> tuple[type[KeptGrounds], tuple[()]]:
+        return KeptGrounds, ()
 
 
 def _extent(xyz: Floats) -> tuple[float, float, float, float, int]:

@@ -39,16 +39,15 @@ class Clicks:
 def clicks(n_beams: int, n_columns: int) -> Clicks:
     """The first sweep of a simulated street; vehicles by turns until there are N_CLICKS clicks."""
     scene = bw.simulate(5, 1, n_beams=n_beams, n_columns=n_columns, image_scale=0.1)
-    sweep = scene.points(0)
     assert scene.trajectory is not None and isinstance(scene.data, SimulatedData)
-    points, whose = sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=int(scene.times_ns[0])).xyz, scene.data.point_track_index(0)
+    points, whose = scene.still_points(0).xyz, scene.data.point_track_index(0)
     seen = [t for t, track in enumerate(scene.tracks) if track.category in VEHICLES and (whose == t).sum() >= FEWEST]
     chosen = [seen[i % len(seen)] for i in range(N_CLICKS)]
     rng = np.random.default_rng(5)
     places: Float64s = np.array([points[rng.choice(np.flatnonzero(whose == t))] for t in chosen], np.float64)
     lidar_from_world = scene.transform("lidar", "world", int(scene.times_ns[0]))
     truth = Cuboids.concatenate([scene.tracks[t].cuboids[:1].transformed(lidar_from_world, frame=None) for t in chosen])
-    return Clicks(points, bw.ground(points), places, tuple(scene.tracks[t].category for t in chosen), truth)
+    return Clicks(points, scene.ground(0), places, tuple(scene.tracks[t].category for t in chosen), truth)
 
 
 def our_fits(workload: Clicks) -> list[bw.Fit]:

@@ -309,17 +309,8 @@ class Frame:
         found = {}
         for sensor in self.context.sensors:
             if self.scene.has_points(self.index, sensor):
-                found[sensor] = self._at_stamp(self.scene.points(self.index, sensor), sensor)
+                found[sensor] = self.scene.still_points(self.index, sensor)
         return found
-
-    def _at_stamp(self, sweep: Sweep, sensor: str) -> Sweep:
-        trajectory, offsets = self.scene.trajectory, sweep.time_offset_ns
-        if trajectory is None or offsets is None or not len(offsets) or (sweep.is_deskewed and sweep.timestamp_ns == self.time_ns):
-            return sweep
-        moments = np.array([offsets.min() + sweep.timestamp_ns, offsets.max() + sweep.timestamp_ns, self.time_ns])
-        if not trajectory.covers(moments).all():
-            return sweep
-        return sweep.deskewed(trajectory, self.scene.ego_from(sensor), time_ns=self.time_ns)
 
     @cached_property
     def late_s(self) -> Float64s | None:

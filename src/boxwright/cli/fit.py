@@ -29,7 +29,12 @@ from .sweeps import usable_sweep
 if TYPE_CHECKING:
     from ..scene import Scene
 
-AtOption = Annotated[str, typer.Option("--at", metavar="X,Y,Z", help="The click: a place in metres in the LiDAR's frame, x ahead, y left, z up.")]
+AtOption = Annotated[
+    str,
+    typer.Option(
+        "--at", metavar="X,Y,Z", help="The click: a place in metres in the LiDAR's frame, x ahead, y left, z up; X,Y for one in a view from above."
+    ),
+]
 
 
 def fit(
@@ -60,7 +65,8 @@ def fit(
     recording = open_scene(path, scene, format, lenient)
     frame_index = parse_frame(frame, len(recording))
     sweep = usable_sweep(recording, frame_index)
-    found = bw.fit_at(sweep, click_m, category=category, sensor_origins_m=recording.lidar_origins_m(sweep.frame))
+    origins = recording.lidar_origins_m(sweep.frame)
+    found = bw.fit_at(sweep, click_m, category=category, ground=recording.ground(frame_index), sensor_origins_m=origins)
     result = _as_dict(found, frame_index, category, sweep.frame)
     result["problems"] = listed(recording.problems)
     if out is not None:
@@ -73,15 +79,15 @@ def fit(
         print_report(result["written"])
 
 
-def parse_place(text: str) -> tuple[float, float, float]:
-    """(x, y, z) from "x,y,z"."""
+def parse_place(text: str) -> tuple[float, ...]:
+    """(x, y, z) from "x,y,z", (x, y) from "x,y"."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != 3 or not all(math.isfinite(v) for v in numbers):
-        raise ArgumentError(expected="three numbers x,y,z in metres", got=repr(text), field="--at")
-    return numbers[0], numbers[1], numbers[2]
+    if len(numbers) not in (2, 3) or not all(math.isfinite(v) for v in numbers):
+        raise ArgumentError(expected="x,y,z or x,y in metres", got=repr(text), field="--at")
+    return tuple(numbers)
 
 
 def with_fit(scene: Scene, frame_index: int, found: Any, category: str) -> Scene:

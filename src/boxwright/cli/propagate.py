@@ -79,9 +79,24 @@ def propagate(
     if as_json:
         print_json(result)
         return
-    _print_shapes(result) if is_flat else _print(result)
+    if not len(proposals):
+        print_lines(f"{recording.name}: {_nothing(given, times_ns, start, end)}", *result["notes"])
+    else:
+        _print_shapes(result) if is_flat else _print(result)
     if out is not None:
         print_report(result["written"])
+
+
+def _nothing(given: Any, times_ns: Any, start: int, end: int) -> str:
+    """Why there is no frame to carry it to."""
+    if start == end:
+        return f"{given.track_id} is carried nowhere: --to-frame is --from-frame"
+    step = 1 if end > start else -1
+    first, last = sorted((start + step, end))
+    frames = f"frame {first} has a keyframe" if first == last else f"frames {first} to {last} have keyframes"
+    if all((given.times_ns == times_ns[i]).any() for i in range(first, last + 1)):
+        return f"{given.track_id} is carried nowhere: {frames} already; with --alone that of frame {start} is carried over them"
+    return f"{given.track_id} is carried nowhere: it leaves the scene in frame {start + step}, or no pose is known there"
 
 
 def _with_accepted(scene: Scene, proposals: Proposals | ImageProposals) -> Scene:

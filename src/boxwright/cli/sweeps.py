@@ -24,10 +24,13 @@ def said_spans(spans: Sequence[tuple[int, int]]) -> str:
 
 
 def usable_sweep(scene: Scene, frame_index: int) -> Sweep:
-    """The sweep of a frame. FrameMissing, with the nearest frame that has one, where there is none; GeometryError where it has too few points."""
+    """The sweep of a frame, as its stamp would have seen the standing world.
+
+    FrameMissing, with the nearest frame that has one, where there is none; GeometryError where it has too few points.
+    """
     if not scene.has_points(frame_index):
         raise FrameMissing("no sweep", path=scene.path, field=f"frame {frame_index}", hint=_nearest(scene, frame_index))
-    sweep = scene.points(frame_index)
+    sweep = scene.still_points(frame_index)
     n_finite = int(sweep.is_finite.sum())
     if n_finite < FEWEST_POINTS:
         got = f"{n_finite}" if n_finite == len(sweep) else f"{n_finite} among {len(sweep):,}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .annotating import Annotation, Sample, annotate, read_sample, still_sweep
+from .annotating import Annotation, Sample, annotate, read_sample
 from .comparing import ClassResult, compare
 from .compiling import compile_beside, wait_for_kernels
 from .measuring import FrameResult, measure_frames, write_measures
@@ -17,7 +17,6 @@ __all__ = [
     "compile_beside",
     "measure_frames",
     "read_sample",
-    "still_sweep",
     "wait_for_kernels",
     "write_measures",
 ]

@@ -22,10 +22,9 @@ from ..points import Sweep
 from ..sample import Click, sample_folder
 from ..scene import Scene
 from ..standing import StaticSolve, StaticVerdict, solve_static
-from ..terrain import Ground, ground
 from ..tracks import Origin, Track
 
-__all__ = ["Annotation", "Progress", "Sample", "annotate", "read_sample", "still_sweep"]
+__all__ = ["Annotation", "Progress", "Sample", "annotate", "read_sample"]
 
 HEADING_SIGMA_RAD = 0.05  # of a heading taken from places some ten frames apart
 MIN_POINTS = 5  # a cuboid that holds so many is seen
@@ -76,11 +75,10 @@ def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
 
     progress : called after every click
     """
-    sweeps = {i: still_sweep(sample.clip, i) for i in sorted({click.frame_index for click in sample.clicks})}
-    floors = {i: ground(sweep) for i, sweep in sweeps.items()}
+    sweeps = {i: sample.clip.still_points(i) for i in sorted({click.frame_index for click in sample.clicks})}
     clicked: dict[str, list[_Clicked]] = {}
     for click in sorted(sample.clicks, key=lambda click: click.frame_index):
-        clicked.setdefault(click.track_id, []).append(_fit(sample.clip, sweeps, floors, click))
+        clicked.setdefault(click.track_id, []).append(_fit(sample.clip, sweeps, click))
         progress()
     fits, moving, standing = [], [], []
     for rows in clicked.values():
@@ -88,7 +86,7 @@ def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
         solve = solve_static(sample.clip, track)
         if solve.verdict == StaticVerdict.MOVING:  # the points alone do not tell its heading, its way does
             ahead = [_heading(sample.clip, row.click.frame_index, v) for row, v in zip(rows, _velocity(track, rows))]
-            rows = [_fit(sample.clip, sweeps, floors, row.click, yaw) for row, yaw in zip(rows, ahead)]
+            rows = [_fit(sample.clip, sweeps, row.click, yaw) for row, yaw in zip(rows, ahead)]
             track = _at_stamps(_track_of_fits(sample.clip, rows), rows)
             moving.append(lock_size(sample.clip, orient(track), size_sigma_m=np.stack([row.fit.sigma.size_m for row in rows])))
         else:
@@ -98,24 +96,13 @@ def annotate(sample: Sample, progress: Progress = lambda: None) -> Annotation:
     return Annotation(sample.clip.replace(tracks=tracks, name="demo"), fits)
 
 
-def _fit(scene: Scene, sweeps: dict[int, Sweep], floors: dict[int, Ground], click: Click, yaw_rad: float | None = None) -> _Clicked:
+def _fit(scene: Scene, sweeps: dict[int, Sweep], click: Click, yaw_rad: float | None = None) -> _Clicked:
     i = click.frame_index
     origins = scene.lidar_origins_m(sweeps[i].frame)
     prior = None if yaw_rad is None else (yaw_rad, HEADING_SIGMA_RAD)
-    fit = fit_at(sweeps[i], click.point_m, click.category, ground=floors[i], sensor_origins_m=origins, yaw_prior=prior)
+    fit = fit_at(sweeps[i], click.point_m, click.category, ground=scene.ground(i), sensor_origins_m=origins, yaw_prior=prior)
     late_ns = scene.points(i).time_offset_ns
     return _Clicked(click, fit, 0.0 if late_ns is None or not len(fit.point_index) else float(np.median(late_ns[fit.point_index])) * 1e-9)
-
-
-def still_sweep(scene: Scene, frame_index: int) -> Sweep:
-    """The sweep as one instant would have seen the standing world, where the recording tells when each point was seen and where the vehicle was."""
-    sweep = scene.points(frame_index)
-    if scene.trajectory is None or (sweep.time_offset_ns is None and not sweep.is_deskewed):
-        return sweep
-    stamps = sweep.timestamp_ns + (np.zeros(1, np.int64) if sweep.is_deskewed or sweep.time_offset_ns is None else sweep.time_offset_ns)
-    if not scene.trajectory.covers([stamps.min(), stamps.max()]).all():
-        return sweep
-    return sweep.deskewed(scene.trajectory, scene.ego_from(sweep.frame), time_ns=int(scene.times_ns[frame_index]))
 
 
 def _track_of_fits(scene: Scene, rows: Sequence[_Clicked]) -> Track:
@@ -181,7 +168,7 @@ def _points_over_time(scene: Scene, cuboids: Cuboids) -> tuple[Int64s, Float64s]
     counts, away_m = np.zeros((len(scene), len(cuboids)), np.int64), np.full((len(scene), len(cuboids)), np.inf)
     for i in range(len(scene)):
         if scene.has_points(i):
-            sweep = still_sweep(scene, i)
+            sweep = scene.still_points(i)
             there = above.transformed(scene.transform(sweep.frame, scene.label_frame, int(scene.times_ns[i])), frame=sweep.frame)
             counts[i], away_m[i] = points_in_cuboids(sweep, there).counts, np.linalg.norm(there.center_m, axis=1)
     return counts, away_m

@@ -15,7 +15,6 @@ from ..kernels import cache_folder
 from ..overlap import iou_bev_pairs
 from ..projection import project_cuboids
 from ..scene import Scene
-from .annotating import still_sweep
 
 __all__ = ["compile_beside", "compile_boxes", "wait_for_kernels"]
 
@@ -30,7 +29,7 @@ def compile_beside() -> subprocess.Popen[bytes] | None:
 def wait_for_kernels(scene: Scene, beside: subprocess.Popen[bytes] | None) -> None:
     """Compiles what counting needs, and waits for the other process; whatever it did not get done is compiled when it is called."""
     if beside is not None:
-        points_in_cuboids(still_sweep(scene, 0), scene.cuboids(0))
+        points_in_cuboids(scene.still_points(0), scene.cuboids(0))
         beside.wait()
 
 

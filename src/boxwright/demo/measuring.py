@@ -14,7 +14,7 @@ from ..arrays import Float64s, Int64s
 from ..containment import points_in_cuboids
 from ..projection import project_cuboids
 from ..scene import FrameLabels, Scene
-from .annotating import Progress, still_sweep
+from .annotating import Progress
 
 __all__ = ["FrameResult", "measure_frames", "write_measures"]
 
@@ -37,7 +37,7 @@ def measure_frames(scene: Scene, progress: Progress = lambda: None) -> list[Fram
     results = []
     for i in range(len(scene)):
         labels = scene.labels(i)
-        hits = points_in_cuboids(still_sweep(scene, i), labels.cuboids)
+        hits = points_in_cuboids(scene.still_points(i), labels.cuboids)
         boxes = {name: project_cuboids(labels.cuboids, sensor.camera, scene.cam_from(i, name)) for name, sensor in scene.cameras.items()}
         results.append(FrameResult(labels, hits.counts, {n: b.xyxy for n, b in boxes.items()}, {n: b.truncation for n, b in boxes.items()}))
         progress()

@@ -21,7 +21,6 @@ from ..projection import project_cuboids
 from ..scene import Scene
 from ..shapes2d import Boxes
 from ..taxonomy import Taxonomy
-from ..terrain import Ground, ground as find_ground
 
 __all__ = ["Lift", "LiftVerdict", "lift"]
 
@@ -68,14 +67,12 @@ class Lift:
         return f"Lift({self.verdict.value}, {self.cuboid!r}, IoU {self.iou:.2f}, {self.n_points} points in the box)"
 
 
-def lift(
-    scene: Scene, frame_index: int, camera: str, box_xyxy: ArrayLike, category: str = "car", *, sensor: str = "lidar", ground: Ground | None = None
-) -> Lift:
+def lift(scene: Scene, frame_index: int, camera: str, box_xyxy: ArrayLike, category: str = "car", *, sensor: str = "lidar") -> Lift:
     """A cuboid candidate for a box drawn in a picture.
 
     box_xyxy : (4,) left, top, right, bottom in pixels
     category : a class of Taxonomy.default(); says how large the object may be
-    sensor : the LiDAR; ground : of bw.ground(sweep), where many boxes of one sweep are lifted
+    sensor : the LiDAR
 
     Points that the camera sees in the box (`bw.depth_map`), but for the ground's, fall into clusters. Those whose bounds in the picture overlap the
     box best, nearer ones first, are fitted, each alone and with what of it lies beside the box; the cuboid that projects best onto the box is kept.
@@ -86,8 +83,6 @@ def lift(
     if not (box[2] > box[0] and box[3] > box[1]):
         got = ", ".join(f"{v:g}" for v in box)
         raise GeometryError(expected="left < right and top < bottom", got=f"({got})", field="box_xyxy", hint="left, top, right, bottom in pixels")
-    if ground is not None:
-        check_kind("ground", ground, Ground, "what bw.ground returns", "ground=bw.ground(points)")
     Taxonomy.default().find(category)
     lidar, lens = scene.lidar(sensor), scene.camera(camera).camera
     border = np.array([lens.width_px, lens.height_px]) - 0.5
@@ -95,19 +90,18 @@ def lift(
     if not (box[2:] > box[:2]).all():
         got, wanted = f"{box_xyxy!r:.60}", f"a box that the picture of {lens.width_px} x {lens.height_px} holds in part"
         raise ArgumentError(expected=wanted, got=got, field="box_xyxy", hint="is it of this camera, and in pixels?")
-    sweep = scene.points(frame_index, lidar.name)
+    sweep = scene.still_points(frame_index, lidar.name)
     xyz = np.asarray(as_points("points", sweep), np.float64)
     pose = scene.cam_from(frame_index, camera, lidar.name)
     seen = depth_map(sweep, lens, pose, sensor_origins_m=lidar.origins_m)
     uv = np.asarray(seen.image.uv, np.float64)
     inside = np.flatnonzero(seen.sees & (uv >= box[:2]).all(1) & (uv <= box[2:]).all(1))
     if len(inside):
-        ground = find_ground(xyz) if ground is None else ground
+        ground = scene.ground(frame_index, lidar.name)
         inside = inside[ground.above_m(xyz[inside]) > LOWEST_M]
     if not len(inside):
         return Lift(LiftVerdict.NO_POINTS, None, 0.0, 0, math.nan)
-    assert ground is not None
-    hints: dict[str, Any] = {"ground": ground, "sensor_origins_m": lidar.origins_m}
+    hints: dict[str, Any] = {"ground": scene.ground(frame_index, lidar.name), "sensor_origins_m": lidar.origins_m}
     found: list[tuple[float, float, Fit]] = []
     for cluster in _clusters(xyz, uv, inside, box, pose):
         away = float(np.median(np.linalg.norm(pose.apply(xyz[cluster]), axis=1)))

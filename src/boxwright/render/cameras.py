@@ -83,7 +83,7 @@ def _draw_scene(
 ) -> None:
     """Points and cuboids."""
     if points and scene.has_points(frame_index):
-        sweep = scene.points(frame_index)
+        sweep = scene.still_points(frame_index)
         _draw_points(canvas, project_points(sweep, camera, scene.cam_from(frame_index, name, sweep.frame)))
     if not len(shown.cuboids):
         return

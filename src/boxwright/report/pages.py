@@ -223,6 +223,6 @@ def _points_title(scene: Scene) -> str:
 
 
 def _points_in_boxes(scene: Scene) -> Float64s:
-    counts = [points_in_cuboids(scene.points(i), scene.cuboids(i)).counts for i in _counted(scene)]
+    counts = [points_in_cuboids(scene.still_points(i), scene.cuboids(i)).counts for i in _counted(scene)]
     roots: Float64s = np.sqrt(np.concatenate(counts)) if counts else np.zeros(0)
     return roots

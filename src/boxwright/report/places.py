@@ -132,7 +132,7 @@ def _points(scene: Scene, index: int, frame: str, view: _View) -> str:
     """The points of the frame that the view holds, thinned evenly where there are many."""
     if frame not in scene.lidars or not scene.has_points(index, frame):
         return ""
-    sweep = scene.points(index, frame)
+    sweep = scene.still_points(index, frame)
     xy = np.asarray(sweep.xyz[:, :2], np.float64) + np.array(sweep.origin_m)[:2]
     xy = xy[(np.abs(xy - view.center_m) < view.span_m / 2).all(1)]
     if len(xy) > MOST_POINTS:

@@ -230,7 +230,7 @@ def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> dict[
     mesh.vertex_colors = o3d.utility.Vector3dVector(np.concatenate(colors))
     cloud = o3d.geometry.PointCloud()
     if scene.has_points(frame_index):
-        sweep = scene.points(frame_index)
+        sweep = scene.still_points(frame_index)
         xyz = np.asarray(as_points("points", sweep)[sweep.is_finite], np.float64)
         intensity = None if sweep.intensity is None else sweep.intensity[sweep.is_finite]
         if len(xyz):
