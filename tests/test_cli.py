@@ -406,11 +406,15 @@ def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
+PROJECT_COMMANDS = ("backup", "export", "fsck", "import", "init", "log", "undo")
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])
 def test_an_empty_path_is_not_the_folder_one_is_in(run, folder, monkeypatch, command):
     monkeypatch.chdir(folder)
     needed = {"fit": ["--at", "1,2,3"], "propagate": ["--track", "a", "--from-frame", "0", "--to-frame", "1"], "score": ["gold"], "agree": ["other"]}
-    assert fails(run(command, "", *needed.get(command, [])), "PATH", "expected a path, got an empty text")
+    called = "FILE" if command == "restore" else "PROJECT" if command in PROJECT_COMMANDS else "PATH"
+    assert fails(run(command, "", *needed.get(command, [])), called, "expected a path, got an empty text")
     for call in (bw.read, bw.scenes, lambda path: bw.write(street.scene(), path)):
         with pytest.raises(bw.ArgumentError, match=r"path: expected a path, got an empty text; pass '.' for the folder you are in"):
             call("")
@@ -717,7 +721,8 @@ def test_frames_as_text():
 
 def test_places_as_text():
     assert parse_place("1,-2.5, 3e1") == (1.0, -2.5, 30.0)
-    for text in ("", "1,2", "1,2,nan", "1,2,3,4", "a,b,c"):
+    assert parse_place("1,-2.5") == (1.0, -2.5)
+    for text in ("", "1", "1,nan", "1,2,nan", "1,2,3,4", "a,b,c"):
         with pytest.raises(bw.ArgumentError, match="--at"):
             parse_place(text)
 
