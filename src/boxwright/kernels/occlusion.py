@@ -67,8 +67,8 @@ def neighbours(looks, slack, out_gaps, out_next, out_first):
     for s in range(starts[n_x * n_y]):
         azimuth, below = beams[s, 0], beams[s, 1]
         best, found, gap = MOST_GAP, -1, np.nan
-        for turn in (0.0, -TURN, TURN):  # the beams of one end of the turn go on at the other
-            at = azimuth + turn
+        for turn in range(3 if right - left > math.pi else 1):  # the beams of one end of the turn go on at the other
+            at = azimuth if turn == 0 else azimuth - TURN if turn == 1 else azimuth + TURN
             if slack < 0.0:
                 best, found, gap = _right(beams, rows, starts, n_x, n_y, left, top, cell, at, below, best, found, gap)
             else:
