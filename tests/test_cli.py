@@ -301,7 +301,7 @@ def test_fill_mends_by_whole_tracks_and_says_what_it_did(run, tmp_path):
     if "standing" in done["solve_static"]["tracks"]:
         assert np.ptp(mended.track("parked").cuboids.center_m, axis=0).max() < 1e-9
     code, out, _ = run(*mend, "--thin", "--out", tmp_path / "thin")
-    assert code == 0 and "lock size: 1 keyframes of 1 tracks changed" in out and "labels became" in out
+    assert code == 0 and "lock size: 1 keyframe of 1 track changed" in out and "labels became" in out
     assert sum(map(len, bw.read(tmp_path / "thin").tracks)) < sum(map(len, mended.tracks))
     code, out, _ = run("fill", tmp_path / "drawn", "--keyframes-every", "5", "--advise", "2", "--json")
     advice = json.loads(out)["advice"]
@@ -480,7 +480,7 @@ def test_an_empty_sweep_is_told(run, tmp_path):
 def test_a_picture_is_never_overwritten_and_holds_few_frames(run, folder, tmp_path, monkeypatch):
     out = tmp_path / "one.png"
     monkeypatch.setattr("boxwright.cli.render.MOST_IN_STRIP", 1)
-    fails(run("render", folder, "--frames", "0,1", "--out", out), "at most 1 frames in one picture", "got 2", "--frames")
+    fails(run("render", folder, "--frames", "0,1", "--out", out), "at most 1 frame in one picture", "got 2", "--frames")
     assert not out.exists()
     assert run("render", folder, "--out", out)[0] == 0
     before = out.read_bytes()

@@ -10,6 +10,7 @@ import pytest
 
 import boxwright as bw
 from boxwright import errors
+from boxwright.errors import number_of
 
 LEAVES = {
     bw.ArgumentError: (ValueError, "argument"),
@@ -66,3 +67,14 @@ def test_keyerrors_are_not_shown_in_quotes():
     with pytest.raises(KeyError) as caught:
         raise bw.FrameMissing("no sweep", field="frame 3")
     assert str(caught.value) == "frame 3: no sweep"
+
+
+@pytest.mark.parametrize(
+    ("n", "thing", "said"),
+    [
+        *[(0, "sweep", "0 sweeps"), (1, "sweep", "1 sweep"), (1234, "sweep", "1,234 sweeps"), (2, "box", "2 boxes"), (2, "class", "2 classes")],
+        *[(2, "entity", "2 entities"), (2, "key", "2 keys"), (1, "velocity", "1 velocity"), (2, "branch", "2 branches")],
+    ],
+)
+def test_one_thing_is_no_plural(n, thing, said):
+    assert number_of(n, thing) == said

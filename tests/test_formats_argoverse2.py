@@ -549,7 +549,7 @@ def test_points_are_written_in_the_ego_frame_as_float32(tmp_path, rng):
     scene = bw.Scene("x", [7, 9], lidars, tracks=tracks, data=MemoryData(sweeps), label_frame="top")
     report = bw.write(scene, tmp_path / "out", "argoverse2")
     assert (report.n_frames, report.n_labels) == (1, 1)
-    assert any("1 frames with neither a sweep nor a label" in line for line in report.dropped)
+    assert any("1 frame with neither a sweep nor a label" in line for line in report.dropped)
     cloud = columns_of(tmp_path / "out/x/sensors/lidar", "7.feather")
     np.testing.assert_allclose([cloud["x"], cloud["y"], cloud["z"]], [[0.75, 1.0], [2.0, 0.25], [0.1, -1.5]], atol=1e-6)
     assert cloud["intensity"] == [9, 9]

@@ -113,7 +113,7 @@ def test_golden_numbers(tmp_path):
     assert car.keyframe_source_attributes[0] == {"num_points": 17, "occlusion": 1, "truncation": 0.25, "class_id": 2}
     assert scene.source_attributes["description"] == "by hand"
     assert scene.source_attributes["ontology"] == {"2": "Car", "0": "Person"}
-    assert "2 files of bounding_box_2d are named and are not there" in scene.notes and scene.image_tracks == ()
+    assert "named, and not there: 2 files of bounding_box_2d" in scene.notes and scene.image_tracks == ()
 
 
 def in_picture(instance=987620307, class_id=2, **more):
@@ -326,7 +326,7 @@ def test_annotations_of_a_kind_with_a_very_long_number(tmp_path):
     """Python refuses to make a number of 5,000 digits."""
     doc = document()
     inner(doc, 1)["annotations"]["7" * 5000] = "none.json"
-    assert any(note.startswith("1 files of kind '777") for note in bw.read(make(tmp_path, doc)).notes)
+    assert any(note.startswith("not read: 1 file of kind '777") for note in bw.read(make(tmp_path, doc)).notes)
 
 
 def changed(how):

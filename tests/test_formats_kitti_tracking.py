@@ -270,7 +270,7 @@ def test_boxes_in_pictures_are_tracks_and_go_back_as_they_are(tmp_path):
     moved = drawn.replace(shapes=bw.Boxes(drawn.shapes.xyxy + np.array([1, 2, 3, 4])))
     other = bw.ImageTrack("alone", "Car", "image_02", drawn.times_ns[:2], drawn.shapes[:2], keyframe_attributes=[{"lit": True}] * 2)
     report = bw.write(scene.replace(image_tracks=[moved, other]), tmp_path / "c", format="kitti_tracking")
-    assert report.dropped == ["1 tracks in pictures with 2 keyframes"]
+    assert report.dropped == ["1 track in pictures with 2 keyframes"]
     found = rows_of(tmp_path / "c")
     assert [float(word) for word in found[0][6:10]] == [601.5, 152.25, 715.75, 244.5] and found[0][:6] == after[0][:6]
     assert found[2] == after[2]  # no box is still none
@@ -288,7 +288,7 @@ def test_a_cuboid_that_moved_keeps_its_drawn_box(tmp_path):
     report = bw.write(scene.replace(tracks=[moved], image_tracks=[drawn]), tmp_path / "b", format="kitti_tracking")
     assert not report.dropped and [float(word) for word in rows_of(tmp_path / "b")[0][6:10]] == [600.5, 150.25, 712.75, 240.5]
     report = bw.write(scene.replace(image_tracks=[more]), tmp_path / "c", format="kitti_tracking")
-    assert report.dropped == ["the shapes of 1 tracks in pictures: KITTI has the boxes around them", "attributes of tracks in pictures: lit"]
+    assert report.dropped == ["the shapes of 1 track in pictures: KITTI has the boxes around them", "attributes of tracks in pictures: lit"]
     assert [float(word) for word in rows_of(tmp_path / "c")[0][6:10]] == [30, 25, 50, 35]
 
 
@@ -436,7 +436,7 @@ def test_pictures_without_calibration_are_refused(tmp_path, folder):
     assert list(bw.read(root).cameras) == ["image_03"]  # no pictures, nothing amiss
     picture(root, f"{folder}/0000/000000.png")
     with pytest.raises(
-        bw.CalibrationError, match=rf"calib/0000.txt: {key}: the pictures have no calibration: expected a row {key}: .*1 pictures"
+        bw.CalibrationError, match=rf"calib/0000.txt: {key}: the pictures have no calibration: expected a row {key}: .*1 picture "
     ) as caught:
         bw.read(root)
     assert "add the row" in caught.value.hint
@@ -680,7 +680,7 @@ def test_writing_says_what_is_lost(rng, tmp_path):
         "2 relations",
         "who wrote the keyframes",
         "of the points: ring, time_offset_ns",
-        "1 poses of the vehicle between the frames",
+        "1 pose of the vehicle between the frames",
         "the exposure times of camera front",
         "the frames' names",
     ):

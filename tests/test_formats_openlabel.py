@@ -476,7 +476,7 @@ def test_curves_between_keyframes_come_back(tmp_path, rng):
     lone = bw.Track("6", "car", times[[2]] + 5, poses[:1])
     scene = bw.Scene("s", times, {"lidar": bw.Lidar("lidar")}, tracks=[track, lone], label_frame="lidar")
     report = bw.write(scene, tmp_path / "out", format="openlabel")
-    assert any("track '6': 1 keyframes between the frames" in line for line in report.dropped)
+    assert any("track '6': 1 keyframe between the frames" in line for line in report.dropped)
     with pytest.warns(bw.SensorFrameFallback):
         back = bw.read(tmp_path / "out")
     (again,) = back.tracks

@@ -10,7 +10,7 @@ import pytest
 import boxwright as bw
 from boxwright.formats import _READERS, _module
 from boxwright.formats.images import image_bytes
-from boxwright.formats.semantic_kitti_classes import CLASSES, LEARNING, MOVING, number_of
+from boxwright.formats.semantic_kitti_classes import CLASSES, LEARNING, MOVING, class_number
 from formats_scenes import MemoryData, full_scene
 from test_containment import points_near, some_cuboids
 from test_formats_kitti_raw import put
@@ -107,7 +107,7 @@ def test_what_is_missing(tmp_path):
     (base / "poses.txt").unlink()
     assert "there are no poses, and no world frame" in bw.read(tmp_path).notes
     (base / "labels/000001.label").unlink()
-    assert "1 sweeps have no labels, 0 labels no sweep" in bw.read(tmp_path).notes
+    assert "sweeps without labels: 1, labels without a sweep: 0" in bw.read(tmp_path).notes
 
 
 def test_pictures_make_cameras(tmp_path):
@@ -254,10 +254,10 @@ def test_golden_cuboid(tmp_path, wrong):
 
 
 def test_every_class_has_its_number(rng):
-    assert all(number_of(name) == number for number, name in CLASSES.items())
+    assert all(class_number(name) == number for number, name in CLASSES.items())
     assert MOVING[10] == 252 and MOVING[20] == 259 and len(MOVING) == 8
     names = {"pedestrian": 30, "Cyclist": 31, "REGULAR_VEHICLE": 10, "tram": 16, "bus": 13, "traffic_sign": 81, "dog": None, "Misc": None}
-    assert {name: number_of(name) for name in names} == names
+    assert {name: class_number(name) for name in names} == names
     assert len({LEARNING.get(name, name) for name in CLASSES.values()} - {"", "static", "moving"}) == 19
 
 

@@ -158,7 +158,7 @@ def test_a_dry_run_finds_everything(run, tmp_path, rng):
     assert sweep["path"].endswith("lidars/lidar/f1.pcd") and "frame 1, lidar" in sweep["field"] and sweep["record"] is None
     assert picture["path"].endswith("cameras/front/f0.png") and "frame 0, front" in picture["field"] and "damaged" in picture["what"]
     (warning,) = told["warnings"]
-    assert "1 sweeps of lidar hold points that are not finite" in warning and "2 of 52 in frame 2" in warning
+    assert "points that are not finite in 1 sweep of lidar" in warning and "2 of 52 in frame 2" in warning
     code, out, _ = run("convert", tmp_path / "clip", "--dry-run")
     assert code == 1 and "3 problems, nothing written" in out and 'record: {"track_id": "7"' in out
     assert contents(tmp_path) == before

@@ -491,7 +491,7 @@ def test_hidden_points_and_missing_pictures_give_no_colour():
     sees = bw.depth_map(scene.points(2), scene.camera("front").camera, scene.cam_from(2, "front")).sees
     np.testing.assert_array_equal(colours.is_coloured, sees)
     none = bw.colour_points(scene, 2, cameras=["wide"])
-    assert not none.is_coloured.any() and repr(none) == f"ColouredPoints(0 of {len(none):,} points, 1 cameras)"
+    assert not none.is_coloured.any() and repr(none) == f"ColouredPoints(0 of {len(none):,} points, 1 camera)"
     with pytest.raises(bw.FrameMissing):
         bw.colour_points(scene.replace(data=bw.scene.NoData()), 0)
 

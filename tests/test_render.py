@@ -122,7 +122,7 @@ def test_bev_of_nothing_and_of_far_away():
         ({"range_m": 0.0}, bw.ArgumentError, "range_m"),
         ({"range_m": float("nan")}, bw.ArgumentError, "range_m"),
         ({"center_m": (1, 2, 3)}, bw.ArgumentError, "center_m"),
-        ({"cuboids": CAR, "categories": ["car", "car"]}, bw.ArgumentError, "1 names"),
+        ({"cuboids": CAR, "categories": ["car", "car"]}, bw.ArgumentError, "1 name,"),
     ],
 )
 def test_bev_refuses(options, error, words):

@@ -211,7 +211,7 @@ def test_a_scene_of_labels_alone():
     assert not s.has_points(0)
     with pytest.raises(bw.FrameMissing, match="no such LiDAR: expected one of none, got 'lidar'"):
         s.points(0)
-    assert repr(s) == "Scene('x', 5 frames, 1 tracks, sensors: none, format='boxwright')"
+    assert repr(s) == "Scene('x', 5 frames, 1 track, sensors: none, format='boxwright')"
 
 
 # ------------------------------------------------------------ bad input

@@ -283,7 +283,7 @@ def test_labels_are_small_and_do_not_change():
     with pytest.raises(ValueError, match="read-only"):
         labels.class_id[0] = 1
     assert labels.class_counts() == {"unlabelled": 1, "road": 1, "car": 2}
-    assert labels.instances_here().tolist() == [7] and repr(labels) == "PointLabels(4 points, 3 labelled, 1 objects)"
+    assert labels.instances_here().tolist() == [7] and repr(labels) == "PointLabels(4 points, 3 labelled, 1 object)"
     assert labels.of_track("a").tolist() == [False, True, True, False]
     assert labels.of_class("unlabelled").tolist() == [True, False, False, False]
     merged = labels.renamed({"road": "ground", "car": "ground"})
@@ -422,7 +422,7 @@ def test_comparison_of_equals_and_of_nothing(rng):
     assert bw.compare_point_labels(gold, empty).by_class() == {}
     with pytest.raises(bw.ArgumentError, match="expected 500 points, as many as of gold, got 0"):
         bw.compare_point_labels(bw.PointLabels([], []), gold)
-    with pytest.raises(bw.ArgumentError, match="expected 1 sweeps, as many as of gold, got 2"):
+    with pytest.raises(bw.ArgumentError, match="expected 1 sweep, as many as of gold, got 2"):
         bw.compare_point_labels([gold, gold], [gold])
 
 

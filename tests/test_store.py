@@ -205,7 +205,7 @@ def test_merge_of_tracks_with_keyframes_at_the_same_time(filled):
         edits = filled.edits("clip")
         edits.merge(filled.track("clip", "car-2"), filled.track("clip", "car-1"), prefer=prefer)
         if prefer is None:
-            with pytest.raises(bw.ConflictError, match="both tracks have keyframes at 1 times: say with prefer whose stay"):
+            with pytest.raises(bw.ConflictError, match="both tracks have keyframes at 1 time: say with prefer whose stay"):
                 edits.commit()
             continue
         seq = edits.commit().seq

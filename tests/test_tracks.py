@@ -299,7 +299,7 @@ def test_reprs_tell_what_there_is():
     track = a_track([0, 10])
     assert repr(track) == "Track('7', 'car', 2 keyframes, frame='world')"
     assert repr(track.at([0, 11])) == "FilledTrack('7', 2 times, 1 valid, frame='world')"
-    assert repr(bw.interpolate_tracks([track], [0, 5])) == "FilledTracks(2 cuboids of 1 tracks at 2 times, frame='world')"
+    assert repr(bw.interpolate_tracks([track], [0, 5])) == "FilledTracks(2 cuboids of 1 track at 2 times, frame='world')"
 
 
 # ------------------------------------------------------------ bad input
@@ -309,7 +309,7 @@ def test_reprs_tell_what_there_is():
     ("change", "kind", "message"),
     [
         ({"times_ns": [1, 0]}, bw.TimeError, "track '7'.times_ns: expected increasing times, got 1 then 0 at index 1"),
-        ({"times_ns": [0]}, bw.ArgumentError, "track '7'.cuboids: expected 1 cuboids, one per keyframe, got 2"),
+        ({"times_ns": [0]}, bw.ArgumentError, "track '7'.cuboids: expected 1 cuboid, one per keyframe, got 2"),
         ({"times_ns": [], "cuboids": bw.Cuboids.empty()}, bw.ArgumentError, "track '7': expected at least one keyframe, got none"),
         ({"times_ns": [0.0, 0.1]}, bw.ArgumentError, "convert seconds"),
         ({"visibility": [0, 3]}, bw.ArgumentError, "track '7'.visibility: .*codes of Visibility, 0 to 2"),

@@ -375,7 +375,7 @@ def test_a_video_appears_whole_or_not_at_all(tmp_path):
         ([picture(0)], {"fps": 10, "times_ns": [0]}, "times_ns or fps, got both"),
         ([picture(0)], {"fps": 0}, "a rate above 0"),
         ([picture(0)], {"fps": float("nan")}, "fps"),
-        ([picture(0)], {"times_ns": [0, 5]}, "2 pictures, one for each time, got 1 pictures"),
+        ([picture(0)], {"times_ns": [0, 5]}, "2 pictures, one for each time, got 1 picture"),
         ([picture(0)] * 3, {"times_ns": [0, 5]}, "got more pictures"),
         ([picture(0)] * 2, {"times_ns": [5, 5]}, "increasing times"),
         ([picture(0), picture(0)[:50]], {"fps": 10}, r"frames\[1\]: expected 160 x 96 pixels, as the first, got 160 x 50"),

@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import Bools, Float64s
 from .bridging import TOGETHER_S
 from .cuboids import Cuboids, table_library
+from .errors import number_of
 from .interpolation import interpolate
 from .motion import moved
 from .propagation import Proposals, propagate
@@ -100,7 +101,9 @@ def _in_gap(scene: Scene, track: Track, k: int, sensors: Sequence[str] | None) -
     sigma = _sigma_m(scene, track, k, frames)
     asked, is_told = np.zeros((len(frames), 3)), np.zeros(len(frames), np.bool_)
     contested = np.zeros(len(frames))
-    reasons = [f"nothing is known for {(end - begin) * 1e-9:.1f} s" if scene.has_time else f"nothing is known for {len(frames)} frames"] * len(frames)
+    reasons = [
+        f"nothing is known for {(end - begin) * 1e-9:.1f} s" if scene.has_time else f"nothing is known for {number_of(len(frames), 'frame')}"
+    ] * len(frames)
     if is_frame:
         proposals = propagate(scene, track, int(first), int(stop - 1), sensors=sensors)
         rows = proposals.frame_index - int(frames[0])

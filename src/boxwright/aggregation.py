@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Bools, Float64s, Int32s, Int64s, UInt8s, as_floats, frozen
-from .errors import ArgumentError, FrameMissing, LimitError, SensorFrameFallback, TimeError
+from .errors import ArgumentError, FrameMissing, LimitError, SensorFrameFallback, TimeError, number_of
 from .moments import SeenSweep, base_frame, own_points, seen_sweep, track_in_base
 from .motion import Motion, motion_at, moves
 from .scene import Scene
@@ -59,7 +59,7 @@ class Aggregate:
         return np.array(self.xyz, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        return f"Aggregate({len(self):,} points of {len(np.unique(self.frame_index))} frames, frame={self.frame!r})"
+        return f"Aggregate({number_of(len(self), 'point')} of {number_of(len(np.unique(self.frame_index)), 'frame')}, frame={self.frame!r})"
 
 
 def aggregate(

@@ -12,7 +12,7 @@ import numpy as np
 
 from .arrays import Float64s, Int64s
 from .cuboids import Cuboids
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .grouping import Units, group_labels, units_of
 from .matching import LabelTable, MatchRules, as_rules, check_scenes, common_times, labels_at
 from .merging import Merged, angles_between, merged_rotations, merged_vectors, spreads
@@ -45,7 +45,7 @@ class Consensus:
     notes: Sequence[str]
 
     def __repr__(self) -> str:
-        return f"Consensus({len(self.scene.tracks)} tracks of {', '.join(self.spreads)})"
+        return f"Consensus({number_of(len(self.scene.tracks), 'track')} of {', '.join(self.spreads)})"
 
 
 def consensus(scenes: Sequence[Scene] | Mapping[str, Scene], *, votes: int | None = None, rules: MatchRules | None = None) -> Consensus:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Bools, Float64s, Floats, Int32s, Int64s, as_points, frozen, one_index
 from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
-from .errors import LimitError
+from .errors import LimitError, number_of
 from .kernels import containment as kernels
 from .threads import in_parts
 
@@ -62,7 +62,7 @@ class PointHits:
         return mask
 
     def __repr__(self) -> str:
-        return f"PointHits({len(self)} cuboids, {self.n_points:,} points, {len(self.point_index):,} hits)"
+        return f"PointHits({number_of(len(self), 'cuboid')}, {number_of(self.n_points, 'point')}, {number_of(len(self.point_index), 'hit')})"
 
 
 def points_in_cuboids(points: Any, cuboids: Cuboids | Cuboid, *, n_threads: int = 1) -> PointHits:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import ArrayLike, Float64s, Int64s, as_floats, as_points
 from .cuboids import Cuboid, Cuboids, as_cuboids
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .projection import ImageBoxes, ImagePoints, boxes_of_corners, project_points
 from .scene import Scene
 from .sensors import CameraSensor
@@ -84,7 +84,7 @@ def _velocities(velocity_mps: ArrayLike, n: int) -> Float64s:
         return np.broadcast_to(as_floats("velocity_mps", given, (3,)), (n, 3))
     velocity = as_floats("velocity_mps", velocity_mps, (None, 3), hint="metres per second")
     if len(velocity) != n:
-        raise ArgumentError(expected=f"{n} velocities, or one", got=str(len(velocity)), field="velocity_mps", hint="one for each")
+        raise ArgumentError(expected=f"{number_of(n, 'velocity')}, or one", got=str(len(velocity)), field="velocity_mps", hint="one for each")
     return velocity
 
 

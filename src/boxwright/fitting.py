@@ -15,7 +15,7 @@ import numpy as np
 from .arrays import Float64s, Floats, Int64s, as_points, frozen
 from .click_sigma import click_scale, is_turn_doubtful
 from .cuboids import Cuboid, Cuboids
-from .errors import GeometryError
+from .errors import GeometryError, number_of
 from .fit_hints import SPARE_POINTS, CheckedHints, Hints, checked_click, checked_cuboid, checked_ground, checked_hints
 from .growing import REACH_FACTORS, SEEN_FULLY, Clicked, around_rough, picked, surroundings
 from .kernels import fitting as kernels
@@ -85,7 +85,7 @@ class Fit:
     point_index: Int64s
 
     def __repr__(self) -> str:
-        return f"Fit({self.cuboid!r}, {len(self.point_index)} points, flags={{{', '.join(sorted(self.flags))}}})"
+        return f"Fit({self.cuboid!r}, {number_of(len(self.point_index), 'point')}, flags={{{', '.join(sorted(self.flags))}}})"
 
 
 def fit_cuboid(points: Any, category: str = "car", **hints: Unpack[Hints]) -> Fit:

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import rotations
 from .arrays import PLAIN_NUMBERS, ArrayLike, Bools, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_index, one_time_ns
-from .errors import ArgumentError, GeometryError, TimeError
+from .errors import ArgumentError, GeometryError, TimeError, number_of
 
 __all__ = ["Pose", "Trajectory", "as_pose"]
 
@@ -184,7 +184,7 @@ class Trajectory:
             got, hint = type(poses).__name__, "pass one pose per time, also where there is one"
             raise ArgumentError(expected="a list of poses", got=got, field=f"{field}.poses", hint=hint) from None
         if len(given) != len(self.times_ns):
-            wanted = f"{len(self.times_ns)} poses, one per time"
+            wanted = f"{number_of(len(self.times_ns), 'pose')}, one per time"
             raise ArgumentError(expected=wanted, got=f"{len(given)}", field=f"{field}.poses", hint="leave out times without a pose")
         items = [as_pose(f"{field}.poses[{i}]", pose) for i, pose in enumerate(given)]
         if not items:
@@ -251,4 +251,4 @@ class Trajectory:
     def __repr__(self) -> str:
         seconds = (self.times_ns[-1] - self.times_ns[0]) * 1e-9
         length = np.linalg.norm(np.diff(self._translations, axis=0), axis=1).sum()
-        return f"Trajectory({len(self)} poses, {seconds:.2f} s, {length:.1f} m)"
+        return f"Trajectory({number_of(len(self), 'pose')}, {seconds:.2f} s, {length:.1f} m)"

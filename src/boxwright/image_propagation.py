@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Bools, Float64s, Int32s, Int64s, UInt8s, some_rows
-from .errors import ArgumentError, TimeError
+from .errors import ArgumentError, TimeError, number_of
 from .image_following import ImageVerdict, Pictures, Sight, follow_shape
 from .image_tracks import ImageTrack
 from .keyframes import Way, ways
@@ -80,7 +80,7 @@ class ImageProposals:
         return self.track.with_keyframes(self.times_ns[rows], self.shapes[rows], visibility[rows], Origin.PROPAGATED)
 
     def __repr__(self) -> str:
-        return f"ImageProposals({len(self)} frames of image track {self.track.track_id!r}, {int(self.is_flagged.sum())} flagged)"
+        return f"ImageProposals({number_of(len(self), 'frame')} of image track {self.track.track_id!r}, {int(self.is_flagged.sum())} flagged)"
 
 
 def propagate_in_pictures(scene: Scene, track: ImageTrack, start: int, end: int, progress: Callable[[], Any]) -> ImageProposals:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .arrays import ArrayLike, Float64s, Int32s, Int64s, UInt8s, as_times_ns, frozen
 from .cuboids import Cuboids, as_cuboids
-from .errors import ArgumentError, TimeError, UnknownName
+from .errors import ArgumentError, TimeError, UnknownName, number_of
 from .kernels import interpolation as kernels
 from .threads import in_parts, worth
 
@@ -63,7 +63,7 @@ def interpolate(
     keyframe_cuboids = as_cuboids("keyframe_cuboids", keyframe_cuboids)
     keys = as_times_ns("keyframe_times_ns", keyframe_times_ns, increasing=True)
     if len(keys) != len(keyframe_cuboids):
-        wanted, got = f"{len(keys)} cuboids, one per keyframe", len(keyframe_cuboids)
+        wanted, got = f"{number_of(len(keys), 'cuboid')}, one per keyframe", len(keyframe_cuboids)
         raise ArgumentError(expected=wanted, got=got, field="keyframe_cuboids", hint="leave out times without a cuboid")
     times = as_times_ns("times_ns", times_ns)
     if not np.isfinite(keyframe_cuboids.center_m).all():

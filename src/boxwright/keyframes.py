@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from .arrays import Bools, Int64s, UInt8s, as_array, as_times_ns, check_kind, frozen, some_rows
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 
 __all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "Way", "as_codes", "code_names", "items_of", "one_after_another", "ways"]
 
@@ -87,7 +87,7 @@ class Keyframed:
             raise ArgumentError(expected="at least one keyframe", got="none", field=name, hint="leave out tracks without keyframes")
         if len(labels) != n:
             one = self.LABELS.removesuffix("s")
-            wanted, hint = f"{n} {self.LABELS}, one per keyframe", f"leave out times without a {one}"
+            wanted, hint = f"{number_of(n, one)}, one per keyframe", f"leave out times without a {one}"
             raise ArgumentError(expected=wanted, got=len(labels), field=f"{name}.{self.LABELS}", hint=hint)
         object.__setattr__(self, "times_ns", frozen(times.copy()))
         for column, kind in (("visibility", Visibility), ("origin", Origin)):
@@ -95,7 +95,7 @@ class Keyframed:
         for column in ("keyframe_attributes", "keyframe_source_attributes"):
             rows = getattr(self, column)
             if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows) or len(rows) not in (0, n):
-                wanted, hint = f"{n} mappings, one per keyframe", "an empty one where a keyframe says nothing"
+                wanted, hint = f"{number_of(n, 'mapping')}, one per keyframe", "an empty one where a keyframe says nothing"
                 got = len(rows) if isinstance(rows, Sequence) and len(rows) != n else f"{rows!r:.60}"
                 raise ArgumentError(expected=wanted, got=got, field=f"{name}.{column}", hint=hint)
 

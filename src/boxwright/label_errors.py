@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import Bools, Float64s, Int64s
 from .cuboids import Cuboids, same_frame
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .image_tracks import ImageTrack
 from .keyframes import Visibility
 from .overlap import iou_bev_pairs
@@ -41,7 +41,7 @@ def cuboid_errors(cuboids: Cuboids, truth: Cuboids) -> Errors:
     """K cuboids against K true ones in the same frame."""
     same_frame(truth.frame, cuboids.frame, "cuboids and truth")
     if len(cuboids) != len(truth):
-        raise ArgumentError(expected=f"{len(truth)} cuboids, one per true one", got=str(len(cuboids)), field="cuboids")
+        raise ArgumentError(expected=f"{number_of(len(truth), 'cuboid')}, one per true one", got=str(len(cuboids)), field="cuboids")
     off = cuboids.center_m - truth.center_m
     yaw = np.abs(np.atleast_1d(wrap_rad(cuboids.yaw_rad - truth.yaw_rad)))
     return Errors(np.hypot(off[:, 0], off[:, 1]), np.abs(off[:, 2]), yaw, iou_bev_pairs(cuboids, truth))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Float64s, Int64s, check_kind
 from .cuboids import Cuboid, Cuboids, as_cuboids, same_frame
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .kernels import masks as mask_kernels, overlap as kernels
 from .shapes2d import Boxes, Masks
 from .threads import in_parts, worth
@@ -112,7 +112,7 @@ def _same_place(a: Any, b: Any, *, same_length: bool = False) -> tuple[Cuboids, 
     a, b = as_cuboids("a", a), as_cuboids("b", b)
     same_frame(a.frame, b.frame, "a and b")
     if same_length and len(a) != len(b):
-        raise ArgumentError(expected=f"{len(a)} cuboids, as many as a", got=len(b), field="b", hint="for all pairs call iou")
+        raise ArgumentError(expected=f"{number_of(len(a), 'cuboid')}, as many as a", got=len(b), field="b", hint="for all pairs call iou")
     return a, b
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .arrays import ArrayLike, Bools, Float64s, Int64s, as_array, as_floats, check_kind, frozen
 from .cuboids import Cuboid, Cuboids
-from .errors import ArgumentError, FrameMissing, UnknownName
+from .errors import ArgumentError, FrameMissing, UnknownName, number_of
 
 __all__ = ["UNLABELLED", "MappedPointLabels", "NoPointLabels", "PointEdit", "PointLabelData", "PointLabels"]
 
@@ -59,7 +59,8 @@ class PointLabels:
         return len(self.class_id)
 
     def __repr__(self) -> str:
-        return f"PointLabels({len(self):,} points, {int(np.count_nonzero(self.class_id)):,} labelled, {len(self.instances_here())} objects)"
+        n_labelled = int(np.count_nonzero(self.class_id))
+        return f"PointLabels({number_of(len(self), 'point')}, {n_labelled:,} labelled, {number_of(len(self.instances_here()), 'object')})"
 
     def class_name(self, class_id: int) -> str:
         """UnknownName where no class has that id."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Float64s, Int64s, check_kinds
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .point_labels import UNLABELLED, PointLabels
 
 __all__ = ["PointComparison", "compare_point_labels"]
@@ -101,7 +101,8 @@ def _pairs(found: PointLabels | Sequence[PointLabels], gold: PointLabels | Seque
     for name, side in zip(("found", "gold"), sides):
         check_kinds(name, side, PointLabels, "PointLabels", "bw.segment and scene.point_labels give them")
     if len(sides[0]) != len(sides[1]):
-        raise ArgumentError(expected=f"{len(sides[1])} sweeps, as many as of gold", got=str(len(sides[0])), field="found", hint="leave out the same")
+        wanted = f"{number_of(len(sides[1]), 'sweep')}, as many as of gold"
+        raise ArgumentError(expected=wanted, got=str(len(sides[0])), field="found", hint="leave out the same")
     for k, (mine, other) in enumerate(zip(sides[0], sides[1])):
         if len(mine) != len(other):
             hint = "are they of the same sweep?"

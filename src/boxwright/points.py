@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Bools, Floats, Int64s, as_array, as_floats, as_points, as_times_ns, frozen, one_time_ns
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .frames import Pose, Trajectory, as_pose
 
 __all__ = ["Sweep"]
@@ -118,4 +118,4 @@ class Sweep:
         return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=late, is_deskewed=True)
 
     def __repr__(self) -> str:
-        return f"Sweep({len(self):,} points, frame={self.frame!r}, timestamp_ns={self.timestamp_ns})"
+        return f"Sweep({number_of(len(self), 'point')}, frame={self.frame!r}, timestamp_ns={self.timestamp_ns})"

@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_array, as_points, frozen, one_index
 from .cameras import Camera, FisheyeCamera, PanoramaCamera, PinholeCamera, UncalibratedCamera
 from .cuboids import Cuboid, Cuboids, as_cuboids
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .frames import Pose, as_pose
 from .kernels import edges as edge_kernels, image_boxes as box_kernels, projection as kernels
 from .threads import in_parts
@@ -76,7 +76,7 @@ class ImagePoints:
         return int(self._images.shape[2])
 
     def __repr__(self) -> str:
-        return f"ImagePoints({len(self):,} points, {int(self.in_image.sum()):,} in the picture)"
+        return f"ImagePoints({number_of(len(self), 'point')}, {int(self.in_image.sum()):,} in the picture)"
 
 
 @overload
@@ -143,7 +143,7 @@ def _poses(transforms: Any, n_cameras: int, rig: bool) -> tuple[Float64s, Float6
     """(C, 3) origins near the cameras; (C, 12) the poses from there, rotations by rows, then translations."""
     if not hasattr(transforms, "__len__") or len(transforms) != n_cameras:
         got = "one Pose" if isinstance(transforms, Pose) else str(len(transforms)) if hasattr(transforms, "__len__") else repr(transforms)
-        wanted = f"{n_cameras} transforms, one per camera"
+        wanted = f"{number_of(n_cameras, 'transform')}, one per camera"
         raise ArgumentError(expected=wanted, got=got, field="cam_from_points", hint="pass them as a list in the cameras' order")
     poses = [as_pose(f"cam_from_points[{i}]" if rig else "cam_from_points", transform) for i, transform in enumerate(transforms)]
     origins, rows = zip(*[_seen_from_near(pose) for pose in poses])
@@ -187,9 +187,9 @@ def _storage(out: Any, rig: bool, n_cameras: int, n_points: int, dtype: np.dtype
     block = images[0]._images if images and isinstance(images[0], ImagePoints) else np.empty(0)
     together = all(isinstance(image, ImagePoints) and image._images is block and image._row == i for i, image in enumerate(images))
     if not together or block.shape != (n_cameras, 3, n_points) or block.dtype != dtype:
-        wanted = f"what project_points returned for {n_cameras} cameras" if rig else "what project_points returned for one camera"
+        wanted = f"what project_points returned for {number_of(n_cameras, 'camera')}" if rig else "what project_points returned for one camera"
         raise ArgumentError(
-            expected=f"{wanted}, {n_points} points and {dtype}", got=repr(out)[:80], field="out", hint="leave out `out` for fresh arrays"
+            expected=f"{wanted}, {number_of(n_points, 'point')} and {dtype}", got=repr(out)[:80], field="out", hint="leave out `out` for fresh arrays"
         )
     return images
 
@@ -252,7 +252,7 @@ class ImageBoxes:
             uv, starts = np.empty((n_vertices, 2)), np.empty(max(n_lines, 1), np.int64)
 
     def __repr__(self) -> str:
-        return f"ImageBoxes({len(self)} cuboids, {int(self.visible.sum())} visible)"
+        return f"ImageBoxes({number_of(len(self), 'cuboid')}, {int(self.visible.sum())} visible)"
 
 
 def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids: Pose | ArrayLike) -> ImageBoxes:

@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import Bools, Float64s, Int64s, frozen
 from .cuboids import Cuboids, same_frame
-from .errors import ArgumentError
+from .errors import ArgumentError, number_of
 from .frames import Pose
 from .moments import base_frame
 from .motion import Motion, motion_of
@@ -103,7 +103,7 @@ class Retiming(Sequence[Retimed]):
 
     def __repr__(self) -> str:
         n_moved = sum(proposal.verdict == RetimingVerdict.MOVED for proposal in self.proposals)
-        return f"Retiming({len(self)} tracks, {n_moved} moved, placement {self.placement}, evidence {self.evidence:.1f})"
+        return f"Retiming({number_of(len(self), 'track')}, {n_moved} moved, placement {self.placement}, evidence {self.evidence:.1f})"
 
 
 def retime(

@@ -17,7 +17,7 @@ import numpy as np
 from .arrays import Float64s, Int64s, one_time_ns
 from .cameras import UncalibratedCamera
 from .cuboids import Cuboids
-from .errors import ArgumentError, FrameMissing, TimeError, UnknownName
+from .errors import ArgumentError, FrameMissing, TimeError, UnknownName, number_of
 from .frames import Pose, Trajectory
 from .image_tracks import ImageTracks
 from .point_labels import PointLabels
@@ -53,7 +53,8 @@ class Scene(SceneFields):
 
     def __repr__(self) -> str:
         sensors = ", ".join([*self.lidars, *self.cameras])
-        return f"Scene({self.name!r}, {len(self)} frames, {len(self.tracks)} tracks, sensors: {sensors or 'none'}, format={self.format!r})"
+        counts = f"{number_of(len(self), 'frame')}, {number_of(len(self.tracks), 'track')}"
+        return f"Scene({self.name!r}, {counts}, sensors: {sensors or 'none'}, format={self.format!r})"
 
     def replace(self, **changes: Any) -> Scene:
         """A copy with some fields new."""

@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import Float64s, Int64s, check_kind
 from .cuboids import table_library
 from .differences import KINDS, Differences, LabelError, Tolerances, as_tolerances, differences, label_errors
-from .errors import ArgumentError, BoxwrightError
+from .errors import ArgumentError, BoxwrightError, number_of
 from .gold_plan import GoldPlan
 from .intervals import NOTHING, Estimate, check_seed, estimate, median_of, ratio_of
 from .matching import (
@@ -151,7 +151,7 @@ class Score:
         return table_library("pandas").DataFrame([asdict(error) for error in self.errors])
 
     def __repr__(self) -> str:
-        return f"Score({self.annotator!r}, {len(self.frames)} frames, F1 {self.overall.f1}, {len(self.errors)} errors)"
+        return f"Score({self.annotator!r}, {number_of(len(self.frames), 'frame')}, F1 {self.overall.f1}, {number_of(len(self.errors), 'error')})"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import Bools, Float64s, Int32s, Int64s, as_points
 from .containment import points_in_cuboids
 from .cuboids import Cuboids, same_frame
-from .errors import ArgumentError, GeometryError, IndexMissing, TimeError
+from .errors import ArgumentError, GeometryError, IndexMissing, TimeError, number_of
 from .kernels import segmentation as kernels
 from .moments import own_points, seen_sweep, track_in_base
 from .motion import motion_at
@@ -228,7 +228,7 @@ def _overlap_error(scene: Scene, i: int, claims: _Claims, is_contested: Bools) -
     return GeometryError(
         "cuboids overlap",
         expected="each point in one cuboid at most",
-        got=f"{int(is_contested.sum()):,} points in several, the first of them, {point}, in tracks {first!r} and {second!r}",
+        got=f"{number_of(int(is_contested.sum()), 'point')} in several, the first of them, {point}, in tracks {first!r} and {second!r}",
         field=f"scene {scene.name!r}, frame {i}",
         hint="correct the cuboids, or pass another overlap, such as 'smallest'",
     )
@@ -255,7 +255,7 @@ def apply_edits(labels: PointLabels, points: Any, edits: Iterable[PointEdit]) ->
     xyz = as_points("points", points)
     if len(xyz) != len(labels):
         hint = "are they of the same sweep?"
-        raise ArgumentError(expected=f"{len(labels):,} points, as many as labels", got=f"{len(xyz):,}", field="points", hint=hint)
+        raise ArgumentError(expected=f"{number_of(len(labels), 'point')}, as many as labels", got=f"{len(xyz):,}", field="points", hint=hint)
     class_id, instance_id = labels.class_id.copy(), labels.instance_id.copy()
     classes, instances = ({name: i for i, name in names.items()} for names in (labels.classes, labels.instances))
     for edit in edits:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .arrays import Bools, Float64s
 from .cuboids import Cuboid, Cuboids
+from .errors import number_of
 from .fitting import fit_cuboid
 from .locking import lock_size
 from .moments import base_frame, track_in_base
@@ -65,7 +66,7 @@ class StaticSolve:
     n_frames: int
 
     def __repr__(self) -> str:
-        way = f"{self.way_m:.2f} m +- {self.sigma_m:.2f}, p {self.p_value:.2g}, {self.n_frames} frames"
+        way = f"{self.way_m:.2f} m +- {self.sigma_m:.2f}, p {self.p_value:.2g}, {number_of(self.n_frames, 'frame')}"
         return f"StaticSolve({self.track.track_id!r}, {self.verdict}, {way})"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import Bools, Float64s
 from .cameras import UncalibratedCamera, model_of
-from .errors import BoxwrightError
+from .errors import BoxwrightError, number_of
 from .image_tracks import ImageTracks, interpolate_image_tracks
 from .keyframes import Origin
 from .scene import Scene
@@ -291,7 +291,9 @@ def _odd_path(scene: Scene) -> Iterator[dict[str, Any]]:
     speeds = np.linalg.norm(np.diff(poses.translation_m, axis=0), axis=1) / (np.diff(poses.times_ns) * 1e-9)
     if scene.has_time and (n_fast := int((speeds > _FAST_M_S).sum())):
         yield _oddity(
-            "ego_jumps", n_fast, f"the vehicle jumps: {n_fast} steps between poses faster than {_FAST_M_S:g} m/s, up to {speeds.max():,.0f} m/s"
+            "ego_jumps",
+            n_fast,
+            f"the vehicle jumps: {number_of(n_fast, 'step')} between poses faster than {_FAST_M_S:g} m/s, up to {speeds.max():,.0f} m/s",
         )
     n_bare = n - int(poses.covers(scene.times_ns).sum())
     if n_bare:

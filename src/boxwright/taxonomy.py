@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .arrays import as_floats
-from .errors import ArgumentError, UnknownName
+from .errors import ArgumentError, UnknownName, number_of
 
 __all__ = ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"]
 
@@ -114,7 +114,7 @@ class AttributeDefinition:
         if (self.kind == "choice") != bool(self.values) or (self.kind == "group") != bool(self.members):
             raise ArgumentError(
                 expected="values for a choice, members for a group, and for nothing else",
-                got=f"kind {self.kind!r}, {len(self.values)} values, {len(self.members)} members",
+                got=f"kind {self.kind!r}, {number_of(len(self.values), 'value')}, {number_of(len(self.members), 'member')}",
                 field=self.name,
                 hint="give values=, members=, or another kind",
             )

@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import ArrayLike, Int32s, Int64s, UInt8s, as_times_ns, one_index
 from .cuboids import Cuboids, as_cuboids, table_library
-from .errors import ArgumentError, GeometryError
+from .errors import ArgumentError, GeometryError, number_of
 from .interpolation import Curves, Storage, method_code, spread
 from .keyframes import Filled, Keyframed, Origin, State, Visibility, code_names, items_of, one_after_another
 
@@ -79,7 +79,7 @@ class Track(Keyframed):
         return _curves([self])
 
     def __repr__(self) -> str:
-        return f"Track({self.track_id!r}, {self.category!r}, {len(self)} keyframes, frame={self.cuboids.frame!r})"
+        return f"Track({self.track_id!r}, {self.category!r}, {number_of(len(self), 'keyframe')}, frame={self.cuboids.frame!r})"
 
 
 class Table:
@@ -190,7 +190,9 @@ class FilledTracks(ManyTable):
     _storage: Storage = field(repr=False)
 
     def __repr__(self) -> str:
-        return f"FilledTracks({len(self)} cuboids of {len(self.tracks)} tracks at {len(self.times_ns)} times, frame={self.cuboids.frame!r})"
+        things = ((len(self), "cuboid"), (len(self.tracks), "track"), (len(self.times_ns), "time"))
+        counts = "{} of {} at {}".format(*(number_of(n, thing) for n, thing in things))
+        return f"FilledTracks({counts}, frame={self.cuboids.frame!r})"
 
 
 def as_track_list(tracks: Any) -> list[Track]:

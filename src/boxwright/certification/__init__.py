@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int64s
-from ..errors import BoxwrightError, SensorFrameFallback
+from ..errors import BoxwrightError, SensorFrameFallback, number_of
 from ..formats import capabilities, check_writable, scenes, write
 from ..formats.declared import Capabilities, Exactness
 from ..formats.image_labels import the_camera
@@ -284,7 +284,7 @@ def _reasons(reading: Reading, said: Capabilities) -> list[str]:
     if reading.n_frames_lost:
         found.append(f"{reading.n_frames_lost} frames are lost")
     if reading.n_extra:
-        found.append(f"{reading.n_extra} labels that nobody gave")
+        found.append(f"{number_of(reading.n_extra, 'label')} that nobody gave")
     if reading.time_error_ns is not None and "times" not in said.partly and reading.time_error_ns > exact.ns:
         found.append(f"times move by up to {reading.time_error_ns} ns, allowed are {exact.ns}")
     undeclared = [one for one in reading.lost if not one.is_declared and one.field not in ("cuboids", "shapes")]  # these two are counted by class

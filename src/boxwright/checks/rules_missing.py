@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Float64s
+from ..errors import number_of
 from .clusters import Cluster, vehicle_like
 from .context import Context, Frame
 from .evidence import evidence_of
@@ -76,7 +77,7 @@ def _told(context: Context) -> Iterator[Finding]:
         length, width, height = thing.best.size_m
         message = (
             f"something {length:.1f} x {width:.1f} x {height:.1f} m at ({x:.1f}, {y:.1f}) m, {math.hypot(x, y):.0f} m away, has no label; "
-            f"{thing.best.n_points} points in frame {thing.best_frame}"
+            f"{number_of(thing.best.n_points, 'point')} in frame {thing.best_frame}"
         )
         frames = (thing.frames[0], thing.frames[-1], thing.best_frame)
         yield context.finding("unlabelled_object", frames, [], thing.best.n_points, message, sensor=_sensor(context))

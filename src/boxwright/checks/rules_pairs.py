@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Float64s, Int64s
+from ..errors import number_of
 from ..overlap import iou_bev_pairs
 from .context import Context
 from .findings import Finding, Severity
@@ -129,7 +130,7 @@ def duplicate_track(context: Context) -> Iterator[Finding]:
         index = rows.index[found.a[some]]
         frames = int(index[0]), int(index[-1]), int(index[np.argmax(iou)])
         pair = f"{context.name(keep)} and {context.name(spare)}"
-        message = f"{pair} are one object labelled twice: they share {100 * value:.0f} % of their place in {len(iou)} frames"
+        message = f"{pair} are one object labelled twice: they share {100 * value:.0f} % of their place in {number_of(len(iou), 'frame')}"
         is_within = np.isin(rows.index[rows.of(spare)], rows.index[rows.of(keep)]).all()
         suggestion = Suggestion(f"remove {tracks[spare].track_id}", [RemoveTrack(tracks[spare].track_id)]) if is_within else None
         yield context.finding("duplicate_track", frames, [keep, spare], value, message, suggestion=suggestion)

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Bools, Float64s
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboid, Cuboids
-from ..errors import BoxwrightError
+from ..errors import BoxwrightError, number_of
 from ..fitting import refit
 from ..keyframes import Visibility
 from ..overlap import iou_bev_pairs
@@ -161,7 +161,9 @@ def _few_points_told(context: Context) -> Iterator[Finding]:
         some = np.flatnonzero(fires & (rows.track == t))
         worst = int(some[np.argmin(values[some])])
         n_looked = int(np.isfinite(values[rows.of(t)]).sum())
-        message = f"{context.name(t)} has {values[worst]:.0f} points inside; fewer than {FEW} in {len(some)} of {n_looked} frames with points"
+        message = (
+            f"{context.name(t)} has {values[worst]:.0f} points inside; fewer than {FEW} in {len(some)} of {number_of(n_looked, 'frame')} with points"
+        )
         frames = int(rows.index[some[0]]), int(rows.index[some[-1]]), int(rows.index[worst])
         yield context.finding("few_points", frames, [t], float(values[worst]), message)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Float64s, Int64s
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..taxonomy import AttributeDefinition, SizePrior, Taxonomy
 from .context import Context
 from .findings import Finding, Severity
@@ -189,7 +189,7 @@ def attributes(context: Context) -> Iterator[Finding]:
             rows = context.rows
             index = np.concatenate([rows.index[rows.of(k)] for k in tracks])
             frames = (int(index.min()), int(index.max()), int(index.min())) if len(index) else (0, 0, 0)
-            who = context.name(t) if len(part) == 1 else f"{len(part)} tracks, {context.name(t)} for one,"
+            who = context.name(t) if len(part) == 1 else f"{number_of(len(part), 'track')}, {context.name(t)} for one,"
             severity = Severity.INFORMATION if is_other_words else Severity.WARNING
             yield context.finding("attributes", frames, tracks, n, f"{name} of {who} is wrong: {why}", severity=severity)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import Int64s, as_times_ns, frozen
 from ..cuboids import Cuboids, as_cuboids
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..frames import Pose
 from ..keyframes import Origin, Visibility
 from ..scene import Scene
@@ -33,7 +33,7 @@ class SetKeyframes:
         times = as_times_ns("times_ns", self.times_ns, increasing=True)
         object.__setattr__(self, "times_ns", frozen(times.copy()))
         if len(as_cuboids("cuboids", self.cuboids)) != len(times):
-            raise ArgumentError(expected=f"{len(times)} cuboids, one per time", got=str(len(self.cuboids)), field="cuboids")
+            raise ArgumentError(expected=f"{number_of(len(times), 'cuboid')}, one per time", got=str(len(self.cuboids)), field="cuboids")
 
 
 @dataclass(frozen=True)

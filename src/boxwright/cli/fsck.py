@@ -51,7 +51,7 @@ def _print(report: Report, changed: list[dict[str, Any]], files: bool) -> None:
     print_lines(*(f"damaged: {damage}" for damage in report.damages), *(f"changed: {one['scene']}: {one['what']}" for one in changed))
     if report.n_damages > len(report.damages):
         print_lines(f"and {report.n_damages - len(report.damages):,} more")
-    counts = f"{number_of(report.n_txns, 'transaction')}, {number_of(report.n_changes, 'change')}, {report.n_entities:,} entities"
+    counts = f"{number_of(report.n_txns, 'transaction')}, {number_of(report.n_changes, 'change')}, {number_of(report.n_entities, 'entity')}"
     verdict = f"{number_of(report.n_damages, 'damage')}" if report.damages else "whole"
     print_lines(f"{report.place}: {verdict}; {counts}", f"head {report.head}")
     if files and not report.damages:

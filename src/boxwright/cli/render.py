@@ -153,7 +153,7 @@ def _write_strip(scene: Scene, frames: list[int], out: Path, how: dict[str, Any]
 
     if len(frames) > MOST_IN_STRIP:
         hint = "give --out a folder or a .mp4, or fewer frames: 0:50:10"
-        raise ArgumentError(expected=f"at most {MOST_IN_STRIP} frames in one picture", got=str(len(frames)), field="--frames", hint=hint)
+        raise ArgumentError(expected=f"at most {number_of(MOST_IN_STRIP, 'frame')} in one picture", got=str(len(frames)), field="--frames", hint=hint)
     pictures = {}
     for i in frames:
         pictures[f"frame {i}"] = one_picture(scene, i, **how)

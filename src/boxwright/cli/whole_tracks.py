@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from .common import print_lines, print_table, tracked
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def print_mended(done: dict[str, Any]) -> None:
             + (f"; those moved by {row['mean_shift_m']:.2f} m on average" if row["mean_shift_m"] is not None else "")
         ),
         "refit": lambda row: f"refit: {row['n_fitted']} of {row['n_keyframes']} keyframes snapped to their points",
-        "lock_size": lambda row: f"lock size: {row['n_keyframes']} keyframes of {row['n_tracks']} tracks changed",
+        "lock_size": lambda row: f"lock size: {number_of(row['n_keyframes'], 'keyframe')} of {number_of(row['n_tracks'], 'track')} changed",
         "solve_static": lambda row: f"solve static: {counts(row['tracks'])}",
         "orient": lambda row: f"orient: {row['n_keyframes']} keyframes of {row['n_tracks']} tracks turned",
         "thin": lambda row: f"thin: {row['n_before']} labels became {row['n_after']} keyframes",

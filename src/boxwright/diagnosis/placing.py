@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Float64s
+from ..errors import number_of
 from ..rotations import wrap_rad
 from .evidence import Evidence, Labels, is_boxlike
 from .turns import as_quarter_turned, as_raised, as_yaw, mirrored, mirrored_turns
@@ -62,7 +63,7 @@ class Trial:
     def said(self) -> str:
         parts = []
         if self.n:
-            parts.append(f"{np.exp(self.gain):.2f} times the points in {self.n} cuboids ({self.t:+.1f} standard errors)")
+            parts.append(f"{np.exp(self.gain):.2f} times the points in {number_of(self.n, 'cuboid')} ({self.t:+.1f} standard errors)")
         if self.n_moving:
             parts.append(f"{self.after:.0%} instead of {self.before:.0%} of {self.n_moving} moving objects head where they go")
         return "undone, " + " and ".join(parts) if parts else "nothing tells"
@@ -91,7 +92,7 @@ def _why(evidence: Evidence, trial: Trial, yaws: Float64s) -> str:
         return "there is no cuboid"
     if not evidence.clouds and not trial.n_moving:
         return "there are neither sweeps nor moving objects with poses"
-    return f"only {trial.n} cuboids with points and {trial.n_moving} moving objects tell it from its absence; {trial.said()}"
+    return f"only {number_of(trial.n, 'cuboid')} with points and {trial.n_moving} moving objects tell it from its absence; {trial.said()}"
 
 
 def _trial(evidence: Evidence, undone: Labels, counts: Float64s, moving: tuple[Float64s, Float64s]) -> Trial:

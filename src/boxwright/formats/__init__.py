@@ -149,7 +149,7 @@ class SceneList(Sequence[SceneEntry]):
         return SceneEntry(name, self.path, self.format)
 
     def __repr__(self) -> str:
-        return f"SceneList({len(self)} scenes, format={self.format!r}: {_some(self.names)})"
+        return f"SceneList({number_of(len(self), 'scene')}, format={self.format!r}: {_some(self.names)})"
 
 
 def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList:
@@ -300,7 +300,7 @@ def read(
     found = scenes(path, format)
     if scene is None and len(found) > 1:
         raise ArgumentError(
-            f"the dataset holds {len(found)} scenes and none was named",
+            f"the dataset holds {number_of(len(found), 'scene')} and none was named",
             expected=f"one of {_some(found.names)}",
             path=path,
             field="scene",

@@ -18,7 +18,7 @@ from ..arrays import Bools, Float64s, Int64s, as_points
 from ..cameras import PinholeCamera
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids
-from ..errors import ArgumentError, ExtraMissing
+from ..errors import ArgumentError, ExtraMissing, number_of
 from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_M
@@ -243,7 +243,7 @@ def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report:
     report.dropped += lost_in_pictures(scene.image_tracks)
     gone = len(scene) - int(is_there.sum())
     if gone:
-        report.dropped.append(f"{gone} frames with neither a sweep nor a label")
+        report.dropped.append(f"{number_of(gone, 'frame')} with neither a sweep nor a label")
     if list(scene.frame_ids) != [str(stamp) for stamp in scene.times_ns.tolist()]:
         report.dropped.append("the frames' names: they are called by their stamps")
     if not scene.has_time:
@@ -258,5 +258,5 @@ def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report:
         if values:
             report.dropped.append(f"{len(values)} {what}")
     if scene.problems:
-        report.dropped.append(f"{len(scene.problems)} records kept aside")
+        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
     say_point_labels_are_lost(scene, report)

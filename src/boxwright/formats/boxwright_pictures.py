@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BoxwrightError, FormatError
+from ..errors import BoxwrightError, FormatError, number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility, code_names
 from ..limits import FARTHEST_PX, limits
@@ -190,7 +190,7 @@ def _keypoints(node: Node, keyframes: list[Node]) -> Shapes:
     n = len(skeleton.points) if skeleton else len(keyframes[0]["points_px"])
     for item in keyframes:  # before room is made for n points at each
         if len(item["points_px"]) != n:
-            raise item["points_px"].wrong(f"{n} points", str(len(item["points_px"])))
+            raise item["points_px"].wrong(number_of(n, "point"), str(len(item["points_px"])))
     uv, visibility = np.full((len(keyframes), n, 2), np.nan), np.zeros((len(keyframes), n), np.uint8)
     for k, item in enumerate(keyframes):
         for p, point in enumerate(item["points_px"]):

@@ -24,7 +24,7 @@ import numpy as np
 from ..arrays import Int64s
 from ..cameras import CAMERA_MODELS, Camera, UncalibratedCamera
 from ..cuboids import Cuboids
-from ..errors import BoxwrightError, FormatError
+from ..errors import BoxwrightError, FormatError, number_of
 from ..frames import Pose, Trajectory
 from ..limits import FARTHEST_M, limits
 from ..problems import Problem, Problems
@@ -271,7 +271,7 @@ def _camera(node: Node, n_frames: int) -> CameraSensor:
     camera: Camera = model(**{name: _of_lens(name, node[name]) for name in own if node.has(name)})
     times = np.array([item.whole() for item in node["timestamp_ns"]], np.int64) if node.has("timestamp_ns") else None
     if times is not None and len(times) != n_frames:
-        raise node["timestamp_ns"].wrong(f"{n_frames} times, one per frame", str(len(times)))
+        raise node["timestamp_ns"].wrong(f"{number_of(n_frames, 'time')}, one per frame", str(len(times)))
     place = _pose(node["ego_from_cam"]) if is_placed else Pose.identity()
     return CameraSensor(_name(node["name"]), camera, place, times, node.get("readout_ns", 0).whole(), node.get("rolling_shutter", "global").text())
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, FormatError, FrameMissing
+from ..errors import ArgumentError, FormatError, FrameMissing, number_of
 from ..scene import Scene
 from ..video import Video
 from .sensor_files import SensorFiles
@@ -122,7 +122,7 @@ def read_video(node: Node, folder: Path, n_frames: int, size_px: tuple[int, int]
         raise node["sha256"].wrong("64 hexadecimal digits", repr(sha256[:80]))
     index = [None if item.value is None else item.whole() for item in node["frame_index"]]
     if len(index) != n_frames or any(i is not None and i < 0 for i in index):
-        raise node["frame_index"].wrong(f"{n_frames} frames of the video, from 0, or null", f"{len(index)}")
+        raise node["frame_index"].wrong(f"{number_of(n_frames, 'frame')} of the video, from 0, or null", f"{len(index)}")
     return KeptVideo(folder / place.text() if is_copy else Path(place.text()), node["size_bytes"].whole(), sha256, index, is_copy, size_px)
 
 

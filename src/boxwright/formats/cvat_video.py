@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 
 from ..cameras import UncalibratedCamera
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
-from .cvat_video_meta import Label, labels_of, number_of, size_of, text_of
+from .cvat_video_meta import Label, labels_of, size_of, text_of, whole_of
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
 from .declared import Capabilities, Exactness
 from .laid_over import NO_SIZE
@@ -300,7 +300,7 @@ class _Reader:
         if n_open:
             notes.append(f"tracks that end before the last frame without an element that says so: {n_open}; they are taken to end there")
         notes += [size_note] if size_note else []
-        notes += [text if n == 1 else f"{text} ({n} times)" for text, n in self.notes.items()]
+        notes += [text if n == 1 else f"{text} ({number_of(n, 'time')})" for text, n in self.notes.items()]
         return Scene(
             name=text_of(self.meta, "name") or name,
             times_ns=np.arange(len(numbers)),
@@ -318,7 +318,7 @@ class _Reader:
     def _frames(self) -> tuple[list[int], list[str]]:
         """The numbers of the frames: those the task names, and all that labels name."""
         used = {number for numbers in self.numbers.values() for number in numbers}
-        size, start = number_of(self.meta, "size"), number_of(self.meta, "start_frame") or 0
+        size, start = whole_of(self.meta, "size"), whole_of(self.meta, "start_frame") or 0
         step = re.fullmatch(r"step=([1-9][0-9]{0,6})", text_of(self.meta, "frame_filter") or "")
         self.limits.check("frames_per_scene", max(size or 0, 0), self.file, "meta/task/size")
         if size is None:

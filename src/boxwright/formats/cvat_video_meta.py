@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import FormatError
 
-__all__ = ["Label", "attribute_text", "label_nodes", "labels_of", "leaf", "number_of", "size_of", "text_of", "with_labels"]
+__all__ = ["Label", "attribute_text", "label_nodes", "labels_of", "leaf", "size_of", "text_of", "whole_of", "with_labels"]
 
 _OLD = re.compile(r"([~@])(\w+)=([^:]*):(.*)", re.DOTALL)
 _MOST_VALUES = 30
@@ -74,7 +74,7 @@ def text_of(meta: Node, name: str) -> str | None:
     return _leaf_text(_task(meta), name) or None
 
 
-def number_of(meta: Node, name: str) -> int | None:
+def whole_of(meta: Node, name: str) -> int | None:
     text = text_of(meta, name)
     if text is None:
         return None

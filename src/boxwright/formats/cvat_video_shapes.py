@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int64s
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 from ..keyframes import Visibility
 from ..limits import FARTHEST_PX
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
@@ -161,7 +161,9 @@ def check_shape(kind: str, row: Row, first: Row, size_px: tuple[int, int]) -> No
     else:
         n = len(_places(row))
         if kind == "points" and n != len(_places(first)):
-            raise FormatError(expected=f"{len(_places(first))} points, as in the track's first keyframe", got=str(n), field="points", hint=_HINT)
+            raise FormatError(
+                expected=f"{number_of(len(_places(first)), 'point')}, as in the track's first keyframe", got=str(n), field="points", hint=_HINT
+            )
 
 
 def shapes_of(kind: str, rows: Sequence[Row], size_px: tuple[int, int]) -> Shapes:

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 from ..frames import Pose
 from ..limits import limits
 from ..points import Sweep
@@ -178,12 +178,12 @@ def _tell_what_is_left_out(samples: Samples, folder: Path, notes: list[str]) -> 
                     kinds[_KINDS.get(int(kind) if re.fullmatch("[0-9]{1,9}", kind) else -1, f"kind {kind!r:.20}")] += 1
                 elif name != samples.main:
                     n_camera_cuboids += 1
-    notes += [f"{n} files of {kind} are not read" for kind, n in sorted(kinds.items())]
+    notes += [f"not read: {number_of(n, 'file')} of {kind}" for kind, n in sorted(kinds.items())]
     if n_camera_cuboids and samples.main is not None:
-        notes.append(f"{n_camera_cuboids} files of cuboids as other sensors see them are not read: they repeat those of the main LiDAR")
+        notes.append(f"not read: {number_of(n_camera_cuboids, 'file')} of cuboids as other sensors see them, which repeat those of the main LiDAR")
     elif n_camera_cuboids:
         notes.append(
-            f"{n_camera_cuboids} files of cuboids that belong to cameras are not read: the scene has no LiDAR, and its labels are in them alone"
+            f"not read: {number_of(n_camera_cuboids, 'file')} of cuboids that belong to cameras; the scene has no LiDAR, its labels are there alone"
         )
     agents = names_of(folder, r"agents.*\.json")
     if agents:

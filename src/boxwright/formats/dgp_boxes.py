@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int64s
+from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..limits import limits
 from ..problems import Problems
@@ -63,7 +64,7 @@ def image_tracks(
             limits().check("keyframes_per_track", len(own), folder, f"track {instance}")
             found.append(_track(instance, category, camera, own, moments, known.get((instance, category)), {track.track_id for track in found}))
     if n_absent:
-        notes.append(f"{n_absent} files of bounding_box_2d are named and are not there")
+        notes.append(f"named, and not there: {number_of(n_absent, 'file')} of bounding_box_2d")
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Float64s, Int64s
 from ..cameras import Camera, FisheyeCamera, PinholeCamera
-from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
+from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback, number_of
 from ..frames import Pose, Trajectory
 from ..limits import FARTHEST_M
 from ..problems import Problems
@@ -248,7 +248,7 @@ def _calibration(top: Node) -> dict[str, tuple[Node, Node]]:
     """Sensor's name, in lower case -> intrinsics and extrinsics."""
     names, intrinsics, extrinsics = (list(top[part]) for part in ("names", "intrinsics", "extrinsics"))
     if not len(names) == len(intrinsics) == len(extrinsics):
-        got = f"{len(names)} names, {len(intrinsics)} intrinsics, {len(extrinsics)} extrinsics"
+        got = f"{number_of(len(names), 'name')}, {len(intrinsics)} intrinsics, {len(extrinsics)} extrinsics"
         raise CalibrationError("lists of different lengths", got=got, path=top.path, hint=_HINT)
     return {name.text().casefold(): pair for name, *pair in zip(names, intrinsics, extrinsics)}  # type: ignore[misc]
 

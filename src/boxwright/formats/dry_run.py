@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BoxwrightError, ExtraMissing
+from ..errors import BoxwrightError, ExtraMissing, number_of
 from ..outputs import as_path
 from ..point_labels import PointLabels
 from ..points import Sweep
@@ -70,7 +70,7 @@ def dry_run(
 
 
 def _with_scenes(line: str, where: list[str], n_scenes: int) -> str:
-    return line if n_scenes == 1 else f"{where[0]}: {line}" if len(where) == 1 else f"{line} (in {len(where)} scenes)"
+    return line if n_scenes == 1 else f"{where[0]}: {line}" if len(where) == 1 else f"{line} (in {number_of(len(where), 'scene')})"
 
 
 def _one(entry: SceneEntry, to: str, result: DryRun) -> tuple[Sequence[str], WriteReport]:
@@ -142,7 +142,7 @@ def _check_sweeps(recording: Scene, name: str, thin: _Thin, result: DryRun) -> N
             bad.append((f"{n_bad:,} of {len(sweep):,} in frame {i}", n_bad))
     if bad:
         most = max(bad, key=lambda item: item[1])[0]
-        result.warnings.append(f"{recording.name}: {len(bad)} sweeps of {name} hold points that are not finite, the most of them {most}")
+        result.warnings.append(f"{recording.name}: points that are not finite in {number_of(len(bad), 'sweep')} of {name}, the most of them {most}")
 
 
 def _check_point_labels(recording: Scene, name: str, thin: _Thin, result: DryRun) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Int64s, frozen, one_index, one_time_ns
 from ..cameras import UncalibratedCamera
-from ..errors import FormatError, TimeError
+from ..errors import FormatError, TimeError, number_of
 from ..limits import limits
 from ..outputs import as_path
 from ..problems import Problems
@@ -93,7 +93,7 @@ class ImageFolder:
         return len(self.files)
 
     def __repr__(self) -> str:
-        return f"ImageFolder({self.path.name!r}, {len(self)} pictures, {self._size_px[0]} x {self._size_px[1]})"
+        return f"ImageFolder({self.path.name!r}, {number_of(len(self), 'picture')}, {self._size_px[0]} x {self._size_px[1]})"
 
     @property
     def times_ns(self) -> Int64s:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
 from .write_report import WriteReport
@@ -28,7 +28,7 @@ def the_camera(scene: Scene, name: str | None, report: WriteReport) -> CameraSen
         chosen = scene.cameras[names[0]]
     others = [track for track in scene.image_tracks if track.camera != chosen.name]
     if others:
-        report.dropped.append(f"{len(others)} tracks in the pictures of other cameras than {chosen.name}")
+        report.dropped.append(f"{number_of(len(others), 'track')} in the pictures of other cameras than {chosen.name}")
     return chosen
 
 
@@ -50,18 +50,18 @@ def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: Wri
     if moved:
         report.rounded.append(f"{moved} keyframes of track {track.track_id!r} between two frames: they are at the nearer one")
     if len(kept) < len(frames):
-        report.dropped.append(f"{len(frames) - len(kept)} keyframes of track {track.track_id!r} whose frame has another one")
+        report.dropped.append(f"{number_of(len(frames) - len(kept), 'keyframe')} of track {track.track_id!r} whose frame has another one")
     return sorted(kept), [kept[frame] for frame in sorted(kept)]
 
 
 def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool]) -> None:
     """What such a format has no place for."""
     if scene.tracks:
-        report.dropped.append(f"{len(scene.tracks)} tracks of cuboids")
+        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids")
     if scene.tags:
-        report.dropped.append(f"{len(scene.tags)} tags")
+        report.dropped.append(number_of(len(scene.tags), "tag"))
     if scene.relations:
-        report.dropped.append(f"{len(scene.relations)} relations")
+        report.dropped.append(number_of(len(scene.relations), "relation"))
     linked = sum(track.object_id is not None for track in scene.image_tracks)
     if linked and not holds.get("object_id", False):
         report.dropped.append(f"the links of {linked} tracks to their objects")
@@ -70,4 +70,4 @@ def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool
     if scene.lidars or scene.trajectory is not None:
         report.dropped.append("LiDARs, calibration and poses")
     if scene.problems:
-        report.dropped.append(f"{len(scene.problems)} records kept aside")
+        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int64s
+from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..limits import FARTHEST_M
 from ..scene import Scene
@@ -69,7 +70,7 @@ class DrawnBoxes:
             report.dropped.append(f"{alone} boxes in pictures at frames without the cuboid of their object")
         changed = sum(not isinstance(track.shapes, Boxes) for track in self.tracks.values())
         if changed:
-            report.dropped.append(f"the shapes of {changed} tracks in pictures: KITTI has the boxes around them")
+            report.dropped.append(f"the shapes of {number_of(changed, 'track')} in pictures: KITTI has the boxes around them")
         own = self.tracks.values()
         said = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
         names = {name for row in said for name in row}

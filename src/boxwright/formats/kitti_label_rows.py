@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import Bools, Float64s, Int64s
 from ..cuboids import Cuboids
-from ..errors import ArgumentError, FormatError, TimeError
+from ..errors import ArgumentError, FormatError, TimeError, number_of
 from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
@@ -80,16 +80,18 @@ def label_rows(
     report.n_tracks = len(np.unique(np.asarray(many.track_index)))
     if tilted:
         report.dropped.append(
-            f"the tilt of {len(tilted)} cuboids, up to {np.degrees(max(tilted)):.2f} degrees against the LiDAR: KITTI keeps their heading alone"
+            f"the tilt of {number_of(len(tilted), 'cuboid')}, up to {np.degrees(max(tilted)):.2f} degrees against the LiDAR: "
+            "KITTI keeps the heading alone"
         )
         report.tolerance_rad = max(report.tolerance_rad, max(tilted))
     if unseen:
         report.dropped.append(
-            f"the 2-D boxes of {unseen} labels that no picture shows: written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
+            f"the 2-D boxes of {number_of(unseen, 'label')} that no picture shows: written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
         )
     if n_turned:
-        labels = "1 label" if n_turned == 1 else f"{n_turned} labels"
-        report.rounded.append(f"truncated of {labels}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking")
+        report.rounded.append(
+            f"truncated of {number_of(n_turned, 'label')}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking"
+        )
     _say_what_tracks_lose(scene, report)
     drawn.say_what_is_lost(set(zip(frames.tolist(), np.asarray(many.track_index).tolist())), report)
     return lines
@@ -262,7 +264,7 @@ def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
         if found:
             report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
     if scene.relations:
-        report.dropped.append(f"{len(scene.relations)} relations between tracks")
+        report.dropped.append(f"{number_of(len(scene.relations), 'relation')} between tracks")
     if scene.problems:
         n = len(scene.problems)
         report.dropped.append(f"{n} record{'s that were' if n > 1 else ' that was'} kept aside")

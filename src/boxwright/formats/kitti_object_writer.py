@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, TimeError
+from ..errors import ArgumentError, TimeError, number_of
 from ..scene import CameraSensor, Scene
 from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost
 from .kitti_tracking_sensors import OBJECT, Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_sweeps
@@ -57,7 +57,7 @@ def _stems(scene: Scene, first_frame: int | None, report: WriteReport) -> list[s
             return names
         first_frame = 0
     if isinstance(first_frame, bool) or not isinstance(first_frame, int) or not 0 <= first_frame <= _MOST_FRAMES - n:
-        expected = f"a number of up to six digits, also for the last of {n} frames"
+        expected = f"a number of up to six digits, also for the last of {number_of(n, 'frame')}"
         raise ArgumentError(expected=expected, got=repr(first_frame), field="first_frame")
     stems = [f"{first_frame + i:06d}" for i in range(n)]
     if names != stems and n:
@@ -111,6 +111,8 @@ def _say_what_object_lacks(scene: Scene, report: WriteReport) -> None:
     if scene.trajectory is not None:
         report.dropped.append("the poses of the vehicle: KITTI object has none")
     if len(scene) > 1 and scene.tracks:
-        report.dropped.append(f"which labels belong together: KITTI object has no tracks, {report.n_tracks} become {report.n_labels} labels")
+        report.dropped.append(
+            f"which labels belong together: KITTI object has no tracks, {report.n_tracks} become {number_of(report.n_labels, 'label')}"
+        )
     elif [track.track_id for track in scene.tracks] != [str(i) for i in range(len(scene.tracks))]:
         report.dropped.append("the tracks' names: KITTI object has none")

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import rotations
 from ..arrays import Float64s, Int64s
-from ..errors import BoxwrightError, FormatError
+from ..errors import BoxwrightError, FormatError, number_of
 from ..frames import Pose, Trajectory
 from ..limits import has_file
 from .kitti_labels import finite_numbers, text_lines, whole_number
@@ -150,7 +150,7 @@ def _read_csv(path: Path) -> PoseRows:
     for number, line in lines:
         words = [word.strip() for word in line.split(",")]
         if len(words) != len(header):
-            raise FormatError(expected=f"{len(header)} values", got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
+            raise FormatError(expected=number_of(len(header), "value"), got=str(len(words)), path=path, offset=f"line {number}", hint=_HINT)
         frame = whole_number(words[0], path, number, "frame")
         if poses.frame and frame <= poses.frame[-1]:
             raise FormatError(

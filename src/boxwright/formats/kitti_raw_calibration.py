@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BoxwrightError, CalibrationError
+from ..errors import BoxwrightError, CalibrationError, number_of
 from ..frames import Pose
 from ..limits import has_file
 from .kitti_labels import Calibration, finite_numbers, text_lines
@@ -48,7 +48,7 @@ class _File:
         words = self.texts[name].split()
         if len(words) != n:
             place = f"line {self.lines[name]}"
-            raise CalibrationError(expected=f"{n} numbers", got=str(len(words)), path=self.path, offset=place, field=name, hint=_HINT)
+            raise CalibrationError(expected=number_of(n, "number"), got=str(len(words)), path=self.path, offset=place, field=name, hint=_HINT)
         return finite_numbers(words, self.path, self.lines[name], [f"{name}[{i}]" for i in range(n)])
 
     def pose(self, rotation: str, translation: str | None = None) -> Pose:

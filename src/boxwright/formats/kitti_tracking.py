@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Bools, Int64s
-from ..errors import CalibrationError, FormatError, SensorFrameFallback
+from ..errors import CalibrationError, FormatError, SensorFrameFallback, number_of
 from ..frames import Pose, Trajectory
 from ..image_tracks import ImageTrack
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, has_file, limits
@@ -222,7 +222,7 @@ def _cameras(
         else:
             raise CalibrationError(
                 "the pictures have no calibration",
-                expected=f"a row {CAMERAS[name]}: of 12 numbers, for the {len(stems)} pictures in {name}/{sequence}",
+                expected=f"a row {CAMERAS[name]}: of 12 numbers, for the {number_of(len(stems), 'picture')} in {name}/{sequence}",
                 path=calibration.path,
                 field=CAMERAS[name],
                 hint="add the row, or take the pictures away to read without them",

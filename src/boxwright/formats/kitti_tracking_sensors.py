@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Float64s, as_points
 from ..cameras import PinholeCamera
-from ..errors import BoxwrightError
+from ..errors import BoxwrightError, number_of
 from ..frames import Pose
 from ..limits import FARTHEST_M
 from ..scene import CameraSensor, Scene
@@ -206,7 +206,7 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
     if scene.trajectory is not None:
         between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
         if between.any():
-            report.dropped.append(f"{int(between.sum())} poses of the vehicle between the frames")
+            report.dropped.append(f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames")
         if not posed.all():
             report.dropped.append(f"{int((~posed).sum())} frames have no pose")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Int64s
-from ..errors import FormatError, TimeError
+from ..errors import FormatError, TimeError, number_of
 from ..scene import Scene
 
 __all__ = ["NO_SIZE", "laid_over"]
@@ -71,7 +71,7 @@ def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Int64s
         used = [int(np.searchsorted(labels.exposures_ns(track.camera), track.times_ns[-1])) for track in labels.image_tracks]
         last = max((int(frames[i]) for i in used), default=0)
         if last >= len(scene):
-            raise FormatError(expected=f"labels in {len(scene)} frames", got=f"in frame {last}, counted from 0", path=path, hint=hint)
+            raise FormatError(expected=f"labels in {number_of(len(scene), 'frame')}", got=f"in frame {last}, counted from 0", path=path, hint=hint)
         return np.minimum(frames, len(scene) - 1)
     at = np.searchsorted(scene.times_ns, labels.times_ns)
     if not len(scene) or (scene.times_ns[np.minimum(at, len(scene) - 1)] != labels.times_ns).any():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 from ..limits import FARTHEST_M, limits
 from .columns import other_size
 
@@ -153,9 +153,9 @@ def _check_tail(file: Any, head: bytes, minor: int, size: int, points_byte: int,
     first = struct.unpack_from("<Q", head, 235 if minor == 4 else 227)[0] if minor >= 3 else 0
     n_long = struct.unpack_from("<I", head, 243)[0] if minor == 4 else int(first > 0 and minor == 3)
     if promised > room or (promised < room and not n_long):
-        raise other_size(room, promised, f"{n:,} points x {row_bytes} B", path, "number of points", points_byte)
+        raise other_size(room, promised, f"{number_of(n, 'point')} x {row_bytes} B", path, "number of points", points_byte)
     if n_long and first != end:
-        expected = f"byte {end:,}, where {n:,} points x {row_bytes} B end"
+        expected = f"byte {end:,}, where {number_of(n, 'point')} x {row_bytes} B end"
         raise FormatError(expected=expected, got=f"byte {first:,}", path=path, field="start of the records after the points", hint=_HINT)
     for i in range(n_long):
         file.seek(end)

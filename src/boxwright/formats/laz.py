@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ExtraMissing, FormatError
+from ..errors import ExtraMissing, FormatError, number_of
 from ..limits import limits
 from .las_header import LasHeader
 
@@ -105,7 +105,7 @@ def _checked_chunks(
         chunks = [(min(chunk_points, n - i * chunk_points), n_bytes) for i, (_, n_bytes) in enumerate(chunks)]
     totals = sum(points for points, _ in chunks), sum(n_bytes for _, n_bytes in chunks)
     if totals != (n, len(body)) or min(min(chunk) for chunk in chunks) <= 0:
-        expected = f"chunks of {n:,} points and {len(body):,} B together"
+        expected = f"chunks of {number_of(n, 'point')} and {len(body):,} B together"
         got = f"{totals[0]:,} points and {totals[1]:,} B"
         raise FormatError("the compressed points are broken", expected=expected, got=got, path=path, field="chunk table", hint=_HINT)
     at = 0

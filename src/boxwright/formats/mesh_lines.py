@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 from .number_lines import HINT_LINE, NUMBER, NumberLines
 
 __all__ = ["MeshLines"]
@@ -66,7 +66,7 @@ class MeshLines:
             n = int(self._checked(words, count, f"the length of {name}", number)) if count else 1
             if n < 0:
                 raise self._wrong(number, name, "a list of at least 0 numbers", str(n))
-            wanted = f"a list of {n:,} numbers" if count else "a number"
+            wanted = f"a list of {number_of(n, 'number')}" if count else "a number"
             for _ in range(n):
                 self._checked(words, kind, name, number, wanted)
         if n_more := sum(1 for _ in words):

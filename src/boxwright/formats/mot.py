@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..cameras import UncalibratedCamera
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Visibility
 from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
@@ -122,7 +122,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     n_seen = 1 + max((int(track.times_ns[-1]) for track in tracks if track.visibility[-1] != Visibility.OUTSIDE), default=-1)
     n_frames = info.whole("seqLength") or n_seen
     if n_frames < n_seen:
-        problems.keep(FormatError(expected=f"labels in {n_frames} frames, as seqLength says", got=f"in {n_seen}", path=file, hint=_HINT))
+        problems.keep(FormatError(expected=f"labels in {number_of(n_frames, 'frame')}, as seqLength says", got=f"in {n_seen}", path=file, hint=_HINT))
         n_frames = n_seen
     limits().check("frames_per_scene", n_frames, info.file or file)
     tracks = [_within(track, n_frames) for track in tracks]
@@ -249,7 +249,7 @@ def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float], tuple
 
     words = [word.strip() for word in text.split(",")]
     if not 6 <= len(words) <= _MOST_COLUMNS:
-        raise wrong("frame, id, left, top, width, height and up to ten more columns", f"{len(words)} columns", "line")
+        raise wrong("frame, id, left, top, width, height and up to ten more columns", number_of(len(words), "column"), "line")
     for name, word in zip(("frame", "id"), words):
         if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", word):
             raise wrong("a whole number", repr(word[:40]), name)

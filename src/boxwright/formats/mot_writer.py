@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floats
+from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_PX
@@ -120,7 +121,9 @@ def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteR
         report.notes.append("no rate of frames is known: tools of the challenge may ask for one (frame_rate=)")
     others = [track for track in tracks if not isinstance(track.shapes, Boxes)]
     if others:
-        report.rounded.append(f"{len(others)} tracks of {', '.join(sorted({track.shapes.KIND for track in others}))}: the boxes around them")
+        report.rounded.append(
+            f"{number_of(len(others), 'track')} of {', '.join(sorted({track.shapes.KIND for track in others}))}: the boxes around them"
+        )
     unknown = sorted({track.category for track in tracks if track.category not in _NUMBERS and "mot" not in track.source_attributes})
     if unknown:
         report.dropped.append(f"classes that MOT has no number for: {', '.join(unknown[:10])}")

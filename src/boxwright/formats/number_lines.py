@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 
 __all__ = ["HINT_LINE", "NUMBER", "NumberLines", "lines_of_columns"]
 
@@ -56,12 +56,12 @@ class NumberLines:
         """name -> (n,) of its dtype; blank lines count for nothing."""
         n_lines = body.count(b"\n") + (not body.endswith(b"\n")) if body.strip() else 0
         if n_lines < n:
-            raise self._too_few(n, f"{n_lines:,} lines")
+            raise self._too_few(n, number_of(n_lines, "line"))
         if n_lines > n and (n_lines := sum(bool(line.strip()) for line in io.BytesIO(body))) > n:
             surplus, _ = next(itertools.islice(self._lines(body), n, None))
             raise FormatError(
                 "the file is longer than its header says",
-                expected=f"{n:,} lines of points",
+                expected=f"{number_of(n, 'line')} of points",
                 got=f"{n_lines:,}",
                 path=self.path,
                 offset=f"line {surplus}",
@@ -76,7 +76,7 @@ class NumberLines:
         if table.shape[1] != len(self.names):
             raise self._bad_line(body)
         if len(table) < n:
-            raise self._too_few(n, f"{len(table):,} lines")
+            raise self._too_few(n, number_of(len(table), "line"))
         kinds = [np.dtype(dtype) for dtype in self.dtypes]
         return {name: self._as_kind(table[:, k], kind, k, body) for k, (name, kind) in enumerate(zip(self.names, kinds)) if name != "_"}
 
@@ -109,7 +109,7 @@ class NumberLines:
                 yield number, words
 
     def _too_few(self, n: int, got: str) -> FormatError:
-        expected = f"{n:,} lines of {len(self.names)} numbers"
+        expected = f"{number_of(n, 'line')} of {number_of(len(self.names), 'number')}"
         return FormatError("the file is shorter than its header says", expected=expected, got=got, path=self.path, field=self.count_field, hint=_HINT)
 
     def _bad_word(self, word: str, number: int, name: str, expected: str) -> FormatError:
@@ -119,7 +119,7 @@ class NumberLines:
         """For a body that cannot be read: the first line that has another number of words, or a word that is no number."""
         for number, words in self._lines(body):
             if len(words) != len(self.names):
-                expected = f"{len(self.names)} numbers ({', '.join(self.names)})"[:300]
+                expected = f"{number_of(len(self.names), 'number')} ({', '.join(self.names)})"[:300]
                 return FormatError(expected=expected, got=str(len(words)), path=self.path, offset=f"line {number}", field=self.field, hint=HINT_LINE)
             for word, name in zip(words, self.names):
                 if not NUMBER.fullmatch(word):

@@ -15,7 +15,7 @@ from ..arrays import Float64s, as_points
 from ..cameras import PinholeCamera
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_M
@@ -294,7 +294,7 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     if _lost_fields(scene):
         report.dropped.append("of the points all but intensity and ring")
     if scene.problems:
-        report.dropped.append(f"{len(scene.problems)} records kept aside")
+        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
     say_point_labels_are_lost(scene, report)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
-from ..errors import BoxwrightError, FormatError
+from ..errors import BoxwrightError, FormatError, number_of
 from ..frames import Pose, Trajectory, unit_quats
 from ..limits import limits
 from ..rotations import quat_from_euler, quat_from_matrix, quat_multiply
@@ -157,7 +157,7 @@ class Labels:
         chains : of each, its rows, and these placed where that is done
         """
         if len(chains) > 1:
-            self.document.notes.append(f"object {thing.uid} has {len(chains)} cuboids in a frame: each became a track")
+            self.document.notes.append(f"object {thing.uid} has {number_of(len(chains), 'cuboid')} in a frame: each became a track")
         tracks: list[Track] = []
         said = self._said(thing.uid, [rows[0].name for rows, _ in chains])
         for k, (rows, placed) in enumerate(chains):

@@ -17,7 +17,7 @@ from .. import __version__
 from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera, UncalibratedCamera, model_of
 from ..cuboids import Cuboids
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..rotations import quat_from_matrix, quat_multiply
 from ..scene import Scene
@@ -141,7 +141,7 @@ class _Document:
         off_frame = ~np.isin(track.times_ns, times) & (track.visibility != Visibility.OUTSIDE)
         if off_frame.any():
             self.report.dropped.append(
-                f"track {track.track_id!r}: {int(off_frame.sum())} keyframes between the frames; its cuboids in the frames are written"
+                f"track {track.track_id!r}: {number_of(int(off_frame.sum()), 'keyframe')} between the frames; its cuboids in the frames are written"
             )
         is_key = filled.state == State.KEYFRAME
         system, values = self._values(track, filled.cuboids[there], there)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import UInt8s
-from ..errors import ArgumentError, FormatError
+from ..errors import ArgumentError, FormatError, number_of
 from ..limits import checked_size, limits
 from ..points import Sweep
 from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, records_from, sweep_of_columns
@@ -85,7 +85,7 @@ def _checked_header(file: Any, size: int, path: str | os.PathLike[str]) -> _Head
         lines.check_room(header.n_points, room, lambda: lines.columns(file.read(), header.n_points))
     elif header.encoding == "binary":
         if promised != room and not (promised < room and _is_page_padding(file, header, room - promised)):
-            expected = f"{header.n_points:,} points x {header.stride} B"
+            expected = f"{number_of(header.n_points, 'point')} x {header.stride} B"
             raise other_size(room, promised, expected, path, "POINTS", header.body_byte)
     elif room or promised:
         _check_packed(file.read(8), header, room, path)
@@ -136,7 +136,7 @@ def _header(head: bytes, path: str | os.PathLike[str]) -> _Header:
     rows.setdefault("COUNT", [b"1"] * len(names))
     for key in ("SIZE", "TYPE", "COUNT"):
         if len(rows.get(key, [])) != len(names):
-            raise wrong(key, f"{len(names)} values, one per field")
+            raise wrong(key, f"{number_of(len(names), 'value')}, one per field")
     counts = [_whole(word) for word in rows["COUNT"]]
     dtypes = [_KINDS.get((kind.upper(), _whole(size)), "") for kind, size in zip(rows["TYPE"], rows["SIZE"])]
     if "" in dtypes:
@@ -202,7 +202,7 @@ def _check_packed(sizes: bytes, header: _Header, room: int, path: str | os.PathL
             expected=f"{packed:,} compressed bytes", got=f"{room - 8:,}", path=path, offset=header.body_byte, field="compressed size", hint=_HINT
         )
     if unpacked != promised:
-        expected = f"{header.n_points:,} points x {header.stride} B = {promised:,} B"
+        expected = f"{number_of(header.n_points, 'point')} x {header.stride} B = {promised:,} B"
         raise FormatError(expected=expected, got=f"{unpacked:,} B", path=path, offset=header.body_byte + 4, field="uncompressed size", hint=_HINT)
     if packed and not unpacked:
         raise FormatError(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, FormatError
+from ..errors import ArgumentError, FormatError, number_of
 from ..limits import checked_size, limits
 from ..points import Sweep
 from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, records_from, sweep_of_columns
@@ -332,7 +332,7 @@ def _places_of_lines(body: bytes, elements: list[_Element], number: int, path: s
         if found < element.n:
             raise FormatError(
                 "the file is shorter than its header says",
-                expected=f"{element.n:,} lines",
+                expected=number_of(element.n, "line"),
                 got=f"{found:,}",
                 path=path,
                 offset=f"line {number - 1}",

@@ -28,7 +28,7 @@ from ..point_labels import PointLabels
 from ..scene import Scene
 from . import strict_json
 from .arrays_on_disk import npz_arrays
-from .semantic_kitti_classes import CLASSES, UNKNOWN_NAME, number_of
+from .semantic_kitti_classes import CLASSES, UNKNOWN_NAME, class_number
 from .write_report import WriteReport
 
 __all__ = [
@@ -194,7 +194,7 @@ def write_point_labels(labels: PointLabels, path: str | os.PathLike[str], *, ove
 def _numbers_of(labels: PointLabels) -> dict[int, int]:
     numbers: dict[int, int] = {}
     for class_id in np.flatnonzero(np.bincount(labels.class_id, minlength=1)).tolist():
-        number = number_of(labels.class_name(class_id)) if class_id else 0
+        number = class_number(labels.class_name(class_id)) if class_id else 0
         if number is None:
             got, hint = repr(labels.class_name(class_id))[:80], "labels.renamed({old: new}) gives it such a name; an .npz file keeps every name"
             raise ArgumentError(expected=f"classes of SemanticKITTI: {', '.join(CLASSES.values())}", got=got, field="classes", hint=hint)

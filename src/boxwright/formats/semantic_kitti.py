@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Int64s
-from ..errors import BoxwrightError, CalibrationError, FormatError
+from ..errors import BoxwrightError, CalibrationError, FormatError, number_of
 from ..frames import Pose, Trajectory
 from ..limits import checked_size, has_file, limits
 from ..problems import Problems
@@ -134,7 +134,9 @@ def _numbers(base: Path, notes: list[str]) -> dict[str, set[int]]:
     if not found["labels"]:
         notes.append("labels: the sequence has no point labels")
     elif found["labels"] != found["velodyne"] and found["velodyne"]:
-        notes.append(f"{len(found['velodyne'] - found['labels'])} sweeps have no labels, {len(found['labels'] - found['velodyne'])} labels no sweep")
+        notes.append(
+            f"sweeps without labels: {len(found['velodyne'] - found['labels'])}, labels without a sweep: {len(found['labels'] - found['velodyne'])}"
+        )
     notes += unread_note(base, set(names_of(base, ".*")) - SUFFIXES.keys() - set(_FILES))
     return found
 
@@ -151,7 +153,9 @@ def _times(stamps: Sequence[int], n_frames: int, path: Path, notes: list[str]) -
         notes.append("times.txt is missing: the frames are taken to be 0.1 s apart")
         return np.arange(n_frames, dtype=np.int64) * FRAME_NS
     if len(stamps) < n_frames:
-        raise FormatError("a frame has no time", expected=f"{n_frames} lines", got=str(len(stamps)), path=path, hint="give every frame a line")
+        raise FormatError(
+            "a frame has no time", expected=number_of(n_frames, "line"), got=str(len(stamps)), path=path, hint="give every frame a line"
+        )
     times = np.array(stamps, np.int64)
     if (times[1:] <= times[:-1]).any():
         i = int(np.argmax(times[1:] <= times[:-1])) + 1

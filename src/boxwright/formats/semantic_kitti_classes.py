@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..taxonomy import Taxonomy
 
-__all__ = ["CLASSES", "LEARNING", "MOVING", "UNKNOWN_NAME", "number_of"]
+__all__ = ["CLASSES", "LEARNING", "MOVING", "UNKNOWN_NAME", "class_number"]
 
 # fmt: off
 CLASSES: dict[int, str] = {
@@ -35,7 +35,7 @@ MOVING = {NUMBERS[name.removeprefix("moving-")]: number for number, name in CLAS
 UNKNOWN_NAME = "class {}"  # what a number is called that is none of these
 
 
-def number_of(name: str) -> int | None:
+def class_number(name: str) -> int | None:
     """The number of a class by its name there, else by the taxonomy's class of that name; None where there is none."""
     plain = name.replace("_", "-").lower()
     if plain in NUMBERS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..frames import Pose
 from ..limits import FARTHEST_M
 from ..motion import moves
@@ -20,7 +20,7 @@ from .kitti_label_rows import say_what_is_lost
 from .kitti_poses import FRAME_NS
 from .kitti_tracking_sensors import OBJECT, put, rig_of, write_images, write_sweeps
 from .point_label_files import label_bytes, labels_with_points, points_numbered
-from .semantic_kitti_classes import CLASSES, MOVING, number_of
+from .semantic_kitti_classes import CLASSES, MOVING, class_number
 from .write_report import WriteReport, lost_in_pictures
 
 __all__ = ["write"]
@@ -88,7 +88,7 @@ def _write_poses(scene: Scene, path: Path, cam_from_lidar: Pose, report: WriteRe
         return
     between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
     if between.any():
-        report.dropped.append(f"{int(between.sum())} poses of the vehicle between the frames")
+        report.dropped.append(f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames")
     lines = []
     for stamp in scene.times_ns.tolist():
         pose = cam_from_lidar @ scene.world_from_ego(stamp) @ lidar.ego_from_lidar @ cam_from_lidar.inverse()
@@ -125,8 +125,8 @@ class _Labels:
         """class id -> number in the file; what SemanticKITTI has no class for is an other-object."""
         numbers = {}
         for class_id, category in labels.classes.items():
-            number = number_of(category)
-            number = number_of(_OTHER) if number is None else number
+            number = class_number(category)
+            number = class_number(_OTHER) if number is None else number
             assert number is not None
             numbers[class_id] = number
             if CLASSES[number] != category:
@@ -174,8 +174,8 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     say_what_is_lost(scene.replace(point_label_data={}, point_edits=()), said)
     report.dropped += said.dropped + lost_in_pictures(scene.image_tracks)
     if n_others:
-        report.dropped.append(f"the class and object of each point in {n_others} sweeps of other LiDARs")
+        report.dropped.append(f"the class and object of each point in {number_of(n_others, 'sweep')} of other LiDARs")
     if scene.tracks:
-        report.dropped.append(f"{len(scene.tracks)} tracks of cuboids: the format has none")
+        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: the format has none")
     if scene.point_edits:
-        report.dropped.append(f"{len(scene.point_edits)} edits of point labels as such")
+        report.dropped.append(f"{number_of(len(scene.point_edits), 'edit')} of point labels as such")

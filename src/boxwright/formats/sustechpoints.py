@@ -27,7 +27,7 @@ import numpy as np
 from .. import rotations
 from ..arrays import Bools, Float64s, Int64s
 from ..cameras import PinholeCamera
-from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
+from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback, number_of
 from ..frames import Pose, Trajectory
 from ..limits import has_file, limits
 from ..points import Sweep
@@ -275,7 +275,7 @@ def _matrix(node: Node, lengths: Sequence[int]) -> Float64s:
     """(4, 4), (3, 3) or (3, 4) from a list row by row, or from a list of rows."""
     flat = Node([item.value for row in node for item in row], node.path, node.field) if len(node) and isinstance(node.value[0], list) else node
     if len(flat) not in lengths:
-        raise node.wrong(" or ".join(f"{n} numbers" for n in lengths), str(len(flat)), _HINT)
+        raise node.wrong(" or ".join(number_of(n, "number") for n in lengths), str(len(flat)), _HINT)
     return _sane(flat.numbers(len(flat)), node).reshape(4 if len(flat) == 16 else 3, -1)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..cameras import UncalibratedCamera
-from ..errors import FormatError, FrameMissing
+from ..errors import FormatError, FrameMissing, number_of
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
@@ -70,7 +70,7 @@ def video_camera(video: Video, problems: Problems) -> tuple[CameraSensor, list[s
     hint = "copy the file again, or take the frames that are there: strict=False"
     n_whole = len(video) - int(np.isin(index.damaged_ids, index.ids).sum())
     if video.n_claimed is not None and video.n_claimed > n_whole:
-        wanted = f"{video.n_claimed} frames, as it says"
+        wanted = f"{number_of(video.n_claimed, 'frame')}, as it says"
         problems.keep(FormatError("the file is cut off", expected=wanted, got=f"{n_whole} whole ones", path=video.path, hint=hint))
     elif video.claimed_ns is not None and video.claimed_ns > video.duration_ns + 2 * _usual_step_ns(video):
         wanted, got = f"{video.claimed_ns * 1e-9:.3f} s, as it says", f"{video.duration_ns * 1e-9:.3f} s"

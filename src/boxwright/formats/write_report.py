@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import number_of
 from ..image_tracks import ImageTrack
 
 __all__ = ["Tolerance", "WriteReport", "lost_in_pictures"]
@@ -52,10 +53,11 @@ class WriteReport:
     def __str__(self) -> str:
         lost = [f"  {what}: {line}" for what in ("dropped", "rounded", "missing") for line in getattr(self, what)]
         notes = [f"  note: {line}" for line in self.notes]
-        return "\n".join([f"{self.format}: {self.n_frames} frames, {self.n_tracks} tracks, {self.n_labels} labels in {self.path}", *lost, *notes])
+        counts = ", ".join(number_of(n, thing) for n, thing in ((self.n_frames, "frame"), (self.n_tracks, "track"), (self.n_labels, "label")))
+        return "\n".join([f"{self.format}: {counts} in {self.path}", *lost, *notes])
 
 
 def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:
     """What a format that has no place for these labels in pictures loses, for `dropped`."""
     n_keyframes = sum(map(len, tracks))
-    return [f"{len(tracks)} tracks in pictures with {n_keyframes} keyframes"] if tracks else []
+    return [f"{number_of(len(tracks), 'track')} in pictures with {number_of(n_keyframes, 'keyframe')}"] if tracks else []

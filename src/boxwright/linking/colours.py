@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Bools, Float64s, Int32s, UInt8s, as_points, frozen
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids
+from ..errors import number_of
 from ..exposure import expose_points
 from ..occlusion import depth_map
 from ..points import Sweep
@@ -47,7 +48,7 @@ class ColouredPoints:
         return len(self.rgb)
 
     def __repr__(self) -> str:
-        return f"ColouredPoints({int(self.is_coloured.sum()):,} of {len(self):,} points, {len(self.cameras)} cameras)"
+        return f"ColouredPoints({int(self.is_coloured.sum()):,} of {number_of(len(self), 'point')}, {number_of(len(self.cameras), 'camera')})"
 
 
 def colour_points(scene: Scene, frame_index: int, sensor: str = "lidar", cameras: Sequence[str] | None = None) -> ColouredPoints:

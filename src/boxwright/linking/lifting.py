@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import ArrayLike, Float64s, Int64s, as_floats, as_points, check_kind
 from ..cuboids import Cuboid
-from ..errors import ArgumentError, BoxwrightError, GeometryError
+from ..errors import ArgumentError, BoxwrightError, GeometryError, number_of
 from ..fitting import Fit, fit_at, fit_cuboid
 from ..frames import Pose
 from ..occlusion import depth_map
@@ -64,7 +64,7 @@ class Lift:
         return None if self.fit is None else self.fit.cuboid
 
     def __repr__(self) -> str:
-        return f"Lift({self.verdict.value}, {self.cuboid!r}, IoU {self.iou:.2f}, {self.n_points} points in the box)"
+        return f"Lift({self.verdict.value}, {self.cuboid!r}, IoU {self.iou:.2f}, {number_of(self.n_points, 'point')} in the box)"
 
 
 def lift(scene: Scene, frame_index: int, camera: str, box_xyxy: ArrayLike, category: str = "car", *, sensor: str = "lidar") -> Lift:

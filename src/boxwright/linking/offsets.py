@@ -19,6 +19,7 @@ import numpy as np
 
 from ..arrays import Bools, Float64s, Int32s, Int64s
 from ..cuboids import table_library
+from ..errors import number_of
 from ..image_tracks import ImageTracks
 from ..keyframes import Visibility
 from ..overlap import iou_boxes
@@ -77,7 +78,7 @@ class CameraOffset:
         late = f"{self.late_s * 1e3:.1f} +- {self.late_sigma_s * 1e3:.1f} ms"
         said = "; ".join({"shift": "a constant shift: calibration", "time": "an offset along the motion: time"}[cause] for cause in self.causes)
         return (
-            f"{self.camera}: {self.n_rows} boxes of {self.n_pairs} objects, IoU {self.median_iou:.3f}; "
+            f"{self.camera}: {number_of(self.n_rows, 'box')} of {number_of(self.n_pairs, 'object')}, IoU {self.median_iou:.3f}; "
             f"shift {'cannot be told' if math.isnan(u) else shift}, late {'cannot be told' if math.isnan(self.late_s) else late}, "
             f"rest {self.residual_px:.2f} px; "
             f"{said or 'no common cause'}; {self.n_odd} odd labels"
@@ -163,7 +164,7 @@ class LinkOffsets(OffsetRows):
         return table_library("pyarrow").table(self._columns())
 
     def __repr__(self) -> str:
-        return f"LinkOffsets({len(self):,} boxes in {len(self.summary)} cameras, {int(self.is_odd.sum())} odd)"
+        return f"LinkOffsets({number_of(len(self), 'box')} in {number_of(len(self.summary), 'camera')}, {int(self.is_odd.sum())} odd)"
 
 
 def link_offsets(scene: Scene, cameras: Sequence[str] | None = None, *, occlusion: bool = True) -> LinkOffsets:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Float64s, Int32s, Int64s, UInt8s, as_floats, check_kind, frozen
 from ..cuboids import table_library
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack, ImageTracks
 from ..keyframes import Origin, Visibility, code_names
 from ..occlusion import depth_map
@@ -123,7 +123,7 @@ class ProjectedTracks:
         return table_library("pyarrow").table(self._columns())
 
     def __repr__(self) -> str:
-        return f"ProjectedTracks({len(self):,} boxes of {len(self.tracks)} tracks in {len(self.cameras)} cameras)"
+        return f"ProjectedTracks({number_of(len(self), 'box')} of {number_of(len(self.tracks), 'track')} in {number_of(len(self.cameras), 'camera')})"
 
 
 def project_tracks(

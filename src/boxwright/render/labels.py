@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cuboids import Cuboids
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .canvas import Color
@@ -52,7 +52,7 @@ def shown_cuboids(cuboids: Cuboids, categories: Sequence[str] | None = None, cap
     texts = names if captions is None else list(captions)
     for field, given in (("categories", names), ("captions", texts)):
         if len(given) != len(cuboids):
-            raise ArgumentError(expected=f"{len(cuboids)} names, one per cuboid", got=str(len(given)), field=field)
+            raise ArgumentError(expected=f"{number_of(len(cuboids), 'name')}, one per cuboid", got=str(len(given)), field=field)
     return Shown(cuboids, names, [color_of(name) for name in names], texts)
 
 

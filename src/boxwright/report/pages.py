@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Float64s, check_kind
 from ..checks import RULES, Finding, Findings, Profile, Severity
 from ..containment import points_in_cuboids
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..outputs import as_path, whole_file
 from ..scene import Scene
 from ..tracks import interpolate_tracks
@@ -61,7 +61,7 @@ def report_html(
     pairs = _pairs(checked)
     if isinstance(most_pictures, bool) or not isinstance(most_pictures, (int, np.integer)) or most_pictures < 0:
         raise ArgumentError(expected="a whole number from 0", got=repr(most_pictures)[:60], field="most_pictures", hint="leave it out for 60")
-    title = f"Checks of {pairs[0][0].name}" if len(pairs) == 1 else f"Checks of {len(pairs)} recordings"
+    title = f"Checks of {pairs[0][0].name}" if len(pairs) == 1 else f"Checks of {number_of(len(pairs), 'recording')}"
     body = [f"<header><h1>{text(title)}</h1>{_overview(pairs)}</header>{_filters()}<main>"]
     room = _Room(int(most_pictures))
     for scene, findings in pairs:
@@ -132,7 +132,7 @@ def _of_scene(scene: Scene, findings: Findings, profile: Profile, room: _Room, p
         items.append(_item(one, pictures, is_open=len(items) < 3))
         if pictures:
             progress()
-    told = f"{len(findings):,} findings, worst first; pictures of {with_pictures - room.n_pictures:,} of them"
+    told = f"{number_of(len(findings), 'finding')}, worst first; pictures of {with_pictures - room.n_pictures:,} of them"
     left = len(findings) - len(items)
     told += f"; {left:,} more are left out here: --csv and --json list them all" if left else ""
     parts.append(f'<p class="soft">{text(told)}.</p><div>{"".join(items)}</div></section>')
@@ -219,7 +219,7 @@ def _counted(scene: Scene) -> list[int]:
 
 
 def _points_title(scene: Scene) -> str:
-    return f"Points in each box, in {len(_counted(scene))} frames"
+    return f"Points in each box, in {number_of(len(_counted(scene)), 'frame')}"
 
 
 def _points_in_boxes(scene: Scene) -> Float64s:

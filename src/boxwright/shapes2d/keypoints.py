@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from ..arrays import ArrayLike, Float64s, Int64s, UInt8s, as_array, as_floats, check_kind, check_kinds
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..keyframes import Visibility, as_codes
 from .shapes import RowShapes
 
@@ -74,7 +74,7 @@ class Keypoints(RowShapes):
             raise ArgumentError(expected="finite numbers", got=f"{places[k, p]} at index ({k}, {p})", field="uv", hint=hint)
         check_kind("skeleton", skeleton, (Skeleton, type(None)), "a Skeleton, or None", "make one: bw.Skeleton(points, edges)")
         if skeleton is not None and len(skeleton.points) != places.shape[1]:
-            wanted = f"{len(skeleton.points)} points, as the skeleton has"
+            wanted = f"{number_of(len(skeleton.points), 'point')}, as the skeleton has"
             raise ArgumentError(expected=wanted, got=str(places.shape[1]), field="uv", hint="mark points that are missing OUTSIDE")
         self._set(places, codes)
         self.skeleton, self.n_points = skeleton, places.shape[1]

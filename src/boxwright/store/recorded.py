@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, BoxwrightError, CorruptionError, FrameMissing
+from ..errors import ArgumentError, BoxwrightError, CorruptionError, FrameMissing, number_of
 from ..formats import scenes
 from ..formats.sensor_files import SensorFiles
 from ..formats.video_file import VideoFrames
@@ -153,10 +153,10 @@ class _Opened:
                 read: Any = self.source.read()
                 if not np.array_equal(read.times_ns, self.times_ns):
                     hint = "bring the recording back as it was, or import it anew"
-                    got = f"{len(read)} frames at other times"
+                    got = f"{number_of(len(read), 'frame')} at other times"
                     raise CorruptionError(
                         "the recording has other frames than were imported",
-                        expected=f"{len(self.times_ns)} frames",
+                        expected=number_of(len(self.times_ns), "frame"),
                         got=got,
                         path=self.source.path,
                         hint=hint,

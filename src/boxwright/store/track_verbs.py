@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import ArgumentError, ConflictError
+from ..errors import ArgumentError, ConflictError, number_of
 from .canonical import checked_id, new_id
 from .entities import PROJECT, Entity, named, slot_of
 from .taxonomies import taxonomy_from
@@ -135,7 +135,7 @@ def merge(tx: Transaction, edit: Edit) -> None:
         raise ArgumentError(expected="into or other", got=f"{prefer!r:.40}", field="edit.prefer", hint="leave it out to be told of such times")
     both = [one for one in theirs if slot_of(one.kind, one.body)[1] in mine]
     if both and prefer is None:
-        raise tx.conflict(f"both tracks have keyframes at {len(both)} times: say with prefer whose stay", both[:10], None)
+        raise tx.conflict(f"both tracks have keyframes at {number_of(len(both), 'time')}: say with prefer whose stay", both[:10], None)
     for one in both:
         tx.remove(one if prefer == "into" else mine[slot_of(one.kind, one.body)[1]])
     for one in theirs:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import FormatError
+from ..errors import FormatError, number_of
 
 __all__ = ["check_boxes"]
 
@@ -64,4 +64,4 @@ def _check_table(name: bytes, numbers: bytes, n_left: int, size: int, path: Path
         room = n_left if flags >> 8 & 0xF else size
     if taken > room:
         what = f"{name.decode()}: a table that the file cannot hold"
-        raise FormatError(what, expected=f"at most {room:,} B of them", got=f"{n:,} samples, {taken:,} B", path=path, hint=_HINT)
+        raise FormatError(what, expected=f"at most {room:,} B of them", got=f"{number_of(n, 'sample')}, {taken:,} B", path=path, hint=_HINT)

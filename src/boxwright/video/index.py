@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int64s
-from ..errors import ExtraMissing, FormatError, LimitError
+from ..errors import ExtraMissing, FormatError, LimitError, number_of
 from ..limits import limits
 from .boxes import check_boxes
 
@@ -148,7 +148,7 @@ def made_index(path: Path) -> VideoIndex:
     with opened(path) as (container, stream):
         first = _first_frames(container, stream, path)
     if not first:
-        raise FormatError("none of its frames can be decoded", got=f"{len(listed.ids)} packets", path=path, hint=_HINT)
+        raise FormatError("none of its frames can be decoded", got=number_of(len(listed.ids), "packet"), path=path, hint=_HINT)
     turns, is_mirrored, notes = _orientation(first[0])
     size_px = (first[0].width, first[0].height)
     index = replace(listed, size_px=size_px, turns=turns, is_mirrored=is_mirrored, notes=(*listed.notes, *notes))
@@ -242,7 +242,7 @@ def _claimed(container: Any, stream: Any) -> tuple[int, int]:
 def _stream_notes(container: Any, stream: Any) -> tuple[str, ...]:
     notes = []
     if len(container.streams.video) > 1:
-        notes.append(f"{len(container.streams.video)} streams of pictures, of which the first is read")
+        notes.append(f"{number_of(len(container.streams.video), 'stream')} of pictures, of which the first is read")
     ratio = stream.sample_aspect_ratio
     if ratio and ratio != 1:
         notes.append(f"its pixels are not square ({ratio.numerator}:{ratio.denominator}); they are left as they are stored")

@@ -20,7 +20,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from ..arrays import Int64s, frozen, one_index, one_time_ns
-from ..errors import FormatError, TimeError
+from ..errors import FormatError, TimeError, number_of
 from ..limits import checked_size
 from ..outputs import as_path
 from .cache import cached_index, keep_index
@@ -109,7 +109,7 @@ class Video:
 
     def __repr__(self) -> str:
         width, height = self.size_px
-        return f"Video({self.path.name!r}, {len(self)} frames, {width} x {height}, {self.codec}, {self.duration_ns * 1e-9:.3f} s)"
+        return f"Video({self.path.name!r}, {number_of(len(self), 'frame')}, {width} x {height}, {self.codec}, {self.duration_ns * 1e-9:.3f} s)"
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import ArrayLike, Int64s, as_floats, as_times_ns
-from ..errors import ArgumentError, ExtraMissing, StorageError
+from ..errors import ArgumentError, ExtraMissing, StorageError, number_of
 from ..limits import limits
 from ..outputs import whole_file
 from .index import av_module
@@ -101,7 +101,7 @@ def _encode(av: Any, part: Any, frames: Iterable[Any], clock: Fraction, ticks: I
         if stream is None:
             raise ArgumentError(expected="at least one picture", got="none", field="frames", hint="choose frames that are there")
         if ticks is not None and n != len(ticks):
-            raise _uneven(len(ticks), f"{n} pictures")
+            raise _uneven(len(ticks), number_of(n, "picture"))
         container.mux(stream.encode())
 
 
@@ -114,7 +114,7 @@ def _duration(ticks: Int64s, i: int) -> int:
 
 
 def _uneven(n: int, got: str) -> ArgumentError:
-    return ArgumentError(expected=f"{n} pictures, one for each time", got=got, field="frames", hint="give as many times as pictures")
+    return ArgumentError(expected=f"{number_of(n, 'picture')}, one for each time", got=got, field="frames", hint="give as many times as pictures")
 
 
 def _checked(picture: Any, i: int, size_px: tuple[int, int] | None) -> Any:
