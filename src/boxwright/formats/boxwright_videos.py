@@ -27,7 +27,6 @@ from ..scene import Scene
 from ..video import Video
 from .sensor_files import SensorFiles
 from .strict_json import Node
-from .video_file import VideoFrames
 
 __all__ = ["VIDEOS", "FilesAndVideos", "KeptVideo", "read_video", "write_videos"]
 
@@ -102,6 +101,11 @@ class FilesAndVideos(SensorFiles):
     def has_image(self, frame_index: int, camera: str) -> bool:
         return self.videos[camera].has(frame_index) if camera in self.videos else super().has_image(frame_index, camera)
 
+    def video_file(self, camera: str, n_frames: int) -> tuple[Path, list[int | None], str | None] | None:
+        """As that of `VideoFrames`; None too where the file is not there."""
+        kept = self.videos.get(camera)
+        return (kept.path, list(kept.frame_index), kept.sha256) if kept is not None and kept.is_there else None
+
     def image_path(self, frame_index: int, camera: str) -> Path | None:
         return None if camera in self.videos else super().image_path(frame_index, camera)
 
@@ -135,7 +139,7 @@ def write_videos(scene: Scene, folder: Path, how: str) -> dict[str, dict[str, An
         raise ArgumentError(expected=f"one of {', '.join(WAYS)}", got=repr(how)[:60], field="videos")
     said: dict[str, dict[str, Any]] = {}
     for name in scene.cameras if how != "pictures" else ():
-        found = _source(scene, name)
+        found = video_file(name, len(scene)) if (video_file := getattr(scene.data, "video_file", None)) else None
         if found is None:
             continue
         path, index, known = found
@@ -149,17 +153,6 @@ def write_videos(scene: Scene, folder: Path, how: str) -> dict[str, dict[str, An
             raise FormatError("the video is not the one that was labelled", expected=f"SHA-256 {known}", got=sha256, path=path, hint="put it back")
         said[name] = {**place, "size_bytes": path.stat().st_size, "sha256": sha256, "frame_index": index}
     return said
-
-
-def _source(scene: Scene, camera: str) -> tuple[Path, list[int | None], str | None] | None:
-    """(file, which of its frames each of the scene's is, its SHA-256 where it is known) of a camera whose pictures are frames of a video."""
-    data = scene.data
-    if isinstance(data, FilesAndVideos) and camera in data.videos and data.videos[camera].is_there:
-        kept = data.videos[camera]
-        return kept.path, list(kept.frame_index), kept.sha256
-    if isinstance(data, VideoFrames) and camera in data.videos:
-        return data.videos[camera].path, [i if scene.has_image(i, camera) else None for i in range(len(scene))], None
-    return None
 
 
 def sha256_of(path: Path, copy: Path | None = None) -> str:

@@ -60,6 +60,12 @@ class VideoFrames:
     def has_image(self, frame_index: int, camera: str) -> bool:
         return camera in self.videos and frame_index < len(self.videos[camera])
 
+    def video_file(self, camera: str, n_frames: int) -> tuple[Path, list[int | None], str | None] | None:
+        """(file, which of its frames each of the scene's is, its SHA-256 where known), None where its pictures are no frames of a video"""
+        if camera not in self.videos:
+            return None
+        return self.videos[camera].path, [i if self.has_image(i, camera) else None for i in range(n_frames)], None
+
 
 def video_camera(video: Video, problems: Problems) -> tuple[CameraSensor, list[str]]:
     """The camera of a video, called as its file, and what has to be said of it.

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import ArgumentError, BoxwrightError, CorruptionError, FrameMissing, number_of
 from ..formats import scenes
+from ..formats.boxwright_videos import FilesAndVideos
 from ..formats.sensor_files import SensorFiles
 from ..formats.video_file import VideoFrames
 from ..points import Sweep
@@ -61,13 +62,13 @@ class Source:
 def files_of(scene: Scene, root: Path, progress: Callable[[int], Any]) -> list[dict[str, Any]]:
     """Bodies of `files` for all data of a scene. ArgumentError where they are not in files. progress : told the bytes of each"""
     data = scene.data
-    if isinstance(data, VideoFrames):
-        return [_body("videos", camera, [(0, Path(video.path))], root, progress) for camera, video in data.videos.items()]
+    videos = {name: data.videos[name].path for name in scene.cameras if name in data.videos} if isinstance(data, VideoFrames | FilesAndVideos) else {}
+    found: list[tuple[str, str, Iterable[tuple[int, Path | None]]]] = [("videos", name, [(0, Path(path))]) for name, path in videos.items()]
     if isinstance(data, SensorFiles):
-        found = [("sweeps", name, data.sweeps.get(name, ())) for name in scene.lidars] + [
-            ("images", name, data.images.get(name, ())) for name in scene.cameras
-        ]
-        bodies = [_body(what, name, [(i, path) for i, path in enumerate(paths) if path is not None], root, progress) for what, name, paths in found]
+        found += [("sweeps", name, enumerate(data.sweeps.get(name, ()))) for name in scene.lidars]
+        found += [("images", name, enumerate(data.images.get(name, ()))) for name in scene.cameras if name not in videos]
+    if isinstance(data, SensorFiles | VideoFrames):
+        bodies = [_body(what, name, [(i, path) for i, path in paths if path is not None], root, progress) for what, name, paths in found]
         return [body for body in bodies if body["files"]]
     has_some = any(scene.has_points(i, name) for name in scene.lidars for i in range(len(scene)))
     if has_some or any(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene))):
@@ -130,13 +131,11 @@ def data_of(source: Source | None, bodies: Sequence[Mapping[str, Any]], scene: S
         for i, place, n_bytes, sha256 in body["files"]:
             rows[i] = FileFacts(source.path / place, n_bytes, sha256)
         tables[body["what"]][body["sensor"]] = rows
-    if tables["videos"]:
-        return RecordedVideo(opened, {name: rows[0] for name, rows in tables["videos"].items() if rows[0] is not None})
     paths = {
         what: {name: [None if one is None else one.path for one in rows] for name, rows in tables[what].items()} for what in ("sweeps", "images")
     }
     sizes = {name: sensor.camera.size_px for name, sensor in scene.cameras.items()}
-    return RecordedFiles(paths["sweeps"], paths["images"], opened.read_sweep, sizes, tables)
+    return RecordedFiles(paths["sweeps"], paths["images"], opened.read_sweep, sizes, tables, opened)
 
 
 class _Opened:
@@ -173,67 +172,60 @@ class _Opened:
 
 @dataclass(frozen=True, eq=False)
 class RecordedFiles(SensorFiles):
-    """Files of sweeps and pictures that are looked at before they are read; one that was there and is gone is an error, and not a frame without data.
+    """Files of sweeps, pictures and videos that are looked at before they are read; one that is gone is an error, not a frame without data.
 
-    expected : "sweeps" or "images" -> sensor -> F facts, None where a frame has none
+    expected : "sweeps" or "images" -> sensor -> F facts, None where a frame has none; "videos" -> camera -> the facts of its video first
     """
 
     expected: Mapping[str, Mapping[str, Sequence[FileFacts | None]]] = field(default_factory=dict)
+    opened: _Opened | None = None
 
     def facts(self) -> Iterator[FileFacts]:
-        for what in ("sweeps", "images"):
-            for rows in self.expected[what].values():
+        for sensors in self.expected.values():
+            for rows in sensors.values():
                 yield from (one for one in rows if one is not None)
 
     def _check(self, what: str, frame_index: int, sensor: str) -> None:
         rows = self.expected[what].get(sensor)
-        facts = None if rows is None else rows[frame_index]
+        facts = None if rows is None else rows[0 if what == "videos" else frame_index]
         if facts is not None:
             _at_frame(facts, frame_index, sensor)
+
+    def _with_videos(self, camera: str) -> Any:
+        """The recording's own data where the pictures of a camera are frames of a video, else None."""
+        return self.opened.scene.data if self.opened is not None and camera in self.expected["videos"] else None
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
         self._check("sweeps", frame_index, sensor)
         return super().points(frame_index, sensor)
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        self._check("videos", frame_index, camera)
+        if (data := self._with_videos(camera)) is not None:
+            return data.image(frame_index, camera)  # type: ignore[no-any-return]
         self._check("images", frame_index, camera)
         return super().image(frame_index, camera)
 
     def check_image(self, frame_index: int, camera: str) -> None:
-        self._check("images", frame_index, camera)
-        super().check_image(frame_index, camera)
+        self._check("videos", frame_index, camera)
+        if camera not in self.expected["videos"]:
+            self._check("images", frame_index, camera)
+            super().check_image(frame_index, camera)
 
     def has_points(self, frame_index: int, sensor: str) -> bool:
         return sensor in self.sweeps and self.sweeps[sensor][frame_index] is not None
 
     def has_image(self, frame_index: int, camera: str) -> bool:
+        facts = next(iter(self.expected["videos"].get(camera, ())), None)
+        if facts is not None:  # a video that is gone is told when its frame is asked for
+            return not facts.path.is_file() or self._with_videos(camera).has_image(frame_index, camera)
         return camera in self.images and self.images[camera][frame_index] is not None
 
-
-@dataclass(frozen=True, eq=False)
-class RecordedVideo:
-    """Videos that are looked at before a frame is taken."""
-
-    opened: _Opened
-    expected: Mapping[str, FileFacts]
-
-    def facts(self) -> Iterator[FileFacts]:
-        yield from self.expected.values()
-
-    def points(self, frame_index: int, sensor: str) -> Sweep:
-        return NoData().points(frame_index, sensor)
-
-    def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        if camera not in self.expected:
-            return NoData().image(frame_index, camera)
-        _at_frame(self.expected[camera], frame_index, camera)
-        return self.opened.scene.data.image(frame_index, camera)
-
-    def has_points(self, frame_index: int, sensor: str) -> bool:
-        return False
-
-    def has_image(self, frame_index: int, camera: str) -> bool:
-        return camera in self.expected
+    def video_file(self, camera: str, n_frames: int) -> tuple[Path, list[int | None], str | None] | None:
+        """As that of `VideoFrames`."""
+        self._check("videos", 0, camera)
+        data = self._with_videos(camera)
+        return None if data is None else data.video_file(camera, n_frames)
 
 
 def _at_frame(facts: FileFacts, frame_index: int, sensor: str) -> None:
