@@ -188,6 +188,10 @@ def results(n_threads: int = 1) -> dict[str, Any]:
         track.cuboids.center_m for track in (bw.lock_size(drive, "parked"), bw.orient(drive.track("driving")), bw.thin(drive.track("driving")))
     ]
     out["refit_track"] = [bw.refit_track(drive, "driving").track.cuboids.center_m]
+    high = drive.track("parked").cuboids[[0]].transformed(bw.Pose.from_yaw(0.0, (0, 0, 9)), frame="world")
+    empty = bw.Track("nothing", "car", drive.times_ns[:1], high)
+    checked = bw.check(drive.replace(tracks=[*drive.tracks, empty]))
+    out["check"] = [np.array([found.value for found in checked])]
     retiming = bw.retime(world)
     out["retime"] = [np.array([retiming.evidence]), *(row.shift_m for row in retiming)]
     corner = bw.PointEdit.of_polygon(0, [(0, 0), (20, 0), (20, 20)], category="road")

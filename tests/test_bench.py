@@ -299,7 +299,7 @@ def test_a_quick_run_from_end_to_end(monkeypatch):
     monkeypatch.delenv("BOXWRIGHT_REAL_DATA", raising=False)
     seen = []
     found = bench.run(quick=True, verbs=["interpolation"], progress=seen.append)
-    assert len(found.rows) == 8 and len(seen) == 9
+    assert len(found.rows) == 9 and len(seen) == 10
     assert found.bandwidth is not None and found.bandwidth.read_gb_s > 0
     assert all(r.median_ms > 0 and r.fastest is not None and not r.is_wrong for r in found.rows)
     text = bench.report(found)

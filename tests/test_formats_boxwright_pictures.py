@@ -246,7 +246,7 @@ def test_many_points_and_many_keyframes_take_no_room(tmp_path):
     track = {"track_id": "1", "category": "car", "camera": "c", "shape": "keypoints", "keyframes": keyframes}
     top = {"format": "boxwright", "version": 2, "name": "n", "label_frame": "ego", "frames": [], "lidars": [], "cameras": [], "tracks": []}
     (tmp_path / "scene.json").write_text(json.dumps(top | {"image_tracks": [track]}))
-    with pytest.raises(bw.FormatError, match=r"keyframes\[1\].points_px: expected 200000 points, got 0"):
+    with pytest.raises(bw.FormatError, match=r"keyframes\[1\].points_px: expected 200,000 points, got 0"):
         bw.read(tmp_path)
 
 

@@ -223,7 +223,7 @@ def bring_in(place, path, folder, most, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
-@pytest.mark.parametrize("folder", REAL)
+@pytest.mark.parametrize(("folder", "place"), [*((folder, "sqlite") for folder in REAL), ("openlabel/osdar23", "postgresql")], indirect=["place"])
 def test_real_recordings(real_data, tmp_path, folder, place):
     bring_in(place, real_data / folder, folder, 1, tmp_path)
 

@@ -119,6 +119,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "fitting": lambda: (
             [bw.fit_at(points, (7.8, 0.2, 0.8), category="car") for points in clouds] + [bw.fit_rectangles(clusters, np.array([0, 32, 64]))]
         ),
+        "checks": lambda: [_check(points) for points in clouds],
         "compressed files": compress,
         "simulation": lambda: bw.simulate(2, 2, n_beams=2, n_columns=12, image_scale=0.05),
     }
@@ -151,6 +152,18 @@ def _follow(points: Any) -> Any:
     track = bw.Track("warm", "car", np.array([0]), bw.Cuboids([[10, 0, 0.8]], [[4.4, 1.8, 1.5]], 0.0, frame="world"))
     scene = bw.Scene("warm", np.array([0, 1]), {"lidar": bw.Lidar("lidar")}, trajectory=trajectory, tracks=[track], data=_same_sweep(points))
     return bw.propagate(scene, "warm", 0, 1)
+
+
+def _check(points: Any) -> Any:
+    """Labels with a car in them, and one where beams go through to the ground."""
+    import numpy as np
+
+    import boxwright as bw
+
+    now = np.zeros(1, np.int64)
+    places = {"car": [10, 0, 0.8], "nothing": [10, 6, 0.9]}
+    tracks = [bw.Track(name, "car", now, bw.Cuboids([at], [[4.4, 1.8, 1.5]], 0.0, frame="lidar")) for name, at in places.items()]
+    return bw.check(bw.Scene("warm", now, {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar", data=_same_sweep(points)))
 
 
 def _same_sweep(points: Any) -> Any:
