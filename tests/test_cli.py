@@ -26,6 +26,7 @@ from boxwright.scene import NoData
 from boxwright.summary import frame_spans
 
 COMMANDS = [
+    "accounts",
     "agree",
     "backup",
     "bench",
@@ -406,7 +407,7 @@ def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
-PROJECT_COMMANDS = ("backup", "export", "fsck", "import", "init", "log", "undo")
+PROJECT_COMMANDS = ("accounts", "backup", "export", "fsck", "import", "init", "log", "undo")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])

@@ -150,3 +150,31 @@ def test_sqlalchemy_is_an_extra(run, tmp_path, monkeypatch):
         monkeypatch.delattr(bw, name, raising=False)
     code, _, err = run("init", tmp_path / "p")
     assert code == 2 and "a project needs SQLAlchemy; pip install 'boxwright[serve]'" in err
+
+
+def test_accounts(run, street, tmp_path):
+    assert run("accounts", street, "add", "anna") == (
+        0,
+        "made the account anna of a human; 'boxwright accounts PROJECT token anna' makes its first token\n",
+        "",
+    )
+    assert run("accounts", street, "add", "detector", "--machine")[0] == 0
+    code, out, _ = run("accounts", street, "token", "anna", "--days", "30")
+    secret, said = out.splitlines()
+    assert code == 0 and secret.startswith("bw_") and "of anna, until 2" in said
+    made = json.loads(run("accounts", street, "token", "detector", "--scope", "predict", "--out", tmp_path / "t", "--json")[1])
+    assert made["token"] is None and (tmp_path / "t").read_text().startswith("bw_")
+    with bw.open_project(street) as project:
+        assert project.accounts.of_secret(secret)[0].name == "anna"
+    assert run("accounts", street, "revoke", made["token_id"], "--reason", "lost")[0] == 0
+    assert run("accounts", street, "disable", "anna")[1] == "disabled the account anna\n"
+    listed = json.loads(run("accounts", street, "--json")[1])["accounts"]
+    assert [(one["name"], one["kind"], one["is_disabled"], len(one["tokens"])) for one in listed] == [
+        ("anna", "human", True, 1),
+        ("detector", "machine", False, 1),
+    ]
+    assert "revoked 2" in run("accounts", street, "list", "detector")[1] and "anna" in run("accounts", street)[1]
+    assert secret[3:] not in run("accounts", street, "--json")[1]
+    for arguments, words in ((["add"], "expected a name"), (["burn", "anna"], "expected one of"), (["token", "ben"], "no such account")):
+        code, out, err = run("accounts", street, *arguments)
+        assert (code, out) == (2, "") and words in err

@@ -25,6 +25,7 @@ LEAVES = {
     bw.ExtraMissing: (ImportError, "extra-missing"),
     bw.StorageError: (OSError, "storage"),
     bw.ConflictError: (RuntimeError, "conflict"),
+    bw.AccessDenied: (PermissionError, "denied"),
     bw.CorruptionError: (OSError, "corruption"),
 }
 

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "errors": [
+        "AccessDenied",
         "ArgumentError",
         "BoxwrightError",
         "CalibrationError",
@@ -147,6 +148,7 @@ if TYPE_CHECKING:
     from .differences import LabelError, Tolerances
     from .disagreements import Disagreement
     from .errors import (
+        AccessDenied,
         ArgumentError,
         BoxwrightError,
         CalibrationError,
@@ -238,6 +240,7 @@ if TYPE_CHECKING:
     from .video import FrameSource, Video, VideoCheck, write_video
 
 __all__ = [
+    "AccessDenied",
     "Advice",
     "Advices",
     "Aggregate",

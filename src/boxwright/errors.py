@@ -13,6 +13,7 @@ BoxwrightError
 ├── ExtraMissing     (ImportError)  a feature whose optional dependency is absent
 ├── StorageError     (OSError)      an output could not be written
 ├── ConflictError    (RuntimeError) an edit stands on what has changed since
+├── AccessDenied     (PermissionError) whoever asks may not
 └── CorruptionError  (OSError)      what was stored or recorded is not what it was
 """
 
@@ -187,6 +188,12 @@ class ConflictError(BoxwrightError, RuntimeError):
     def __reduce__(self) -> tuple[Any, ...]:
         rebuild, (kind, fields) = super().__reduce__()
         return (rebuild, (kind, {**fields, "conflicts": self.conflicts}))
+
+
+class AccessDenied(BoxwrightError, PermissionError):  # noqa: N818
+    """Whoever asks may not have or do this."""
+
+    code = "denied"
 
 
 class CorruptionError(BoxwrightError, OSError):

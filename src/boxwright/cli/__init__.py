@@ -19,6 +19,7 @@ import typer
 from .. import __version__
 from ..errors import BoxwrightError
 from . import (
+    accounts,
     agree,
     backup,
     bench,
@@ -78,6 +79,7 @@ for command in (
     backup.backup,
     restore.restore,
     fsck.fsck,
+    accounts.accounts,
     bench.bench,
     warmup.warmup,
 ):

@@ -13,6 +13,7 @@ try:
 except ModuleNotFoundError:
     raise ExtraMissing("a project needs SQLAlchemy", hint="pip install 'boxwright[serve]'") from None
 
+from .accounts import Account, Accounts, Token
 from .backups import backup, restore_backup
 from .checking import Damage, Report, fsck
 from .edits import Edits
@@ -25,6 +26,8 @@ from .stored import StoredScene, StoredTrack
 from .transactions import Commit
 
 __all__ = [
+    "Account",
+    "Accounts",
     "Blame",
     "Commit",
     "Damage",
@@ -35,6 +38,7 @@ __all__ = [
     "Source",
     "StoredScene",
     "StoredTrack",
+    "Token",
     "backup",
     "create_project",
     "fsck",

@@ -2,6 +2,8 @@
 
     kind          name in its scene        body
     project       project                  name
+    account       account:<name>           name, kind, is_disabled, see accounts.py
+    token         token:<secret_sha256>    account_id, secret_sha256, scope, expires_ns, revoked_ns
     taxonomy      taxonomy                 the classes, see taxonomies.py
     scene         scene:<name>             name, source_format, path, has_time, label_frame; its id is what the others call their scene
     frames        frames                   frames: [{frame_id, timestamp_ns}]
@@ -31,10 +33,11 @@ from ..errors import ArgumentError
 from .canonical import compacted, parsed
 from .schema import entity as table
 
-__all__ = ["LABELS", "PROJECT", "Entity", "columns_of", "entity_of", "named", "slot_of"]
+__all__ = ["LABELS", "NOT_UNDONE", "PROJECT", "Entity", "columns_of", "entity_of", "named", "slot_of"]
 
 PROJECT = ""  # the scene of what belongs to no scene
 LABELS = ("track", "keyframe", "tag", "relation", "point_edit", "point_labels")  # what annotators change
+NOT_UNDONE = ("account", "token")  # a revoked token never comes back by an undo
 _NAMED = {
     "project": "project",
     "taxonomy": "taxonomy",
@@ -45,7 +48,15 @@ _NAMED = {
 }
 
 
-_PARTS = {"sensor": ("name",), "track": ("track_id",), "scene": ("name",), "files": ("what", "sensor"), "point_labels": ("frame_index", "sensor")}
+_PARTS = {
+    "sensor": ("name",),
+    "track": ("track_id",),
+    "scene": ("name",),
+    "files": ("what", "sensor"),
+    "point_labels": ("frame_index", "sensor"),
+    "account": ("name",),
+    "token": ("secret_sha256",),
+}
 _SHORT = {"point_labels": "points"}
 
 

@@ -21,6 +21,7 @@ from ..point_labels import NoPointLabels
 from ..scene import Scene
 from ..taxonomy import Taxonomy
 from . import schema
+from .accounts import Accounts
 from .canonical import checked_id, new_id, request_hash
 from .edits import Edits, label_bytes
 from .engines import Database
@@ -73,6 +74,11 @@ class Project:
         """As it was given when the project was made."""
         return str((self._found(PROJECT, "project").body or {})["name"])
 
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Who may ask a server for anything."""
+        return Accounts(self)
+
     # ------------------------------------------------------------ reading
 
     @property
@@ -123,8 +129,11 @@ class Project:
 
     def entities(self, scene: str, kind: str) -> list[Entity]:
         """The live entities of one kind in a scene, such as "tag", in their order."""
+        return self.kept(kind, self.scene_id(scene))
+
+    def kept(self, kind: str, scene_id: str = PROJECT) -> list[Entity]:
+        """The live entities of one kind in a scene by its id, by default the project's own, in their order."""
         of = schema.entity
-        scene_id = self.scene_id(scene)
         with self.database.reading() as connection:
             found = self._select(connection, (of.c.scene_id == scene_id) & (of.c.kind == kind))
         return sorted(found, key=lambda one: (one.place, one.id))

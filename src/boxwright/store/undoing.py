@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ..errors import ArgumentError, UnknownName
 from . import schema
-from .entities import Entity
+from .entities import NOT_UNDONE, Entity
 from .transactions import Transaction, image_of
 
 __all__ = ["images_at", "restore", "undo"]
@@ -25,6 +25,8 @@ def undo(tx: Transaction, edit: Edit) -> None:
             "no such transaction", expected=f"one of 1 to {tx.seq - 1}", got=f"{seq!r:.40}", field="seq", hint="'boxwright log' lists them"
         )
     rows = tx.connection.execute(sa.select(schema.change).where(schema.change.c.seq == seq).order_by(schema.change.c.n)).all()
+    for row in rows:
+        _check_undone(row.kind)
     late = [now for row in rows if (now := tx.get(row.entity_id)) is not None and now.rev != row.rev]
     if late:
         raise tx.conflict(f"later edits stand on transaction {seq}", late, None)
@@ -50,6 +52,7 @@ def restore(tx: Transaction, edit: Edit) -> None:
     top = tx.get(entity_id) if isinstance(entity_id, str) else None
     if top is None:
         raise UnknownName("no such entity", got=f"{entity_id!r:.80}", field="edit.id", hint="read the scene again")
+    _check_undone(top.kind)
     now = {one.id: one for one in _with_children(tx, top)}
     images = images_at(tx.connection, _family(top), to)
     then = {one.id: one for one in images if top.kind != "track" or top.id in (one.id, one.parent_id)}
@@ -63,6 +66,11 @@ def restore(tx: Transaction, edit: Edit) -> None:
             continue
         tx.unchanged_since([current], edit["seen"])
         tx.put(current, image.body or {}, parent_id=image.parent_id, place=image.place)
+
+
+def _check_undone(kind: str) -> None:
+    if kind in NOT_UNDONE:
+        raise ArgumentError(f"no {kind} is ever undone", field=kind, hint="change it: what was once allowed or revoked must not come back unseen")
 
 
 def _with_children(tx: Transaction, top: Entity) -> Iterable[Entity]:

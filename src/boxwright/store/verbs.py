@@ -15,6 +15,7 @@ from ..errors import ArgumentError, ConflictError, UnknownName
 from ..formats.boxwright_scene import scene_of
 from ..formats.strict_json import Node
 from ..problems import Problems
+from .accounts import ACCOUNT_VERBS
 from .canonical import checked_id
 from .entities import PROJECT, Entity, named
 from .recorded import checked_files, checked_source
@@ -166,6 +167,7 @@ VERBS: dict[str, Verb] = {
     **{f"change_{kind}": (partial(_change, kind), ("id", "rev", kind), ()) for kind in ("tag", "relation", "point_edit")},
     **{f"delete_{kind}": (partial(_delete, kind), ("id", "rev"), ()) for kind in ("tag", "relation", "point_edit")},
     **TRACK_VERBS,
+    **ACCOUNT_VERBS,
     "undo": (undo, ("seq",), ()),
     "restore": (restore, ("id", "to", "seen"), ()),
 }
