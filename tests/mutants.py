@@ -16,6 +16,7 @@ import boxwright as bw
 import test_formats_argoverse2 as argoverse2
 import test_formats_boxwright_pictures as boxwright_pictures
 import test_formats_cvat_video as cvat_video
+import test_formats_datumaro as datumaro
 import test_formats_dgp as dgp
 import test_formats_kitti_object as kitti_object
 import test_formats_kitti_raw as kitti_raw
@@ -165,6 +166,7 @@ RECORDINGS = {
         cvat_video.full, "clip.xml", "clip.xml", lambda folder: cvat_video.make(folder, cvat_video.track(cvat_video.box(0)), meta="")
     ),
     "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
+    "datumaro": Recording(datumaro.make, "annotations/default.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

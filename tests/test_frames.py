@@ -367,3 +367,20 @@ def test_floats_and_times():
 def test_matrices_whose_squares_overflow_are_no_rotations(matrix):
     with pytest.raises(bw.GeometryError, match="expected a rotation matrix"):
         bw.Pose(matrix)
+
+
+def test_euler_angles_there_and_back(rng):
+    """Whatever the turn, at and beside the quarter turn where two of the angles are one, too."""
+    angles = rng.uniform(-np.pi, np.pi, (300, 3))
+    angles[:40, 1] = np.pi / 2 * rng.choice([-1, 1], 40)
+    angles[40:80, 1] += np.pi / 2 - angles[40:80, 1] + rng.choice([-1, 1], 40) * 10.0 ** rng.uniform(-16, -3, 40)
+    quat = rotations.quat_from_euler(angles, "XYZ")
+    quat /= np.linalg.norm(quat, axis=1, keepdims=True)
+    back = rotations.euler_xyz_from_quat(quat)
+    assert (np.abs(back[:, 1]) <= np.pi / 2).all() and (back[:, [0, 2]] > -np.pi).all() and (np.abs(back) <= np.pi).all()
+    again = rotations.quat_from_euler(back, "XYZ")
+    assert (1 - np.abs((again * quat).sum(1))).max() < 1e-15
+    assert np.abs(rotations.matrix_from_quat(again) - rotations.matrix_from_quat(quat)).max() < 1e-14
+    yaw = rng.uniform(-np.pi, np.pi, 50)
+    upright = rotations.euler_xyz_from_quat(rotations.quat_from_yaw(yaw))
+    assert not upright[:, :2].any() and np.abs(upright[:, 2] - yaw).max() < 1e-15

@@ -10,6 +10,7 @@ import numpy as np
 from .arrays import ArrayLike, Float64s
 
 __all__ = [
+    "euler_xyz_from_quat",
     "matrix_from_quat",
     "matrix_from_yaw",
     "quat_from_axis_angle",
@@ -105,6 +106,23 @@ def quat_from_euler(angles_rad: ArrayLike, sequence: str) -> Float64s:
     for i, axis in enumerate(sequence):
         quat = quat_multiply(quat, quat_from_axis_angle(np.eye(3)["XYZ".index(axis)], angles[..., i]))
     return np.where(quat[..., :1] < 0, -quat, quat)
+
+
+def euler_xyz_from_quat(quat_wxyz: ArrayLike) -> Float64s:
+    """(..., 3) angles of Rx(a) @ Ry(b) @ Rz(c) from (..., 4) unit quaternions, a and c in (-pi, pi], b in [-pi/2, pi/2].
+
+    Exactly (0, 0, yaw) where it is upright. c comes first, and the other two from what is left when it is turned back, so that the three hold
+    together where b is a quarter turn, too.
+    """
+    quat = np.asarray(quat_wxyz, np.float64)
+    m = matrix_from_quat(quat)
+    c = np.arctan2(-m[..., 0, 1], m[..., 0, 0])
+    b = np.arctan2(m[..., 0, 2], np.hypot(m[..., 0, 0], m[..., 0, 1]))
+    sine, cosine = np.sin(c), np.cos(c)
+    a = np.arctan2(m[..., 2, 0] * sine + m[..., 2, 1] * cosine, m[..., 1, 0] * sine + m[..., 1, 1] * cosine)
+    upright = (quat[..., 1] == 0) & (quat[..., 2] == 0)
+    zero = np.zeros_like(a)
+    return np.stack([np.where(upright, zero, wrap_rad(a)), np.where(upright, zero, b), np.where(upright, yaw_from_quat(quat), wrap_rad(c))], -1)
 
 
 def quat_multiply(a_wxyz: ArrayLike, b_wxyz: ArrayLike) -> Float64s:

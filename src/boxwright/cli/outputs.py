@@ -26,7 +26,7 @@ ToOption = Annotated[
     typer.Option(
         "--to",
         metavar="FORMAT",
-        help="Format to write: boxwright, kitti_tracking, kitti_object, argoverse2, nuscenes, openlabel, semantic_kitti, cvat_video or mot.",
+        help="Format to write, such as boxwright, kitti_tracking, openlabel or datumaro; README lists those that can be written.",
     ),
 ]
 

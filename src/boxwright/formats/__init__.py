@@ -71,6 +71,7 @@ _READERS = {
     "semantic_kitti": "semantic_kitti",
     "cvat_video": "cvat_video",
     "mot": "mot",
+    "datumaro": "datumaro",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -85,6 +86,7 @@ _WRITERS = {
     "semantic_kitti": "semantic_kitti_writer",
     "cvat_video": "cvat_video_writer",
     "mot": "mot_writer",
+    "datumaro": "datumaro_writer",
 }
 
 

@@ -13,7 +13,7 @@ from ..limits import limits
 from .json_shape import taken_bytes
 from .strict_json import Node, decoder, load_text, refusing
 
-__all__ = ["JsonParts", "ListOfParts", "load_by_parts"]
+__all__ = ["ROW", "JsonParts", "ListOfParts", "load_by_parts"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHORT, _MANY = 64, 10_000  # characters and number of texts that are kept once: names of fields, shapes and sensors come again and again
@@ -171,13 +171,16 @@ class JsonParts:
 
 
 class ListOfParts(Node):
-    """A list of objects in a file; going through it makes each of them anew, and lets it go."""
+    """A list of objects in a file; going through it makes each of them anew, and lets it go.
 
-    __slots__ = ("offsets", "parts")
+    left : what of an object stays in memory
+    """
 
-    def __init__(self, parts: JsonParts, offsets: list[tuple[int, int]], field: str) -> None:
+    __slots__ = ("left", "offsets", "parts")
+
+    def __init__(self, parts: JsonParts, offsets: list[tuple[int, int]], field: str, left: Callable[[Any], Any]) -> None:
         super().__init__([], str(parts.file), field)
-        self.parts, self.offsets = parts, offsets
+        self.parts, self.offsets, self.left = parts, offsets, left
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -186,7 +189,7 @@ class ListOfParts(Node):
         for i, (at, taken) in enumerate(self.offsets):
             node = Node(self.parts.again(at, taken), self.path, f"{self.field}[{i}]")
             yield node
-            self.parts.keep(_left_of(node.value), node.field)
+            self.parts.keep(self.left(node.value), node.field)
 
 
 class _Top(Node):
@@ -203,7 +206,7 @@ class _Top(Node):
         return node.value if isinstance(node.value, Node) else node
 
 
-_ROW = bytes(160)  # a keyframe's numbers, as rows of arrays
+ROW = bytes(160)  # a keyframe's numbers, as rows of arrays
 
 
 def _left_of(track: Any) -> Any:
@@ -212,13 +215,17 @@ def _left_of(track: Any) -> Any:
         return track
     keyframes = [one for one in track["keyframes"] if isinstance(one, dict)]
     objects = [value for one in (track, *keyframes) for value in one.values() if isinstance(value, dict)]
-    return [objects, [_ROW] * len(keyframes)]
+    return [objects, [ROW] * len(keyframes)]
 
 
-def load_by_parts(file: Path, lists: Set[str]) -> Node:
-    """The top of a JSON file, as `strict_json.load` has it, but for its `lists`, whose items are made one by one."""
+def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _left_of) -> Node:
+    """The top of a JSON file, as `strict_json.load` has it, but for its `lists`, whose items are made one by one.
+
+    left : what stays in memory of an item once it is read; by default that of a track of ours
+    """
     parts = JsonParts(file)
     if not re.match(r"\s*\{", parts._text):
         return Node(parts.whole(), str(file))
     top = parts.members(lists)
-    return _Top({key: ListOfParts(parts, value, key) if key in lists and isinstance(value, list) else value for key, value in top.items()}, str(file))
+    taken = {key: ListOfParts(parts, value, key, left) if key in lists and isinstance(value, list) else value for key, value in top.items()}
+    return _Top(taken, str(file))

@@ -13,7 +13,7 @@ from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
 from ..frames import Pose
 from ..limits import FARTHEST_M, limits
-from ..tracks import Track, Visibility
+from ..tracks import Origin, Track, Visibility
 from .dense_tracks import dense_track, moved_each
 from .strict_json import Node
 
@@ -31,6 +31,7 @@ class LabelRows:
     keys: list[tuple[str, str]] = field(default_factory=list)
     numbers: list[Float64s] = field(default_factory=list)
     visibility: list[int] = field(default_factory=list)
+    origin: list[int] = field(default_factory=list)
     attributes: list[Mapping[str, Any]] = field(default_factory=list)
     sources: list[Mapping[str, Any]] = field(default_factory=list)
     _seen: set[tuple[int, str, str]] = field(default_factory=set)
@@ -45,6 +46,7 @@ class LabelRows:
         quat_wxyz: Float64s,
         *,
         visibility: int = Visibility.VISIBLE,
+        origin: int = Origin.GIVEN,
         attributes: Mapping[str, Any],
         source: Mapping[str, Any],
     ) -> None:
@@ -63,8 +65,18 @@ class LabelRows:
         self.keys.append(key)
         self.numbers.append(np.concatenate([center[1], size[1], quat_wxyz]))
         self.visibility.append(int(visibility))
+        self.origin.append(int(origin))
         self.attributes.append(attributes)
         self.sources.append(source)
+
+    def put_in_order(self, place: Int64s) -> None:
+        """Frame f becomes frame place[f]; the rows are put in the order of their frames."""
+        moved = place[self.frame] if self.frame else np.zeros(0, np.int64)
+        order = np.argsort(moved, kind="stable").tolist()
+        self.frame = moved[order].tolist()
+        for name in ("keys", "numbers", "visibility", "origin", "attributes", "sources"):
+            values = getattr(self, name)
+            setattr(self, name, [values[i] for i in order])
 
     def tracks(self, times_ns: Int64s, lidar_poses: Sequence[Pose] | None, path: str | os.PathLike[str], notes: list[str]) -> list[Track]:
         """The tracks, in the world frame where there are poses.
@@ -103,6 +115,7 @@ class LabelRows:
                 times_ns,
                 cuboids[index],
                 visibility=[self.visibility[i] for i in rows],
+                origin=[self.origin[i] for i in rows],
                 attributes=_told_in_full([self.attributes[i] for i in rows]),
                 source_attributes=[self.sources[i] for i in rows] if any(self.sources[i] for i in rows) else (),
             )

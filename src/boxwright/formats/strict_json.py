@@ -20,7 +20,7 @@ from ..limits import checked_size, limits
 from ..problems import Problems
 from .json_shape import check_shape
 
-__all__ = ["Node", "decoder", "dumps", "file_aside", "load", "load_text", "of_bytes", "refusing"]
+__all__ = ["Node", "decoder", "dumps", "file_aside", "load", "load_text", "of_bytes", "plain", "refusing"]
 
 _HINT = "copy or export the file again"
 
@@ -262,7 +262,7 @@ def _kind(value: Any) -> str:
 def dumps(value: Any, field: str) -> str:
     """Strict JSON in short lines: what fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
     try:
-        text = _lines(json.loads(json.dumps(value, allow_nan=False, default=_plain), object_pairs_hook=dict), "")
+        text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain), object_pairs_hook=dict), "")
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
@@ -281,7 +281,8 @@ def _lines(value: Any, indent: str) -> str:
     return "[\n" + ",\n".join(deeper + _lines(item, deeper) for item in value) + "\n" + indent + "]"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """For `json.dumps`: values of numpy as those of Python. TypeError for others."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

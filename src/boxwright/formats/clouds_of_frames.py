@@ -1,0 +1,111 @@
+"""What the formats of annotation platforms share: a cloud for each frame, without time and poses, and labels in the frame of that cloud."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import as_points
+from ..errors import number_of
+from ..points import Sweep
+from ..scene import Lidar, Scene
+from ..tracks import Track
+from .boxwright_scene import is_safe_name
+from .declared import Capabilities
+from .pcd import pcd_bytes
+from .point_label_files import say_point_labels_are_lost
+from .sensor_files import SensorFiles, read_point_file
+from .write_report import WriteReport, lost_in_pictures
+
+__all__ = ["frame_stems", "say_what_is_lost", "scene_of_clouds", "write_clouds"]
+
+
+def scene_of_clouds(
+    name: str,
+    frame_ids: Sequence[str],
+    clouds: Sequence[Path | None],
+    tracks: Sequence[Track],
+    format: str,
+    path: Path,
+    *,
+    notes: Sequence[str] = (),
+    source_attributes: Mapping[str, Any] | None = None,
+) -> Scene:
+    """A scene of frames that are numbered, one LiDAR, and labels in its frame."""
+    times = np.arange(len(frame_ids), dtype=np.int64)
+
+    def read_cloud(frame_index: int, sensor: str, file: Path) -> Sweep:
+        return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=frame_index)
+
+    return Scene(
+        name=name,
+        times_ns=times,
+        lidars={"lidar": Lidar("lidar")},
+        tracks=tracks,
+        data=SensorFiles({"lidar": list(clouds)}, {}, read_cloud),
+        has_time=False,
+        label_frame="lidar",
+        frame_ids=tuple(frame_ids),
+        format=format,
+        path=os.fspath(path),
+        source_attributes=source_attributes or {},
+        notes=[*notes, "the format tells neither times nor poses: frames are numbered, and the motion of the vehicle is in the tracks"],
+    )
+
+
+def frame_stems(scene: Scene, report: WriteReport) -> list[str]:
+    """Names for the files of frames: the frames' own where all of them can be files' names and differ, letters large or small, else numbers."""
+    ids = list(scene.frame_ids)
+    if all(map(is_safe_name, ids)) and len({one.lower() for one in ids}) == len(ids):
+        return ids
+    if ids:
+        report.dropped.append("the frames' names: they are numbered")
+    return [f"{i:06d}" for i in range(len(ids))]
+
+
+def write_clouds(scene: Scene, folder: Path, stems: Sequence[str], pcd_encoding: str, report: WriteReport) -> set[int]:
+    """The first LiDAR's sweeps as <stem>.pcd; the frames that have one. Frames without one are told in the report."""
+    if not scene.lidars:
+        return set()
+    name, written = next(iter(scene.lidars)), set[int]()
+    for i, stem in enumerate(stems):
+        if not scene.has_points(i, name):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep = scene.points(i, name)
+        if any(sweep.origin_m):
+            sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))
+        (folder / f"{stem}.pcd").write_bytes(pcd_bytes(sweep, pcd_encoding))
+        written.add(i)
+    if len(written) < len(scene):
+        report.missing.append(f"{number_of(len(scene) - len(written), 'frame')} without a sweep of {name}")
+    return written
+
+
+def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> None:
+    """What of this scene the format has no place for, by what it says of itself; labels apart."""
+
+    def drop(field: str, what: str) -> None:
+        if not said.can_write(field) and what:
+            report.dropped.append(what)
+
+    for line in lost_in_pictures(scene.image_tracks):
+        drop("shapes", line)
+    drop("poses", "where the vehicle was" if scene.trajectory is not None else "")
+    drop("calibration", f"the lenses and places of {number_of(len(scene.cameras), 'camera')}" if scene.cameras else "")
+    n_pictures = sum(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene)))
+    drop("pictures", number_of(n_pictures, "picture") if n_pictures else "")
+    drop("times", "when each frame was: frames are numbered" if scene.has_time else "")
+    drop("tags", number_of(len(scene.tags), "tag") if scene.tags else "")
+    drop("relations", number_of(len(scene.relations), "relation") if scene.relations else "")
+    more = list(scene.lidars)[1:]
+    if more:
+        report.dropped.append(f"the sweeps and places of further LiDARs: {', '.join(more)}")
+    if scene.problems:
+        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
+    say_point_labels_are_lost(scene, report)
