@@ -129,7 +129,6 @@ def test_version_and_no_arguments(run):
         (["info", "x", "--what"], ["no option is called --what", "'boxwright info --help'"]),
         (["info", "x", "--jsn"], ["--jsn", "--json"]),
         (["info", "x", "y"], ["y", "'boxwright info --help'"]),
-        (["fit", "x"], ["expected --at X,Y,Z", "'boxwright fit --help'"]),
         (["fit", "x", "--at"], ["--at", "requires an argument"]),
         (["fit", "x", "--at", "1,2,3", "--frame", "two"], ["--frame", "'two'", "integer"]),
         (["fill", "x", "--keyframes-every", "0"], ["--keyframes-every", "0", "1", "'boxwright fill --help'"]),
@@ -370,6 +369,56 @@ def test_fit_finds_the_car_under_the_click(run, folder, tmp_path):
         assert fails(run("fit", folder, "--at", odd), "x,y,z or x,y", odd)
     assert fails(run("fit", folder, "--at", "1,2,3", "--frame", "9"), "0..5", "9")
     assert fails(run("fit", folder, "--at", "1,2,3", "--category", "unicorn"), "unicorn")
+
+
+def test_fit_snaps_a_rough_cuboid_and_a_track(run, folder, tmp_path):
+    scene = street.scene()
+    truth = scene.cuboids(0, "lidar")[1]
+    x, y, z = np.add(truth.center_m, (0.15, -0.1, 0))
+    length, width, height = truth.size_m + 0.4
+    rough = f"{x},{y},{z},{length},{width},{height},{truth.yaw_rad + 0.05}"
+    sweep, hints = scene.still_points(0), {"ground": scene.ground(0), "sensor_origins_m": scene.lidar_origins_m("lidar")}
+    drawn = bw.Cuboid((x, y, z), (length, width, height), truth.yaw_rad + 0.05, frame=sweep.frame)
+    code, out, _ = run("fit", folder, f"--rough={rough}", "--json")
+    assert code == 0
+    found = json.loads(out)
+    np.testing.assert_allclose(found["center_m"], bw.refit(sweep, drawn, **hints).cuboid.center_m, atol=1e-6)
+    assert found["category"] == "other"
+    size = ",".join(str(v) for v in truth.size_m)
+    code, out, _ = run("fit", folder, f"--rough={rough}", "--size-m", size, f"--yaw-rad={truth.yaw_rad},0.01", "--face-margin-m", "0.02", "--json")
+    told = bw.refit(sweep, drawn, size_prior=truth.size_m, yaw_prior=(truth.yaw_rad, 0.01), face_margin_m=0.02, **hints)
+    np.testing.assert_allclose(json.loads(out)["size_m"], told.cuboid.size_m, atol=1e-6)
+    track_id = next(t.track_id for t in scene.tracks if np.allclose(t.at(scene.times_ns[:1]).cuboids.center_m, scene.cuboids(0, "world").center_m[1]))
+    for frame in (0, 3):
+        code, out, _ = run("fit", folder, "--track", track_id, "--frame", frame, "--json", "--out", tmp_path / f"snapped{frame}")
+        assert code == 0
+        snapped = bw.read(tmp_path / f"snapped{frame}").track(track_id)
+        row = snapped.times_ns == scene.times_ns[frame]
+        assert snapped.origin[row].tolist() == [bw.Origin.FIT]
+        assert json.loads(out)["frame"] == "world"
+        np.testing.assert_allclose(snapped.cuboids.center_m[row][0], json.loads(out)["center_m"], atol=1e-6)
+        assert np.hypot(*(snapped.cuboids.center_m[row] - scene.track(track_id).at(scene.times_ns[[frame]]).cuboids.center_m)[0, :2]) < 0.3
+        others = scene.track(track_id).times_ns != scene.times_ns[frame]
+        np.testing.assert_array_equal(snapped.cuboids.center_m[~row], scene.track(track_id).cuboids.center_m[others])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], ["one of --at X,Y,Z", "none of them"]),
+        (["--at", "1,2,3", "--track", "a"], ["--at and --track"]),
+        (["--rough", "1,2,3"], ["--rough", "yaw in radians", "1,2,3"]),
+        (["--rough", "1,2,3,4,0,1,0"], ["--rough", "lengths above 0"]),
+        (["--at", "1,2,3", "--yaw-rad", "1,-1"], ["--yaw-rad", "sigma above 0"]),
+        (["--at", "1,2,3", "--size-m", "4,2"], ["--size-m", "'4,2'"]),
+        (["--at", "1,2,3", "--size-m", "4,-2,1"], ["--size-m", "lengths above 0"]),
+        (["--at", "1,2,3", "--face-margin-m", "7"], ["--face-margin-m", "7"]),
+        (["--track", "nobody"], ["nobody"]),
+        (["--track", "car", "--yaw-rad", "1"], ["--yaw-rad", "leave it out"]),
+    ],
+)
+def test_fit_refuses_what_it_cannot_mean(run, folder, options, words):
+    assert fails(run("fit", folder, *options), *words)
 
 
 def test_render_writes_pictures(run, folder, tmp_path):

@@ -65,6 +65,22 @@ def test_keyframes_that_cannot_be_fitted_stay_as_they_are():
     assert bw.refit_track(scene.replace(data=bw.Scene("a", [0]).data), track).fits == (None,) * len(track)
 
 
+def test_only_the_frames_asked_for_are_fitted_and_what_is_known_is_heeded():
+    scene = street.scene()
+    track = scene.track("parked")
+    every = bw.refit_track(scene, track)
+    some = bw.refit_track(scene, track, frames=[1, -1])
+    for k in range(len(track)):
+        wanted = every.track if k in (1, len(track) - 1) else track
+        np.testing.assert_array_equal(some.track.cuboids.center_m[k], wanted.cuboids.center_m[k])
+        assert (some.fits[k] is None) == (k not in (1, len(track) - 1))
+    size = track.cuboids.size_m[1] + (0.3, 0, 0)
+    told = bw.refit_track(scene, track, frames=[1], size_prior=size, face_margin_m=0.2)
+    assert abs(told.fits[1].cuboid.size_m[0] - size[0]) < abs(some.fits[1].cuboid.size_m[0] - size[0])
+    with pytest.raises(bw.FrameMissing):
+        bw.refit_track(scene, track, frames=[99])
+
+
 def test_another_world_frame_changes_nothing():
     scene = street.scene()
     pose = bw.Pose.from_yaw(0.7, (400.0, -90.0, 3.0))

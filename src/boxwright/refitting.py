@@ -8,13 +8,16 @@ what was fitted. Objects that stand are fitted as by `refit`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from .arrays import Float64s, Int64s
 from .cuboids import Cuboid, Cuboids
 from .errors import ArgumentError, GeometryError
+from .fit_hints import Hints
 from .fitting import Fit, refit
 from .moments import base_frame, seen_sweep, track_in_base
 from .motion import Motion, motion_of, unmoved
@@ -45,17 +48,31 @@ class TrackRefit:
         return f"TrackRefit({self.track.track_id!r}, {sum(fit is not None for fit in self.fits)} of {len(self.fits)} keyframes fitted)"
 
 
-def refit_track(scene: Scene, track: Track | str, *, category: str | None = None, own_time: bool = True, n_passes: int = N_PASSES) -> TrackRefit:
+def refit_track(
+    scene: Scene,
+    track: Track | str,
+    *,
+    category: str | None = None,
+    frames: Sequence[int] | None = None,
+    own_time: bool = True,
+    n_passes: int = N_PASSES,
+    size_prior: Any = None,
+    face_margin_m: float | None = None,
+) -> TrackRefit:
     """The keyframes of a track snapped to the points of their frames, the object's own motion during the sweep taken out.
 
     track : a track or its id
     category : the class whose sizes stand for what was not seen, as in `refit`; without it the keyframes' own sizes are kept
+    frames : only keyframes of these frames, by default all
     own_time : False fits points as they lie, each where it was seen
+    size_prior, face_margin_m : as in `fit_cuboid`
     n_passes : how often motion and cuboids are found one from the other
 
     Keyframes that are OUTSIDE, between frames, without a sweep, or where fewer than 3 points lie, stay as they are. ArgumentError for fewer than one
-    pass, UnknownName for an unknown track or class.
+    pass, UnknownName for an unknown track or class, FrameMissing for a frame that is not there.
     """
+    wanted = None if frames is None else {scene._frame(frame) for frame in frames}
+    hints: Hints = {"size_prior": size_prior, "face_margin_m": face_margin_m}
     if isinstance(n_passes, bool) or not isinstance(n_passes, (int, np.integer)) or n_passes < 1:
         raise ArgumentError(expected="a whole number from 1", got=repr(n_passes), field="n_passes", hint=f"{N_PASSES} is usual")
     given = track if isinstance(track, Track) else scene.track(track)
@@ -66,19 +83,21 @@ def refit_track(scene: Scene, track: Track | str, *, category: str | None = None
         return TrackRefit(given, tuple(fits))
     notes: dict[str, None] = {}
     rows = np.searchsorted(given.times_ns, based.times_ns)
-    frames = np.searchsorted(scene.times_ns, based.times_ns)
+    stamped = np.searchsorted(scene.times_ns, based.times_ns)
     for _ in range(n_passes):
         motion, boxes = motion_of(based), list(based.cuboids)
-        for k, (row, frame) in enumerate(zip(rows.tolist(), frames.tolist())):
+        for k, (row, frame) in enumerate(zip(rows.tolist(), stamped.tolist())):
             is_frame = frame < len(scene) and scene.times_ns[frame] == based.times_ns[k]
-            if is_frame and based.visibility[k] != Visibility.OUTSIDE:
-                fits[row] = fit = _fit_keyframe(scene, frame, motion, k, category, own_time, notes)
+            if is_frame and (wanted is None or frame in wanted) and based.visibility[k] != Visibility.OUTSIDE:
+                fits[row] = fit = _fit_keyframe(scene, frame, motion, k, category, own_time, hints, notes)
                 boxes[k] = boxes[k] if fit is None else fit.cuboid
         based = based.replace(cuboids=_joined(boxes, base_frame(scene)))
     return TrackRefit(_back(scene, labelled, based, rows, fits), tuple(fits), tuple(notes))
 
 
-def _fit_keyframe(scene: Scene, frame: int, motion: Motion, k: int, category: str | None, own_time: bool, notes: dict[str, None]) -> Fit | None:
+def _fit_keyframe(
+    scene: Scene, frame: int, motion: Motion, k: int, category: str | None, own_time: bool, hints: Hints, notes: dict[str, None]
+) -> Fit | None:
     """In the base frame; None where no fit is possible."""
     center, size = motion.cuboids.center_m[k], motion.cuboids.size_m[k]
     velocity, turn = motion.velocity_mps[k], float(motion.yaw_rate_radps[k])
@@ -97,7 +116,7 @@ def _fit_keyframe(scene: Scene, frame: int, motion: Motion, k: int, category: st
     sensors = scene.transform(base, "ego", stamp).apply(scene.lidar_origins_m("ego")) - center
     rough = motion.cuboids[k : k + 1].replace(center_m=np.zeros((1, 3)), frame=None)
     try:
-        fit = refit(points, rough[0], category, ground=ground(points), sensor_origins_m=sensors)
+        fit = refit(points, rough[0], category, **{**hints, "ground": ground(points), "sensor_origins_m": sensors})
     except GeometryError:
         return None
     placed = Cuboids((fit.cuboid.center_m + center)[None], fit.cuboid.size_m[None], quat_wxyz=fit.cuboid.quat_wxyz[None], frame=base)[0]

@@ -12,7 +12,7 @@ from .common import one_line
 
 __all__ = ["UsageError", "in_options", "usage_sentence"]
 
-_FIELDS = {"scene": "--scene", "format": "--format", "click_m": "--at", "width_px": "--width-px"}
+_FIELDS = {"scene": "--scene", "format": "--format", "click_m": "--at", "face_margin_m": "--face-margin-m", "width_px": "--width-px"}
 _OPTIONS = (  # what a hint tells a program, and what it tells a person at a terminal
     (r"\bscene=", "--scene NAME"),
     (r"\bformat=(?!')", "--format NAME"),
