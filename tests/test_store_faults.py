@@ -17,6 +17,7 @@ import pytest
 
 import boxwright as bw
 from boxwright.store import opening, schema
+from boxwright.store.work_rules import WORK_RULES
 from store_faults import SCENE, drained, forked, kill_writers, make, many_writers, set_x, write_on, x_of
 from stores import clip, same_scene
 
@@ -321,6 +322,28 @@ def test_a_damaged_backup_is_not_restored(tmp_path):
 
 # ------------------------------------------------------------ versions
 
+HERE = schema.VERSION
+
+
+def test_a_project_of_before_there_was_work(place):
+    """Version 1 had neither the index nor the triggers of tasks."""
+    with bw.create_project(place) as project:
+        project.add_scene(clip())
+        is_sqlite = project.database.is_sqlite
+        with project.database.writing() as connection:
+            connection.exec_driver_sql("DROP INDEX entity_task")
+            for table, name, events, _, _ in WORK_RULES:
+                for trigger in (f"{table}_{name}_{event.lower()}" for event in events):
+                    connection.exec_driver_sql(f"DROP TRIGGER {trigger}{'' if is_sqlite else f' ON {table}'}")
+                    if not is_sqlite:
+                        connection.exec_driver_sql(f"DROP FUNCTION {trigger}")
+            connection.exec_driver_sql("UPDATE meta SET v='1' WHERE k='version'")
+            if is_sqlite:
+                connection.exec_driver_sql("PRAGMA user_version=1")
+    with bw.open_project(place) as project:
+        assert bw.fsck(project).damages == []
+        same_scene(project.read("clip"), clip())
+
 
 @pytest.fixture
 def next_version(monkeypatch):
@@ -331,8 +354,8 @@ def next_version(monkeypatch):
         time.sleep(float(os.environ.get("SLOWLY", "0")))
         connection.exec_driver_sql("INSERT INTO later VALUES ('one')")
 
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setitem(opening.MIGRATIONS, 1, migrate)
+    monkeypatch.setattr(schema, "VERSION", HERE + 1)
+    monkeypatch.setitem(opening.MIGRATIONS, HERE, migrate)
 
 
 def test_an_older_project_is_brought_up(place, monkeypatch, tmp_path, request):
@@ -344,11 +367,11 @@ def test_an_older_project_is_brought_up(place, monkeypatch, tmp_path, request):
         same_scene(project.read("clip"), clip())
     with bw.open_project(place) as project:
         assert x_of(project.keyframe("clip", "car-1", 0)) == 0
-    monkeypatch.setattr(schema, "VERSION", 1)
-    with pytest.raises(bw.StorageError, match="made by a newer boxwright: expected version 1 or older, got 2; update boxwright"):
+    monkeypatch.setattr(schema, "VERSION", HERE)
+    with pytest.raises(bw.StorageError, match=f"made by a newer boxwright: expected version {HERE} or older, got {HERE + 1}; update"):
         bw.open_project(place)
     if not str(place).startswith("postgres"):
-        with bw.open_project(place / "project-version-1.db") as kept:  # the copy that was made first
+        with bw.open_project(place / f"project-version-{HERE}.db") as kept:  # the copy that was made first
             same_scene(kept.read("clip"), clip())
 
 
@@ -365,13 +388,13 @@ def test_a_kill_while_it_is_brought_up(place, monkeypatch, request):
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(reading)
-    monkeypatch.setattr(schema, "VERSION", 1)
+    monkeypatch.setattr(schema, "VERSION", HERE)
     try:
         bw.open_project(place).close()
-        state = 1
+        state = HERE
     except bw.StorageError:
-        state = 2
-    monkeypatch.setattr(schema, "VERSION", 2)
+        state = HERE + 1
+    monkeypatch.setattr(schema, "VERSION", HERE + 1)
     with bw.open_project(place) as project, project.database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM later").scalar() == 1, state
         same_scene(project.read("clip"), clip())

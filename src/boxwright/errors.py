@@ -13,7 +13,7 @@ BoxwrightError
 ├── ExtraMissing     (ImportError)  a feature whose optional dependency is absent
 ├── StorageError     (OSError)      an output could not be written
 ├── ConflictError    (RuntimeError) an edit stands on what has changed since
-├── AccessDenied     (PermissionError) whoever asks may not
+├── AccessDenied     (PermissionError) an account asks for what its roles do not allow
 └── CorruptionError  (OSError)      what was stored or recorded is not what it was
 """
 
@@ -191,7 +191,7 @@ class ConflictError(BoxwrightError, RuntimeError):
 
 
 class AccessDenied(BoxwrightError, PermissionError):  # noqa: N818
-    """Whoever asks may not have or do this."""
+    """An account asks for what its roles do not allow, or not there."""
 
     code = "denied"
 

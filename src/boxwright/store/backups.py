@@ -117,7 +117,8 @@ def _copy_rows(source: Database, target: Database) -> None:
             changes = one.execute(sa.select(schema.change).where(schema.change.c.seq == txn.seq).order_by(schema.change.c.n))
             for part in changes.partitions(_ROWS):
                 other.execute(sa.insert(schema.change), [dict(row._mapping) for row in part])
-        parents_first = (schema.entity.c.parent_id.is_not(None), schema.entity.c.id)
+        of = schema.entity.c
+        parents_first = (of.kind == "task", of.parent_id.is_not(None), of.id)  # and last what locks the others
         for part in one.execution_options(yield_per=_ROWS).execute(sa.select(schema.entity).order_by(*parents_first)).partitions(_ROWS):
             other.execute(sa.insert(schema.entity), [dict(row._mapping) for row in part])
 

@@ -16,6 +16,13 @@
     track         track:<track_id>         what scene.json says of a track, of cuboids or in pictures, without its keyframes
     keyframe                               what scene.json says of a keyframe; its parent is the track
     tag, relation, point_edit              what scene.json says of them
+    member        member:<account>         account, roles, scopes
+    work          work                     how work is done in this project, see settings.py
+    gold          gold:<scene>             scene: the id of one whose labels are the answers of gold tasks
+    guideline     guideline                text, entries; its revision is its version, see guidelines.py
+    task                                   see task_verbs.py
+    verdict, grade                         what was said of a task, see judging.py
+    finding       finding:<finding_id>     what a check found, see found.py
 
 `place` is the order in which a scene lists things of a kind. Scenes themselves, and what is the project's own, belong to the scene "". An entity that
 is deleted has no body.
@@ -37,7 +44,8 @@ __all__ = ["LABELS", "NOT_UNDONE", "PROJECT", "Entity", "columns_of", "entity_of
 
 PROJECT = ""  # the scene of what belongs to no scene
 LABELS = ("track", "keyframe", "tag", "relation", "point_edit", "point_labels")  # what annotators change
-NOT_UNDONE = ("account", "token")  # a revoked token never comes back by an undo
+# a revoked token, or somebody's verdict, never comes back by an undo
+NOT_UNDONE = ("account", "token", "member", "work", "gold", "guideline", "task", "verdict", "grade", "finding")
 _NAMED = {
     "project": "project",
     "taxonomy": "taxonomy",
@@ -45,6 +53,8 @@ _NAMED = {
     "trajectory": "trajectory",
     "kept": "kept",
     "source": "source",
+    "work": "work",
+    "guideline": "guideline",
 }
 
 
@@ -56,6 +66,9 @@ _PARTS = {
     "point_labels": ("frame_index", "sensor"),
     "account": ("name",),
     "token": ("secret_sha256",),
+    "member": ("account",),
+    "gold": ("scene",),
+    "finding": ("finding_id",),
 }
 _SHORT = {"point_labels": "points"}
 

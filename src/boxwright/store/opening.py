@@ -24,7 +24,7 @@ from .transactions import Transaction
 __all__ = ["MIGRATIONS", "create_project", "file_of", "open_project"]
 
 # version -> what brings a database of that version to the next, in an open transaction
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: schema.bring_to_2}
 
 
 def create_project(where: str | os.PathLike[str], name: str | None = None, *, by: str | None = None) -> Project:
@@ -47,9 +47,9 @@ def create_project(where: str | os.PathLike[str], name: str | None = None, *, by
         make_tables(database, {"project_id": new_id(), "made_ns": time.time_ns()})
         called = name or (as_path(where).absolute().name if database.is_sqlite else str(database.engine.url.database))
         with database.writing() as connection:
-            tx = Transaction(connection)
+            tx = Transaction(connection, by or "boxwright")
             tx.add("project", PROJECT, {"name": called})
-            tx.write(new_id(), request_hash({"init": called}), by or "boxwright", "init", None, None)
+            tx.write(new_id(), request_hash({"init": called}), "init", None, None)
         return Project(database)
     except BaseException:
         database.close()

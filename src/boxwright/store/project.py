@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import getpass
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,9 +24,14 @@ from .canonical import checked_id, new_id, request_hash
 from .edits import Edits, label_bytes
 from .engines import Database
 from .entities import PROJECT, Entity, columns_of, entity_of, named
-from .history import Blame, commits_of, log_of, values_of
+from .history import Blame, log_of, values_of
+from .member_verbs import checked_account
+from .places import check_places
 from .recorded import Source, check_file, data_of, files_of, source_body, source_of
+from .requests import account_of, check_actions, check_reason, repeated
+from .roles import Action, Standing, Where, permit
 from .scene_rows import scene_from, track_from
+from .sight import Sight, standing_of
 from .stored import StoredPointLabels, StoredScene, StoredTrack
 from .taxonomies import taxonomy_from
 from .transactions import Commit, Transaction, image_of
@@ -38,7 +41,6 @@ from .verbs import run
 
 __all__ = ["Project"]
 
-_MOST_REASON = 4096
 _BY_OP_ID = sa.select(schema.txn.c.seq).where(schema.txn.c.op_id == sa.bindparam("op_id"))
 
 
@@ -46,10 +48,12 @@ class Project:
     """A project that is open; `bw.open_project` and `bw.create_project` give one. May be used by several threads at a time.
 
     place : where it lies, for messages
+    account : who acts, with the rights of a member and nothing else; None on the project's own machine, where whoever can open it may do everything
     """
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, account: str | None = None, scopes: Iterable[str] | None = None) -> None:
+        self.database, self.account = database, account
+        self._scopes = None if scopes is None else frozenset(scopes)
         self.place = database.place
         with database.reading() as connection:
             found = connection.execute(sa.select(schema.meta.c.v).where(schema.meta.c.k == "project_id")).scalar()
@@ -57,8 +61,35 @@ class Project:
             raise CorruptionError("the project has lost its id", path=self.place, hint="restore the last backup")
         self.project_id = str(found)
 
+    def acting_as(self, account: str, scopes: Iterable[str] | None = None) -> Project:
+        """The same project as a member sees it: he reads what he may, and every edit is his. In a project without members everybody may everything.
+
+        scopes : of the token that is used, some of all, read, import, predict and export
+        AccessDenied comes from what he may not do; what he may not see is to him as if it were not there. Closing it leaves the project open.
+        """
+        return Project(self.database, checked_account(account, "account"), scopes)
+
+    def permit(self, action: Action) -> None:
+        """AccessDenied where who acts may do that nowhere in the project."""
+        if self.account is not None:
+            with self.database.reading() as connection:
+                permit(self._standing(connection), action)
+
+    def _permit_everywhere(self) -> None:
+        """AccessDenied where who acts may not read all of the project."""
+        if self.account is not None:
+            with self.database.reading() as connection:
+                permit(self._standing(connection), Action.READ, Where())
+
+    def _standing(self, connection: sa.Connection) -> Standing:
+        return standing_of(connection, self.account or "", self._scopes)
+
+    def _sight(self, connection: sa.Connection) -> Sight | None:
+        return None if self.account is None else Sight(connection, self._standing(connection))
+
     def close(self) -> None:
-        self.database.close()
+        if self.account is None:
+            self.database.close()
 
     def __enter__(self) -> Project:
         return self
@@ -123,7 +154,8 @@ class Project:
         """An entity by its id, deleted or not."""
         with self.database.reading() as connection:
             row = connection.execute(sa.select(*columns_of()).where(schema.entity.c.id == entity_id)).first()
-        if row is None:
+            sight = self._sight(connection)
+        if row is None or (sight is not None and not sight.sees(row.kind, row.id, row.scene_id)):
             raise UnknownName("no such entity", got=f"{entity_id!r:.80}", path=self.place, hint="project.entities(scene) lists those of a scene")
         return entity_of(row)
 
@@ -166,7 +198,8 @@ class Project:
                 last = _last_seq(connection)
                 if isinstance(at, bool) or not isinstance(at, int) or not 0 < at <= last:
                     raise ArgumentError(expected=f"a transaction from 1 to {last}", got=f"{at!r:.40}", field="at", hint="project.log() lists them")
-                heads = [one for one in images_at(connection, schema.change.c.kind == "scene", at) if (one.body or {})["name"] == scene]
+                then, sight = images_at(connection, schema.change.c.kind == "scene", at), self._sight(connection)
+                heads = [one for one in then if (one.body or {})["name"] == scene and (sight is None or sight.sees_scene(one.id))]
                 entities = images_at(connection, schema.change.c.scene_id == heads[0].id, at) if heads else []
         if not heads:
             when = "" if at is None else f" after transaction {at}"
@@ -186,7 +219,8 @@ class Project:
 
     def _select(self, connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Entity]:
         rows = connection.execute(sa.select(*columns_of()).where(where, schema.entity.c.body.is_not(None)))
-        return [entity_of(row) for row in rows]
+        sight = self._sight(connection)
+        return [entity_of(row) for row in rows if sight is None or sight.sees(row.kind, row.id, row.scene_id)]
 
     @property
     def taxonomy(self) -> Taxonomy | None:
@@ -196,6 +230,7 @@ class Project:
 
     def blob(self, sha256: str) -> bytes:
         """Bytes by their SHA-256 in hex. CorruptionError where they are gone or damaged."""
+        self.permit(Action.READ)
         with self.database.reading() as connection:
             data = connection.execute(sa.select(schema.blob.c.data).where(schema.blob.c.sha256 == bytes.fromhex(sha256))).scalar()
         if data is None or hashlib.sha256(data).hexdigest() != sha256:
@@ -206,7 +241,7 @@ class Project:
 
     def edits(self, scene: str | None = None, *, by: str | None = None, op_id: str | None = None) -> Edits:
         """What a request asks for, to be filled and committed. by : whose edits they are, by default the system's user"""
-        return Edits(self, scene, _account(by), op_id)
+        return Edits(self, scene, account_of(by, self.account), op_id)
 
     def commit(
         self,
@@ -224,8 +259,8 @@ class Project:
         blobs : bytes that edits name by their SHA-256
         ConflictError where something has changed since, StorageError (code "disk-full") where it cannot be written: either way nothing is changed.
         """
-        _check_reason(reason)
-        account, op_id = _account(by), new_id() if op_id is None else checked_id("op_id", op_id)
+        check_reason(reason)
+        account, op_id = account_of(by, self.account), new_id() if op_id is None else checked_id("op_id", op_id)
         if not isinstance(edits, (list, tuple)) or not edits:
             raise ArgumentError(expected="at least one edit", got=f"{edits!r:.60}", field="edits", hint="a list of mappings")
         given = {digest: data for digest, data in (blobs or {}).items() if hashlib.sha256(data).hexdigest() == digest}
@@ -235,14 +270,16 @@ class Project:
             raise ArgumentError("an undo is a request of its own", field="edits", hint="send the others apart")
         with self.database.writing() as connection:
             if connection.execute(_BY_OP_ID, {"op_id": op_id}).first() is not None:
-                return _repeated(connection, op_id, digest)
-            tx = Transaction(connection)
+                return repeated(connection, op_id, digest)
+            tx = Transaction(connection, account, None if self.account is None else self._standing(connection))
+            actions = check_actions(tx, edits)
             for edit in edits:
                 run(tx, edit)
+            check_places(tx, actions)
             if verbs != ["add_scene"]:  # which has looked at itself
                 check_whole(tx)
             self._add_blobs(tx, given)
-            return tx.write(op_id, digest, account, verbs[0] if len(verbs) == 1 else "several", reason, client_ns)
+            return tx.write(op_id, digest, verbs[0] if len(verbs) == 1 else "several", reason, client_ns)
 
     def _add_blobs(self, tx: Transaction, given: Mapping[str, bytes]) -> None:
         for one in tx.changed:
@@ -275,6 +312,7 @@ class Project:
         name : what it is called in the project, by default as in its dataset
         progress : told the bytes of every file that was hashed
         """
+        self.permit(Action.IMPORT)
         recording = read(path, scene, format, labels=labels, strict=strict)
         chosen = scenes(path, format).names[0] if scene is None else scene
         source = Source(as_path(path).absolute(), chosen, recording.format, strict)
@@ -324,6 +362,8 @@ class Project:
             if scene is None:
                 raise ArgumentError("a track is one of a scene", field="scene", hint="name the scene too")
             entity = self.track(scene, track).entity.id
+        if scene is None:
+            self._permit_everywhere()
         with self.database.reading() as connection:
             return log_of(connection, scene_id, entity, most, before)
 
@@ -331,10 +371,13 @@ class Project:
         """What a transaction left of every entity it changed."""
         with self.database.reading() as connection:
             rows = connection.execute(sa.select(schema.change).where(schema.change.c.seq == seq).order_by(schema.change.c.n))
-            return [image_of(row) for row in rows]
+            sight = self._sight(connection)
+            return [image_of(row) for row in rows if sight is None or sight.sees(row.kind, row.entity_id, row.scene_id)]
 
     def blame(self, entity_id: str) -> dict[str, Blame]:
         """For every value of an entity the transaction that made it what it is; see `history.values_of` for what a value is."""
+        if self.account is not None:
+            self.entity(entity_id)
         with self.database.reading() as connection:
             return values_of(connection, entity_id)
 
@@ -353,39 +396,5 @@ class Project:
         return wrong
 
 
-def _account(by: str | None) -> str:
-    if by is None:
-        try:
-            return getpass.getuser()
-        except (OSError, KeyError):
-            return "somebody"
-    if not isinstance(by, str) or not by.strip() or len(by) > 256 or not by.isprintable():
-        raise ArgumentError(expected="a name of up to 256 characters", got=f"{by!r:.60}", field="by", hint="whose edits they are")
-    return by
-
-
-def _check_reason(reason: Any) -> None:
-    is_text = isinstance(reason, str) and len(reason) <= _MOST_REASON and "\0" not in reason and _is_unicode(reason)
-    if reason is not None and not is_text:
-        hint = "say it in words, or leave it out"
-        raise ArgumentError(expected=f"a text of up to {_MOST_REASON:,} characters", got=f"{reason!r:.60}", field="reason", hint=hint)
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether it holds no half characters, which no database takes."""
-    return not any("\ud800" <= c <= "\udfff" for c in text)
-
-
 def _last_seq(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.max(schema.txn.c.seq))).scalar() or 0)
-
-
-def _repeated(connection: sa.Connection, op_id: str, digest: bytes) -> Commit:
-    """What a request gave when it was done."""
-    done = commits_of(connection, schema.txn.c.op_id == op_id, 1)[0]
-    kept = connection.execute(sa.select(schema.txn.c.request_sha256).where(schema.txn.c.seq == done.seq)).scalar_one()
-    if bytes(kept) != digest:
-        hint = "give every request an id of its own"
-        raise ArgumentError("another request had this op_id", got=done.op_id, field="op_id", hint=hint, code="op-id-reused")
-    rows = connection.execute(sa.select(schema.change.c.entity_id, schema.change.c.rev).where(schema.change.c.seq == done.seq))
-    return dataclasses.replace(done, revisions={row.entity_id: int(row.rev) for row in rows}, is_repeat=True)

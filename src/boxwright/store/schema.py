@@ -17,9 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["APPLICATION_ID", "VERSION", "blob", "change", "create", "entity", "meta", "sqlite_objects", "txn"]
+from .work_rules import WORK_INDEX, WORK_RULES, spelled_json
 
-VERSION = 1
+__all__ = ["APPLICATION_ID", "VERSION", "blob", "bring_to_2", "change", "create", "entity", "meta", "sqlite_objects", "txn"]
+
+VERSION = 2  # 2: what tasks lock
 APPLICATION_ID = 0x62785731  # "bxW1"
 
 meta = sa.table("meta", sa.column("k"), sa.column("v"))
@@ -65,24 +67,25 @@ _SAME = (
     " AND change.parent_id {IS} NEW.parent_id AND change.place=NEW.place AND change.after {IS} NEW.body"
 )
 _LAST = "(SELECT max(seq) FROM txn)"
-# what a new row must hold: table, name, condition, what is said where it does not
+# what a new row must hold: table, name, events, condition, what is said where it does not
+_INSERT = ("INSERT",)
 _RULES = (
-    ("txn", "dense", f"NEW.seq=coalesce({_LAST},0)+1", "seq must be dense"),
+    ("txn", "dense", _INSERT, f"NEW.seq=coalesce({_LAST},0)+1", "seq must be dense"),
     (
         "txn",
         "chained",
+        _INSERT,
         "NOT EXISTS(SELECT 1 FROM txn WHERE seq=NEW.seq-1 AND hash<>NEW.prev_hash)",
         "prev_hash must be the hash of the transaction before",
     ),
-    ("change", "last", f"NEW.seq={_LAST}", "changes belong to the last transaction"),
-    ("change", "dense", "NEW.rev=(SELECT coalesce(max(rev),0)+1 FROM change WHERE entity_id=NEW.entity_id)", "rev must be dense"),
-    ("entity", "logged", f"EXISTS(SELECT 1 FROM change WHERE {_SAME})", "an entity is what the log says"),  # noqa: S608
+    ("change", "last", _INSERT, f"NEW.seq={_LAST}", "changes belong to the last transaction"),
+    ("change", "dense", _INSERT, "NEW.rev=(SELECT coalesce(max(rev),0)+1 FROM change WHERE entity_id=NEW.entity_id)", "rev must be dense"),
+    ("entity", "logged", ("INSERT", "UPDATE"), f"EXISTS(SELECT 1 FROM change WHERE {_SAME})", "an entity is what the log says"),  # noqa: S608
 )
 _APPEND_ONLY = ("txn", "change", "blob")
 
 
-def _statements(dialect: str) -> list[str]:
-    is_sqlite = dialect == "sqlite"
+def _spelled(text: str, is_sqlite: bool) -> str:
     words = {
         "{STRICT}": "STRICT" if is_sqlite else "",
         "{INT}": "INTEGER" if is_sqlite else "BIGINT",
@@ -93,19 +96,30 @@ def _statements(dialect: str) -> list[str]:
             for name in ("after", "body")
         },
     }
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
+    return spelled_json(text, is_sqlite)
 
-    def spelled(text: str) -> str:
-        for word, meaning in words.items():
-            text = text.replace(word, meaning)
-        return text
 
-    made = [statement.strip() for statement in spelled(_TABLES).split(";") if statement.strip()]
-    for table, name, condition, what in _RULES:
-        for event in ("INSERT", "UPDATE") if table == "entity" else ("INSERT",):
-            made += _rule(is_sqlite, table, f"{table}_{name}_{event.lower()}", event, spelled(condition), what)
+def _statements(dialect: str) -> list[str]:
+    is_sqlite = dialect == "sqlite"
+    made = [statement.strip() for statement in _spelled(_TABLES, is_sqlite).split(";") if statement.strip()]
+    made += _rules(is_sqlite, _RULES)
     for table in (*_APPEND_ONLY, "entity"):
         for event in ("DELETE",) if table == "entity" else ("UPDATE", "DELETE"):
             made += _rule(is_sqlite, table, f"{table}_no_{event.lower()}", event, None, f"{table} is append-only")
+    return [*made, *_of_work(is_sqlite)]
+
+
+def _of_work(is_sqlite: bool) -> list[str]:
+    return [WORK_INDEX, *_rules(is_sqlite, WORK_RULES)]
+
+
+def _rules(is_sqlite: bool, rules: tuple[tuple[str, str, tuple[str, ...], str, str], ...]) -> list[str]:
+    made = []
+    for table, name, events, condition, what in rules:
+        for event in events:
+            made += _rule(is_sqlite, table, f"{table}_{name}_{event.lower()}", event, _spelled(condition, is_sqlite), what)
     return made
 
 
@@ -118,6 +132,12 @@ def _rule(is_sqlite: bool, table: str, name: str, event: str, condition: str | N
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {test} END $$",
         f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
     ]
+
+
+def bring_to_2(connection: sa.Connection) -> None:
+    """What tasks need, in a database of version 1."""
+    for statement in _of_work(connection.dialect.name == "sqlite"):
+        connection.exec_driver_sql(statement)
 
 
 def create(connection: sa.Connection, facts: dict[str, Any]) -> None:

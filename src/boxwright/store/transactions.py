@@ -13,6 +13,8 @@ from ..errors import ArgumentError, ConflictError, UnknownName
 from . import schema
 from .canonical import chained, change_line, compact, first_hash, is_id, new_id, parsed
 from .entities import Entity, columns_of, entity_of, slot_of
+from .roles import Standing
+from .sight import Sight
 
 __all__ = ["Commit", "Transaction", "differing", "image_of", "taken", "value_at"]
 
@@ -66,8 +68,10 @@ class Commit:
 class Transaction:
     """What verbs work on: entities as they are with what this request has changed so far. Nothing is written before `write`."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self.connection = connection
+    def __init__(self, connection: sa.Connection, account: str, who: Standing | None = None) -> None:
+        """account : whose request it is; who : what he is, None where his rights are not asked for"""
+        self.connection, self.account, self.who = connection, account, who
+        self._sight = None if who is None else Sight(connection, who)
         last = connection.execute(_LAST).first()
         if last is None:
             project_id = connection.execute(sa.select(schema.meta.c.v).where(schema.meta.c.k == "project_id")).scalar_one()
@@ -97,13 +101,17 @@ class Transaction:
     def live(self, entity_id: Any, kind: str, field: str) -> Entity:
         """One that is there. ConflictError where it is deleted, UnknownName where it never was, ArgumentError where it is of another kind."""
         found = self.get(entity_id) if isinstance(entity_id, str) else None
-        if found is None:
+        if found is None or not self.sees(found):
             raise UnknownName(f"no such {kind}", got=f"{entity_id!r:.80}", field=field, hint="read the scene again")
         if found.kind != kind:
             raise ArgumentError(expected=f"a {kind}", got=f"a {found.kind}", field=field, hint="look at its kind")
         if not found.is_live:
             raise self.conflict(f"the {kind} is deleted", [found], None)
         return found
+
+    def sees(self, one: Entity) -> bool:
+        """Whether the account is shown it; what this request has made it may go on with."""
+        return self._sight is None or one.id in self._changed or self._sight.sees(one.kind, one.id, one.scene_id)
 
     def named(self, scene_id: str, name: str) -> Entity | None:
         """The live entity of that name in a scene."""
@@ -132,6 +140,16 @@ class Transaction:
         """The live keyframes of a track, by time."""
         where = (schema.entity.c.parent_id == parent_id) & schema.entity.c.at_ns.is_not(None)
         return self._merged(where, self.changed_children(parent_id), lambda one: slot_of(one.kind, one.body)[1])
+
+    def before(self, entity_id: str) -> Entity | None:
+        """As it was before this request; None where it was not there."""
+        old = self._old.get(entity_id) if entity_id in self._changed else self.get(entity_id)
+        return None if old is None or old.rev == 0 else old
+
+    def children_before(self, parent_id: str) -> list[Entity]:
+        """The live keyframes of a track as they were before this request."""
+        where = (schema.entity.c.parent_id == parent_id) & schema.entity.c.at_ns.is_not(None)
+        return [entity_of(row) for row in self.connection.execute(sa.select(*columns_of()).where(where))]
 
     def changed_children(self, parent_id: str) -> list[Entity]:
         """The live keyframes of a track that this request has changed."""
@@ -260,8 +278,9 @@ class Transaction:
 
     # ------------------------------------------------------------ writing
 
-    def write(self, op_id: str, request_sha256: bytes, account: str, verb: str, reason: str | None, client_ns: int | None) -> Commit:
+    def write(self, op_id: str, request_sha256: bytes, verb: str, reason: str | None, client_ns: int | None) -> Commit:
         """Everything at once, log and state."""
+        account = self.account
         before = self._before()
         made = {key: one for key, one in self._changed.items() if one.rev > 0 or one.is_live}
         rows = []

@@ -53,8 +53,8 @@ def restore(tx: Transaction, edit: Edit) -> None:
     if top is None:
         raise UnknownName("no such entity", got=f"{entity_id!r:.80}", field="edit.id", hint="read the scene again")
     _check_undone(top.kind)
-    now = {one.id: one for one in _with_children(tx, top)}
-    images = images_at(tx.connection, _family(top), to)
+    now = {one.id: one for one in _with_children(tx, top) if one.kind not in NOT_UNDONE}
+    images = [one for one in images_at(tx.connection, _family(top), to) if one.kind not in NOT_UNDONE]
     then = {one.id: one for one in images if top.kind != "track" or top.id in (one.id, one.parent_id)}
     tx.unchanged_since(list(now.values()), edit["seen"])
     for key, one in now.items():

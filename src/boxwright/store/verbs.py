@@ -18,6 +18,7 @@ from ..problems import Problems
 from .accounts import ACCOUNT_VERBS
 from .canonical import checked_id
 from .entities import PROJECT, Entity, named
+from .member_verbs import MEMBER_VERBS
 from .recorded import checked_files, checked_source
 from .scene_rows import add_rows
 from .taxonomies import taxonomy_from
@@ -168,6 +169,7 @@ VERBS: dict[str, Verb] = {
     **{f"delete_{kind}": (partial(_delete, kind), ("id", "rev"), ()) for kind in ("tag", "relation", "point_edit")},
     **TRACK_VERBS,
     **ACCOUNT_VERBS,
+    **MEMBER_VERBS,
     "undo": (undo, ("seq",), ()),
     "restore": (restore, ("id", "to", "seen"), ()),
 }

@@ -1,0 +1,97 @@
+"""What an account is in a project, and which of its things it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from . import schema
+from .canonical import parsed
+from .entities import PROJECT, named
+from .roles import Action, Role, Standing, Where, permits
+
+__all__ = ["Sight", "members_of", "standing_of", "tasks_of"]
+
+_NOBODYS = ("member", "task", "gold", "grade", "verdict", "work")  # told by work, to each what he may know; as they are, to whoever may see gold
+_SECRET = ("account", "token")  # for admins
+_HAS_KIND = schema.entity.c.kind
+_LIVE = schema.entity.c.body.is_not(None)
+
+
+def members_of(connection: sa.Connection) -> list[Mapping[str, Any]]:
+    """The bodies of all members."""
+    where = (schema.entity.c.scene_id == PROJECT) & (_HAS_KIND == "member") & _LIVE
+    return [parsed(row.body) for row in connection.execute(sa.select(schema.entity.c.body).where(where).order_by(schema.entity.c.id))]
+
+
+def standing_of(connection: sa.Connection, account: str, scopes: Iterable[str] | None = None) -> Standing:
+    """scopes : what the token that is used was narrowed to, None where it was not"""
+    members = members_of(connection)
+    mine = next((one for one in members if one["account"] == account), None)
+    narrowed = None if scopes is None else frozenset(scopes)
+    if mine is None:
+        return Standing(account, scopes=narrowed, is_alone=not members)
+    if Role.MACHINE in mine["roles"]:
+        own = frozenset(mine["scopes"])
+        narrowed = own if narrowed is None or "all" in narrowed else narrowed & own
+    return Standing(account, frozenset(map(Role, mine["roles"])), narrowed)
+
+
+def tasks_of(connection: sa.Connection, scene_id: str | None = None) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """(id, scene_id, body) of the tasks that there are, of all scenes or of one."""
+    of = schema.entity.c
+    where = (of.kind == sa.literal_column("'task'")) & _LIVE  # said as it stands in the index
+    where = where if scene_id is None else where & (of.scene_id == scene_id)
+    return [(row.id, row.scene_id, parsed(row.body)) for row in connection.execute(sa.select(of.id, of.scene_id, of.body).where(where))]
+
+
+def _setting(connection: sa.Connection, key: str) -> Any:
+    of = schema.entity.c
+    text = connection.execute(sa.select(of.body).where((of.scene_id == PROJECT) & (of.name == named("work")))).scalar()
+    return None if text is None else parsed(text).get(key)
+
+
+class Sight:
+    """Which entities an account is shown. What it is not shown is to it as if it were not there."""
+
+    def __init__(self, connection: sa.Connection, who: Standing) -> None:
+        self._is_admin = permits(who, Action.ADMINISTER)
+        self.is_all = permits(who, Action.READ, Where()) and permits(who, Action.SEE_GOLD)
+        self._gold: frozenset[str] = frozenset()
+        self._shown: frozenset[str] | None = None  # None: every scene but gold
+        self._layers: frozenset[str] = frozenset()
+        if self.is_all:
+            return
+        of = schema.entity.c
+        marks = connection.execute(sa.select(of.body).where((of.scene_id == PROJECT) & (of.kind == "gold") & _LIVE))
+        self._gold = frozenset(parsed(row.body)["scene"] for row in marks)
+        if permits(who, Action.READ, Where()):
+            return
+        if not permits(who, Action.READ):
+            self._shown = frozenset()
+            return
+        tasks = tasks_of(connection)
+        mine = frozenset(scene_id for _, scene_id, body in tasks if body["assignee"] == who.account)
+        if _setting(connection, "annotators_read_all"):
+            self._layers = frozenset(scene_id for _, scene_id, body in tasks if body["is_layer"]) - mine
+        else:
+            self._shown = mine
+
+    def sees_scene(self, scene_id: str) -> bool:
+        if self.is_all:
+            return True
+        return scene_id not in self._gold and scene_id not in self._layers and (self._shown is None or scene_id in self._shown)
+
+    def sees(self, kind: str, entity_id: str, scene_id: str) -> bool:
+        """scene_id : as the entity has it, "" for a scene itself and for what is the project's own"""
+        if kind in _SECRET:
+            return self._is_admin
+        if self.is_all:
+            return True
+        if kind in _NOBODYS:
+            return False
+        if kind == "scene":
+            return self.sees_scene(entity_id)
+        return scene_id == PROJECT or self.sees_scene(scene_id)
