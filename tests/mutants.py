@@ -15,6 +15,7 @@ import numpy as np
 import boxwright as bw
 import test_formats_argoverse2 as argoverse2
 import test_formats_boxwright_pictures as boxwright_pictures
+import test_formats_coco as coco
 import test_formats_cvat_video as cvat_video
 import test_formats_datumaro as datumaro
 import test_formats_dgp as dgp
@@ -167,6 +168,8 @@ RECORDINGS = {
     ),
     "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
     "datumaro": Recording(datumaro.make, "annotations/default.json"),
+    "coco": Recording(lambda folder: coco.put(folder, coco.document()), "street.json", small=coco.small),
+    "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

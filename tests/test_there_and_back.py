@@ -15,7 +15,8 @@ from formats_scenes import full_scene
 from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
 IN_PICTURES = ("cvat_video", "mot")  # these hold the labels in one camera's pictures, and no sensor's data
-TO = [name for name in _WRITERS if name not in IN_PICTURES]
+PLATFORMS = ("coco",)  # these hold the labels in all cameras' pictures, cuboids as boxes
+TO = [name for name in _WRITERS if name not in (*IN_PICTURES, *PLATFORMS)]
 
 
 def is_whole(scene: bw.Scene) -> bool:
@@ -130,10 +131,28 @@ def in_pictures_and_back(scene: bw.Scene, to: str, folder) -> str:
     return "written"
 
 
+def platform_and_back(scene: bw.Scene, to: str, folder) -> str:
+    """As `there_and_back`, for platforms of labels in pictures: as many labels as the report says, in the pictures of the same cameras."""
+    try:
+        report = bw.write(scene, folder, to)
+    except bw.ArgumentError as error:
+        assert any(words in str(error) for words in ("places in pictures under 1e+07 px", "a scene with a camera")), error
+        assert not folder.exists()
+        return "refused"
+    consume(folder, True, to)
+    back = [entry.read() for entry in bw.scenes(folder)]
+    assert sum(len(seen(track, one.cameras[track.camera], one)[0]) for one in back for track in one.image_tracks) == report.n_labels
+    assert len({track.track_id for one in back for track in one.image_tracks}) <= report.n_tracks
+    shutil.rmtree(folder)
+    return "written"
+
+
 def there_and_back(scene: bw.Scene, to: str, folder) -> str:
     """ "written" where it was, and then read strictly with as many labels as the report says; "refused" where a sweep or picture is damaged."""
     if to in IN_PICTURES:
         return in_pictures_and_back(scene, to, folder)
+    if to in PLATFORMS:
+        return platform_and_back(scene, to, folder)
     try:
         report = bw.write(scene, folder, to)
     except bw.BoxwrightError as error:
@@ -186,7 +205,7 @@ def outcomes_of(name: str, n_read: int, folder) -> dict[str, int]:
         outcomes["read"] += 1
         for scene in scenes:
             for to in (
-                (*TO, *IN_PICTURES) if len(scene) <= MOST_FRAMES else ()
+                (*TO, *IN_PICTURES, *PLATFORMS) if len(scene) <= MOST_FRAMES else ()
             ):  # a frame of KITTI object is two files, and labels may claim a million
                 try:
                     outcomes[there_and_back(scene, to, folder / "out")] += 1

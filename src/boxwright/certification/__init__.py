@@ -14,6 +14,7 @@ import numpy as np
 from ..arrays import Int64s
 from ..errors import BoxwrightError, SensorFrameFallback, number_of
 from ..formats import capabilities, check_writable, scenes, write
+from ..formats.camera_labels import with_boxes_of_cuboids
 from ..formats.declared import Capabilities, Exactness
 from ..formats.image_labels import the_camera
 from ..formats.write_report import WriteReport
@@ -124,7 +125,11 @@ def certify(
 
 def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, int]:
     """The scene as the format can know it, and how many shapes are left out: those in the pictures of other cameras than the one that is written."""
-    if not said.one_camera or not scene.image_tracks:
+    if said.projects:
+        scene = with_boxes_of_cuboids(scene)
+        if options.get("camera") is None or not scene.image_tracks:
+            return scene, 0
+    elif not said.one_camera or not scene.image_tracks:
         return scene, 0
     name = the_camera(scene, options.get("camera"), WriteReport("", Path())).name
     kept = [track for track in scene.image_tracks if track.camera == name]

@@ -197,13 +197,20 @@ def _attributes(tracks: Sequence[Any], clip: Clip, frame: Int64s, track_index: I
     """What holds at each row; nothing where no track has attributes."""
     if not any(track.attributes or any(track.keyframe_attributes) for track in tracks):
         return []
-    times = np.array([scene.times_ns[i] for scene, i in clip.places], np.int64)
     found: list[Mapping[str, Any]] = [{}] * len(frame)
+    times: dict[str, Int64s] = {}
     for k in np.unique(track_index).tolist():
-        rows = np.flatnonzero(track_index == k)
-        for row, held in zip(rows.tolist(), tracks[k].at(times[frame[rows]]).attributes):
+        rows, camera = np.flatnonzero(track_index == k), getattr(tracks[k], "camera", "")
+        if camera not in times:
+            times[camera] = np.array([_moment(scene, i, camera) for scene, i in clip.places], np.int64)
+        for row, held in zip(rows.tolist(), tracks[k].at(times[camera][frame[rows]]).attributes):
             found[row] = held
     return found
+
+
+def _moment(scene: Scene, frame_index: int, camera: str) -> int:
+    """When a frame was, for a camera its exposure."""
+    return int((scene.exposures_ns(camera) if camera in scene.cameras else scene.times_ns)[frame_index])
 
 
 # ------------------------------------------------------------ pairs

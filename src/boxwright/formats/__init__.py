@@ -72,6 +72,7 @@ _READERS = {
     "cvat_video": "cvat_video",
     "mot": "mot",
     "datumaro": "datumaro",
+    "coco": "coco",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -87,6 +88,7 @@ _WRITERS = {
     "cvat_video": "cvat_video_writer",
     "mot": "mot_writer",
     "datumaro": "datumaro_writer",
+    "coco": "coco_writer",
 }
 
 

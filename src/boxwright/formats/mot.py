@@ -35,7 +35,7 @@ from .laid_over import NO_SIZE
 from .looking import head, names_of, subfolders
 from .sensor_files import SensorFiles
 
-__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "detect", "list_scenes", "read", "sequence_place"]
+__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "LEAST_HZ", "MOST_HZ", "detect", "list_scenes", "read", "sequence_place"]
 
 CAPABILITIES = Capabilities(
     title="MOTChallenge",
@@ -54,6 +54,7 @@ CAPABILITIES = Capabilities(
     remarks=("Datumaro reads it with every corner and size rounded to 0.01 px.",),
 )
 
+LEAST_HZ, MOST_HZ = 1e-3, 1e6
 CORNER_PX = 1.5  # MOT's place of the point that is (0, 0) here, less one corner: left = u + CORNER_PX
 CLASSES = {
     1: "pedestrian",
@@ -172,7 +173,7 @@ class _Info:
         text = self.text(name)
         if text is None:
             return None
-        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,12})?", text) or float(text) < 1e-3:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,12})?", text) or float(text) < LEAST_HZ:
             raise FormatError(expected="a positive number", got=repr(text[:40]), path=self.file, field=name, hint="correct the file, or take it away")
         return float(text)
 

@@ -17,7 +17,7 @@ from ..limits import FARTHEST_PX
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
 from .image_labels import say_what_is_lost, the_camera
-from .mot import CLASSES, CORNER_PX
+from .mot import CLASSES, CORNER_PX, LEAST_HZ, MOST_HZ
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -48,7 +48,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     lines.sort(key=lambda line: line[:2])
     (folder / "gt").mkdir()
     (folder / "gt" / "gt.txt").write_text("".join(text for _, _, text in lines), "utf-8", newline="\n")
-    (folder / "seqinfo.ini").write_text(_info(scene, sensor, frame_rate), "utf-8", newline="\n")
+    (folder / "seqinfo.ini").write_text(_info(scene, sensor, frame_rate, report), "utf-8", newline="\n")
     report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), len(lines), 1e-9
     _say_what_is_lost(scene, tracks, report, frame_rate)
 
@@ -98,11 +98,15 @@ def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, 
     return numbers
 
 
-def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None) -> str:
+def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: WriteReport) -> str:
     width, height = sensor.camera.size_px
     known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
     if scene.has_time and len(scene) > 1:
-        known["frameRate"] = _number((len(scene) - 1) * 1e9 / float(scene.times_ns[-1] - scene.times_ns[0]))
+        rate = (len(scene) - 1) * 1e9 / float(scene.times_ns[-1] - scene.times_ns[0])
+        if LEAST_HZ <= rate < MOST_HZ:
+            known["frameRate"] = _number(rate)
+        else:
+            report.dropped.append(f"times: a rate of {rate:g} frames a second is none that MOT's files have")
     elif frame_rate is not None:
         known["frameRate"] = _number(as_floats("frame_rate", frame_rate, ()).item())
     known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}

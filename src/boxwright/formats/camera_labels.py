@@ -1,0 +1,210 @@
+"""What formats of labels in the pictures of several cameras share: whose labels there are, which of them are cuboids as cameras saw them, and the
+visible spans that platforms keep tracks as.
+
+Platforms that know no cuboids get the boxes around what each camera sees of them, "<track>@<camera>". What comes back under such a name is known
+to be that object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import Bools, Int64s, UInt8s
+from ..cameras import UncalibratedCamera
+from ..errors import ArgumentError, number_of
+from ..image_tracks import FilledImageTrack, ImageTrack, ImageTracks
+from ..keyframes import Origin, Visibility
+from ..linking import project_tracks
+from ..scene import CameraSensor, Scene
+from ..shapes2d import Boxes, Keypoints, RotatedBoxes, Shapes
+from .reach import check_pixels
+from .write_report import WriteReport
+
+__all__ = [
+    "EDGE_PX",
+    "CameraLabels",
+    "Span",
+    "camera_labels",
+    "linked_object",
+    "say_what_pictures_lose",
+    "spans_of",
+    "track_of_spans",
+    "with_boxes_of_cuboids",
+]
+
+EDGE_PX = 0.5  # platforms count pixels from the picture's corner, boxwright from the centre of the first pixel
+_UNEVEN_NS = 1  # of a rate that is no whole number of nanoseconds
+_STRAIGHT = (Boxes, RotatedBoxes, Keypoints)  # whose numbers run straight between keyframes wherever they are read
+
+
+@dataclass(frozen=True)
+class CameraLabels:
+    """stamps_ns : (F,) when the camera exposed each frame, as it increases or not"""
+
+    sensor: CameraSensor
+    stamps_ns: Int64s
+    tracks: Sequence[ImageTrack]
+
+    @property
+    def name(self) -> str:
+        return self.sensor.name
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second on the average; 0 where there are fewer than two."""
+        span = int(self.stamps_ns[-1] - self.stamps_ns[0]) if len(self.stamps_ns) > 1 else 0
+        return (len(self.stamps_ns) - 1) * 1e9 / span if span > 0 else 0.0
+
+
+class Span(NamedTuple):
+    """Frames in a row in which a track is seen.
+
+    first, last : both included
+    frames : (N,) those at which its shape is told, the first and last among them; between two the shape runs straight
+    shapes : (N,). is_occluded : (N,)
+    """
+
+    first: int
+    last: int
+    frames: Int64s
+    shapes: Shapes
+    is_occluded: Bools
+
+
+# ------------------------------------------------------------ to platforms
+
+
+def with_boxes_of_cuboids(scene: Scene) -> Scene:
+    """The scene with tracks of boxes for its cuboids, in the pictures of every calibrated camera in which nobody has labelled that object yet."""
+    calibrated = [name for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)]
+    if not scene.tracks or not calibrated or not len(scene):
+        return scene
+    known = {(track.object_id, track.camera) for track in scene.image_tracks}
+    ids = {track.track_id for track in (*scene.tracks, *scene.image_tracks)}
+    seen = project_tracks(scene, calibrated, occlusion=False).image_tracks()
+    fresh = [track for track in seen if (track.object_id, track.camera) not in known and track.track_id not in ids]
+    return scene.replace(image_tracks=ImageTracks([*scene.image_tracks, *fresh])) if fresh else scene
+
+
+def camera_labels(scene: Scene, report: WriteReport, camera: str | None) -> list[CameraLabels]:
+    """The labels of every camera that has some, or of the one that is named; of the first where nobody has. The report says what is not written.
+
+    ArgumentError where there is no camera.
+    """
+    if camera is not None:
+        scene.camera(camera)
+    whole = with_boxes_of_cuboids(scene)
+    check_pixels(whole.image_tracks)
+    n_projected = len(whole.image_tracks) - len(scene.image_tracks)
+    if n_projected:
+        report.notes.append(f"{number_of(len(scene.tracks), 'track')} of cuboids became {number_of(n_projected, 'track')} of boxes in the pictures")
+    names = list(dict.fromkeys(track.camera for track in whole.image_tracks)) if camera is None else [camera]
+    names = [name for name in whole.cameras if name in names] or list(whole.cameras)[:1]
+    if not names:
+        raise ArgumentError(
+            "the format holds labels in pictures", expected="a scene with a camera", field="scene.cameras", hint="write another format"
+        )
+    left_out = sum(track.camera not in names for track in whole.image_tracks)
+    if left_out:
+        report.dropped.append(f"{number_of(left_out, 'track')} in the pictures of other cameras than {', '.join(names)}")
+    return [CameraLabels(scene.camera(name), scene.exposures_ns(name), [one for one in whole.image_tracks if one.camera == name]) for name in names]
+
+
+def say_what_pictures_lose(scene: Scene, report: WriteReport, *, holds: Iterable[str] = ()) -> None:
+    """What such a format has no place for. holds : of "times", "attributes", "occluded" and "calibration", what it has one for."""
+    kept = set(holds)
+    if scene.tracks:
+        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay")
+    if scene.tags:
+        report.dropped.append(number_of(len(scene.tags), "tag"))
+    if scene.relations:
+        report.dropped.append(number_of(len(scene.relations), "relation"))
+    if scene.has_time and "times" not in kept:
+        report.dropped.append("the times of frames: they are counted")
+    if scene.lidars or scene.trajectory is not None:
+        report.dropped.append("LiDARs, calibration and poses")
+    if any(scene.has_image(i, name) for name in scene.cameras for i in range(min(len(scene), 3))):
+        report.dropped.append("pictures: the platform has them, or gets them by itself")
+    if scene.problems:
+        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
+    tracks = scene.image_tracks
+    lost_links = [one for one in tracks if one.object_id is not None and linked_object(one.track_id, one.camera) != one.object_id]
+    if lost_links:
+        report.dropped.append(f"the links of {number_of(len(lost_links), 'track')} to their objects, as their names do not tell them")
+    if "attributes" not in kept and any(one.attributes or any(one.keyframe_attributes) for one in tracks):
+        report.dropped.append("attributes")
+    if "occluded" not in kept and any((one.visibility == Visibility.OCCLUDED).any() for one in tracks):
+        report.dropped.append("which labels are occluded")
+
+
+def linked_object(track_id: str, camera: str) -> str | None:
+    """The object that the name of a track in pictures tells."""
+    name = track_id.removesuffix(f"@{camera}")
+    return name if name and name != track_id else None
+
+
+def spans_of(track: ImageTrack, stamps_ns: Int64s, kinds: tuple[type[Shapes], ...]) -> Iterator[Span]:
+    """The visible spans of a track, frame by frame as boxwright has them.
+
+    kinds : of shapes that the platform knows; others become the boxes around them, where there are any
+
+    Only keyframes are told where the platform's own straight line between them is the track's; where it is not, as in frames at uneven times, every
+    frame is.
+    """
+    filled = track.at(stamps_ns)
+    shapes = filled.shapes if isinstance(track.shapes, kinds) else None
+    bounds = filled.shapes.bounds_xyxy()
+    is_there = filled.is_valid & (np.isfinite(bounds).all(axis=1) if shapes is None else True)
+    seen = np.flatnonzero(is_there)
+    if not len(seen):
+        return
+    keep = _told(track, filled, stamps_ns, shapes is not None)
+    codes = track.visibility[np.maximum(filled.keyframe_index, 0)]
+    for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+        told = run[keep[run] | (run == run[0]) | (run == run[-1])]
+        here = Boxes(bounds[told]) if shapes is None else shapes[told]
+        yield Span(int(run[0]), int(run[-1]), told, here, codes[told] == Visibility.OCCLUDED)
+
+
+def _told(track: ImageTrack, filled: FilledImageTrack, stamps_ns: Int64s, is_own: bool) -> Bools:
+    """(F,) the frames at which the shape must be told."""
+    steps = np.diff(stamps_ns)
+    is_even = len(steps) == 0 or (int(steps.min()) > 0 and int(np.ptp(steps)) <= _UNEVEN_NS)
+    is_straight = track.method == "linear" and isinstance(track.shapes, _STRAIGHT) and is_own
+    if not (is_even and is_straight and np.isin(track.times_ns, stamps_ns).all()):
+        return np.ones(len(stamps_ns), bool)
+    return np.isin(stamps_ns, track.times_ns)
+
+
+# ------------------------------------------------------------ from platforms
+
+
+def track_of_spans(track_id: str, category: str, camera: str, spans: Sequence[Span], n_frames: int, **said: object) -> ImageTrack:
+    """A track from its visible spans, in order, with times in frames; the end of a span is one more keyframe, OUTSIDE, but at the clip's end."""
+    parts: list[Shapes] = []
+    frames: list[Int64s] = []
+    codes: list[UInt8s] = []
+    origins: list[UInt8s] = []
+    for k, span in enumerate(spans):
+        is_last = k == len(spans) - 1
+        ends = [span.last + 1] if not is_last and spans[k + 1].first > span.last + 1 else []
+        parts += [span.shapes, *[span.shapes[-1:] for _ in ends]]
+        frames.append(np.concatenate([span.frames, np.array(ends, np.int64)]))
+        visible = np.where(span.is_occluded, np.uint8(Visibility.OCCLUDED), np.uint8(Visibility.VISIBLE))
+        codes.append(np.concatenate([visible, np.full(len(ends), Visibility.OUTSIDE, np.uint8)]))
+        origins.append(np.full(len(frames[-1]), Origin.GIVEN, np.uint8))
+    return ImageTrack(
+        track_id,
+        category,
+        camera,
+        np.concatenate(frames),
+        type(parts[0]).concatenate(parts),
+        visibility=np.concatenate(codes),
+        origin=np.concatenate(origins),
+        object_id=linked_object(track_id, camera),
+        **said,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,317 @@
+"""The writer of COCO; the layout is drawn in coco.py."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from ..errors import number_of
+from ..image_tracks import ImageTrack
+from ..keyframes import Visibility
+from ..scene import Scene
+from ..shapes2d import Boxes, Keypoints, Masks, Polygons, RotatedBoxes, Shapes
+from .camera_labels import EDGE_PX, CameraLabels, camera_labels, linked_object, say_what_pictures_lose
+from .coco_shapes import NEAR_PX, ROTATED, overlap
+from .file_names import file_name
+from .strict_json import as_json
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_CODES = {Visibility.OUTSIDE: 0, Visibility.OCCLUDED: 1, Visibility.VISIBLE: 2}
+_NEAR_AREA = 0.2  # how far an area may be off the shape's own, as a share: some count pixels, some go by the box
+Row = dict[str, Any]
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
+    """Writes one JSON file, called as the scene, into `folder`, which exists and is empty: a label for every frame in which a track is.
+
+    Each camera is a video; tracks of cuboids are boxes around what it sees of them.
+
+    camera : whose labels alone
+    """
+    cameras = camera_labels(scene, report, camera)
+    writer = _Writer(scene, cameras, report)
+    with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:
+        writer.put(file)
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.tolerance_px = 1e-9
+    writer.say_what_is_lost()
+    say_what_pictures_lose(scene, report, holds=("times", "attributes", "occluded", "object_id"))
+
+
+@dataclass
+class _Writer:
+    scene: Scene
+    cameras: Sequence[CameraLabels]
+    report: WriteReport
+    n_labels: int = 0
+    n_empty: int = 0
+    boxed: set[str] = field(default_factory=set)
+    n_holes: int = 0
+    n_cut: int = 0
+    n_renamed: int = 0
+
+    def __post_init__(self) -> None:
+        kept = self.scene.source_attributes.get("coco", {})
+        self.kept: Mapping[str, Any] = kept if isinstance(kept, Mapping) else {}
+        self.tracks = [(place, track) for place, one in enumerate(self.cameras) for track in one.tracks]
+        self.categories = self._categories()
+        self.numbers = _numbers([track.track_id for _, track in self.tracks])
+        self.images = self._images()
+        self.taken = {one for _, track in self.tracks for row in track.keyframe_source_attributes if (one := _whole(row.get("id"))) is not None}
+        self.used: set[int] = set()
+        self.next_id = max(self.taken, default=0) + 1
+
+    def put(self, file: TextIO) -> None:
+        """Piece by piece: a scene may have a million labels."""
+        info = self.kept.get("info") or {"description": self.scene.name}
+        top = {"info": info, "licenses": self.kept.get("licenses") or [], "videos": self._videos(), "categories": list(self.categories.values())}
+        others = {"info", "licenses", "videos", "categories", "images", "annotations"}
+        top |= {key: value for key, value in self.kept.items() if key not in others}
+        file.write("{\n")
+        for key, value in top.items():
+            if key != "videos" or value:
+                file.write(f"{as_json(key)}: {as_json(value)},\n")
+        _put_list(file, "images", (image for own in self.images for image in own), ",\n")
+        _put_list(file, "annotations", self._annotations(), "\n}\n")
+
+    # -------------------------------------------------------- what labels point to
+
+    @property
+    def _is_single(self) -> bool:
+        """Whether the pictures come from a file without videos."""
+        return bool(self.kept.get("images")) and not self.kept.get("videos") and len(self.cameras) == 1
+
+    def _videos(self) -> list[Mapping[str, Any]]:
+        if self._is_single:
+            return []
+        known = {(one.get("scene", one.get("name")), one.get("camera", "camera")): one for one in self._kept_list("videos")}
+        videos: list[Mapping[str, Any]] = []
+        for place, one in enumerate(self.cameras):
+            same = known.get((self.scene.name, one.name))
+            name = f"{self.scene.name}/{one.name}"
+            videos.append(same or {"id": place + 1, "name": name, "scene": self.scene.name, "camera": one.name, "n_frames": len(self.scene)})
+        return videos
+
+    def _kept_list(self, name: str) -> list[Mapping[str, Any]]:
+        value = self.kept.get(name)
+        return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []
+
+    def _images(self) -> list[list[Row]]:
+        """Of each camera, by frame; those of the file that they came from as they were."""
+        given = self.kept.get("images")
+        kept: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        videos = [one["id"] for one in self._videos()] or [None] * len(self.cameras)
+        taken = {_whole(row.get("id")) for rows in kept.values() for row in rows if isinstance(row, Mapping)}
+        free = (number for number in range(1, 1 << 62) if number not in taken)
+        found = []
+        for one, video in zip(self.cameras, videos):
+            rows = kept.get(one.name, ())
+            rows = rows if len(rows) == len(self.scene) else [None] * len(self.scene)
+            found.append([dict(row) if isinstance(row, Mapping) else self._image(one, i, video, next(free)) for i, row in enumerate(rows)])
+        return found
+
+    def _image(self, one: CameraLabels, frame: int, video: int | None, number: int) -> Row:
+        width, height = one.sensor.camera.size_px
+        name = file_name(self.scene.frame_ids[frame])
+        self.n_renamed += name != self.scene.frame_ids[frame]
+        image: Row = {"id": number, "width": width, "height": height, "file_name": f"{file_name(one.name)}/{name}.jpg"}
+        image |= {} if video is None else {"video_id": video, "frame_id": frame}
+        return image | ({"timestamp_ns": int(one.stamps_ns[frame])} if self.scene.has_time else {})
+
+    def _categories(self) -> dict[tuple[str, tuple[str, ...]], Row]:
+        """By name and names of keypoints."""
+        found: dict[tuple[str, tuple[str, ...]], Row] = {}
+        for one in self._kept_list("categories"):
+            found[str(one.get("name")), tuple(one.get("keypoints") or ())] = dict(one)
+        numbers = {one["id"] for one in found.values()}
+        free = (number for number in range(1, 1 << 62) if number not in numbers)
+        for _, track in self.tracks:
+            key = self._category_key(track)
+            if key not in found:
+                edges = track.shapes.skeleton.edges if isinstance(track.shapes, Keypoints) and track.shapes.skeleton is not None else ()
+                points = {"keypoints": list(key[1]), "skeleton": [[a + 1, b + 1] for a, b in edges]} if key[1] else {}
+                found[key] = {"id": next(free), "name": track.category, **points}
+        return found
+
+    def _category_key(self, track: ImageTrack) -> tuple[str, tuple[str, ...]]:
+        shapes = track.shapes
+        names = shapes.skeleton.points if isinstance(shapes, Keypoints) and shapes.skeleton is not None else ()
+        if not names and isinstance(shapes, Keypoints):
+            names = tuple(str(p) for p in range(shapes.n_points))
+        known = {tuple(one.get("keypoints") or ()) for one in self._kept_list("categories") if one.get("name") == track.category}
+        return track.category, names if isinstance(shapes, Keypoints) else next(iter(known), ())
+
+    # -------------------------------------------------------- labels
+
+    def _annotations(self) -> Iterator[Row]:
+        for place, track in self.tracks:
+            yield from self._of_track(self.cameras[place], self.images[place], track)
+
+    def _of_track(self, one: CameraLabels, images: Sequence[Row], track: ImageTrack) -> Iterator[Row]:
+        filled = track.at(one.stamps_ns)
+        frames = np.flatnonzero(filled.is_valid)
+        shapes = filled.shapes[frames]
+        index, held = filled.keyframe_index[frames], track.at(track.times_ns).attributes
+        is_keyframe = track.times_ns[index] == one.stamps_ns[frames]
+        category = self.categories[self._category_key(track)]["id"]
+        identity = self._identity(track)
+        told = self._shapes(shapes, track)
+        for frame, k, is_own, said in zip(frames.tolist(), index.tolist(), is_keyframe.tolist(), told):
+            if said is None:
+                self.n_empty += 1
+                continue
+            source = track.keyframe_source_attributes[k] if is_own and track.keyframe_source_attributes else {}
+            extra = said.pop("attributes", {})
+            attributes = {**held[k], **extra, **identity, "occluded": bool(track.visibility[k] == Visibility.OCCLUDED)}
+            self.n_labels += 1
+            yield {
+                "id": self._id(source),
+                "image_id": images[frame]["id"],
+                "category_id": category,
+                **({"track_id": self.numbers[track.track_id]} if identity else {}),
+                **_with_kept(said, source),
+                "attributes": {name: value for name, value in attributes.items() if value is not None} if identity else dict(held[k]),
+            }
+
+    def _identity(self, track: ImageTrack) -> Row:
+        """What tells over frames which object it is; a label that came without has none."""
+        if track.source_attributes.get("coco") == "single" and len(track) == 1:
+            return {}
+        linked = track.object_id is not None and track.object_id != linked_object(track.track_id, track.camera)
+        return {"track_id": track.track_id, **({"object_id": track.object_id} if linked else {})}
+
+    def _id(self, source: Mapping[str, Any]) -> int:
+        """The label's own, where it came with one; each once."""
+        number = _whole(source.get("id"))
+        if number is None or number < 0 or number in self.used:
+            number, self.next_id = self.next_id, self.next_id + 1
+        self.used.add(number)
+        return number
+
+    def _shapes(self, shapes: Shapes, track: ImageTrack) -> Iterator[Row | None]:
+        """bbox, area and segmentation or keypoints of each; None where there is nothing to be seen."""
+        if isinstance(shapes, Polygons) and np.diff(shapes.ring_offsets).min(initial=3) < 3:
+            self.boxed.add("polygon of less than three points")
+            shapes = Boxes(shapes.bounds_xyxy())
+        if isinstance(shapes, Polygons) and any(overlap(shapes.rings(k)) for k in range(len(shapes))):
+            self.n_holes += 1
+            shapes = Masks.from_polygons(shapes, *self.scene.camera(track.camera).camera.size_px)
+        bounds = shapes.bounds_xyxy()
+        boxes = np.c_[bounds[:, :2] + EDGE_PX, bounds[:, 2:] - bounds[:, :2]].tolist()
+        if isinstance(shapes, Boxes):
+            yield from ({"bbox": _short(box), "area": _short_number(box[2] * box[3]), "iscrowd": 0, "segmentation": []} for box in boxes)
+            return
+        for k, box in enumerate(boxes):
+            if not all(map(math.isfinite, box)):
+                yield None
+                continue
+            yield {"bbox": _short(box), "area": _short_number(box[2] * box[3]), "iscrowd": 0, "segmentation": []} | self._one(shapes, k, track)
+
+    def _one(self, shapes: Shapes, k: int, track: ImageTrack) -> Row:
+        if isinstance(shapes, Masks):
+            return self._mask(shapes, k, track)
+        if isinstance(shapes, RotatedBoxes):
+            corners = (shapes.corners_uv()[k] + EDGE_PX).ravel().tolist()
+            told = [*(shapes.center_uv[k] + EDGE_PX).tolist(), *shapes.size_px[k].tolist(), math.degrees(float(shapes.rotation_rad[k]))]
+            return {"area": _short_number(float(shapes.area_px2[k])), "segmentation": [_short(corners)], "attributes": {ROTATED: told}}
+        if isinstance(shapes, Polygons):
+            rings = [_short((ring + EDGE_PX).ravel().tolist()) for ring in shapes.rings(k)]
+            return {"area": _short_number(float(shapes.area_px2[k])), "segmentation": rings}
+        if isinstance(shapes, Keypoints):
+            rows = [[*uv, _CODES[Visibility(code)]] for uv, code in zip(np.nan_to_num(shapes.uv[k]).tolist(), shapes.visibility[k].tolist())]
+            flat = [value for row in rows for value in (row if row[2] else [0, 0, 0])]
+            return {"keypoints": _short(flat), "num_keypoints": sum(row[2] > 0 for row in rows)}
+        self.boxed.add(shapes.KIND)
+        return {}
+
+    def _mask(self, masks: Masks, k: int, track: ImageTrack) -> Row:
+        """With the box around the pixels, all of them in the picture."""
+        one, size = masks[k], self.scene.camera(track.camera).camera.size_px
+        if (one.width_px, one.height_px) != size:
+            one = _of_size(one, *size)
+            self.n_cut += 1
+        left, top, right, bottom = one.bounds_xyxy()[0].tolist()
+        if not math.isfinite(left):
+            return {}
+        box = [left + EDGE_PX, top + EDGE_PX, right - left, bottom - top]
+        return {"bbox": _short(box), "area": int(one.area_px[0]), "segmentation": {"size": [size[1], size[0]], "counts": one.to_coco()[0]}}
+
+    def say_what_is_lost(self) -> None:
+        if self.boxed:
+            self.report.rounded.append(f"shapes that COCO lacks, {', '.join(sorted(self.boxed))}: the boxes around them")
+        if self.n_holes:
+            self.report.rounded.append(f"{number_of(self.n_holes, 'track')} of polygons with holes: the pixels inside, as COCO knows no holes")
+        if self.n_cut:
+            self.report.rounded.append(
+                f"{number_of(self.n_cut, 'mask')} of another size than the picture: it is the picture's, from its first pixel on"
+            )
+        if self.n_empty:
+            self.report.dropped.append(f"{number_of(self.n_empty, 'label')} of which nothing is in the picture, such as masks without a pixel")
+        if self.n_renamed:
+            self.report.rounded.append(f"{number_of(self.n_renamed, 'name')} of frames that no file can have")
+
+
+def _of_size(mask: Masks, width_px: int, height_px: int) -> Masks:
+    pixels = np.zeros((1, height_px, width_px), bool)
+    given = mask.to_arrays()[:, :height_px, :width_px]
+    pixels[:, : given.shape[1], : given.shape[2]] = given
+    return Masks.from_arrays(pixels)
+
+
+def _with_kept(said: Row, source: Mapping[str, Any]) -> Row:
+    """With what the file that the label came from said, as far as it still holds."""
+    others = {
+        key: value for key, value in source.items() if key not in ("bbox", "area", "id", "segmentation") and (key not in said or key == "iscrowd")
+    }
+    if not said["segmentation"] and source.get("segmentation"):
+        others["segmentation"] = source["segmentation"]
+    box = source.get("bbox")
+    if isinstance(box, (list, tuple)) and len(box) == 4 and _is_near(box, said["bbox"], NEAR_PX):
+        others["bbox"] = list(box)
+    area = source.get("area")
+    if (isinstance(area, (int, float)) and abs(area - said["area"]) <= max(_NEAR_AREA * said["area"], 1.0)) or (
+        "keypoints" in said and area is not None
+    ):
+        others["area"] = area
+    return said | others
+
+
+def _is_near(a: Sequence[Any], b: Sequence[float], most: float) -> bool:
+    return all(isinstance(one, (int, float)) and abs(one - other) <= most for one, other in zip(a, b))
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _short_number(value: float) -> float | int:
+    rounded = round(value, 9)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _short(values: Sequence[float]) -> list[float | int]:
+    """To 1e-9 px, without a point where they are whole."""
+    return [_short_number(value) for value in values]
+
+
+def _numbers(ids: Sequence[str]) -> dict[str, int]:
+    """track_id -> a whole number: the id itself where it is one."""
+    numbers = {one: int(one) for one in ids if re.fullmatch("0|[1-9][0-9]{0,8}", one)}
+    taken = set(numbers.values())
+    free = (number for number in range(1, 1 << 62) if number not in taken)
+    return numbers | {one: next(free) for one in dict.fromkeys(ids) if one not in numbers}
+
+
+def _put_list(file: TextIO, name: str, rows: Iterator[Row], end: str) -> None:
+    file.write(f'"{name}": [')
+    for k, row in enumerate(rows):
+        file.write(("\n " if k == 0 else ",\n ") + as_json(row))
+    file.write(f"\n]{end}")
