@@ -52,7 +52,16 @@ COMMANDS = [
     "warmup",
 ]
 
-PROGRESS = ("when objects were seen", "filling", "drawing", "writing boxwright", "writing kitti_tracking", "writing nonsense")
+PROGRESS = (
+    "when objects were seen",
+    "filling",
+    "drawing",
+    "writing boxwright",
+    "writing kitti_tracking",
+    "writing mot",
+    "writing cvat_video",
+    "writing nonsense",
+)
 
 
 @pytest.fixture
@@ -184,6 +193,26 @@ def test_info_of_several_scenes(run, real_data):
     code, out, _ = run("info", real_data / "kitti_tracking" / "training", "--scene", "0001", "--json")
     assert json.loads(out)["classes"]["Car"]["n_tracks"] > 10
     assert fails(run("fill", real_data / "kitti_tracking" / "training", "--keyframes-every", "10"), "scene", "0001")
+
+
+@pytest.mark.filterwarnings("default::boxwright.SensorFrameFallback")
+def test_no_poses_are_told_once(run, tmp_path):
+    bw.write(street.scene(), tmp_path / "kitti", "kitti_tracking")
+    for file in (tmp_path / "kitti").rglob("*.csv"):
+        file.unlink()
+    for arguments in (("info",), ("convert", tmp_path / "out"), ("convert", "--dry-run")):
+        code, out, err = run(arguments[0], tmp_path / "kitti", *arguments[1:])
+        assert code == 0 and (out + err).count("no poses: the tracks stay in the LiDAR's frame") == 1, out + err
+    assert "warning: " in run("fill", tmp_path / "kitti", "--keyframes-every", "2")[2]  # which prints no notes
+
+
+def test_labels_in_pictures_of_a_scene_that_has_none(run, tmp_path):
+    scene = street.scene()
+    bw.write(scene, tmp_path / "scene")
+    for to in ("mot", "cvat_video"):
+        fails(run("convert", tmp_path / "scene", tmp_path / "out", "--to", to), "no label in the pictures of", "of cuboids; make such labels first")
+    bw.write(scene.replace(cameras={}), tmp_path / "blind")
+    assert fails(run("convert", tmp_path / "blind", tmp_path / "out", "--to", "mot"), "got a scene without cameras, with")
 
 
 def test_names_cannot_write_to_the_terminal(run, tmp_path):

@@ -374,7 +374,7 @@ def test_pictures_of_no_frame_are_told(tmp_path):
     picture = (log / f"sensors/cameras/ring_front_center/{T0 + 4_000_000}.jpg").read_bytes()
     for stamp in (T0 + 9_000_000, T0 + 10 * STEP):
         (log / f"sensors/cameras/ring_front_center/{stamp}.jpg").write_bytes(picture)
-    assert "2 of 5 pictures are no frame's: each frame has the nearest of each camera" in bw.read(log).notes
+    assert "pictures that are no frame's: 2 of 5; each frame has the nearest of each camera" in bw.read(log).notes
 
 
 def test_an_empty_pose_table_is_refused(tmp_path):

@@ -89,8 +89,17 @@ def test_every_folder_and_file_of_the_sample_has_one_format_at_most():
 def test_the_root_of_many_datasets_names_them(real_data):
     with pytest.raises(bw.FormatError, match="no dataset itself, but a folder of datasets") as caught:
         bw.scenes(real_data)
-    for said in ("av2/ (argoverse2)", "kitti_object/ (kitti_object)", "kitti_tracking/ (kitti_tracking)", "openlabel/osdar23/ (openlabel)"):
+    named = ("av2/ (argoverse2)", "kitti_object/ (kitti_object)", "kitti_tracking/ (kitti_tracking)", "openlabel/osdar23/ (openlabel)")
+    for said in (*named, "video/test_video.mp4 (video)"):
         assert said in str(caught.value)
+
+
+def test_a_folder_with_a_video_names_it(tmp_path):
+    write(tmp_path / "clips/street.mp4")
+    write(tmp_path / "clips/readme.txt")
+    for place, named in ((tmp_path, "clips/street.mp4"), (tmp_path / "clips", "street.mp4")):
+        with pytest.raises(bw.FormatError, match=rf"a folder of datasets: got {named} \(video\); pass one of these"):
+            bw.scenes(place)
 
 
 def test_kitti_folders_side_by_side(tmp_path):
@@ -101,7 +110,7 @@ def test_kitti_folders_side_by_side(tmp_path):
         assert fitting(tmp_path / name) == [name]
     with pytest.raises(
         bw.FormatError,
-        match=r"got kitti_object/ \(kitti_object\), kitti_raw/ \(kitti_raw\), kitti_tracking/ \(kitti_tracking\); pass one of these folders",
+        match=r"got kitti_object/ \(kitti_object\), kitti_raw/ \(kitti_raw\), kitti_tracking/ \(kitti_tracking\); pass one of these",
     ):
         bw.scenes(tmp_path)
 

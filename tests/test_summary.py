@@ -46,7 +46,7 @@ def test_each_oddity_is_told():
     assert odd(scene(times=late))["irregular_times"]["n"] == 1
     assert scene_facts(scene(times=late))["gaps"] == [{"after_frame": 4, "duration_s": pytest.approx(0.4)}]
     gone = track(frames=(0, 2, 5), visibility=[0, 2, 0])
-    assert odd(scene([gone, track("2")]))["gaps"]["sentence"] == "1 of 2 tracks have gaps, such as '1'"
+    assert odd(scene([gone, track("2")]))["gaps"]["sentence"] == "gaps in 1 of 2 tracks, such as '1'"
     assert "length 9.00 m" in odd(scene([track(size=(9.0, 1.8, 1.5))]))["sizes"]["sentence"]
     assert not odd(scene([track(category="zeppelin")]))  # a note of the reader tells of it, and is_known
     sweep = bw.Sweep(np.array([[3.0, 0, 0], [np.nan, 1, 1]]))
@@ -86,7 +86,7 @@ def test_a_scene_of_nothing():
 
 def test_glances_agree_with_what_is_read(real_data):
     """What the table of a dataset's scenes shows is what reading them gives."""
-    for folder in ("kitti_object", "kitti_tracking", "dgp", "sustechpoints", "openlabel/osdar23", "openlabel/examples"):
+    for folder in ("kitti_object", "kitti_tracking", "dgp", "sustechpoints", "openlabel/osdar23", "openlabel/examples", "cvat_video_xml", "mot"):
         for entry in list(bw.scenes(real_data / folder))[: 12 if "openlabel" in folder else 3]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -95,6 +95,10 @@ def test_glances_agree_with_what_is_read(real_data):
             assert seen["n_frames"] in (None, len(read)), entry
             if folder.startswith("kitti"):
                 assert seen["n_labels"] == sum(int((t.visibility != bw.Visibility.OUTSIDE).sum()) for t in read.tracks)
+            if folder in ("cvat_video_xml", "mot"):
+                n_shown = sum(int((t.visibility != bw.Visibility.OUTSIDE).sum()) for t in read.image_tracks)
+                assert (seen["n_tracks"], seen["n_labels"]) == (len(read.image_tracks), n_shown)
+                continue
             assert seen["n_tracks"] in ((len(read.tracks),) if folder == "kitti_tracking" else (None, len(read.tracks))), entry
 
 

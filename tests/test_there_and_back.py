@@ -71,7 +71,7 @@ def assert_seen_as_before(scene: bw.Scene, back: bw.Scene, report: bw.WriteRepor
         mine = [track for track in scene.image_tracks if track.camera == name]
         theirs = [back.image_track(track.track_id) for track in mine]
         for one, other in zip(mine, theirs):
-            if f"keyframes of track {one.track_id!r}" in told:
+            if f"of track {one.track_id!r} " in told:
                 continue
             assert other.category == one.category
             frames, shapes = seen(one, scene.cameras[name], scene)
@@ -180,7 +180,8 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
             np.testing.assert_array_equal(theirs.times_ns, mine.times_ns)
             assert theirs.shapes.equals(mine.shapes)
     elif len(scene):
-        assert n_labels(back) == report.n_labels
+        n_in_pictures = sum(len(seen(track, one.cameras[track.camera], one)[0]) for one in back for track in one.image_tracks)
+        assert n_labels(back) + (n_in_pictures if to == "openlabel" else 0) == report.n_labels
         if to == "openlabel":
             assert_seen_as_before(scene, back[0], report, [*scene.cameras])
         elif to == "semantic_kitti" or sum(len(one.image_tracks) for one in back) < len(scene.image_tracks):  # KITTI holds those of one camera
@@ -242,7 +243,7 @@ def test_a_camera_that_looks_straight_down(tmp_path, rng, to, yaw):
     front = scene.cameras["front"]
     cameras = {"below": bw.CameraSensor("below", front.camera, down), "front": front}
     report = bw.write(scene.replace(cameras=cameras), tmp_path / "both", to)
-    assert any(line.startswith("camera below: its y axis lies level") for line in report.dropped)
+    assert any(line.startswith("camera below: the y axis lies level") for line in report.dropped)
     without = bw.write(scene.replace(cameras={"front": front}), tmp_path / "front", to)
     assert without.n_labels == report.n_labels > 0
     both, alone = ({path.relative_to(top): path.read_bytes() for path in top.rglob("*.txt")} for top in (tmp_path / "both", tmp_path / "front"))

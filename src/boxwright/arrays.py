@@ -36,6 +36,7 @@ __all__ = [
     "one_index",
     "one_time_ns",
     "some_rows",
+    "widened",
 ]
 
 
@@ -61,7 +62,13 @@ def as_points(field: str, value: Any) -> Floats:
         hint = "pass points[:, :3]" if too_wide else "pass one row per point"
         raise ArgumentError(expected="(N, 3) float array", got=f"shape {array.shape}", field=field, hint=hint)
     origin = getattr(value, "origin_m", None)
-    return array if origin is None or not np.any(origin) else np.asarray(array, np.float64) + np.asarray(origin, np.float64)
+    return array if origin is None or not np.any(origin) else widened(array) + np.asarray(origin, np.float64)
+
+
+def widened(array: Any) -> Float64s:
+    """As float64. A float32 NaN may signal, and numpy would warn of it; it is a NaN like any other."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(array, np.float64)
 
 
 def as_floats(field: str, value: ArrayLike, shape: tuple[int | None, ...], *, finite: bool = True, hint: str | None = None) -> Float64s:

@@ -139,7 +139,7 @@ def _notes(named: Sequence[tuple[str, Scene]], rotation: Merged) -> list[str]:
     if rotation.is_undecided.any():
         n = int(rotation.is_undecided.sum())
         notes.append(
-            f"{n} headings are undecided, since two annotators say opposite things: that of the better one, or of the first by name, was taken"
+            f"{number_of(n, 'heading')} undecided, since two annotators say opposite things: that of the better, or first by name, was taken"
         )
     for what, field in (("labels in pictures", "image_tracks"), ("edits of point labels", "point_edits"), ("relations", "relations")):
         if any(getattr(scene, field) for _, scene in named):
@@ -180,9 +180,9 @@ class _TrackMaker:
             n_twice += int((~first).sum())
             if first.any():
                 made.append(self._track(enough[order[first]]))
-        notes = [f"{n_few} labels had fewer than {needed} votes, and are left out"] if n_few else []
+        notes = [f"{number_of(n_few, 'label')} with fewer than {number_of(needed, 'vote')}: left out"] if n_few else []
         if n_twice:
-            notes.append(f"{n_twice} labels would have been an object's second in their frame, and are left out")
+            notes.append(f"{number_of(n_twice, 'label')} that would have been an object's second in a frame: left out")
         return Tracks(made), notes
 
     def _track(self, rows: Int64s) -> Track:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import rotations
-from .arrays import PLAIN_NUMBERS, ArrayLike, Bools, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_index, one_time_ns
+from .arrays import PLAIN_NUMBERS, ArrayLike, Bools, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_index, one_time_ns, widened
 from .errors import ArgumentError, GeometryError, TimeError, number_of
 
 __all__ = ["Pose", "Trajectory", "as_pose"]
@@ -119,7 +119,7 @@ def _vectors(field: str, value: ArrayLike) -> Float64s:
     array = as_array(field, value, "(..., 3) float array")
     if array.dtype.kind not in "iuf":
         raise ArgumentError(expected="(..., 3) float array", got=f"dtype {array.dtype}", field=field, hint=PLAIN_NUMBERS)
-    array = np.asarray(array, np.float64)
+    array = widened(array)
     if array.ndim == 0 or array.shape[-1] != 3:
         raise ArgumentError(expected="(..., 3) float array", got=f"shape {array.shape}", field=field, hint="pass one row per point")
     return array

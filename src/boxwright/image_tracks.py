@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .arrays import ArrayLike, Bools, Int32s, Int64s, UInt8s, as_times_ns, check_kind, one_index
-from .errors import ArgumentError, GeometryError
+from .errors import ArgumentError, GeometryError, number_of
 from .interpolation import Storage
 from .interpolation2d import ShapeCurves, as_method_2d
 from .keyframes import Filled, Keyframed, items_of, one_after_another
@@ -83,7 +83,8 @@ class ImageTrack(Keyframed):
         return _curves([self])
 
     def __repr__(self) -> str:
-        return f"ImageTrack({self.track_id!r}, {self.category!r}, camera={self.camera!r}, {len(self)} keyframes of {type(self.shapes).__name__})"
+        count = number_of(len(self), "keyframe")
+        return f"ImageTrack({self.track_id!r}, {self.category!r}, camera={self.camera!r}, {count} of {type(self.shapes).__name__})"
 
 
 def is_empty(shapes: Shapes) -> Bools:
@@ -114,7 +115,7 @@ class FilledImageTrack(Table, Filled):
 
     def __repr__(self) -> str:
         kind = type(self.shapes).__name__
-        return f"FilledImageTrack({self.track.track_id!r}, {len(self)} times, {int(self.is_valid.sum())} valid, {kind})"
+        return f"FilledImageTrack({self.track.track_id!r}, {number_of(len(self), 'time')}, {int(self.is_valid.sum())} valid, {kind})"
 
 
 class ImageTracks(tuple[ImageTrack, ...]):

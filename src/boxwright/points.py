@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Bools, Floats, Int64s, as_array, as_floats, as_points, as_times_ns, frozen, one_time_ns
+from .arrays import Bools, Floats, Int64s, as_array, as_floats, as_points, as_times_ns, frozen, one_time_ns, widened
 from .errors import ArgumentError, number_of
 from .frames import Pose, Trajectory, as_pose
 
@@ -113,7 +113,7 @@ class Sweep:
         translation = (translation - world_from_ego.at(instant).apply(mount.translation_m)) @ sweep_from_world.rotation.T
         rotation = sweep_from_world.rotation @ rotation
         translation = translation + (rotation - np.eye(3)) @ np.array(self.origin_m)  # the origin turns too; it is added again afterwards
-        xyz = np.einsum("nij,nj->ni", rotation[which], np.asarray(self.xyz, np.float64)) + translation[which]
+        xyz = np.einsum("nij,nj->ni", rotation[which], widened(self.xyz)) + translation[which]
         late = None if self.time_offset_ns is None else self.time_offset_ns + (self.timestamp_ns - instant)
         return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=late, is_deskewed=True)
 

@@ -19,7 +19,7 @@ import numpy as np
 from .arrays import Bools, Float64s, Int32s, Int64s, UInt8s, some_rows
 from .bridging import bridge
 from .cuboids import Cuboids
-from .errors import ArgumentError, SensorFrameFallback, TimeError
+from .errors import ArgumentError, SensorFrameFallback, TimeError, number_of
 from .following import follow
 from .image_following import ImageVerdict
 from .image_propagation import ImageProposals, propagate_in_pictures
@@ -77,7 +77,8 @@ class Proposals:
         return self.track.with_keyframes(self.times_ns[rows], self.cuboids[rows], np.full(len(rows), Visibility.VISIBLE, np.uint8), Origin.PROPAGATED)
 
     def __repr__(self) -> str:
-        return f"Proposals({len(self)} frames of track {self.track.track_id!r}, {int(self.is_flagged.sum())} flagged, frame={self.cuboids.frame!r})"
+        count = number_of(len(self), "frame")
+        return f"Proposals({count} of track {self.track.track_id!r}, {int(self.is_flagged.sum())} flagged, frame={self.cuboids.frame!r})"
 
 
 @overload

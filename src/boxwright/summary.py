@@ -306,11 +306,11 @@ def _odd_labels(scene: Scene, lidars: list[dict[str, Any]]) -> Iterator[dict[str
     n_tracks = len(scene.tracks)
     gapped = [track.track_id for track in scene.tracks if _has_gap(track.at(scene.times_ns).is_valid)]
     if gapped:
-        yield _oddity("gaps", len(gapped), f"{len(gapped)} of {n_tracks} tracks have gaps, such as {gapped[0]!r}")
+        yield _oddity("gaps", len(gapped), f"gaps in {len(gapped):,} of {number_of(n_tracks, 'track')}, such as {gapped[0]!r}")
     yield from _odd_sizes(scene)
     steep = [track.track_id for track in scene.tracks if _tilt_rad(track.cuboids.quat_wxyz).max() > _STEEP_RAD]
     if steep and scene.label_frame not in scene.cameras:
-        yield _oddity("steep", len(steep), f"{len(steep)} tracks lean by more than 30 degrees, such as {steep[0]!r}")
+        yield _oddity("steep", len(steep), f"{number_of(len(steep), 'track')} with cuboids that lean by more than 30 degrees, such as {steep[0]!r}")
     reach_m = max((lidar["range_in_first_m"][1] for lidar in lidars if lidar["range_in_first_m"]), default=None)
     if reach_m is not None:
         yield from _far_labels(scene, reach_m)

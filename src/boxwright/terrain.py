@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import PLAIN_NUMBERS, Float64s, Floats, as_array, as_points, frozen
+from .arrays import PLAIN_NUMBERS, Float64s, Floats, as_array, as_points, frozen, widened
 from .errors import ArgumentError, GeometryError
 from .kernels import terrain as kernels
 
@@ -54,7 +54,7 @@ class Ground:
     def above_m(self, points: Any) -> Float64s:
         """(N,) height of (N, 3) points above the ground."""
         xyz = as_points("points", points)
-        return np.asarray(xyz[:, 2], np.float64) - self.height_m(xyz)
+        return widened(xyz[:, 2]) - self.height_m(xyz)
 
     def __repr__(self) -> str:
         rows, columns = self.nodes_m.shape

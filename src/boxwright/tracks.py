@@ -139,7 +139,7 @@ class FilledTrack(Table, Filled):
     keyframe_index: Int64s
 
     def __repr__(self) -> str:
-        return f"FilledTrack({self.track.track_id!r}, {len(self)} times, {int(self.is_valid.sum())} valid, frame={self.cuboids.frame!r})"
+        return f"FilledTrack({self.track.track_id!r}, {number_of(len(self), 'time')}, {int(self.is_valid.sum())} valid, frame={self.cuboids.frame!r})"
 
 
 class Tracks(tuple[Track, ...]):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Bools, Float64s, Int64s, UInt8s
+from ..arrays import Bools, Float64s, Int64s, UInt8s, widened
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids
 from ..errors import FrameMissing, GeometryError, TimeError
@@ -327,7 +327,7 @@ class Frame:
         """(N, 3) float32 or float64 of all LiDARs together, in `name`; (0, 3) where there are none."""
         parts = []
         for sensor, sweep in self.sweeps.items():
-            xyz = sweep.xyz if not any(sweep.origin_m) else np.asarray(sweep.xyz, np.float64) + np.asarray(sweep.origin_m)
+            xyz = sweep.xyz if not any(sweep.origin_m) else widened(sweep.xyz) + np.asarray(sweep.origin_m)
             parts.append(xyz if sensor == self.name else self.scene.ego_from(sensor).apply(xyz))
         return np.zeros((0, 3)) if not parts else parts[0] if len(parts) == 1 else np.concatenate(parts)
 

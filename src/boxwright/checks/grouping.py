@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from ..errors import number_of
 from .context import Context
 from .findings import Finding
 from .registry import RULES
@@ -92,8 +93,8 @@ def _together(context: Context, findings: Sequence[Finding]) -> Finding:
     frames = min(one.frame_index for one in findings), max(one.last_frame_index for one in findings), worst.worst_frame_index
     where = f"frame {frames[0]}" if frames[0] == frames[1] else f"frames {frames[0]} to {frames[1]}"
     message = (
-        f"{len(tracks)} tracks at once in {where}: {RULES[worst.rule].title}; look at the pose, the stamp or the sweep, not at single labels; "
-        f"the worst: {worst.message}"
+        f"{number_of(len(tracks), 'track')} at once in {where}: {RULES[worst.rule].title}; look at the pose, the stamp or the sweep, "
+        f"not at single labels; the worst: {worst.message}"
     )
     return context.finding(
         worst.rule,

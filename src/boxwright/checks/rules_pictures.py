@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..arrays import Float64s
+from ..errors import number_of
 from ..linking import CameraOffset, LinkOffsets, link, link_offsets
 from ..linking.pictured import cameras_of
 from .context import Context
@@ -54,8 +55,8 @@ def camera_turned(context: Context) -> Iterator[Finding]:
         if shift > context.profile.threshold("camera_turned", "*"):
             u, v = one.shift_px
             message = (
-                f"labels of {one.n_pairs} objects in {one.camera} lie {abs(u):.1f} px to the {'right' if u > 0 else 'left'} of their cuboids and "
-                f"{abs(v):.1f} px {'below' if v > 0 else 'above'} them: the calibration is off"
+                f"labels of {number_of(one.n_pairs, 'object')} in {one.camera} lie {abs(u):.1f} px to the {'right' if u > 0 else 'left'} of "
+                f"their cuboids and {abs(v):.1f} px {'below' if v > 0 else 'above'} them: the calibration is off"
             )
             right, down = one.shift_rad
             suggestion = None
@@ -85,7 +86,8 @@ def camera_late(context: Context) -> Iterator[Finding]:
         if abs(late_ms) > context.profile.threshold("camera_late", "*"):
             way = "later" if late_ms > 0 else "earlier"
             message = (
-                f"the labelled pictures of {one.camera} seem to be taken {abs(late_ms):.0f} ms {way} than their stamps, by {one.n_pairs} objects: "
+                f"the labelled pictures of {one.camera} seem to be taken {abs(late_ms):.0f} ms {way} than their stamps, by "
+                f"{number_of(one.n_pairs, 'object')}: "
                 "the clock, or the moment the labels are for, is off"
             )
             edit = CorrectCamera(one.camera, late_ns=round(one.late_s * 1e9))

@@ -72,7 +72,7 @@ def repeated_frame(context: Context) -> Iterator[Finding]:
     allowed = context.profile.threshold("repeated_frame", "*")
     for i, tracks in sorted(told.items()):
         if len(tracks) > allowed:
-            message = f"all labels of frame {i} are those of frame {i - 1}, though {len(tracks)} tracks move before and after"
+            message = f"all labels of frame {i} are those of frame {i - 1}, though {number_of(len(tracks), 'track')} moved before and after"
             yield context.finding("repeated_frame", i, tracks, len(tracks), message, threshold=allowed)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import Float64s
 from ..cuboids import Cuboids
+from ..errors import number_of
 from .context import Context, Span
 from .findings import Finding, Severity
 from .registry import label_rule
@@ -115,7 +116,7 @@ def size_scatter(context: Context) -> Iterator[Finding]:
         times = context.scene.times_ns[rows.index[part]]
         edits.append(SetKeyframes(context.scene.tracks[t].track_id, times, context.as_labels(sized, rows.index[part])))
     index = rows.index[np.concatenate(own)]
-    message = f"the sizes of {len(some)} tracks scatter from frame to frame, most that of {context.name(worst)}, by {100 * value[worst]:.0f} %"
+    message = f"the sizes of {number_of(len(some), 'track')} scatter from frame to frame, most {context.name(worst)}, by {100 * value[worst]:.0f} %"
     suggestion = Suggestion("give each track its median size", edits)
     tracks_told = [worst, *(t for t in some.tolist() if t != worst)]
     frames = int(index.min()), int(index.max()), int(rows.index[rows.bounds[worst]])

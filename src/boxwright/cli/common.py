@@ -132,11 +132,21 @@ def say(sentence: str, style: str = "") -> None:
         stderr().print(Text(one_line(sentence), style), soft_wrap=True)
 
 
-def open_scene(path: Path, scene: str | None = None, format: str | None = None, lenient: bool = False, labels: Path | None = None) -> Scene:
-    """The scene; read leniently, what was kept aside is told on standard error."""
+def open_scene(
+    path: Path, scene: str | None = None, format: str | None = None, lenient: bool = False, labels: Path | None = None, *, tells_notes: bool = False
+) -> Scene:
+    """The scene; read leniently, what was kept aside is told on standard error.
+
+    tells_notes : the command prints the scene's notes, so that no warning need say that there are no poses
+    """
+    import warnings
+
     import boxwright as bw
 
-    recording = bw.read(path, scene=scene, format=format, labels=labels, strict=not lenient)
+    with warnings.catch_warnings():
+        if tells_notes:
+            warnings.simplefilter("ignore", bw.SensorFrameFallback)
+        recording = bw.read(path, scene=scene, format=format, labels=labels, strict=not lenient)
     if lenient:
         say_problems(recording)
     return recording

@@ -90,7 +90,7 @@ def convert(
     if out is None:
         raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
-    recording = open_scene(path, scene, format, lenient, labels)
+    recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
     options = {name: value for name, value in (("camera", camera), ("videos", videos)) if value is not None}
     certificate = None
     if certify:

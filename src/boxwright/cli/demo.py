@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import StorageError
+from ..errors import StorageError, number_of
 from .common import JsonOption, print_json, print_lines, print_table, tracked
 from .render import pictures_of, write_pictures
 
@@ -110,7 +110,8 @@ def _print(sample: Sample, table: dict[str, ClassResult], folder: Path, seconds:
     ]
     n_clicks, n_keyframes = len(sample.clicks), sum(len(track) for track in sample.keyframes)
     print_table(
-        f"{n_clicks} clicks and {n_keyframes} keyframes became {total.n_objects} tracks in {len(sample.clip)} frames; against the known truth:",
+        f"{number_of(n_clicks, 'click')} and {number_of(n_keyframes, 'keyframe')} became {number_of(total.n_objects, 'track')} in "
+        f"{number_of(len(sample.clip), 'frame')}; against the known truth:",
         ["class", "objects", "frames", "fits", "x, y\nm", "yaw\ndeg", "BEV\nIoU", "filled", "x, y\nm", "points\ninside", "boxes\nin 2-D"],
         rows,
     )

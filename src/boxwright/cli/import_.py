@@ -51,16 +51,16 @@ def import_(
 
     names = [scene] if scene is not None else list(bw.scenes(path, format).names)
     if name is not None and len(names) > 1:
-        raise ArgumentError(f"PATH holds {len(names)} scenes, which cannot all be called {name!r}", field="--name", hint="name one with --scene NAME")
+        what = f"PATH holds {number_of(len(names), 'scene')}, which cannot all be called {name!r}"
+        raise ArgumentError(what, field="--name", hint="name one with --scene NAME")
     done: list[dict[str, Any]] = []
     with bw.open_project(project) as opened:
         there = {one.name for one in opened.scenes()}
         taken = [one for one in names if (name or one) in there]
         if taken and not skip_there:
             hint = "give it another with --name NAME" if len(names) == 1 else "pass over such scenes with --skip-there"
-            raise StorageError(
-                f"{number_of(len(taken), 'scene')} of that name there already", got=(name or taken[0])[:80], path=opened.place, hint=hint
-            )
+            what = f"{number_of(len(taken), 'scene')} of that name {'is' if len(taken) == 1 else 'are'} there already"
+            raise StorageError(what, got=(name or taken[0])[:80], path=opened.place, hint=hint)
         wanted = [one for one in names if one not in taken]
         with tracked(f"importing {number_of(len(wanted), 'scene')}", len(wanted)) as advance:
             for one in wanted:
@@ -72,5 +72,5 @@ def import_(
     if as_json:
         print_json({"project": opened.place, "scenes": done, "skipped": taken})
         return
-    print_lines(*(f"{one['scene']}: {number_of(one['n_changes'], 'entry').replace('entrys', 'entries')}, transaction {one['seq']}" for one in done))
+    print_lines(*(f"{one['scene']}: {number_of(one['n_changes'], 'entry')}, transaction {one['seq']}" for one in done))
     print_lines(f"imported {number_of(len(done), 'scene')} into {opened.place}" + (f", passed over {len(taken)}" if taken else ""))

@@ -69,7 +69,7 @@ def info(
         if len(listing) > 1:
             _print_listing(place, listing, as_json)
             return
-    _print_scene(open_scene(place, scene, format, lenient=True, labels=labels), as_json)
+    _print_scene(open_scene(place, scene, format, lenient=True, labels=labels, tells_notes=True), as_json)
 
 
 def _print_scene(opened: Scene, as_json: bool) -> None:

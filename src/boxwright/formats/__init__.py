@@ -226,7 +226,7 @@ def _beside(place: Path, format: str, names: Sequence[str]) -> list[tuple[str, l
         return []
     tops = {name.partition("/")[0] for name in names}
     folders = [folder for folder in subfolders(place) if folder.name not in tops][:_MOST_FOLDERS]
-    found = [(folder.name, _fitting(folder)) for folder in folders if may_be_dataset(folder)]
+    found = [(f"{folder.name}/", _fitting(folder)) for folder in folders if may_be_dataset(folder)]
     return [(name, fits) for name, fits in found if fits and fits != ["points"] and format not in fits]
 
 
@@ -234,7 +234,7 @@ def _unknown(place: Path) -> FormatError:
     """What to say of a path that no format claims: which folders in it are datasets, where some are."""
     below = _datasets_below(place) if place.is_dir() else []
     if below:
-        return FormatError("no dataset itself, but a folder of datasets", got=_said_folders(below), path=place, hint="pass one of these folders")
+        return FormatError("no dataset itself, but a folder of datasets", got=_said_folders(below), path=place, hint="pass one of these")
     got, hint = _kind_and_hint(place)
     return FormatError("no known format", expected=f"one of {', '.join(_READERS)}", got=got, path=place, hint=hint)
 
@@ -251,8 +251,8 @@ def _kind_and_hint(place: Path) -> tuple[str, str]:
 
 
 def _datasets_below(place: Path) -> list[tuple[str, list[str]]]:
-    """Folders, at most two levels down, that are datasets; a link back to where one has been is not followed."""
-    found: list[tuple[str, list[str]]] = []
+    """Folders, at most two levels down, that are datasets, and files that are: videos. A link back to where one has been is not followed."""
+    found = _videos_in(place, place)
     seen, front = {place.resolve()}, [place]
     for _ in range(2):
         here, front = [child for folder in front for child in _subfolders_or_none(folder)], []
@@ -261,9 +261,13 @@ def _datasets_below(place: Path) -> list[tuple[str, list[str]]]:
                 continue
             seen.add(folder.resolve())
             fits = _fitting_as_far_as_seen(folder)
-            found += [(folder.relative_to(place).as_posix(), fits)] if fits else []
+            found += [(f"{folder.relative_to(place).as_posix()}/", fits)] if fits else _videos_in(folder, place)
             front += [] if fits else [folder]
     return found
+
+
+def _videos_in(folder: Path, place: Path) -> list[tuple[str, list[str]]]:
+    return [(file.relative_to(place).as_posix(), ["video"]) for file in _module(_READERS, "video").videos_in(folder)]
 
 
 def _subfolders_or_none(folder: Path) -> list[Path]:
@@ -274,7 +278,7 @@ def _subfolders_or_none(folder: Path) -> list[Path]:
 
 
 def _said_folders(folders: Sequence[tuple[str, Sequence[str]]]) -> str:
-    return _some([f"{name}/ ({' or '.join(fits)})" for name, fits in folders])
+    return _some([f"{name} ({' or '.join(fits)})" for name, fits in folders])
 
 
 def _said_scenes(names: Sequence[str]) -> str:

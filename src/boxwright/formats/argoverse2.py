@@ -301,7 +301,7 @@ def _unused_pictures(folder: Path, images: Mapping[str, Sequence[Path | None]]) 
     """A sentence on the pictures that are no frame's: cameras fire more often than the LiDAR turns."""
     n_all = sum(len(names_of(folder / name, _STAMP + r"\.jpg")) for name in images)
     n_used = len({path for paths in images.values() for path in paths if path is not None and path.is_file()})
-    return [f"{n_all - n_used:,} of {n_all:,} pictures are no frame's: each frame has the nearest of each camera"] if n_used < n_all else []
+    return [f"pictures that are no frame's: {n_all - n_used:,} of {n_all:,}; each frame has the nearest of each camera"] if n_used < n_all else []
 
 
 def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:

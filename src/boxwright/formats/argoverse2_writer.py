@@ -30,7 +30,7 @@ from .images import image_bytes
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_in_pictures
+from .write_report import WriteReport, lost_cameras, lost_in_pictures
 
 __all__ = ["write"]
 
@@ -110,7 +110,7 @@ def _write_labels(scene: Scene, many: FilledTracks, path: Path, report: WriteRep
         columns[_COUNT] = counts
     else:
         unknown = int((counts < 0).sum())
-        report.notes.append(f"{_COUNT} is left out: no sweep shows how many points {unknown} of {len(counts)} labels hold")
+        report.notes.append(f"{_COUNT} is left out: no sweep shows how many points {unknown:,} of {number_of(len(counts), 'label')} hold")
     _write_table(path, columns)
     report.n_labels, report.n_tracks = len(frame), len(np.unique(track))
 
@@ -121,7 +121,7 @@ def _names(scene: Scene, report: WriteReport) -> tuple[list[str], list[str]]:
     categories = [track.category if track.category.strip() else "UNKNOWN" for track in scene.tracks]
     n_blank = sum(name != track.track_id for name, track in zip(ids, scene.tracks)) + sum(not track.category.strip() for track in scene.tracks)
     if n_blank:
-        report.dropped.append(f"{n_blank} ids and classes that are blank: they are named")
+        report.dropped.append(f"blank ids and classes: {n_blank:,}, which are named")
     return ids, categories
 
 
@@ -192,22 +192,24 @@ def _write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> Bools:
     if lost:
         report.dropped.append(f"of the points: {', '.join(sorted(lost))}")
     if missing and scene.lidars:
-        report.missing.append(f"sensors/lidar: {missing} of {len(scene)} frames have no sweep")
+        said = f"{missing:,} of {len(scene):,} frames have no sweep" if there.any() else "no frame has a sweep"
+        report.missing.append(f"sensors/lidar: {said}")
     return there
 
 
 def _write_calibration(scene: Scene, folder: Path, report: WriteReport) -> list[CameraSensor]:
     """Returns the cameras that are written: pinhole ones with radial terms alone."""
-    kept, mounts = list[CameraSensor](), dict[str, Pose]()
+    kept, mounts, lost = list[CameraSensor](), dict[str, Pose](), dict[str, str]()
     for name, sensor in scene.cameras.items():
         lens = sensor.camera
         radial = isinstance(lens, PinholeCamera) and len(lens.distortion) <= 5 and not any(lens.distortion[2:4])
         if not radial or name.endswith("lidar") or not is_safe_name(name):
             why = "has pinhole cameras with radial distortion k1, k2, k3 alone" if not radial else "cannot have a camera of that name"
-            report.dropped.append(f"camera {name}: Argoverse 2 {why}")
+            lost[name] = f"Argoverse 2 {why}"
             continue
         kept.append(sensor)
         mounts[name] = sensor.ego_from_cam
+    report.dropped += lost_cameras(lost)
     for k, lidar in enumerate(scene.lidars.values()):
         for name, origin in zip(("up_lidar", "down_lidar")[k:], lidar.origins_m if len(scene.lidars) == 1 else lidar.origins_m[:1]):
             mounts[name] = lidar.ego_from_lidar @ Pose.from_yaw(0.0, origin)
@@ -236,7 +238,7 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
             (folder / f"{stamp}.jpg").write_bytes(image_bytes(scene.image(i, sensor.name), _JPEG_QUALITY))
             made += 1
     if made:
-        report.rounded.append(f"{made} pictures of {sensor.name}: they are compressed as JPEG")
+        report.rounded.append(f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG")
 
 
 def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report: WriteReport) -> None:
@@ -248,8 +250,8 @@ def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report:
         report.dropped.append("the frames' names: they are called by their stamps")
     if not scene.has_time:
         report.dropped.append("that the frames are unrelated")
-    if any(track.attributes or any(track.keyframe_attributes) for track in scene.tracks):
-        report.dropped.append("attributes")
+    if names := sorted({name for track in scene.tracks for held in (track.attributes, *track.keyframe_attributes) for name in held}):
+        report.dropped.append(f"attributes: {', '.join(names)}")
     if (many.visibility == Visibility.OCCLUDED).any():
         report.dropped.append("which labels are occluded")
     if (many.state == State.BETWEEN).any():

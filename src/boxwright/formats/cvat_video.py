@@ -328,7 +328,8 @@ class _Reader:
         beyond = sorted(used - set(named))
         if beyond:
             self.limits.check("frames_per_scene", size + len(beyond), self.file)
-            return sorted({*named, *beyond}), [f"{len(beyond)} frames with labels, such as {beyond[0]}, are none of the {size} that the task names"]
+            said = f"{number_of(len(beyond), 'frame')} with labels, such as {beyond[0]}: none of the {size:,} that the task names"
+            return sorted({*named, *beyond}), [said]
         return list(named), []
 
     def _camera(self) -> tuple[CameraSensor, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BoxwrightError, ExtraMissing, number_of
+from ..arrays import widened
+from ..errors import BoxwrightError, ExtraMissing, SensorFrameFallback, number_of
 from ..outputs import as_path
 from ..point_labels import PointLabels
 from ..points import Sweep
@@ -77,7 +79,9 @@ def _one(entry: SceneEntry, to: str, result: DryRun) -> tuple[Sequence[str], Wri
     """The scene's notes, and what its writing loses."""
     report = WriteReport(to, Path())
     try:
-        recording = entry.read(strict=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SensorFrameFallback)  # a note says it too
+            recording = entry.read(strict=False)
     except ExtraMissing:
         raise
     except BoxwrightError as error:
@@ -160,7 +164,7 @@ def _check_point_labels(recording: Scene, name: str, thin: _Thin, result: DryRun
 
 def _worst_point(sweep: Sweep) -> Sweep:
     """The point that float32 would move most, alone."""
-    place = np.asarray(sweep.xyz, np.float64) + np.asarray(sweep.origin_m)
+    place = widened(sweep.xyz) + np.asarray(sweep.origin_m)
     with np.errstate(invalid="ignore", over="ignore"):
         change = np.abs(place.astype(np.float32) - place).max(1, initial=0)
     k = int(np.argmax(np.where(np.isfinite(change), change, -1))) if len(sweep) else 0

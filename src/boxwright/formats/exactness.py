@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import Float64s
+from ..errors import number_of
 from ..scene import Scene
 
 __all__ = ["exactness_notes"]
@@ -24,7 +25,7 @@ def exactness_notes(scene: Scene, norms_off: Sequence[Float64s]) -> list[str]:
     off = off[off > _EXACT]
     notes = []
     if len(off):
-        notes.append(f"{len(off)} quaternions are off unit length by up to {off.max():.2g}: they were normalised")
+        notes.append(f"{number_of(len(off), 'quaternion')} off unit length by up to {off.max():.2g}, normalised")
     poses = {name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()} | {name: cam.ego_from_cam for name, cam in scene.cameras.items()}
     named = {name: pose.rotation[None] for name, pose in poses.items()}
     if scene.trajectory is not None:

@@ -121,8 +121,8 @@ def _cvat_video(path: Path, scene: str) -> Counts:
         return NOTHING
     raw = file.read_bytes()
     size = re.search(rb"<size>([0-9]{1,9})</size>", raw)
-    n_tracks, n_shapes = (len(re.findall(rb"<" + names + rb"[ >]", raw)) for names in (rb"track", rb"(?:box|ellipse|polygon|polyline|mask|skeleton)"))
-    return int(size[1]) if size else None, n_tracks, n_shapes
+    shapes = re.findall(rb"<(?:box|ellipse|polygon|polyline|mask|skeleton)[ >][^>]*", raw)
+    return int(size[1]) if size else None, len(re.findall(rb"<track[ >]", raw)), sum(b'outside="1"' not in shape for shape in shapes)
 
 
 def _mot(path: Path, scene: str) -> Counts:
@@ -130,7 +130,9 @@ def _mot(path: Path, scene: str) -> Counts:
     if not _is_small(file):
         return NOTHING
     rows = [line.split(b",") for line in file.read_bytes().splitlines() if line.strip()]
-    return max(int(row[0]) for row in rows), len({int(row[1]) for row in rows}), len(rows)
+    info = file.parents[1] / "seqinfo.ini"
+    length = re.search(rb"(?m)^seqLength\s*=\s*([0-9]{1,9})\s*$", info.read_bytes()) if _is_small(info) else None
+    return int(length[1]) if length else max(int(row[0]) for row in rows), len({int(row[1]) for row in rows}), len(rows)
 
 
 _GLANCES: dict[str, Callable[[Path, str], Counts]] = {
@@ -144,4 +146,6 @@ _GLANCES: dict[str, Callable[[Path, str], Counts]] = {
     "semantic_kitti": _semantic_kitti,
     "points": _points,
     "images": _images,
+    "cvat_video": _cvat_video,
+    "mot": _mot,
 }

@@ -22,14 +22,25 @@ def the_camera(scene: Scene, name: str | None, report: WriteReport) -> CameraSen
         labelled = Counter(track.camera for track in scene.image_tracks)
         names = list(labelled) or list(scene.cameras)
         if len(names) != 1:
-            counts = ", ".join(f"{one} ({labelled[one]} tracks)" for one in names)
-            what = "the format holds the labels of one camera's pictures"
-            raise ArgumentError(what, expected=f"one of {counts or 'none'}", field="camera", hint="pass camera=, --camera")
+            raise _no_camera(labelled, names, scene)
         chosen = scene.cameras[names[0]]
     others = [track for track in scene.image_tracks if track.camera != chosen.name]
     if others:
         report.dropped.append(f"{number_of(len(others), 'track')} in the pictures of other cameras than {chosen.name}")
     return chosen
+
+
+def _no_camera(labelled: Counter[str], names: list[str], scene: Scene) -> ArgumentError:
+    """Where no camera can be chosen: several have labels, or the scene has none."""
+    what = "the format holds the labels of one camera's pictures"
+    if labelled:
+        counts = ", ".join(f"{name} ({number_of(labelled[name], 'track')})" for name in names)
+        return ArgumentError(what, expected=f"one of {counts}", field="camera", hint="name it with camera=, --camera")
+    there = f"{number_of(len(scene.tracks), 'track')} of cuboids" if scene.tracks else "no labels"
+    if not names:
+        return ArgumentError(what, got=f"a scene without cameras, with {there}", field="camera", hint="write a format that holds cuboids")
+    hint = "make such labels first with bw.project_tracks, or name a camera with camera=, --camera to write none"
+    return ArgumentError(what, got=f"no label in the pictures of {', '.join(names)}, but {there}", field="camera", hint=hint)
 
 
 def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: WriteReport) -> tuple[list[int], list[int]]:
@@ -48,7 +59,7 @@ def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: Wri
         if frame not in kept or stamps[frame] == track.times_ns[k]:
             kept[frame] = k
     if moved:
-        report.rounded.append(f"{moved} keyframes of track {track.track_id!r} between two frames: they are at the nearer one")
+        report.rounded.append(f"{number_of(moved, 'keyframe')} of track {track.track_id!r} between two frames, now at the nearer one")
     if len(kept) < len(frames):
         report.dropped.append(f"{number_of(len(frames) - len(kept), 'keyframe')} of track {track.track_id!r} whose frame has another one")
     return sorted(kept), [kept[frame] for frame in sorted(kept)]
@@ -64,7 +75,7 @@ def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool
         report.dropped.append(number_of(len(scene.relations), "relation"))
     linked = sum(track.object_id is not None for track in scene.image_tracks)
     if linked and not holds.get("object_id", False):
-        report.dropped.append(f"the links of {linked} tracks to their objects")
+        report.dropped.append(f"the links of {number_of(linked, 'track')} to their objects")
     if scene.has_time and not holds.get("times", False):
         report.dropped.append("the times of frames: they are counted")
     if scene.lidars or scene.trajectory is not None:

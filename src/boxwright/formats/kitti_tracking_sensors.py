@@ -23,7 +23,7 @@ from .kitti_labels import CALIBRATION_LENGTHS, SIZE_ROW, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .sensor_files import image_path
-from .write_report import WriteReport
+from .write_report import WriteReport, lost_cameras
 
 __all__ = [
     "OBJECT",
@@ -76,15 +76,13 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
         return Rig(cameras, rows, rect)
     rows = {"Tr_imu_to_velo": _flat(lidar.ego_from_lidar.inverse())}
     pinholes = {name: sensor for name, sensor in scene.cameras.items() if isinstance(sensor.camera, PinholeCamera)}
-    for name in scene.cameras:
-        if name not in pinholes:
-            report.dropped.append(f"camera {name}: KITTI has pinhole cameras only")
-        elif _lies_level(pinholes[name].ego_from_cam.inverse() @ lidar.ego_from_lidar):
+    lost = {name: "KITTI has pinhole cameras only" for name in scene.cameras if name not in pinholes}
+    for name in list(pinholes):
+        if _lies_level(pinholes[name].ego_from_cam.inverse() @ lidar.ego_from_lidar):
             del pinholes[name]
-            report.dropped.append(
-                f"camera {name}: its y axis lies level, so that it looks up or down or lies on its side, and KITTI's headings turn about that axis"
-            )
+            lost[name] = "the y axis lies level there (it looks up or down, or lies on its side), and KITTI's headings turn about that axis"
     if not pinholes:
+        report.dropped += lost_cameras(lost)
         report.dropped.append("P2 and the 2-D boxes: the scene has no pinhole camera, so tools that need pictures will refuse the recording")
         rect = Pose(_AXES)
         return Rig({}, {**rows, **_rect_rows(rect)}, rect)
@@ -98,7 +96,8 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
             chosen[release.format(3)] = sensor
             rows["P3"] = _projection(sensor.camera, shift.translation_m)
         else:
-            report.dropped.append(f"camera {name}: KITTI holds the first camera and one beside it that looks the same way")
+            lost[name] = "KITTI holds the first camera and one beside it that looks the same way"
+    report.dropped += lost_cameras(lost)
     _say_new_names(chosen, report)
     for sensor in chosen.values():
         if isinstance(sensor.camera, PinholeCamera) and any(sensor.camera.distortion):
@@ -208,7 +207,7 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
         if between.any():
             report.dropped.append(f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames")
         if not posed.all():
-            report.dropped.append(f"{int((~posed).sum())} frames have no pose")
+            report.dropped.append(f"{number_of(int((~posed).sum()), 'frame')} without a pose: they are left blank")
 
 
 def write_sweeps(scene: Scene, folder: Path, stems: Sequence[str], report: WriteReport) -> None:
@@ -253,4 +252,6 @@ def write_images(scene: Scene, base: Path, sequence: str, stems: Sequence[str], 
 def _say_what_is_missing(folder: str, what: str, scene: Scene, there: Sequence[int], report: WriteReport) -> None:
     if len(there) < len(scene):
         first = next(i for i in range(len(scene)) if i >= len(there) or there[i] != i)
-        report.missing.append(f"{folder}: {len(scene) - len(there)} of {len(scene)} frames have no {what}, the first of them frame {first}")
+        n_bare = len(scene) - len(there)
+        said = f"{n_bare:,} of {len(scene):,} frames have no {what}, the first of them frame {first}" if there else f"no frame has a {what}"
+        report.missing.append(f"{folder}: {said}")

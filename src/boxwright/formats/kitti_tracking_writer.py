@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..scene import Scene
 from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost, truncated_class
 from .kitti_tracking_sensors import Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_poses, write_sweeps
@@ -68,5 +68,5 @@ def _track_numbers(scene: Scene, report: WriteReport) -> dict[str, int]:
     for track_id in others:
         numbers[track_id] = next(free)
     if others:
-        report.dropped.append(f"{len(others)} track ids that are not whole numbers, such as {others[0]!r}: they are numbered")
+        report.dropped.append(f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here")
     return numbers

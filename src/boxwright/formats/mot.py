@@ -208,7 +208,7 @@ def _pictures(folder: Path, info: _Info, n_frames: int) -> tuple[list[Path | Non
     found = {name.partition(".")[0]: base / name for name in names_of(base, r"[0-9]{6}\.\w+") if name.lower().endswith(IMAGE_SUFFIXES)}
     images = [found.get(f"{i + 1:06d}") for i in range(n_frames)]
     beyond = len(found) - sum(image is not None for image in images)
-    return images, [f"{beyond} pictures of frames that the labels do not reach are left out"] if beyond else []
+    return images, [f"{number_of(beyond, 'picture')} of frames that the labels do not reach: left out"] if beyond else []
 
 
 # ------------------------------------------------------------ lines
@@ -230,7 +230,7 @@ def _tracks(file: Path, problems: Problems) -> tuple[list[ImageTrack], list[str]
             bounds.check("keyframes_per_track", len(rows[number]), file, f"id {number}")
             bounds.check("tracks_per_scene", len(rows), file)
             n_unsaid += len(rest) < 2 or rest[1] == -1
-    notes = [f"{n_unsaid} lines name no class: they are taken to be pedestrians, as in all of the challenge's sequences"] if n_unsaid else []
+    notes = [f"{number_of(n_unsaid, 'line')} without a class: taken to be pedestrians, as in all of the challenge's sequences"] if n_unsaid else []
     return [_track(number, sorted(some, key=lambda row: row[0])) for number, some in rows.items()], notes
 
 

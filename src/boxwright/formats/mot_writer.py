@@ -94,7 +94,7 @@ def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, 
     for track_id in others:
         numbers[track_id] = next(free)
     if others:
-        report.dropped.append(f"{len(others)} track ids that are not whole numbers, such as {others[0]!r}: they are numbered")
+        report.dropped.append(f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here")
     return numbers
 
 

@@ -28,7 +28,7 @@ from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_in_pictures
+from .write_report import WriteReport, lost_cameras, lost_in_pictures
 
 __all__ = ["write"]
 
@@ -113,13 +113,15 @@ class _Tables:
             self.sensor(lidar.name, "lidar", lidar.ego_from_lidar, [], channel=lidar.name if k or _FIRST in scene.lidars else _FIRST)
         if not scene.lidars:
             self.sensor(_FIRST, "lidar", Pose.identity(), [])
+        lost: dict[str, str] = {}
         for camera in scene.cameras.values():
             if not isinstance(camera.camera, PinholeCamera) or any(camera.camera.distortion):
-                self.report.dropped.append(f"camera {camera.name}: nuScenes has pinhole cameras without distortion alone")
+                lost[camera.name] = "nuScenes has pinhole cameras without distortion alone"
                 continue
             lens = camera.camera
             matrix = [[lens.fx_px, 0.0, lens.cx_px], [0.0, lens.fy_px, lens.cy_px], [0.0, 0.0, 1.0]]
             self.sensor(camera.name, "camera", camera.ego_from_cam, matrix, camera)
+        self.report.dropped += lost_cameras(lost)
         self.labels()
 
     @staticmethod
@@ -286,7 +288,7 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
         report.notes.append("no poses are known: the world is the vehicle's own frame at every frame, and its motion is in the tracks")
     if not scene.has_time:
         report.dropped.append("that the frames are unrelated")
-    if (np.asarray(scene.times_ns) % 1000).any():
+    if scene.has_time and (np.asarray(scene.times_ns) % 1000).any():
         report.rounded.append("times: whole microseconds")
     for what, values in (("tags", scene.tags), ("relations", scene.relations)):
         if values:

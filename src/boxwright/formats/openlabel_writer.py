@@ -254,8 +254,9 @@ class _Document:
         """Its shapes, put into the frames; the object, where no cuboid is of it."""
         uid, owner = self.uids[track.track_id], f"image track {track.track_id!r}"
         exposures = self.scene.exposures_ns(track.camera)
-        keyframes = []
+        keyframes, seen = list[int](), set[int]()
         for i, kind, items, given in sights_of(track, exposures):
+            seen.add(i)
             if "is_keyframe" not in items[0]:
                 keyframes.append(i)
             for n, item in enumerate(items):
@@ -273,6 +274,8 @@ class _Document:
             self._declare_seen(track, uid)
         if track.source_attributes.get("is_given_once"):
             self._drop(f"object {uid!r}: that a shape is given once, for no frame; it is written into its frame")
+        self.report.n_tracks += bool(seen)
+        self.report.n_labels += len(seen)
         self.own_image_tracks[track.track_id] = said_of(track, exposures[keyframes], uid, str(self.objects[uid]["type"]))
 
     def _declare_seen(self, track: ImageTrack, uid: str) -> None:

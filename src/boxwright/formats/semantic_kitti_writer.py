@@ -161,8 +161,8 @@ class _Labels:
             report.dropped.append(f"the class{'es' * (n > 1)} {', '.join(which)}: {number} here")
         if self.n_made:
             report.notes.append(
-                f"the points of {self.n_made} sweeps are labelled by the cuboids that hold them, points in none are unlabelled; {self.n_contested:,} "
-                f"points lay in several cuboids, and the rule {str(overlap)!r} decided"
+                f"the points of {number_of(self.n_made, 'sweep')} are labelled by the cuboids that hold them, points in none are unlabelled; "
+                f"the rule {str(overlap)!r} decided for {number_of(self.n_contested, 'point')} in several"
             )
         if self.n_made or self.n_named:
             report.dropped.append("the tracks' names: objects are numbered")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..scene import CameraSensor, Scene
 from ..video import Video
 from .declared import Capabilities
 
-__all__ = ["CAPABILITIES", "VIDEO_SUFFIXES", "VideoFrames", "detect", "list_scenes", "read", "video_camera"]
+__all__ = ["CAPABILITIES", "VIDEO_SUFFIXES", "VideoFrames", "detect", "list_scenes", "read", "video_camera", "videos_in"]
 
 CAPABILITIES = Capabilities(
     title="video files",
@@ -27,10 +28,19 @@ CAPABILITIES = Capabilities(
 )
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".mxf", ".3gp")
+_MOST_FILES = 1000  # of a folder, looked at
 
 
 def detect(path: Path) -> bool:
     return path.name.lower().endswith(VIDEO_SUFFIXES) and not path.name.startswith(".") and path.is_file()
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """The videos in a folder, each of which is a recording; none where it cannot be looked into."""
+    try:
+        return sorted(file for file in islice(folder.iterdir(), _MOST_FILES) if detect(file))
+    except OSError:
+        return []
 
 
 def list_scenes(path: Path) -> list[str]:
@@ -84,8 +94,8 @@ def video_camera(video: Video, problems: Problems) -> tuple[CameraSensor, list[s
     notes = ["a video carries no calibration and no poses: its camera knows its size alone, and sits at the identity"]
     clock = f", which is at {video.start_ns * 1e-9:.6f} s on the file's own clock" if video.start_ns else ""
     notes.append(f"times count from the first frame{clock}")
-    notes += [f"{index.n_leading} frames at its beginning build on what was cut away, and are left out"] if index.n_leading else []
-    notes += [f"{len(index.damaged_ids)} frames are cut off or marked as damaged"] if len(index.damaged_ids) else []
+    notes += [f"{number_of(index.n_leading, 'frame')} at its beginning left out: built on what was cut away"] if index.n_leading else []
+    notes += [f"{number_of(len(index.damaged_ids), 'frame')} cut off or marked as damaged"] if len(index.damaged_ids) else []
     return CameraSensor(video.path.stem, UncalibratedCamera(*video.size_px)), [*notes, *index.notes]
 
 

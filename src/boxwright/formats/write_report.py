@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 
-__all__ = ["Tolerance", "WriteReport", "lost_in_pictures"]
+__all__ = ["Tolerance", "WriteReport", "lost_cameras", "lost_in_pictures"]
 
 
 class Tolerance(NamedTuple):
@@ -25,7 +25,7 @@ class WriteReport:
     """The outcome of `write`.
 
     format, path : what was written, and where
-    n_frames, n_tracks, n_labels : frames, tracks and cuboids written
+    n_frames, n_tracks, n_labels : frames, tracks and labels written; those in pictures too, where the format holds them as tracks of their own
     dropped : what the format cannot hold, one sentence each
     rounded : what it holds less exactly, one sentence each
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
@@ -55,6 +55,12 @@ class WriteReport:
         notes = [f"  note: {line}" for line in self.notes]
         counts = ", ".join(number_of(n, thing) for n, thing in ((self.n_frames, "frame"), (self.n_tracks, "track"), (self.n_labels, "label")))
         return "\n".join([f"{self.format}: {counts} in {self.path}", *lost, *notes])
+
+
+def lost_cameras(why: Mapping[str, str]) -> list[str]:
+    """Which cameras a format cannot hold, for `dropped`: one sentence for each reason, from camera -> reason."""
+    names = {reason: [name for name, said in why.items() if said == reason] for reason in dict.fromkeys(why.values())}
+    return [f"camera{'s' * (len(of) > 1)} {', '.join(of)}: {reason}" for reason, of in names.items()]
 
 
 def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import ArrayLike, Bools, Float64s, Int64s, UInt8s, as_floats, as_points, check_kind
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids, same_frame
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..point_labels import PointLabels
 from ..points import Sweep
 from ..scene import Scene
@@ -317,7 +317,7 @@ def _draw_caption(
     if scene is not None:
         now = frame_index % len(scene)
         when = f"   {(int(scene.times_ns[now]) - int(scene.times_ns[0])) * 1e-9:.2f} s" if scene.has_time else ""
-        seen = "no sweep" if n_points is None else f"{n_points:,} points"
+        seen = "no sweep" if n_points is None else number_of(n_points, "point")
         canvas.text(scene.name, u, v, BRIGHT, 1.35 * scale, backdrop=BACKGROUND)
         v += 22 * scale
         canvas.text(f"frame {now + 1} of {len(scene)}{when}   {seen}", u, v, SOFT, scale, backdrop=BACKGROUND)
