@@ -29,6 +29,7 @@ import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
 import test_formats_semantic_kitti as semantic_kitti
+import test_formats_supervisely as supervisely
 import test_formats_sustechpoints as sustechpoints
 from boxwright.formats.arrays_on_disk import kitti_bin_bytes, npz_bytes
 from boxwright.formats.images import image_bytes
@@ -170,6 +171,8 @@ RECORDINGS = {
     "datumaro": Recording(datumaro.make, "annotations/default.json"),
     "coco": Recording(lambda folder: coco.put(folder, coco.document()), "street.json", small=coco.small),
     "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),
+    "supervisely": Recording(supervisely.episode, "street/annotation.json"),
+    "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

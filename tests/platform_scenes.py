@@ -115,3 +115,12 @@ def same_labels_in_lidar(scene, back, tol=1e-9):
         there = theirs.cuboids[np.array(order, int)] if order else theirs.cuboids
         if len(mine.cuboids):
             assert np.abs(mine.cuboids.corners_m() - there.corners_m()).max() < tol, i
+
+
+def to_digits(value, digits=12):
+    """The same with its floats rounded: angles that went through a rotation come back with another last bit."""
+    if isinstance(value, dict):
+        return {key: to_digits(item, digits) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_digits(item, digits) for item in value]
+    return round(value, digits) if isinstance(value, float) else value

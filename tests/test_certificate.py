@@ -204,7 +204,17 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
 
 @pytest.mark.parametrize(
     ("format", "options"),
-    [("openlabel", {}), ("argoverse2", {}), ("nuscenes", {}), ("cvat_video", {}), ("mot", {"frame_rate": 25}), ("datumaro", {}), ("coco", {})],
+    [
+        ("openlabel", {}),
+        ("argoverse2", {}),
+        ("nuscenes", {}),
+        ("cvat_video", {}),
+        ("mot", {"frame_rate": 25}),
+        ("datumaro", {}),
+        ("coco", {}),
+        ("supervisely", {}),
+        ("supervisely", {"layout": "clouds"}),
+    ],
 )
 def test_the_platforms_own_client(rng, format, options):
     said = bw.capabilities()[format]

@@ -53,8 +53,12 @@ def document(*items):
 
 
 def make(folder, *items):
-    """The items' frames are 0, 2 and 1, in this order; the middle one has no cuboid."""
-    items = items or (item("a", 0, cuboid()), item("c", 2, cuboid(angles=ANGLES, occluded=True, keyframe=False, wet=True)), item("b", 1))
+    """The items' frames are 0, 2 and 1, in this order; the middle one has no car."""
+    items = items or (
+        item("a", 0, cuboid()),
+        item("c", 2, cuboid(angles=ANGLES, occluded=True, keyframe=False, wet=True)),
+        item("b", 1, cuboid((5, 6, 0.9), label=0, track_id="x")),
+    )
     save(folder / "annotations/default.json", document(*items))
     cloud = folder / "point_clouds/default/b.pcd"
     bw.write_points(bw.Sweep(np.array([CENTER, (1.5, 2, -1.7)], np.float32)), cloud)
@@ -66,7 +70,7 @@ def test_golden_numbers(tmp_path):
     assert (scene.format, scene.name, scene.frame_ids, scene.has_time, scene.label_frame) == ("datumaro", "default", ("a", "b", "c"), False, "lidar")
     check_golden(scene.cuboids(0))
     check_tilted(scene.cuboids(2))
-    (car,) = scene.tracks
+    car = scene.track("7")
     assert (car.track_id, car.category, car.visibility.tolist()) == ("7", "car", [0, 2, 1])
     assert car.origin.tolist()[::2] == [bw.Origin.GIVEN, bw.Origin.FILLED]  # CVAT had interpolated it
     assert [row.get("wet") for row in car.keyframe_attributes] == [None, None, True]

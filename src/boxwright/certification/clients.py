@@ -34,7 +34,14 @@ from .rows import CuboidRows, ShapeRows
 
 __all__ = ["MODULES", "ClientReading", "ask_client", "python_with"]
 
-MODULES = {"datumaro": "datumaro", "nuscenes-devkit": "nuscenes", "av2": "av2", "pycocotools": "pycocotools", "kognic-openlabel": "kognic.openlabel"}
+MODULES = {
+    "datumaro": "datumaro",
+    "nuscenes-devkit": "nuscenes",
+    "av2": "av2",
+    "pycocotools": "pycocotools",
+    "kognic-openlabel": "kognic.openlabel",
+    "supervisely": "supervisely",
+}
 VARIABLE = "BOXWRIGHT_CLIENT_PYTHON"
 _SCRIPTS = Path(__file__).parent / "client_scripts"
 _WAIT_S = 900

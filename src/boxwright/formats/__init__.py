@@ -73,6 +73,7 @@ _READERS = {
     "mot": "mot",
     "datumaro": "datumaro",
     "coco": "coco",
+    "supervisely": "supervisely",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -89,6 +90,7 @@ _WRITERS = {
     "mot": "mot_writer",
     "datumaro": "datumaro_writer",
     "coco": "coco_writer",
+    "supervisely": "supervisely_writer",
 }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import as_points
+from .. import rotations
+from ..arrays import Float64s, as_points
 from ..errors import number_of
 from ..points import Sweep
 from ..scene import Lidar, Scene
@@ -22,7 +23,41 @@ from .point_label_files import say_point_labels_are_lost
 from .sensor_files import SensorFiles, read_point_file
 from .write_report import WriteReport, lost_in_pictures
 
-__all__ = ["frame_stems", "say_what_is_lost", "scene_of_clouds", "write_clouds"]
+__all__ = [
+    "OWN_PREFIX",
+    "escaped",
+    "frame_stems",
+    "is_so",
+    "quat_from_xyz",
+    "say_what_is_lost",
+    "scene_of_clouds",
+    "unescaped",
+    "write_clouds",
+]
+
+OWN_PREFIX = "boxwright."  # before names of attributes that a platform uses for something else
+
+
+def escaped(name: str, reserved: Collection[str]) -> str:
+    """The name of an attribute where some names mean something to the platform; `unescaped` gives it back."""
+    return OWN_PREFIX + name if name in reserved or name.startswith(OWN_PREFIX) else name
+
+
+def unescaped(name: str) -> str:
+    return name.removeprefix(OWN_PREFIX)
+
+
+def is_so(value: Any) -> bool:
+    """Whether a flag of a platform, which may be a text, is set."""
+    return value is True or value in ("true", "True")
+
+
+def quat_from_xyz(angles_rad: Float64s) -> Float64s:
+    """The unit quaternion of Rx @ Ry @ Rz, exactly upright where only the last angle is not 0."""
+    if angles_rad[0] == 0 and angles_rad[1] == 0:
+        return rotations.quat_from_yaw(rotations.wrap_rad(angles_rad[2]))
+    quat = rotations.quat_from_euler(angles_rad, "XYZ")
+    return quat / np.linalg.norm(quat)
 
 
 def scene_of_clouds(

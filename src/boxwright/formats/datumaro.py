@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import rotations
 from ..arrays import Float64s
 from ..errors import number_of
 from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from ..tracks import Origin, Visibility
-from .clouds_of_frames import scene_of_clouds
+from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, unescaped
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
@@ -32,7 +31,7 @@ from .looking import head, names_of
 from .reach import within_reach
 from .strict_json import Node
 
-__all__ = ["CAPABILITIES", "CUBOID", "INTERNAL", "NUMBER", "OWN_PREFIX", "detect", "list_scenes", "quat_from_xyz", "read", "scene_file"]
+__all__ = ["CAPABILITIES", "CUBOID", "INTERNAL", "NUMBER", "detect", "list_scenes", "read", "scene_file"]
 
 CAPABILITIES = Capabilities(
     title="Datumaro JSON with cuboids, as CVAT has it for 3-D tasks",
@@ -57,7 +56,6 @@ CAPABILITIES = Capabilities(
 
 CUBOID = "cuboid_3d"
 INTERNAL = ("occluded", "outside", "keyframe", "track_id", "rotation")
-OWN_PREFIX = "boxwright."
 _PLACES = ("position", "rotation", "scale")
 _CATEGORIES = re.compile(rb'"categories"\s*:\s*\{')
 _IN_3D = re.compile(rb'"(type"\s*:\s*"cuboid_3d"|point_cloud"\s*:|media_type"\s*:\s*6\b)')
@@ -175,8 +173,8 @@ class _Reading:
         if is_alone:
             self.n_alone, track_id = self.n_alone + 1, f"{self.ids[i]}/{k}"
         center, size, quat = cuboid_from_position_rotation_scale(node)
-        hidden = Visibility.OCCLUDED if _is_so(said.get("occluded")) else Visibility.VISIBLE
-        if _is_so(said.get("outside")):
+        hidden = Visibility.OCCLUDED if is_so(said.get("occluded")) else Visibility.VISIBLE
+        if is_so(said.get("outside")):
             return  # the track is gone here: the last place that CVAT repeats
         source = {key: value for key, value in node.value.items() if key not in _OWN}
         if said.get("keyframe") is not None:
@@ -194,7 +192,7 @@ class _Reading:
             quat,
             visibility=hidden,
             origin=Origin.FILLED if said.get("keyframe") in (False, "false", "False") else Origin.GIVEN,
-            attributes={name.removeprefix(OWN_PREFIX): value for name, value in said.items() if name not in INTERNAL or name == "rotation"},
+            attributes={unescaped(name): value for name, value in said.items() if name not in INTERNAL},
             source=source,
         )
 
@@ -218,18 +216,6 @@ def cuboid_from_position_rotation_scale(node: Node) -> tuple[Float64s, Float64s,
     """Geometric centre, (length, width, height), and the quaternion of Rx @ Ry @ Rz."""
     position, angles_rad, scale = (node[part].numbers(3) for part in _PLACES)
     return position, scale, quat_from_xyz(within_reach(node["rotation"], angles_rad, "angles"))
-
-
-def quat_from_xyz(angles_rad: Float64s) -> Float64s:
-    """The unit quaternion of Rx @ Ry @ Rz, exactly upright where only the last angle is not 0."""
-    if angles_rad[0] == 0 and angles_rad[1] == 0:
-        return rotations.quat_from_yaw(rotations.wrap_rad(angles_rad[2]))
-    quat = rotations.quat_from_euler(angles_rad, "XYZ")
-    return quat / np.linalg.norm(quat)
-
-
-def _is_so(value: Any) -> bool:
-    return value in (True, 1, "true", "True", "1") and value is not None
 
 
 def _clouds(file: Path) -> dict[str, Path]:

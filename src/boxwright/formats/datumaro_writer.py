@@ -13,8 +13,8 @@ from ..errors import ArgumentError
 from ..rotations import euler_xyz_from_quat
 from ..scene import Scene
 from .boxwright_scene import is_safe_name
-from .clouds_of_frames import frame_stems, say_what_is_lost, write_clouds
-from .datumaro import CAPABILITIES, CUBOID, INTERNAL, NUMBER, OWN_PREFIX
+from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
+from .datumaro import CAPABILITIES, CUBOID, INTERNAL, NUMBER
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
 from .reach import check_reach
 from .streamed_json import StreamedJson
@@ -69,7 +69,7 @@ class _Items:
             own.update(dict.fromkeys([*track.attributes, *(name for row in track.keyframe_attributes for name in row)]))
         labels = []
         for label in self.labels:
-            said = [_attribute_name(name) for name in names.get(label["name"], ())]
+            said = [escaped(name, INTERNAL) for name in names.get(label["name"], ())]
             labels.append({"parent": "", **label, "attributes": list(dict.fromkeys([*label.get("attributes", ()), *said]))})
         given = self.kept.get("categories")
         others = {key: value for key, value in given.items() if key != "label"} if isinstance(given, Mapping) else {}
@@ -102,7 +102,7 @@ class _Items:
                     said |= {"track_id": source["track_id"]}
             if said["track_id"] is None:  # a shape of CVAT's, of one frame
                 said = {"occluded": is_occluded}
-            said |= {_attribute_name(name): value for name, value in attributes.items()}
+            said |= {escaped(name, INTERNAL): value for name, value in attributes.items()}
             places = {"position": position, "rotation": rotation, "scale": scale}
             found.append({**kept, "type": CUBOID, "label_id": self.label_of[self.scene.tracks[k].category], "attributes": said, **places})
         return found
@@ -137,7 +137,3 @@ def _labels(scene: Scene, kept: Mapping[str, Any]) -> tuple[list[dict[str, Any]]
 def _track_number(track_id: str) -> int | str:
     """CVAT numbers tracks; other names stay texts."""
     return int(track_id) if NUMBER.fullmatch(track_id) and track_id != "-0" else track_id
-
-
-def _attribute_name(name: str) -> str:
-    return OWN_PREFIX + name if name in INTERNAL or name.startswith(OWN_PREFIX) else name

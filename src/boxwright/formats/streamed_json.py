@@ -57,6 +57,14 @@ class StreamedJson:
             self._stream.write(("," if i else "") + "\n" + json_line(item, self.field))
         self._stream.write("\n]")
 
+    def mapping(self, name: str, pairs: Iterable[tuple[str, Any]]) -> None:
+        """An object, one line for each of its members."""
+        self._begin(name)
+        self._stream.write("{")
+        for i, (key, value) in enumerate(pairs):
+            self._stream.write(("," if i else "") + "\n" + json_line(key, self.field) + ": " + json_line(value, self.field))
+        self._stream.write("\n}")
+
     def _begin(self, name: str) -> None:
         self._stream.write(("," if self._n else "") + "\n" + json.dumps(name) + ": ")
         self._n += 1
