@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -653,6 +654,16 @@ def test_info_on_a_damaged_point_file(run, tmp_path, format):
         np.save(path, np.zeros((100, 4), np.float32))
     path.write_bytes(path.read_bytes()[:-50])
     assert fails(run("info", path), path.name)
+
+
+def test_info_where_the_first_sweep_is_damaged(run, folder, tmp_path):
+    """The rest is told, as with a damaged picture."""
+    shutil.copytree(folder, tmp_path / "scene")
+    sweep = min((tmp_path / "scene/lidars/lidar").iterdir())
+    sweep.write_bytes(sweep.read_bytes()[:-9])
+    code, out, _ = run("info", tmp_path / "scene")
+    assert code == 0 and f"odd       the first sweep of lidar cannot be used: {sweep}" in out and "keyframes" in out
+    assert fails(run("fit", tmp_path / "scene", "--at", "1,2,3"), sweep.name)
 
 
 WRITERS = [

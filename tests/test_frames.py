@@ -386,10 +386,11 @@ def test_euler_angles_there_and_back(rng):
     assert not upright[:, :2].any() and np.abs(upright[:, 2] - yaw).max() < 1e-15
 
 
-def test_a_nan_that_signals_is_a_nan(rng):
-    """Of float32 such NaN, numpy warns when it is widened; damaged clouds are full of them."""
+def test_points_that_are_not_finite_are_moved_without_warnings(rng):
+    """Of a float32 NaN that signals, numpy warns when it is widened, of infinite ones when they are turned; damaged clouds are full of them."""
     points = rng.normal(size=(5, 3)).astype(np.float32)
     points.view(np.uint32)[2, 1] = 0x7FA00000
+    points[3] = np.inf, -np.inf, 1
     moved = bw.Pose.from_yaw(0.3, (1, 2, 3)).apply(points)
-    assert np.isnan(moved[2]).any() and np.isfinite(np.delete(moved, 2, 0)).all()
+    assert not np.isfinite(moved[[2, 3]]).all(1).any() and np.isfinite(np.delete(moved, [2, 3], 0)).all()
     assert np.isnan(as_points("points", bw.Sweep(points, origin_m=(1e6, 0, 0)))[2, 1])

@@ -185,7 +185,7 @@ def test_what_no_writer_takes_is_a_problem(tmp_path):
 
 def test_convert_needs_a_place(run, tmp_path, recording):
     code, out, err = run("convert", recording[0])
-    assert (code, out) == (2, "") and "expected OUT, which is missing" in err
+    assert (code, out) == (2, "") and "OUT: it is missing: expected a new folder to write to" in err
 
 
 def test_limits_of_a_command_end_with_it(run, tmp_path):

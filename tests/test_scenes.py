@@ -65,7 +65,8 @@ def test_every_real_folder_and_file_has_one_format_at_most(real_data):
             if fits and fits not in (["points"], ["images"]):  # parts of datasets, read for themselves
                 assert fits == [expected_of(place, real_data)]
                 found.setdefault(fits[0], set()).add(place.relative_to(real_data).as_posix())
-    assert set(found) == set(_READERS) - {"boxwright", "points", "images", "semantic_kitti", "nuscenes"}
+    there = "kitti_object kitti_tracking kitti_raw argoverse2 sustechpoints dgp openlabel cvat_video mot video"
+    assert set(found) == set(there.split())
     assert found["kitti_tracking"] == {"kitti_tracking", "kitti_tracking/training"}
     assert found["kitti_object"] == {"kitti_object", "kitti_object/training"}
     assert len(found["kitti_raw"]) == 3
@@ -92,6 +93,34 @@ def test_the_root_of_many_datasets_names_them(real_data):
     named = ("av2/ (argoverse2)", "kitti_object/ (kitti_object)", "kitti_tracking/ (kitti_tracking)", "openlabel/osdar23/ (openlabel)")
     for said in (*named, "video/test_video.mp4 (video)"):
         assert said in str(caught.value)
+
+
+def test_another_format_than_the_named_one(tmp_path):
+    kitti(tmp_path / "set", "training", "label_2")
+    for name in ("kitti_tracking", "nuscenes", "coco", "sustechpoints"):
+        with pytest.raises(bw.FormatError, match=rf"no scene in the format '{name}'.*it looks like kitti_object: name that format, or none"):
+            bw.scenes(tmp_path / "set", name)
+
+
+def test_a_scene_named_in_part(tmp_path):
+    for name in ("2011_drive_0001", "2011_drive_0002", "other"):
+        bw.write(bw.Scene(name, [0]), tmp_path / name)
+    for said, hint in (
+        ("oth", "did you mean 'other'"),
+        ("2011", "lists them"),
+        ("2011_drive_0003", "did you mean '2011_drive_000"),
+        ("", "lists them"),
+    ):
+        with pytest.raises(bw.UnknownName, match=hint):
+            bw.scenes(tmp_path)[said]
+
+
+def test_a_broken_file_among_scenes(tmp_path):
+    """The folder it is in would not help."""
+    for text, got in (("", "an empty file"), ("{", "JSON that cannot be read")):
+        write(tmp_path / "scenes/good.json", '{"openlabel": {"metadata": {"schema_version": "1.0.0"}}}')
+        with pytest.raises(bw.FormatError, match=f"got {got}; (copy|correct)"):
+            bw.scenes(write(tmp_path / "scenes/bad.json", text))
 
 
 def test_a_folder_with_a_video_names_it(tmp_path):

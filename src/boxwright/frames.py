@@ -96,11 +96,13 @@ class Pose:
 
     def apply(self, points: ArrayLike) -> Float64s:
         """(..., 3) float64, in the target frame, from (..., 3) in the source frame."""
-        return _vectors("points", points) @ self.rotation.T + self.translation_m
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite ones become NaN, which is what they are in another frame
+            return _vectors("points", points) @ self.rotation.T + self.translation_m
 
     def rotate(self, vectors: ArrayLike) -> Float64s:
         """(..., 3) directions turned, not moved."""
-        return _vectors("vectors", vectors) @ self.rotation.T
+        with np.errstate(invalid="ignore", over="ignore"):
+            return _vectors("vectors", vectors) @ self.rotation.T
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pose):

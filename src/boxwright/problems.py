@@ -112,7 +112,7 @@ def summary_of(problems: Sequence[Problem]) -> list[str]:
     for problem in problems:
         error = problem.error
         kinds.setdefault(" ".join(str(part) for part in (error.what, error.expected) if part), []).append(problem)
-    return [str(some[0]) if len(some) == 1 else f"{some[0]} (and {len(some) - 1} more like it)" for some in kinds.values()]
+    return [str(some[0]) if len(some) == 1 else f"{some[0]} (and {len(some) - 1:,} more like it)" for some in kinds.values()]
 
 
 def _for_json(value: Any, depth: int) -> Any:

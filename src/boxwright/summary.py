@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import Bools, Float64s
 from .cameras import UncalibratedCamera, model_of
-from .errors import BoxwrightError, number_of
+from .errors import BoxwrightError, LimitError, number_of
 from .image_tracks import ImageTracks, interpolate_image_tracks
 from .keyframes import Origin
 from .scene import Scene
@@ -32,7 +32,7 @@ _FAST_M_S = 100.0
 def scene_facts(scene: Scene) -> dict[str, Any]:
     """Everything `boxwright info` prints, by name; of JSON's kinds but for arrays.
 
-    Of each LiDAR the first sweep is read, of each camera the first picture. An error of the sweep is raised; one of a picture is an oddity.
+    Of each LiDAR the first sweep is read, of each camera the first picture; one that is damaged is an oddity.
     """
     n = len(scene)
     lidars = [_lidar_facts(scene, name) for name in scene.lidars]
@@ -126,10 +126,15 @@ def _ego_facts(scene: Scene) -> dict[str, Any]:
 def _lidar_facts(scene: Scene, name: str) -> dict[str, Any]:
     """Which frames have sweeps, and the first of them, whose file is read: a damaged one is found out here."""
     spans = frame_spans(lambda i: scene.has_points(i, name), len(scene))
-    sweep = scene.points(spans[0][0], name) if spans else None
     labelled = frame_spans(lambda i: scene.has_point_labels(i, name), len(scene))
-    labels = scene.point_labels(labelled[0][0], name) if labelled else None
-    range_m = None
+    sweep = labels = fault = range_m = None
+    try:
+        sweep = scene.points(spans[0][0], name) if spans else None
+        labels = scene.point_labels(labelled[0][0], name) if labelled else None
+    except LimitError:  # of a file that may be sound: whoever asks has to say what to do
+        raise
+    except BoxwrightError as error:
+        fault = str(error)
     if sweep is not None and sweep.is_finite.any():
         centre = np.asarray(sweep.origin_m) - np.mean(scene.lidars[name].origins_m, axis=0)
         from_lidar = np.linalg.norm(sweep.xyz[sweep.is_finite].astype(np.float64) + centre, axis=1)
@@ -147,6 +152,7 @@ def _lidar_facts(scene: Scene, name: str) -> dict[str, Any]:
         "frames_with_point_labels": labelled,
         "points_by_class_in_first": {} if labels is None else labels.class_counts(),
         "n_objects_in_first": None if labels is None else len(labels.instances_here()),
+        "fault_of_first": fault,
         "columns_in_first": [] if sweep is None else [*(["intensity"] if sweep.intensity is not None else []), *sweep.fields],
     }
 
@@ -264,6 +270,8 @@ def _odd_times(scene: Scene) -> Iterator[dict[str, Any]]:
 
 def _odd_sensors(lidars: list[dict[str, Any]], cameras: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for lidar in lidars:
+        if lidar["fault_of_first"]:
+            yield _oddity("sweep", 1, f"the first sweep of {lidar['name']} cannot be used: {lidar['fault_of_first']}")
         n_bad = (lidar["n_points_in_first"] or 0) - (lidar["n_finite_points_in_first"] or 0)
         if n_bad:
             yield _oddity(

@@ -155,12 +155,13 @@ def open_scene(
 def say_problems(scene: Scene) -> None:
     """A short list of what was kept aside: one line for each kind."""
     from ..problems import summary_of
+    from .usage import with_options
 
     if scene.problems:
         lines = summary_of(scene.problems)
         say(f"{number_of(len(scene.problems), 'record')} kept aside:", "yellow")
         for line in lines[:MOST_LINES]:
-            say(f"  {line}", "yellow")
+            say(f"  {with_options(line)}", "yellow")
         if len(lines) > MOST_LINES:
             say(f"  and {len(lines) - MOST_LINES} more; --json lists them all", "yellow")
 

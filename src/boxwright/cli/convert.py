@@ -88,7 +88,7 @@ def convert(
         _try_out(path, out, to, scene, format, as_json)
         return
     if out is None:
-        raise ArgumentError("expected OUT, which is missing: a new folder", field="OUT", hint="name one, or pass --dry-run to write nothing")
+        raise ArgumentError("it is missing", expected="a new folder to write to", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
     recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
     options = {name: value for name, value in (("camera", camera), ("videos", videos)) if value is not None}

@@ -114,7 +114,7 @@ def _print_listing(path: Any, listing: Any, as_json: bool) -> None:
 
 def _lidar_line(s: dict[str, Any], n_frames: int) -> str:
     line = f"  lidar     {s['name']}: {number_of(s['n_sweeps'], 'sweep')}{_in_frames(s['frames_with_sweeps'], n_frames)}"
-    if s["n_sweeps"]:
+    if s["n_points_in_first"] is not None:
         line += f", {number_of(s['n_points_in_first'], 'point')} in the first"
         n_bad = s["n_points_in_first"] - s["n_finite_points_in_first"]
         line += f" ({n_bad:,} of them not finite)" if n_bad else ""

@@ -10,7 +10,7 @@ import typer
 from ..errors import BoxwrightError
 from .common import one_line
 
-__all__ = ["UsageError", "in_options", "usage_sentence"]
+__all__ = ["UsageError", "in_options", "usage_sentence", "with_options"]
 
 _FIELDS = {"scene": "--scene", "format": "--format", "click_m": "--at", "face_margin_m": "--face-margin-m", "width_px": "--width-px"}
 _OPTIONS = (  # what a hint tells a program, and what it tells a person at a terminal
@@ -18,6 +18,7 @@ _OPTIONS = (  # what a hint tells a program, and what it tells a person at a ter
     (r"\bformat=(?!')", "--format NAME"),
     (r"\bformat='(\w+)'", r"--format \1"),
     (r"\bstrict=False\b", "--lenient"),
+    (r"\bcamera=", "--camera NAME"),
     (r"scene\.has_\w+\([^)]*\) tells", "'boxwright info' tells"),
     (r"bw\.scenes\(path\) lists them|scene\.\w+ lists? them|scene\.\w+ and scene\.\w+ list the sensors", "'boxwright info' lists them"),
     (r"project\.log\(\) lists", "'boxwright log' lists"),
@@ -56,10 +57,15 @@ def _lowered(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
+def with_options(text: str) -> str:
+    """Arguments of Python in a sentence become options."""
+    for pattern, said in _OPTIONS:
+        text = re.sub(pattern, said, text)
+    return text
+
+
 def in_options(error: BoxwrightError) -> str:
     """The sentence of an error in which arguments of Python, named as its field or in its hint, are options."""
-    hint = error.hint
-    for pattern, said in _OPTIONS if hint is not None else ():
-        hint = re.sub(pattern, said, hint or "")
+    hint = None if error.hint is None else with_options(error.hint)
     field = _FIELDS.get(error.field or "", error.field)
     return str(type(error)(error.what, expected=error.expected, got=error.got, path=error.path, offset=error.offset, field=field, hint=hint))

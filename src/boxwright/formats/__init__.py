@@ -13,7 +13,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -21,7 +21,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..arrays import as_points, one_index, some_rows
-from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, number_of, one_line
+from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, number_of
 from ..frames import listening_to_norms
 from ..limits import limits
 from ..outputs import as_path, whole_file, whole_folder
@@ -31,14 +31,13 @@ from ..scene import Scene
 from ..taxonomy import Taxonomy
 from .declared import Capabilities
 from .exactness import exactness_notes
+from .finding import Finder, some_of
 from .image_folder import ImageFolder, open_video
 from .laid_over import laid_over
-from .looking import may_be_dataset, subfolders
 from .pcd import pcd_bytes
 from .ply import ply_bytes
 from .point_label_files import read_point_labels, write_point_labels
 from .sensor_files import read_point_file
-from .unread import said_kind
 from .write_report import WriteReport
 
 __all__ = [
@@ -94,8 +93,6 @@ _WRITERS = {
 }
 
 
-_MOST_FOLDERS = 100  # looked into, where a folder's own format is not plain
-_LEVELS_UP = 3  # from a file to the dataset that it is a part of
 _CLASS_NOTE = "classes that the taxonomy does not know: "
 _IGNORED = {"dontcare", "ignore", "ignored", "ignoreregion", "ignoredregion", "void"}  # no class: what is not to be judged
 
@@ -149,13 +146,14 @@ class SceneList(Sequence[SceneEntry]):
         if isinstance(index, slice):
             return SceneList(self.path, self.format, self.names[some_rows("scenes", index, len(self))])
         if isinstance(index, str) and index not in self.names:
-            hint = "bw.scenes(path) lists them"
-            raise UnknownName("no such scene", expected=f"one of {_some(self.names)}", got=repr(index), path=self.path, hint=hint)
+            near = [name for name in self.names if name.startswith(index)] or difflib.get_close_matches(index, self.names, 1)
+            hint = f"did you mean {near[0]!r}?" if len(near) == 1 and index else "bw.scenes(path) lists them"
+            raise UnknownName("no such scene", expected=f"one of {some_of(self.names)}", got=repr(index), path=self.path, hint=hint)
         name = index if isinstance(index, str) else self.names[one_index("scenes", index, len(self), hint="a scene's name is taken too")]
         return SceneEntry(name, self.path, self.format)
 
     def __repr__(self) -> str:
-        return f"SceneList({number_of(len(self), 'scene')}, format={self.format!r}: {_some(self.names)})"
+        return f"SceneList({number_of(len(self), 'scene')}, format={self.format!r}: {some_of(self.names)})"
 
 
 def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList:
@@ -169,7 +167,10 @@ def scenes(path: str | os.PathLike[str], format: str | None = None) -> SceneList
     if not place.exists():
         raise FormatError("no such file or folder", path=place, hint="check the path")
     with _readable(place):
-        return _found(place if place.name not in ("", "..") else place.resolve(), format)
+        place = place if place.name not in ("", "..") else place.resolve()
+        if format is not None:
+            _module(_READERS, format)
+        return SceneList(place, *Finder(_READERS).found(place, format))
 
 
 @contextmanager
@@ -183,108 +184,6 @@ def _readable(place: Path) -> Iterator[None]:
         if isinstance(error, BoxwrightError):
             raise
         raise FormatError(f"cannot be read: {error.strerror}", path=error.filename or place, hint="check the path and its rights") from error
-
-
-def _found(place: Path, format: str | None) -> SceneList:
-    found = [format] if format is not None else _fitting(place)
-    if not found:
-        raise _unknown(place)
-    if len(found) > 1:
-        fits = [f"{name} ({_said_scenes(_module(_READERS, name).list_scenes(place))})" for name in found]
-        raise FormatError("could be several formats", expected="one", got=" and ".join(fits), path=place, hint="pass format= to say which")
-    names = _module(_READERS, found[0]).list_scenes(place)
-    if not names:
-        called = "; its scenes are called by numbers, such as 000000" if found[0] in ("kitti_object", "kitti_tracking") else ""
-        what = f"no scene in the format {found[0]!r}{called}"
-        fits = [name for name in _fitting_as_far_as_seen(place) if name != format]
-        if fits:
-            raise FormatError(what, path=place, hint=f"it looks like {' or '.join(fits)}: name that format, or none")
-        got, hint = _kind_and_hint(place)
-        raise FormatError(what, got=got, path=place, hint=hint)
-    others = _beside(place, found[0], names) if format is None else []
-    if others:
-        got = f"{found[0]} ({_said_scenes(names)}) and {_said_folders(others)}"
-        hint = f"pass one of these folders, or format={found[0]!r} for its scenes alone"
-        raise FormatError("several datasets in one folder", expected="one", got=got, path=place, hint=hint)
-    return SceneList(place, found[0], names)
-
-
-def _fitting(place: Path) -> list[str]:
-    return [name for name in _READERS if _module(_READERS, name).detect(place)]
-
-
-def _fitting_as_far_as_seen(place: Path) -> list[str]:
-    """For a hint: what cannot be looked into fits nothing."""
-    found = []
-    for name in _READERS:
-        with suppress(OSError, BoxwrightError):
-            found += [name] if _module(_READERS, name).detect(place) else []
-    return found
-
-
-def _beside(place: Path, format: str, names: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Folders beside those of the scenes that hold other formats. A scene's own folder, and folders of mere points, are no datasets beside."""
-    if list(names) == [place.absolute().name] or not place.is_dir():
-        return []
-    tops = {name.partition("/")[0] for name in names}
-    folders = [folder for folder in subfolders(place) if folder.name not in tops][:_MOST_FOLDERS]
-    found = [(f"{folder.name}/", _fitting(folder)) for folder in folders if may_be_dataset(folder)]
-    return [(name, fits) for name, fits in found if fits and fits != ["points"] and format not in fits]
-
-
-def _unknown(place: Path) -> FormatError:
-    """What to say of a path that no format claims: which folders in it are datasets, where some are."""
-    below = _datasets_below(place) if place.is_dir() else []
-    if below:
-        return FormatError("no dataset itself, but a folder of datasets", got=_said_folders(below), path=place, hint="pass one of these")
-    got, hint = _kind_and_hint(place)
-    return FormatError("no known format", expected=f"one of {', '.join(_READERS)}", got=got, path=place, hint=hint)
-
-
-def _kind_and_hint(place: Path) -> tuple[str, str]:
-    """What a path is that is not read, and what to do: where it is a part of a dataset, which folder to give."""
-    got, hint = said_kind(place)
-    levels = _LEVELS_UP if place.is_file() else 1 if any(place.iterdir()) else 0
-    for folder in list(place.absolute().parents)[:levels]:
-        fits = _fitting_as_far_as_seen(folder)
-        if fits:
-            return got, f"it is inside {folder}, which is read as {' or '.join(fits)}: give that folder"
-    return got, hint
-
-
-def _datasets_below(place: Path) -> list[tuple[str, list[str]]]:
-    """Folders, at most two levels down, that are datasets, and files that are: videos. A link back to where one has been is not followed."""
-    found = _videos_in(place, place)
-    seen, front = {place.resolve()}, [place]
-    for _ in range(2):
-        here, front = [child for folder in front for child in _subfolders_or_none(folder)], []
-        for folder in here:
-            if folder.resolve() in seen or len(seen) > _MOST_FOLDERS:
-                continue
-            seen.add(folder.resolve())
-            fits = _fitting_as_far_as_seen(folder)
-            found += [(f"{folder.relative_to(place).as_posix()}/", fits)] if fits else _videos_in(folder, place)
-            front += [] if fits else [folder]
-    return found
-
-
-def _videos_in(folder: Path, place: Path) -> list[tuple[str, list[str]]]:
-    return [(file.relative_to(place).as_posix(), ["video"]) for file in _module(_READERS, "video").videos_in(folder)]
-
-
-def _subfolders_or_none(folder: Path) -> list[Path]:
-    try:
-        return subfolders(folder)
-    except OSError:
-        return []
-
-
-def _said_folders(folders: Sequence[tuple[str, Sequence[str]]]) -> str:
-    return _some([f"{name} ({' or '.join(fits)})" for name, fits in folders])
-
-
-def _said_scenes(names: Sequence[str]) -> str:
-    return f"{number_of(len(names), 'scene')}: {_some(names, 3)}" if names else "no scene"
 
 
 def read(
@@ -311,7 +210,7 @@ def read(
     if scene is None and len(found) > 1:
         raise ArgumentError(
             f"the dataset holds {number_of(len(found), 'scene')} and none was named",
-            expected=f"one of {_some(found.names)}",
+            expected=f"one of {some_of(found.names)}",
             path=path,
             field="scene",
             hint="pass scene=",
@@ -385,7 +284,7 @@ def _with_class_note(scene: Scene) -> Scene:
     notes = [note for note in scene.notes if not note.startswith(_CLASS_NOTE)]
     if unknown:
         listed = [f"{name} ({number_of(counts[name], 'track')})" for name in unknown]
-        notes.append(f"{_CLASS_NOTE}{_some(listed)}; they have no size prior, and a colour made from their names")
+        notes.append(f"{_CLASS_NOTE}{some_of(listed)}; they have no size prior, and a colour made from their names")
     return scene if notes == list(scene.notes) else scene.replace(notes=notes)
 
 
@@ -400,8 +299,3 @@ def _module(table: dict[str, str], format: str) -> Any:
             hint=f"did you mean {near[0]}?" if near else None,
         )
     return importlib.import_module(f"{__name__}.{table[format]}")
-
-
-def _some(names: Sequence[str], most: int = 20) -> str:
-    shown = one_line(", ".join(names[:most]))
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -35,11 +35,11 @@ def _no_camera(labelled: Counter[str], names: list[str], scene: Scene) -> Argume
     what = "the format holds the labels of one camera's pictures"
     if labelled:
         counts = ", ".join(f"{name} ({number_of(labelled[name], 'track')})" for name in names)
-        return ArgumentError(what, expected=f"one of {counts}", field="camera", hint="name it with camera=, --camera")
+        return ArgumentError(what, expected=f"one of {counts}", field="camera", hint="name it with camera=")
     there = f"{number_of(len(scene.tracks), 'track')} of cuboids" if scene.tracks else "no labels"
     if not names:
         return ArgumentError(what, got=f"a scene without cameras, with {there}", field="camera", hint="write a format that holds cuboids")
-    hint = "make such labels first with bw.project_tracks, or name a camera with camera=, --camera to write none"
+    hint = "make such labels first with bw.project_tracks, or name a camera with camera= to write none"
     return ArgumentError(what, got=f"no label in the pictures of {', '.join(names)}, but {there}", field="camera", hint=hint)
 
 

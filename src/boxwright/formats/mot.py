@@ -246,11 +246,11 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float], tuple[float, ...]]:
     def wrong(expected: str, got: str, field: str) -> FormatError:
-        return FormatError(expected=expected, got=got, path=file, offset=f"line {line}", field=field, hint=_HINT)
+        return FormatError(expected=expected, got=got, path=file, offset=f"line {line}", field=field or None, hint=_HINT)
 
     words = [word.strip() for word in text.split(",")]
     if not 6 <= len(words) <= _MOST_COLUMNS:
-        raise wrong("frame, id, left, top, width, height and up to ten more columns", number_of(len(words), "column"), "line")
+        raise wrong("frame, id, left, top, width, height and up to ten more columns", number_of(len(words), "column"), "")
     for name, word in zip(("frame", "id"), words):
         if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", word):
             raise wrong("a whole number", repr(word[:40]), name)
