@@ -122,6 +122,7 @@ _HOME = {
         "write_point_labels",
         "write_points",
     ],
+    "work": ["Effort", "Guideline", "KeptFinding", "Member", "Task", "Work", "WorkVerdict"],
     "store": ["Commit", "Edits", "Entity", "Project", "backup", "create_project", "fsck", "open_project", "restore_backup"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -238,6 +239,7 @@ if TYPE_CHECKING:
     from .track_metrics import Clear, Hota, Identity
     from .tracks import Track, Tracks, interpolate_tracks
     from .video import FrameSource, Video, VideoCheck, write_video
+    from .work import Effort, Guideline, KeptFinding, Member, Task, Work, WorkVerdict
 
 __all__ = [
     "AccessDenied",
@@ -273,6 +275,7 @@ __all__ = [
     "Disagreement",
     "DoubleSphereCamera",
     "Edits",
+    "Effort",
     "Entity",
     "EquirectangularCamera",
     "Estimate",
@@ -290,6 +293,7 @@ __all__ = [
     "GeometryError",
     "GoldPlan",
     "Ground",
+    "Guideline",
     "Hota",
     "Identity",
     "ImageBoxes",
@@ -300,6 +304,7 @@ __all__ = [
     "ImageTracks",
     "ImageVerdict",
     "IndexMissing",
+    "KeptFinding",
     "Keypoints",
     "LabelError",
     "Lidar",
@@ -311,6 +316,7 @@ __all__ = [
     "Links",
     "Masks",
     "MatchRules",
+    "Member",
     "Origin",
     "Overlap",
     "PairConcord",
@@ -355,6 +361,7 @@ __all__ = [
     "Suggestion",
     "Sweep",
     "Tag",
+    "Task",
     "Taxonomy",
     "TimeError",
     "Tolerances",
@@ -370,6 +377,8 @@ __all__ = [
     "Video",
     "VideoCheck",
     "Visibility",
+    "Work",
+    "WorkVerdict",
     "WriteReport",
     "advise",
     "aggregate",

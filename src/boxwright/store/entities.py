@@ -19,10 +19,10 @@
     member        member:<account>         account, roles, scopes
     work          work                     how work is done in this project, see settings.py
     gold          gold:<scene>             scene: the id of one whose labels are the answers of gold tasks
-    guideline     guideline                text, entries; its revision is its version, see guidelines.py
+    guideline     guideline                text, entries; its revision is its version
     task                                   see task_verbs.py
-    verdict, grade                         what was said of a task, see judging.py
-    finding       finding:<finding_id>     what a check found, see found.py
+    verdict, grade                         what was said of a task, see judging_verbs.py
+    finding       finding:<finding_id>     what a check found, see finding_verbs.py
 
 `place` is the order in which a scene lists things of a kind. Scenes themselves, and what is the project's own, belong to the scene "". An entity that
 is deleted has no body.

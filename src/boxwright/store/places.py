@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from ..errors import ConflictError
+from . import schema
 from .entities import LABELS, Entity, named
 from .roles import Action, Where, permit
 from .sight import tasks_of
 from .task_states import State
-from .transactions import Transaction
+from .transactions import Transaction, image_of
 
-__all__ = ["ALWAYS", "Spot", "check_places", "covers", "spots_of", "touches"]
+__all__ = ["ALWAYS", "Spot", "check_places", "covers", "label_changes", "spots_of", "touches"]
 
 ALWAYS = (-(1 << 62), (1 << 62) - 1)  # what moves waits before it, see transactions.py
 Body = Mapping[str, Any]
@@ -101,6 +104,22 @@ def touches(task: Body, spot: Spot) -> bool:
     return bool(task["from_ns"] <= spot.span_ns[1] and spot.span_ns[0] <= task["to_ns"])
 
 
+def label_changes(tx: Transaction, task: Entity, at_seq: int) -> list[Entity]:
+    """The labels that a task has some of, now or before, and that were changed after a transaction; as they are now."""
+    change = schema.change.c
+    where = (change.seq > at_seq) & (change.scene_id == task.scene_id) & change.kind.in_(LABELS)
+    found: dict[str, Entity] = {}
+    for row in tx.connection.execute(sa.select(schema.change).where(where).order_by(change.seq, change.n)):
+        if row.entity_id in found:
+            continue
+        images = [image_of(row), tx.image(row.entity_id, row.rev - 1)]
+        spots = [spot for one in images if one is not None for spot in spots_of(tx, one, before=False)]
+        now = tx.get(row.entity_id)
+        if now is not None and any(touches(task.body or {}, spot) for spot in spots):
+            found[now.id] = now
+    return list(found.values())
+
+
 def check_places(tx: Transaction, actions: Sequence[Action | None]) -> None:
     """ConflictError for labels of an accepted task, whoever changes them; AccessDenied for labels where the account may not change them."""
     tasks: dict[str, list[Body]] = {}
@@ -112,7 +131,7 @@ def check_places(tx: Transaction, actions: Sequence[Action | None]) -> None:
         if scene is None or scene.rev == 0:
             continue  # a scene that this request brings
         if one.scene_id not in tasks:
-            tasks[one.scene_id] = [body for _, _, body in tasks_of(tx.connection, one.scene_id)]
+            tasks[one.scene_id] = [task.body or {} for task in tasks_of(tx.connection, one.scene_id)]
         if not tasks[one.scene_id] and not is_asked:
             continue
         old = tx.before(one.id)

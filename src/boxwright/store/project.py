@@ -28,7 +28,7 @@ from .history import Blame, log_of, values_of
 from .member_verbs import checked_account
 from .places import check_places
 from .recorded import Source, check_file, data_of, files_of, source_body, source_of
-from .requests import account_of, check_actions, check_reason, repeated
+from .requests import account_of, check_actions, check_alone, check_reason, repeated
 from .roles import Action, Standing, Where, permit
 from .scene_rows import scene_from, track_from
 from .sight import Sight, standing_of
@@ -53,7 +53,7 @@ class Project:
 
     def __init__(self, database: Database, account: str | None = None, scopes: Iterable[str] | None = None) -> None:
         self.database, self.account = database, account
-        self._scopes = None if scopes is None else frozenset(scopes)
+        self.scopes = None if scopes is None else frozenset(scopes)
         self.place = database.place
         with database.reading() as connection:
             found = connection.execute(sa.select(schema.meta.c.v).where(schema.meta.c.k == "project_id")).scalar()
@@ -82,7 +82,7 @@ class Project:
                 permit(self._standing(connection), Action.READ, Where())
 
     def _standing(self, connection: sa.Connection) -> Standing:
-        return standing_of(connection, self.account or "", self._scopes)
+        return standing_of(connection, self.account or "", self.scopes)
 
     def _sight(self, connection: sa.Connection) -> Sight | None:
         return None if self.account is None else Sight(connection, self._standing(connection))
@@ -266,8 +266,7 @@ class Project:
         given = {digest: data for digest, data in (blobs or {}).items() if hashlib.sha256(data).hexdigest() == digest}
         digest = request_hash({"edits": list(edits), "by": account, "reason": reason})
         verbs = [str(edit.get("verb")) if isinstance(edit, Mapping) else "" for edit in edits]
-        if "undo" in verbs and len(edits) > 1:
-            raise ArgumentError("an undo is a request of its own", field="edits", hint="send the others apart")
+        check_alone(verbs)
         with self.database.writing() as connection:
             if connection.execute(_BY_OP_ID, {"op_id": op_id}).first() is not None:
                 return repeated(connection, op_id, digest)

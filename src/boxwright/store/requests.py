@@ -15,7 +15,7 @@ from .history import commits_of
 from .roles import Action, permit
 from .transactions import Commit, Transaction
 
-__all__ = ["ACTIONS", "account_of", "check_actions", "check_reason", "repeated"]
+__all__ = ["ACTIONS", "ALONE", "account_of", "check_actions", "check_alone", "check_reason", "repeated"]
 
 _MOST_REASON = 4096
 # what an account must be allowed for each verb; of edits of labels, `check_places` sees where they are
@@ -26,6 +26,14 @@ ACTIONS: Mapping[str, Action] = {
     **dict.fromkeys((f"{what}_{kind}" for what in ("add", "change", "delete") for kind in ("tag", "relation", "point_edit")), Action.EDIT),
     **dict.fromkeys(("add_track", "set_track", "delete_track", "merge", "split", "put_track", "set_attributes", "set_point_labels"), Action.EDIT),
     **dict.fromkeys(("add_keyframe", "move_keyframe", "set_keyframe", "delete_keyframe"), Action.EDIT),
+    **dict.fromkeys(
+        ("add_layer", "add_task", "delete_task", "assign_task", "unassign_task", "set_work", "set_gold", "set_guideline"), Action.ADMINISTER
+    ),
+    **dict.fromkeys(("take_task", "renew_task", "release_task", "submit_task", "withdraw_task"), Action.WORK),
+    **dict.fromkeys(("begin_review", "renew_review", "leave_review", "accept_task", "reject_task", "reopen_task"), Action.JUDGE),
+    "add_grade": Action.SEE_GOLD,
+    "keep_findings": Action.FIND,
+    "waive_finding": Action.WAIVE,
     "undo": Action.EDIT,  # of others' edits UNDO_OTHERS, see action_of
     "restore": Action.UNDO_OTHERS,
 }
@@ -43,6 +51,28 @@ def action_of(tx: Transaction, edit: Any) -> Action | None:
 
 def _whole(value: Any) -> int:
     return value if type(value) is int and 0 < value < 1 << 62 else 0
+
+
+ALONE: tuple[str, ...] = (
+    "undo",
+    "take_task",
+    "assign_task",
+    "unassign_task",
+    "renew_task",
+    "release_task",
+    "submit_task",
+    "withdraw_task",
+    "begin_review",
+)
+ALONE += ("renew_review", "leave_review", "accept_task", "reject_task", "reopen_task")
+
+
+def check_alone(verbs: Sequence[str]) -> None:
+    """ArgumentError for an undo, or a move of a task, among other edits: what it allows or locks holds from the next request on."""
+    for verb in verbs:
+        if verb in ALONE and len(verbs) > 1:
+            what = "an undo is a request of its own" if verb == "undo" else "a task moves in a request of its own"
+            raise ArgumentError(what, got=verb, field="edits", hint="send the others apart")
 
 
 def check_actions(tx: Transaction, edits: Sequence[Any]) -> list[Action | None]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from . import schema
 from .canonical import parsed
-from .entities import PROJECT, named
+from .entities import PROJECT, Entity, columns_of, entity_of, named
 from .roles import Action, Role, Standing, Where, permits
 
 __all__ = ["Sight", "members_of", "standing_of", "tasks_of"]
@@ -39,12 +39,12 @@ def standing_of(connection: sa.Connection, account: str, scopes: Iterable[str] |
     return Standing(account, frozenset(map(Role, mine["roles"])), narrowed)
 
 
-def tasks_of(connection: sa.Connection, scene_id: str | None = None) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """(id, scene_id, body) of the tasks that there are, of all scenes or of one."""
+def tasks_of(connection: sa.Connection, scene_id: str | None = None) -> list[Entity]:
+    """The tasks that there are, of all scenes or of one."""
     of = schema.entity.c
     where = (of.kind == sa.literal_column("'task'")) & _LIVE  # said as it stands in the index
     where = where if scene_id is None else where & (of.scene_id == scene_id)
-    return [(row.id, row.scene_id, parsed(row.body)) for row in connection.execute(sa.select(of.id, of.scene_id, of.body).where(where))]
+    return [entity_of(row) for row in connection.execute(sa.select(*columns_of()).where(where))]
 
 
 def _setting(connection: sa.Connection, key: str) -> Any:
@@ -73,9 +73,9 @@ class Sight:
             self._shown = frozenset()
             return
         tasks = tasks_of(connection)
-        mine = frozenset(scene_id for _, scene_id, body in tasks if body["assignee"] == who.account)
+        mine = frozenset(one.scene_id for one in tasks if (one.body or {})["assignee"] == who.account)
         if _setting(connection, "annotators_read_all"):
-            self._layers = frozenset(scene_id for _, scene_id, body in tasks if body["is_layer"]) - mine
+            self._layers = frozenset(one.scene_id for one in tasks if (one.body or {})["is_layer"]) - mine
         else:
             self._shown = mine
 

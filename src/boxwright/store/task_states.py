@@ -19,7 +19,7 @@ class State(StrEnum):
     ACCEPTED = "accepted"  # its labels are locked
 
 
-# (state, verb) -> state
+# (state, move) -> state
 TRANSITIONS: Mapping[tuple[State, str], State] = {
     (State.OPEN, "take"): State.ANNOTATING,
     (State.OPEN, "assign"): State.ANNOTATING,
@@ -27,16 +27,17 @@ TRANSITIONS: Mapping[tuple[State, str], State] = {
     (State.ANNOTATING, "assign"): State.ANNOTATING,
     (State.ANNOTATING, "renew"): State.ANNOTATING,
     (State.ANNOTATING, "release"): State.OPEN,
+    (State.ANNOTATING, "unassign"): State.OPEN,
     (State.ANNOTATING, "submit"): State.SUBMITTED,
     (State.SUBMITTED, "withdraw"): State.ANNOTATING,
     (State.SUBMITTED, "begin_review"): State.IN_REVIEW,
     (State.IN_REVIEW, "begin_review"): State.IN_REVIEW,  # over, where the lease has run out
-    (State.IN_REVIEW, "renew"): State.IN_REVIEW,
+    (State.IN_REVIEW, "renew_review"): State.IN_REVIEW,
     (State.IN_REVIEW, "leave_review"): State.SUBMITTED,
     (State.IN_REVIEW, "accept"): State.ACCEPTED,
     (State.IN_REVIEW, "reject"): State.REJECTED,
     (State.REJECTED, "assign"): State.REJECTED,
-    (State.REJECTED, "release"): State.OPEN,
+    (State.REJECTED, "unassign"): State.OPEN,
     (State.REJECTED, "submit"): State.SUBMITTED,
     (State.ACCEPTED, "reopen"): State.IN_REVIEW,
 }

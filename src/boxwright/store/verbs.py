@@ -18,9 +18,13 @@ from ..problems import Problems
 from .accounts import ACCOUNT_VERBS
 from .canonical import checked_id
 from .entities import PROJECT, Entity, named
+from .finding_verbs import FINDING_VERBS
+from .judging_verbs import JUDGING_VERBS
 from .member_verbs import MEMBER_VERBS
 from .recorded import checked_files, checked_source
 from .scene_rows import add_rows
+from .settings import SETTING_VERBS
+from .task_verbs import TASK_VERBS
 from .taxonomies import taxonomy_from
 from .track_verbs import TRACK_VERBS
 from .transactions import Transaction
@@ -170,6 +174,10 @@ VERBS: dict[str, Verb] = {
     **TRACK_VERBS,
     **ACCOUNT_VERBS,
     **MEMBER_VERBS,
+    **SETTING_VERBS,
+    **TASK_VERBS,
+    **JUDGING_VERBS,
+    **FINDING_VERBS,
     "undo": (undo, ("seq",), ()),
     "restore": (restore, ("id", "to", "seen"), ()),
 }
