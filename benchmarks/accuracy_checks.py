@@ -4,7 +4,8 @@
 
 Faults are those of injected_errors.py, in Argoverse 2, KITTI tracking, SUSTechPOINTS, DGP, OSDaR23 and simulated recordings. A fault is found where
 a finding that is not there on the unharmed labels names one of its tracks (its camera), in its frames or next to them, by a rule that names such a
-fault. An alarm is an error or a warning on the unharmed labels; not all of them are false. Simulated labels are exact.
+fault. An alarm is an error or a warning on the unharmed labels; not all of them are false. Simulated labels are exact. A camera's fault that moves
+the boxes of fewer than three objects by two pixels has a column of its own: two objects may as well be labelled wrong.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ QUICK = {"7fab2350-7eaf-3b7e-a39d-6937a4c1bede", "0000", "0001", "example", "sce
 SIMULATED = ((3101, "street"), (3102, "street"), (3103, "motorway"))
 KINDS = (*injected.TRACK_FAULTS, "sunken", *injected.CAMERA_FAULTS)
 GATED = "vehicles"
+CAMERAS, HARDLY = "cameras", "cameras, hardly moved"
+MOVED_PX, MOVED_OBJECTS = 2.0, 3
+SAME_SHARE = 0.1  # of a camera's offset: another one is another finding
 
 
 def recordings(quick: bool):
@@ -86,8 +90,26 @@ def _names(fault: injected.Fault, one: bw.Finding) -> bool:
 
 def _same(one: bw.Finding, old: bw.Finding) -> bool:
     """A finding that the unharmed labels have as well, as bad as it is."""
+    if (one.rule, one.track_ids, one.sensor) != (old.rule, old.track_ids, old.sensor):
+        return False
+    if one.rule in (*ACCEPTED["late"], *ACCEPTED["turned"]):
+        return abs(one.value - old.value) < SAME_SHARE * old.value
     overlaps = one.frame_index <= old.last_frame_index and old.frame_index <= one.last_frame_index
-    return one.rule == old.rule and one.track_ids == old.track_ids and one.sensor == old.sensor and overlaps and old.value >= one.value * 0.999
+    return overlaps and old.value >= one.value * 0.999
+
+
+def group_of(fault: injected.Fault, unharmed: bw.Scene, harmed: bw.Scene) -> str:
+    """A camera's faults are told apart by whether they move what is labelled there; `unharmed` has its labels linked."""
+    if fault.camera is None:
+        return fault.group
+    labelled = {track.object_id for track in unharmed.image_tracks if track.camera == fault.camera}
+    before, after = (bw.project_tracks(scene, [fault.camera], occlusion=False) for scene in (unharmed, harmed))
+    places = {(int(k), int(i)): xyxy for k, i, xyxy in zip(after.track_index, after.frame_index, after.visible_xyxy)}
+    moved = defaultdict(list)
+    for k, i, xyxy in zip(before.track_index.tolist(), before.frame_index.tolist(), before.visible_xyxy):
+        if (k, i) in places and before.tracks[k].track_id in labelled:
+            moved[k].append(np.abs(places[k, i] - xyxy).max())
+    return CAMERAS if sum(np.median(one) >= MOVED_PX for one in moved.values()) >= MOVED_OBJECTS else HARDLY
 
 
 def rules_for(kind: str) -> str:
@@ -107,10 +129,11 @@ def measure(quick: bool, most: int, missed: bool):
         for kind in KINDS:
             copies = injected.plan(linked, kind, 1)
             for copy in copies[:most]:
-                found = bw.check(injected.inject(linked, copy), rules=rules_for(kind), frames=frames_with_points(linked))
+                harmed = injected.inject(linked, copy)
+                found = bw.check(harmed, rules=rules_for(kind), frames=frames_with_points(linked))
                 for fault in copy:
                     hit = is_found(fault, found, clean)
-                    group = fault.group if fault.camera is None else "cameras"
+                    group = group_of(fault, linked, harmed)
                     hits[kind, group].append((f"{scene.name} {fault.source}", hit))
                     if missed and not hit:
                         near = [str(one) for one in found if set(fault.track_ids) & set(one.track_ids)][:2]
@@ -121,7 +144,7 @@ def measure(quick: bool, most: int, missed: bool):
 
 def recall_rows(hits):
     """One row for each fault: the share found, by group, with intervals from resampling objects."""
-    groups = [GATED, "two-wheelers", "people", "things", "cameras"]
+    groups = [GATED, "two-wheelers", "people", "things", CAMERAS, HARDLY]
     yield "| fault | " + " | ".join(groups) + " |\n|---|" + "--:|" * len(groups)
     for kind in KINDS:
         cells = []

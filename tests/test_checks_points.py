@@ -196,6 +196,21 @@ def test_a_box_that_cuts_its_object_in_two_is_snapped(street):
     assert gains and np.median(gains) > 0.1
 
 
+def test_a_snap_is_offered_only_where_the_box_comes_out_better(street):
+    worse, offered = [], 0
+    for name in well_seen(street)[:6]:
+        for dx, dy in ((-0.22, 0), (0.22, 0), (0, -0.22), (0, 0.22), (0.3, 0.3)):
+            wrong = changed(street, name, moved(dx=dx, dy=dy))
+            for one in bw.check(wrong, rules="sliced_points,loose_box").where(track=name):
+                if one.suggestion is None:
+                    continue
+                offered += 1
+                truth, mended = street.track(name).cuboids, one.suggestion.apply(wrong).track(name).cuboids
+                gain = bw.iou_bev_pairs(mended, truth) - bw.iou_bev_pairs(wrong.track(name).cuboids, truth)
+                worse += [(name, dx, dy)] if gain.min() < -0.02 else []
+    assert offered and not worse
+
+
 def test_a_box_that_reaches_too_far_is_found(street):
     n = 0
     for name in well_seen(street)[:4]:

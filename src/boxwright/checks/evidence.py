@@ -17,7 +17,7 @@ from ..cuboids import Cuboids
 from ..kernels import occlusion, segmentation
 from .context import Context, Frame
 
-__all__ = ["FACES", "Evidence", "beams_through", "evidence_of", "stands_on_ground"]
+__all__ = ["FACES", "Evidence", "beams_through", "evidence_of", "misfit_m", "stands_on_ground"]
 
 FACES = ("front", "rear", "left", "right", "top")
 SHELL_M, NOISE_M = 0.3, 0.07  # beyond a face, points still may be the object's; so near to it, ranging noise may have put them
@@ -180,6 +180,29 @@ def _measured(frame: Frame, cuboids: Cuboids, whose: Int64s, velocity_mps: Float
     is_claimed = np.zeros(len(frame.points), np.bool_)
     is_claimed[around.point_index] = True
     return _Measured(n_inside, np.bincount(which[inside], minlength=m), beyond, _gaps(which[inside], -out[inside], m), late_s, is_claimed)
+
+
+def misfit_m(context: Context, frame: Frame, cuboids: Cuboids) -> Float64s:
+    """(M,) how far the sides are from the outermost points above ground near them, all four together; NaN with few points.
+
+    Points beyond count at every side, points that end before it only where the sensor sees that side.
+
+    M cuboids for one object, against the same points: those in or within 0.3 m of any of them, as they lie.
+    """
+    around = points_in_cuboids(frame.points, cuboids.replace(size_m=cuboids.size_m + 2 * SHELL_M))
+    xyz = np.asarray(frame.points[np.unique(around.point_index)], np.float64)
+    lowest = (cuboids.center_m[:, 2] - cuboids.size_m[:, 2] / 2).min()
+    above = xyz[:, 2] - lowest if frame.ground is None else frame.ground.above_m(xyz)
+    xyz = xyz[above > ABOVE_M]
+    towards = _faces_towards(cuboids, context.scene.lidar_origins_m(frame.name).mean(0))[:, :4]
+    if len(xyz) < FEWEST:
+        return np.full(len(cuboids), np.nan)
+    local = np.einsum("mnj,mji->mni", xyz - cuboids.center_m[:, None], cuboids.rotation)[:, :, :2]
+    odd = int(SPARE * len(xyz))
+    high, low = np.partition(local, len(xyz) - 1 - odd, axis=1)[:, len(xyz) - 1 - odd], np.partition(local, odd, axis=1)[:, odd]
+    half = cuboids.size_m[:, :2] / 2
+    off = np.stack([high - half, -low - half], axis=2).reshape(-1, 4)
+    return np.asarray(np.where(towards, np.abs(off), np.maximum(off, 0.0)).sum(1))
 
 
 def _is_above(frame: Frame, cuboids: Cuboids, hits: PointHits, which: Int64s, local: Float64s, half: Float64s) -> Bools:

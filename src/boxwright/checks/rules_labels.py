@@ -15,6 +15,7 @@ from .registry import label_rule
 from .suggestions import SetKeyframes, Suggestion
 
 FLIPPED_RAD = np.pi / 2
+TURNING = ("pedestrian", "sitting_person", "animal")  # on the spot, in the time between two frames that nobody knows
 
 
 @label_rule(
@@ -81,7 +82,8 @@ def outlier_heading(context: Context) -> Iterator[Finding]:
         "barrier": 180.0,
     },
     severity=Severity.ERROR,
-    source="nothing that rolls turns by a quarter between frames a tenth of a second apart; rarer frames are left out",
+    source="nothing that rolls turns by a quarter between frames a tenth of a second apart; rarer frames are left out, and people where frames "
+    "have no times",
     is_fitted=False,
     suggests="the heading turned by half a turn where the fewer labels are",
 )  # fmt: skip
@@ -92,6 +94,8 @@ def heading_flip(context: Context) -> Iterator[Finding]:
     step = np.full(len(courses), np.nan)
     apart = np.degrees(np.abs((np.diff(courses.yaw_rad) + np.pi) % (2 * np.pi) - np.pi))
     is_near = (np.diff(courses.stretch) == 0) & (np.diff(courses.time_s) <= _longest_s(context))
+    if not context.scene.has_time:
+        is_near &= [context.classes[t] not in TURNING for t in courses.track[1:].tolist()]
     step[1:] = np.where(is_near, apart, np.nan)
     is_flip = context.over("heading_flip", courses.track, step)
     side = np.zeros(len(courses), np.int64)

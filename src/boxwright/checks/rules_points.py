@@ -18,15 +18,17 @@ from ..fitting import refit
 from ..keyframes import Visibility
 from ..overlap import iou_bev_pairs
 from .context import Context, Frame, Span
-from .evidence import FACES, FEWEST, SHELL_M, Evidence, beams_through, evidence_of, stands_on_ground
+from .evidence import FACES, FEWEST, SHELL_M, Evidence, beams_through, evidence_of, misfit_m, stands_on_ground
 from .findings import Finding, Severity
 from .registry import Needs, frame_rule
 from .suggestions import SetKeyframes, Suggestion
 
 FARTHEST_M = 40.0  # farther away, ground and faces are told by too few points
 KEPT_SHARE = 0.9  # a box of the drawn size is kept where it holds so much of what a larger one does
+CLEARLY = 0.6  # of what the faces were off by may be left after a correction
+SEEN_WITHIN_M = 0.1  # of where it was at the stamp, so that its box may be snapped to the points as they lie
 GROWN_SHARE = 0.05  # of the points inside, so many beyond a face say that the object goes on there
-MOST_TURN_RAD, LEAST_IOU = math.radians(30), 0.2  # a box may be snapped so far
+MOST_TURN_RAD, LEAST_IOU, LEAST_SIZE = math.radians(30), 0.2, 0.7  # a box may be snapped so far, and lose so much of a side
 SLAB_M = 0.15  # this much of an empty end may be what the outermost points hide
 LOW, LOW_SHARE = 0.35, 0.3  # of the height, middle and extent of where an end must be seen through: over a hood and below a bumper beams go anyway
 
@@ -273,16 +275,15 @@ def loose_box(context: Context, frame: Frame) -> Iterator[Finding]:
 
 
 def _snapped(context: Context, frame: Frame, seen: Evidence, m: int) -> Suggestion | None:
-    """The box that its points ask for; None where they ask for nothing.
+    """The box that its points ask for; None where they ask for nothing, and where no other box fits them clearly better.
 
-    A box that was drawn as large as its object keeps its size. Where that leaves points out, it is grown to the sides with points beyond first, and
-    snapped as its class is, twice, for as much may be cut off as that reaches.
+    A drawn size that holds the object is kept: where the box is first, then where it goes when what lies beyond its faces is let in. Only where that
+    leaves points out, the size of the class stands for what was not seen.
     """
-    if seen.late_s[m]:
+    if seen.reach_m[m] > SEEN_WITHIN_M:
         return None  # its points lie elsewhere than the box; bw.refit_track takes them back
-    track, category = int(frame.track[m]), None
-    if context.known[track] is not None:
-        category = context.scene.tracks[track].category
+    track = int(frame.track[m])
+    category = None if context.known[track] is None else context.scene.tracks[track].category
     drawn = frame.cuboids[m : m + 1]
     beyond = seen.n_beyond[m, :4] > GROWN_SHARE * max(int(seen.n_above[m]), 1)
     grow = np.where(beyond, SHELL_M, 0.0)
@@ -291,13 +292,20 @@ def _snapped(context: Context, frame: Frame, seen: Evidence, m: int) -> Suggesti
     hints: dict[str, Any] = {"ground": frame.ground, "sensor_origins_m": context.scene.lidar_origins_m(frame.name)}
     try:
         kept = refit(frame.points, drawn[0], **hints).cuboid.as_cuboids()
-        for _ in range(2):
+        moved = refit(frame.points, larger[0], size_prior=drawn.size_m[0], **hints).cuboid.as_cuboids()
+        for _ in range(2):  # as much may be cut off as the first one reaches
             larger = refit(frame.points, larger[0], category, **hints).cuboid.as_cuboids()
     except BoxwrightError:
         return None
-    held = points_in_cuboids(frame.points, Cuboids.concatenate([kept, larger])).counts
-    box = kept if held[0] >= KEPT_SHARE * held[1] else larger
+    boxes = Cuboids.concatenate([kept, moved, larger])
+    held = points_in_cuboids(frame.points, boxes).counts
+    which = int(np.argmax(held >= KEPT_SHARE * held.max()))
+    box = boxes[which : which + 1]
     turned = abs(math.remainder(float(box.yaw_rad[0] - frame.cuboids.yaw_rad[m]), math.pi))
-    if turned > MOST_TURN_RAD or iou_bev_pairs(frame.cuboids[m : m + 1], box)[0] < LEAST_IOU:
+    is_another = turned > MOST_TURN_RAD or (box.size_m < LEAST_SIZE * drawn.size_m).any()
+    if is_another or iou_bev_pairs(frame.cuboids[m : m + 1], box)[0] < LEAST_IOU:
         return None  # another box altogether: what is there is not what was drawn
+    before, after = misfit_m(context, frame, Cuboids.concatenate([drawn, box])).tolist()
+    if not after < CLEARLY * before:
+        return None
     return _keyframe(context, frame, m, box[0], "snap it to its points")

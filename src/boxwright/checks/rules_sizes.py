@@ -25,9 +25,9 @@ SURE_SIGMA = 5.0
     title="a size its class does not come in",
     measures="how far a length, width or height of the track's usual size is outside the range of its class, as a share of the range's bound",
     unit="",
-    thresholds=0.0,
+    thresholds=0.05,
     severity=Severity.WARNING,
-    source="published dimensions in the taxonomy, and their spread once more on either side",
+    source="published dimensions in the taxonomy, and their spread once more on either side; boxes are drawn a few centimetres wider than things are",
     is_fitted=False,
     groups=False,
 )

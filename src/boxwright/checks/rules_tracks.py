@@ -61,7 +61,7 @@ def stretches_of(context: Context) -> Stretches:
     unit="frames",
     thresholds=0.0,
     severity=Severity.WARNING,
-    source="what is there before and after was there between; longer gaps may be meant",
+    source="what is there before and after was there between; longer gaps may be meant, and information is all it is where frames have no times",
     is_fitted=False,
     suggests="labels read off the curve through those around the gap",
 )
@@ -80,7 +80,8 @@ def gap(context: Context) -> Iterator[Finding]:
         where = f"frame {frames[0]}" if n_missing == 1 else f"frames {frames[0]} to {frames[1]}"
         suggestion = _filled(context, track, before, after)
         message = f"{context.name(track)} has no label in {where}, and has before and after"
-        yield context.finding("gap", (*frames, frames[0]), [track], n_missing, message, suggestion=suggestion)
+        severity = None if context.scene.has_time else Severity.INFORMATION
+        yield context.finding("gap", (*frames, frames[0]), [track], n_missing, message, severity=severity, suggestion=suggestion)
 
 
 def _filled(context: Context, track: int, before: int, after: int) -> Suggestion:
@@ -168,9 +169,13 @@ def _going(context: Context, some: Int64s, to: int) -> Float64s:
     return np.asarray(center[near] + velocity * (rows.time_s[to] - time[near]))
 
 
-def _same_class(context: Context, one: Break) -> bool:
+def _pieces(context: Context, *, of_one_class: bool) -> Iterator[tuple[Break, int, int]]:
+    """Breaks after which a track goes on as another of its class, or of another class, and which tracks these are."""
     found = stretches_of(context)
-    return bool(context.classes[found.track[one.before]] == context.classes[found.track[one.after]])
+    for one in breaks(context):
+        host, piece = int(found.track[one.before]), int(found.track[one.after])
+        if (context.classes[host] == context.classes[piece]) == of_one_class:
+            yield one, host, piece
 
 
 @label_rule(
@@ -189,11 +194,8 @@ def _same_class(context: Context, one: Break) -> bool:
 )
 def fragmented_track(context: Context) -> Iterator[Finding]:
     rows, found, times = context.rows, stretches_of(context), context.scene.times_ns
-    for one in breaks(context):
-        if not _same_class(context, one):
-            continue
+    for one, host, piece in _pieces(context, of_one_class=True):
         end, start = int(found.last[one.before]), int(found.first[one.after])
-        host, piece = int(rows.track[end]), int(rows.track[start])
         ids = [context.scene.tracks[t].track_id for t in (host, piece)]
         last = int(found.last[one.after])
         begins = f"{ids[1]} begins in frame {rows.index[start]}, {one.off_m:.2f} m from where it would be"
@@ -219,11 +221,10 @@ def fragmented_track(context: Context) -> Iterator[Finding]:
     explains=("gap",),
 )
 def class_flip(context: Context) -> Iterator[Finding]:
-    rows, found = context.rows, stretches_of(context)
+    rows = context.rows
     told: dict[frozenset[int], list[Break]] = {}
-    for one in breaks(context):
-        if not _same_class(context, one):
-            told.setdefault(frozenset((int(found.track[one.before]), int(found.track[one.after]))), []).append(one)
+    for one, host, piece in _pieces(context, of_one_class=False):
+        told.setdefault(frozenset((host, piece)), []).append(one)
     for pair, some in told.items():
         keep, spare = sorted(pair, key=lambda t: rows.bounds[t] - rows.bounds[t + 1])
         own = rows.of(spare)

@@ -6,6 +6,8 @@ A side of a box that a person drew lies off that of the projected cuboid by
 
 The first three are one for all labels of a camera. They are found with Tukey's biweight, so that single wrong labels do not pull at them, and their
 standard deviations with the pairs of tracks as clusters (Liang and Zeger, Biometrika 73, 1986): frames of one object are no independent witnesses.
+A few objects tell little of how much objects differ. What sides of all of them are off by counts as much as PRIOR of them (the moderated variance of
+Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004), and Student's t has that many degrees of freedom more.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ OWN_PX, OWN_SHARE = 1.0, 0.03  # what a hand is off by, in pixels, and as a shar
 SURE, LEAST_PX = 0.9973, 1.0  # a cause counts where chance leaves it so surely within its deviation (three sigma of many), and it moves boxes so far
 ODD, ODD_PX, ODD_SHARE = 5.0, 3.0, 0.1  # a label is odd beyond so many robust deviations, and pixels, and this share of its box
 FEWEST_PAIRS = 3
+PRIOR = 4.0  # degrees of freedom
 TUKEY = 4.685
 
 
@@ -257,10 +260,10 @@ def _explain(scene: Scene, camera: str, rows: _Rows) -> CameraOffset:
     design = np.column_stack([axis == 0, axis == 1, rows.speed_pxps[where], outwards]).astype(np.float64)
     _, pair = np.unique(rows.image_track_index[where[0]], return_inverse=True)
     n_pairs = int(pair.max(initial=-1)) + 1
-    found, sigma, scale = _robust(design / usual[where][:, None], offset[where] / usual[where], pair)
+    found, sigma, scale = _robust(design / usual[where][:, None], offset[where] / usual[where], pair, axis)
     if not _tells_time(float(found[2]), float(sigma[2]) * _sure(n_pairs), scene.exposures_ns(camera)):
         design[:, 2] = 0
-        found, sigma, scale = _robust(design / usual[where][:, None], offset[where] / usual[where], pair)
+        found, sigma, scale = _robust(design / usual[where][:, None], offset[where] / usual[where], pair, axis)
     rows.rest_px[where] = offset[where] - design @ np.nan_to_num(found)
     with np.errstate(invalid="ignore"):
         limit = np.maximum(np.maximum(ODD * scale * usual, ODD_PX), ODD_SHARE * size)
@@ -299,11 +302,14 @@ def _sure(n_pairs: int) -> float:
     """How many standard deviations, found from so few pairs, are not chance: Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(n_pairs - 1, 1), (1 + SURE) / 2))
+    return float(stdtrit(max(n_pairs - 1, 0) + PRIOR, (1 + SURE) / 2))
 
 
-def _robust(design: Float64s, values: Float64s, cluster: Int64s) -> tuple[Float64s, Float64s, float]:
-    """(V,) unknowns and (V,) their standard deviations, NaN where the rows do not tell them apart, and the robust scale of what remains."""
+def _robust(design: Float64s, values: Float64s, cluster: Int64s, axis: Int64s) -> tuple[Float64s, Float64s, float]:
+    """(V,) unknowns and (V,) their standard deviations, NaN where the rows do not tell them apart, and the robust scale of what remains.
+
+    cluster, axis : (N,) the object of each row, and the axis its value is along: an object that is off is off alike along one axis
+    """
     found, sigma = np.full(design.shape[1], np.nan), np.full(design.shape[1], np.nan)
     told = _told(design)
     x = design[:, told]
@@ -320,11 +326,15 @@ def _robust(design: Float64s, values: Float64s, cluster: Int64s) -> tuple[Float6
             weights = 1 / np.maximum(np.abs(rest), 0.1 * scale)
         else:
             weights = np.clip(1 - (rest / (TUKEY * scale)) ** 2, 0, None) ** 2
-    bread = np.linalg.pinv((x * weights[:, None]).T @ x)
-    pulls = np.zeros((int(cluster.max()) + 1, len(told)))
+    u = (rest / (TUKEY * scale)) ** 2
+    slope = np.where(u < 1, (1 - u) * (1 - 5 * u), 0.0)  # of a row's pull (Huber, Robust Statistics, 1981, section 7.6)
+    bread = np.linalg.pinv((x * weights[:, None]).T @ x) * (weights.sum() / max(float(slope.sum()), 0.1 * float(weights.sum())))
+    n = int(cluster.max()) + 1
+    pulls, expected = np.zeros((n, len(told))), np.zeros((2 * n, len(told)))
     np.add.at(pulls, cluster, x * (weights * rest)[:, None])
-    n = len(pulls)
-    spread = bread @ (pulls.T @ pulls) @ bread * (n / max(n - 1, 1))
+    np.add.at(expected, 2 * cluster + axis, x * (weights * scale)[:, None])
+    seen, thought = pulls.T @ pulls * (n / max(n - 1, 1)), expected.T @ expected
+    spread = bread @ ((n - 1) * seen + PRIOR * thought) @ bread / (n - 1 + PRIOR)
     found[told], sigma[told] = guess, np.sqrt(np.maximum(np.diag(spread), 0))
     return found, sigma, scale
 
