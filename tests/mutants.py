@@ -22,6 +22,7 @@ import test_formats_dgp as dgp
 import test_formats_kitti_object as kitti_object
 import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as kitti_tracking
+import test_formats_label_studio as label_studio
 import test_formats_las as las
 import test_formats_mot as mot
 import test_formats_nuscenes as nuscenes
@@ -173,6 +174,7 @@ RECORDINGS = {
     "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),
     "supervisely": Recording(supervisely.episode, "street/annotation.json"),
     "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),
+    "label_studio": Recording(label_studio.full, "tasks.json", small=label_studio.small),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

@@ -19,7 +19,7 @@ from test_cli import run
 __all__ = ["run"]
 
 OF_CUBOIDS = ("boxwright", "kitti_object", "kitti_tracking", "openlabel")
-OF_PICTURES = ("boxwright", "openlabel", "cvat_video", "mot", "coco")
+OF_PICTURES = ("boxwright", "openlabel", "cvat_video", "mot", "coco", "label_studio")
 
 
 def pictures(n_frames: int = 5) -> bw.Scene:
@@ -214,13 +214,14 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
         ("coco", {}),
         ("supervisely", {}),
         ("supervisely", {"layout": "clouds"}),
+        ("label_studio", {"frame_rate": 25}),
     ],
 )
 def test_the_platforms_own_client(rng, format, options):
     said = bw.capabilities()[format]
     if python_with(said.client) is None:
         pytest.skip(f"{said.client} is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
-    scene = pictures() if format in ("cvat_video", "mot", "coco") else street(rng)
+    scene = pictures() if format in ("cvat_video", "mot", "coco", "label_studio") else street(rng)
     ours, theirs = bw.certify(scene, format, **options).readings
     assert ours.holds and theirs.holds, theirs.reasons
     assert theirs.read_with.startswith(said.client)

@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import Int64s
 from ..errors import BoxwrightError, SensorFrameFallback, number_of
 from ..formats import capabilities, check_writable, scenes, write
-from ..formats.camera_labels import with_boxes_of_cuboids
+from ..formats.camera_labels import cut_to_pictures, with_boxes_of_cuboids
 from ..formats.declared import Capabilities, Exactness
 from ..formats.image_labels import the_camera
 from ..formats.write_report import WriteReport
@@ -127,6 +127,7 @@ def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[S
     """The scene as the format can know it, and how many shapes are left out: those in the pictures of other cameras than the one that is written."""
     if said.projects:
         scene = with_boxes_of_cuboids(scene)
+        scene = cut_to_pictures(scene) if said.within_pictures else scene
         if options.get("camera") is None or not scene.image_tracks:
             return scene, 0
     elif not said.one_camera or not scene.image_tracks:
@@ -236,7 +237,7 @@ def _measured(
         tuple(shapes),
         _time_error(readings, said) if knows is None else None,
         n_lost,
-        len(pairs.extra) + len(readings.shapes[2].extra) * ("shapes" not in said.partly or said.one_camera),
+        len(pairs.extra) + len(readings.shapes[2].extra) * ("shapes" not in said.partly or said.one_camera or said.projects),
         tuple(lost),
     )
     return replace(reading, reasons=tuple(_reasons(reading, said)))
@@ -280,7 +281,7 @@ def _reasons(reading: Reading, said: Capabilities) -> list[str]:
             found.append(f"a heading turns by {one.heading_rad:.3g} rad, allowed are {exact.rad:.3g}")
         if one.n_lost:
             found.append(f"{one.n_lost} of {one.n_given} cuboids are lost")
-    keeps_shapes = "shapes" not in said.partly or said.one_camera
+    keeps_shapes = "shapes" not in said.partly or said.one_camera or said.projects
     for shape in reading.shapes[:1]:
         if shape.edge_px > exact.px and keeps_shapes:
             found.append(f"an edge moves by {shape.edge_px:.3g} px, allowed are {exact.px:.3g}")

@@ -39,8 +39,9 @@ MODULES = {
     "nuscenes-devkit": "nuscenes",
     "av2": "av2",
     "pycocotools": "pycocotools",
-    "kognic-openlabel": "kognic.openlabel",
     "supervisely": "supervisely",
+    "label-studio-sdk": "label_studio_sdk",
+    "kognic-openlabel": "kognic.openlabel",
 }
 VARIABLE = "BOXWRIGHT_CLIENT_PYTHON"
 _SCRIPTS = Path(__file__).parent / "client_scripts"

@@ -73,6 +73,7 @@ _READERS = {
     "datumaro": "datumaro",
     "coco": "coco",
     "supervisely": "supervisely",
+    "label_studio": "label_studio",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -90,6 +91,7 @@ _WRITERS = {
     "datumaro": "datumaro_writer",
     "coco": "coco_writer",
     "supervisely": "supervisely_writer",
+    "label_studio": "label_studio_writer",
 }
 
 

@@ -21,6 +21,7 @@ from ..keyframes import Origin, Visibility
 from ..linking import project_tracks
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, RotatedBoxes, Shapes
+from .dense_tracks import dense_image_track
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -29,6 +30,7 @@ __all__ = [
     "CameraLabels",
     "Span",
     "camera_labels",
+    "cut_to_pictures",
     "linked_object",
     "say_what_pictures_lose",
     "spans_of",
@@ -38,7 +40,7 @@ __all__ = [
 
 EDGE_PX = 0.5  # platforms count pixels from the picture's corner, boxwright from the centre of the first pixel
 _UNEVEN_NS = 1  # of a rate that is no whole number of nanoseconds
-_STRAIGHT = (Boxes, RotatedBoxes, Keypoints)  # whose numbers run straight between keyframes wherever they are read
+_STRAIGHT = (Boxes, Keypoints)  # whose numbers run straight between keyframes wherever they are read
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,45 @@ def with_boxes_of_cuboids(scene: Scene) -> Scene:
     return scene.replace(image_tracks=ImageTracks([*scene.image_tracks, *fresh])) if fresh else scene
 
 
-def camera_labels(scene: Scene, report: WriteReport, camera: str | None) -> list[CameraLabels]:
+def cut_to_pictures(scene: Scene) -> Scene:
+    """The scene with tracks that leave the pictures as boxes that end with them, at every frame; without those of which nothing is in a picture."""
+    tracks = [_cut(track, scene.exposures_ns(track.camera), scene.camera(track.camera).camera.size_px) for track in scene.image_tracks]
+    return scene.replace(image_tracks=ImageTracks([track for track in tracks if track is not None]))
+
+
+def _cut(track: ImageTrack, stamps_ns: Int64s, size_px: tuple[int, int]) -> ImageTrack | None:
+    times = np.unique(stamps_ns)
+    filled = track.at(times)
+    bounds = filled.shapes.bounds_xyxy()
+    seen = filled.is_valid & np.isfinite(bounds).all(axis=1)
+    edge = np.array(size_px) - EDGE_PX
+    told, is_long = bounds[seen].reshape(-1, 2), False
+    if isinstance(filled.shapes, RotatedBoxes):  # of which the corner that they turn about is told, and their size
+        told, is_long = filled.shapes.corners_uv()[seen, 0], bool((filled.shapes.size_px[seen] > size_px).any())
+    if not is_long and not ((told < -EDGE_PX) | (told > edge)).any():
+        return track
+    seen &= (bounds[:, 2:] >= -EDGE_PX).all(axis=1) & (bounds[:, :2] <= edge).all(axis=1)
+    frames = np.flatnonzero(seen)
+    if not len(frames):
+        return None
+    held, sides = filled.attributes, np.tile(edge, 2)
+    return dense_image_track(
+        track.track_id,
+        track.category,
+        track.camera,
+        frames,
+        times,
+        Boxes(np.clip(bounds[frames], -EDGE_PX, sides)),
+        visibility=track.visibility[filled.keyframe_index[frames]].tolist(),
+        attributes=[{name: value for name, value in held[i].items() if name not in track.attributes} for i in frames.tolist()],
+        object_id=track.object_id,
+    ).replace(attributes=track.attributes, source_attributes=track.source_attributes)
+
+
+def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut: bool = False) -> list[CameraLabels]:
     """The labels of every camera that has some, or of the one that is named; of the first where nobody has. The report says what is not written.
+
+    cut : whether the platform refuses what reaches out of a picture
 
     ArgumentError where there is no camera.
     """
@@ -102,6 +141,13 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None) -> list
     n_projected = len(whole.image_tracks) - len(scene.image_tracks)
     if n_projected:
         report.notes.append(f"{number_of(len(scene.tracks), 'track')} of cuboids became {number_of(n_projected, 'track')} of boxes in the pictures")
+    if cut:
+        uncut, whole = {track.track_id: track for track in whole.image_tracks}, cut_to_pictures(whole)
+        changed = [track for track in whole.image_tracks if uncut.pop(track.track_id) is not track]
+        if changed:
+            report.rounded.append(f"{number_of(len(changed), 'track')} reaching out of the picture: boxes that end with it")
+        if uncut:
+            report.dropped.append(f"{number_of(len(uncut), 'track')} of which nothing is in a picture")
     names = list(dict.fromkeys(track.camera for track in whole.image_tracks)) if camera is None else [camera]
     names = [name for name in whole.cameras if name in names] or list(whole.cameras)[:1]
     if not names:

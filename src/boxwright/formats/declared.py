@@ -66,6 +66,7 @@ class Capabilities:
     partly : of those that are written, which are not wholly, and what is lost of them
     one_camera : whether it holds the labels in the pictures of one camera alone; its writer has an option `camera` then
     projects : whether tracks of cuboids go into it as boxes around what each camera sees of them
+    within_pictures : whether it refuses what reaches out of a picture, so that labels end with it
     frame : the frame its cuboids stand in: "lidar", "ego", "world", or "" where it can be any, or there are none
     exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
     client : the package of others that reads it, which `bw.certify` asks where it is installed; client_exact : how far labels move in it, as `exact`
@@ -79,6 +80,7 @@ class Capabilities:
     partly: Mapping[str, str] = field(default_factory=dict)
     one_camera: bool = False
     projects: bool = False
+    within_pictures: bool = False
     frame: str = ""
     exact: Exactness = field(default_factory=Exactness)
     client: str | None = None

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..arrays import Int64s
 from ..errors import FormatError, TimeError, number_of
+from ..problems import Problems
 from ..scene import Scene
 
 __all__ = ["NO_SIZE", "laid_over"]
 
 NO_SIZE = "the picture's size is not said"
-_COUNTED = ("cvat_video", "mot")  # formats that count the frames of one video
+_COUNTED = ("cvat_video", "mot", "label_studio")  # formats that count the frames of one video
 
 
 def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:
@@ -26,6 +27,7 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
     if labels.tracks:
         hint = "give labels in pictures, or read that recording itself"
         raise FormatError("labels that are laid over a recording are those in its pictures", got="tracks of cuboids", path=path, hint=hint)
+    labels = _sized(scene, labels, path)
     names = {name: _camera_for(scene, labels, name, path) for name in dict.fromkeys(track.camera for track in labels.image_tracks)}
     frames = _frames(scene, labels, path)
     tracks = []
@@ -45,6 +47,17 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
         notes=[*scene.notes, *notes, f"labels in pictures come from {Path(path).name} ({labels.format})"],
         problems=[*scene.problems, *labels.problems],
     )
+
+
+def _sized(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:
+    """Labels in percent of a picture whose size they do not say, read again now that it is known."""
+    sizes = {sensor.camera.size_px for sensor in scene.cameras.values()}
+    if labels.format != "label_studio" or len(sizes) != 1 or not any(note.startswith(NO_SIZE) for note in labels.notes):
+        return labels
+    from .label_studio import read_sized
+
+    again = read_sized(Path(path), labels.name, Problems(strict=not labels.problems), sizes.pop())
+    return again.replace(problems=labels.problems)
 
 
 def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[str]) -> str:

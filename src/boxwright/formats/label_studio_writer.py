@@ -1,0 +1,171 @@
+"""The writer of Label Studio's tasks; the layout is drawn in label_studio.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from ..arrays import as_floats
+from ..errors import number_of
+from ..image_tracks import ImageTrack
+from ..scene import Scene
+from ..shapes2d import Boxes, RotatedBoxes, Shapes
+from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
+from .file_names import file_name
+from .label_studio import OWN_NAMES
+from .strict_json import as_json
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_USUAL_HZ = 1.0
+_UNEVEN = 0.01  # of a frame
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
+    """Writes tasks.json, a task for the video of every camera, and interface.xml, the labelling interface, into `folder`, which exists and is empty.
+
+    camera : whose labels alone
+    frame_rate : in Hz, where the scene has no time; Label Studio reckons frames from it
+    """
+    cameras = camera_labels(scene, report, camera, cut=True)
+    writer = _Writer(scene, cameras, report, None if frame_rate is None else float(as_floats("frame_rate", frame_rate, ())))
+    with (folder / "tasks.json").open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(writer.tasks())
+    (folder / "interface.xml").write_text(writer.interface(), "utf-8", newline="\n")
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.tolerance_px = 1e-6
+    writer.say_what_is_lost()
+    say_what_pictures_lose(scene, report, holds=("times", "attributes"))
+
+
+@dataclass
+class _Writer:
+    scene: Scene
+    cameras: Sequence[CameraLabels]
+    report: WriteReport
+    frame_rate: float | None
+    n_labels: int = 0
+    boxed: set[str] = field(default_factory=set)
+    lost_names: set[str] = field(default_factory=set)
+    n_changing: int = 0
+    n_texts: int = 0
+
+    def rate_hz(self, one: CameraLabels) -> float:
+        told = one.rate_hz if self.scene.has_time else 0.0
+        return told or self.frame_rate or _USUAL_HZ
+
+    # -------------------------------------------------------- tasks
+
+    def tasks(self) -> Iterator[str]:
+        yield "["
+        for k, one in enumerate(self.cameras):
+            yield ",\n" if k else "\n"
+            yield from self._task(one)
+        yield "\n]\n"
+
+    def _task(self, one: CameraLabels) -> Iterator[str]:
+        """Region by region: a video may have a million keyframes."""
+        given = self.scene.source_attributes.get("label_studio", {})
+        kept = given.get(one.name, {}) if isinstance(given, Mapping) else {}
+        kept = kept if isinstance(kept, Mapping) else {}
+        width, height = one.sensor.camera.size_px
+        rate = self.rate_hz(one)
+        own = {"scene": self.scene.name, "camera": one.name, "width_px": width, "height_px": height, "fps": rate, "frames": len(self.scene)}
+        given = kept.get("data")
+        data = {"video": f"{file_name(one.name)}.mp4", **(given if isinstance(given, Mapping) else {}), **own}
+        task = {**{key: value for key, value in kept.items() if key not in ("data", "annotations", "predictions")}, "data": data}
+        yield f'{as_json(task)[:-1]}, "annotations": [{{"result": ['
+        n = 0
+        for track in one.tracks:
+            for region in self._regions(one, track, rate):
+                yield f"{',' if n else ''}\n {as_json(region)}"
+                n += 1
+        yield "\n]}]}"
+
+    def _regions(self, one: CameraLabels, track: ImageTrack, rate: float) -> Iterator[dict[str, Any]]:
+        sequence: list[dict[str, Any]] = []
+        kinds, size_px = (Boxes, RotatedBoxes), one.sensor.camera.size_px
+        for span in spans_of(track, one.stamps_ns, kinds):
+            self.n_labels += span.last - span.first + 1
+            sequence += _keyframes(span, size_px, rate)
+            if not isinstance(track.shapes, kinds):
+                self.boxed.add(track.shapes.KIND)
+        if not sequence:
+            return
+        n = len(one.stamps_ns)
+        value = {"framesCount": n, "duration": n / rate, "labels": [track.category], "sequence": sequence}
+        own = {"id": track.track_id, "from_name": "box", "to_name": "video", "type": "videorectangle"}
+        yield {**{key: item for key, item in track.source_attributes.items() if key in ("origin", "score", "meta")}, **own, "value": value}
+        for name, said in track.attributes.items():
+            if name in OWN_NAMES or not name.strip():
+                self.lost_names.add(name)
+                continue
+            self.n_texts += not isinstance(said, str)
+            text = said if isinstance(said, str) else as_json(said)
+            yield {"id": track.track_id, "from_name": name, "to_name": "video", "type": "textarea", "value": {"text": [text]}}
+        self.n_changing += any(track.keyframe_attributes)
+
+    # -------------------------------------------------------- the labelling interface
+
+    def interface(self) -> str:
+        """All classes, and a text for each attribute; the rate is that of the first camera."""
+        tracks = [track for one in self.cameras for track in one.tracks]
+        classes = list(dict.fromkeys(track.category for track in tracks)) or ["object"]
+        names = list(dict.fromkeys(name for track in tracks for name in track.attributes if name not in self.lost_names))
+        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in classes)
+        texts = "".join(f'  <TextArea name={quoteattr(name)} toName="video" perRegion="true"/>\n' for name in names)
+        rate = f"{self.rate_hz(self.cameras[0]):.9g}"
+        return (
+            f'<View>\n  <Labels name="labels" toName="video">\n{labels}  </Labels>\n'
+            f'  <Video name="video" value="$video" frameRate="{rate}"/>\n  <VideoRectangle name="box" toName="video"/>\n{texts}</View>\n'
+        )
+
+    def say_what_is_lost(self) -> None:
+        report, steps = self.report, np.diff(self.scene.times_ns)
+        if self.boxed:
+            report.rounded.append(f"shapes that Label Studio has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
+        if self.lost_names:
+            report.dropped.append(f"attributes of names that Label Studio itself uses: {', '.join(sorted(self.lost_names))[:80]}")
+        if self.n_changing:
+            report.dropped.append(f"attributes that change, of {number_of(self.n_changing, 'track')}")
+        if self.n_texts:
+            report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+        if self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
+            report.rounded.append("times: Label Studio has one rate for all frames")
+        if not self.scene.has_time and self.frame_rate is None:
+            report.notes.append(f"no rate of frames is known: {_USUAL_HZ:g} a second is written, frame_rate= says the video's")
+
+
+def _keyframes(span: Span, size_px: tuple[int, int], rate: float) -> Iterator[dict[str, Any]]:
+    """Of a visible span; the last is not enabled, which ends it."""
+    table = _percent(span.shapes, size_px).tolist()
+    last = len(table) - 1
+    for k, (frame, (x, y, width, height, degrees)) in enumerate(zip(span.frames.tolist(), table)):
+        yield {
+            "frame": frame + 1,
+            "enabled": k < last,
+            "rotation": degrees,
+            "x": x,
+            "y": y,
+            "width": width,
+            "height": height,
+            "time": (frame + 1) / rate,
+        }
+
+
+def _percent(shapes: Shapes, size_px: tuple[int, int]) -> Any:
+    """(N, 5) x, y, width, height in percent, and degrees that do not jump."""
+    scale = 100 / np.tile(size_px, 2)
+    if isinstance(shapes, RotatedBoxes):
+        turn, half = np.unwrap(shapes.rotation_rad), shapes.size_px / 2
+        cosine, sine = np.cos(turn), np.sin(turn)
+        corner = shapes.center_uv - np.c_[half[:, 0] * cosine - half[:, 1] * sine, half[:, 0] * sine + half[:, 1] * cosine]
+        return np.c_[np.clip(np.c_[corner + EDGE_PX, shapes.size_px] * scale, 0, 100), np.rad2deg(turn)]
+    bounds = shapes.bounds_xyxy()
+    return np.c_[np.clip(np.c_[bounds[:, :2] + EDGE_PX, bounds[:, 2:] - bounds[:, :2]] * scale, 0, 100), np.zeros(len(bounds))]

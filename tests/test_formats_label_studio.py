@@ -1,0 +1,203 @@
+"""Label Studio: numbers worked by hand, and back to tasks without loss."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+from formats_scenes import full_scene
+
+
+def keyframe(frame, x, *, enabled=True, rotation=0, **more):
+    return {"frame": frame, "enabled": enabled, "rotation": rotation, "x": x, "y": 25, "width": 12.5, "height": 50, "time": frame / 25} | more
+
+
+def region(name="abc", sequence=None, label="car", **more):
+    """Seen in frames 1 to 3, and from 6 on."""
+    usual = [keyframe(1, 10), keyframe(3, 20, enabled=False), keyframe(6, 50)]
+    value = {"framesCount": 8, "duration": 0.32, "labels": [label], "sequence": usual if sequence is None else sequence}
+    return {"id": name, "from_name": "box", "to_name": "video", "type": "videorectangle", "value": value, "origin": "manual"} | more
+
+
+SAID = {"id": "abc", "from_name": "colour", "to_name": "video", "type": "choices", "value": {"choices": ["red"]}}
+SIZE = {"width_px": 64, "height_px": 48}
+
+
+def task(*regions, **data):
+    return {"id": 3, "data": {"video": "/data/upload/1/street.mp4", **data}, "annotations": [{"id": 9, "result": list(regions)}]}
+
+
+def picture_task(*regions, name="a.png"):
+    return {"id": 4, "data": {"image": name}, "annotations": [{"was_cancelled": True, "result": [region()]}, {"result": list(regions)}]}
+
+
+def of_picture(kind, **value):
+    return {
+        "id": kind,
+        "type": kind,
+        "from_name": "label",
+        "to_name": "image",
+        "original_width": 200,
+        "original_height": 100,
+        "value": {kind: ["car"]} | value,
+    }
+
+
+def put(folder, *tasks):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tasks.json").write_text(json.dumps(copy.deepcopy(tasks)))
+    return folder
+
+
+def full(folder):
+    turned = region("turned", [keyframe(1, 10, rotation=30), keyframe(2, 20, rotation=390)], "van")
+    return put(folder, task(region(), SAID, turned, scene="a", camera="front", **SIZE), task(region("x@rear"), scene="a", camera="rear", **SIZE))
+
+
+def small(folder):
+    return put(folder, task(region(sequence=[keyframe(1, 10)])))
+
+
+def test_golden_numbers(tmp_path):
+    scene = bw.read(put(tmp_path, task(region(), SAID, **SIZE)))
+    assert (scene.name, len(scene), scene.has_time) == ("street", 8, True)
+    np.testing.assert_array_equal(scene.times_ns, np.arange(8) * 40_000_000)
+    assert scene.cameras["camera"].camera.size_px == (64, 48)
+    (track,) = scene.image_tracks
+    assert (track.track_id, track.category, track.attributes) == ("abc", "car", {"colour": "red"})
+    np.testing.assert_allclose(track.shapes.xyxy[0], [5.9, 11.5, 13.9, 35.5], rtol=0, atol=1e-12)
+    filled = track.at(scene.times_ns)
+    assert filled.is_valid.tolist() == [True] * 3 + [False] * 2 + [True] * 3  # what is never disabled goes on to the end
+    np.testing.assert_allclose(filled.shapes.xyxy[1, 0], 6.4 + 3.2 - 0.5, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(filled.shapes.xyxy[7], filled.shapes.xyxy[5])
+
+
+def test_turned_boxes_turn_about_their_corner(tmp_path):
+    """A quarter turn clockwise takes the box from the right of its corner to below it."""
+    (track,) = bw.read(put(tmp_path, task(region(sequence=[keyframe(1, 50, rotation=90)]), **SIZE))).image_tracks
+    np.testing.assert_allclose(track.shapes.bounds_xyxy()[0], [32 - 24 - 0.5, 11.5, 31.5, 12 + 8 - 0.5], rtol=0, atol=1e-12)
+
+
+def test_round_trip(tmp_path):
+    scene = bw.read(full(tmp_path / "in"))
+    assert [*scene.cameras] == ["front", "rear"] and scene.image_track("x@rear").object_id == "x"
+    report = bw.write(scene, tmp_path / "out", "label_studio")
+    assert not report.dropped and not report.rounded and report.n_labels == 3 * 6 + 2
+    back = bw.read(tmp_path / "out")
+    np.testing.assert_array_equal(back.times_ns, scene.times_ns)
+    for mine, theirs in zip(scene.image_tracks, back.image_tracks, strict=True):
+        assert (mine.track_id, mine.category, mine.camera) == (theirs.track_id, theirs.category, theirs.camera)
+        one, other = mine.at(scene.times_ns), theirs.at(scene.times_ns)
+        np.testing.assert_array_equal(one.is_valid, other.is_valid)
+        for a, b in zip(one.shapes[one.is_valid]._columns(), other.shapes[one.is_valid]._columns()):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+    told = json.loads((tmp_path / "out/tasks.json").read_text())
+    assert told[0]["id"] == 3 and told[0]["data"]["video"] == "/data/upload/1/street.mp4"
+    regions = told[0]["annotations"][0]["result"]
+    assert regions[0]["origin"] == "manual" and regions[1]["value"] == {"text": ["red"]}
+
+
+def test_turns_do_not_jump(tmp_path):
+    """Label Studio blends degrees as numbers: what is written from 350 to 10 degrees goes through 0."""
+    turns = np.deg2rad([350, 0, 10])
+    boxes = bw.RotatedBoxes([[30, 20]] * 3, [[10, 5]] * 3, turns)
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    scene = bw.Scene(
+        "a",
+        np.arange(3) * 10**8,
+        cameras={"front": camera},
+        image_tracks=[bw.ImageTrack("1", "car", "front", np.arange(3) * 10**8, boxes)],
+        label_frame="front",
+    )
+    bw.write(scene, tmp_path / "out", "label_studio")
+    sequence = json.loads((tmp_path / "out/tasks.json").read_text())[0]["annotations"][0]["result"][0]["value"]["sequence"]
+    np.testing.assert_allclose(np.diff([one["rotation"] for one in sequence]), 10, rtol=0, atol=1e-9)
+
+
+def test_uneven_times_are_written_frame_by_frame(tmp_path):
+    """Label Studio goes straight over frames, boxwright over time."""
+    times = np.array([0, 10, 30, 70]) * 10**7
+    boxes = bw.Boxes([[0, 0, 9, 9], [70, 0, 79, 9]])
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(100, 48))
+    scene = bw.Scene(
+        "a", times, cameras={"front": camera}, image_tracks=[bw.ImageTrack("1", "car", "front", times[[0, 3]], boxes)], label_frame="front"
+    )
+    report = bw.write(scene, tmp_path / "out", "label_studio")
+    assert any("one rate" in line for line in report.rounded)
+    (track,) = bw.read(tmp_path / "out").image_tracks
+    np.testing.assert_allclose(track.shapes.xyxy[:, 0], [0, 10, 30, 70], rtol=0, atol=1e-9)
+
+
+def test_what_leaves_the_picture_ends_with_it(tmp_path):
+    """Label Studio refuses places beyond 0 to 100 percent."""
+    boxes = bw.Boxes([[-30, 5, 10, 15], [70, 5, 80, 15]])
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    tracks = [bw.ImageTrack("1", "car", "front", [0, 4], boxes), bw.ImageTrack("2", "car", "front", [0], boxes[1])]
+    scene = bw.Scene("a", range(5), cameras={"front": camera}, image_tracks=tracks, has_time=False, label_frame="front")
+    report = bw.write(scene, tmp_path / "out", "label_studio", frame_rate=25)
+    assert any("1 track reaching out" in line for line in report.rounded) and any("1 track of which nothing" in line for line in report.dropped)
+    (track,) = bw.read(tmp_path / "out").image_tracks
+    np.testing.assert_allclose(track.shapes.xyxy[:, [0, 2]], [[-0.5, 10], [-0.5, 27.5], [20, 45], [45, 62.5]], rtol=0, atol=1e-9)
+
+
+def test_percent_become_pixels_over_the_recording(tmp_path):
+    put(tmp_path / "labels", task(region()))
+    labels = bw.read(tmp_path / "labels")
+    assert any("size is not said" in note for note in labels.notes) and labels.cameras["camera"].camera.size_px == (100, 100)
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    bw.write(bw.Scene("a", np.arange(8) * 10**8, cameras={"front": camera}, label_frame="front"), tmp_path / "clip")
+    (track,) = bw.read(tmp_path / "clip", labels=tmp_path / "labels").image_tracks
+    np.testing.assert_allclose(track.shapes.xyxy[0], [5.9, 11.5, 13.9, 35.5], rtol=0, atol=1e-12)
+    assert track.times_ns[1] == 2 * 10**8
+
+
+def test_tasks_of_pictures(tmp_path):
+    box = of_picture("rectanglelabels", x=10, y=20, width=5, height=50, rotation=0)
+    ring = of_picture("polygonlabels", points=[[0, 0], [50, 0], [50, 100]])
+    ellipse = of_picture("ellipselabels", x=50, y=50, radiusX=10, radiusY=20, rotation=0)
+    point = of_picture("keypointlabels", x=50, y=50, width=0.3)
+    scene = bw.read(put(tmp_path, picture_task(box, ring), picture_task(ellipse, point, name="b.png")))
+    assert (scene.name, len(scene), scene.has_time, scene.cameras["camera"].camera.size_px) == ("tasks", 2, False, (200, 100))
+    box, ring, ellipse, point = scene.image_tracks
+    np.testing.assert_allclose(box.shapes.xyxy, [[19.5, 19.5, 29.5, 69.5]])
+    np.testing.assert_allclose(ring.shapes.rings(0)[0], [[-0.5, -0.5], [99.5, -0.5], [99.5, 99.5]])
+    np.testing.assert_allclose(ellipse.shapes.bounds_xyxy(), [[79.5, 29.5, 119.5, 69.5]])
+    np.testing.assert_allclose(point.shapes.uv, [[[99.5, 49.5]]])
+    assert [track.times_ns.tolist() for track in scene.image_tracks] == [[0], [0], [1], [1]]
+
+
+def test_cuboids_become_boxes_that_find_their_way_back(rng, tmp_path):
+    scene = full_scene(rng)
+    bw.write(scene, tmp_path / "out", "label_studio")
+    seen = {track.track_id: track for track in bw.project_tracks(scene, occlusion=False).image_tracks()}
+    back = bw.read(tmp_path / "out")
+    assert seen and {track.track_id: track.object_id for track in back.image_tracks} == {name: track.object_id for name, track in seen.items()}
+    for track in back.image_tracks:
+        mine = seen[track.track_id].at(scene.exposures_ns(track.camera))
+        np.testing.assert_allclose(track.at(back.times_ns).shapes.xyxy[mine.is_valid], mine.shapes.xyxy[mine.is_valid], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"x": "10"}, "a number"),
+        ({"width": -1}, "a width and a height from 0"),
+        ({"x": 1e9}, "under 1e+07 px"),
+        ({"frame": 3}, "each frame once"),
+        ({"frame": 1.5}, "a whole number"),
+        ({"enabled": 1}, "true or false"),
+        ({"rotation": 1e9}, "degrees"),
+    ],
+)
+def test_bad_keyframes(tmp_path, change, told):
+    bad = region("bad", [keyframe(1, 10) | change, keyframe(3, 20)])
+    put(tmp_path, task(region(), bad, **SIZE))
+    with pytest.raises(bw.FormatError) as caught:
+        bw.read(tmp_path)
+    assert told in str(caught.value) and "result[1]" in str(caught.value) and "tasks.json" in str(caught.value)
+    scene = bw.read(tmp_path, strict=False)
+    assert len(scene.problems) == 1 and len(scene.image_tracks) == 1
