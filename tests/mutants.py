@@ -29,6 +29,7 @@ import test_formats_nuscenes as nuscenes
 import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
+import test_formats_scale as scale
 import test_formats_semantic_kitti as semantic_kitti
 import test_formats_supervisely as supervisely
 import test_formats_sustechpoints as sustechpoints
@@ -175,6 +176,8 @@ RECORDINGS = {
     "supervisely": Recording(supervisely.episode, "street/annotation.json"),
     "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),
     "label_studio": Recording(label_studio.full, "tasks.json", small=label_studio.small),
+    "scale": Recording(scale.task, "annotations.json"),
+    "nucleus": Recording(scale.nucleus, "annotations.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

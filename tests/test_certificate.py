@@ -213,6 +213,7 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
         ("datumaro", {}),
         ("coco", {}),
         ("supervisely", {}),
+        ("nucleus", {}),
         ("supervisely", {"layout": "clouds"}),
         ("label_studio", {"frame_rate": 25}),
     ],

@@ -42,6 +42,7 @@ MODULES = {
     "supervisely": "supervisely",
     "label-studio-sdk": "label_studio_sdk",
     "kognic-openlabel": "kognic.openlabel",
+    "scale-nucleus": "nucleus",
 }
 VARIABLE = "BOXWRIGHT_CLIENT_PYTHON"
 _SCRIPTS = Path(__file__).parent / "client_scripts"

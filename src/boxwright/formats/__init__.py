@@ -74,6 +74,8 @@ _READERS = {
     "coco": "coco",
     "supervisely": "supervisely",
     "label_studio": "label_studio",
+    "scale": "scale",
+    "nucleus": "nucleus",
     "points": "point_files",
     "video": "video_file",
     "images": "image_folder",
@@ -92,6 +94,8 @@ _WRITERS = {
     "coco": "coco_writer",
     "supervisely": "supervisely_writer",
     "label_studio": "label_studio_writer",
+    "scale": "scale_writer",
+    "nucleus": "nucleus_writer",
 }
 
 

@@ -13,11 +13,13 @@ from ..limits import limits
 from .json_shape import taken_bytes
 from .strict_json import Node, decoder, load_text, refusing
 
-__all__ = ["ROW", "JsonParts", "ListOfParts", "load_by_parts"]
+__all__ = ["ROW", "JsonParts", "ListOfParts", "list_by_parts", "load_by_parts"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHORT, _MANY = 64, 10_000  # characters and number of texts that are kept once: names of fields, shapes and sensors come again and again
 _SMALL = 1 << 17  # characters of a value that may be parsed unseen: whatever it is, it takes less than 4 MB
+_LITTLE = 1 << 11  # characters of an item of a list
+_MOST_PER_CHARACTER = 100  # bytes: a list in a list in a list
 _MARK = re.compile(r'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}]))', re.DOTALL)
 
 
@@ -39,6 +41,13 @@ class JsonParts:
         """The file's object, those of its members that are `lists` as offsets of their items."""
         with refusing(self.file):
             found, end = self._object(0, lambda key, at: self._list(at) if key in lists and self._text[at : at + 1] == "[" else self._value(at))
+            self._end(end)
+        return found  # type: ignore[no-any-return]
+
+    def items(self) -> list[tuple[int, int]]:
+        """The items of a file that is a list: for each its offset, and the bytes it takes."""
+        with refusing(self.file):
+            found, end = self._list(self._skipped(0))
             self._end(end)
         return found  # type: ignore[no-any-return]
 
@@ -84,14 +93,24 @@ class JsonParts:
         if self._text[at : at + 1] == "]":
             return found, at + 1
         while True:
-            taken = self._reckoned(at) if self._text[at : at + 1] in ("[", "{") else 0
+            n_read = self._little(at)
+            taken = _MOST_PER_CHARACTER * n_read if n_read else self._reckoned(at) if self._text[at : at + 1] in ("[", "{") else 0
             self._check_room(taken, None)
-            end = self._decoder.raw_decode(self._text, at)[1]
+            end = at + n_read if n_read else self._decoder.raw_decode(self._text, at)[1]
             found.append((at, taken))
             at = self._skipped(end)
             if self._text[at : at + 1] == "]":
                 return found, at + 1
             at = self._skipped(self._behind(",", at))
+
+    def _little(self, at: int) -> int:
+        """Characters of a value that is so short that nothing of it needs to be reckoned before it is made; 0 where it is not, or is wrong."""
+        piece = self._text[at : at + _LITTLE]
+        try:
+            n_read: int = self._decoder.raw_decode(piece)[1]
+        except (ValueError, RecursionError):  # cut off, or wrong: told with its place in the file when all of it is read
+            return 0
+        return n_read if n_read < len(piece) else 0
 
     # -------------------------------------------------------- memory
 
@@ -216,6 +235,14 @@ def _left_of(track: Any) -> Any:
     keyframes = [one for one in track["keyframes"] if isinstance(one, dict)]
     objects = [value for one in (track, *keyframes) for value in one.values() if isinstance(value, dict)]
     return [objects, [ROW] * len(keyframes)]
+
+
+def list_by_parts(file: Path, left: Callable[[Any], Any]) -> Node:
+    """The items of a JSON file that is a list, as `load_by_parts` has those of a member."""
+    parts = JsonParts(file)
+    if not re.match(r"\s*\[", parts._text):
+        return Node(parts.whole(), str(file))
+    return ListOfParts(parts, parts.items(), "", left)
 
 
 def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _left_of) -> Node:

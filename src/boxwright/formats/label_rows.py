@@ -22,9 +22,10 @@ __all__ = ["LabelRows"]
 
 @dataclass
 class LabelRows:
-    """Labels in the LiDAR's frame of each frame's own moment; frames come in order.
+    """Labels in one frame of reference, the LiDAR's of each frame's own moment or the world; frames come in order.
 
     keys : (track id, category) of each row; an id that comes with two categories makes two tracks
+    reference : the frame of reference that the labels stand in
     """
 
     frame: list[int] = field(default_factory=list)
@@ -34,6 +35,7 @@ class LabelRows:
     origin: list[int] = field(default_factory=list)
     attributes: list[Mapping[str, Any]] = field(default_factory=list)
     sources: list[Mapping[str, Any]] = field(default_factory=list)
+    reference: str = "lidar"
     _seen: set[tuple[int, str, str]] = field(default_factory=set)
 
     def add(
@@ -85,7 +87,7 @@ class LabelRows:
         lidar_poses : world_from_lidar of each such frame, or None
         """
         table = np.array(self.numbers).reshape(-1, 10)
-        cuboids = Cuboids(table[:, :3], table[:, 3:6], quat_wxyz=table[:, 6:], frame="lidar")
+        cuboids = Cuboids(table[:, :3], table[:, 3:6], quat_wxyz=table[:, 6:], frame=self.reference)
         frame = np.array(self.frame, np.int64)
         if lidar_poses is not None:
             cuboids = moved_each(cuboids, lidar_poses, frame, "world")

@@ -12,7 +12,7 @@ from typing import Any, Self
 from ..errors import ArgumentError
 from .strict_json import plain
 
-__all__ = ["StreamedJson", "json_line"]
+__all__ = ["StreamedJson", "json_line", "write_list"]
 
 _SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which a file can only hold escaped
 
@@ -24,6 +24,15 @@ def json_line(value: Any, field: str) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
     return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def write_list(file: Path, field: str, items: Iterable[Any]) -> None:
+    """A file that is a list, one line for each item."""
+    with file.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write("[")
+        for i, item in enumerate(items):
+            stream.write(("," if i else "") + "\n" + json_line(item, field))
+        stream.write("\n]\n")
 
 
 class StreamedJson:

@@ -1,0 +1,170 @@
+"""Scale Nucleus: LiDAR scenes and cuboid annotations, as its client uploads and gives them.
+
+    scenes.json                     {scenes: [{reference_id, frames: [{lidar: {reference_id, type: "pointcloud", url, metadata}}]}]}
+    annotations.json                {update, annotations: [{label, type: "cuboid", geometry: {position, dimensions, yaw}, reference_id, annotation_id,
+                                    track_reference_id, metadata}]}; reference_id is that of the frame's cloud
+    pointclouds/000000.json         {device_position, device_heading, points: [{x, y, z, i}]}
+
+All coordinates are in the world; scale_geometry.py tells what dimensions and yaw mean. Attributes are the metadata of annotations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s
+from ..errors import number_of
+from ..limits import limits
+from ..problems import Problems
+from ..scene import Scene
+from . import scale_geometry, strict_json
+from .declared import Capabilities, Exactness
+from .json_parts import ROW, load_by_parts
+from .label_rows import LabelRows
+from .looking import head, names_of
+from .scale import scale_scene
+from .scale_clouds import TIME, place_of, read_head
+from .strict_json import Node
+
+__all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "detect", "list_scenes", "read"]
+
+CAPABILITIES = Capabilities(
+    title="Scale Nucleus, LiDAR scenes with cuboid annotations",
+    reads="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
+    writes="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
+    partly={
+        "poses": "those of the first LiDAR at the frames stay",
+        "frame_names": "those that cannot be names of files are numbered",
+        "sweeps": "those of the first LiDAR stay, in steps of 0.1 mm, without their fields, intensity from 0 to 1",
+    },
+    frame="world",
+    exact=Exactness(m=1e-6, rad=1e-9),
+    client="scale-nucleus",
+    remarks=(
+        "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
+        "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
+        "The addresses of the clouds are those of the files beside; put the files where Nucleus can read them before uploading.",
+    ),
+)
+
+CUBOID = "cuboid"
+FIELDS = {"label", "type", "geometry", "reference_id", "track_reference_id", "metadata"}
+FRAME_NAME = "boxwright_frame"
+_CLOUD = "pointcloud"
+_SCENES = re.compile(rb'"scenes"\s*:\s*\[')
+
+
+def detect(path: Path) -> bool:
+    return path.is_dir() and (path / "annotations.json").is_file() and _SCENES.search(head(path / "scenes.json")) is not None
+
+
+def list_scenes(path: Path) -> list[str]:
+    return list(_scenes(path)) if detect(path) else []
+
+
+def _scenes(path: Path) -> dict[str, Node]:
+    """Name -> scene; the later of two of one name is left out."""
+    found: dict[str, Node] = {}
+    for node in strict_json.load(path / "scenes.json")["scenes"]:
+        found.setdefault(node["reference_id"].word(), node)
+    return found
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    node, notes = _scenes(path)[scene], list[str]()
+    limits().check("frames_per_scene", len(node["frames"]), path / "scenes.json")
+    clouds = [_cloud_of(frame) for frame in node["frames"]]
+    place_of_id = {cloud["reference_id"].word(): i for i, cloud in enumerate(clouds)}
+    if len(place_of_id) != len(clouds):
+        raise node["frames"].wrong("clouds with reference_ids that differ", "one that comes twice")
+    files = _files(path, clouds)
+    heads = [None if file is None else read_head(file) for file in files]
+    places = [(None, np.zeros(3)) if one is None else place_of(one[0]) for one in heads]
+    origin = next((shift for _, shift in places if shift.any()), np.zeros(3))
+    rows = _rows(path / "annotations.json", place_of_id, origin, problems, notes)
+    metadata = [cloud.get("metadata", {}).mapping() for cloud in clouds]
+    names = [one.get(FRAME_NAME) for one in metadata]
+    are_named = all(isinstance(name, str) and name for name in names) and len({*names}) == len(names)
+    kept = {key: value for key, value in node.value.items() if key not in ("reference_id", "frames")}
+    return scale_scene(
+        scene,
+        rows,
+        [str(name) for name in names] if are_named else list(place_of_id),
+        [one.get(TIME) for one in metadata],
+        [pose for pose, _ in places],
+        [file if one is not None and one[1] else None for file, one in zip(files, heads)],
+        origin,
+        "nucleus",
+        path,
+        path / "scenes.json",
+        notes,
+        {"nucleus": {**({"scene": kept} if kept else {}), "reference_ids": list(place_of_id)}},
+    )
+
+
+def _cloud_of(frame: Node) -> Node:
+    """The one item of a frame that is a cloud."""
+    found = [item for _, item in frame.items() if item.get("type", "").value == _CLOUD or item.has("pointcloud_url")]
+    if len(found) != 1:
+        raise frame.wrong("one point cloud in each frame", str(len(found)))
+    return found[0]
+
+
+def _files(path: Path, clouds: list[Node]) -> list[Path | None]:
+    """The clouds that lie in pointclouds/; of an address only the last part counts, so that none leads out of the folder."""
+    folder = path / "pointclouds"
+    there = {name: folder / name for name in names_of(folder, r"[^.].*\.json")}
+    addresses = [cloud.get("url", cloud.mapping().get("pointcloud_url") or "").text() for cloud in clouds]
+    return [there.get(re.split(r"[/\\]", address)[-1]) for address in addresses]
+
+
+def _rows(file: Path, place_of_id: dict[str, int], origin: Float64s, problems: Problems, notes: list[str]) -> LabelRows:
+    rows, n_alone, others = LabelRows(), 0, Counter[str]()
+    top = load_by_parts(file, frozenset({"annotations"}), _left_of_annotation)
+    counts = Counter[int]()
+    for node in top["annotations"]:
+        with problems.aside(node.value):
+            reference = node["reference_id"].text()
+            kind = node.get("type", CUBOID).text()
+            if kind != CUBOID:
+                others[kind] += 1
+                continue
+            if reference not in place_of_id:
+                continue  # of another scene
+            i = place_of_id[reference]
+            counts[i] += 1
+            limits().check("labels_per_frame", counts[i], file, node.field)
+            geometry = node["geometry"]
+            center, size, quat = scale_geometry.cuboid_from_scale(geometry)
+            given = node.get("track_reference_id", "").text()
+            name = given if given.strip() else node.get("annotation_id", "").text()
+            if not given.strip():
+                n_alone += 1
+                name = name if name.strip() else f"{reference}/{counts[i]}"
+            source = {key: value for key, value in node.value.items() if key not in FIELDS}
+            rows.add(
+                i,
+                node,
+                (name, node["label"].word()),
+                (geometry["position"], center + origin),
+                (geometry["dimensions"], size),
+                quat,
+                attributes=dict(node.get("metadata", {}).mapping()),
+                source=source if given.strip() else {**source, "track_reference_id": None},
+            )
+    rows.put_in_order(np.arange(max(len(place_of_id), 1)))
+    if n_alone:
+        notes.append(f"{number_of(n_alone, 'cuboid')} without a track_reference_id: each became a track of its own, named by its annotation_id")
+    for kind, n in others.items():
+        notes.append(f"{number_of(n, 'annotation')} of the type {kind!r} {'is' if n == 1 else 'are'} no cuboid: left out")
+    return rows
+
+
+def _left_of_annotation(node: Any) -> Any:
+    """What stays in memory of an annotation."""
+    return [{key: node[key] for key in node if key != "geometry"}, ROW] if isinstance(node, dict) else node

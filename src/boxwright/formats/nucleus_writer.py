@@ -1,0 +1,79 @@
+"""The writer of Scale Nucleus: a LiDAR scene and its cuboid annotations; the layout is drawn in nucleus.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..scene import Scene
+from .clouds_of_frames import frame_stems, say_what_is_lost
+from .labelled_frames import labelled_frames
+from .nucleus import CAPABILITIES, CUBOID, FIELDS, FRAME_NAME
+from .reach import check_reach
+from .scale_clouds import TIME, write_clouds
+from .scale_geometry import World
+from .streamed_json import StreamedJson
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, reference_id: str | None = None) -> None:
+    """Writes `scenes.json`, `annotations.json` and `pointclouds/` into `folder`, which exists and is empty.
+
+    reference_id : by which the dataset knows the scene; by default its name
+    """
+    check_reach(scene)
+    report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
+    name = (scene.name if scene.name.strip() else "scene") if reference_id is None else reference_id
+    world = World(scene, report)
+    stems = frame_stems(scene, report)
+    write_clouds(scene, world, folder / "pointclouds", stems, report)
+    kept = scene.source_attributes.get("nucleus")
+    kept = kept if isinstance(kept, Mapping) else {}
+    ids = _reference_ids(name, stems, kept.get("reference_ids"))
+    extras = kept.get("scene")
+    frames = [{"lidar": _item(scene, i, stem, reference)} for i, (stem, reference) in enumerate(zip(stems, ids))]
+    with StreamedJson(folder / "scenes.json", f"scene {scene.name!r}") as file:
+        file.list("scenes", [{"reference_id": name, "frames": frames, **(extras if isinstance(extras, Mapping) else {})}])
+    with StreamedJson(folder / "annotations.json", f"scene {scene.name!r}") as file:
+        file.member("update", False)  # what is there already stays
+        file.list("annotations", _annotations(scene, world, ids, report))
+    world.say_what_is_lost(report)
+    say_what_is_lost(scene, CAPABILITIES, report)
+
+
+def _reference_ids(name: str, stems: list[str], given: Any) -> list[str]:
+    """Of the clouds: as they came, where there are as many; an id is known in the whole dataset."""
+    if (
+        isinstance(given, (list, tuple))
+        and len(given) == len(stems) == len({*map(str, given)})
+        and all(isinstance(one, str) and one for one in given)
+    ):
+        return list(given)
+    return [f"{name}/{stem}" for stem in stems]
+
+
+def _item(scene: Scene, i: int, stem: str, reference_id: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = {FRAME_NAME: stem}
+    if scene.has_time:
+        metadata[TIME] = int(scene.times_ns[i])
+    return {"reference_id": reference_id, "type": "pointcloud", "url": f"pointclouds/{stem}.json", "metadata": metadata}
+
+
+def _annotations(scene: Scene, world: World, ids: list[str], report: WriteReport) -> Iterator[dict[str, Any]]:
+    for frame in labelled_frames(scene, world.frame, report):
+        for k, (position, dimensions, yaw), attributes, source in zip(frame.tracks, world.packed(frame.cuboids), frame.attributes, frame.sources):
+            track = scene.tracks[k]
+            is_alone = "track_reference_id" in source and len(track) == 1  # as it came
+            yield {
+                "label": track.category,
+                "type": CUBOID,
+                "geometry": {"position": position, "dimensions": dimensions, "yaw": yaw},
+                "reference_id": ids[frame.index],
+                "annotation_id": f"{ids[frame.index]}/{track.track_id}",
+                **({} if is_alone else {"track_reference_id": track.track_id}),
+                "metadata": dict(attributes),
+                **{key: value for key, value in source.items() if key not in FIELDS},
+            }

@@ -1,0 +1,204 @@
+"""Scale AI's LiDAR annotation tasks: the file that a finished task links to, and the frames that the task was made of.
+
+    annotations.json        [{cuboids: [{uuid, label, position, dimensions, yaw, attributes, ...}]}], one item for each frame
+    frames/000000.json      {device_position, device_heading, points: [{x, y, z, i}]}: optional; in the order of their names
+
+All coordinates are in the world; scale_geometry.py tells what dimensions and yaw mean. A cuboid's uuid is that of its object in all frames.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float64s, Int64s
+from ..errors import FormatError, SensorFrameFallback
+from ..frames import Pose, Trajectory
+from ..limits import limits
+from ..points import Sweep
+from ..problems import Problems
+from ..scene import Lidar, Scene
+from . import scale_geometry
+from .declared import Capabilities, Exactness
+from .json_parts import ROW, list_by_parts
+from .label_rows import LabelRows
+from .looking import head, names_of, natural
+from .scale_clouds import TIME, place_of, read_cloud, read_head
+from .sensor_files import SensorFiles
+from .strict_json import Node
+
+__all__ = ["CAPABILITIES", "FIELDS", "detect", "list_scenes", "read", "scale_scene", "scene_file"]
+
+CAPABILITIES = Capabilities(
+    title="Scale AI's LiDAR annotation tasks",
+    reads="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
+    writes="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
+    partly={
+        "poses": "those of the first LiDAR at the frames stay",
+        "frame_names": "those that cannot be names of files are numbered",
+        "sweeps": "those of the first LiDAR stay, in steps of 0.1 mm, without their fields, intensity from 0 to 1",
+    },
+    frame="world",
+    exact=Exactness(m=1e-6, rad=1e-9),
+    remarks=(
+        "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
+        "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
+        "Scale's own client knows tasks but reads no annotations; those of Nucleus, which are the same cuboids, are certified with its client.",
+    ),
+)
+
+FIELDS = {"uuid", "label", "position", "dimensions", "yaw", "attributes"}
+_CUBOIDS = re.compile(rb'^\s*\[\s*\{[^\[\]{}]*"cuboids"\s*:\s*\[')
+
+
+def detect(path: Path) -> bool:
+    return _file(path) is not None
+
+
+def list_scenes(path: Path) -> list[str]:
+    file = _file(path)
+    return [] if file is None else [file.absolute().parent.name if file.name == "annotations.json" else file.stem]
+
+
+def _file(path: Path) -> Path | None:
+    file = path / "annotations.json" if path.is_dir() else path
+    return file if file.suffix == ".json" and _CUBOIDS.search(head(file)) else None
+
+
+def scene_file(path: Path) -> Path:
+    file = _file(path)
+    assert file is not None  # it was listed
+    return file
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    file, notes = scene_file(path), list[str]()
+    frames = list_by_parts(file, _left_of_frame)
+    limits().check("frames_per_scene", len(frames), file)
+    folder = file.parent / "frames"
+    files = [folder / name for name in sorted(names_of(folder, r"[^.].*\.json"), key=natural)]
+    if files and len(files) != len(frames):
+        notes.append(f"frames/ has {len(files)} files for {len(frames)} frames: they are left out")
+        files = []
+    heads = [read_head(one) for one in files]
+    places = [place_of(one) for one, _ in heads]
+    origin = next((shift for _, shift in places if shift.any()), np.zeros(3))
+    rows, extras = LabelRows(reference="lidar"), dict[str, Any]()
+    for i, node in enumerate(frames):
+        with problems.aside(node.value):
+            cuboids = node["cuboids"]
+            limits().check("labels_per_frame", len(cuboids), file, node.field)
+            rest = {key: value for key, value in node.value.items() if key != "cuboids"}
+            extras |= {str(i): rest} if rest else {}
+            for one in cuboids:
+                with problems.aside(one.value):
+                    _add(rows, i, one, origin)
+    return scale_scene(
+        scene,
+        rows,
+        [one.stem for one in files] if files else [f"{i:06d}" for i in range(len(frames))],
+        [one.mapping().get(TIME) for one, _ in heads] or [None] * len(frames),
+        [pose for pose, _ in places] or [None] * len(frames),
+        [one if has_points else None for one, (_, has_points) in zip(files, heads)] or [None] * len(frames),
+        origin,
+        "scale",
+        path,
+        file,
+        notes,
+        {"scale": {"frames": extras}} if extras else {},
+    )
+
+
+def _add(rows: LabelRows, i: int, node: Node, origin: Float64s) -> None:
+    center, size, quat = scale_geometry.cuboid_from_scale(node)
+    said = node.get("attributes", {}).mapping()
+    rows.add(
+        i,
+        node,
+        (node["uuid"].word(), node["label"].word()),
+        (node["position"], center + origin),
+        (node["dimensions"], size),
+        quat,
+        attributes=dict(said),
+        source={key: value for key, value in node.value.items() if key not in FIELDS},
+    )
+
+
+def _left_of_frame(frame: Any) -> Any:
+    """What stays in memory of a frame."""
+    if not isinstance(frame, dict) or not isinstance(frame.get("cuboids"), list):
+        return frame
+    cuboids = [one for one in frame["cuboids"] if isinstance(one, dict)]
+    return [[{key: one[key] for key in one if key not in ("position", "dimensions", "yaw")} for one in cuboids], [ROW] * len(cuboids)]
+
+
+# ------------------------------------------------------------ scenes, of tasks and of Nucleus
+
+
+def scale_scene(
+    name: str,
+    rows: LabelRows,
+    frame_ids: list[str],
+    stamps: list[Any],
+    places: list[Pose | None],
+    clouds: list[Path | None],
+    origin: Float64s,
+    format: str,
+    path: Path,
+    file: Path,
+    notes: list[str],
+    source_attributes: Mapping[str, Any],
+) -> Scene:
+    """A scene in the world where every frame tells the place of its device, else in the frame of its clouds.
+
+    stamps : of the frames, None where they tell none
+    """
+    times, has_time = _times(stamps, file)
+    posed = [pose for pose in places if pose is not None]
+    has_poses = bool(posed) and len(posed) == len(places)
+    if posed and not has_poses:
+        notes.append(f"{len(places) - len(posed)} frames do not tell where their device was: the poses of the others are left out")
+    if has_poses:
+        moved = [Pose(pose.rotation, pose.translation_m + origin) for pose in posed]
+        rows.reference = "world"
+        trajectory = Trajectory(times, moved)
+    elif rows.frame:
+        notes.append("no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them")
+        warnings.warn(f"{file}: {notes[-1]}", SensorFrameFallback, stacklevel=5)
+
+    def sweep(frame_index: int, sensor: str, cloud: Path) -> Sweep:
+        return read_cloud(cloud, sensor, int(times[frame_index]))
+
+    return Scene(
+        name=name,
+        times_ns=times,
+        lidars={"lidar": Lidar("lidar")},
+        trajectory=trajectory if has_poses else None,
+        tracks=rows.tracks(times, None, file, notes),
+        data=SensorFiles({"lidar": clouds}, {}, sweep),
+        has_time=has_time,
+        label_frame="world" if has_poses else "lidar",
+        frame_ids=tuple(frame_ids),
+        format=format,
+        path=os.fspath(path),
+        source_attributes=source_attributes,
+        notes=notes,
+    )
+
+
+def _times(stamps: list[Any], file: Path) -> tuple[Int64s, bool]:
+    """The frames' times where all of them tell one."""
+    told = [stamp for stamp in stamps if stamp is not None]
+    if not told or len(told) < len(stamps):
+        return np.arange(len(stamps), dtype=np.int64), False
+    for i, stamp in enumerate(told):
+        if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 <= stamp < 2**63 or (i and stamp <= told[i - 1]):
+            hint = "correct the frames, or leave their times out"
+            raise FormatError(expected="whole nanoseconds that increase", got=f"{stamp!r:.40}", path=file, field=f"frame {i}: {TIME}", hint=hint)
+    return np.array(told, np.int64), True
