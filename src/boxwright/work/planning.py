@@ -113,7 +113,9 @@ class Planning(Desk):
             raise ArgumentError(expected=expected, got=f"{n_frames} and {n_gold} frames", field="gold", hint="labels='none' begins from nothing")
         fresh = _ids(op_id)
         group = next(fresh)
-        edits: list[dict[str, Any]] = [{"verb": "set_gold", "scene": gold_id}]
+        if self._host.find("", "gold", gold_id) is None:  # apart, so that the log of a layer of gold is that of any layer
+            self._commit({"verb": "set_gold", "scene": gold_id}, by=by)
+        edits: list[dict[str, Any]] = []
         ids = [next(fresh) for _ in range(people)]
         for task_id in ids:
             where = next(fresh)
