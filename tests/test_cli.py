@@ -47,6 +47,7 @@ COMMANDS = [
     "render",
     "restore",
     "score",
+    "serve",
     "simulate",
     "undo",
     "view",
@@ -486,7 +487,7 @@ def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
-PROJECT_COMMANDS = ("accounts", "backup", "export", "fsck", "import", "init", "log", "undo")
+PROJECT_COMMANDS = ("accounts", "backup", "export", "fsck", "import", "init", "log", "serve", "undo")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])

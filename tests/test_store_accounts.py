@@ -89,7 +89,7 @@ def test_a_name_is_given_once(project):  # noqa: F811
 
 def test_a_machine_is_told_what_it_is_for(project):  # noqa: F811
     project.accounts.add("detector", "machine")
-    for scope in (["all"], ["all", "read"], [], ["write"], "read", ["read", "read"], [["read"]]):
+    for scope in (["all"], ["all", "export"], [], ["read"], "export", ["export", "export"], [["export"]]):
         with pytest.raises(bw.ArgumentError):
             project.accounts.make_token("detector", scope)
     token, secret = project.accounts.make_token("detector", ["predict", "import"])

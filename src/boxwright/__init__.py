@@ -122,6 +122,7 @@ _HOME = {
         "write_point_labels",
         "write_points",
     ],
+    "client": ["RemoteProject", "connect"],
     "work": ["Effort", "Guideline", "KeptFinding", "Member", "Task", "Work", "WorkVerdict"],
     "store": ["Commit", "Edits", "Entity", "Project", "backup", "create_project", "fsck", "open_project", "restore_backup"],
 }
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
     )
     from .certification import Certificate, certify
     from .checks import Finding, Findings, Profile, Rule, Severity, SizeRange, Suggestion, check, check_rules
+    from .client import RemoteProject, connect
     from .combining import AnnotatorSpread, Consensus, consensus
     from .containment import points_in_cuboids
     from .cuboids import Cuboid, Cuboids
@@ -337,6 +339,7 @@ __all__ = [
     "Quality",
     "Rectangles",
     "Relation",
+    "RemoteProject",
     "Retimed",
     "Retiming",
     "RetimingVerdict",
@@ -392,6 +395,7 @@ __all__ = [
     "colour_points",
     "compare_annotators",
     "compare_point_labels",
+    "connect",
     "consensus",
     "consensus_sources",
     "consensus_trace",

@@ -39,6 +39,7 @@ from . import (
     render,
     restore,
     score,
+    serve,
     simulate,
     undo,
     view,
@@ -80,6 +81,7 @@ for command in (
     restore.restore,
     fsck.fsck,
     accounts.accounts,
+    serve.serve,
     bench.bench,
     warmup.warmup,
 ):

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, FormatError
 from ..limits import checked_size, limits
 
-__all__ = ["IMAGE_SUFFIXES", "check_image", "image_bytes", "image_size_px", "read_image"]
+__all__ = ["IMAGE_SUFFIXES", "check_image", "decoded_image", "image_bytes", "image_size_px", "read_image"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _PLAIN_BYTES = 24 << 20  # 4K: a picture up to this size may be of one colour, and then takes next to nothing in its file
@@ -98,7 +98,11 @@ def _whole_size_px(raw: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
 def read_image(path: str | os.PathLike[str]) -> Image:
     """(H, W, 3) uint8 RGB."""
     checked_size(path)
-    raw = Path(path).read_bytes()
+    return decoded_image(Path(path).read_bytes(), path)
+
+
+def decoded_image(raw: bytes, path: str | os.PathLike[str] = "the picture") -> Image:
+    """(H, W, 3) uint8 RGB of a file's bytes."""
     width, height = _whole_size_px(raw, path)
     cv2 = _cv2()
     try:

@@ -32,7 +32,7 @@ __all__ = ["ACCOUNT_VERBS", "KINDS", "SCOPES", "Account", "Accounts", "Token", "
 
 Edit = Mapping[str, Any]
 KINDS = ("human", "machine")
-SCOPES = ("all", "read", "import", "predict", "export")  # what a token is good for, within what its account may do
+SCOPES = ("all", "import", "predict", "export")  # what a token is good for, within what its account may do
 PREFIX = "bw_"
 _SECRET = re.compile(r"bw_[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")  # goes into logs, headers and file names as it is

@@ -89,9 +89,16 @@ def file_of(where: str | os.PathLike[str]) -> Path:
             head = opened.read(100)
     except OSError as error:
         raise StorageError(f"cannot be read: {error.strerror}", path=file, hint="check its permissions") from None
-    if head[:16] != b"SQLite format 3\0" or int.from_bytes(head[68:72], "big") != schema.APPLICATION_ID:
+    is_ours = int.from_bytes(head[68:72], "big") == schema.APPLICATION_ID or _has_log(file)  # of a new project its first page may be in the log still
+    if head[:16] != b"SQLite format 3\0" or not is_ours:
         raise CorruptionError("not a boxwright project, or a damaged one", path=file, hint="check the path, or restore the last backup")
     return file
+
+
+def _has_log(file: Path) -> bool:
+    """Whether SQLite's write-ahead log lies beside it, with something in it."""
+    log = file.with_name(f"{file.name}-wal")
+    return log.is_file() and log.stat().st_size > 0
 
 
 def _version(connection: sa.Connection) -> int:

@@ -1,0 +1,117 @@
+"""All of it put together: routes behind the gate, one project, its recordings, jobs and feed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .. import __version__
+from ..jobs import Jobs
+from ..store.project import Project
+from . import feed, geometry_routes, history_routes, job_routes, label_routes, project_routes, sensor_routes
+from .answers import HANDLERS, json_answer
+from .feed import Watcher
+from .gate import Gate
+from .recordings import Recordings
+from .rights import CheckedRoute, asks
+from .sessions import Codes, Counter, Sessions
+from .settings import Settings
+
+__all__ = ["create_app"]
+
+THREADS = 40
+_PAGE_KINDS = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+}
+
+
+def create_app(project: Project, settings: Settings) -> FastAPI:
+    """The server of one project, which its caller closes afterwards."""
+    app = FastAPI(title="boxwright", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
+    state = app.state
+    state.project, state.settings = project, settings
+    state.sessions, state.codes = Sessions(project), Codes()
+    state.works, state.feeds = Counter(None, settings.works_at_once), Counter(None, settings.feeds_at_once)
+    state.recordings = Recordings(project, settings.roots)
+    state.exports = Path(tempfile.mkdtemp(prefix="boxwright-exports-"))
+    state.jobs = Jobs(settings.all_works)
+    state.watcher = Watcher(project)
+    state.nudge = state.watcher.nudge
+    for routes in (project_routes, label_routes, history_routes, sensor_routes, geometry_routes, job_routes, feed):
+        app.router.routes.extend(routes.router.routes)
+    app.router.routes.extend(project_routes.health.routes)
+    app.router.route_class = CheckedRoute
+    if settings.has_docs:
+        app.add_api_route("/api/v1/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
+    _add_page(app)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.add_middleware(Gate, settings=settings, sessions=state.sessions)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    try:
+        yield
+    finally:
+        await app.state.watcher.close()
+        app.state.jobs.close()
+        app.state.recordings.close()
+        shutil.rmtree(app.state.exports, ignore_errors=True)
+
+
+@asks(None)
+def _openapi(request: Request) -> Response:
+    return json_answer(request.app.openapi())
+
+
+# ------------------------------------------------------------ the page
+
+
+def _page_files() -> dict[str, Any]:
+    """name -> resource, of the viewer's page: all there is, found once, so that no name a client sends ever becomes a path."""
+    folder = resources.files("boxwright").joinpath("viewer", "page")
+    found: dict[str, Any] = {}
+    waiting = [("", folder)] if folder.is_dir() else []
+    while waiting:
+        before, here = waiting.pop()
+        for one in here.iterdir():
+            if one.is_dir():
+                waiting.append((f"{before}{one.name}/", one))
+            elif Path(one.name).suffix in _PAGE_KINDS:
+                found[f"{before}{one.name}"] = one
+    return found
+
+
+def _add_page(app: FastAPI) -> None:
+    files = _page_files()
+
+    @asks(None)
+    def get_page(request: Request, name: str = "") -> Response:
+        """A file of the viewer's page; holds no data."""
+        found = files.get(name or "index.html")
+        if found is None:
+            hint = "the page comes with the wheel; the API is under /api/v1"
+            return json_answer({"code": "not-found", "message": "no such file", "field": None, "got": None, "limit": None, "hint": hint}, 404)
+        suffix = Path(found.name).suffix
+        return Response(found.read_bytes(), media_type=_PAGE_KINDS[suffix], headers={"Cache-Control": "no-cache"})
+
+    for path in ("/", "/static/{name:path}"):
+        app.add_api_route(path, get_page, methods=["GET"], include_in_schema=False)

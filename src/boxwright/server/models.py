@@ -1,0 +1,109 @@
+"""What bodies hold. Unknown fields are refused, numbers are numbers and finite, and lists have ends."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "AgreementBody",
+    "CheckBody",
+    "EditsBody",
+    "ExportBody",
+    "FitBody",
+    "PatchBody",
+    "PropagateBody",
+    "RefitBody",
+    "ScoreBody",
+    "SessionBody",
+    "TaxonomyBody",
+    "UndoBody",
+]
+
+Number = Annotated[float, Field(allow_inf_nan=False, gt=-1e8, lt=1e8)]
+Size = Annotated[float, Field(allow_inf_nan=False, gt=0, lt=1e3)]
+Text = Annotated[str, Field(max_length=4096)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Stamp = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]
+Seq = Annotated[int, Field(ge=0, lt=1 << 62)]
+Frame = Annotated[int, Field(ge=0, lt=1_000_000)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SessionBody(Body):
+    code: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class EditsBody(Body):
+    """edits : each with its verb, as the store takes them; all of them are done, or none
+    blobs : SHA-256 in hex -> bytes in base64, of point labels that edits name
+    """
+
+    edits: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)]
+    reason: Text | None = None
+    client_ns: Stamp | None = None
+    blobs: Annotated[dict[str, str], Field(max_length=100)] = {}
+
+
+class PatchBody(Body):
+    """verb : what is done to the thing; the rest are its arguments, without id and rev"""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    verb: Name
+
+
+class TaxonomyBody(Body):
+    taxonomy: dict[str, Any]
+
+
+class UndoBody(Body):
+    seq: Annotated[int, Field(gt=0, lt=1 << 62)]
+    reason: Text | None = None
+
+
+class FitBody(Body):
+    """click_m : x, y, z in the frame of `frame`, or x, y in a view from above"""
+
+    click_m: Annotated[list[Number], Field(min_length=2, max_length=3)]
+    category: Name = "car"
+    frame: Name | None = None
+    yaw_prior: Number | None = None
+    size_prior: Annotated[list[Size], Field(min_length=3, max_length=3)] | None = None
+
+
+class RefitBody(Body):
+    center_m: Annotated[list[Number], Field(min_length=3, max_length=3)]
+    size_m: Annotated[list[Size], Field(min_length=3, max_length=3)]
+    yaw_rad: Number | None = None
+    quat_wxyz: Annotated[list[Number], Field(min_length=4, max_length=4)] | None = None
+    category: Name | None = None
+    frame: Name | None = None
+
+
+class PropagateBody(Body):
+    track_id: Text
+    from_frame: Frame
+    to_frame: Frame
+
+
+class CheckBody(Body):
+    rules: Annotated[list[Name], Field(max_length=100)] | None = None
+    frames: Annotated[list[Frame], Field(max_length=200_000)] | None = None
+
+
+class ScoreBody(Body):
+    scene_id: Id
+    gold_id: Id
+
+
+class AgreementBody(Body):
+    scene_ids: Annotated[list[Id], Field(min_length=2, max_length=50)]
+
+
+class ExportBody(Body):
+    format: Literal["boxwright", "openlabel", "kitti_tracking"] = "openlabel"

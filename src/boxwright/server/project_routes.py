@@ -1,0 +1,117 @@
+"""The project itself, who asks, its classes, its scenes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import ArgumentError, UnknownName
+from ..store.entities import PROJECT
+from ..store.roles import Action, permits
+from ..store.snapshots import standing
+from .answers import json_answer
+from .label_routes import committed, etag, told
+from .models import PatchBody, SessionBody, TaxonomyBody
+from .rights import CheckedRoute, asked, asks
+
+__all__ = ["health", "router"]
+
+router = APIRouter(prefix="/api/v1", route_class=CheckedRoute)
+health = APIRouter(route_class=CheckedRoute)
+
+
+@health.get("/health")
+@asks(None)
+def get_health(request: Request) -> Response:
+    """Whether the server and its database answer; holds no data."""
+    _ = request.app.state.project.seq
+    return json_answer({"status": "ok"})
+
+
+@router.post("/session")
+@asks(None)
+def post_session(request: Request, body: SessionBody) -> Response:
+    """The one-time code of the start becomes a token, which ends by itself."""
+    account = request.app.state.codes.take(body.code)
+    return json_answer({"token": request.app.state.sessions.open(account), "account": account})
+
+
+@router.get("/me")
+@asks(None)
+def get_me(request: Request) -> Response:
+    """Who asks, and what he may."""
+    one = asked(request)
+    mine = standing(one.project)
+    return json_answer(
+        {
+            "account": one.account.name,
+            "kind": one.account.kind,
+            "roles": sorted(mine.roles),
+            "may": sorted(action.name.lower() for action in Action if permits(mine, action)),
+        }
+    )
+
+
+@router.get("/project")
+@asks(Action.READ)
+def get_project(request: Request) -> Response:
+    project = asked(request).project
+    return json_answer({"project_id": project.project_id, "name": project.name, "seq": project.seq})
+
+
+@router.get("/taxonomy")
+@asks(Action.READ)
+def get_taxonomy(request: Request) -> Response:
+    """The classes that edits must fit; null where nobody set any."""
+    kept = asked(request).project.find(PROJECT, "taxonomy")
+    return json_answer({"taxonomy": None if kept is None else kept.body}, headers=etag(0 if kept is None else kept.rev))
+
+
+@router.put("/taxonomy")
+@asks(Action.ADMINISTER, match=True, commits=True)
+def put_taxonomy(request: Request, body: TaxonomyBody) -> Response:
+    """If-Match: "0" for the first."""
+    rev = asked(request).rev
+    return committed(request, [{"verb": "set_taxonomy", "taxonomy": body.taxonomy, **({} if rev == 0 else {"rev": rev})}])
+
+
+@router.get("/scenes")
+@asks(Action.READ)
+def get_scenes(request: Request) -> Response:
+    """All that the account may see, in the order they came."""
+    rows = asked(request).project.scenes()
+    names = ("scene_id", "name", "format", "n_tracks", "n_keyframes", "last_seq")
+    return json_answer({"scenes": [{name: getattr(row, name) for name in names} for row in rows]})
+
+
+@router.get("/scenes/{scene_id}")
+@asks(Action.READ)
+def get_scene(request: Request, scene_id: str) -> Response:
+    """Sensors with their calibration, frames, poses: what a page needs before it shows anything."""
+    one = asked(request)
+    assert one.scene is not None
+    kinds = ("frames", "sensor", "trajectory")
+    parts: dict[str, list[Any]] = {kind: [told(item) for item in one.project.entities(one.scene_name, kind)] for kind in kinds}
+    return json_answer({"scene": told(one.scene), **parts, "seq": one.project.seq}, headers=etag(one.scene.rev))
+
+
+@router.patch("/scenes/{scene_id}")
+@asks(Action.ADMINISTER, match=True, commits=True)
+def patch_scene(request: Request, scene_id: str, body: PatchBody) -> Response:
+    """verb : rename_scene, with name"""
+    if body.verb != "rename_scene":
+        raise ArgumentError(expected="rename_scene", got=f"{body.verb!r:.60}", field="verb", hint="labels are edited under /api/v1/edits")
+    return committed(request, [{**body.model_dump(), "id": scene_id, "rev": asked(request).rev}])
+
+
+@router.delete("/scenes/{scene_id}")
+@asks(Action.ADMINISTER, match=True, commits=True)
+def delete_scene(request: Request, scene_id: str) -> Response:
+    """If-Match : the last transaction that was seen, since all of the scene goes"""
+    one = asked(request)
+    if one.scene is None:
+        raise UnknownName("no such scene", field="path", hint="look at the list")
+    return committed(request, [{"verb": "delete_scene", "id": scene_id, "seen": one.rev}])

@@ -1,0 +1,215 @@
+"""The process: which addresses it binds, whom it lets near, TLS, and how it is started and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ..errors import ArgumentError, StorageError
+from ..store.project import Project
+from .app import create_app
+from .settings import Settings
+
+__all__ = ["PORT", "Server", "check_exposure", "is_loopback"]
+
+PORT = 8300
+_BACKLOG = 128
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass
+class Server:
+    """A server of one project, bound but not yet answering; `run` answers until it is told to stop.
+
+    host : an address; by default loopback, v4 and where there is one v6
+    port : 0 for one that is free
+    allow_hosts : names it goes by besides
+    roots : folders beneath which recorded files may lie besides their recordings' own
+    """
+
+    project: Project
+    host: str = "127.0.0.1"
+    port: int = PORT
+    allow_hosts: Sequence[str] = ()
+    roots: Sequence[Path] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    is_behind_proxy: bool = False
+    has_docs: bool = False
+    changes: dict[str, Any] = field(default_factory=dict)  # of Settings, for tests
+
+    def __post_init__(self) -> None:
+        check_exposure(self)
+        self._lock = _lock_of(self.project)
+        try:
+            self.sockets = _bound(self.host, self.port)
+        except OSError as error:
+            self._lock.close()
+            hint = "choose another with --port, or stop what listens there"
+            raise StorageError(f"cannot listen: {error.strerror}", got=f"{self.host}:{self.port}", field="--port", hint=hint) from None
+        self.port = self.sockets[0].getsockname()[1]
+        self.scheme = "https" if self.tls_cert is not None else "http"
+        self.settings = Settings(
+            hosts=frozenset(_names(self)),
+            schemes=frozenset({self.scheme, "https"} if self.is_behind_proxy else {self.scheme}),
+            roots=tuple(Path(root).resolve() for root in self.roots),
+            is_behind_proxy=self.is_behind_proxy,
+            has_docs=self.has_docs,
+            **self.changes,
+        )
+        self.app = create_app(self.project, self.settings)
+        logging.getLogger("uvicorn.access").disabled = True  # it would write queries down; gate.py has a log of its own
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                self.app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                proxy_headers=False,
+                ws="none",
+                lifespan="on",
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=5,
+                backlog=_BACKLOG,
+                h11_max_incomplete_event_size=32 << 10,
+                ssl_certfile=None if self.tls_cert is None else str(self.tls_cert),
+                ssl_keyfile=None if self.tls_key is None else str(self.tls_key),
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        host = self.allow_hosts[0] if self.allow_hosts and not is_loopback(self.host) else "127.0.0.1" if is_loopback(self.host) else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    def start_url(self, account: str) -> str:
+        """An address to start a browser with; its code is good once, for a minute, and is never sent as part of a request's address."""
+        return f"{self.url}/#code={self.app.state.codes.make(account)}"
+
+    def run(self) -> None:
+        """Answers until Ctrl-C, SIGTERM or `stop`."""
+        try:
+            self._uvicorn.run(sockets=self.sockets)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        for one in self.sockets:
+            one.close()
+        self._lock.close()
+
+    def stop(self) -> None:
+        self._uvicorn.should_exit = True
+
+    @contextlib.contextmanager
+    def in_background(self) -> Iterator[str]:
+        """Answers in a thread while the block runs; yields its URL."""
+        thread = threading.Thread(target=self._run_in_thread, daemon=True)
+        thread.start()
+        try:
+            while not self._uvicorn.started and thread.is_alive():
+                thread.join(0.01)
+            yield self.url
+        finally:
+            self.stop()
+            thread.join(15)
+
+    def _run_in_thread(self) -> None:
+        with contextlib.suppress(SystemExit):
+            self.run()
+
+
+def check_exposure(server: Server) -> None:
+    """ArgumentError where a server would be reached from elsewhere without accounts, a name, and TLS or a proxy that has it."""
+    for name in server.allow_hosts:
+        if not name or any(c in name for c in "/ *\t\r\n@") or not name.isascii():
+            raise ArgumentError(expected="a host's name, or name:port", got=f"{name!r:.80}", field="--allow-host", hint="as browsers send it")
+    if (server.tls_cert is None) != (server.tls_key is None):
+        raise ArgumentError("TLS needs both", field="--tls-cert", hint="--tls-cert FILE --tls-key FILE")
+    for path in (server.tls_cert, server.tls_key):
+        if path is not None and not Path(path).is_file():
+            raise ArgumentError("no such file", got=str(path), field="--tls-cert", hint="PEM files of the certificate and its key")
+    if is_loopback(server.host):
+        return
+    missing = []
+    if not any(not one.is_disabled and server.project.accounts.tokens(one.name) for one in server.project.accounts.all()):
+        missing.append("accounts with tokens (boxwright accounts PROJECT add NAME)")
+    if not server.allow_hosts:
+        missing.append("the name it goes by (--allow-host NAME)")
+    if server.tls_cert is None and not server.is_behind_proxy:
+        missing.append("TLS (--tls-cert and --tls-key), or a proxy that has it (--behind-proxy)")
+    if missing:
+        hint = "without --host it answers this machine alone"
+        raise ArgumentError(f"to be reached from elsewhere a server needs {'; '.join(missing)}", got=server.host, field="--host", hint=hint)
+
+
+def _names(server: Server) -> Iterator[str]:
+    """Host headers that are meant for this server."""
+    if is_loopback(server.host):
+        for name in ("127.0.0.1", "localhost", "[::1]"):
+            yield f"{name}:{server.port}"
+    for name in server.allow_hosts:
+        yield name.lower()
+        if ":" not in name:
+            yield f"{name.lower()}:{server.port}"
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    hosts = ["127.0.0.1", "::1"] if host in ("127.0.0.1", "localhost") else [host]
+    found: list[socket.socket] = []
+    for one in hosts:
+        family = socket.AF_INET6 if ":" in one else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind((one, port if not found else found[0].getsockname()[1]))
+        except OSError:
+            made.close()
+            if found:  # no v6 here
+                continue
+            raise
+        found.append(made)
+    return found
+
+
+def _lock_of(project: Project) -> Any:
+    """Held while a server runs on a project's folder. StorageError where another does."""
+    folder = project.database.folder
+    if folder is None:
+        return _Nothing()
+    path = folder / "serve.lock"
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        hint = "stop that one, or use its address; for several servers use PostgreSQL"
+        raise StorageError("another server runs on this project", path=folder, hint=hint, code="served") from None
+    return file
+
+
+class _Nothing:
+    def close(self) -> None:
+        pass
