@@ -17,6 +17,7 @@ import test_formats_argoverse2 as argoverse2
 import test_formats_boxwright_pictures as boxwright_pictures
 import test_formats_coco as coco
 import test_formats_cvat_video as cvat_video
+import test_formats_darwin as darwin
 import test_formats_datumaro as datumaro
 import test_formats_dgp as dgp
 import test_formats_kitti_object as kitti_object
@@ -171,6 +172,7 @@ RECORDINGS = {
     ),
     "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
     "datumaro": Recording(datumaro.make, "annotations/default.json"),
+    "darwin": Recording(darwin.full, "clip.json", small=darwin.small),
     "coco": Recording(lambda folder: coco.put(folder, coco.document()), "street.json", small=coco.small),
     "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),
     "supervisely": Recording(supervisely.episode, "street/annotation.json"),

@@ -19,7 +19,7 @@ from test_cli import run
 __all__ = ["run"]
 
 OF_CUBOIDS = ("boxwright", "kitti_object", "kitti_tracking", "openlabel")
-OF_PICTURES = ("boxwright", "openlabel", "cvat_video", "mot", "coco", "label_studio")
+OF_PICTURES = ("boxwright", "openlabel", "cvat_video", "mot", "coco", "label_studio", "darwin")
 
 
 def pictures(n_frames: int = 5) -> bw.Scene:
@@ -211,6 +211,7 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
         ("cvat_video", {}),
         ("mot", {"frame_rate": 25}),
         ("datumaro", {}),
+        ("darwin", {}),
         ("coco", {}),
         ("supervisely", {}),
         ("nucleus", {}),
@@ -222,7 +223,7 @@ def test_the_platforms_own_client(rng, format, options):
     said = bw.capabilities()[format]
     if python_with(said.client) is None:
         pytest.skip(f"{said.client} is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
-    scene = pictures() if format in ("cvat_video", "mot", "coco", "label_studio") else street(rng)
+    scene = pictures() if format in OF_PICTURES[2:] else street(rng)
     ours, theirs = bw.certify(scene, format, **options).readings
     assert ours.holds and theirs.holds, theirs.reasons
     assert theirs.read_with.startswith(said.client)

@@ -15,7 +15,7 @@ from formats_scenes import full_scene
 from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
 IN_PICTURES = ("cvat_video", "mot")  # these hold the labels in one camera's pictures, and no sensor's data
-PLATFORMS = ("coco", "label_studio")  # these hold the labels in all cameras' pictures, cuboids as boxes
+PLATFORMS = ("coco", "label_studio", "darwin")  # these hold the labels in all cameras' pictures, cuboids as boxes
 TO = [name for name in _WRITERS if name not in (*IN_PICTURES, *PLATFORMS)]
 
 

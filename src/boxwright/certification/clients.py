@@ -38,6 +38,7 @@ MODULES = {
     "datumaro": "datumaro",
     "nuscenes-devkit": "nuscenes",
     "av2": "av2",
+    "darwin-py": "darwin",
     "pycocotools": "pycocotools",
     "supervisely": "supervisely",
     "label-studio-sdk": "label_studio_sdk",

@@ -1,0 +1,162 @@
+"""The writer of V7's Darwin JSON 2.0; the layout is drawn in darwin.py."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import as_floats
+from ..errors import number_of
+from ..image_tracks import ImageTrack
+from ..keyframes import Origin
+from ..scene import Scene
+from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes
+from .camera_labels import CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
+from .darwin import OWN
+from .darwin_shapes import SHAPE_KEYS, shape_fields
+from .file_names import file_name
+from .strict_json import as_json
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_SCHEMA = "https://darwin-public.s3.eu-west-1.amazonaws.com/darwin_json/2.0/schema.json"
+_NAMES = uuid.UUID("5f3a7c0e-6a0f-5b8e-9d59-0f2f5e1d7b11")  # of ids made from the names of scenes and tracks: the same scene gives the same ids
+_KNOWN = (Boxes, RotatedBoxes, Polygons, Polylines, Keypoints)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UNEVEN = 0.01  # of a frame
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
+    """Writes one JSON file, called as the scene, into `folder`, which exists and is empty: an item with a slot for each camera.
+
+    camera : whose labels alone
+    frame_rate : in Hz, where the scene has no time
+    """
+    cameras = camera_labels(scene, report, camera)
+    writer = _Writer(scene, cameras, report, None if frame_rate is None else float(as_floats("frame_rate", frame_rate, ())))
+    with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(writer.lines())
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.tolerance_px = 1e-6
+    writer.say_what_is_lost()
+    say_what_pictures_lose(scene, report, holds=("times",))
+
+
+@dataclass
+class _Writer:
+    scene: Scene
+    cameras: Sequence[CameraLabels]
+    report: WriteReport
+    frame_rate: float | None
+    n_labels: int = 0
+    boxed: set[str] = field(default_factory=set)
+    n_turned: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """Annotation by annotation: a video may have a million keyframes."""
+        given = self.scene.source_attributes.get("darwin", {})
+        kept: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        top = {
+            "version": "2.0",
+            "schema_ref": _SCHEMA,
+            **{k: v for k, v in kept.items() if k not in ("annotations", "item")},
+            "item": self._item(kept),
+        }
+        yield f'{as_json(top)[:-1]}, "annotations": ['
+        n = 0
+        for one in self.cameras:
+            for track in one.tracks:
+                annotation = self._annotation(one, track)
+                if annotation is not None:
+                    yield f"{',' if n else ''}\n {as_json(annotation)}"
+                    n += 1
+        yield "\n]}\n"
+
+    def _item(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        item = kept.get("item")
+        item = dict(item) if isinstance(item, Mapping) else {}
+        old = item.get("slots")
+        slots = {slot.get("slot_name"): slot for slot in old if isinstance(slot, Mapping)} if isinstance(old, (list, tuple)) else {}
+        item |= {"slots": [{**slots.get(one.name, {}), **self._slot(one, slots.get(one.name))} for one in self.cameras]}
+        return {"name": self.scene.name, "path": "/", **item}
+
+    def _slot(self, one: CameraLabels, old: Mapping[str, Any] | None) -> dict[str, Any]:
+        width, height = one.sensor.camera.size_px
+        rate = (one.rate_hz if self.scene.has_time else 0.0) or self.frame_rate
+        said: dict[str, Any] = {"slot_name": one.name, "width": width, "height": height, "frame_count": len(one.stamps_ns)}
+        said |= {"fps": rate} if rate else {}
+        if old is None:
+            said |= {"type": "video", "frame_urls": [], "source_files": [{"file_name": f"{file_name(one.name)}.mp4"}]}
+        return said
+
+    def _annotation(self, one: CameraLabels, track: ImageTrack) -> dict[str, Any] | None:
+        shown = self._shown(track)
+        spans = list(spans_of(track, one.stamps_ns, _KNOWN if shown else ()))
+        if not spans:
+            return None
+        kept = {key: value for key, value in track.source_attributes.items() if key not in OWN - {"id"} and key not in (*SHAPE_KEYS, "shape")}
+        own = kept.pop("id", track.track_id)
+        is_id = isinstance(own, str) and _UUID.fullmatch(own) is not None
+        instance = {} if own == track.track_id and is_id else {"instance_id": {"value": track.track_id}}
+        filled = _between(track)
+        frames: dict[str, Any] = {}
+        for span in spans:
+            self.n_labels += span.last - span.first + 1
+            for frame, shape in zip(span.frames.tolist(), self._fields(span, track)):
+                is_keyframe = frame in (span.first, span.last) or int(one.stamps_ns[frame]) not in filled
+                frames[str(frame)] = {**shape, **instance, "keyframe": is_keyframe}
+        return {
+            "id": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}")),
+            "name": track.category,
+            "slot_names": [one.name],
+            "ranges": [[span.first, span.last + 1] for span in spans],
+            "hidden_areas": [],
+            "frames": frames,
+            "interpolated": True,
+            "interpolate_algorithm": "linear-1.1",
+            **kept,
+        }
+
+    def _shown(self, track: ImageTrack) -> bool:
+        """Whether V7 has the track's shapes at every keyframe; else it becomes the boxes around them."""
+        is_ellipse = track.source_attributes.get("shape") == "ellipse"
+        shown = not isinstance(track.shapes, Masks) and not _is_partly_there(track.shapes)
+        shown = shown and all(shape_fields(track.shapes, k, is_ellipse=is_ellipse) is not None for k in range(len(track)))
+        if not shown:
+            self.boxed.add(track.shapes.KIND)
+        elif isinstance(track.shapes, RotatedBoxes) and not is_ellipse:
+            self.n_turned += 1
+        return shown
+
+    def _fields(self, span: Span, track: ImageTrack) -> Iterator[dict[str, Any]]:
+        is_ellipse = track.source_attributes.get("shape") == "ellipse"
+        for k in range(len(span.frames)):
+            yield shape_fields(span.shapes, k, is_ellipse=is_ellipse) or {}
+
+    def say_what_is_lost(self) -> None:
+        report, steps = self.report, np.diff(self.scene.times_ns)
+        if self.boxed:
+            report.rounded.append(f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them")
+        if self.n_turned:
+            report.rounded.append(f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners")
+        if self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
+            report.rounded.append("times: V7 has one rate for all frames")
+
+
+def _between(track: ImageTrack) -> set[int]:
+    """The times of keyframes that only tell what the straight line between others is."""
+    if track.method != "linear" or (track.origin == Origin.FILLED).all():
+        return set()
+    return set(track.times_ns[track.origin == Origin.FILLED].tolist())
+
+
+def _is_partly_there(shapes: Shapes) -> bool:
+    """Points that are seen in some frames only, or all of them in none: V7 has a point or has it not."""
+    return isinstance(shapes, Keypoints) and (shapes.visibility == 2).all(axis=0).any()
