@@ -31,6 +31,7 @@ import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
 import test_formats_scale as scale
+import test_formats_segments as segments
 import test_formats_semantic_kitti as semantic_kitti
 import test_formats_supervisely as supervisely
 import test_formats_sustechpoints as sustechpoints
@@ -178,6 +179,7 @@ RECORDINGS = {
     "supervisely": Recording(supervisely.episode, "street/annotation.json"),
     "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),
     "label_studio": Recording(label_studio.full, "tasks.json", small=label_studio.small),
+    "segments": Recording(segments.make, "label.json"),
     "scale": Recording(scale.task, "annotations.json"),
     "nucleus": Recording(scale.nucleus, "annotations.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),

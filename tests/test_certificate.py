@@ -213,6 +213,7 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
         ("datumaro", {}),
         ("darwin", {}),
         ("coco", {}),
+        ("segments", {}),
         ("supervisely", {}),
         ("nucleus", {}),
         ("supervisely", {"layout": "clouds"}),

@@ -574,3 +574,19 @@ def test_the_real_log_there_and_back(tmp_path, real_data):
     for name in ("length_m", "width_m", "height_m", "tx_m", "ty_m", "tz_m", "num_interior_pts"):
         a, b = (np.array(columns[name], float)[[key[2] for key in rows]] for columns, rows in zip((before, after), keys))
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_a_gap_over_a_sweep_that_nobody_is_in(tmp_path):
+    """A sweep without rows is taken for one that nobody labelled, so the report says which gaps are gone."""
+    times = np.arange(4) * 100_000_000
+    cuboids = bw.Cuboids(np.full((2, 3), 5.0), np.ones((2, 3)), [0.1, 0.2], frame="lidar")
+    gap = bw.Track("7", "car", times[[0, 1, 2]], cuboids[np.array([0, 0, 1])], visibility=[0, 2, 0])
+    data = MemoryData({(i, "lidar"): bw.Sweep(np.zeros((3, 3), np.float32), int(stamp)) for i, stamp in enumerate(times)})
+    scene = bw.Scene("a", times, {"lidar": bw.Lidar("lidar")}, tracks=[gap], data=data, label_frame="lidar")
+    report = bw.write(scene, tmp_path / "alone", "argoverse2")
+    assert any(line.startswith("1 gap of tracks over frames that nobody is in") for line in report.dropped)
+    beside = bw.Track("8", "car", times[[1]], cuboids[:1])
+    report = bw.write(scene.replace(tracks=[gap, beside]), tmp_path / "both", "argoverse2")
+    assert not any("gap" in line for line in report.dropped)
+    assert [len(bw.read(tmp_path / "both").cuboids(i)) for i in range(3)] == [1, 1, 1]

@@ -40,6 +40,7 @@ MODULES = {
     "av2": "av2",
     "darwin-py": "darwin",
     "pycocotools": "pycocotools",
+    "segments-ai": "segments",
     "supervisely": "supervisely",
     "label-studio-sdk": "label_studio_sdk",
     "kognic-openlabel": "kognic.openlabel",

@@ -75,6 +75,7 @@ _READERS = {
     "coco": "coco",
     "supervisely": "supervisely",
     "label_studio": "label_studio",
+    "segments": "segments",
     "scale": "scale",
     "nucleus": "nucleus",
     "points": "point_files",
@@ -96,6 +97,7 @@ _WRITERS = {
     "coco": "coco_writer",
     "supervisely": "supervisely_writer",
     "label_studio": "label_studio_writer",
+    "segments": "segments_writer",
     "scale": "scale_writer",
     "nucleus": "nucleus_writer",
 }

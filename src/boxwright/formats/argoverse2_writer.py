@@ -241,11 +241,25 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
         report.rounded.append(f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG")
 
 
+def _closed_gaps(many: FilledTracks, is_there: Bools) -> int:
+    """Gaps of tracks that go over a sweep and over no frame with a label of anybody."""
+    frame, track = np.asarray(many.time_index, np.int64), np.asarray(many.track_index, np.int64)
+    is_labelled = np.zeros(len(is_there), bool)
+    is_labelled[frame] = True
+    n_labelled, n_there = (np.concatenate([[0], np.cumsum(values)]) for values in (is_labelled, is_there))
+    is_gap = (np.diff(track) == 0) & (np.diff(frame) > 1)
+    before, after = frame[:-1][is_gap] + 1, frame[1:][is_gap]
+    return int(((n_labelled[after] == n_labelled[before]) & (n_there[after] > n_there[before])).sum())
+
+
 def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report: WriteReport) -> None:
     report.dropped += lost_in_pictures(scene.image_tracks)
     gone = len(scene) - int(is_there.sum())
     if gone:
         report.dropped.append(f"{number_of(gone, 'frame')} with neither a sweep nor a label")
+    n_closed = _closed_gaps(many, is_there)
+    if n_closed:
+        report.dropped.append(f"{number_of(n_closed, 'gap')} of tracks over frames that nobody is in: a sweep without rows counts as not labelled")
     if list(scene.frame_ids) != [str(stamp) for stamp in scene.times_ns.tolist()]:
         report.dropped.append("the frames' names: they are called by their stamps")
     if not scene.has_time:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import rotations
-from ..arrays import Float64s, as_points
-from ..errors import number_of
+from ..arrays import Float64s, Int64s, as_points
+from ..errors import FormatError, SensorFrameFallback, number_of
+from ..frames import Pose, Trajectory
+from ..keyframes import Visibility
 from ..points import Sweep
 from ..scene import Lidar, Scene
 from ..tracks import Track
 from .boxwright_scene import is_safe_name
 from .declared import Capabilities
+from .label_rows import LabelRows
 from .pcd import pcd_bytes
 from .point_label_files import say_point_labels_are_lost
 from .sensor_files import SensorFiles, read_point_file
@@ -31,6 +35,7 @@ __all__ = [
     "quat_from_xyz",
     "say_what_is_lost",
     "scene_of_clouds",
+    "scene_of_places",
     "unescaped",
     "write_clouds",
 ]
@@ -93,6 +98,64 @@ def scene_of_clouds(
     )
 
 
+def scene_of_places(
+    name: str,
+    rows: LabelRows,
+    frame_ids: Sequence[str],
+    stamps: Sequence[Any],
+    places: Sequence[Pose | None],
+    clouds: Sequence[Path | None],
+    origin: Float64s,
+    format: str,
+    path: Path,
+    notes: list[str],
+    source_attributes: Mapping[str, Any],
+    read_cloud: Callable[[Path, str, int], Sweep],
+) -> Scene:
+    """A scene in the world where every frame tells where its LiDAR was, else in the frame of its clouds.
+
+    rows : the labels, in the world or in the frame of the clouds
+    stamps : of the frames, None where they tell none
+    places : world_from_lidar of the frames, less (3,) `origin`
+    read_cloud : (file, sensor, timestamp_ns) -> the sweep
+    """
+    times, has_time = _times(stamps, path)
+    posed = [Pose(pose.rotation, pose.translation_m + origin) for pose in places if pose is not None]
+    trajectory = Trajectory(times, posed) if posed and len(posed) == len(places) else None
+    if posed and trajectory is None:
+        notes.append(f"{len(places) - len(posed)} frames do not tell where their LiDAR was: the places of the others are left out")
+    rows.reference = "lidar" if trajectory is None else "world"
+    if trajectory is None and rows.frame:
+        notes.append("no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them")
+        warnings.warn(f"{path}: {notes[-1]}", SensorFrameFallback, stacklevel=5)
+    return Scene(
+        name=name,
+        times_ns=times,
+        lidars={"lidar": Lidar("lidar")},
+        trajectory=trajectory,
+        tracks=rows.tracks(times, None, path, notes),
+        data=SensorFiles({"lidar": list(clouds)}, {}, lambda i, sensor, file: read_cloud(file, sensor, int(times[i]))),
+        has_time=has_time,
+        label_frame=rows.reference,
+        frame_ids=tuple(frame_ids),
+        format=format,
+        path=os.fspath(path),
+        source_attributes=source_attributes,
+        notes=notes,
+    )
+
+
+def _times(stamps: Sequence[Any], path: Path) -> tuple[Int64s, bool]:
+    """The frames' times where all of them tell one."""
+    if not stamps or any(stamp is None for stamp in stamps):
+        return np.arange(len(stamps), dtype=np.int64), False
+    for i, stamp in enumerate(stamps):
+        if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 <= stamp < 2**63 or (i and stamp <= stamps[i - 1]):
+            hint = "correct the times, or leave them out"
+            raise FormatError(expected="whole nanoseconds that increase", got=f"{stamp!r:.40}", path=path, field=f"the time of frame {i}", hint=hint)
+    return np.array(stamps, np.int64), True
+
+
 def frame_stems(scene: Scene, report: WriteReport) -> list[str]:
     """Names for the files of frames: the frames' own where all of them can be files' names and differ, letters large or small, else numbers."""
     ids = list(scene.frame_ids)
@@ -131,6 +194,8 @@ def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> N
 
     for line in lost_in_pictures(scene.image_tracks):
         drop("shapes", line)
+    occluded = sum(int((track.visibility == Visibility.OCCLUDED).sum()) for track in scene.tracks)
+    drop("visibility", f"that {number_of(occluded, 'keyframe')} {'is' if occluded == 1 else 'are'} occluded" if occluded else "")
     drop("poses", "where the vehicle was" if scene.trajectory is not None else "")
     drop("calibration", f"the lenses and places of {number_of(len(scene.cameras), 'camera')}" if scene.cameras else "")
     n_pictures = sum(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene)))

@@ -23,12 +23,12 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from . import scale_geometry, strict_json
+from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of
-from .scale import scale_scene
-from .scale_clouds import TIME, place_of, read_head
+from .scale_clouds import TIME, place_of, read_cloud, read_head
 from .strict_json import Node
 
 __all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "detect", "list_scenes", "read"]
@@ -91,7 +91,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     names = [one.get(FRAME_NAME) for one in metadata]
     are_named = all(isinstance(name, str) and name for name in names) and len({*names}) == len(names)
     kept = {key: value for key, value in node.value.items() if key not in ("reference_id", "frames")}
-    return scale_scene(
+    return scene_of_places(
         scene,
         rows,
         [str(name) for name in names] if are_named else list(place_of_id),
@@ -101,9 +101,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         origin,
         "nucleus",
         path,
-        path / "scenes.json",
         notes,
         {"nucleus": {**({"scene": kept} if kept else {}), "reference_ids": list(place_of_id)}},
+        read_cloud,
     )
 
 

@@ -8,32 +8,26 @@ All coordinates are in the world; scale_geometry.py tells what dimensions and ya
 
 from __future__ import annotations
 
-import os
 import re
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int64s
-from ..errors import FormatError, SensorFrameFallback
-from ..frames import Pose, Trajectory
+from ..arrays import Float64s
 from ..limits import limits
-from ..points import Sweep
 from ..problems import Problems
-from ..scene import Lidar, Scene
+from ..scene import Scene
 from . import scale_geometry
+from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, list_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of, natural
 from .scale_clouds import TIME, place_of, read_cloud, read_head
-from .sensor_files import SensorFiles
 from .strict_json import Node
 
-__all__ = ["CAPABILITIES", "FIELDS", "detect", "list_scenes", "read", "scale_scene", "scene_file"]
+__all__ = ["CAPABILITIES", "FIELDS", "detect", "list_scenes", "read", "scene_file"]
 
 CAPABILITIES = Capabilities(
     title="Scale AI's LiDAR annotation tasks",
@@ -99,7 +93,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
             for one in cuboids:
                 with problems.aside(one.value):
                     _add(rows, i, one, origin)
-    return scale_scene(
+    return scene_of_places(
         scene,
         rows,
         [one.stem for one in files] if files else [f"{i:06d}" for i in range(len(frames))],
@@ -109,9 +103,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         origin,
         "scale",
         path,
-        file,
         notes,
         {"scale": {"frames": extras}} if extras else {},
+        read_cloud,
     )
 
 
@@ -136,69 +130,3 @@ def _left_of_frame(frame: Any) -> Any:
         return frame
     cuboids = [one for one in frame["cuboids"] if isinstance(one, dict)]
     return [[{key: one[key] for key in one if key not in ("position", "dimensions", "yaw")} for one in cuboids], [ROW] * len(cuboids)]
-
-
-# ------------------------------------------------------------ scenes, of tasks and of Nucleus
-
-
-def scale_scene(
-    name: str,
-    rows: LabelRows,
-    frame_ids: list[str],
-    stamps: list[Any],
-    places: list[Pose | None],
-    clouds: list[Path | None],
-    origin: Float64s,
-    format: str,
-    path: Path,
-    file: Path,
-    notes: list[str],
-    source_attributes: Mapping[str, Any],
-) -> Scene:
-    """A scene in the world where every frame tells the place of its device, else in the frame of its clouds.
-
-    stamps : of the frames, None where they tell none
-    """
-    times, has_time = _times(stamps, file)
-    posed = [pose for pose in places if pose is not None]
-    has_poses = bool(posed) and len(posed) == len(places)
-    if posed and not has_poses:
-        notes.append(f"{len(places) - len(posed)} frames do not tell where their device was: the poses of the others are left out")
-    if has_poses:
-        moved = [Pose(pose.rotation, pose.translation_m + origin) for pose in posed]
-        rows.reference = "world"
-        trajectory = Trajectory(times, moved)
-    elif rows.frame:
-        notes.append("no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them")
-        warnings.warn(f"{file}: {notes[-1]}", SensorFrameFallback, stacklevel=5)
-
-    def sweep(frame_index: int, sensor: str, cloud: Path) -> Sweep:
-        return read_cloud(cloud, sensor, int(times[frame_index]))
-
-    return Scene(
-        name=name,
-        times_ns=times,
-        lidars={"lidar": Lidar("lidar")},
-        trajectory=trajectory if has_poses else None,
-        tracks=rows.tracks(times, None, file, notes),
-        data=SensorFiles({"lidar": clouds}, {}, sweep),
-        has_time=has_time,
-        label_frame="world" if has_poses else "lidar",
-        frame_ids=tuple(frame_ids),
-        format=format,
-        path=os.fspath(path),
-        source_attributes=source_attributes,
-        notes=notes,
-    )
-
-
-def _times(stamps: list[Any], file: Path) -> tuple[Int64s, bool]:
-    """The frames' times where all of them tell one."""
-    told = [stamp for stamp in stamps if stamp is not None]
-    if not told or len(told) < len(stamps):
-        return np.arange(len(stamps), dtype=np.int64), False
-    for i, stamp in enumerate(told):
-        if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 <= stamp < 2**63 or (i and stamp <= told[i - 1]):
-            hint = "correct the frames, or leave their times out"
-            raise FormatError(expected="whole nanoseconds that increase", got=f"{stamp!r:.40}", path=file, field=f"frame {i}: {TIME}", hint=hint)
-    return np.array(told, np.int64), True
