@@ -24,6 +24,7 @@ import test_formats_kitti_object as kitti_object
 import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as kitti_tracking
 import test_formats_label_studio as label_studio
+import test_formats_labelbox as labelbox
 import test_formats_las as las
 import test_formats_mot as mot
 import test_formats_nuscenes as nuscenes
@@ -173,6 +174,8 @@ RECORDINGS = {
     ),
     "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
     "datumaro": Recording(datumaro.make, "annotations/default.json"),
+    "labelbox": Recording(labelbox.full, "street.ndjson", small=labelbox.small),
+    "labelbox_exported": Recording(labelbox.exported, "export.ndjson"),
     "darwin": Recording(darwin.full, "clip.json", small=darwin.small),
     "coco": Recording(lambda folder: coco.put(folder, coco.document()), "street.json", small=coco.small),
     "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),

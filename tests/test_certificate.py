@@ -19,7 +19,7 @@ from test_cli import run
 __all__ = ["run"]
 
 OF_CUBOIDS = ("boxwright", "kitti_object", "kitti_tracking", "openlabel")
-OF_PICTURES = ("boxwright", "openlabel", "cvat_video", "mot", "coco", "label_studio", "darwin")
+OF_PICTURES = ("boxwright", "openlabel", "cvat_video", "mot", "coco", "label_studio", "darwin", "labelbox")
 
 
 def pictures(n_frames: int = 5) -> bw.Scene:
@@ -211,6 +211,7 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
         ("cvat_video", {}),
         ("mot", {"frame_rate": 25}),
         ("datumaro", {}),
+        ("labelbox", {}),
         ("darwin", {}),
         ("coco", {}),
         ("segments", {}),

@@ -379,7 +379,7 @@ def test_places_too_far_to_be_pixels(rng, tmp_path):
     """They were written, and other formats could then not be read."""
     scene = pictured_scene(rng)
     far = scene.image_tracks[0].replace(shapes=bw.Boxes([[0, 0, 1e18, 1]] * 3))
-    for format in ("boxwright", "openlabel", "mot", "cvat_video", "coco", "label_studio", "darwin"):
+    for format in ("boxwright", "openlabel", "mot", "cvat_video", "coco", "label_studio", "darwin", "labelbox"):
         with pytest.raises(bw.ArgumentError, match=r"'box 1': expected places in pictures under 1e\+07 px, got 1e\+18"):
             bw.write(scene.replace(image_tracks=[far], relations=[]), tmp_path / "out", format)
     bw.write(scene, tmp_path / "clip")

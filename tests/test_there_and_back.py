@@ -15,7 +15,7 @@ from formats_scenes import full_scene
 from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
 IN_PICTURES = ("cvat_video", "mot")  # these hold the labels in one camera's pictures, and no sensor's data
-PLATFORMS = ("coco", "label_studio", "darwin")  # these hold the labels in all cameras' pictures, cuboids as boxes
+PLATFORMS = ("coco", "label_studio", "darwin", "labelbox")  # these hold the labels in all cameras' pictures, cuboids as boxes
 TO = [name for name in _WRITERS if name not in (*IN_PICTURES, *PLATFORMS)]
 
 
@@ -136,7 +136,7 @@ def platform_and_back(scene: bw.Scene, to: str, folder) -> str:
     try:
         report = bw.write(scene, folder, to)
     except bw.ArgumentError as error:
-        assert any(words in str(error) for words in ("places in pictures under 1e+07 px", "a scene with a camera")), error
+        assert any(words in str(error) for words in ("places in pictures under 1e+07 px", "a scene with a camera", "hold labels alone")), error
         assert not folder.exists()
         return "refused"
     consume(folder, True, to)

@@ -39,6 +39,7 @@ MODULES = {
     "nuscenes-devkit": "nuscenes",
     "av2": "av2",
     "darwin-py": "darwin",
+    "labelbox": "labelbox",
     "pycocotools": "pycocotools",
     "segments-ai": "segments",
     "supervisely": "supervisely",

@@ -33,6 +33,7 @@ __all__ = [
     "cut_to_pictures",
     "linked_object",
     "say_what_pictures_lose",
+    "span_between",
     "spans_of",
     "track_of_spans",
     "with_boxes_of_cuboids",
@@ -254,3 +255,14 @@ def track_of_spans(track_id: str, category: str, camera: str, spans: Sequence[Sp
         object_id=linked_object(track_id, camera),
         **said,  # type: ignore[arg-type]
     )
+
+
+def span_between(first: int, last: int, told: Int64s, shapes: Shapes, *, is_straight: bool) -> Span:
+    """A visible span with its ends told, which lie on the line between the frames beside them."""
+    inside = told[(told >= first) & (told <= last)]
+    frames = np.unique(np.concatenate([[first], inside, [last]]))
+    before = np.clip(np.searchsorted(told, frames, side="right") - 1, 0, len(told) - 1)
+    here = shapes[before]
+    if is_straight and isinstance(shapes, Boxes):
+        here = Boxes(np.stack([np.interp(frames, told, column) for column in shapes.xyxy.T], axis=1))
+    return Span(first, last, frames, here, np.zeros(len(frames), bool))

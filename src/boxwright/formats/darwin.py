@@ -28,8 +28,7 @@ from ..keyframes import Origin, Visibility
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
-from ..shapes2d import Boxes, Shapes
-from .camera_labels import Span, track_of_spans
+from .camera_labels import span_between, track_of_spans
 from .darwin_shapes import SHAPE_KEYS, row_of, shapes_of
 from .declared import Capabilities, Exactness
 from .json_parts import load_by_parts
@@ -195,7 +194,7 @@ class _Reader:
         shapes = shapes_of(kind, [rows[number] for number in told.tolist()], node)
         runs = self._runs(node, told)
         is_straight = node.get("interpolated", default=True).flag()
-        spans = [span for first, last in runs if (span := _span(first, last, told, shapes, is_straight)) is not None]
+        spans = [span_between(first, last, told, shapes, is_straight=is_straight) for first, last in runs]
         if not spans:
             raise node["ranges"].wrong("a range with a frame", "none that is not hidden", _HINT)
         own = node.get("id", "").text()
@@ -250,14 +249,3 @@ def _camera_name(name: str) -> str:
 def _one_frame(node: Node) -> Node:
     """An annotation of a single picture as one of the first frame."""
     return Node({"0": node.mapping()}, node.path, node.field)
-
-
-def _span(first: int, last: int, told: Int64s, shapes: Shapes, is_straight: bool) -> Span | None:
-    """A visible span with its ends told, which lie on the line between the frames beside them."""
-    inside = told[(told >= first) & (told <= last)]
-    frames = np.unique(np.concatenate([[first], inside, [last]]))
-    before = np.clip(np.searchsorted(told, frames, side="right") - 1, 0, len(told) - 1)
-    here = shapes[before]
-    if is_straight and isinstance(shapes, Boxes):
-        here = Boxes(np.stack([np.interp(frames, told, column) for column in shapes.xyxy.T], axis=1))
-    return Span(first, last, frames, here, np.zeros(len(frames), bool))

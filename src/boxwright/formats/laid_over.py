@@ -15,7 +15,7 @@ from ..scene import Scene
 __all__ = ["NO_SIZE", "laid_over"]
 
 NO_SIZE = "the picture's size is not said"
-_COUNTED = ("cvat_video", "mot", "label_studio", "darwin")  # formats that count the frames of one video
+_COUNTED = ("cvat_video", "mot", "label_studio", "darwin", "labelbox")  # formats that count the frames of one video
 
 
 def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:

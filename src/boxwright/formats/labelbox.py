@@ -1,0 +1,350 @@
+"""Labelbox: NDJSON of labels in videos, one JSON object a line; what is written can be imported, what is exported can be read.
+
+    to import    {"uuid", "dataRow": {"globalKey"}, "name", "classifications", "segments": [{"keyframes": [{"frame", "bbox" | "point" | "line"}]}]}
+    exported     {"data_row": {"global_key"}, "media_attributes": {"width", "height", "frame_rate", "frame_count"}, "projects": {"...": {"labels":
+                 [{"annotations": {"frames": {"1": {"objects": {"...": {"name", "bounding_box", ...}}}}, "segments": {"...": [[first, last]]}}}]}}}
+
+Frames count from 1, pixels from the picture's corner. A segment is a visible span, both ends included; between its keyframes the shape runs straight.
+A track's name is the answer of its text classification `track_id`, else the label's uuid; other answers are attributes. The data rows of boxwright's
+own files are the cameras of one scene, other rows are scenes. Files to import know neither sizes nor rates; exported ones do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cameras import UncalibratedCamera
+from ..errors import FormatError, number_of
+from ..image_tracks import ImageTrack
+from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
+from ..problems import Problems
+from ..scene import CameraSensor, Scene
+from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
+from .camera_labels import EDGE_PX, Span, span_between, track_of_spans
+from .declared import Capabilities, Exactness
+from .laid_over import NO_SIZE
+from .looking import head, names_of
+from .strict_json import Node, of_bytes
+
+__all__ = ["CAPABILITIES", "TRACK_ID", "detect", "list_scenes", "read"]
+
+CAPABILITIES = Capabilities(
+    title="Labelbox, NDJSON of videos",
+    reads="shapes video attributes classes track_ids relations times",
+    writes="shapes video attributes classes track_ids relations",
+    partly={
+        "shapes": "boxes, polylines and single points stay, others become the boxes around them",
+        "attributes": "those of a whole track stay, as texts",
+        "relations": "which track is which object stays where it is called <object>@<camera>, others are dropped",
+    },
+    exact=Exactness(px=1e-6),
+    client="labelbox",
+    projects=True,
+    remarks=(
+        "Each camera is a data row, whose global key is <scene>/<camera>; ontology.json beside the labels has the tools and texts they need.",
+        "The names of tracks are answers to the text classification `track_id`, so that they come back with edited labels.",
+        "Files to import tell no rate of frames and no size of pictures; exported ones do, and are read.",
+    ),
+)
+
+TRACK_ID = "track_id"
+_LINE = re.compile(rb'(\xef\xbb\xbf)?\s*\{[^\n]*?"(dataRow|data_row)"\s*:\s*\{')
+_KINDS = {"bbox": "box", "bounding_box": "box", "point": "point", "line": "line"}
+_HINT = "correct the line or export the labels again"
+
+
+def detect(path: Path) -> bool:
+    return bool(_files(path))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path] if _is_ours(path) else []
+    return [path / name for name in names_of(path, r"[^.].*\.(ndjson|jsonl|json)") if _is_ours(path / name)]
+
+
+def _is_ours(file: Path) -> bool:
+    if file.suffix.lower() not in (".ndjson", ".jsonl", ".json"):
+        return False
+    start = head(file)
+    return _LINE.match(start) is not None and (b'"segments"' in start or b'"projects"' in start)
+
+
+def list_scenes(path: Path) -> list[str]:
+    return list(_places(path))
+
+
+def _places(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
+    """Scene -> its file, and of each of its data rows the camera."""
+    found: dict[str, tuple[Path, dict[str, str]]] = {}
+    for file in _files(path):
+        keys = list(dict.fromkeys(_key(line) for line in _lines(file)))
+        parts = [key.rpartition("/") for key in keys]
+        cameras = [last if last not in ("world", "ego", "lidar") else "camera" for _, _, last in parts]
+        if len({first for first, _, _ in parts}) == 1 and parts[0][1] and re.sub(r"\W", "_", parts[0][0]) == re.sub(r"\W", "_", file.stem):
+            found[_free(parts[0][0], found)] = (file, dict(zip(keys, cameras)))
+            continue
+        for key in keys:
+            name = re.split(r"[/\\]", key)[-1]
+            found[_free(name.rpartition(".")[0] or name, found)] = (file, {key: "camera"})
+    return found
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
+
+def _lines(file: Path) -> Iterator[Node]:
+    limits().check("text_bytes", checked_size(file), file)
+    with file.open("rb") as stream:
+        for number, raw in enumerate(stream, 1):
+            if raw.strip():
+                yield _at_line(raw.removeprefix(b"\xef\xbb\xbf"), file, number)
+
+
+def _at_line(raw: bytes, file: Path, number: int) -> Node:
+    try:
+        node = of_bytes(raw, file)
+    except FormatError as error:
+        said = {"expected": error.expected, "got": error.got, "hint": error.hint}
+        raise FormatError(error.what, path=file, offset=f"line {number}", **said) from None
+    return Node(node.value, node.path, f"line {number}")
+
+
+def _key(line: Node) -> str:
+    row = line["dataRow"] if line.has("dataRow") else line["data_row"]
+    for name in ("globalKey", "global_key", "id"):
+        if row.has(name):
+            return row[name].word()
+    raise row.wrong("a global key or an id", "neither", _HINT)
+
+
+@dataclass
+class _Label:
+    """One track of a line, or of many frames of one. rows : frame -> (kind, numbers); runs : first and last frames, counted from 0"""
+
+    node: Node
+    track_id: str
+    category: str
+    camera: str
+    rows: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def read(path: Path, scene: str, problems: Problems) -> Scene:
+    file, cameras = _places(path)[scene]
+    return _Reader(file, cameras, problems).scene(scene)
+
+
+class _Reader:
+    def __init__(self, file: Path, cameras: Mapping[str, str], problems: Problems) -> None:
+        self.file, self.cameras, self.problems, self.room = file, cameras, problems, LabelRoom(file)
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.rates: set[float] = set()
+        self.n_frames = 1
+        self.n_other = 0
+        self.tracks: dict[str, ImageTrack] = {}
+
+    def scene(self, name: str) -> Scene:
+        for line in _lines(self.file):
+            camera = self.cameras.get(_key(line))
+            if camera is None:
+                continue
+            if line.has("projects"):
+                self._exported(line, camera)
+            elif line.has("segments"):
+                with self.problems.aside(line.value):
+                    self._add(self._imported(line, camera))
+            else:
+                self.n_other += 1
+        limits().check("frames_per_scene", self.n_frames, self.file)
+        rate = self.rates.pop() if len(self.rates) == 1 else 0.0
+        has_time = 1e-3 <= rate < 1e6
+        times = np.round(np.arange(self.n_frames) * (1e9 / rate)).astype(np.int64) if has_time else np.arange(self.n_frames)
+        notes = [] if has_time else ["the file tells no rate of frames: they are counted"]
+        if self.n_other:
+            notes.append(f"{number_of(self.n_other, 'label')} of kinds without a place over time, such as masks and answers, left out")
+        cameras = {camera: self._camera(camera, notes) for camera in dict.fromkeys(self.cameras.values())}
+        return Scene(
+            name=name,
+            times_ns=times,
+            cameras=cameras,
+            image_tracks=[track.replace(times_ns=times[track.times_ns]) for track in self.tracks.values()],
+            has_time=has_time,
+            label_frame=next(iter(cameras)),
+            frame_ids=tuple(map(str, range(self.n_frames))),
+            format="labelbox",
+            path=os.fspath(self.file),
+            source_attributes={"labelbox": {"global_keys": {camera: key for key, camera in self.cameras.items()}}},
+            notes=notes,
+        )
+
+    def _camera(self, name: str, notes: list[str]) -> CameraSensor:
+        size = self.sizes.get(name)
+        if size is None:
+            bounds = [track.shapes.bounds_xyxy()[:, 2:] for track in self.tracks.values() if track.camera == name]
+            low = np.ceil(np.nanmax(np.concatenate([*bounds, [[0.5, 0.5]]]), axis=0) + 0.5)
+            size = (max(int(low[0]), 1), max(int(low[1]), 1))
+            notes.append(f"{NO_SIZE}: {size[0]} x {size[1]} px holds all labels")
+        limits().check("image_px", size[0] * size[1], self.file, f"camera {name}")
+        return CameraSensor(name, UncalibratedCamera(*size))
+
+    # -------------------------------------------------------- files to import
+
+    def _imported(self, line: Node, camera: str) -> _Label:
+        answers = _answers(line)
+        track_id = answers.pop(TRACK_ID, None) or line.get("uuid", f"line {len(self.tracks)}").word()
+        label = _Label(line, str(track_id), line["name"].word(), camera, attributes=answers)
+        for segment in line["segments"]:
+            frames = []
+            for keyframe in segment["keyframes"]:
+                frames.append(self._take(label, keyframe["frame"].whole(), keyframe))
+            if frames:
+                label.runs.append((min(frames), max(frames)))
+        return label
+
+    def _take(self, label: _Label, number: int, node: Node) -> int:
+        """One shape; its frame, counted from 0."""
+        self.room.take(LABEL_BYTES)
+        if number < 1 or number - 1 in label.rows:
+            raise node.wrong("each frame once, from 1", str(number), _HINT)
+        limits().check("frames_per_scene", number, self.file, node.field)
+        kind = next((key for key in _KINDS if node.has(key)), None)
+        if kind is None:
+            raise node.wrong("a bbox, a point or a line", ", ".join(map(str, node.mapping()))[:60] or "nothing", _HINT)
+        label.rows[number - 1] = (_KINDS[kind], _numbers(_KINDS[kind], node[kind]))
+        return number - 1
+
+    # -------------------------------------------------------- exported files
+
+    def _exported(self, line: Node, camera: str) -> None:
+        media = line.get("media_attributes", {})
+        if media.has("width") and media.has("height"):
+            self.sizes[camera] = (media["width"].whole(), media["height"].whole())
+            if min(self.sizes[camera]) < 1:
+                raise media.wrong("a width and a height from 1", str(self.sizes[camera]), _HINT)
+        if media.has("frame_rate"):
+            self.rates.add(media["frame_rate"].number())
+        if media.has("frame_count"):
+            self.n_frames = max(self.n_frames, media["frame_count"].whole())
+        for name in line["projects"].mapping():
+            project = line["projects"][name]
+            for said in list(project.get("labels", []))[:1]:
+                for label in self._labels(said.get("annotations", {}), camera).values():
+                    with self.problems.aside(label.node.value):
+                        self._add(label)
+
+    def _labels(self, annotations: Node, camera: str) -> dict[str, _Label]:
+        found: dict[str, _Label] = {}
+        bad: set[str] = set()
+        for key, frame in annotations.get("frames", {}).items():
+            number = int(key) if re.fullmatch("[0-9]{1,9}", key) else -1
+            for name, node in frame.get("objects", {}).items():
+                if not any(node.has(kind) for kind in _KINDS):
+                    self.n_other += 1
+                    continue
+                with self.problems.aside(node.value):
+                    if name in bad:
+                        continue
+                    bad.add(name)
+                    answers = _answers(node)
+                    track_id = str(answers.pop(TRACK_ID, None) or name)
+                    label = found.setdefault(name, _Label(node, track_id, node["name"].word(), camera))
+                    label.attributes.update(answers)
+                    self._take(label, number, node)
+                    bad.discard(name)
+        for name, runs in annotations.get("segments", {}).items():
+            if name in found:
+                for run in runs:
+                    first, last = (one.whole() - 1 for one in run)
+                    if not 0 <= first <= last:
+                        raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], _HINT)
+                    limits().check("frames_per_scene", last + 1, self.file, run.field)
+                    found[name].runs.append((first, last))
+        return {name: label for name, label in found.items() if name not in bad}
+
+    # -------------------------------------------------------- tracks
+
+    def _add(self, label: _Label) -> None:
+        node, rows = label.node, label.rows
+        kinds = {kind for kind, _ in rows.values()}
+        if len(kinds) != 1:
+            raise node.wrong("shapes of one kind", ", ".join(sorted(kinds)) or "none", _HINT)
+        told = np.array(sorted(rows), np.int64)
+        limits().check("keyframes_per_track", len(told), self.file, node.field)
+        shapes = _shapes(kinds.pop(), [rows[frame][1] for frame in told.tolist()])
+        runs = sorted(label.runs) or [(int(part[0]), int(part[-1])) for part in np.split(told, np.flatnonzero(np.diff(told) > 1) + 1)]
+        if any(b[0] <= a[1] for a, b in itertools.pairwise(runs)):
+            raise node.wrong("segments that do not overlap", str([(a + 1, b + 1) for a, b in runs])[:60], _HINT)
+        limits().check("keyframes_per_track", len(runs), self.file, node.field)
+        spans: list[Span] = [span_between(first, last, told, shapes, is_straight=True) for first, last in runs]
+        self.room.take(TRACK_BYTES)
+        if label.track_id in self.tracks:
+            raise node.wrong("each track once", f"{label.track_id!r} again", _HINT)
+        source = {key: value for key, value in node.mapping().items() if key in ("uuid", "feature_id")}
+        n_frames = max(self.n_frames, runs[-1][1] + 1)
+        track = track_of_spans(label.track_id, label.category, label.camera, spans, n_frames, attributes=label.attributes, source_attributes=source)
+        self.n_frames, self.tracks[label.track_id] = n_frames, track
+        limits().check("tracks_per_scene", len(self.tracks), self.file)
+
+
+def _answers(node: Node) -> dict[str, Any]:
+    """Texts, chosen names, or lists of such, by the names of classifications."""
+    found: dict[str, Any] = {}
+    for one in node.get("classifications", []):
+        if not one.has("name"):
+            continue
+        value: Any = None
+        if one.has("answer"):
+            value = one["answer"].value
+            value = value.get("name") if isinstance(value, dict) else value
+            value = [item.get("name") if isinstance(item, dict) else item for item in value] if isinstance(value, list) else value
+        elif one.has("text_answer"):
+            value = one["text_answer"]["content"].sentence()
+        elif one.has("radio_answer"):
+            value = one["radio_answer"]["name"].text()
+        elif one.has("checklist_answers"):
+            value = [item["name"].text() for item in one["checklist_answers"]]
+        if value is not None:
+            found[one["name"].word()] = value
+    if found.get(TRACK_ID) is not None and (not isinstance(found[TRACK_ID], (str, int)) or not str(found[TRACK_ID]).strip()):
+        raise node.wrong("a text as the track's id", repr(found[TRACK_ID])[:40], _HINT)
+    return found
+
+
+def _numbers(kind: str, node: Node) -> Any:
+    if kind == "box":
+        left, top, width, height = (_number(node, name) for name in ("left", "top", "width", "height"))
+        if width < 0 or height < 0:
+            raise node.wrong("a width and a height from 0", f"{width:g} {height:g}", _HINT)
+        return [left - EDGE_PX, top - EDGE_PX, left + width - EDGE_PX, top + height - EDGE_PX]
+    if kind == "point":
+        return [[_number(node, "x") - EDGE_PX, _number(node, "y") - EDGE_PX]]
+    points = [[_number(point, "x") - EDGE_PX, _number(point, "y") - EDGE_PX] for point in node]
+    if len(points) < 2:
+        raise node.wrong("at least two points", str(len(points)), _HINT)
+    return np.array(points)
+
+
+def _number(node: Node, name: str) -> float:
+    value = node[name].number()
+    if not abs(value) < FARTHEST_PX:
+        raise node[name].wrong(f"a number under {FARTHEST_PX:g}", f"{value:g}", _HINT)
+    return value
+
+
+def _shapes(kind: str, rows: list[Any]) -> Shapes:
+    if kind == "box":
+        return Boxes(np.array(rows))
+    return Keypoints(np.array(rows)) if kind == "point" else Polylines(rows)

@@ -1,0 +1,131 @@
+"""The writer of Labelbox's NDJSON; the layout is drawn in labelbox.py."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArgumentError, number_of
+from ..image_tracks import ImageTrack
+from ..keyframes import Visibility
+from ..scene import Scene
+from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
+from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
+from .file_names import file_name
+from .labelbox import TRACK_ID
+from .strict_json import as_json, dumps
+from .write_report import WriteReport
+
+__all__ = ["write"]
+
+_NAMES = uuid.UUID("0b0f5d0a-3f6c-5d5e-8f5d-6f1a2f9c7e43")  # of ids made from the names of scenes and tracks: the same scene gives the same ids
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TOOLS = {Boxes: "rectangle", Keypoints: "point", Polylines: "line"}
+
+
+def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
+    """Writes one NDJSON file, called as the scene, and ontology.json into `folder`, which exists and is empty: a data row for each camera.
+
+    camera : whose labels alone
+    """
+    cameras = camera_labels(scene, report, camera)
+    writer = _Writer(scene, cameras, report)
+    with (folder / f"{file_name(scene.name)}.ndjson").open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(writer.lines())
+    if not writer.tools:
+        hint = "label something, or write another format"
+        raise ArgumentError("Labelbox's files hold labels alone", expected="at least one label in a picture", field="scene", hint=hint)
+    (folder / "ontology.json").write_text(dumps(writer.ontology(), "scene"), "utf-8", newline="\n")
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.tolerance_px = 1e-6
+    writer.say_what_is_lost()
+    say_what_pictures_lose(scene, report, holds=("attributes",))
+
+
+@dataclass
+class _Writer:
+    scene: Scene
+    cameras: Sequence[CameraLabels]
+    report: WriteReport
+    n_labels: int = 0
+    n_changing: int = 0
+    n_texts: int = 0
+    boxed: set[str] = field(default_factory=set)
+    tools: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)  # class, tool -> names of classifications
+
+    def lines(self) -> Iterator[str]:
+        given = self.scene.source_attributes.get("labelbox", {})
+        kept = given.get("global_keys", {}) if isinstance(given, Mapping) else {}
+        for one in self.cameras:
+            key = kept.get(one.name) if isinstance(kept, Mapping) else None
+            for track in one.tracks:
+                line = self._line(one, track, key if isinstance(key, str) and key else f"{self.scene.name}/{one.name}")
+                if line is not None:
+                    yield as_json(line) + "\n"
+
+    def _line(self, one: CameraLabels, track: ImageTrack, key: str) -> dict[str, Any] | None:
+        kind = type(track.shapes) if _is_known(track.shapes) else Boxes
+        spans = list(spans_of(track, one.stamps_ns, (kind,) if kind is type(track.shapes) else ()))
+        if not spans:
+            return None
+        if kind is not type(track.shapes):
+            self.boxed.add(track.shapes.KIND)
+        self.n_labels += sum(span.last - span.first + 1 for span in spans)
+        self.n_changing += any(track.keyframe_attributes)
+        self.n_texts += sum(not isinstance(value, str) for value in track.attributes.values())
+        texts = {name: value if isinstance(value, str) else as_json(value) for name, value in track.attributes.items() if name.strip()}
+        answers = {**texts, TRACK_ID: track.track_id}
+        self.tools.setdefault((track.category, _TOOLS[kind]), {}).update(dict.fromkeys(answers))
+        own = track.source_attributes.get("uuid")
+        is_id = isinstance(own, str) and _UUID.fullmatch(own) is not None
+        return {
+            "uuid": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}")),
+            "dataRow": {"globalKey": key},
+            "name": track.category,
+            "classifications": [{"name": name, "answer": text} for name, text in answers.items()],
+            "segments": [{"keyframes": list(_keyframes(span))} for span in spans],
+        }
+
+    def ontology(self) -> dict[str, Any]:
+        """In Labelbox's normal form."""
+        tools = []
+        for (category, tool), names in self.tools.items():
+            texts = [{"type": "text", "name": name, "instructions": name, "required": False, "options": []} for name in names]
+            tools.append({"tool": tool, "name": category, "required": False, "color": "#ff0000", "classifications": texts})
+        return {"tools": tools, "classifications": []}
+
+    def say_what_is_lost(self) -> None:
+        report = self.report
+        if self.boxed:
+            report.rounded.append(f"shapes that Labelbox has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
+        if self.n_changing:
+            report.dropped.append(f"attributes that change, of {number_of(self.n_changing, 'track')}")
+        if self.n_texts:
+            report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+
+
+def _is_known(shapes: Shapes) -> bool:
+    if isinstance(shapes, Keypoints):
+        return shapes.n_points == 1 and shapes.skeleton is None and bool((shapes.visibility == Visibility.VISIBLE).all())
+    return isinstance(shapes, Boxes) or (isinstance(shapes, Polylines) and int(shapes.n_points.min(initial=2)) >= 2)
+
+
+def _keyframes(span: Span) -> Iterator[dict[str, Any]]:
+    shapes = span.shapes
+    for k, frame in enumerate(span.frames.tolist()):
+        if isinstance(shapes, Boxes):
+            left, top, right, bottom = shapes.xyxy[k].tolist()
+            box = {"top": top + EDGE_PX, "left": left + EDGE_PX, "height": bottom - top, "width": right - left}
+            yield {"frame": frame + 1, "bbox": box}
+        elif isinstance(shapes, Keypoints):
+            yield {"frame": frame + 1, "point": _points(shapes.uv[k])[0]}
+        elif isinstance(shapes, Polylines):
+            yield {"frame": frame + 1, "line": _points(shapes.points(k))}
+
+
+def _points(uv: Any) -> list[dict[str, float]]:
+    return [{"x": u + EDGE_PX, "y": v + EDGE_PX} for u, v in uv.tolist()]

@@ -1,0 +1,150 @@
+"""Labelbox: numbers worked by hand, and back to lines without loss."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+from formats_scenes import full_scene
+
+UUID = "8f0c7a52-30bb-4c53-9a05-7c1ab2ddf0a1"
+
+
+def keyframe(frame, left, **more):
+    return {"frame": frame, "bbox": {"top": 20.5, "left": left, "height": 8, "width": 30} | more}
+
+
+def line(*segments, key="street/front", track="7@front", uuid=UUID, **more):
+    """Seen in frames 1 to 3 and in frame 6, counted from 1."""
+    usual = ([keyframe(1, 10), keyframe(3, 14)], [keyframe(6, 20)])
+    answers = [{"name": "track_id", "answer": track}, {"name": "colour", "answer": "red"}]
+    own = {"uuid": uuid, "dataRow": {"globalKey": key}, "name": "car", "classifications": answers}
+    return own | {"segments": [{"keyframes": list(some)} for some in segments or usual]} | more
+
+
+def put(folder, *lines, name="street.ndjson"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("".join(json.dumps(one) + "\n" for one in lines))
+    return folder
+
+
+def full(folder):
+    point = [{"frame": 2, "point": {"x": 3.5, "y": 4.5}}]
+    path = [{"frame": 2, "line": [{"x": 1, "y": 2}, {"x": 9, "y": 2}]}]
+    others = [line(some, key="street/rear", track=f"{k}", uuid=f"{k}" + UUID[1:]) for k, some in enumerate((point, path))]
+    return put(folder, line(), *others)
+
+
+def small(folder):
+    return put(folder, line([keyframe(1, 10)], classifications=[]))
+
+
+def exported(folder):
+    """As Labelbox exports it: every frame of every segment."""
+
+    def seen(left, name="car", **more):
+        own = {"feature_id": "abc", "name": name, "annotation_kind": "VideoBoundingBox"}
+        return own | {"bounding_box": {"top": 20.5, "left": left, "height": 8, "width": 30}} | more
+
+    told = [
+        {"name": "track_id", "text_answer": {"content": "7@camera"}},
+        {"name": "kind", "radio_answer": {"name": "small"}},
+        {"name": "seen", "checklist_answers": [{"name": "by day"}]},
+    ]
+    frames = {
+        "1": {"objects": {"abc": seen(10, classifications=told), "xyz": seen(1, "van")}},
+        "2": {"objects": {"abc": seen(12), "m": {"name": "road", "mask": {"url": "..."}}}},
+        "4": {"objects": {"abc": seen(20)}},
+    }
+    annotations = {"frames": frames, "segments": {"abc": [[1, 3], [4, 4]], "xyz": [[1, 2]]}, "key_frame_feature_map": {"abc": [1, 2, 4]}}
+    media = {"width": 64, "height": 48, "frame_rate": 10, "frame_count": 9}
+    row = {"data_row": {"id": "r", "global_key": "up/clip.mp4"}, "media_attributes": media}
+    return put(folder, row | {"projects": {"p": {"labels": [{"annotations": annotations}]}}}, name="export.ndjson")
+
+
+def test_golden_numbers(tmp_path):
+    scene = bw.read(put(tmp_path, line()))
+    assert (scene.name, [*scene.cameras], len(scene), scene.has_time) == ("street", ["front"], 6, False)
+    (track,) = scene.image_tracks
+    assert (track.track_id, track.object_id, track.category, track.attributes) == ("7@front", "7", "car", {"colour": "red"})
+    filled = track.at(scene.times_ns)
+    assert filled.is_valid.tolist() == [True, True, True, False, False, True]
+    np.testing.assert_array_equal(filled.shapes.xyxy[[0, 1, 5]], [[9.5, 20, 39.5, 28], [11.5, 20, 41.5, 28], [19.5, 20, 49.5, 28]])
+    assert any("size is not said" in note for note in scene.notes)
+
+
+def test_it_comes_back_as_it_was(tmp_path):
+    scene = bw.read(full(tmp_path / "in"))
+    assert [*scene.cameras] == ["front", "rear"] and [track.shapes.KIND for track in scene.image_tracks] == ["box", "keypoints", "polyline"]
+    report = bw.write(scene, tmp_path / "out", "labelbox")
+    assert not report.dropped and not report.rounded and report.n_labels == 6
+    given, back = ([json.loads(text) for text in (tmp_path / place / "street.ndjson").read_text().splitlines()] for place in ("in", "out"))
+    for one in (*given, *back):
+        one["classifications"].sort(key=lambda answer: answer["name"])
+    assert back == given
+
+
+def test_exported_labels(tmp_path):
+    scene = bw.read(exported(tmp_path))
+    assert (scene.name, len(scene), scene.has_time, scene.cameras["camera"].camera.size_px) == ("clip", 9, True, (64, 48))
+    np.testing.assert_array_equal(scene.times_ns, np.arange(9) * 10**8)
+    car, van = scene.image_tracks
+    assert (car.track_id, car.object_id, car.attributes) == ("7@camera", "7", {"kind": "small", "seen": ["by day"]})
+    filled = car.at(scene.times_ns)
+    assert filled.is_valid.tolist() == [True] * 4 + [False] * 5
+    np.testing.assert_allclose(filled.shapes.xyxy[:4, 0], [9.5, 11.5, 15.5, 19.5], rtol=0, atol=1e-12)
+    assert (van.track_id, van.category) == ("xyz", "van") and van.at(scene.times_ns).is_valid.tolist() == [True] * 2 + [False] * 7
+    assert any("1 label of kinds" in note for note in scene.notes)
+
+
+def test_rows_of_other_files_are_scenes(tmp_path):
+    put(tmp_path, line(key="a.mp4"), line(key="b.mp4", track="9"))
+    assert [entry.name for entry in bw.scenes(tmp_path)] == ["a", "b"]
+    assert [entry.read().image_tracks[0].track_id for entry in bw.scenes(tmp_path)] == ["7@front", "9"]
+
+
+def test_cuboids_become_boxes_that_find_their_way_back(rng, tmp_path):
+    scene = full_scene(rng)
+    bw.write(scene, tmp_path / "out", "labelbox")
+    tools = json.loads((tmp_path / "out/ontology.json").read_text())["tools"]
+    assert [tool["name"] for tool in tools] == ["person"] and tools[0]["classifications"][0]["name"] == "track_id"
+    seen = {track.track_id: track for track in bw.project_tracks(scene, occlusion=False).image_tracks()}
+    back = bw.read(tmp_path / "out")
+    assert {track.track_id: track.object_id for track in back.image_tracks} == {name: track.object_id for name, track in seen.items()}
+    for track in back.image_tracks:
+        mine = seen[track.track_id].at(scene.exposures_ns(track.camera)[: len(back)])
+        np.testing.assert_allclose(track.at(back.times_ns).shapes.xyxy[mine.is_valid], mine.shapes.xyxy[mine.is_valid], rtol=0, atol=1e-9)
+
+
+def test_a_scene_without_labels_is_refused(tmp_path):
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    with pytest.raises(bw.ArgumentError, match="hold labels alone"):
+        bw.write(bw.Scene("a", [0], cameras={"front": camera}, label_frame="front"), tmp_path / "out", "labelbox")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (line([keyframe(0, 10)]), "from 1"),
+        (line([keyframe(1.5, 10)]), "a whole number"),
+        (line([keyframe(1, 10), keyframe(1, 11)]), "each frame once"),
+        (line([keyframe(1, "x")]), "a number"),
+        (line([keyframe(1, 10, width=-3)]), "a width and a height from 0"),
+        (line([keyframe(1, 1e9)]), "under 1e+07"),
+        (line([{"frame": 1}]), "a bbox, a point or a line"),
+        (line([keyframe(1, 10), {"frame": 2, "point": {"x": 1, "y": 2}}]), "shapes of one kind"),
+        (line([keyframe(1, 10), keyframe(5, 10)], [keyframe(3, 10)]), "segments that do not overlap"),
+        (line(classifications=[{"name": "track_id", "answer": [1, 2]}]), "as the track's id"),
+    ],
+)
+def test_bad_lines(tmp_path, bad, told):
+    put(tmp_path, line(track="good"), bad)
+    with pytest.raises(bw.FormatError) as caught:
+        bw.read(tmp_path)
+    assert told in str(caught.value) and "line 2" in str(caught.value) and "street.ndjson" in str(caught.value)
+    scene = bw.read(tmp_path, strict=False)
+    assert len(scene.problems) == 1 and [track.track_id for track in scene.image_tracks] == ["good"]
