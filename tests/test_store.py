@@ -228,15 +228,89 @@ def test_put_track_changes_what_is_not_the_same(filled):
         edits.commit()
 
 
-def test_a_taxonomy_binds_edits(filled):
-    edits = filled.edits()
-    edits.set_taxonomy(bw.Taxonomy.default())
+TAXONOMY = bw.Taxonomy(
+    [
+        bw.Category(
+            "car", 1, (1, 2, 3), attributes=(bw.AttributeDefinition("doors", "number", is_mutable=False), bw.AttributeDefinition("lights", "flag"))
+        ),
+        bw.Category("truck", 2, (4, 5, 6)),
+    ]
+)
+
+
+def with_taxonomy(project):
+    edits = project.edits()
+    edits.set_taxonomy(TAXONOMY)
     edits.commit()
-    assert filled.taxonomy == bw.Taxonomy.default()
+    assert project.taxonomy == TAXONOMY
+    return project
+
+
+def car(category="car", attributes=None, keyframe_attributes=None, n=3):
+    cuboids = bw.Cuboids([[k, 1, 2] for k in range(n)], [[4.0, 2, 1.5]] * n, 0.0, frame="lidar")
+    given = {} if keyframe_attributes is None else {"keyframe_attributes": keyframe_attributes}
+    return bw.Track("car-9", category, [100 * k for k in range(n)], cuboids, attributes=attributes or {}, **given)
+
+
+FOREIGN = {  # verb -> an edit of it that brings a word the taxonomy lacks
+    "add_track": lambda edits, stored: edits.add_track(car("dragon")),
+    "add_track, attribute": lambda edits, stored: edits.add_track(car(attributes={"wings": 2})),
+    "add_track, value": lambda edits, stored: edits.add_track(car(attributes={"doors": "four"})),
+    "add_track, keyframe": lambda edits, stored: edits.add_track(car(keyframe_attributes=[{"wings": 2}] * 3)),
+    "add_track, not mutable": lambda edits, stored: edits.add_track(car(keyframe_attributes=[{"doors": 2}, {"doors": 3}, {"doors": 2}])),
+    "set_track": lambda edits, stored: edits.set_track(stored, category="dragon"),
+    "put_track": lambda edits, stored: edits.put_track(stored, car("dragon")),
+    "put_track, keyframe": lambda edits, stored: edits.put_track(stored, car(keyframe_attributes=[{"wings": 2}] * 3)),
+    "set_attributes": lambda edits, stored: edits.set_attributes(stored, {"wings": 2}),
+    "set_attributes, keyframe": lambda edits, stored: edits.set_attributes(stored.keyframes[0], {"lights": "on"}),
+    "add_keyframe": lambda edits, stored: edits.add_keyframe(stored, 50, cuboid(), attributes={"wings": 2}),
+    "add_point_edit": lambda edits, stored: edits.add_point_edit(bw.PointEdit(0, "lidar", category="dragon", runs=np.array([[0, 3]]))),
+    "set_point_labels": lambda edits, stored: edits.set_point_labels(0, "lidar", bw.PointLabels([1, 0], [7, 0], {1: "dragon"})),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_taxonomy_binds_every_verb_that_brings_words(filled, what):
+    with_taxonomy(filled)
+    edits = filled.edits("clip")
+    FOREIGN[what](edits, filled.track("clip", "car-1"))
+    before = filled.seq
+    with pytest.raises((bw.UnknownName, bw.ArgumentError), match=r"dragon|wings|doors|lights"):
+        edits.commit()
+    assert filled.seq == before
+
+
+def test_what_is_there_stays_as_it_is(filled):
+    """A class and attributes from before the taxonomy: they move, are split and come back, but nothing is added to them that does not fit."""
     edits = filled.edits("clip")
     edits.set_track(filled.track("clip", "car-1"), category="dragon")
-    with pytest.raises(bw.UnknownName, match="no class is called 'dragon'"):
+    edits.set_attributes(filled.track("clip", "car-1"), {"wings": 2})
+    edits.set_attributes(filled.track("clip", "car-1").keyframes[0], {"fire": True})
+    seq = edits.commit().seq
+    with_taxonomy(filled)
+    moved(filled, 5.0).commit()
+    edits = filled.edits("clip")
+    edits.split(filled.track("clip", "car-1"), 150, "car-2")
+    edits.commit()
+    edits = filled.edits("clip")
+    edits.set_track(filled.track("clip", "car-2"), category="car")
+    with pytest.raises(bw.ArgumentError, match="wings"):
         edits.commit()
+    edits = filled.edits("clip")
+    edits.set_attributes(filled.track("clip", "car-2"), {}, remove=["wings"])
+    edits.set_attributes(filled.track("clip", "car-2").keyframes[0], {}, remove=["fire"])
+    edits.set_track(filled.track("clip", "car-2"), category="car")
+    edits.set_attributes(filled.track("clip", "car-2"), {"doors": 4})
+    edits.commit()
+    edits = filled.edits("clip")
+    edits.set_attributes(filled.track("clip", "car-1"), {"doors": 4})
+    with pytest.raises(bw.UnknownName, match=r"no class is called 'dragon'.*an admin adds classes"):
+        edits.commit()
+    filled.add_scene(clip().replace(name="imported"))
+    edits = filled.edits("clip")
+    edits.restore(filled.entity(filled.scene_id("clip")), seq)
+    edits.commit()
+    assert dict(filled.read("clip").track("car-1").attributes) == {"wings": 2}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ArgumentError, ConflictError
 from .entities import Entity, named
+from .settings import is_number
 from .transactions import Transaction
 
 __all__ = ["FINDING_KEYS", "FINDING_VERBS", "revisions_of"]
@@ -36,9 +37,12 @@ _AROUND = 2  # keyframes to either side, which interpolation looks at
 def keep_findings(tx: Transaction, edit: Edit) -> None:
     """All that a check of some rules found in a scene. What is waived stays so until what it is about changes; what is not found again is fixed."""
     scene = tx.live(edit["scene"], "scene", "edit.scene")
-    at_seq, rules = edit["at_seq"], set(edit["rules"])
+    at_seq, rules = edit["at_seq"], edit["rules"]
+    if not isinstance(edit["findings"], list) or not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        got = f"{edit['findings']!r:.40}, {rules!r:.40}"
+        raise ArgumentError(expected="lists of findings and of rules", got=got, field="edit.findings", hint="[] where there are none")
     there = {(one.body or {})["finding_id"]: one for one in tx.of_kind(scene.id, "finding")}
-    found = {one["finding_id"]: _checked(one) for one in edit["findings"]}
+    found = {one["finding_id"]: one for one in map(_checked, edit["findings"])}
     for place, (key, said) in enumerate(found.items()):
         about = list(_about(tx, scene.id, said))
         tx.unchanged_since(about, at_seq)
@@ -59,8 +63,24 @@ def _body(said: Mapping[str, Any], status: str, at_seq: int, revisions: Mapping[
     return {**said, "status": status, "at_seq": at_seq, "revisions": dict(sorted(revisions.items())), "reason": None, "waived_by": None}
 
 
+_TEXTS = ("finding_id", "rule", "message", "unit", "label_digest")
+_WHOLE = ("frame_index", "last_frame_index", "worst_frame_index", "timestamp_ns")
+_SEVERITIES = ("error", "warning", "information")
+
+
 def _checked(one: Any) -> dict[str, Any]:
-    if not isinstance(one, Mapping) or set(one) != set(FINDING_KEYS) or not isinstance(one["finding_id"], str) or not one["finding_id"]:
+    fits = (
+        isinstance(one, Mapping)
+        and set(one) == set(FINDING_KEYS)
+        and all(isinstance(one[key], str) for key in _TEXTS)
+        and all(type(one[key]) is int for key in _WHOLE)
+        and all(one[key] is None or is_number(one[key]) for key in ("value", "threshold"))
+        and all(isinstance(one[key], list) and all(isinstance(name, str) for name in one[key]) for key in ("track_ids", "categories"))
+        and (one["sensor"] is None or isinstance(one["sensor"], str))
+        and one["severity"] in _SEVERITIES
+        and 0 < len(one["finding_id"]) <= 64
+    )
+    if not fits:
         hint = "work.keep_findings makes them of those of bw.check"
         raise ArgumentError(expected=", ".join(FINDING_KEYS), got=f"{one!r:.80}", field="edit.findings", hint=hint)
     return {key: one[key] for key in FINDING_KEYS}
@@ -71,7 +91,7 @@ def _about(tx: Transaction, scene_id: str, said: Mapping[str, Any]) -> Iterable[
     frames = tx.named(scene_id, named("frames"))
     times = [one["timestamp_ns"] for one in (frames.body or {})["frames"]] if frames else []
     first, last = said["frame_index"], said["last_frame_index"]
-    if type(first) is not int or type(last) is not int or not 0 <= first <= last < max(len(times), 1):
+    if not 0 <= first <= last < len(times):
         raise ArgumentError(expected=f"frames below {len(times)}", got=f"{first!r:.20} to {last!r:.20}", field="edit.findings", hint="check again")
     for track_id in said["track_ids"]:
         track = tx.named(scene_id, named("track", track_id))

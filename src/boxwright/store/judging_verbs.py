@@ -16,6 +16,7 @@ from ..errors import ArgumentError, ConflictError, UnknownName
 from . import schema
 from .entities import LABELS, PROJECT, Entity, named
 from .places import label_changes
+from .settings import is_number
 from .transactions import Transaction
 
 __all__ = ["JUDGING_VERBS", "add_verdict"]
@@ -35,6 +36,8 @@ def add_verdict(tx: Transaction, task: Entity, decision: str, edit: Edit) -> Non
         raise ArgumentError(expected=f"a transaction from 1 to {tx.seq - 1}", got=f"{at_seq!r:.40}", field="edit.at_seq", hint=hint)
     if not isinstance(reason, str) or len(reason) > 4096 or (decision != "accepted" and not reason.strip()):
         raise ArgumentError(expected="a reason", got=f"{reason!r:.40}", field="edit.reason", hint=f"say why it is {decision}")
+    if not isinstance(edit.get("label_digest", ""), str):
+        raise ArgumentError(expected="a digest", got=f"{edit['label_digest']!r:.40}", field="edit.label_digest", hint="Work makes it")
     changed = label_changes(tx, task, at_seq)
     if changed:
         raise tx.conflict(f"labels of the task have changed since transaction {at_seq}", changed[:10], None)
@@ -43,7 +46,7 @@ def add_verdict(tx: Transaction, task: Entity, decision: str, edit: Edit) -> Non
         "decision": decision,
         "reason": reason,
         "at_seq": at_seq,
-        "label_digest": str(edit.get("label_digest", "")),
+        "label_digest": edit.get("label_digest", "")[:64],
         "guideline": _cited(tx, edit.get("guideline")),
         "n_reviewer_edits": _n_edits(tx, task, tx.account, body["submitted_seq"] or 0),
         "authors": list(body["authors"]),
@@ -78,7 +81,9 @@ def add_grade(tx: Transaction, edit: Edit) -> None:
     task = tx.live(edit["task"], "task", "edit.task")
     body, grade = task.body or {}, edit["grade"]
     keys = {"at_seq", "f1", "n_objects", "n_errors", "is_passed"}
-    if not isinstance(grade, Mapping) or set(grade) != keys:
+    counts = ("n_objects", "n_errors")
+    fits = isinstance(grade, Mapping) and set(grade) == keys and all(type(grade[key]) is int and grade[key] >= 0 for key in counts)
+    if not fits or not is_number(grade["f1"]) or not isinstance(grade["is_passed"], bool):
         raise ArgumentError(expected=", ".join(sorted(keys)), got=f"{grade!r:.80}", field="edit.grade", hint="work.grade makes one")
     if body["submitted_seq"] is None or grade["at_seq"] != body["submitted_seq"]:
         raise ConflictError("a grade is of what was submitted", got=body["name"], field="edit.grade", hint="submit the task first")

@@ -35,3 +35,4 @@ def add_layer(tx: Transaction, edit: Mapping[str, Any]) -> None:
         if one.kind == "kept" and labels == "none":
             body = {"source_attributes": {}, "notes": [], "problems": []}
         made[one.id] = tx.add(one.kind, layer_id, body, parent_id=None if one.parent_id is None else made[one.parent_id].id, place=one.place)
+    tx.as_they_were |= {one.id for one in made.values()}

@@ -38,6 +38,7 @@ from .transactions import Commit, Transaction, image_of
 from .undoing import images_at
 from .validity import check_whole
 from .verbs import run
+from .words import check_words
 
 __all__ = ["Project"]
 
@@ -64,8 +65,7 @@ class Project:
     def acting_as(self, account: str, scopes: Iterable[str] | None = None) -> Project:
         """The same project as a member sees it: he reads what he may, and every edit is his. In a project without members everybody may everything.
 
-        scopes : of the token that is used, some of all, read, import, predict and export
-        AccessDenied comes from what he may not do; what he may not see is to him as if it were not there. Closing it leaves the project open.
+        scopes : of the token that is used, some of all, read, import, predict and export. Closing it leaves the project open
         """
         return Project(self.database, checked_account(account, "account"), scopes)
 
@@ -275,8 +275,9 @@ class Project:
             for edit in edits:
                 run(tx, edit)
             check_places(tx, actions)
-            if verbs != ["add_scene"]:  # which has looked at itself
+            if verbs != ["add_scene"]:  # which has looked at itself, and brings the labels that it has
                 check_whole(tx)
+                check_words(tx, given)
             self._add_blobs(tx, given)
             return tx.write(op_id, digest, verbs[0] if len(verbs) == 1 else "several", reason, client_ns)
 

@@ -144,9 +144,9 @@ def permit(who: Standing, action: Action, where: Where = SOMEWHERE, *, field: st
 
 def roles_from(roles: Iterable[str], scopes: Iterable[str]) -> tuple[list[str], list[str]]:
     """Both sorted. ArgumentError where nobody can be that."""
-    if isinstance(roles, str) or isinstance(scopes, str):
-        raise ArgumentError(expected="a list", got=f"{roles!r:.40}, {scopes!r:.40}", field="roles", hint='such as roles=["annotator"]')
-    chosen, narrowed = sorted(map(str, set(roles))), sorted(map(str, set(scopes)))
+    if not all(isinstance(given, (list, tuple)) and all(isinstance(one, str) for one in given) for given in (roles, scopes)):
+        raise ArgumentError(expected="lists of names", got=f"{roles!r:.40}, {scopes!r:.40}", field="roles", hint='such as roles=["annotator"]')
+    chosen, narrowed = sorted(set(roles)), sorted(set(scopes))
     if not chosen or set(chosen) - set(Role):
         raise ArgumentError(
             expected=f"some of {', '.join(Role)}", got=", ".join(chosen)[:80] or "none", field="roles", hint="remove_member takes all away"

@@ -10,7 +10,7 @@ from ..errors import ArgumentError, UnknownName
 from .entities import PROJECT, named
 from .transactions import Transaction
 
-__all__ = ["SETTINGS", "SETTING_VERBS", "settings_of"]
+__all__ = ["SETTINGS", "SETTING_VERBS", "is_number", "settings_of"]
 
 Edit = Mapping[str, Any]
 # lease_s : how long a task stays with who took it and is not heard of; idle_cap_s : the longest pause that counts as work
@@ -29,13 +29,16 @@ def set_work(tx: Transaction, edit: Edit) -> None:
         raise ArgumentError(expected=f"some of {', '.join(SETTINGS)}", got=f"{wanted!r:.80}", field="edit.set", hint="work.settings() tells them")
     for key in ("lease_s", "idle_cap_s"):
         value = wanted.get(key, 1.0)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 < value < 1e7:
+        if not is_number(value) or not 0 < value < 1e7:
             raise ArgumentError(expected="seconds above 0", got=f"{value!r:.40}", field=f"edit.set.{key}", hint="such as 900")
     if not isinstance(wanted.get("annotators_read_all", False), bool):
         raise ArgumentError(
             expected="true or false", got=f"{wanted['annotators_read_all']!r:.40}", field="edit.set.annotators_read_all", hint="as said"
         )
-    for one in wanted.get("qualifications", ()):
+    trials = wanted.get("qualifications", [])
+    if not isinstance(trials, list):
+        raise ArgumentError(expected="a list", got=f"{trials!r:.60}", field="edit.set.qualifications", hint="[] for none")
+    for one in trials:
         _check_qualification(tx, one)
     old = tx.named(PROJECT, named("work"))
     if old is None:
@@ -47,14 +50,26 @@ def set_work(tx: Transaction, edit: Edit) -> None:
 
 def _check_qualification(tx: Transaction, one: Any) -> None:
     keys = {"id", "name", "scene", "gold", "from_frame", "to_frame", "least_f1", "labels"}
-    if not isinstance(one, Mapping) or set(one) != keys or not isinstance(one["least_f1"], (int, float)) or not 0 <= one["least_f1"] <= 1:
-        raise ArgumentError(
-            expected=", ".join(sorted(keys)), got=f"{one!r:.80}", field="edit.set.qualifications", hint="work.add_qualification makes one"
-        )
+    texts = ("id", "name", "labels")
+    fits = isinstance(one, Mapping) and set(one) == keys and all(isinstance(one[key], str) and one[key] for key in texts)
+    fits = fits and is_number(one["least_f1"]) and 0 <= one["least_f1"] <= 1 and one["labels"] in ("keep", "none")
+    if not fits:
+        hint = "work.add_qualification makes one"
+        raise ArgumentError(expected=", ".join(sorted(keys)), got=f"{one!r:.80}", field="edit.set.qualifications", hint=hint)
     for key in ("scene", "gold"):
-        tx.live(one[key], "scene", f"qualification.{key}")
+        frames = tx.named(tx.live(one[key], "scene", f"qualification.{key}").id, named("frames"))
+        n, (first, last) = len((frames.body or {})["frames"]) if frames else 0, (one["from_frame"], one["to_frame"])
+        if type(first) is not int or type(last) is not int or not 0 <= first <= last < n:
+            raise ArgumentError(
+                expected=f"frames below {n}", got=f"{first!r:.20} to {last!r:.20}", field="from_frame", hint="the first before the last"
+            )
     if tx.named(PROJECT, named("gold", one["gold"])) is None:
         raise UnknownName("the answers could be read by everybody", got=str(one["gold"])[:80], field="gold", hint="set_gold hides the scene first")
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite one, and not a truth."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def set_gold(tx: Transaction, edit: Edit) -> None:

@@ -103,12 +103,20 @@ def _limits(tx: Transaction, scene: Entity, edit: Edit) -> Body:
 
 
 def _check_new(tx: Transaction, scene: Entity, body: Body) -> None:
-    if body["purpose"] not in PURPOSES or type(body["priority"]) is not int or abs(body["priority"]) > 1 << 31:
+    if (
+        not isinstance(body["purpose"], str)
+        or body["purpose"] not in PURPOSES
+        or type(body["priority"]) is not int
+        or abs(body["priority"]) > 1 << 31
+    ):
         got = f"{body['purpose']!r:.40}, {body['priority']!r:.40}"
         raise ArgumentError(expected=f"one of {', '.join(PURPOSES)}, and a whole number", got=got, field="edit.purpose", hint="as priority=0")
+    for key in ("group", "qualification"):
+        if body[key] is not None and (not isinstance(body[key], str) or not 0 < len(body[key]) <= 64):
+            raise ArgumentError(expected="an id", got=f"{body[key]!r:.60}", field=f"edit.{key}", hint="leave it out for none")
     if (body["purpose"] == "work") != (body["gold"] is None):
         raise ArgumentError("a gold task has a scene of answers, and no other has", got=body["purpose"], field="edit.gold", hint="name its scene")
-    if body["gold"] is not None and tx.named(PROJECT, named("gold", body["gold"])) is None:
+    if body["gold"] is not None and tx.named(PROJECT, named("gold", tx.live(body["gold"], "scene", "edit.gold").id)) is None:
         raise ConflictError("the answers could be read by everybody", field="edit.gold", hint="set_gold hides the scene first")
     for other in (one for one in tx.of_kind(scene.id, "task") if _overlap(one.body or {}, body)):
         raise ConflictError("another task has some of that", got=(other.body or {})["name"], field="edit.from_frame", hint="choose other frames")

@@ -7,8 +7,7 @@ from typing import Any
 
 from ..errors import ArgumentError, ConflictError, number_of
 from .canonical import checked_id, new_id
-from .entities import PROJECT, Entity, named, slot_of
-from .taxonomies import taxonomy_from
+from .entities import Entity, slot_of
 from .transactions import Transaction, differing
 
 __all__ = ["TRACK_VERBS"]
@@ -17,15 +16,6 @@ Edit = Mapping[str, Any]
 _SAID = ("timestamp_ns", "visibility", "origin", "attributes", "source_attributes")  # of a keyframe; the rest of its body is its shape
 _OF_TRACK = ("category", "method", "object_id", "track_id")
 _SIDES = ("into", "other")
-
-
-def check_words(tx: Transaction, category: str, attributes: Any) -> None:
-    """Where the project has a taxonomy: UnknownName for a class, ArgumentError for attributes, that it does not define."""
-    if not isinstance(attributes, Mapping):
-        raise ArgumentError(expected="a mapping", got=f"{attributes!r:.60}", field="attributes", hint="of names to values")
-    kept = tx.named(PROJECT, named("taxonomy"))
-    if kept is not None:
-        taxonomy_from(kept.body or {}).find(category).check_attributes(attributes)
 
 
 def _mapping(edit: Edit, key: str) -> Mapping[str, Any]:
@@ -46,7 +36,6 @@ def add_track(tx: Transaction, edit: Edit) -> None:
         hint = "every keyframe has an id of its own"
         raise ArgumentError(expected="as many keyframe_ids as keyframes", got="another number", field="edit.keyframe_ids", hint=hint)
     body = {key: value for key, value in track.items() if key != "keyframes"}
-    check_words(tx, str(body.get("category")), body.get("attributes") or {})
     _named_body(body, "track_id")
     made = tx.add("track", scene.id, body, entity_id=checked_id("edit.id", edit["id"]), place=tx.next_place(scene.id, "track"))
     for keyframe, keyframe_id in zip(keyframes, ids):
@@ -73,8 +62,6 @@ def set_track(tx: Transaction, edit: Edit) -> None:
     track = tx.expected(edit["id"], "track", edit["rev"], [(key,) for key in wanted], "edit.id")
     body = {**(track.body or {}), **wanted}
     _named_body(body, "track_id")
-    if "category" in wanted:
-        check_words(tx, str(wanted["category"]), {})
     tx.put(track, body)
     if "track_id" in wanted:
         _point_elsewhere(tx, track, str(wanted["track_id"]))
@@ -103,8 +90,6 @@ def set_attributes(tx: Transaction, edit: Edit) -> None:
     if kind not in ("track", "keyframe"):
         raise ArgumentError(expected="track or keyframe", got=f"{kind!r:.40}", field="edit.kind", hint="whose attributes they are")
     one = tx.expected(edit["id"], kind, edit["rev"], [("attributes", name) for name in (*wanted, *gone)], "edit.id")
-    track = one if kind == "track" else tx.live(one.parent_id, "track", "edit.id")
-    check_words(tx, (track.body or {})["category"], wanted)
     kept = {name: value for name, value in ((one.body or {}).get("attributes") or {}).items() if name not in gone}
     tx.put(one, {**(one.body or {}), "attributes": {**kept, **wanted}})
 
@@ -166,6 +151,7 @@ def split(tx: Transaction, edit: Edit) -> None:
     body = {**(track.body or {}), "track_id": edit["track_id"]}
     _named_body(body, "track_id")
     made = tx.add("track", track.scene_id, body, entity_id=checked_id("edit.new_id", edit["new_id"]), place=tx.next_place(track.scene_id, "track"))
+    tx.as_they_were |= {made.id, *(one.id for one in later)}
     held: dict[str, Any] = {}
     for one in keyframes[: len(keyframes) - len(later) + 1]:
         held |= (one.body or {}).get("attributes") or {}

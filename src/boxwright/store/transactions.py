@@ -79,6 +79,7 @@ class Transaction:
         else:
             self.seq, self.prev_hash = int(last.seq) + 1, bytes(last.hash)
         self.undo_of: int | None = None
+        self.as_they_were: set[str] = set()  # ids of what says what it, or what it was made of, said before: no taxonomy is asked
         self._changed: dict[str, Entity] = {}
         self._loaded: dict[str, Entity | None] = {}  # nobody else writes meanwhile
         self._old: dict[str, Entity] = {}  # of changed ones, what they were

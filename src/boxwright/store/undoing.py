@@ -40,6 +40,7 @@ def undo(tx: Transaction, edit: Edit) -> None:
                 tx.remove(now)
         else:
             tx.put(now, before.body or {}, parent_id=before.parent_id, place=before.place)
+            tx.as_they_were.add(now.id)
     tx.undo_of = seq
 
 
@@ -66,6 +67,7 @@ def restore(tx: Transaction, edit: Edit) -> None:
             continue
         tx.unchanged_since([current], edit["seen"])
         tx.put(current, image.body or {}, parent_id=image.parent_id, place=image.place)
+        tx.as_they_were.add(current.id)
 
 
 def _check_undone(kind: str) -> None:
