@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -171,39 +170,6 @@ def alarm_rows(alarms, cuboids):
     yield f"| **all** | {n:,} | {1000 * total / n:.2f} | |"
 
 
-def cost_rows(quick: bool):
-    """Processor time of the rules: a frame of 120,000 points and about 40 cuboids, and 200 frames of 100 tracks."""
-    scene = bw.simulate(3200, 4 if quick else 30, n_beams=72, n_columns=1950)
-    n_points, n_cuboids = (np.mean([len(one(i)) for i in range(len(scene))]) for one in (scene.points, scene.cuboids))
-    seconds = []
-    for _ in range(2 if quick else 4):
-        begin = time.process_time()
-        bw.check(scene, rules="points")
-        seconds.append((time.process_time() - begin) / len(scene))
-    yield "| rules | on | processor time | at most |\n|---|---|--:|--:|"
-    yield f"| points | {n_points:,.0f} points, {n_cuboids:.0f} cuboids | {min(seconds[1:]) * 1e3:.1f} ms a frame | 40 ms |"
-    town = long_scene()
-    seconds = []
-    for _ in range(2 if quick else 3):
-        begin = time.process_time()
-        bw.check(town, rules="labels")
-        seconds.append(time.process_time() - begin)
-    yield f"| labels | {len(town)} frames, {len(town.tracks)} tracks | {min(seconds[1:]):.2f} s | 2 s |"
-
-
-def long_scene() -> bw.Scene:
-    """200 frames of 100 tracks that wander, each with a keyframe in every frame."""
-    dice, times = injected.Dice(9, "town"), np.arange(200, dtype=np.int64) * 100_000_000
-    tracks = []
-    for k in range(100):
-        yaw = np.cumsum(0.01 * dice.normal(200)) + 2 * np.pi * dice.share()
-        step = 0.1 * 12 * dice.share() * np.column_stack([np.cos(yaw), np.sin(yaw), 0 * yaw])
-        start = [400 * dice.share(), 400 * dice.share(), 0.8]
-        tracks.append(bw.Track(f"car {k}", "car", times, bw.Cuboids(np.cumsum(step, axis=0) + start, np.tile([4.4, 1.8, 1.5], (200, 1)), yaw)))
-    still = bw.Trajectory(times[[0, -1]], [bw.Pose.identity()] * 2)
-    return bw.Scene("town", times, {"lidar": bw.Lidar("lidar")}, {}, still, tracks)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer recordings and faults")
@@ -214,8 +180,6 @@ def main():
     hits, alarms, cuboids = measure(options.quick, 2 if options.quick else options.copies, options.missed)
     print("\nRecall of faults put in, 95 % intervals by object; vehicles are gated at 0.95\n")
     print(*recall_rows(hits), sep="\n")
-    print("\nProcessor time, the least of several runs\n")
-    print(*cost_rows(options.quick), sep="\n")
     print("\nAlarms on unharmed labels: errors and warnings, of which some are right; gated at 5 per 1,000\n")
     print(*alarm_rows(alarms, cuboids), sep="\n")
 

@@ -1152,3 +1152,8 @@ def cuboids_that_meet(cuboids, frame, shared_height):
             if high - low > shared_height * min(cuboids.size_m[i][2], cuboids.size_m[j][2]) and iou > 0:
                 found[i, j] = iou
     return found
+
+
+def apply_each(points, which, rotations, translations):
+    """Each point by its pose, in double precision."""
+    return np.array([rotations[k] @ np.asarray(p, np.float64) + translations[k] for p, k in zip(points, which)]).reshape(-1, 3)

@@ -146,7 +146,11 @@ def test_gaps_are_told_apart_by_what_happens_there(speed, turn, hidden, kinds):
 
 
 def test_a_fault_is_found_where_a_new_finding_names_its_track_in_its_frames():
-    scene = checks.long_scene()
+    times = np.arange(200, dtype=np.int64) * 100_000_000
+    way, size = np.outer(times * 1e-9, [8.0, 0.0, 0.0]), np.tile([4.4, 1.8, 1.5], (200, 1))
+    cars = [bw.Track(f"car {k}", "car", times, bw.Cuboids(way + np.array([0.0, 9.0 * k, 0.8]), size, 0.0)) for k in range(3)]
+    still = bw.Trajectory(times[[0, -1]], [bw.Pose.identity()] * 2)
+    scene = bw.Scene("road", times, {"lidar": bw.Lidar("lidar")}, {}, still, cars)
     fault = injected.plan(scene, "size", 1)[0][0]
     clean, found = (bw.check(one, rules="size_change") for one in (scene, injected.inject(scene, [fault])))
     assert checks.is_found(fault, found, clean) and not checks.is_found(fault, clean, clean) and not checks.is_found(fault, found, found)

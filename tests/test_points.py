@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+import naive
 from boxwright.formats.arrays_on_disk import kitti_bin_bytes
+from boxwright.kernels import poses
 
 SWEEP_NS = 1_700_000_000_000_000_000
 
@@ -174,3 +176,28 @@ def test_repr():
 def test_bad_sweep(arguments, message):
     with pytest.raises(bw.ArgumentError, match=message):
         bw.Sweep(**{"xyz": np.zeros((3, 3)), **arguments})
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_each_point_goes_by_its_own_pose(rng, dtype):
+    points = rng.uniform(-100, 100, (400, 3)).astype(dtype)[::2]
+    points[:3] = [[np.nan, 0, 0], [np.inf, 1, 1], [0, 0, 0]]
+    some = [bw.Pose.from_yaw(a, (1e5, -a, a)) for a in rng.uniform(-3, 3, 7)]
+    rotations, translations = np.array([one.rotation for one in some]), np.array([one.translation_m for one in some])
+    which, out = rng.integers(0, 7, len(points)), np.empty((len(points), 3))
+    poses.apply_each(points, which, rotations, translations, out)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(out, naive.apply_each(points, which, rotations, translations), rtol=1e-14, atol=1e-9)
+    poses.apply_each(points[:0], which[:0], rotations, translations, out[:0])
+
+
+def test_times_in_any_order_deskew_alike(rng):
+    """Sensors write points as time goes by; where they do not, the same comes out."""
+    ego = drive()
+    _, sweep = seen_on_the_way(rng, ego, bw.Pose.identity())
+    order = np.argsort(sweep.time_offset_ns, kind="stable")
+    sorted_one = bw.Sweep(sweep.xyz[order], SWEEP_NS, time_offset_ns=sweep.time_offset_ns[order])
+    np.testing.assert_array_equal(sorted_one.deskewed(ego).xyz, sweep.deskewed(ego).xyz[order])
+    twice = bw.Sweep(sweep.xyz[[0, 1, 1]], SWEEP_NS, time_offset_ns=[5, 5, 9])
+    assert len(twice.deskewed(ego)) == 3 and not len(bw.Sweep(np.zeros((0, 3)), SWEEP_NS, time_offset_ns=[]).deskewed(ego))

@@ -192,3 +192,15 @@ def test_argoverse_labels_are_those_of_the_middle_of_the_sweep(real_data):
     assert retiming.placement == "sweep_middle"
     fast = [row for row in retiming if row.verdict == "moved" and row.speed_mps.max() > 4 and row.n_points.sum() >= 200]
     assert len(fast) >= 4 and np.mean([row.gain_m for row in fast]) > 0
+
+
+def test_sweeps_beyond_the_poses_are_left_out_and_told(motorway):
+    given = drawn(motorway, "points", np.random.default_rng(0))
+    poses = given.trajectory
+    n = len(poses) * 3 // 5
+    short = given.replace(trajectory=bw.Trajectory(poses.times_ns[:n], [poses.at(int(t)) for t in poses.times_ns[:n]]))
+    found = bw.retime(short)
+    assert found.placement == "points" and "8 sweeps beyond the poses" in found.notes[-1]
+    assert not bw.retime(given).notes
+    none = bw.retime(given.replace(trajectory=bw.Trajectory(poses.times_ns[-1:] + 10**12, [bw.Pose.identity()])))
+    assert {row.verdict for row in none} == {"no_points"} and none.placement is None

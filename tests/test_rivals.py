@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.bench import clicking, interpolation2d, rivals, segmentation, suite, tracks, workloads
+from boxwright.bench import checks, clicking, interpolation2d, rivals, segmentation, suite, tracks, workloads
 
 SMALL = {
     "points_in_cuboids": {
@@ -65,7 +65,13 @@ def test_same_result_as_the_rival(job, rival, title, make):
 def test_every_job_has_a_rival_that_comes_with_the_core():
     for job in rivals.JOBS:
         of_core = any(set(rival.needs) <= {"scipy", "cv2"} and not rival.leaves_out for rival in job.rivals)
-        alone = {"read_points, compressed PCD", tracks.PROPAGATE, tracks.RETIME, tracks.CHECK}  # no LZF in the core, and nobody does the others
+        alone = {
+            "read_points, compressed PCD",
+            tracks.PROPAGATE,
+            tracks.RETIME,
+            checks.ON_LABELS,
+            checks.ON_POINTS,
+        }  # no LZF in the core, and nobody does the others
         assert of_core == (job.function not in alone), job.function
         assert set(suite.workloads(quick=True)) == set(suite.workloads()) == {job.function for job in rivals.JOBS}
 

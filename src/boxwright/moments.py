@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .arrays import Float64s, Int32s, Int64s
 from .containment import points_in_cuboids
 from .cuboids import Cuboids, same_frame
+from .kernels import poses
 from .motion import Motion
 from .scene import Scene
 from .tracks import Track
@@ -36,8 +37,11 @@ def track_in_base(scene: Scene, track: Track) -> Track | None:
     if not is_covered.any():
         return None
     track = track.take(is_covered)
-    poses = [scene.transform(base, track.cuboids.frame or base, int(t)) for t in track.times_ns]
-    return track.replace(cuboids=Cuboids.concatenate([track.cuboids[k : k + 1].transformed(pose, frame=base) for k, pose in enumerate(poses)]))
+    carried = [
+        track.cuboids[k : k + 1].transformed(scene.transform(base, track.cuboids.frame or base, int(t)), frame=base)
+        for k, t in enumerate(track.times_ns)
+    ]
+    return track.replace(cuboids=Cuboids.concatenate(carried))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,9 @@ def seen_sweep(scene: Scene, frame_index: int, sensor: str, origin_m: Float64s, 
                 sweep, is_raw = sweep.deskewed(scene.trajectory, lidar.ego_from_lidar), True
             else:
                 notes[f"frame {frame_index}, {sensor}: poses do not cover the time of every point, so the turn was taken for one instant"] = None
-    xyz = sweep.xyz[index].astype(np.float64) @ base_from_sweep.rotation.T + (base_from_sweep.apply(np.array(sweep.origin_m)) - origin_m)
+    shift = base_from_sweep.apply(np.array(sweep.origin_m)) - origin_m
+    xyz = np.empty((len(index), 3))
+    poses.apply_each(sweep.xyz[index], np.zeros(len(index), np.int64), base_from_sweep.rotation[None].copy(), shift[None], xyz)
     late_s: Float64s = late_ns.astype(np.float64) * 1e-9
     return SeenSweep(xyz, late_s, index, intensity, offset is not None, is_raw)
 

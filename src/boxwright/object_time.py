@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import Float64s
 from .containment import points_in_cuboids
 from .cuboids import Cuboids
-from .errors import ArgumentError
+from .errors import ArgumentError, TimeError, number_of
 from .moments import SeenSweep, base_frame, seen_sweep
 from .motion import Motion, unmoved
 from .scene import Scene
@@ -78,17 +78,24 @@ class Seen:
 # ------------------------------------------------------------ points
 
 
-def points_of_keyframes(scene: Scene, tracks: Sequence[Track], motions: Sequence[Motion], progress: Callable[[], Any]) -> list[dict[int, Seen]]:
-    """For each track: keyframe -> the points on and around its box."""
+def points_of_keyframes(
+    scene: Scene, tracks: Sequence[Track], motions: Sequence[Motion], notes: dict[str, None], progress: Callable[[], Any]
+) -> list[dict[int, Seen]]:
+    """For each track: keyframe -> the points on and around its box. Sweeps that no pose reaches are left out, and told in `notes`."""
     seen: list[dict[int, Seen]] = [{} for _ in tracks]
-    has_times = False
+    has_times, n_out_of_reach = False, 0
     for i, stamp in enumerate(scene.times_ns.tolist()):
         rows = [(t, k) for t, track in enumerate(tracks) if (k := _keyframe_at(track, stamp)) is not None]
         for lidar in scene.lidars if rows else ():
             if not scene.has_points(i, lidar):
                 continue
             origin_m = tracks[rows[0][0]].cuboids.center_m[rows[0][1]]
-            sweep = seen_sweep(scene, i, lidar, origin_m, deskew=True, notes={})
+            try:
+                scene.transform(base_frame(scene), "ego", stamp)
+                sweep = seen_sweep(scene, i, lidar, origin_m, deskew=True, notes=notes)
+            except TimeError:
+                n_out_of_reach += 1
+                continue
             if not sweep.is_timed:
                 continue
             has_times = True
@@ -96,7 +103,9 @@ def points_of_keyframes(scene: Scene, tracks: Sequence[Track], motions: Sequence
                 before = seen[t].get(k)
                 seen[t][k] = points if before is None else before.and_of(points)
         progress()
-    if tracks and not has_times:
+    if n_out_of_reach:
+        notes[f"{number_of(n_out_of_reach, 'sweep')} beyond the poses of the vehicle: keyframes there take the moments of their neighbours"] = None
+    if tracks and not has_times and not n_out_of_reach:
         raise ArgumentError(
             "no sweep of the scene tells when its points were seen",
             expected="sweeps with time_offset_ns",

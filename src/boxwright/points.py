@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Bools, Floats, Int64s, as_array, as_floats, as_points, as_times_ns, frozen, one_time_ns, widened
+from .arrays import Bools, Floats, Int64s, as_array, as_floats, as_points, as_times_ns, frozen, one_time_ns
 from .errors import ArgumentError, number_of
 from .frames import Pose, Trajectory, as_pose
 
@@ -77,7 +77,8 @@ class Sweep:
     @property
     def is_finite(self) -> Bools:
         """(N,) bool; the others are kept, and never inside, visible or fitted."""
-        return np.asarray(np.isfinite(self.xyz).all(1))
+        finite = np.isfinite(self.xyz)
+        return np.asarray(finite[:, 0] & finite[:, 1] & finite[:, 2])
 
     def transformed(self, target_from_source: Pose, frame: str) -> Sweep:
         """The same points in another frame, float64; the origin is turned with them, so that the digits of `xyz` stay small."""
@@ -98,6 +99,8 @@ class Sweep:
                 field="time_offset_ns",
                 hint="use it as it is, or give time_offset_ns",
             )
+        from .kernels import poses
+
         mount = Pose.identity() if ego_from_sweep is None else as_pose("ego_from_sweep", ego_from_sweep)
         if not isinstance(world_from_ego, Trajectory):
             raise ArgumentError(
@@ -106,16 +109,28 @@ class Sweep:
         instant = self.timestamp_ns if time_ns is None else one_time_ns("time_ns", time_ns)
         sweep_from_world = (world_from_ego.at(instant) @ mount).inverse()
         offsets = np.zeros(1, np.int64) if self.is_deskewed or self.time_offset_ns is None else self.time_offset_ns
-        stamps, which = np.unique(offsets, return_inverse=True)
+        stamps, which = _distinct(offsets)
         rotation, translation = world_from_ego.sample(stamps + self.timestamp_ns)
         # one small pose per distinct stamp: sweep(instant) from sweep(stamp); composed first, so that the world's large numbers cancel
         rotation, translation = rotation @ mount.rotation, rotation @ mount.translation_m + translation
         translation = (translation - world_from_ego.at(instant).apply(mount.translation_m)) @ sweep_from_world.rotation.T
         rotation = sweep_from_world.rotation @ rotation
         translation = translation + (rotation - np.eye(3)) @ np.array(self.origin_m)  # the origin turns too; it is added again afterwards
-        xyz = np.einsum("nij,nj->ni", rotation[which], widened(self.xyz)) + translation[which]
+        which = np.zeros(len(self), np.int64) if len(stamps) == 1 else which
+        xyz = np.empty((len(self), 3))
+        poses.apply_each(self.xyz, which, np.ascontiguousarray(rotation), np.ascontiguousarray(translation), xyz)
         late = None if self.time_offset_ns is None else self.time_offset_ns + (self.timestamp_ns - instant)
         return dataclasses.replace(self, xyz=xyz, timestamp_ns=instant, time_offset_ns=late, is_deskewed=True)
 
     def __repr__(self) -> str:
         return f"Sweep({number_of(len(self), 'point')}, frame={self.frame!r}, timestamp_ns={self.timestamp_ns})"
+
+
+def _distinct(offsets_ns: Int64s) -> tuple[Int64s, Int64s]:
+    """Times, each once and increasing, and (N,) which of them each point has. Points that come as time goes by are not sorted once more."""
+    steps = np.diff(offsets_ns)
+    if len(steps) and (steps >= 0).all():
+        which = np.concatenate([[0], np.cumsum(steps > 0)])
+        return offsets_ns[np.concatenate([[True], steps > 0])], which
+    stamps, which = np.unique(offsets_ns, return_inverse=True)
+    return stamps, which

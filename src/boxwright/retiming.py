@@ -80,11 +80,13 @@ class Retiming(Sequence[Retimed]):
 
     placement : what the given boxes were found to be drawn for; None where the points do not tell, and nothing is proposed
     evidence : by how much the next best explanation is worse, in -2 log likelihood; from 2.7 on it counts
+    notes : what could not be looked at, one sentence each: sweeps beyond the poses of the vehicle
     """
 
     proposals: tuple[Retimed, ...]
     placement: Placement | None
     evidence: float
+    notes: tuple[str, ...] = ()
 
     @property
     def tracks(self) -> list[Track]:
@@ -127,10 +129,11 @@ def retime(
     for track in chosen:
         same_frame(base_frame(scene), track.cuboids.frame, f"sweeps and track {track.track_id!r}")
     motions = [motion_of(track) for track in chosen]
-    seen = points_of_keyframes(scene, chosen, motions, progress)
+    notes: dict[str, None] = {}
+    seen = points_of_keyframes(scene, chosen, motions, notes, progress)
     found, evidence = placement_of(chosen, motions, seen) if placement is None else (_as_placement(placement), np.inf)
     proposals = [_retimed(scene, track, motion, rows, found) for track, motion, rows in zip(chosen, motions, seen)]
-    return Retiming(tuple(proposals), found, evidence)
+    return Retiming(tuple(proposals), found, evidence, tuple(notes))
 
 
 def _as_placement(value: Placement | str) -> Placement:

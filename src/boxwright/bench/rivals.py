@@ -10,6 +10,7 @@ from __future__ import annotations
 import boxwright as bw
 
 from . import (
+    checks,
     clicking,
     containment,
     fitting,
@@ -247,6 +248,7 @@ JOBS: tuple[Job, ...] = (
     ),
     *interpolation2d.JOBS,
     *tracks.JOBS,
+    *checks.JOBS,
     *(
         Job(
             verb="formats",

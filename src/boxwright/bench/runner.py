@@ -19,8 +19,8 @@ from .startup import startup_rows
 __all__ = ["VERBS", "run"]
 
 VERBS = (
-    *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "segmentation", "tracks", "formats", "video"),
-    *("growth", "startup"),
+    *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "segmentation", "tracks", "checks"),
+    *("formats", "video", "growth", "startup"),
 )
 
 ONE_THREAD = dict.fromkeys(

@@ -16,7 +16,7 @@ from ..fit_hints import FACE_MARGIN_M
 from ..frames import Pose
 from ..points import Sweep
 from ..scene import Scene
-from . import clicking, interpolation2d, segmentation
+from . import checks, clicking, interpolation2d, segmentation
 from .contender import Work
 from .formats import PointFile, point_file
 from .tracks import works as scene_works
@@ -102,6 +102,7 @@ def _quick() -> dict[str, list[Work]]:
         **interpolation2d.works(quick=True),
         **segmentation.works(quick=True),
         **scene_works(quick=True),
+        **checks.works(quick=True),
         **point_files("50k points", 50_000),
         **clips(90, 12),
     }
@@ -143,6 +144,7 @@ def _full() -> dict[str, list[Work]]:
         **interpolation2d.works(quick=False),
         **segmentation.works(quick=False),
         **scene_works(quick=False),
+        **checks.works(quick=False),
         **point_files("1 M points", 1_000_000),
         **clips(300, 120),
     }

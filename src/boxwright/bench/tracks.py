@@ -1,4 +1,4 @@
-"""Verbs over a scene: sweeps as one cloud, a cuboid carried on, boxes set to the stamp, labels checked; nobody else does the last three."""
+"""Verbs over a scene: sweeps as one cloud, a cuboid carried on, boxes set to the stamp; nobody else does the last two."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import boxwright as bw
 from ..arrays import Float64s
 from .contender import Contender, DifferenceError, Job, Work, itself
 
-__all__ = ["CHECK", "CHECKED", "JOBS", "works"]
+__all__ = ["JOBS", "works"]
 
 SAME_M = 1e-3
-AGGREGATE, PROPAGATE, RETIME, CHECK = "aggregate", "propagate, between two keyframes", "retime", "check, rules on labels"
-CHECKED = "200 frames x 100 tracks"
+AGGREGATE, PROPAGATE, RETIME = "aggregate", "propagate, between two keyframes", "retime"
 
 
 @cache
@@ -60,33 +59,6 @@ def _between(scene: bw.Scene) -> bw.Proposals:
     return bw.propagate(scene, track, first, last)
 
 
-@cache
-def curving(n_tracks: int, n_frames: int) -> tuple[bw.Track, ...]:
-    """Cars on circles side by side, as a hand labels them: 2 cm and half a degree off."""
-    rng = np.random.default_rng(3)
-    seconds = np.arange(n_frames) * 0.1
-    made = []
-    for k in range(n_tracks):
-        rate, speed = 0.02 + 0.001 * k, 2.0 + k % 9
-        yaw = rate * seconds + k
-        center = np.stack([speed / rate * np.sin(yaw) + 8 * (k % 10), -speed / rate * np.cos(yaw) + 8 * (k // 10), np.full(n_frames, 0.8)], axis=1)
-        yaw = np.arctan2(np.sin(yaw), np.cos(yaw)) + rng.normal(0, 0.009, n_frames)
-        cuboids = bw.Cuboids(center + rng.normal(0, 0.02, center.shape), np.tile([4.4, 1.8, 1.5], (n_frames, 1)), yaw, frame="world")
-        made.append(bw.Track(f"car-{k}", "car", np.arange(n_frames) * 100_000_000, cuboids))
-    return tuple(made)
-
-
-def _check(labels: tuple[bw.Track, ...]) -> bw.Findings:
-    times = labels[0].times_ns
-    trajectory = bw.Trajectory(times, [bw.Pose.from_yaw(0.01 * t, (t, 0.0, 0.0)) for t in range(len(times))])
-    return bw.check(bw.Scene("labels", times, {"lidar": bw.Lidar("lidar")}, trajectory=trajectory, tracks=labels), rules="labels")
-
-
-def labels_moved(labels: tuple[bw.Track, ...], found: bw.Findings) -> tuple[int, int]:
-    """Ten numbers and a time of each label; a few of each finding."""
-    return sum(len(track) for track in labels) * 11 * 8, len(found) * 10 * 8
-
-
 def _no_rival(workload: Any, ours: Any, theirs: Any) -> str:
     return ""
 
@@ -102,19 +74,10 @@ JOBS = (
     ),
     Job("tracks", PROPAGATE, (Contender("boxwright", itself, _between, lambda _, made: made.cuboids.center_m),), (), _no_rival, sweeps_moved),
     Job("tracks", RETIME, (Contender("boxwright", itself, bw.retime, lambda _, made: made.evidence),), (), _no_rival, sweeps_moved),
-    Job(
-        "tracks",
-        CHECK,
-        (Contender("boxwright", itself, _check, lambda _, found: np.array([one.value for one in found])),),
-        (),
-        _no_rival,
-        labels_moved,
-    ),
 )
 
 
 def works(quick: bool) -> dict[str, list[Work]]:
     n_frames, n_columns = (6, 300) if quick else (20, 1000)
     work = Work(f"{n_frames} sweeps of up to {32 * n_columns:,} points", partial(drive, n_frames, n_columns))
-    checked = Work("50 frames x 20 tracks", partial(curving, 20, 50)) if quick else Work(CHECKED, partial(curving, 100, 200))
-    return {**{function: [work] for function in (AGGREGATE, PROPAGATE, RETIME)}, CHECK: [checked]}
+    return {function: [work] for function in (AGGREGATE, PROPAGATE, RETIME)}

@@ -93,6 +93,7 @@ class Finding:
         row = self.row()
         row["track_ids"], row["categories"] = list(self.track_ids), list(self.categories)
         row["suggestion"] = None if self.suggestion is None else self.suggestion.to_dict()
+        row["members"] = [one.to_dict() for one in self.members]
         return row
 
     def row(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +28,7 @@ from .common import (
 from .score import names_in
 
 if TYPE_CHECKING:
-    from ..checks import Findings, Profile
+    from ..checks import Finding, Findings, Profile
     from ..scene import Scene
 
 ProfileOption = Annotated[
@@ -152,20 +154,34 @@ def _print(found: Findings) -> None:
     counts = ", ".join(number_of(n, name) if name != "information" else f"{n:,} information" for name, n in found.counts.items())
     title = f"{found.scene_name}: {counts}; {number_of(found.n_cuboids, 'cuboid')} in {number_of(found.n_frames, 'frame')}"
     if found:
-        rows = [_row(one) for one in found[:MOST_ROWS]]
-        more = len(found) - len(rows)
-        caption = f"and {more:,} more; --json or --csv FILE lists them all" if more > 0 else None
+        groups = list(_grouped(found))
+        rows = [_row(one, n) for one, n in groups[:MOST_ROWS]]
+        more = sum(n for _, n in groups[MOST_ROWS:])
+        caption = f"and {more:,} more; --json or --csv FILE lists them all" if more else None
         print_table(title, ["what", "severity", "rule", "frames", "value", "allowed", "correction"], rows, caption=caption)
     else:
         print_lines(title)
     print_lines(*(f"note: {note}" for note in found.notes))
 
 
-def _row(one: Any) -> list[Any]:
+def _grouped(found: Findings) -> Iterator[tuple[Finding, int]]:
+    """Findings, the worst first, and for how many each stands: what is but information has one row for each rule."""
+    from ..checks import Severity
+
+    n_alike = Counter(one.rule for one in found if one.severity == Severity.INFORMATION)
+    for one in found:
+        if one.severity != Severity.INFORMATION:
+            yield one, 1
+        elif one.rule in n_alike:
+            yield one, n_alike.pop(one.rule)
+
+
+def _row(one: Finding, n: int) -> list[Any]:
     frames = str(one.frame_index) if one.n_frames == 1 else f"{one.frame_index}-{one.last_frame_index}"
+    message = one.message if n == 1 else f"{one.message}; and {n - 1:,} more of this rule"
     unit = f" {one.unit}" if one.unit else ""
     correction = "-" if one.suggestion is None else one.suggestion.sentence
-    return [one.message, one.severity.name.lower(), one.rule, frames, f"{one.value:.3g}{unit}", f"{one.threshold:.3g}{unit}", correction]
+    return [message, one.severity.name.lower(), one.rule, frames, f"{one.value:.3g}{unit}", f"{one.threshold:.3g}{unit}", correction]
 
 
 def _print_rules(as_json: bool) -> None:

@@ -114,6 +114,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
         "pictures": lambda: _pictures(),
         "interpolation": lambda: bw.interpolate_tracks([track], np.arange(0, 11)),
         "terrain": lambda: [bw.ground(points).height_m([[0.0, 0.0]]) for points in clouds],
+        "sweeps": lambda: [_still(points) for points in clouds],
         "registration": lambda: _follow(single),
         "segmentation": lambda: [_segment(points, cuboids) for points in clouds],
         "fitting": lambda: (
@@ -152,6 +153,16 @@ def _follow(points: Any) -> Any:
     track = bw.Track("warm", "car", np.array([0]), bw.Cuboids([[10, 0, 0.8]], [[4.4, 1.8, 1.5]], 0.0, frame="world"))
     scene = bw.Scene("warm", np.array([0, 1]), {"lidar": bw.Lidar("lidar")}, trajectory=trajectory, tracks=[track], data=_same_sweep(points))
     return bw.propagate(scene, "warm", 0, 1)
+
+
+def _still(points: Any) -> Any:
+    """A sweep with the motion of its vehicle taken out."""
+    import numpy as np
+
+    import boxwright as bw
+
+    still = bw.Trajectory(np.array([0, 1]), [bw.Pose.identity()] * 2)
+    return bw.Sweep(points, time_offset_ns=np.zeros(len(points), np.int64)).deskewed(still)
 
 
 def _check(points: Any) -> Any:

@@ -61,7 +61,8 @@ def _retime(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
     shifts = [float(row.shift_m.mean()) for row in retiming if row.verdict == "moved"]
     verdicts = Counter(str(row.verdict) for row in retiming)
     mean = sum(shifts) / len(shifts) if shifts else None
-    return retiming.tracks, {"placement": retiming.placement, "evidence": retiming.evidence, "tracks": dict(verdicts), "mean_shift_m": mean}
+    done = {"placement": retiming.placement, "evidence": retiming.evidence, "tracks": dict(verdicts), "mean_shift_m": mean}
+    return retiming.tracks, {**done, "notes": list(retiming.notes)}
 
 
 def _refit(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
