@@ -16,6 +16,7 @@ import boxwright as bw
 import test_formats_argoverse2 as argoverse2
 import test_formats_boxwright_pictures as boxwright_pictures
 import test_formats_coco as coco
+import test_formats_cvat_api as cvat_api
 import test_formats_cvat_video as cvat_video
 import test_formats_darwin as darwin
 import test_formats_datumaro as datumaro
@@ -183,6 +184,7 @@ RECORDINGS = {
     "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),
     "label_studio": Recording(label_studio.full, "tasks.json", small=label_studio.small),
     "segments": Recording(segments.make, "label.json"),
+    "cvat_api": Recording(cvat_api.make, "annotations.json"),
     "scale": Recording(scale.task, "annotations.json"),
     "nucleus": Recording(scale.nucleus, "annotations.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),

@@ -215,6 +215,7 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
         ("darwin", {}),
         ("coco", {}),
         ("segments", {}),
+        ("cvat_api", {}),
         ("supervisely", {}),
         ("nucleus", {}),
         ("supervisely", {"layout": "clouds"}),

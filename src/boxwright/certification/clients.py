@@ -42,6 +42,7 @@ MODULES = {
     "labelbox": "labelbox",
     "pycocotools": "pycocotools",
     "segments-ai": "segments",
+    "cvat-sdk": "cvat_sdk",
     "supervisely": "supervisely",
     "label-studio-sdk": "label_studio_sdk",
     "kognic-openlabel": "kognic.openlabel",

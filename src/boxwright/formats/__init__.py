@@ -77,6 +77,7 @@ _READERS = {
     "supervisely": "supervisely",
     "label_studio": "label_studio",
     "segments": "segments",
+    "cvat_api": "cvat_api",
     "scale": "scale",
     "nucleus": "nucleus",
     "points": "point_files",
@@ -100,6 +101,7 @@ _WRITERS = {
     "supervisely": "supervisely_writer",
     "label_studio": "label_studio_writer",
     "segments": "segments_writer",
+    "cvat_api": "cvat_api_writer",
     "scale": "scale_writer",
     "nucleus": "nucleus_writer",
 }

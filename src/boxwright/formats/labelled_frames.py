@@ -18,7 +18,7 @@ from ..tracks import interpolate_tracks
 from .dense_tracks import moved_each
 from .write_report import WriteReport
 
-__all__ = ["LabelledFrame", "labelled_frames", "sensor_frame"]
+__all__ = ["LabelledFrame", "labelled_frames", "say_what_is_in_no_frame", "sensor_frame"]
 
 _AT_ONCE = 128  # frames whose labels are in memory together
 Row = Mapping[str, Any]
@@ -71,7 +71,7 @@ def labelled_frames(scene: Scene, frame: str, report: WriteReport) -> Iterator[L
     report.n_frames, report.n_tracks = len(scene), len(seen)
     if n_between:
         report.notes.append(f"every frame has its labels, {n_between} of them from between keyframes: which were set is not told")
-    _say_what_is_in_no_frame(scene, report)
+    say_what_is_in_no_frame(scene, report)
 
 
 def _some_frames(scene: Scene, frame: str, first: int) -> Iterator[tuple[LabelledFrame, int]]:
@@ -141,7 +141,8 @@ class _Said:
         return rows[self.keyframe[row]] if rows else {}
 
 
-def _say_what_is_in_no_frame(scene: Scene, report: WriteReport) -> None:
+def say_what_is_in_no_frame(scene: Scene, report: WriteReport) -> None:
+    """For `dropped`, once the report has counted the tracks."""
     gone = len(scene.tracks) - report.n_tracks
     if gone:
         report.dropped.append(f"{number_of(gone, 'track')} that {'is' if gone == 1 else 'are'} in no frame")
