@@ -8,7 +8,7 @@ and how much. docs/server.md tells the API, SECURITY.md what is promised.
     strict.py     JSON that means what it says
     sessions.py   tokens, the one-time code of the start, failed attempts
     recordings.py files opened beneath declared roots, pictures decoded in a process of their own
-    project_routes.py label_routes.py history_routes.py sensor_routes.py geometry_routes.py job_routes.py feed.py   the routes
+    project_routes.py label_routes.py history_routes.py sensor_routes.py geometry_routes.py job_routes.py work_routes.py feed.py   the routes
     app.py        all of it put together
     running.py    addresses, TLS, and the process
 """

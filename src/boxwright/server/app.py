@@ -18,7 +18,7 @@ from starlette.responses import Response
 from .. import __version__
 from ..jobs import Jobs
 from ..store.project import Project
-from . import feed, geometry_routes, history_routes, job_routes, label_routes, project_routes, sensor_routes
+from . import feed, geometry_routes, history_routes, job_routes, label_routes, project_routes, sensor_routes, work_routes
 from .answers import HANDLERS, json_answer
 from .feed import Watcher
 from .gate import Gate
@@ -52,7 +52,7 @@ def create_app(project: Project, settings: Settings) -> FastAPI:
     state.jobs = Jobs(settings.all_works)
     state.watcher = Watcher(project)
     state.nudge = state.watcher.nudge
-    for routes in (project_routes, label_routes, history_routes, sensor_routes, geometry_routes, job_routes, feed):
+    for routes in (project_routes, label_routes, history_routes, sensor_routes, geometry_routes, job_routes, work_routes, feed):
         app.router.routes.extend(routes.router.routes)
     app.router.routes.extend(project_routes.health.routes)
     app.router.route_class = CheckedRoute

@@ -12,13 +12,18 @@ __all__ = [
     "EditsBody",
     "ExportBody",
     "FitBody",
+    "GuidelineBody",
+    "MemberBody",
+    "MoveBody",
     "PatchBody",
     "PropagateBody",
     "RefitBody",
     "ScoreBody",
     "SessionBody",
+    "TasksBody",
     "TaxonomyBody",
     "UndoBody",
+    "WaiveBody",
 ]
 
 Number = Annotated[float, Field(allow_inf_nan=False, gt=-1e8, lt=1e8)]
@@ -107,3 +112,56 @@ class AgreementBody(Body):
 
 class ExportBody(Body):
     format: Literal["boxwright", "openlabel", "kitti_tracking"] = "openlabel"
+
+
+class MemberBody(Body):
+    roles: Annotated[list[Name], Field(max_length=10)]
+    scopes: Annotated[list[Name], Field(max_length=10)] = []
+
+
+class TasksBody(Body):
+    """ranges : (first, last) frames; frames_each : instead, parts of so many; neither: the scene as a whole"""
+
+    ranges: Annotated[list[Annotated[list[Frame], Field(min_length=2, max_length=2)]], Field(min_length=1, max_length=10_000)] | None = None
+    frames_each: Annotated[int, Field(ge=1, lt=1_000_000)] | None = None
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+    on_layers: bool = False
+    labels: Literal["keep", "none"] = "keep"
+    sensors: Annotated[list[Name], Field(max_length=100)] | None = None
+    classes: Annotated[list[Name], Field(max_length=1000)] | None = None
+    instructions: Text = ""
+    priority: Annotated[int, Field(gt=-1_000_000, lt=1_000_000)] = 0
+
+
+class Cited(Body):
+    version: Annotated[int, Field(ge=1, lt=1 << 31)]
+    entry: Name | None = None
+
+
+class MoveBody(Body):
+    """account : of assign; reason, at_seq, guideline : of verdicts"""
+
+    account: Name | None = None
+    reason: Text = ""
+    at_seq: Seq | None = None
+    guideline: Cited | None = None
+
+
+class GuidelineExample(Body):
+    scene: Name
+    frame_index: Frame
+    note: Text = ""
+
+
+class GuidelineEntry(Body):
+    text: Text = ""
+    examples: Annotated[list[GuidelineExample], Field(max_length=100)] = []
+
+
+class GuidelineBody(Body):
+    text: Text
+    entries: Annotated[dict[str, GuidelineEntry], Field(max_length=1000)] = {}
+
+
+class WaiveBody(Body):
+    reason: Annotated[str, Field(min_length=1, max_length=4096)]

@@ -185,6 +185,7 @@ def _bound(host: str, port: int) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             made.bind((one, port if not found else found[0].getsockname()[1]))
+            made.listen(_BACKLOG)  # who comes before the first answer waits
         except OSError:
             made.close()
             if found:  # no v6 here

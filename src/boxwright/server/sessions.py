@@ -30,13 +30,19 @@ class Sessions:
         self._known: OrderedDict[bytes, tuple[float, Account, Token]] = OrderedDict()
         self._lock = threading.Lock()
 
+    def known(self, secret: str) -> tuple[Account, Token] | None:
+        """Whose token it is, where it was looked up a moment ago."""
+        with self._lock:
+            found = self._known.get(_digest(secret))
+        if found is not None and self._clock() - found[0] < KNOWN_S and found[2].is_good(time.time_ns()):
+            return found[1], found[2]
+        return None
+
     def of_secret(self, secret: str) -> tuple[Account, Token]:
         """AccessDenied where the token is not good."""
-        key, now = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest(), self._clock()
-        with self._lock:
-            known = self._known.get(key)
-        if known is not None and now - known[0] < KNOWN_S and known[2].is_good(time.time_ns()):
-            return known[1], known[2]
+        if (found := self.known(secret)) is not None:
+            return found
+        key, now = _digest(secret), self._clock()
         account, token = self.project.accounts.of_secret(secret)
         with self._lock:
             self._known[key] = (now, account, token)
@@ -47,6 +53,10 @@ class Sessions:
     def open(self, name: str) -> str:
         """A token of an account for a page, which ends by itself."""
         return self.project.accounts.make_token(name, expires_ns=time.time_ns() + SESSION_S * 10**9, by=name)[1]
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 class Codes:
