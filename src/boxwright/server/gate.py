@@ -117,7 +117,8 @@ class Gate:
             if scheme.lower() != "bearer" or not secret:
                 raise AccessDenied("a token is needed", hint="send Authorization: Bearer TOKEN", code="token")
             secret = secret.strip()
-            return self.sessions.known(secret) or await anyio.to_thread.run_sync(self.sessions.of_secret, secret)
+            known = self.sessions.known(secret)
+            return known if known is not None else await anyio.to_thread.run_sync(self.sessions.of_secret, secret)
         except AccessDenied as denied:
             if secret and self.tries.wrong(self.address(scope, headers)):
                 raise Refusal(429, "rate", "too many tokens that are not good", {"Retry-After": "60"}) from None
