@@ -37,6 +37,7 @@ import test_formats_segments as segments
 import test_formats_semantic_kitti as semantic_kitti
 import test_formats_supervisely as supervisely
 import test_formats_sustechpoints as sustechpoints
+import test_formats_waymo as waymo
 from boxwright.formats.arrays_on_disk import kitti_bin_bytes, npz_bytes
 from boxwright.formats.images import image_bytes
 from formats_scenes import MemoryData, full_scene
@@ -175,6 +176,7 @@ RECORDINGS = {
     ),
     "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
     "datumaro": Recording(datumaro.make, "annotations/default.json"),
+    "waymo": Recording(waymo.full, "lidar_box/seg.parquet", small=waymo.small),
     "labelbox": Recording(labelbox.full, "street.ndjson", small=labelbox.small),
     "labelbox_exported": Recording(labelbox.exported, "export.ndjson"),
     "darwin": Recording(darwin.full, "clip.json", small=darwin.small),

@@ -1,4 +1,4 @@
-"""Argoverse 2's feather tables: looked at column by column, and row by row only where a column holds a bad one."""
+"""Tables of Argoverse 2 (feather) and Waymo (parquet): looked at column by column, and row by row only where a column holds a bad one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import BoxwrightError, ExtraMissing, FormatError
 from ..limits import checked_size, limits
 from ..problems import Problems
 
-__all__ = ["HINT", "Rows", "read_rows"]
+__all__ = ["HINT", "Rows", "parquet_table", "read_rows"]
 
 HINT = "get the log's files again"
 _BATCHES_AT_ONCE = 256
@@ -59,19 +59,28 @@ class Rows:
         self.number = self.number[is_good]
 
 
-def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None = None) -> Rows:
+def read_rows(
+    path: Path,
+    columns: Mapping[str, str],
+    problems: Problems | None = None,
+    *,
+    load: Callable[[Path, int], Any] | None = None,
+    dataset: str = "Argoverse 2",
+) -> Rows:
     """A table with at least the named columns, of the kinds "i", "f" and "s". FormatError where one is missing or of another kind.
+
+    load : (path, bytes of the file) -> the table; feather's where None
 
     A row with an empty cell or a number that is not finite in a named column is raised, or set aside where `problems` is lenient.
     """
     try:
         import pyarrow as pa
     except ImportError:
-        raise ExtraMissing("reading Argoverse 2 needs pyarrow", path=path, hint="pip install 'boxwright[io]'") from None
+        raise ExtraMissing(f"reading {dataset} needs pyarrow", path=path, hint="pip install 'boxwright[io]'") from None
     problems = Problems(strict=True) if problems is None else problems
     size = checked_size(path)
     try:
-        table = _table(path, size)
+        table = (load or _table)(path, size)
         for name in columns:
             if name not in table.column_names:
                 raise FormatError("a column is missing", expected=name, got=", ".join(table.column_names)[:200] or "none", path=path, hint=HINT)
@@ -82,7 +91,7 @@ def read_rows(path: Path, columns: Mapping[str, str], problems: Problems | None 
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError, MemoryError) as error:
         if isinstance(error, BoxwrightError):
             raise
-        raise FormatError(f"not a feather table: {str(error)[:150]}", path=path, hint=HINT) from None
+        raise FormatError(f"not a {'feather' if load is None else 'parquet'} table: {str(error)[:150]}", path=path, hint=HINT) from None
     for name in (name for name, kind in columns.items() if kind == "f"):
         rows.set_aside(
             ~np.isfinite(rows[name]),
@@ -120,6 +129,23 @@ def _table(path: Path, size: int) -> Any:
             parts.append(part.combine_chunks() if len(batches) > 1 else part)
             n_bytes += parts[-1].nbytes
     return pa.concat_tables(parts)
+
+
+def parquet_table(path: Path, size: int) -> Any:
+    """All row groups as one table, once what they say they take is within the limits."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    most = min(max(16 * size, 1 << 16), 1 << 28)  # of the file's own description
+    with parquet.ParquetFile(str(path), page_checksum_verification=True, thrift_string_size_limit=most, thrift_container_size_limit=most) as file:
+        said = file.metadata
+        limits().check("points_per_frame", said.num_rows, path)
+        limits().check("json_items", said.num_row_groups * max(said.num_columns, 1), path)
+        limits().check_decompressed(sum(said.row_group(k).total_byte_size for k in range(said.num_row_groups)), size, path)
+        table = file.read(use_threads=False)
+    table.validate(full=True)
+    limits().check_decompressed(table.nbytes, size, path)
+    return table if isinstance(table, pa.Table) else pa.table({})
 
 
 def _check_kinds(table: Any, columns: Mapping[str, str], path: Path) -> None:
