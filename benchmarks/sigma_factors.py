@@ -3,8 +3,8 @@
     python benchmarks/sigma_factors.py [--seeds 4000 4300]
 
 One click on every object of simulated recordings. A factor is the 92 % quantile of |error| / sigma over 1.645, of at least FEWEST cases: where there
-are fewer, of the same class with fewer or more points, or of all vehicles, or of people and two-wheelers together. accuracy.py reports what comes of
-it on other recordings.
+are fewer, of the same class with fewer or more points, or of all vehicles, or of people and two-wheelers together, at last with any number of
+points. accuracy.py reports what comes of it on other recordings.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def factors(rows):
         state = np.ones(len(rows), bool) if column >= 6 else doubt == (column >= 3)
         q = column - 3 if column >= 3 else column
         own, alike = (kind == k) & state, ((kind < 2) == (k < 2)) & state
-        chosen = [own & (points == p), own & (points == p - 1), own & (points == p + 1), alike & (points == p)]
+        chosen = [own & (points == p), own & (points == p - 1), own & (points == p + 1), alike & (points == p), own, alike]
         table[k, p, column] = _factor(ratio[:, q], chosen)
     return table
 
