@@ -148,6 +148,18 @@ def lzf_inputs(rng):
     yield rng.integers(0, 3, 200).astype(np.uint8).tobytes()
     yield b"abcabcabcabcabd" * 9
     yield np.linspace(0, 1, 40, dtype=np.float32).tobytes()
+    yield from long_lzf_inputs(rng)
+
+
+def long_lzf_inputs(rng):
+    """Long enough that most of it is copied by words, in both ways that a stretch may be done."""
+    places = np.cumsum(rng.normal(0, 0.02, 900)).astype(np.float32)
+    yield places.tobytes()  # runs of one to three bytes and copies, without a rule
+    yield np.repeat(places[:40], 30).tobytes()  # long copies of what is just being written
+    yield b"".join(bytes([k]) * int(n) for k, n in enumerate(rng.integers(1, 40, 200)))  # at a distance of one
+    yield rng.integers(0, 256, 1500).astype(np.uint8).tobytes() * 2  # longest runs, then copies of the longest
+    yield np.arange(900, dtype=np.float32).tobytes()
+    yield np.r_[places, np.arange(9000, dtype=np.float32), places].tobytes()  # several stretches
 
 
 @pytest.mark.kernel
@@ -158,7 +170,7 @@ def test_lzf_against_its_slow_twin(rng):
         n = lzf.compress(source, out)
         assert n <= len(out)
         assert naive.lzf_decompress(out[:n].tobytes(), len(raw)) == raw
-        for stream in (out[:n].tobytes(), naive.lzf_compress(raw)):
+        for stream in (out[:n].tobytes(), *([naive.lzf_compress(raw)] if len(raw) <= 200 else [])):  # which takes long for long ones
             back = np.empty(len(raw), np.uint8)
             assert lzf.decompress(np.frombuffer(stream, np.uint8), back) == len(raw)
             assert back.tobytes() == raw
@@ -179,6 +191,24 @@ def test_lzf_refuses_what_the_slow_twin_refuses(rng):
                 if want is not None:
                     assert got == len(want)
                     assert out[:got].tobytes() == want
+
+
+@pytest.mark.kernel
+def test_lzf_refuses_long_streams_that_the_slow_twin_refuses(rng):
+    for raw in list(long_lzf_inputs(rng))[:4]:
+        good = np.empty(len(raw) + len(raw) // 32 + 2, np.uint8)
+        good = good[: lzf.compress(np.frombuffer(raw, np.uint8), good)].tobytes()
+        for at in rng.choice(len(good), 40, replace=False).tolist():
+            bad = good[:at] + bytes([int(rng.choice([0, 31, 32, 224, 255, rng.integers(256)]))]) + good[at + 1 :]
+            for stream in (bad, bad[:at]):
+                out = np.zeros(len(raw), np.uint8)
+                got = lzf.decompress(np.frombuffer(stream, np.uint8), out)
+                want = naive.lzf_decompress(stream, len(raw))
+                assert (got < 0) == (want is None)
+                if want is None:
+                    assert naive.lzf_decompress(stream[: -1 - got], len(raw)) is not None  # it broke there, and not before
+                else:
+                    assert got == len(want) and out[:got].tobytes() == want
 
 
 def test_lzf_against_another_library(rng):
@@ -379,6 +409,14 @@ def test_npz_of_a_table_and_columns(tmp_path, name):
         np.savez(tmp_path / "t.npz", **arrays)
         with pytest.raises(bw.FormatError, match=message):
             bw.read_points(tmp_path / "t.npz")
+
+
+def test_npz_of_columns_that_are_tables(tmp_path):
+    """A column of records of one number each used to be taken, and no writer could keep it."""
+    xyz = np.ones((4, 3), np.float32)
+    np.savez(tmp_path / "a.npz", xyz=xyz, intensity=np.zeros(4, [("x", "<f4")]))
+    with pytest.raises(bw.FormatError, match="intensity: expected a column of numbers, got dtype"):
+        bw.read_points(tmp_path / "a.npz")
 
 
 def test_npz_members_that_lie(tmp_path):

@@ -93,6 +93,10 @@ def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *
     missing = [name for name in "xyz" if name not in columns]
     if missing:
         raise FormatError(expected="columns x, y and z", got=", ".join(columns) or "none", path=path, hint="rename the columns")
+    for name, values in columns.items():
+        if np.asarray(values).dtype.kind not in "iufb":
+            got, hint = f"dtype {np.asarray(values).dtype}", "save plain numbers"
+            raise FormatError(expected="a column of numbers", got=got[:80], path=path, field=name, hint=hint)
     parts = [np.asarray(columns[name]) for name in "xyz"]
     xyz: Floats
     if scale_m is not None and all(part.dtype.kind in "iu" for part in parts):

@@ -14,8 +14,12 @@ HASH_BITS = 14
 MAX_LITERALS = 32
 MAX_BACK = 1 << 13
 MAX_COPY = 264
-ONE, TWO, WORD, LITERALS = np.uint64(1), np.uint64(2), np.uint64(8), np.uint64(MAX_LITERALS)
-AHEAD = np.uint64(MAX_LITERALS + 8)  # bytes that a run may read and write past its own
+ZERO, ONE, TWO, THREE, FIVE, WORD, LONG = (np.uint64(n) for n in (0, 1, 2, 3, 5, 8, 9))
+LITERALS, LOW_BITS, LONGER = np.uint64(MAX_LITERALS), np.uint64(31), 224
+AHEAD_IN = np.uint64(1 + MAX_LITERALS + 8 + 3)  # bytes that a run and a copy may take, and that words may read past them
+AHEAD_OUT = np.uint64(MAX_LITERALS + MAX_COPY + 8)  # bytes that they may write
+STRETCH = np.uint64(1 << 15)  # bytes of output
+LOOKED_AT = 32  # copies at the beginning of a stretch
 
 
 @compiled
@@ -39,50 +43,146 @@ def _copy_word(source, at, out, to):
 def decompress(source, out):
     """Bytes written to `out`, (n,) uint8, from (m,) uint8; where the stream breaks at byte i of the source: -1 - i.
 
-    While both arrays have room ahead, runs are copied by whole words; what lies behind a run is written over by the next one. Places are unsigned,
-    which spares the test for negative indices.
+    Places are unsigned, which spares the test for negative indices.
     """
     n, size = np.uint64(source.shape[0]), np.uint64(out.shape[0])
-    at_fast, to_fast = n - min(n, AHEAD), size - min(size, AHEAD)
-    at, to = np.uint64(0), np.uint64(0)
+    at, to = _decompress_inside(source, out)
+    if at > n:
+        return -1 - np.int64(at - n - ONE)
     while at < n:
         start = at
         control = np.uint64(source[at])
         at += ONE
-        has_room = start < at_fast and to < to_fast
         if control < LITERALS:
             length = control + ONE
-            if has_room:
-                _copy_word(source, at, out, to)
-                for k in range(WORD, LITERALS, WORD):  # the whole length of the longest run: a test would be guessed wrong too often
-                    _copy_word(source, at + k, out, to + k)
-            else:
-                if at + length > n or to + length > size:
-                    return -1 - np.int64(start)
-                for k in range(length):
-                    out[to + k] = source[at + k]
+            if at + length > n or to + length > size:
+                return -1 - np.int64(start)
+            for k in range(length):
+                out[to + k] = source[at + k]
             at += length
         else:
-            length = (control >> np.uint64(5)) + TWO
-            if length == np.uint64(9):
+            length = (control >> FIVE) + TWO
+            if length == LONG:
                 if at >= n:
                     return -1 - np.int64(start)
                 length += np.uint64(source[at])
                 at += ONE
             if at >= n:
                 return -1 - np.int64(start)
-            distance = (((control & np.uint64(31)) << np.uint64(8)) | np.uint64(source[at])) + ONE
+            distance = ((control & LOW_BITS) << WORD | np.uint64(source[at])) + ONE
             at += ONE
             if distance > to or to + length > size:
                 return -1 - np.int64(start)
+            for k in range(length):
+                out[to + k] = out[to - distance + k]
+        to += length
+    return np.int64(to)
+
+
+@compiled
+def _decompress_inside(source, out):
+    """(place in the source, place in `out`) as far as both arrays have room for any run and any copy; a place behind the source by i + 1 for a copy
+    at byte i that reaches before the output. Whole words are copied: what lies behind a run is written over by the next one.
+    """
+    n, size = np.uint64(source.shape[0]), np.uint64(out.shape[0])
+    at_end, to_end = n - min(n, AHEAD_IN), size - min(size, AHEAD_OUT)
+    at, to = ZERO, ZERO
+    while at < at_end and to < to_end:
+        stretch_end = min(to + STRETCH, to_end)
+        if _is_mixed(source, at, at_end):
+            at, to = _by_arithmetic(source, out, at, to, at_end, stretch_end)
+        else:
+            at, to = _by_branches(source, out, at, to, at_end, stretch_end)
+    return at, to
+
+
+@compiled
+def _is_mixed(source, at, at_end):
+    """Whether the next copies have runs before them or none without any rule, so that a processor would guess wrong which of the two comes next."""
+    n_changes, had = 0, False
+    for _ in range(LOOKED_AT):
+        if at >= at_end:
+            break
+        control = np.uint64(source[at])
+        has = control < LITERALS
+        n_changes += has != had
+        had = has
+        at += control + TWO if has else ZERO
+        at += TWO if source[at] < LONGER else THREE
+    return n_changes > LOOKED_AT // 4
+
+
+@compiled
+def _by_branches(source, out, at, to, at_end, to_end):
+    """Fast where the processor guesses right: it is ahead of the bytes then."""
+    while at < at_end and to < to_end:
+        start = at
+        control = np.uint64(source[at])
+        at += ONE
+        if control < LITERALS:
+            length = control + ONE
+            _copy_word(source, at, out, to)
+            if length > WORD:
+                for k in range(WORD, LITERALS, WORD):  # the whole length of the longest run: further tests would be guessed wrong too often
+                    _copy_word(source, at + k, out, to + k)
+            at += length
+        else:
+            length = (control >> FIVE) + TWO
+            if length == LONG:
+                length += np.uint64(source[at])
+                at += ONE
+            distance = ((control & LOW_BITS) << WORD | np.uint64(source[at])) + ONE
+            at += ONE
+            if distance > to:
+                return np.uint64(source.shape[0]) + ONE + start, to
             back = to - distance
-            if has_room and length <= WORD and length <= distance:
+            if length <= WORD and length <= distance:
                 _copy_word(out, back, out, to)
+            elif distance >= WORD:
+                for k in range(ZERO, length, WORD):
+                    _copy_word(out, back + k, out, to + k)
             else:
                 for k in range(length):
                     out[to + k] = out[back + k]
         to += length
-    return np.int64(to)
+    return at, to
+
+
+@compiled
+def _by_arithmetic(source, out, at, to, at_end, to_end):
+    """A run, which may be of no bytes, and a copy are one turn: nothing has to be guessed."""
+    while at < at_end and to < to_end:
+        control = np.uint64(source[at])
+        length = control + ONE if control < LITERALS else ZERO
+        _copy_word(source, at + ONE, out, to)
+        if length > WORD:
+            for k in range(WORD, LITERALS, WORD):
+                _copy_word(source, at + ONE + k, out, to + k)
+        at += length + ONE if control < LITERALS else ZERO
+        to += length
+        start = at
+        control = np.uint64(source[at])
+        if control < LITERALS:  # after a longest run
+            continue
+        length = (control >> FIVE) + TWO
+        if length == LONG:
+            at += ONE
+            length += np.uint64(source[at])
+        distance = ((control & LOW_BITS) << WORD | np.uint64(source[at + ONE])) + ONE
+        at += TWO
+        if distance > to:
+            return np.uint64(source.shape[0]) + ONE + start, to
+        back = to - distance
+        if length <= WORD and length <= distance:
+            _copy_word(out, back, out, to)
+        elif distance >= WORD:
+            for k in range(ZERO, length, WORD):
+                _copy_word(out, back + k, out, to + k)
+        else:
+            for k in range(length):
+                out[to + k] = out[back + k]
+        to += length
+    return at, to
 
 
 @kernel
