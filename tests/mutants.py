@@ -26,6 +26,7 @@ import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as kitti_tracking
 import test_formats_label_studio as label_studio
 import test_formats_labelbox as labelbox
+import test_formats_labelcloud as labelcloud
 import test_formats_las as las
 import test_formats_mot as mot
 import test_formats_nuscenes as nuscenes
@@ -187,6 +188,7 @@ RECORDINGS = {
     "label_studio": Recording(label_studio.full, "tasks.json", small=label_studio.small),
     "segments": Recording(segments.make, "label.json"),
     "cvat_api": Recording(cvat_api.make, "annotations.json"),
+    "labelcloud": Recording(labelcloud.make, "labels/a.json"),
     "scale": Recording(scale.task, "annotations.json"),
     "nucleus": Recording(scale.nucleus, "annotations.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),

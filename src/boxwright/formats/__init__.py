@@ -79,6 +79,7 @@ _READERS = {
     "label_studio": "label_studio",
     "segments": "segments",
     "cvat_api": "cvat_api",
+    "labelcloud": "labelcloud",
     "scale": "scale",
     "nucleus": "nucleus",
     "points": "point_files",
@@ -104,6 +105,7 @@ _WRITERS = {
     "label_studio": "label_studio_writer",
     "segments": "segments_writer",
     "cvat_api": "cvat_api_writer",
+    "labelcloud": "labelcloud_writer",
     "scale": "scale_writer",
     "nucleus": "nucleus_writer",
 }
