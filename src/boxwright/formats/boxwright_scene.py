@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s
+from ..arrays import Float64s, Int64s
 from ..cameras import CAMERA_MODELS, Camera, UncalibratedCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError, number_of
@@ -346,8 +346,7 @@ def track_of(node: Node, label_frame: str) -> Track:
 
 def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
     """Keyframes carry `yaw_rad` where the cuboid is upright, else `quat_wxyz`; either gives back the very bits that were written."""
-    center = np.array([item["center_m"].numbers(3) for item in keyframes])
-    size = np.array([item["size_m"].numbers(3) for item in keyframes])
+    center, size = (_triples(keyframes, key) for key in ("center_m", "size_m"))
     for key, values in (("center_m", center), ("size_m", size)):
         if np.abs(values).max() >= FARTHEST_M:
             i = int(np.argmax(np.abs(values).max(1)))
@@ -368,6 +367,14 @@ def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
     as_written = np.where(np.abs(np.linalg.norm(quat, axis=1, keepdims=True) - 1) < 1e-15, quat, checked.quat_wxyz)
     exact = Cuboids._trusted(center, size, as_written, None, frame)
     return Cuboids._trusted(center, size, as_written, np.where(turned, exact.yaw_rad, upright.yaw_rad), frame)
+
+
+def _triples(keyframes: Sequence[Node], key: str) -> Float64s:
+    """(K, 3) of a key that every keyframe has: at once where all is as usual, one by one where something is not, which then is named."""
+    values = [item.value.get(key) for item in keyframes]
+    if all(type(row) is list and len(row) == 3 and type(row[0]) is type(row[1]) is type(row[2]) is float for row in values):
+        return np.array(values)
+    return np.array([item[key].numbers(3) for item in keyframes])
 
 
 def _problems(node: Node) -> list[Problem]:

@@ -8,11 +8,25 @@ import os
 import re
 import time
 from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from ..errors import ArgumentError
 
-__all__ = ["GENESIS", "chained", "change_line", "checked_id", "compact", "compacted", "first_hash", "is_id", "new_id", "parsed", "request_hash"]
+__all__ = [
+    "GENESIS",
+    "as_stored",
+    "chained",
+    "change_line",
+    "checked_id",
+    "compact",
+    "compacted",
+    "first_hash",
+    "is_id",
+    "new_id",
+    "parsed",
+    "request_hash",
+]
 
 GENESIS = b"boxwright log 1\n"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -30,6 +44,11 @@ def compact(value: Any, field: str) -> str:
 def parsed(text: str) -> Any:
     """The value of a compact text. ValueError where it is no strict JSON."""
     return _DECODER.decode(text)
+
+
+def as_stored(text: str) -> Any:
+    """The value of a text that `compact` made: a key that comes twice is not looked for. ValueError as of `parsed`."""
+    return _PLAIN.decode(text)
 
 
 def compacted(value: Any) -> str:
@@ -50,6 +69,7 @@ def _no_constant(text: str) -> Any:
 
 # made once: json.loads and json.dumps would make one for every value
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+_PLAIN = json.JSONDecoder(parse_constant=_no_constant)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _SORTING = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, sort_keys=True)
 
@@ -68,7 +88,11 @@ def request_hash(request: Any) -> bytes:
 def change_line(change: Sequence[Any]) -> str:
     """Of one row of `change`: its columns but the last as a JSON list, and on the next line the image it left, or null."""
     *columns, after = change
-    return f"{compacted(columns)}\n{'null' if after is None else after}\n"
+    parts = [
+        encode_basestring_ascii(one) if type(one) is str else str(one) if type(one) is int else "null" if one is None else compacted(one)
+        for one in columns
+    ]
+    return f"[{','.join(parts)}]\n{'null' if after is None else after}\n"
 
 
 def first_hash(project_id: str) -> bytes:

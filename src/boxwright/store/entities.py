@@ -37,7 +37,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import ArgumentError
-from .canonical import compacted, parsed
+from .canonical import as_stored, compacted
 from .schema import entity as table
 
 __all__ = ["LABELS", "NOT_UNDONE", "PROJECT", "Entity", "columns_of", "entity_of", "named", "slot_of"]
@@ -127,8 +127,8 @@ def slot_of(kind: str, body: Mapping[str, Any] | None) -> tuple[str | None, int 
 
 def entity_of(row: Any) -> Entity:
     """From a row with the columns of `columns_of`."""
-    body = None if row.body is None else parsed(row.body)
-    return Entity(row.id, row.kind, row.scene_id, row.parent_id, row.place, row.rev, row.seq, body)
+    entity_id, kind, scene_id, parent_id, place, rev, seq, text = row
+    return Entity(entity_id, kind, scene_id, parent_id, place, rev, seq, None if text is None else as_stored(text))
 
 
 def columns_of() -> list[sa.ColumnElement[Any]]:

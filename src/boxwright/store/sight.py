@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from . import schema
-from .canonical import parsed
+from .canonical import as_stored
 from .entities import PROJECT, Entity, columns_of, entity_of, named
 from .roles import Action, Role, Standing, Where, permits
 
@@ -23,7 +23,7 @@ _LIVE = schema.entity.c.body.is_not(None)
 def members_of(connection: sa.Connection) -> list[Mapping[str, Any]]:
     """The bodies of all members."""
     where = (schema.entity.c.scene_id == PROJECT) & (_HAS_KIND == "member") & _LIVE
-    return [parsed(row.body) for row in connection.execute(sa.select(schema.entity.c.body).where(where).order_by(schema.entity.c.id))]
+    return [as_stored(row.body) for row in connection.execute(sa.select(schema.entity.c.body).where(where).order_by(schema.entity.c.id))]
 
 
 def standing_of(connection: sa.Connection, account: str, scopes: Iterable[str] | None = None) -> Standing:
@@ -50,7 +50,7 @@ def tasks_of(connection: sa.Connection, scene_id: str | None = None) -> list[Ent
 def _setting(connection: sa.Connection, key: str) -> Any:
     of = schema.entity.c
     text = connection.execute(sa.select(of.body).where((of.scene_id == PROJECT) & (of.name == named("work")))).scalar()
-    return None if text is None else parsed(text).get(key)
+    return None if text is None else as_stored(text).get(key)
 
 
 class Sight:
@@ -66,7 +66,7 @@ class Sight:
             return
         of = schema.entity.c
         marks = connection.execute(sa.select(of.body).where((of.scene_id == PROJECT) & (of.kind == "gold") & _LIVE))
-        self._gold = frozenset(parsed(row.body)["scene"] for row in marks)
+        self._gold = frozenset(as_stored(row.body)["scene"] for row in marks)
         if permits(who, Action.READ, Where()):
             return
         if not permits(who, Action.READ):

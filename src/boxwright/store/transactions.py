@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import ArgumentError, ConflictError, UnknownName
 from . import schema
-from .canonical import chained, change_line, compact, first_hash, is_id, new_id, parsed
+from .canonical import as_stored, chained, change_line, compact, first_hash, is_id, new_id, parsed
 from .entities import Entity, columns_of, entity_of, slot_of
 from .roles import Standing
 from .sight import Sight
@@ -346,7 +346,7 @@ def _waiting_room(n: int, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def image_of(row: Any) -> Entity:
     """What a row of `change` left."""
-    body = None if row.after is None else parsed(row.after)
+    body = None if row.after is None else as_stored(row.after)
     return Entity(row.entity_id, row.kind, row.scene_id, row.parent_id, row.place, row.rev, row.seq, body)
 
 
