@@ -163,3 +163,66 @@ def test_pictures_are_shown_and_ticks_hide_findings(page, found):
     assert page.locator("details.error").count() == n
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 1200
+
+
+# ------------------------------------------------------------ gold and annotators
+
+
+@pytest.fixture(scope="module")
+def annotators(wrong) -> dict[str, bw.Scene]:
+    gold = bw.simulate(6, 4, n_beams=32, n_columns=800)
+    gold = gold.replace(image_tracks=())
+    return {"gold": gold, PAYLOAD: gold.replace(name=wrong.name, tracks=wrong.tracks, image_tracks=())}
+
+
+def closed(html: str) -> None:
+    """Complete, without a script, with nothing to load, and every text escaped."""
+    assert html.startswith("<!doctype html>") and html.endswith("</html>\n")
+    for tag, attributes in tags(html):
+        assert tag not in ("script", "iframe", "object", "embed", "form", "base") and not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    assert "<script" not in html and "<img src=x" not in html
+
+
+def test_the_page_of_a_score(annotators, tmp_path):
+    labels, gold = annotators[PAYLOAD], bw.segment_scene(annotators["gold"])
+    gold = gold.replace(image_tracks=bw.project_tracks(gold, occlusion=False).image_tracks())
+    score = bw.score(labels, gold)
+    drawn = []
+    bw.write_score_report(tmp_path / "score.html", [(score, labels, gold)], progress=lambda: drawn.append(1))
+    html = (tmp_path / "score.html").read_text(encoding="utf-8")
+    closed(html)
+    assert html.count('<svg class="place"') == len(drawn) > 0 and all(
+        f"<h3>{head}" in html for head in ("Tracks", "Labels in pictures", "Labels of points, mean IoU", "Errors by kind")
+    )
+    assert html.count("<details") == len({(f"{one.kind} {one.name}", one.gold_track_id, one.track_id) for one in score.errors})
+    bw.write_score_report(tmp_path / "none.html", [(bw.score(gold, gold), gold, gold)], most_pictures=0)
+    html = (tmp_path / "none.html").read_text(encoding="utf-8")
+    closed(html)
+    assert "No errors beyond the tolerances." in html and '<svg class="place"' not in html
+    for bad in (score, [score], [(score, labels)], [(score, labels, "gold")]):
+        with pytest.raises(bw.BoxwrightError, match="scored"):
+            bw.write_score_report(tmp_path / "bad.html", bad)
+    assert not (tmp_path / "bad.html").exists()
+
+
+def test_the_page_of_an_agreement(annotators, tmp_path):
+    found = bw.agreement(annotators)
+    bw.write_agreement_report(tmp_path / "agree.html", found, annotators)
+    html = (tmp_path / "agree.html").read_text(encoding="utf-8")
+    closed(html)
+    assert html.count("<details") == len(found.disagreements) > 0 and '<svg class="place"' in html and "Every two" in html
+    bw.write_agreement_report(tmp_path / "plain.html", found)
+    assert '<svg class="place"' not in (tmp_path / "plain.html").read_text(encoding="utf-8")
+    with pytest.raises(bw.ArgumentError, match="found: expected an Agreement"):
+        bw.write_agreement_report(tmp_path / "bad.html", annotators)
+
+
+def test_score_and_agree_write_their_pages(annotators, tmp_path):
+    for name, scene in (("ann", annotators[PAYLOAD].replace(name="street")), ("gold", annotators["gold"])):
+        bw.write(scene.replace(name="street"), tmp_path / name)
+    for verb in ("score", "agree"):
+        done = CliRunner().invoke(app, [verb, str(tmp_path / "ann"), str(tmp_path / "gold"), "--html", str(tmp_path / f"{verb}.html")])
+        assert done.exit_code == 1, done.output
+        closed((tmp_path / f"{verb}.html").read_text(encoding="utf-8"))

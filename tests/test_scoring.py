@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
-import warnings
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import boxwright as bw
 import labelling
 import street
+from boxwright.certification.clients import python_with
 from boxwright.intervals import N_RESAMPLES, estimate, median_of, ratio_of
 from boxwright.matching import labels_at
 
@@ -227,45 +229,40 @@ def test_cones_have_no_heading_and_barriers_no_front(town):
 NUSCENES_ATTRIBUTES = {"red": "vehicle.moving", "blue": "vehicle.parked", "white": "vehicle.stopped"}
 
 
+@pytest.mark.full
 def test_equal_to_the_nuscenes_devkit(rng):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pytest.importorskip("nuscenes", reason="nuscenes-devkit is not installed; it needs a venv of its own")
-        from nuscenes.eval.common.utils import attr_acc, center_distance, scale_iou, velocity_l2, yaw_diff
-        from nuscenes.eval.detection.data_classes import DetectionBox
-
+    """It wants a numpy of its own, and so a venv of its own: BOXWRIGHT_CLIENT_PYTHON names its Python."""
+    python = python_with("nuscenes-devkit")
+    if python is None:
+        pytest.skip("nuscenes-devkit is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
     gold = labelling.town(rng)
     labels = labelling.labelled(gold, rng, center_m=0.1, size_m=0.1, yaw_rad=0.2)
     other = dict(zip(("red", "blue", "white"), ("blue", "blue", "red")))
     labels = labels.replace(tracks=[track.replace(attributes={"color": other[track.attributes["color"]]}) for track in labels.tracks])
     score = bw.score(labels, gold)
-    sums = np.zeros((5, 2))
     tables = [labels_at(scene, gold.times_ns, "lidar") for scene in (gold, labels)]
     speeds, said = [table.velocity_mps() for table in tables], [table.attributes() for table in tables]
     place = {(int(track), int(time)): row for row, (track, time) in enumerate(zip(tables[1].track_index, tables[1].time_index))}
 
     def box(k, row):
         cuboids = tables[k].cuboids
-        length, width, height = cuboids.size_m[row]
-        speed = tuple(speeds[k][row])
-        return DetectionBox(
-            "s",
-            tuple(cuboids.center_m[row]),
-            (width, length, height),
-            tuple(cuboids.quat_wxyz[row]),
-            speed,
-            attribute_name=NUSCENES_ATTRIBUTES[said[k][row]["color"]],
-        )
+        return {
+            "center_m": cuboids.center_m[row].tolist(),
+            "size_m": cuboids.size_m[row].tolist(),
+            "quat_wxyz": cuboids.quat_wxyz[row].tolist(),
+            "velocity_mps": [speed if np.isfinite(speed) else None for speed in speeds[k][row].tolist()],
+            "attribute": NUSCENES_ATTRIBUTES[said[k][row]["color"]],
+        }
 
-    for row, key in enumerate(zip(tables[0].track_index.tolist(), tables[0].time_index.tolist())):
-        if key not in place:
-            continue
-        a, b = box(0, row), box(1, place[key])
-        values = [center_distance(a, b), 1 - scale_iou(a, b), yaw_diff(a, b), velocity_l2(a, b), 1 - attr_acc(a, b)]
-        sums += np.array([np.nan_to_num(values), np.isfinite(values)]).T
-    assert score.overall.n_matched == len(tables[0].track_index)
+    keys = list(zip(tables[0].track_index.tolist(), tables[0].time_index.tolist()))
+    pairs = [(box(0, row), box(1, place[key])) for row, key in enumerate(keys) if key in place]
+    script = Path(__file__).with_name("nuscenes_errors.py")
+    done = subprocess.run([python, "-I", str(script)], input=json.dumps(pairs), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    theirs = np.array(json.loads(done.stdout), float)
+    assert score.overall.n_matched == len(tables[0].track_index) == len(theirs) > 100
     ours = [getattr(score.overall, name).value for name in ("ate_m", "ase", "aoe_rad", "ave_mps", "aae")]
-    np.testing.assert_allclose(ours, sums[:, 0] / sums[:, 1], atol=1e-9)
+    np.testing.assert_allclose(ours, np.nanmean(theirs, axis=0), atol=1e-9)
 
 
 # ------------------------------------------------------------ frames, plans, frames of reference
@@ -357,12 +354,38 @@ def test_poses_that_differ_and_frames_that_are_not_there_are_told(town):
     assert "3 of 30 gold frames are no frames of" in " ".join(bw.score(late, town).notes)
 
 
-def test_labels_in_pictures_are_told():
+def in_pictures(scene, xyxy, category="car", name="seen"):
+    """One track of boxes, the same in all pictures."""
+    boxes = bw.Boxes(np.tile(np.array(xyxy, float), (len(scene), 1)))
+    return bw.ImageTrack(name, category, "front", scene.exposures_ns("front"), boxes)
+
+
+def test_labels_in_pictures_are_scored():
     scene = street.scene()
-    pictured = scene.replace(image_tracks=[bw.ImageTrack("seen", "car", "front", scene.times_ns[:1], bw.Boxes([[10.0, 20.0, 60.0, 50.0]]))])
-    for pair in ((pictured, scene), (scene, pictured)):
-        score = bw.score(*pair, frames=[0, 2])
-        assert score.errors == [] and score.notes == ["labels in pictures are not compared, only cuboids"]
+    gold = scene.replace(image_tracks=[in_pictures(scene, [10, 20, 60, 50]), in_pictures(scene, [70, 20, 90, 40], name="other")])
+    perfect = bw.score(gold, gold).pictures["front"]
+    assert (perfect.n_objects, perfect.n_gold, perfect.n_labels, perfect.n_matched) == (2, 2 * len(scene), 2 * len(scene), 2 * len(scene))
+    assert perfect.f1.value == perfect.iou.value == perfect.identity.idf1 == 1.0
+    off = scene.replace(image_tracks=[in_pictures(scene, [20, 20, 70, 50]), in_pictures(scene, [70, 20, 90, 40], "truck", "other")])
+    found = bw.score(off, gold)
+    one = found.pictures["front"]
+    assert one.precision.value == one.recall.value == 0.5 and one.iou.value == pytest.approx(40 / 60)  # the truck is none of the cars
+    said = json.loads(json.dumps(found.to_dict()))["pictures"]["front"]
+    assert said["n_matched"] == len(scene) and said["iou"]["value"] == pytest.approx(40 / 60) and said["mota"] == pytest.approx(0.0)
+    assert not bw.score(scene, scene).pictures and not bw.score(gold, scene).pictures
+    assert bw.score(gold, scene).notes == ["gold has no labels in the pictures of front: those there are not compared"]
+    missing = bw.score(scene, gold).pictures["front"]
+    assert missing.n_matched == missing.recall.value == 0 and np.isnan(missing.precision.value)
+
+
+def test_labels_of_points_are_scored():
+    scene = bw.simulate(6, 2, n_beams=16, n_columns=200, image_scale=0.1)
+    gold = bw.segment_scene(scene)
+    assert bw.score(gold, gold).points.mean_iou == 1.0 and bw.score(scene, scene).points is None
+    other = gold.replace(point_label_data=scene.point_label_data)
+    assert bw.score(other, gold).points.mean_iou == 0.0
+    said = bw.score(gold, gold).to_dict()["points"]
+    assert said["mean_iou"] == 1.0 and all(one["iou"] == 1.0 for one in said["per_class"].values())
 
 
 def test_nothing_at_all(town):

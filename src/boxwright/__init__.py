@@ -94,6 +94,7 @@ _HOME = {
     "disagreements": ["Disagreement"],
     "sources": ["Source", "consensus_sources", "consensus_trace"],
     "raters": ["Agreement", "Concord", "PairConcord", "agreement"],
+    "picture_scores": ["PictureQuality"],
     "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
     "track_metrics": ["Clear", "Hota", "Identity"],
     "margins": ["FaceMargin", "learn_face_margin"],
@@ -103,7 +104,7 @@ _HOME = {
     "orienting": ["orient"],
     "render": ["render_bev", "render_cameras"],
     "review": ["Decision", "ReviewItem", "ReviewVerdict", "SamplingPlan", "open_findings", "plan_sampling", "review_order", "wrong_at_most"],
-    "report": ["report_html", "write_report"],
+    "report": ["report_html", "write_agreement_report", "write_report", "write_score_report"],
     "checks": ["Finding", "Findings", "Profile", "Rule", "Severity", "SizeRange", "Suggestion", "check", "check_rules"],
     "simulation": ["simulate"],
     "certification": ["Certificate", "certify"],
@@ -212,6 +213,7 @@ if TYPE_CHECKING:
     from .occlusion import DepthMap, depth_map
     from .orienting import orient
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs, iou_boxes, iou_masks
+    from .picture_scores import PictureQuality
     from .point_labels import PointEdit, PointLabels
     from .point_scores import PointComparison, compare_point_labels
     from .points import Sweep
@@ -222,7 +224,7 @@ if TYPE_CHECKING:
     from .rectangles import Rectangles, fit_rectangles
     from .refitting import TrackRefit, refit_track
     from .render import render_bev, render_cameras
-    from .report import report_html, write_report
+    from .report import report_html, write_agreement_report, write_report, write_score_report
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .review import Decision, ReviewItem, ReviewVerdict, SamplingPlan, open_findings, plan_sampling, review_order, wrong_at_most
     from .scene import Scene
@@ -322,6 +324,7 @@ __all__ = [
     "Origin",
     "Overlap",
     "PairConcord",
+    "PictureQuality",
     "PinholeCamera",
     "Placement",
     "PointComparison",
@@ -454,9 +457,11 @@ __all__ = [
     "solve_static",
     "thin",
     "write",
+    "write_agreement_report",
     "write_point_labels",
     "write_points",
     "write_report",
+    "write_score_report",
     "write_video",
     "wrong_at_most",
 ]

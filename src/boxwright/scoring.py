@@ -28,6 +28,9 @@ from .matching import (
     similarities,
     track_pairs,
 )
+from .picture_scores import PictureQuality, picture_quality
+from .point_labels import PointLabels
+from .point_scores import PointComparison, compare_point_labels
 from .scene import Scene
 from .track_metrics import Clear, Hota, Identity, clear, hota, identity
 
@@ -99,6 +102,8 @@ class Score:
     errors : every error, by frame
     track_pairs : (gold track, label track, frames in which they are one), for whole tracks
     notes : what had to be assumed, one sentence each
+    pictures : camera -> PictureQuality, of those whose pictures gold labels
+    points : labels of points, where gold has some; None where it has none
     """
 
     name: str
@@ -113,6 +118,8 @@ class Score:
     track_pairs: Sequence[tuple[str, str, int]]
     notes: Sequence[str]
     _objects: _Objects = field(repr=False)
+    pictures: Mapping[str, PictureQuality] = field(default_factory=dict)
+    points: PointComparison | None = None
 
     @property
     def n_errors(self) -> dict[str, int]:
@@ -144,6 +151,8 @@ class Score:
             "errors": [asdict(error) for error in self.errors],
             "track_pairs": [{"gold_track_id": a, "track_id": b, "n_frames": n} for a, b, n in self.track_pairs],
             "notes": list(self.notes),
+            "pictures": {name: {**quality_dict(one), **tracking_dict(one)} for name, one in self.pictures.items()},
+            "points": None if self.points is None else {"mean_iou": self.points.mean_iou, "per_class": self.points.by_class()},
         }
 
     def to_pandas(self) -> Any:
@@ -217,6 +226,8 @@ def score(
         [(of_gold.tracks[pair.a].track_id, of_label.tracks[pair.b].track_id, pair.n_frames) for pair in whole],
         _notes(scene, gold, chosen),
         objects,
+        {camera: picture_quality(scene, gold, camera, chosen, seed) for camera in sorted({track.camera for track in gold.image_tracks})},
+        _points(scene, gold, chosen),
     )
 
 
@@ -249,8 +260,9 @@ def _notes(scene: Scene, gold: Scene, chosen: Int64s) -> list[str]:
     n_lost = int((~np.isin(times, scene.times_ns)).sum())
     if n_lost:
         notes.append(f"{n_lost} of {len(times)} gold frames are no frames of {scene.name!r}: what its tracks say between their keyframes was taken")
-    if gold.image_tracks or scene.image_tracks:
-        notes.append("labels in pictures are not compared, only cuboids")
+    without = sorted({track.camera for track in scene.image_tracks} - {track.camera for track in gold.image_tracks})
+    if without:
+        notes.append(f"gold has no labels in the pictures of {', '.join(without)}: those there are not compared")
     if gold.label_frame == scene.label_frame == "world":
         gaps = []
         for stamp in times[[0, len(times) // 2, -1]].tolist():
@@ -261,6 +273,24 @@ def _notes(scene: Scene, gold: Scene, chosen: Int64s) -> list[str]:
         if gaps and max(gaps) > 0.05:
             notes.append(f"the ego poses of the two differ by up to {max(gaps):.2f} m, which is in the errors of position")
     return notes
+
+
+def _points(scene: Scene, gold: Scene, chosen: Int64s) -> PointComparison | None:
+    """Labels of points in the sweeps that gold labels; a sweep that the other has no labels of is all unlabelled there."""
+    found, right = [], []
+    for i in chosen.tolist():
+        here = np.flatnonzero(scene.times_ns == gold.times_ns[i])
+        for sensor in gold.lidars:
+            if gold.has_point_labels(i, sensor):
+                labels = gold.point_labels(i, sensor)
+                is_there = len(here) and sensor in scene.lidars and scene.has_point_labels(int(here[0]), sensor)
+                found.append(
+                    scene.point_labels(int(here[0]), sensor)
+                    if is_there
+                    else PointLabels(np.zeros(len(labels), np.uint16), np.zeros(len(labels), np.uint32))
+                )
+                right.append(labels)
+    return compare_point_labels(found, right) if right else None
 
 
 def _objects(gold: LabelTable, label: LabelTable, pairs: Pairs, found: Differences, whole: Sequence[TrackPair], scene: str) -> _Objects:
@@ -367,12 +397,13 @@ def _tracking(gold: LabelTable, label: LabelTable, alike: Sequence[Float64s], ti
     return TrackQuality(hota(*ids), clear(*ids), identity(*ids))
 
 
-def quality_dict(quality: Quality) -> dict[str, Any]:
-    """For JSON."""
-    return {name: value._asdict() if isinstance(value, Estimate) else value for name, value in vars(quality).items()}
+def quality_dict(quality: Quality | PictureQuality) -> dict[str, Any]:
+    """For JSON; what tells of tracks is `tracking_dict`'s."""
+    rows = [(name, value) for name, value in vars(quality).items() if name not in ("hota", "clear", "identity")]
+    return {name: value._asdict() if isinstance(value, Estimate) else value for name, value in rows}
 
 
-def tracking_dict(quality: TrackQuality) -> dict[str, Any]:
+def tracking_dict(quality: TrackQuality | PictureQuality) -> dict[str, Any]:
     """For JSON."""
     whole = {name: getattr(quality.hota, name) for name in ("hota", "deta", "assa", "loca")}
     return {**whole, **vars(quality.clear), **{name: getattr(quality.identity, name) for name in ("idf1", "idp", "idr")}}

@@ -19,10 +19,11 @@ from .common import (
     print_json,
     print_lines,
     print_table,
+    say,
     tracked,
 )
+from .labellings import HtmlOption, open_labels, plain, print_intervals
 from .outputs import OutOption, ToOption, check_output, print_report, write_scene
-from .score import open_labels, plain, print_intervals
 
 if TYPE_CHECKING:
     from ..combining import Consensus
@@ -43,6 +44,7 @@ def agree(
     range_frames: RangeOption = 50,
     out: OutOption = None,
     to: ToOption = "boxwright",
+    html: HtmlOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     lenient: LenientOption = False,
@@ -68,6 +70,10 @@ def agree(
     with tracked(f"comparing {number_of(len(scenes), 'annotator')}"):
         found = bw.agreement(scenes, range_frames=range_frames)
     result = found.to_dict()
+    if html is not None:
+        with tracked("drawing disagreements") as advance:
+            bw.write_agreement_report(html, found, scenes, progress=advance)
+        say(f"wrote {html}")
     if out is not None:
         merged = bw.consensus(scenes)
         written = write_scene(merged.scene, out, to)

@@ -25,7 +25,7 @@ from .common import (
     say,
     tracked,
 )
-from .score import names_in
+from .labellings import HtmlOption, chosen_scenes
 
 if TYPE_CHECKING:
     from ..checks import Finding, Findings, Profile
@@ -44,9 +44,6 @@ RulesOption = Annotated[
 ]
 FramesOption = Annotated[str, typer.Option("--frames", help="Frames whose points and pictures are looked at: 0,10,20, 0:50, 0:50:10 or all.")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", metavar="FILE", parser=path_of, help="Write the findings as CSV too.")]
-HtmlOption = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", parser=path_of, help="Write a page with charts and pictures of the findings.")
-]
 FitOption = Annotated[
     Path | None,
     typer.Option(
@@ -90,7 +87,7 @@ def check(
         return
     if path is None:
         raise typer.BadParameter("expected PATH, got none: name the recording to check, or list the rules with --list")
-    names: list[str | None] = [scene] if scene is not None else [*names_in(path, format)] or [None]
+    names = chosen_scenes(path, scene, format)
     if fit_profile is not None:
         _fit(path, names, rules, fit_profile, format, lenient)
         return

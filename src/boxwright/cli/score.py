@@ -22,11 +22,14 @@ from .common import (
     print_json,
     print_lines,
     print_table,
+    say,
     tracked,
 )
+from .labellings import HtmlOption, chosen_scenes, open_labels, plain, print_intervals
 
 if TYPE_CHECKING:
     from ..intervals import Estimate
+    from ..picture_scores import PictureQuality
     from ..scene import Scene
     from ..scoring import Quality, Score, TrackQuality
 
@@ -44,6 +47,7 @@ def score(
     paths: PathsArgument,
     frames: GoldFramesOption = "all",
     plan: PlanOption = None,
+    html: HtmlOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     lenient: LenientOption = False,
@@ -65,12 +69,15 @@ def score(
         raise typer.BadParameter("expected PATH... GOLD, got one path alone: name what is held to gold, and the gold last")
     chosen = None if plan is None else GoldPlan.read(plan)
     *labelled, of_gold = paths
-    scores = []
-    names: list[str | None] = [scene] if scene is not None else [*names_in(of_gold, format)] or [None]
-    for name in names:
+    scored: list[tuple[Score, Scene, Scene]] = []
+    for name in chosen_scenes(of_gold, scene, format):
         gold = open_scene(of_gold, name, format, lenient)
         if chosen is None or gold.name in chosen.frame_ids or name == scene:
-            scores += [_scored(open_labels(path, name, format, lenient), gold, frames, chosen) for path in labelled]
+            for labels in (open_labels(path, name, format, lenient) for path in labelled):
+                scored.append((_scored(labels, gold, frames, chosen), labels, gold))
+    scores = [one for one, _, _ in scored]
+    if html is not None:
+        _write_html(scored, html)
     compared = compare_annotators(scores) if len(scores) > 1 else []
     if as_json:
         ranking = [{"annotator": one.annotator, "rank": one.rank, **quality_dict(one.quality)} for one in compared]
@@ -84,29 +91,20 @@ def score(
         raise typer.Exit(1)
 
 
-def names_in(path: Path, format: str | None) -> list[str]:
-    """The scenes of a dataset by name; none where it holds one alone, which needs no name."""
-    import boxwright as bw
-
-    names = [entry.name for entry in bw.scenes(path, format)]
-    return names if len(names) > 1 else []
-
-
-def open_labels(path: Path, scene: str | None, format: str | None, lenient: bool) -> Scene:
-    """One annotator's labels; where they do not say whose they are, they go by the name of their folder."""
-    from ..tags import Tag
-
-    labels = open_scene(path, scene if names_in(path, format) else None, format, lenient)
-    is_named = any(tag.name == "annotator" for tag in labels.tags)
-    return labels if is_named else labels.replace(tags=[*labels.tags, Tag("annotator", path.absolute().name)])
-
-
 def _scored(labels: Scene, gold: Scene, frames: str, plan: Any) -> Score:
     import boxwright as bw
 
     chosen: Any = plan if plan is not None else None if frames.strip() == "all" else parse_frames(frames, len(gold))
     with tracked(f"comparing {labels.name} with {gold.name}"):
         return bw.score(labels, gold, frames=chosen)
+
+
+def _write_html(scored: list[tuple[Score, Scene, Scene]], path: Path) -> None:
+    import boxwright as bw
+
+    with tracked("drawing errors") as advance:
+        bw.write_score_report(path, scored, progress=advance)
+    say(f"wrote {path}")
 
 
 def _print(score: Score) -> None:
@@ -122,8 +120,34 @@ def _print(score: Score) -> None:
         ["class", "HOTA", "DetA", "AssA", "LocA", "MOTA", "IDF1", "switches", "fragments", "mostly tracked", "mostly lost"],
         [_track_row(name, quality) for name, quality in _all(score.tracking_per_class, score.tracking)],
     )
+    _print_pictures_and_points(score)
     _print_errors(score)
     print_lines(*score.notes)
+
+
+def _print_pictures_and_points(score: Score) -> None:
+    if score.pictures:
+        print_table(
+            "labels in pictures, by their bounds",
+            ["camera", "objects", "gold", "labels", "matched", "precision", "recall", "F1", "IoU", "HOTA", "MOTA", "IDF1"],
+            [_picture_row(name, one) for name, one in score.pictures.items()],
+        )
+    if score.points is not None:
+        rows = [
+            [name, *(one[key] for key in ("iou", "panoptic_quality", "n_matched", "n_extra", "n_missed"))]
+            for name, one in score.points.by_class().items()
+        ]
+        print_table(
+            f"labels of points: mean IoU {plain(score.points.mean_iou)}, {score.points.accuracy:.1%} of the points right",
+            ["class", "IoU", "PQ", "matched", "extra", "missed"],
+            rows,
+        )
+
+
+def _picture_row(camera: str, one: PictureQuality) -> list[Any]:
+    shares = (figure.value for figure in (one.precision, one.recall, one.f1, one.iou))
+    whole = (one.hota.hota, one.clear.mota, one.identity.idf1)
+    return [camera, one.n_objects, one.n_gold, one.n_labels, one.n_matched, *map(plain, shares), *map(plain, whole)]
 
 
 def _all(per_class: Mapping[str, Any], overall: Any) -> list[tuple[str, Any]]:
@@ -139,16 +163,6 @@ def named_figures(quality: Quality) -> dict[str, Estimate]:
 
 def _figures(quality: Quality) -> list[str]:
     return [plain(figure.value) for figure in named_figures(quality).values()]
-
-
-def plain(value: float) -> str:
-    """0.95"""
-    return f"{value:.2f}" if math.isfinite(value) else "-"
-
-
-def print_intervals(title: str, figures: Mapping[str, Estimate]) -> None:
-    """One row for each figure."""
-    print_table(title, ["figure", "value", "low", "high"], [[name, *(float(v) for v in figure)] for name, figure in figures.items()])
 
 
 def _track_row(name: str, quality: TrackQuality) -> list[Any]:
