@@ -64,7 +64,7 @@ class Served:
         """A client of an account, or of nobody."""
         if name not in self.clients:
             headers = {} if name in (None, "anonymous") else {"Authorization": f"Bearer {self.tokens[name]}"}
-            self.clients[name] = httpx.Client(base_url=self.api, headers=headers, timeout=30, trust_env=False)
+            self.clients[name] = httpx.Client(base_url=self.api, headers=headers, timeout=120, trust_env=False)
         return self.clients[name]
 
     def raw(self, data, timeout=10):

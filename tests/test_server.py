@@ -366,3 +366,56 @@ def test_a_second_server_on_a_folder_refuses(server):
 def test_a_project_that_was_made_just_now_can_be_opened_beside(tmp_path):
     with bw.create_project(tmp_path / "p", "new"), bw.open_project(tmp_path / "p") as again:
         assert again.name == "new"
+
+
+def test_the_command(tmp_path):
+    """As a user starts it: it says where it is, the address it prints is good once, and it ends when it is told to."""
+    import os
+    import re
+    import signal
+    import subprocess
+    import sys
+
+    import httpx
+
+    bw.create_project(tmp_path / "p", "street").close()
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    arguments = [sys.executable, "-m", "boxwright", "serve", str(tmp_path / "p"), "--port", "0", "--as", "anna"]
+    with bw.open_project(tmp_path / "p") as project:
+        project.accounts.add("anna")
+    child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        said = [child.stdout.readline() for _ in range(3)]
+        url, code = re.search(r"(http://127\.0\.0\.1:\d+)/#code=(\S+)", said[1]).groups()
+        token_file = re.search(r"in (\S+)$", said[2].strip())[1]
+        with httpx.Client(trust_env=False) as http:
+            token = http.post(f"{url}/api/v1/session", json={"code": code}).json()["token"]
+            assert http.get(f"{url}/api/v1/me", headers={"Authorization": f"Bearer {token}"}).json()["account"] == "anna"
+        with bw.connect(url, token_file=token_file) as remote:
+            assert remote.name == "street" and remote.account == "anna"
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=60)
+    assert "Traceback" not in err and token not in err and code not in err
+
+
+def test_members_have_addresses_of_their_own(tmp_path, monkeypatch, capsys):
+    from boxwright.cli.serve import _say_where
+    from boxwright.server import Server
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with bw.create_project(tmp_path / "p") as project:
+        for name in ("ada", "eve"):
+            project.accounts.add(name)
+        bw.Work(project).set_member("ada", ["admin"])
+        server = Server(project, port=0)
+        try:
+            for name in (None, "eve"):
+                _say_where(server, project, name, False)
+                out = capsys.readouterr().out
+                assert "--as NAME" in out and "#code=" not in out
+            _say_where(server, project, "ada", False)
+            assert "#code=" in capsys.readouterr().out
+            assert len(project.accounts.all()) == 2
+        finally:
+            server.close()

@@ -67,7 +67,9 @@ def connect(url: str, token: str | None = None, *, token_file: str | os.PathLike
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         hint = "use https://: a token that goes over a network in the clear is everybody's"
         raise ArgumentError("plain http to another machine", got=parts.hostname, field="url", hint=hint)
-    secret = token if token is not None else kept_secret(token_file) if token_file is not None else os.environ.get("BOXWRIGHT_TOKEN")
+    secret = os.environ.get("BOXWRIGHT_TOKEN") if token is None else token
+    if token is None and token_file is not None:
+        secret = kept_secret(Path(token_file).expanduser())
     if not isinstance(secret, str) or not secret.isascii() or not secret.isprintable() or " " in secret or not secret:
         hint = "boxwright accounts PROJECT token NAME makes one"
         raise ArgumentError(expected="a token", got="none" if secret is None else "something else", field="token", hint=hint)

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import webbrowser
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +81,12 @@ def _say_where(server: Server, opened: Project, account: str | None, open_browse
 
     print_lines(f"{opened.place}: served at {server.url}")
     if is_loopback(server.host) and not server.is_behind_proxy:
-        name = account or local_account(opened)
+        members = {str((one.body or {})["account"]) for one in opened.kept("member")}
+        name = account or local_account(opened, members)
+        if name is None or (members and name not in members):
+            print_lines("its members come with tokens of their own; --as NAME prints an address for one of them")
+            sys.stdout.flush()
+            return
         path = token_of(opened, name)
         address = server.start_url(name)
         print_lines(f"open {address}", f"token of {name} for scripts: in {path}")
@@ -89,8 +95,8 @@ def _say_where(server: Server, opened: Project, account: str | None, open_browse
     sys.stdout.flush()
 
 
-def local_account(opened: Project) -> str:
-    """Of whoever is at this machine; made where it is not there. A project that has members tells itself who is one."""
+def local_account(opened: Project, members: Collection[str]) -> str | None:
+    """Of whoever is at this machine; made where it is not there, unless the project has members, who alone may do anything."""
     import getpass
 
     try:
@@ -100,6 +106,8 @@ def local_account(opened: Project) -> str:
     try:
         opened.accounts.find(name)
     except UnknownName:
+        if members:
+            return None
         opened.accounts.add(name, by="boxwright")
         say(f"made the account {name}")
     return name

@@ -71,7 +71,7 @@ def status_of(one: BoxwrightError) -> int:
     if isinstance(one, ConflictError):
         return 412 if one.conflicts and one.code == "conflict" else 409
     if isinstance(one, StorageError):
-        return {"disk-full": 507, "busy": 429}.get(one.code, 409)
+        return {"disk-full": 507, "busy": 429, "unreachable": 503}.get(one.code, 409)
     if isinstance(one, CorruptionError):
         return 409
     if isinstance(one, (UnknownName, FrameMissing, IndexMissing)):

@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import ArgumentError, UnknownName
+from ..errors import ArgumentError, BoxwrightError, UnknownName
 from ..store.entities import PROJECT
 from ..store.roles import Action, permits
 from ..store.snapshots import standing
-from .answers import json_answer
+from .answers import Refusal, json_answer
 from .label_routes import committed, etag, told
 from .models import PatchBody, SessionBody, TaxonomyBody
 from .rights import CheckedRoute, asked, asks
@@ -27,7 +27,10 @@ health = APIRouter(route_class=CheckedRoute)
 @asks(None)
 def get_health(request: Request) -> Response:
     """Whether the server and its database answer; holds no data."""
-    _ = request.app.state.project.seq
+    try:
+        _ = request.app.state.project.seq
+    except BoxwrightError:
+        raise Refusal(503, "unreachable", "the database does not answer", {"Retry-After": "5"}) from None
     return json_answer({"status": "ok"})
 
 

@@ -115,7 +115,9 @@ class Database:
         if (code is not None and code & 0xFF == sqlite3.SQLITE_CONSTRAINT) or name[:2] in ("23", "P0"):
             return ConflictError(f"the database refused it: {said}; nothing was changed", path=self.place, hint="read what is there and try again")
         if name[:2] in ("08", "28", "3D", "57") or (not self.is_sqlite and not name):
-            return StorageError(f"cannot be reached: {said}", path=self.place, hint="check the address, the account and that the server runs")
+            return StorageError(
+                f"cannot be reached: {said}", path=self.place, hint="check the address, the account and that the server runs", code="unreachable"
+            )
         return StorageError(f"the database said: {said}; nothing was changed", path=self.place, hint="'boxwright fsck' looks at the project")
 
     def _free(self) -> str:
