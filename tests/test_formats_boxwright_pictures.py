@@ -382,6 +382,11 @@ def test_places_too_far_to_be_pixels(rng, tmp_path):
     for format in ("boxwright", "openlabel", "mot", "cvat_video", "coco", "label_studio", "darwin", "labelbox"):
         with pytest.raises(bw.ArgumentError, match=r"'box 1': expected places in pictures under 1e\+07 px, got 1e\+18"):
             bw.write(scene.replace(image_tracks=[far], relations=[]), tmp_path / "out", format)
+    codes = [[bw.Visibility.VISIBLE, bw.Visibility.OUTSIDE]] * 3  # which is in no bounds, and is written all the same
+    hidden = far.replace(shapes=bw.Keypoints([[[1, 1], [1e18, 1]]] * 3, codes))
+    for format in ("boxwright", "cvat_video"):
+        with pytest.raises(bw.ArgumentError, match=r"'box 1': expected places in pictures under 1e\+07 px, got 1e\+18"):
+            bw.write(scene.replace(image_tracks=[hidden], relations=[]), tmp_path / "out", format)
     bw.write(scene, tmp_path / "clip")
     document = json.loads((tmp_path / "clip/scene.json").read_text())
     document["image_tracks"][0]["keyframes"][1]["xyxy_px"][2] = 1e18

@@ -720,6 +720,37 @@ def test_without_cameras(rng, tmp_path):
     np.testing.assert_array_equal(again.points(2).intensity, scene.points(2).intensity)
 
 
+def test_an_independent_parser_reads_what_is_written(rng, tmp_path, oracle, monkeypatch):
+    """Labels, poses, calibration and sweeps, as a parser that shares no line with ours finds them."""
+    camera = bw.CameraSensor("front", bw.PinholeCamera(48, 32, 30.3, 30.7, 23.1, 15.9), bw.Pose(CAM_AXES, (0.27, 0.06, -0.08)))
+    beside = bw.CameraSensor("right", camera.camera, bw.Pose(CAM_AXES, (0.27, -0.48, -0.08)))
+    scene = upright_scene(rng, cameras=(camera, beside))
+    images = {(2, name): rng.integers(0, 255, (32, 48, 3)).astype(np.uint8) for name in ("front", "right")}
+    scene = scene.replace(data=MemoryData(scene.data.sweeps, images))
+    bw.write(scene, tmp_path / "kitti_tracking", format="kitti_tracking")
+    monkeypatch.setattr(oracle, "ROOT", tmp_path)
+    (clip,) = oracle.kitti_tracking()
+    assert clip.scene == "0007" and set(clip.tracks) == {"0", "1", "2"}
+    for i, stamp in enumerate(scene.times_ns.tolist()):
+        np.testing.assert_allclose(clip.world_from_lidar[i], scene.world_from_ego(stamp).matrix(), rtol=1e-12, atol=1e-12)
+    for track in scene.tracks:
+        theirs = clip.tracks[track.track_id]
+        assert theirs.name == "Car" and theirs.frames.tolist() == [0, 1, 2, 4, 5]  # in frame 3 it is outside
+        assert theirs.extra["occluded"].tolist() == [0, 1, 0, 0, 0]
+        for row, i in enumerate(theirs.frames.tolist()):
+            ours = scene.cuboids(i, frame="lidar")[int(track.track_id)]
+            np.testing.assert_allclose(theirs.boxes[row, :3], ours.center_m, rtol=0, atol=1e-8)
+            np.testing.assert_allclose(theirs.boxes[row, 3:6], ours.size_m, rtol=0, atol=1e-12)
+            assert abs(np.angle(np.exp(1j * (theirs.boxes[row, 6] - ours.yaw_rad)))) < 1e-9
+            world = track.cuboids[i]
+            np.testing.assert_allclose(theirs.world[row, :3], world.center_m, rtol=0, atol=1e-7)
+    (frame,) = oracle.kitti_tracking_frames()
+    np.testing.assert_array_equal(frame.points[:, :3], scene.points(2).xyz)
+    np.testing.assert_array_equal(frame.points[:, 3], scene.points(2).intensity)
+    for name, source in (("image_2", "front"), ("image_3", "right")):
+        np.testing.assert_allclose(frame.cameras[name].cam_from_lidar, scene.cam_from(2, source).matrix(), rtol=0, atol=1e-9)
+
+
 def test_behind_and_beside_the_picture(rng, tmp_path):
     """Labels that no picture shows are written, not dropped; those at its edge are cut to it."""
     camera = bw.CameraSensor("front", bw.PinholeCamera(1242, 375, 700, 700, 600, 170), bw.Pose(CAM_AXES, (0.27, 0.06, -0.08)))

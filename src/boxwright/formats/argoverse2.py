@@ -13,29 +13,37 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Int64s
-from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
-from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
+from ..errors import FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..limits import FARTHEST_M, has_file, limits
-from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track
-from .argoverse2_tables import HINT, Rows, read_rows
+from .argoverse2_sensors import (
+    LABEL_HINT,
+    POSE_COLUMNS,
+    calibration,
+    nearest_images,
+    numbers_of,
+    poses_of,
+    read_sweep,
+    set_bad_poses_aside,
+    stamped_files,
+    unused_pictures,
+)
+from .argoverse2_tables import Rows, read_rows
 from .declared import Capabilities, Exactness
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
-from .looking import names_of, subfolders
-from .sensor_files import SensorFiles, left_out_note, unread_note
+from .looking import subfolders
+from .sensor_files import SensorFiles, unread_note
 
 __all__ = ["CAPABILITIES", "detect", "list_scenes", "log_folder", "read"]
 
@@ -55,22 +63,8 @@ CAPABILITIES = Capabilities(
     remarks=("Points are written as float32: the dataset's own float16 has steps of 6 cm beyond 64 m.",),
 )
 
-_LABEL_HINT = "correct the label"
 _SPLITS = ("train", "val", "test", "sensor", "sensor/train", "sensor/val", "sensor/test")
-_POSE = {"qw": "f", "qx": "f", "qy": "f", "qz": "f", "tx_m": "f", "ty_m": "f", "tz_m": "f"}
-_LABELS = {"timestamp_ns": "i", "track_uuid": "s", "category": "s", "length_m": "f", "width_m": "f", "height_m": "f", **_POSE}
-_INTRINSICS = {
-    "fx_px": "f",
-    "fy_px": "f",
-    "cx_px": "f",
-    "cy_px": "f",
-    "k1": "f",
-    "k2": "f",
-    "k3": "f",
-    "height_px": "i",
-    "width_px": "i",
-}
-_STAMP = "(0|[1-9][0-9]{0,18})"
+_LABELS = {"timestamp_ns": "i", "track_uuid": "s", "category": "s", "length_m": "f", "width_m": "f", "height_m": "f", **POSE_COLUMNS}
 _LIDARS = ("up_lidar", "down_lidar")
 
 
@@ -110,7 +104,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     notes: list[str] = []
     trajectory = _trajectory(log / "city_SE3_egovehicle.feather", problems)
     labels, label_times = _labels(log / "annotations.feather", trajectory, problems, notes)
-    sweeps = _stamped_files(log / "sensors" / "lidar", ".feather", notes)
+    sweeps = stamped_files(log / "sensors" / "lidar", ".feather", notes)
     times = np.union1d(label_times, np.array(sorted(sweeps), np.int64)).astype(np.int64)
     if trajectory is None:
         lost = "no row of city_SE3_egovehicle.feather can be taken, so there are " if has_file(log / "city_SE3_egovehicle.feather") else ""
@@ -119,16 +113,16 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     else:
         notes += bridged_poses_note(trajectory.times_ns, label_times.astype(np.int64), times)
     notes += _unread(log)
-    mounts, pinholes = _calibration(log, notes)
+    mounts, pinholes = calibration(log, notes)
     origins = tuple(tuple(mounts[name].translation_m.tolist()) for name in _LIDARS if name in mounts)
     if not origins:
         notes.append(f"no calibration of {' and '.join(_LIDARS)}: the LiDARs' light is taken to come from the ego frame's origin")
     cameras: dict[str, CameraSensor] = {}
     images: dict[str, list[Path | None]] = {}
     for name, camera in pinholes.items():
-        images[name], exposures = _nearest_images(log / "sensors" / "cameras" / name, times, trajectory, notes)
+        images[name], exposures = nearest_images(log / "sensors" / "cameras" / name, times, trajectory, notes)
         cameras[name] = CameraSensor(name, camera, mounts[name], exposures)
-    notes += _unused_pictures(log / "sensors" / "cameras", images)
+    notes += unused_pictures(log / "sensors" / "cameras", images)
     sizes_px = {name: sensor.camera.size_px for name, sensor in cameras.items()}
     return Scene(
         name=scene,
@@ -137,7 +131,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         cameras=cameras,
         trajectory=trajectory,
         tracks=_tracks(labels, label_times, trajectory),
-        data=SensorFiles({"lidar": [log / "sensors" / "lidar" / f"{t}.feather" for t in times]}, images, _read_sweep, sizes_px),
+        data=SensorFiles({"lidar": [log / "sensors" / "lidar" / f"{t}.feather" for t in times]}, images, read_sweep, sizes_px),
         label_frame="ego" if trajectory is None else "world",
         frame_ids=tuple(str(t) for t in times),
         format="argoverse2",
@@ -149,59 +143,22 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 # ------------------------------------------------------------ poses
 
 
-def _poses(table: Rows) -> list[Pose]:
-    poses = []
-    for row, (quat, place) in enumerate(zip(table.stack("qw", "qx", "qy", "qz"), table.stack("tx_m", "ty_m", "tz_m"))):
-        try:
-            poses.append(Pose.from_quat(quat, place))
-        except BoxwrightError as error:
-            raise table.wrong(row, error.what, expected=error.expected, got=error.got, field=error.field or "pose") from None
-    return poses
-
-
 def _trajectory(path: Path, problems: Problems) -> Trajectory | None:
     if not has_file(path):
         return None
-    table = read_rows(path, {"timestamp_ns": "i", **_POSE}, problems)
+    table = read_rows(path, {"timestamp_ns": "i", **POSE_COLUMNS}, problems)
     if not len(table) and not problems.found:
         raise FormatError(
             expected="at least one pose", got="an empty table", path=path, hint="get the file again, or take it away to read without poses"
         )
-    _set_bad_poses_aside(table)
+    set_bad_poses_aside(table)
     times = table["timestamp_ns"].astype(np.int64)
     before = np.concatenate([[-(2**63)], np.maximum.accumulate(times)[:-1]]) if len(times) else times
     table.set_aside(
         (times <= before) & (np.arange(len(times)) > 0),
         lambda i: table.wrong(i, expected="increasing times", got=f"{times[i]} after {before[i]}", field="timestamp_ns"),
     )
-    return Trajectory(table["timestamp_ns"].astype(np.int64), _poses(table)) if len(table) else None
-
-
-def _set_bad_poses_aside(table: Rows) -> None:
-    names, places = ("qw", "qx", "qy", "qz"), ("tx_m", "ty_m", "tz_m")
-    table.set_aside(
-        ~(np.abs(table.stack(*places)).max(1, initial=0) < FARTHEST_M),
-        lambda i: table.wrong(
-            i, expected=f"coordinates under {FARTHEST_M:g} m", got=_numbers(table, i, places), field=" ".join(places), hint=_LABEL_HINT
-        ),
-    )
-    table.set_aside(
-        ~(np.abs(np.linalg.norm(table.stack(*names), axis=1) - 1) <= 1e-6),
-        lambda i: table.wrong(i, expected="a unit quaternion", got=_numbers(table, i, names), field=" ".join(names), hint=_LABEL_HINT),
-    )
-
-
-def _numbers(table: Rows, i: int, names: Sequence[str]) -> str:
-    return " ".join(f"{table[name][i]:.9g}" for name in names)
-
-
-def _stamped_files(folder: Path, suffix: str, notes: list[str]) -> dict[int, Path]:
-    """Stamp in the file's name -> file."""
-    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    stems = {name: name.removesuffix(suffix) for name in names if re.fullmatch(_STAMP + re.escape(suffix), name)}
-    files = {int(stem): folder / name for name, stem in stems.items() if int(stem) < 2**63}
-    notes += left_out_note(folder, set(names) - {file.name for file in files.values()}, f"<timestamp_ns>{suffix}")
-    return files
+    return Trajectory(table["timestamp_ns"].astype(np.int64), poses_of(table)) if len(table) else None
 
 
 def _unread(log: Path) -> list[str]:
@@ -215,116 +172,6 @@ def _unread(log: Path) -> list[str]:
     folder = log / "sensors" / "cameras"
     loose = [entry.name for entry in folder.iterdir() if not entry.is_dir()] if folder.is_dir() else []
     return notes + unread_note(folder, loose)
-
-
-# ------------------------------------------------------------ sensors
-
-
-def _calibration(log: Path, notes: list[str]) -> tuple[dict[str, Pose], dict[str, PinholeCamera]]:
-    """Sensor -> its place, camera -> its intrinsics; nothing where the log has neither file. Each camera must be in both."""
-    places, lenses = log / "calibration" / "egovehicle_SE3_sensor.feather", log / "calibration" / "intrinsics.feather"
-    folder = log / "sensors" / "cameras"
-    pictured = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(entry.iterdir())) if folder.is_dir() else []
-    if not has_file(places) and not has_file(lenses):
-        if pictured:
-            expected, hint = (
-                f"a row for {', '.join(pictured)}, which have pictures",
-                "get the log's calibration, or take the pictures away to read without",
-            )
-            raise CalibrationError("no such file", expected=expected, path=lenses, hint=hint)
-        notes.append("no calibration: the log has no cameras")
-        return {}, {}
-    for path, other in ((places, lenses), (lenses, places)):
-        if not has_file(path):
-            raise CalibrationError("no such file, and a camera needs both", expected=f"it beside {other.name}", path=path, hint=HINT)
-    table = _sensor_table(places, _POSE)
-    _set_bad_poses_aside(table)
-    mounts = dict(zip(map(str, table["sensor_name"]), _poses(table)))
-    table = _sensor_table(lenses, _INTRINSICS)
-    cameras = {}
-    for i, name in enumerate(map(str, table["sensor_name"])):
-        try:
-            cameras[name] = pinhole_from_k1_k2_k3({key: table[key][i] for key in _INTRINSICS})
-        except BoxwrightError as error:
-            raise CalibrationError(
-                error.what, expected=error.expected, got=error.got, path=lenses, offset=f"row {i}", field=error.field, hint=HINT
-            ) from None
-    mounted = [name for name in mounts if not name.endswith("lidar")]
-    for path, known, others, where in (
-        (places, mounts, cameras, lenses.name),
-        (lenses, cameras, mounted, places.name),
-        (lenses, cameras, pictured, "sensors/cameras"),
-    ):
-        for name in others:
-            if name not in known:
-                expected = f"a row for {name}, which is in {where}"
-                hint = "add the row, or take the camera away everywhere"
-                raise CalibrationError("a camera has no calibration", expected=expected, path=path, field="sensor_name", hint=hint)
-    return mounts, cameras
-
-
-def _sensor_table(path: Path, columns: Mapping[str, str]) -> Rows:
-    table = read_rows(path, {"sensor_name": "s", **columns})
-    names = list(map(str, table["sensor_name"]))
-    if len(set(names)) < len(names):
-        row = next(i for i, name in enumerate(names) if name in names[:i])
-        raise CalibrationError("a sensor comes twice", got=names[row], path=path, offset=f"row {row}", field="sensor_name", hint="keep one row of it")
-    return table
-
-
-def pinhole_from_k1_k2_k3(row: Mapping[str, Any]) -> PinholeCamera:
-    """A row of intrinsics.feather: k1, k2, k3 are radial terms, which come as k1 k2 p1 p2 k3 in OpenCV's order."""
-    fx, fy, cx, cy = (float(row[key]) for key in ("fx_px", "fy_px", "cx_px", "cy_px"))
-    k1, k2, k3 = (float(row[key]) for key in ("k1", "k2", "k3"))
-    return PinholeCamera(int(row["width_px"]), int(row["height_px"]), fx, fy, cx, cy, (k1, k2, 0.0, 0.0, k3))
-
-
-def _nearest_images(folder: Path, times: Int64s, trajectory: Trajectory | None, notes: list[str]) -> tuple[list[Path | None], Int64s | None]:
-    """The picture nearest to each frame, at most half a frame away, and when it was taken."""
-    files = _stamped_files(folder, ".jpg", notes)
-    if not files or not len(times):
-        return [folder / f"{t}.jpg" for t in times], None
-    stamps = np.array(sorted(files), np.int64)
-    after = np.clip(np.searchsorted(stamps, times), 1, max(len(stamps) - 1, 1))
-    near = np.where(
-        np.abs(stamps[np.minimum(after, len(stamps) - 1)] - times) < np.abs(stamps[after - 1] - times), np.minimum(after, len(stamps) - 1), after - 1
-    )
-    reach = int(np.median(np.diff(times))) // 2 if len(times) > 1 else 50_000_000
-    found = np.abs(stamps[near] - times) <= reach
-    if trajectory is not None:
-        found &= trajectory.covers(stamps[near])
-    paths: list[Path | None] = [files[int(stamps[k])] if ok else None for k, ok in zip(near, found)]
-    return paths, np.where(found, stamps[near], times)
-
-
-def _unused_pictures(folder: Path, images: Mapping[str, Sequence[Path | None]]) -> list[str]:
-    """A sentence on the pictures that are no frame's: cameras fire more often than the LiDAR turns."""
-    n_all = sum(len(names_of(folder / name, _STAMP + r"\.jpg")) for name in images)
-    n_used = len({path for paths in images.values() for path in paths if path is not None and path.is_file()})
-    return [f"pictures that are no frame's: {n_all - n_used:,} of {n_all:,}; each frame has the nearest of each camera"] if n_used < n_all else []
-
-
-def _read_sweep(frame_index: int, sensor: str, path: Path) -> Sweep:
-    table = read_rows(path, {}).columns  # coordinates need not be finite
-    missing = [name for name in "xyz" if name not in table or table[name].dtype.kind != "f"]
-    if missing:
-        raise FormatError("a column is missing", expected=f"numbers {', '.join(missing)}", got=", ".join(table)[:200], path=path, hint=HINT)
-    kind = np.float64 if any(table[name].dtype == np.float64 for name in "xyz") else np.float32
-    offsets = table.get("offset_ns")
-    if offsets is not None and offsets.dtype.kind not in "iu":
-        raise FormatError(expected="whole numbers", got=f"dtype {offsets.dtype}", path=path, field="offset_ns", hint=HINT)
-    intensity = table.get("intensity")
-    if intensity is not None and intensity.dtype.kind not in "iuf":
-        raise FormatError(expected="numbers", got=f"dtype {intensity.dtype}", path=path, field="intensity", hint=HINT)
-    return Sweep(
-        np.stack([table[name].astype(kind) for name in "xyz"], 1),
-        int(path.stem),
-        sensor,
-        intensity,
-        None if offsets is None else offsets.astype(np.int64),
-        {name: values for name, values in table.items() if name not in ("x", "y", "z", "intensity", "offset_ns") and values.dtype.kind in "iuf"},
-        is_deskewed=True,
-    )
 
 
 # ------------------------------------------------------------ labels
@@ -355,9 +202,9 @@ def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
     size = table.stack(*sizes)
     table.set_aside(
         ~((size.min(1, initial=np.inf) > 0) & (size.max(1, initial=0) < FARTHEST_M)),
-        lambda i: table.wrong(i, expected="positive sizes", got=_numbers(table, i, sizes), field=" ".join(sizes), hint=_LABEL_HINT),
+        lambda i: table.wrong(i, expected="positive sizes", got=numbers_of(table, i, sizes), field=" ".join(sizes), hint=LABEL_HINT),
     )
-    _set_bad_poses_aside(table)
+    set_bad_poses_aside(table)
     _set_bad_counts_aside(table)
     if trajectory is not None:
         table.set_aside(
@@ -386,7 +233,7 @@ def _set_bad_labels_aside(table: Rows, trajectory: Trajectory | None) -> None:
 def _set_blank_aside(table: Rows, name: str) -> None:
     table.set_aside(
         np.array([not text.strip() for text in table[name].tolist()], bool),
-        lambda i: table.wrong(i, expected="a text that is not empty", got=repr(table[name][i]), field=name, hint=_LABEL_HINT),
+        lambda i: table.wrong(i, expected="a text that is not empty", got=repr(table[name][i]), field=name, hint=LABEL_HINT),
     )
 
 

@@ -80,7 +80,7 @@ def _adjacent(parts: list[Any]) -> Floats | None:
         return None
     if not isinstance(base, np.ndarray) or y.base is not base or z.base is not base or not strides == y.strides == z.strides:
         return None
-    at, *starts = (array.ctypes.data for array in (base, x, y, z))
+    at, *starts = (array.__array_interface__["data"][0] for array in (base, x, y, z))
     step = starts[1] - starts[0]
     if starts[2] - starts[1] != step or step <= 0 or step % kind.itemsize or not base.flags.c_contiguous or not x.flags.aligned:
         return None
@@ -93,11 +93,12 @@ def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *
     missing = [name for name in "xyz" if name not in columns]
     if missing:
         raise FormatError(expected="columns x, y and z", got=", ".join(columns) or "none", path=path, hint="rename the columns")
+    columns = {name: np.asarray(values) for name, values in columns.items()}
     for name, values in columns.items():
-        if np.asarray(values).dtype.kind not in "iufb":
-            got, hint = f"dtype {np.asarray(values).dtype}", "save plain numbers"
+        if values.dtype.kind not in "iufb":
+            got, hint = f"dtype {values.dtype}", "save plain numbers"
             raise FormatError(expected="a column of numbers", got=got[:80], path=path, field=name, hint=hint)
-    parts = [np.asarray(columns[name]) for name in "xyz"]
+    parts = [columns[name] for name in "xyz"]
     xyz: Floats
     if scale_m is not None and all(part.dtype.kind in "iu" for part in parts):
         reach = max((int(np.abs(part.astype(np.int64)).max(initial=0)) for part in parts), default=0)
@@ -110,10 +111,8 @@ def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *
         for i, part in enumerate(parts if beside is None else ()):
             xyz[:, i] = part
     time = columns.get("time_offset_ns")
-    if time is not None and np.asarray(time).dtype.kind not in "iu":
-        raise FormatError(
-            expected="whole nanoseconds", got=f"dtype {np.asarray(time).dtype}", path=path, field="time_offset_ns", hint="export the file again"
-        )
+    if time is not None and time.dtype.kind not in "iu":
+        raise FormatError(expected="whole nanoseconds", got=f"dtype {time.dtype}", path=path, field="time_offset_ns", hint="export the file again")
     intensity = columns.get("intensity")
     try:
         return Sweep(

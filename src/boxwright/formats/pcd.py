@@ -16,7 +16,7 @@ from ..arrays import UInt8s
 from ..errors import ArgumentError, FormatError, number_of
 from ..limits import checked_size, limits
 from ..points import Sweep
-from .columns import columns_of_records, columns_of_sweep, name_of, other_size, record_bytes, records_from, sweep_of_columns
+from .columns import columns_of_sweep, name_of, other_size, record_bytes, records_from, sweep_of_columns
 from .number_lines import NumberLines, lines_of_columns
 
 __all__ = ["check_pcd", "pcd_bytes", "read_pcd"]
@@ -62,7 +62,7 @@ def read_pcd(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:
         if header.encoding == "ascii":
             columns = _lines(header, path).columns(file.read(), header.n_points)
         elif header.encoding == "binary":
-            columns = _named(header, columns_of_records(_records(file, header, path)))
+            columns = _beside_each_other(records_from(file, np.uint8, header.n_points * header.stride, path), header)
         else:
             columns = _compressed(records_from(file, np.uint8, size - header.body_byte, path), header, path)
     return sweep_of_columns(columns, path, frame=frame)
@@ -185,10 +185,15 @@ def _named(header: _Header, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: values for name, values in zip(header.value_names, [v for part in parts for v in part]) if name != "_"}
 
 
-def _records(file: Any, header: _Header, path: str | os.PathLike[str]) -> Any:
-    """(N,) records, fields called by their number."""
-    kinds = [(f"{i}", dtype, (count,)) if count != 1 else (f"{i}", dtype) for i, (dtype, count) in enumerate(zip(header.dtypes, header.counts))]
-    return records_from(file, np.dtype(kinds), header.n_points, path)
+def _beside_each_other(body: UInt8s, header: _Header) -> dict[str, Any]:
+    """name -> column, a view into the bytes of all points."""
+    columns: dict[str, Any] = {}
+    n, at, numbers = header.n_points, 0, [dtype for dtype, count in zip(header.dtypes, header.counts) for _ in range(count)]
+    for name, dtype in zip(header.value_names, numbers):
+        if name != "_":
+            columns[name] = np.ndarray((n,), dtype, body, at if n else 0, (header.stride,))
+        at += int(dtype[-1])
+    return columns
 
 
 def _check_packed(sizes: bytes, header: _Header, room: int, path: str | os.PathLike[str]) -> int:

@@ -11,6 +11,7 @@ from ..errors import ArgumentError
 from ..image_tracks import ImageTrack
 from ..limits import FARTHEST_M, FARTHEST_PX
 from ..scene import Scene
+from ..shapes2d import Keypoints
 from .strict_json import Node
 
 __all__ = ["check_pixels", "check_reach", "within_reach"]
@@ -36,7 +37,8 @@ def check_reach(scene: Scene) -> None:
 def check_pixels(tracks: Iterable[ImageTrack]) -> None:
     """As `check_reach`, for labels in pictures."""
     for track in tracks:
-        bounds = np.nan_to_num(track.shapes.bounds_xyxy())  # NaN where nothing is there
+        shapes = track.shapes  # NaN where nothing is there; points that are not marked are in no bounds, but they are written
+        bounds = np.nan_to_num(shapes.uv if isinstance(shapes, Keypoints) else shapes.bounds_xyxy())
         if not np.abs(bounds).max(initial=0) < FARTHEST_PX:
             got, field = f"{np.abs(bounds).max():g}", f"image track {track.track_id[:40]!r}"
             raise ArgumentError(expected=f"places in pictures under {FARTHEST_PX:g} px", got=got, field=field, hint="correct the broken number")
