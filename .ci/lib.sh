@@ -50,3 +50,18 @@ peers = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-d
 print("\n".join(name for name in peers if not name.startswith("open3d")))
 PY
 }
+
+# the clients that clients.txt names for one venv, which tests then ask through BOXWRIGHT_CLIENT_PYTHON
+install_clients() {
+    local place="$scratch/clients_$1" wanted alone
+    mapfile -t wanted < <(awk -v venv="$1" '$1 == venv && $3 == "" { print $2 }' "$here/.ci/clients.txt")
+    mapfile -t alone < <(awk -v venv="$1" '$1 == venv && $3 == "alone" { print $2 }' "$here/.ci/clients.txt")
+    python3 -m venv "$place"
+    # uv finds and fetches in seconds what pip takes minutes for
+    if "$place/bin/pip" install -q uv && "$place/bin/uv" pip install -q --python "$place/bin/python" "${wanted[@]}" &&
+        { [ "${#alone[@]}" = 0 ] || "$place/bin/uv" pip install -q --no-deps --python "$place/bin/python" "${alone[@]}"; }; then
+        export BOXWRIGHT_CLIENT_PYTHON="${BOXWRIGHT_CLIENT_PYTHON:+$BOXWRIGHT_CLIENT_PYTHON:}$place/bin/python"
+    else
+        echo "not installed: ${wanted[*]} ${alone[*]}; tests that ask them skip by name"
+    fi
+}

@@ -1,0 +1,110 @@
+"""Every writer on one scene of many frames: seconds, and what it takes in memory beyond the scene.
+
+    python benchmarks/writers.py                     250 and 1,000 frames of 100 tracks, every format
+    python benchmarks/writers.py --out benchmarks/WRITERS.md
+    python benchmarks/writers.py --only coco,nuscenes
+
+Each writer runs in a process of its own, once on a short scene and then on the long one, which is told. Memory is the peak of the process during that
+call over what it held before, so it holds what the writer keeps for the whole clip. The scene has labels alone: sweeps and pictures are copied one by
+one. Formats without cuboids that do not project them get the boxes that cameras see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import boxwright as bw
+from boxwright.bench import memory
+
+FRAMES = (250, 1000)
+TRACKS = 100
+RATE_NS = 100_000_000
+_AHEAD = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # ego_from_cam of a camera that looks ahead
+
+
+def scene_of(n_frames: int, n_tracks: int = TRACKS) -> bw.Scene:
+    """A vehicle that drives a long bend, a camera that looks ahead, and objects that all frames have, with a keyframe each second."""
+    dice = np.random.default_rng(7)
+    times = 1_700_000_000_000_000_000 + np.arange(n_frames, dtype=np.int64) * RATE_NS
+    turn = 0.0002 * np.arange(n_frames)
+    path = np.cumsum(np.c_[np.cos(turn), np.sin(turn), np.zeros(n_frames)], axis=0)
+    poses = [bw.Pose.from_yaw(float(yaw), tuple(place)) for yaw, place in zip(turn, path)]
+    keyframes = np.unique(np.append(np.arange(0, n_frames, 10), n_frames - 1))
+    tracks = []
+    for k in range(n_tracks):
+        beside = dice.uniform((3, -20, 0.5), (60, 20, 1.0))
+        place = path[keyframes] + beside + dice.normal(0, 0.05, (len(keyframes), 3))
+        size = np.tile(dice.uniform((0.5, 0.5, 1), (5, 2, 2)), (len(keyframes), 1))
+        yaw = turn[keyframes] + dice.uniform(-3, 3)
+        kind = ("car", "pedestrian", "truck")[k % 3]
+        tracks.append(bw.Track(str(k), kind, times[keyframes], bw.Cuboids(place, size, yaw, frame="world")))
+    camera = bw.CameraSensor("front", bw.PinholeCamera(1920, 1080, 1000, 1000, 960, 540), bw.Pose(_AHEAD, (1.0, 0.0, 1.5)))
+    lidars = {"lidar": bw.Lidar("lidar", bw.Pose.from_yaw(0.0, (0.0, 0.0, 1.7)))}
+    return bw.Scene("0001", times, lidars, {"front": camera}, bw.Trajectory(times, poses), tracks, label_frame="world")
+
+
+def pictured(scene: bw.Scene) -> bw.Scene:
+    """For formats that hold labels in pictures alone and do not project cuboids."""
+    return scene.replace(image_tracks=bw.project_tracks(scene, occlusion=False).image_tracks(), tracks=[])
+
+
+def one(format: str, n_frames: int) -> dict[str, float]:
+    """In a process of its own."""
+    warnings.simplefilter("ignore")
+    scene = scene_of(n_frames)
+    said = bw.capabilities()[format]
+    if said.can_write("shapes") and not said.can_write("cuboids") and not said.projects:
+        scene = pictured(scene)
+    with tempfile.TemporaryDirectory() as aside:
+        bw.write(scene_of(20) if scene.tracks else pictured(scene_of(20)), Path(aside) / "first", format)  # kernels compiled, modules loaded
+        reports, used = [], time.process_time()
+        rise = memory.rise_mib(lambda: reports.append(bw.write(scene, Path(aside) / "second", format)))
+        used = time.process_time() - used
+        size = sum(path.stat().st_size for path in (Path(aside) / "second").rglob("*") if path.is_file())
+        return {"cpu_s": used, "memory_mib": -1.0 if rise is None else rise, "labels": reports[0].n_labels, "file_mb": size / 1e6}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--one", nargs=2, metavar=("FORMAT", "FRAMES"))
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(one(given.one[0], int(given.one[1]))))
+        return
+    formats = [name for name, said in bw.capabilities().items() if said.writes and (not given.only or name in given.only.split(","))]
+    heads = [f"{n:,} frames: CPU s | MiB" for n in FRAMES]
+    lines = [f"| format | labels | file MB | {' | '.join(heads)} |", f"|---|---|---|{'---|---|' * len(FRAMES)}"]
+    for name in formats:
+        cells = []
+        for n in FRAMES:
+            done = subprocess.run([sys.executable, __file__, "--one", name, str(n)], capture_output=True, text=True, check=False)
+            if done.returncode:
+                cells.append(f"{(done.stderr.strip().splitlines() or ['failed'])[-1][:80]} | ")
+                continue
+            told = json.loads(done.stdout.splitlines()[-1])
+            cells.append(f"{told['cpu_s']:.2f} | {told['memory_mib']:.0f}")
+        lines.append(f"| `{name}` | {told['labels']:,} | {told['file_mb']:.1f} | {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    said = [
+        f"# Writers, {TRACKS} tracks",
+        "",
+        "Made by `python benchmarks/writers.py --out benchmarks/WRITERS.md`: CPU seconds of one call, and the most",
+    ]
+    said += ["memory it held beyond the scene. Labels and the size of the files are of the longest clip.", "", *lines, ""]
+    if given.out:
+        given.out.write_text("\n".join(said), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
