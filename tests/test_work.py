@@ -169,6 +169,18 @@ def test_the_database_knows_whose_work_it_is(staffed, monkeypatch):
     assert both.verdicts(task) == []
 
 
+@pytest.mark.parametrize("name", ['say "hi"', "back\\slash", 'brace"}', "Zoë"])
+def test_the_database_knows_names_that_need_care(staffed, monkeypatch, name):
+    (task,) = as_(staffed, "boss").add_tasks("clip")
+    bw.Work(staffed).set_member(name, ["annotator", "reviewer"])
+    as_(staffed, name).take()
+    as_(staffed, name).submit(task)
+    monkeypatch.setattr("boxwright.store.task_verbs._impartial", lambda tx, body: None)
+    as_(staffed, name).begin_review(task)
+    with pytest.raises(bw.ConflictError, match="nobody judges his own work"):
+        as_(staffed, name).accept(task)
+
+
 def test_a_task_moves_in_a_request_of_its_own(staffed):
     (task,) = as_(staffed, "boss").add_tasks("clip")
     with pytest.raises(bw.ArgumentError, match="a task moves in a request of its own"):
@@ -292,6 +304,22 @@ def test_a_lease_that_runs_out(staffed, monkeypatch):
         with pytest.raises(bw.AccessDenied, match="ben works on the task"):
             move(task)
     assert ben.release(task).state is State.OPEN and ann.take().assignee == "ann"
+
+
+@pytest.mark.parametrize("name", ["100%", "a_b", 'say "hi"', "back\\slash", "Zoë"])
+def test_names_that_need_care(staffed, name):
+    """Own tasks are found by what the database has of them."""
+    other = name.replace("_", "x").replace("%", "9") + "2"
+    for account in (name, other):
+        bw.Work(staffed).set_member(account, ["annotator"])
+    (task,) = as_(staffed, "boss").add_tasks("clip")
+    as_(staffed, name).take()
+    assert [one.name for one in staffed.acting_as(name).scenes()] == ["clip"] and staffed.acting_as(other).scenes() == []
+    moved(staffed.acting_as(name), 3.0)
+    as_(staffed, name).submit(task)
+    bw.Work(staffed).set_member(name, ["reviewer"])
+    with pytest.raises(bw.AccessDenied, match="nobody judges his own work"):
+        as_(staffed, name).begin_review(task)
 
 
 def test_the_most_urgent_first(staffed):

@@ -184,7 +184,7 @@ def run(place, n, seed, every, monkeypatch):
 
 
 def test_some_hundred_steps(place, monkeypatch):
-    run(place, 250, 1, 5, monkeypatch)
+    run(place, 200, 1, 5, monkeypatch)
 
 
 @pytest.mark.full

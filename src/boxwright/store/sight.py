@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from . import schema
-from .canonical import as_stored
+from .canonical import as_stored, compacted
 from .entities import PROJECT, Entity, columns_of, entity_of, named
 from .roles import Action, Role, Standing, Where, permits
 
@@ -16,13 +16,15 @@ __all__ = ["Sight", "members_of", "standing_of", "tasks_of"]
 
 _NOBODYS = ("member", "task", "gold", "grade", "verdict", "work")  # told by work, to each what he may know; as they are, to whoever may see gold
 _SECRET = ("account", "token")  # for admins
-_HAS_KIND = schema.entity.c.kind
+of_kind = schema.entity.c.kind
 _LIVE = schema.entity.c.body.is_not(None)
+_TASKS = sa.select(*columns_of()).where((of_kind == sa.literal_column("'task'")) & _LIVE)  # as it stands in the index
+_TASKS_OF = _TASKS.where(schema.entity.c.scene_id == sa.bindparam("scene"))
 
 
 def members_of(connection: sa.Connection) -> list[Mapping[str, Any]]:
     """The bodies of all members."""
-    where = (schema.entity.c.scene_id == PROJECT) & (_HAS_KIND == "member") & _LIVE
+    where = (schema.entity.c.scene_id == PROJECT) & (of_kind == "member") & _LIVE
     return [as_stored(row.body) for row in connection.execute(sa.select(schema.entity.c.body).where(where).order_by(schema.entity.c.id))]
 
 
@@ -41,10 +43,16 @@ def standing_of(connection: sa.Connection, account: str, scopes: Iterable[str] |
 
 def tasks_of(connection: sa.Connection, scene_id: str | None = None) -> list[Entity]:
     """The tasks that there are, of all scenes or of one."""
-    of = schema.entity.c
-    where = (of.kind == sa.literal_column("'task'")) & _LIVE  # said as it stands in the index
-    where = where if scene_id is None else where & (of.scene_id == scene_id)
-    return [entity_of(row) for row in connection.execute(sa.select(*columns_of()).where(where))]
+    if scene_id is None:
+        return [entity_of(row) for row in connection.execute(_TASKS)]
+    return [entity_of(row) for row in connection.execute(_TASKS_OF, {"scene": scene_id})]
+
+
+def _scenes_of(connection: sa.Connection, account: str) -> frozenset[str]:
+    """The scenes of an account's tasks. Of all tasks the database gives those alone whose text can name it."""
+    text = f'"assignee":{compacted(account)}'
+    rows = map(entity_of, connection.execute(_TASKS.where(schema.entity.c.body.contains(text, autoescape=True))))
+    return frozenset(one.scene_id for one in rows if (one.body or {})["assignee"] == account)
 
 
 def _setting(connection: sa.Connection, key: str) -> Any:
@@ -72,10 +80,9 @@ class Sight:
         if not permits(who, Action.READ):
             self._shown = frozenset()
             return
-        tasks = tasks_of(connection)
-        mine = frozenset(one.scene_id for one in tasks if (one.body or {})["assignee"] == who.account)
+        mine = _scenes_of(connection, who.account)
         if _setting(connection, "annotators_read_all"):
-            self._layers = frozenset(one.scene_id for one in tasks if (one.body or {})["is_layer"]) - mine
+            self._layers = frozenset(one.scene_id for one in tasks_of(connection) if (one.body or {})["is_layer"]) - mine
         else:
             self._shown = mine
 

@@ -35,6 +35,7 @@ _SETTLE = (
 _LAST = sa.select(schema.txn.c.seq, schema.txn.c.hash).order_by(schema.txn.c.seq.desc()).limit(1)
 _INSERT_TXN, _INSERT_CHANGE, _INSERT_ENTITY = (sa.insert(table) for table in (schema.txn, schema.change, schema.entity))
 _GET = sa.select(*columns_of()).where(schema.entity.c.id == sa.bindparam("id"))
+_NAMED = sa.select(*columns_of()).where((schema.entity.c.scene_id == sa.bindparam("scene")) & (schema.entity.c.name == sa.bindparam("name")))
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,7 @@ class Transaction:
         """The live entity of that name in a scene."""
         if (scene_id, name, None) in self._slots:
             return self._changed[self._slots[scene_id, name, None]]
-        where = (schema.entity.c.scene_id == scene_id) & (schema.entity.c.name == name)
-        row = self.connection.execute(sa.select(*columns_of()).where(where)).first()
+        row = self.connection.execute(_NAMED, {"scene": scene_id, "name": name}).first()
         return None if row is None or row.id in self._changed else entity_of(row)
 
     def in_its_place(self, one: Entity) -> Entity | None:
