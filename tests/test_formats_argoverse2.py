@@ -538,6 +538,26 @@ def test_written_numbers_are_the_files_own(tmp_path):
     check_golden(bw.read(tmp_path / "out"))
 
 
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_how_many_labels_readers_fill_in(tmp_path, rng):
+    """Also where somebody is in a later frame of the gap."""
+    size, stamps = [[4.0, 2.0, 1.5]], np.arange(8) * 100
+
+    def track(track_id, shown):
+        gone = [i for i in range(1, 8) if i - 1 in shown and i not in shown]
+        times = sorted([*shown, *gone])
+        places = bw.Cuboids([[5.0 + i, 0, 0] for i in times], size * len(times), [0.0] * len(times), frame="ego")
+        return bw.Track(track_id, "BUS", stamps[times], places, visibility=[2 * (i in gone) for i in times])
+
+    tracks = [track("a", [0, 3, 5]), track("b", [0, 4, 5, 7])]  # of frames 1, 2 and 6 nobody is
+    sweeps = {(i, "lidar"): bw.Sweep(rng.normal(size=(9, 3)), int(stamp)) for i, stamp in enumerate(stamps.tolist())}
+    scene = bw.Scene("x", stamps, {"lidar": bw.Lidar("lidar")}, tracks=tracks, data=MemoryData(sweeps), label_frame="ego")
+    report = bw.write(scene, tmp_path / "out", "argoverse2")
+    shown = [len(bw.interpolate_tracks(one.tracks, one.times_ns).track_index) for one in (scene, bw.read(tmp_path / "out"))]
+    assert (report.n_labels, *shown) == (7, 7, 12)  # a and b in 1 and 2, b in 6; in 3 there is a, so that b is gone, and in 4 the other way round
+    assert any(line.endswith("and readers fill 5 labels in") for line in report.dropped)
+
+
 def test_points_are_written_in_the_ego_frame_as_float32(tmp_path, rng):
     lidars = {
         "top": bw.Lidar("top", bw.Pose.from_yaw(math.pi / 2, (1.0, 0.0, 1.6))),
@@ -585,7 +605,7 @@ def test_a_gap_over_a_sweep_that_nobody_is_in(tmp_path):
     data = MemoryData({(i, "lidar"): bw.Sweep(np.zeros((3, 3), np.float32), int(stamp)) for i, stamp in enumerate(times)})
     scene = bw.Scene("a", times, {"lidar": bw.Lidar("lidar")}, tracks=[gap], data=data, label_frame="lidar")
     report = bw.write(scene, tmp_path / "alone", "argoverse2")
-    assert any(line.startswith("1 gap of tracks over frames that nobody is in") for line in report.dropped)
+    assert any(line.startswith("gaps of tracks over frames that nobody is in") for line in report.dropped)
     beside = bw.Track("8", "car", times[[1]], cuboids[:1])
     report = bw.write(scene.replace(tracks=[gap, beside]), tmp_path / "both", "argoverse2")
     assert not any("gap" in line for line in report.dropped)

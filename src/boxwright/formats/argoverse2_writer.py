@@ -241,15 +241,15 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
         report.rounded.append(f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG")
 
 
-def _closed_gaps(many: FilledTracks, is_there: Bools) -> int:
-    """Gaps of tracks that go over a sweep and over no frame with a label of anybody."""
-    frame, track = np.asarray(many.time_index, np.int64), np.asarray(many.track_index, np.int64)
+def _filled_again(many: FilledTracks, is_there: Bools) -> int:
+    """How many labels are read back that were none: a frame with a sweep and no label says nothing of an object that is seen before and after it."""
+    time, track = np.asarray(many.time_index, np.int64), np.asarray(many.track_index, np.int64)
     is_labelled = np.zeros(len(is_there), bool)
-    is_labelled[frame] = True
-    n_labelled, n_there = (np.concatenate([[0], np.cumsum(values)]) for values in (is_labelled, is_there))
-    is_gap = (np.diff(track) == 0) & (np.diff(frame) > 1)
-    before, after = frame[:-1][is_gap] + 1, frame[1:][is_gap]
-    return int(((n_labelled[after] == n_labelled[before]) & (n_there[after] > n_there[before])).sum())
+    is_labelled[time] = True
+    labelled, silent = np.flatnonzero(is_labelled), np.cumsum(np.append(False, is_there & ~is_labelled))
+    last = np.flatnonzero((track[1:] == track[:-1]) & (time[1:] > time[:-1] + 1))  # before a gap
+    gone_from = labelled[np.searchsorted(labelled, time[last], side="right")]  # the first labelled frame in the gap, or the label after it
+    return int((silent[gone_from] - silent[time[last] + 1]).sum())
 
 
 def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report: WriteReport) -> None:
@@ -257,9 +257,10 @@ def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report:
     gone = len(scene) - int(is_there.sum())
     if gone:
         report.dropped.append(f"{number_of(gone, 'frame')} with neither a sweep nor a label")
-    n_closed = _closed_gaps(many, is_there)
-    if n_closed:
-        report.dropped.append(f"{number_of(n_closed, 'gap')} of tracks over frames that nobody is in: a sweep without rows counts as not labelled")
+    n_filled = _filled_again(many, is_there)
+    if n_filled:
+        said = "gaps of tracks over frames that nobody is in: a sweep without rows counts as not labelled, and readers fill"
+        report.dropped.append(f"{said} {number_of(n_filled, 'label')} in")
     if list(scene.frame_ids) != [str(stamp) for stamp in scene.times_ns.tolist()]:
         report.dropped.append("the frames' names: they are called by their stamps")
     if not scene.has_time:
