@@ -37,8 +37,10 @@ def a_task(server):
 
 
 def a_finding(server):
-
-    work, found = bw.Work(server.project), bw.check(server.project.read("monday"), frames=[0])
+    """A car of 9 m height, as the check of another moment may have seen it."""
+    work, scene = bw.Work(server.project), server.project.read("monday")
+    tall = scene.tracks[0].replace(cuboids=bw.Cuboids([[12.0, 2, 4.5]] * 2, [[4.2, 1.8, 9.0]] * 2, 0.1, frame="world"))
+    found = bw.check(scene.replace(tracks=[tall], image_tracks=[]), rules=["labels"])
     assert len(found)
     work.keep_findings("monday", list(found)[:1], at_seq=server.project.seq, rules=[found[0].rule])
     return work.findings("monday")[-1]

@@ -148,6 +148,17 @@ def test_A23_no_multipart_and_no_pattern_to_get_lost_in(server):
         assert server.get("/health", "X: " + "a" * 5_000_000)[0] in (400, 431)
 
 
+def test_A23_a_request_that_is_cut_off_is_no_fault(server, caplog):
+    lines = ["POST /api/v1/undo HTTP/1.1", f"Host: {server.host}", server.bearer("ada"), f"Idempotency-Key: {key()['Idempotency-Key']}"]
+    before = len(caplog.records)
+    with socket.create_connection(("127.0.0.1", server.server.port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, "Content-Type: application/json", "Content-Length: 100", "", "{"]).encode())
+        time.sleep(0.2)
+    server.http("ada").get("/me")
+    time.sleep(0.2)
+    assert not [record for record in caplog.records[before:] if record.levelname in ("ERROR", "CRITICAL")]
+
+
 def test_A23_a_request_that_never_ends(tmp_path):
     with served(tmp_path, members=False, request_s=0.5) as made, socket.create_connection(("127.0.0.1", made.server.port), timeout=20) as connection:
         lines = ["POST /api/v1/undo HTTP/1.1", f"Host: {made.host}", made.bearer("ada"), f"Idempotency-Key: {key()['Idempotency-Key']}"]

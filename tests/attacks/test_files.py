@@ -321,3 +321,12 @@ def test_A26_cells_are_no_formulas(server, sign):
     for row in csv.reader(io.StringIO(csv_of([found]))):
         assert not [cell for cell in row if cell.startswith(("=", "+", "@", "\t", "\r")) or re.match("-[^0-9.]", cell)], row
     assert "text/csv" not in "".join(path.read_text() for path in (SOURCE / "server").glob("*.py"))
+
+
+@pytest.mark.full
+def test_A21_bandit_finds_nothing_severe():
+    pytest.importorskip("bandit", reason="bandit is not installed")
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-m", "bandit", "-q", "-r", str(SOURCE), "-lll"], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout

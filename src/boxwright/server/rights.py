@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..errors import UnknownName
@@ -168,6 +168,8 @@ async def _read(request: Request) -> None:
                 parts.append(part)
     except TimeoutError:
         raise Refusal(408, "slow", "the request took too long", limit=settings.request_s) from None
+    except ClientDisconnect:  # nobody is there to be answered
+        raise Refusal(400, "malformed", "the request was cut off") from None
     if n and kind != "application/json":
         raise Refusal(415, "content-type", "not JSON", field="Content-Type", got=kind, hint="send application/json")
     request._body = b"".join(parts)
