@@ -25,7 +25,7 @@ from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import Scene
 from . import strict_json
-from .clouds_of_frames import scene_of_clouds
+from .clouds_of_frames import quat_of_yaw, scene_of_clouds
 from .declared import Capabilities, Exactness
 from .label_rows import LabelRows
 from .looking import head, names_of, natural
@@ -147,7 +147,7 @@ def cuboid_from_centroid(node: Node, is_degrees: bool) -> tuple[Float64s, Float6
     angles = within_reach(node["rotations"], np.array([node["rotations"][axis].number() for axis in "xyz"]), "angles")
     x, y, z = np.radians(angles) if is_degrees else angles
     if x == 0 and y == 0:
-        return center, size, rotations.quat_from_yaw(rotations.wrap_rad(z))
+        return center, size, quat_of_yaw(float(z))
     quat = rotations.quat_from_euler(np.array([z, y, x]), "ZYX")
     return center, size, quat / np.linalg.norm(quat)
 
@@ -169,5 +169,5 @@ def cuboid_from_vertices(node: Node) -> tuple[Float64s, Float64s, Float64s]:
 def _quat(axes: Float64s) -> Float64s:
     """Exactly upright where the axes are, up to the digits of a file."""
     if abs(axes[2, 2] - 1) < 1e-12:
-        return rotations.quat_from_yaw(math.atan2(axes[1, 0], axes[0, 0]))
+        return quat_of_yaw(math.atan2(axes[1, 0], axes[0, 0]))
     return rotations.quat_from_matrix(axes)

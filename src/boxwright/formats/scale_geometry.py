@@ -19,6 +19,7 @@ from ..cuboids import Cuboids
 from ..errors import number_of
 from ..frames import Pose
 from ..scene import Scene
+from .clouds_of_frames import quat_of_yaw
 from .labelled_frames import sensor_frame
 from .reach import within_reach
 from .strict_json import Node
@@ -35,7 +36,7 @@ def cuboid_from_scale(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height), and quaternion."""
     center, across_along_up = vector(node["position"]), vector(node["dimensions"])
     yaw = within_reach(node["yaw"], np.array([node["yaw"].number()]), "an angle")[0]
-    return center, across_along_up[[1, 0, 2]], rotations.quat_from_yaw(rotations.wrap_rad(yaw + math.pi / 2))
+    return center, across_along_up[[1, 0, 2]], quat_of_yaw(float(yaw) + math.pi / 2)
 
 
 def scale_from_cuboids(cuboids: Cuboids) -> tuple[Float64s, Float64s, Float64s]:

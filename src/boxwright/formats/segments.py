@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import rotations
 from ..arrays import Float64s
 from ..errors import number_of
 from ..frames import Pose
@@ -32,7 +31,7 @@ from ..scene import Scene
 from ..tags import Relation
 from ..tracks import Origin
 from . import strict_json
-from .clouds_of_frames import scene_of_places
+from .clouds_of_frames import quat_of_yaw, scene_of_places
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
@@ -187,7 +186,7 @@ def cuboid_from_annotation(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     center, size = (np.array([node[part][axis].number() for axis in "xyz"]) for part in ("position", "dimensions"))
     yaw = within_reach(node["yaw"], np.array([node["yaw"].number()]), "an angle")[0]
     if not node.has("rotation"):
-        return center, size, rotations.quat_from_yaw(rotations.wrap_rad(yaw))
+        return center, size, quat_of_yaw(float(yaw))
     return center, size, _quat(node["rotation"])
 
 
