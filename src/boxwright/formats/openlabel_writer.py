@@ -62,7 +62,8 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     images = write_images(scene, folder, stems, jpeg_quality)
     document = _Document(scene, report, sweeps, images).top()
     name = re.sub(r"[^\w.-]", "_", scene.name) or "scene"
-    (folder / f"{name}.json").write_text(strict_json.dumps({"openlabel": document}, f"scene {scene.name!r}"), encoding="utf-8")
+    with (folder / f"{name}.json").open("w", encoding="utf-8") as file:
+        strict_json.dump_into(file, {"openlabel": document}, f"scene {scene.name!r}")
     say_point_labels_are_lost(scene, report)
     report.n_frames = len(scene)
     report.tolerance_px = 1e-9 if scene.image_tracks else 0.0

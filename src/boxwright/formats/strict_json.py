@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -20,13 +20,14 @@ from ..limits import checked_size, limits
 from ..problems import Problems
 from .json_shape import check_shape
 
-__all__ = ["Node", "as_json", "decoder", "dumps", "file_aside", "load", "load_text", "of_bytes", "plain", "refusing"]
+__all__ = ["Node", "as_json", "decoder", "dump_into", "dumps", "file_aside", "load", "load_text", "of_bytes", "plain", "refusing"]
 
 _HINT = "copy or export the file again"
 
 _SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which a file can only hold escaped
 _INT64 = range(-(2**63), 2**63)
 LINE_CHARACTERS = 180
+_DEPTH_IN_PIECES = 3  # of objects that are written part by part: the document, what it holds, its frames
 _SHORT = 256  # a text up to so many characters is never too long: the limits aren't looked up for it
 
 
@@ -259,13 +260,47 @@ def _kind(value: Any) -> str:
     return names.get(type(value)) or f"{value!r:.60}"
 
 
-def dumps(value: Any, field: str) -> str:
+def dumps(value: Any, field: str, indent: str = "") -> str:
     """Strict JSON in short lines: what fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
     try:
-        text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain), object_pairs_hook=dict), "")
+        text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain)), indent)
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def dump_into(file: TextIO, value: Any, field: str) -> None:
+    """As `dumps`, written object by object: all of a long clip's text at once would take ten times the memory of its labels."""
+    for text in _pieces(value, "", field, _DEPTH_IN_PIECES):
+        file.write(_SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    file.write("\n")
+
+
+def _pieces(value: Any, indent: str, field: str, depth: int) -> Iterator[str]:
+    is_object = isinstance(value, dict) and all(type(key) is str for key in value)
+    if not depth or not is_object or not _is_long(value):
+        yield dumps(value, field, indent)[:-1]
+        return
+    for k, (key, item) in enumerate(value.items()):
+        yield f"{',' if k else '{'}\n{indent} {_ENCODER.encode(key)}: "
+        yield from _pieces(item, indent + " ", field, depth - 1)
+    yield f"\n{indent}}}"
+
+
+def _is_long(value: Any) -> bool:
+    """Whether no writing of it fits on one line: each part takes a letter, what parts it from the next, and in an object a name."""
+    n, front = 0, [value]
+    while front and n <= LINE_CHARACTERS:
+        item = front.pop()
+        if isinstance(item, dict):
+            n += 6 * len(item)
+            front += item.values()
+        elif isinstance(item, (list, tuple)):
+            n += 2 * len(item)
+            front += item
+        else:
+            n += 1
+    return n > LINE_CHARACTERS
 
 
 def as_json(value: Any, field: str = "scene") -> str:
@@ -278,16 +313,23 @@ def as_json(value: Any, field: str = "scene") -> str:
 
 
 def _lines(value: Any, indent: str) -> str:
-    line = json.dumps(value, ensure_ascii=False)
-    if len(line) <= LINE_CHARACTERS or not isinstance(value, (dict, list)):
-        return line
+    """Each value is made a text once: what its parts became tells whether the whole fits on one line."""
+    if not isinstance(value, (dict, list)):
+        return _ENCODER.encode(value)
+    parts = value.values() if isinstance(value, dict) else value
+    if not any(isinstance(item, (dict, list)) for item in parts):
+        line = _ENCODER.encode(value)
+        if len(line) <= LINE_CHARACTERS or (isinstance(value, list) and all(isinstance(item, (int, float)) for item in value)):
+            return line
     deeper = indent + " "
     if isinstance(value, dict):
-        rows = [f"{deeper}{json.dumps(key, ensure_ascii=False)}: {_lines(item, deeper)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(rows) + "\n" + indent + "}"
-    if all(isinstance(item, (int, float)) for item in value):
-        return line
-    return "[\n" + ",\n".join(deeper + _lines(item, deeper) for item in value) + "\n" + indent + "]"
+        rows = [f"{_ENCODER.encode(key)}: {_lines(item, deeper)}" for key, item in value.items()]
+    else:
+        rows = [_lines(item, deeper) for item in value]
+    first, last = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    if sum(map(len, rows)) + 2 * len(rows) <= LINE_CHARACTERS and not any("\n" in row for row in rows):
+        return f"{first}{', '.join(rows)}{last}"
+    return f"{first}\n" + ",\n".join(deeper + row for row in rows) + f"\n{indent}{last}"
 
 
 def plain(value: Any) -> Any:
