@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -51,6 +52,22 @@ def test_a_camera_that_is_wrong_is_told_apart_and_mended(drive, kind, rule):
         before, after = (drive.cameras[copy[0].camera].ego_from_cam, mended.cameras[copy[0].camera].ego_from_cam)
         if kind == "turned":
             np.testing.assert_allclose(after.rotation, before.rotation, atol=np.radians(0.25))
+
+
+def test_a_camera_that_looks_elsewhere_is_told(drive):
+    """Far from where its labels are nothing can be matched; the ids that labels name say that something is wrong."""
+    front = drive.cameras["front"]
+    back = dataclasses.replace(front, ego_from_cam=bw.Pose.from_yaw(np.pi) @ front.ego_from_cam)
+    (found,) = bw.check(drive.replace(cameras={**drive.cameras, "front": back}), rules=CAMERAS)
+    assert (found.rule, found.severity, found.sensor, found.suggestion) == ("camera_turned", bw.Severity.ERROR, "front", None)
+    forward_from_cam = bw.Pose([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+    other_axes = dataclasses.replace(front, ego_from_cam=front.ego_from_cam @ forward_from_cam.inverse())
+    wrong = drive.replace(cameras={**drive.cameras, "front": other_axes})
+    (found,) = bw.check(wrong, rules=CAMERAS)
+    assert found.sensor == "front" and "its axes are forward, left and up" in found.message
+    mended = found.suggestion.apply(wrong)
+    np.testing.assert_allclose(mended.cameras["front"].ego_from_cam.matrix(), front.ego_from_cam.matrix(), atol=1e-9)
+    assert not bw.check(mended, rules=CAMERAS)
 
 
 def test_one_label_that_is_off_is_one_finding(drive):

@@ -12,13 +12,16 @@ import numpy as np
 from ..arrays import Float64s
 from ..errors import number_of
 from ..linking import CameraOffset, LinkOffsets, link, link_offsets
-from ..linking.pictured import cameras_of
+from ..linking.pictured import cameras_of, sightings
+from ..scene import Scene
 from .context import Context
 from .findings import Finding, Severity
 from .registry import Needs, label_rule
 from .suggestions import CorrectCamera, Suggestion
 
 SIDES = ("left", "top", "right", "bottom")
+FEWEST_OBJECTS, MOST_STRAY = 3, 0.1  # so many objects that are labelled in a camera; of their labels, so few may have their cuboid in the picture
+A_THIRD_RAD = 2 * math.pi / 3 / math.sqrt(3)  # about each axis, of the third of a whole turn that takes axes into each other
 
 
 def offsets_of(context: Context) -> LinkOffsets | None:
@@ -50,6 +53,7 @@ def offsets_of(context: Context) -> LinkOffsets | None:
     suggests="the camera turned so that cuboids meet their labels",
 )
 def camera_turned(context: Context) -> Iterator[Finding]:
+    yield from _elsewhere(context)
     for one in _summaries(context, "shift"):
         shift = math.hypot(*one.shift_px)
         if shift > context.profile.threshold("camera_turned", "*"):
@@ -65,6 +69,43 @@ def camera_turned(context: Context) -> Iterator[Finding]:
                 edit = CorrectCamera(one.camera, turn)
                 suggestion = Suggestion(f"turn {one.camera} by {math.degrees(math.hypot(*turn)):.2f} degrees", [edit])
             yield context.finding("camera_turned", _whole(context), [], shift, message, sensor=one.camera, suggestion=suggestion)
+
+
+def _elsewhere(context: Context) -> Iterator[Finding]:
+    """Cameras whose labels name cuboids that are not in their pictures at all. Where the pose turns out to be one of axes that point forward, to the
+    left and up, instead of to the right, down and forward, so that cuboids come into the pictures, that is proposed.
+    """
+    scene = context.scene
+    for camera in cameras_of(scene, None) if scene.tracks else ():
+        n_objects, share = _in_pictures(scene, camera)
+        if n_objects < FEWEST_OBJECTS or share > MOST_STRAY:
+            continue
+        edit = CorrectCamera(camera, (A_THIRD_RAD, -A_THIRD_RAD, A_THIRD_RAD))
+        is_mended = _in_pictures(edit.apply(scene), camera)[1] > 1 - MOST_STRAY
+        suggestion = Suggestion(f"take the axes of {camera} as forward, left and up", [edit]) if is_mended else None
+        message = (
+            f"of {n_objects} objects that are labelled in {camera}, {share:.0%} of the labels have their cuboid in the picture: the camera stands or "
+            f"looks elsewhere{', its axes are forward, left and up' if is_mended else ''}"
+        )
+        size = math.hypot(*scene.camera(camera).camera.size_px)
+        yield context.finding("camera_turned", _whole(context), [], size, message, severity=Severity.ERROR, sensor=camera, suggestion=suggestion)
+
+
+def _in_pictures(scene: Scene, camera: str) -> tuple[int, float]:
+    """How many objects have labels in a camera that name their cuboids, and the share of these labels whose cuboid is there too."""
+    linked = [track for track in scene.image_tracks if track.camera == camera and track.object_id in scene.track_index]
+    if not linked:
+        return 0, math.nan
+    seen = sightings(scene, camera, scene.tracks)
+    places = set(zip(seen.frame_index[seen.is_visible].tolist(), seen.track_index[seen.is_visible].tolist()))
+    known = set(zip(seen.frame_index.tolist(), seen.track_index.tolist()))
+    exposures = scene.exposures_ns(camera)
+    labelled = set()
+    for track in linked:
+        own = scene.track_index[track.object_id or ""]
+        labelled |= {(i, own) for i in np.flatnonzero(track.at(exposures).is_valid).tolist()}
+    labelled &= known
+    return len({own for _, own in labelled}), len(labelled & places) / len(labelled) if labelled else math.nan
 
 
 @label_rule(
