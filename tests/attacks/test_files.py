@@ -81,7 +81,8 @@ def is_allowed(path, server):
         return text not in ("..", ".")
     folders = [server.folder, SOURCE, *map(Path, {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], "/proc/self", "/dev/null"})]
     folders += [Path(tempfile.gettempdir()) / "boxwright-", Path(os.environ.get("NUMBA_CACHE_DIR", "/nowhere")), Path.home() / ".cache"]
-    return any(text.startswith(str(folder)) for folder in folders)
+    whole = os.path.abspath(text)  # noqa: PTH100, links stay as they are; numba names sources as seen from here
+    return any(whole.startswith(str(folder)) for folder in folders)
 
 
 def everything(server, in_full):
