@@ -102,7 +102,7 @@ class Sightings:
     def _taken(self, uid: str, frame: int | None, kind: str, node: Node) -> bool:
         value = node.mapping()
         system = value.get("coordinate_system")
-        if kind == "binary" and not (self.document.is_ours and TRACK in value):
+        if kind == "binary" and TRACK not in value:
             return False
         camera = self._names.get(system) if isinstance(system, str) else None
         mode = value.get("mode", ABSOLUTE) if kind == "poly2d" else ABSOLUTE
