@@ -17,8 +17,8 @@ def bench(
         typer.Option(
             "--verb",
             metavar="NAME",
-            help="Only this one: containment, overlap, projection, occlusion, terrain, fitting, interpolation, segmentation, tracks, checks, formats, "
-            "video, growth or startup. May be repeated.",
+            help="Only this one: containment, overlap, projection, occlusion, terrain, fitting, interpolation, segmentation, tracks, checks, "
+            "formats, video, growth or startup. May be repeated.",
         ),
     ] = None,
     as_json: JsonOption = False,
