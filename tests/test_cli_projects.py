@@ -94,7 +94,7 @@ def test_backup_and_restore(run, street, tmp_path, place):
 def test_what_is_refused_in_one_sentence(run, street, recording, tmp_path):
     cases = {
         ("log", tmp_path / "none"): "there is no project: got no such folder; 'boxwright init' makes one",
-        ("import", street, recording, "--name", "monday"): "1 scene of that name there already: got monday; give it another with --name NAME",
+        ("import", street, recording, "--name", "monday"): "1 scene of that name is there already: got monday; give it another with --name NAME",
         ("export", street, "tuesday", tmp_path / "out"): "no such scene: got 'tuesday'; 'boxwright info' lists them",
         ("export", street, "monday", tmp_path / "out", "--at", 99): "expected a transaction from 1 to 2, got 99; 'boxwright log' lists them",
         ("undo", street, 77): "no such transaction: expected one of 1 to 2, got 77; 'boxwright log' lists them",

@@ -39,7 +39,7 @@ class Finder:
         try:
             names = self._module(found[0]).list_scenes(place)
         except FormatError:
-            if format is None or format in self._fitting_as_far_as_seen(place):
+            if format is None or self._is_claimed(place, format):
                 raise
             names = []
         if not names:
@@ -67,6 +67,13 @@ class Finder:
             with suppress(OSError, BoxwrightError):
                 found += [name] if self._module(name).detect(place) else []
         return found
+
+    def _is_claimed(self, place: Path, name: str) -> bool:
+        """Whether a format takes a path for its own; what it finds damaged there, it does."""
+        try:
+            return bool(self._module(name).detect(place))
+        except BoxwrightError:
+            return True
 
     def _beside(self, place: Path, format: str, names: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Folders beside those of the scenes that hold other formats. A scene's own folder, and folders of mere points, are no datasets beside."""
