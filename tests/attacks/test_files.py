@@ -326,7 +326,7 @@ def test_A26_cells_are_no_formulas(server, sign):
 
 @pytest.mark.full
 def test_A21_bandit_finds_nothing_severe():
-    pytest.importorskip("bandit", reason="bandit is not installed")
+    pytest.importorskip("bandit", reason="bandit is not installed (extra 'peers')")
     import subprocess
 
     done = subprocess.run([sys.executable, "-m", "bandit", "-q", "-r", str(SOURCE), "-lll"], capture_output=True, text=True, timeout=500)
