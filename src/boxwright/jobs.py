@@ -70,10 +70,10 @@ Work = Callable[[Progress], Any]
 
 
 class Jobs:
-    """n_threads : pieces of work at a time; per_account : those of one account that run or wait"""
+    """n_threads : pieces of work at a time; per_account : those of one account that run or wait; forgotten : told of a job that is kept no more"""
 
-    def __init__(self, n_threads: int = 2, per_account: int = 4) -> None:
-        self._per_account = per_account
+    def __init__(self, n_threads: int = 2, per_account: int = 4, forgotten: Callable[[Job], None] | None = None) -> None:
+        self._per_account, self._forgotten = per_account, forgotten
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._queue: deque[tuple[Job, Work]] = deque()
         self._lock = threading.Condition()
@@ -104,9 +104,11 @@ class Jobs:
             self._jobs[job.job_id] = job
             self._queue.append((job, work))
             over = [key for key, one in self._jobs.items() if one.is_over]
-            for key in over[: max(0, len(over) - _KEPT)]:
-                del self._jobs[key]
+            gone = [self._jobs.pop(key) for key in over[: max(0, len(over) - _KEPT)]]
             self._lock.notify()
+        for one in gone:
+            if self._forgotten is not None:
+                self._forgotten(one)
         return job
 
     def of(self, account: str) -> list[Job]:

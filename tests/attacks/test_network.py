@@ -246,13 +246,13 @@ def test_A31_without_a_token_there_is_nothing(server):
 
 def test_a_wider_address_needs_accounts_a_name_and_tls(tmp_path):
     with bw.create_project(tmp_path / "p") as project:
-        for more in ({}, {"allow_hosts": ["label.example"]}, {"is_behind_proxy": True}):
+        for more in ({}, {"allow_hosts": ["label.example"]}):
             with pytest.raises(bw.ArgumentError, match="accounts with tokens"):
                 Server(project, "0.0.0.0", 0, **more)
         project.accounts.add("ada")
         project.accounts.make_token("ada")
         with pytest.raises(bw.ArgumentError, match="--allow-host"):
-            Server(project, "0.0.0.0", 0, is_behind_proxy=True)
+            Server(project, "0.0.0.0", 0)
         with pytest.raises(bw.ArgumentError, match="TLS"):
             Server(project, "0.0.0.0", 0, allow_hosts=["label.example"])
         for name in ("*", "", "a b", "http://x", "a/b", "x@y"):

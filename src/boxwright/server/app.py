@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,15 +41,20 @@ _PAGE_KINDS = {
 
 
 def create_app(project: Project, settings: Settings) -> FastAPI:
-    """The server of one project, which its caller closes afterwards."""
+    """The server of one project, which its caller closes afterwards. `state.ending` holds what else ends with it: at the end of its lifespan, or by
+    `state.ending.close()` where it never began to answer."""
     app = FastAPI(title="boxwright", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
     state = app.state
     state.project, state.settings = project, settings
     state.sessions, state.codes = Sessions(project), Codes()
     state.works, state.feeds = Counter(None, settings.works_at_once), Counter(None, settings.feeds_at_once)
-    state.recordings = Recordings(project, settings.roots)
+    state.ending = ExitStack()
     state.exports = Path(tempfile.mkdtemp(prefix="boxwright-exports-"))
-    state.jobs = Jobs(settings.all_works)
+    state.ending.callback(shutil.rmtree, state.exports, ignore_errors=True)
+    state.recordings = Recordings(project, settings.roots)
+    state.ending.callback(state.recordings.close)
+    state.jobs = Jobs(settings.all_works, forgotten=lambda job: job_routes.forget(job, state.exports))
+    state.ending.callback(state.jobs.close)
     state.watcher = Watcher(project)
     state.nudge = state.watcher.nudge
     for routes in (project_routes, label_routes, history_routes, sensor_routes, geometry_routes, job_routes, work_routes, feed):
@@ -72,9 +77,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.watcher.close()
-        app.state.jobs.close()
-        app.state.recordings.close()
-        shutil.rmtree(app.state.exports, ignore_errors=True)
+        app.state.ending.close()
 
 
 @asks(None)

@@ -16,6 +16,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ..errors import BoxwrightError
 from ..store.project import Project
@@ -23,6 +24,7 @@ from ..store.roles import Action
 from .answers import Refusal
 from .label_routes import told
 from .rights import READABLE, Asked, CheckedRoute, asked, asks
+from .sessions import Counter
 
 __all__ = ["Watcher", "router"]
 
@@ -108,38 +110,51 @@ async def get_feed(
 ) -> Response:
     """One line for each transaction: {"seq", "changes"}, and {"seq"} alone every 15 s in which nothing was done."""
     one, state = asked(request), request.app.state
-    if not state.feeds.enter(one.account.name):
-        raise Refusal(429, "busy", "too many feeds at a time", {"Retry-After": "5"}, limit=state.settings.feeds_at_once)
     start = await anyio.to_thread.run_sync(lambda: one.project.seq) if since is None else since
     secret = request.headers["authorization"].partition(" ")[2].strip()
 
     async def lines() -> AsyncIterator[bytes]:
-        try:
-            seq, quiet, left = start, 0.0, most
-            yield _line({"seq": seq})
-            while left is None or left > 0:
-                last = min(await state.watcher.after(seq, BEAT_S), seq + _BATCH)
-                if await request.is_disconnected():
+        seq, quiet, left = start, 0.0, most
+        yield _line({"seq": seq})
+        while left is None or left > 0:
+            last = min(await state.watcher.after(seq, BEAT_S), seq + _BATCH)
+            if await request.is_disconnected():
+                return
+            try:
+                await anyio.to_thread.run_sync(state.sessions.of_secret, secret)
+                rows = await anyio.to_thread.run_sync(_news, one, seq, last) if last > seq else []
+            except BoxwrightError:
+                return
+            for row in rows:
+                yield _line(row)
+                left = None if left is None else left - 1
+                if left == 0:
                     return
-                try:
-                    await anyio.to_thread.run_sync(state.sessions.of_secret, secret)
-                    rows = await anyio.to_thread.run_sync(_news, one, seq, last) if last > seq else []
-                except BoxwrightError:
-                    return
-                for row in rows:
-                    yield _line(row)
-                    left = None if left is None else left - 1
-                    if left == 0:
-                        return
-                quiet = 0.0 if rows else quiet + BEAT_S
-                if quiet >= QUIET_S:
-                    yield _line({"seq": last})
-                    quiet = 0.0
-                seq = max(seq, last)
-        finally:
-            state.feeds.leave(one.account.name)
+            quiet = 0.0 if rows else quiet + BEAT_S
+            if quiet >= QUIET_S:
+                yield _line({"seq": last})
+                quiet = 0.0
+            seq = max(seq, last)
 
-    return StreamingResponse(lines(), media_type="application/x-ndjson")
+    return _Feed(lines(), state.feeds, one.account.name, state.settings.feeds_at_once)
+
+
+class _Feed(StreamingResponse):
+    """A feed has its place among those of its account exactly while it is sent: whatever fails before or meanwhile gives it back."""
+
+    def __init__(self, lines: AsyncIterator[bytes], feeds: Counter, account: str, at_once: int) -> None:
+        super().__init__(lines, media_type="application/x-ndjson")
+        self._feeds, self._account, self._at_once = feeds, account, at_once
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._feeds.enter(self._account):
+            busy = Refusal(429, "busy", "too many feeds at a time", {"Retry-After": "5"}, limit=self._at_once)
+            await busy.answer()(scope, receive, send)
+            return
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._feeds.leave(self._account)
 
 
 def _line(value: Any) -> bytes:

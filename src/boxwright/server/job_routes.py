@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path as FilePath
 from typing import Any
@@ -26,7 +28,7 @@ from .geometry_routes import plain
 from .models import AgreementBody, CheckBody, ExportBody, ScoreBody
 from .rights import CheckedRoute, asked, asks
 
-__all__ = ["job_dict", "router"]
+__all__ = ["forget", "job_dict", "router"]
 
 router = APIRouter(prefix="/api/v1", route_class=CheckedRoute)
 _EXPORT = re.compile(r"[0-9a-f-]{36}")
@@ -122,10 +124,11 @@ def post_export(request: Request, scene_id: str, body: ExportBody) -> Response:
     def work(progress: Progress) -> Any:
         export_id = new_id()
         scene = recordings.labelled(entity).replace(name="scene", path=None)
-        with whole_folder(folder / export_id) as part:
-            report = write(scene.replace(data=_NO_DATA()) if body.format == "openlabel" else scene, part / "data", format=body.format)
+        with whole_folder(folder / export_id) as part, tempfile.TemporaryDirectory(dir=part) as made:
+            data = FilePath(made) / "data"
+            report = write(scene.replace(data=_NO_DATA()) if body.format == "openlabel" else scene, data, format=body.format)
             progress()
-            _pack(part / "data", part / "export.zip")
+            _pack(data, part / "export.zip")
         return {
             "export_id": export_id,
             "n_bytes": (folder / export_id / "export.zip").stat().st_size,
@@ -133,6 +136,12 @@ def post_export(request: Request, scene_id: str, body: ExportBody) -> Response:
         }
 
     return _submit(request, "export", work)
+
+
+def forget(job: Job, folder: FilePath) -> None:
+    """Removes what an export left, once nobody can ask for its result any more."""
+    if job.what == "export" and job.state == "done":
+        shutil.rmtree(folder / job.result["export_id"], ignore_errors=True)
 
 
 def _NO_DATA() -> Any:  # noqa: N802
@@ -155,5 +164,5 @@ def get_export(request: Request, export_id: str) -> Response:
     """The file of an export."""
     path = request.app.state.exports / export_id / "export.zip" if is_id(export_id) and _EXPORT.fullmatch(export_id) else None
     if path is None or not path.is_file():
-        raise UnknownName("no such export", field="export_id", hint="exports are removed when the server ends")
+        raise UnknownName("no such export", field="export_id", hint="exports are removed some time after they were made, and when the server ends")
     return FileResponse(path, media_type="application/zip", filename="export.zip")

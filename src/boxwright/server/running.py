@@ -7,8 +7,10 @@ import fcntl
 import ipaddress
 import logging
 import os
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ __all__ = ["PORT", "Server", "check_exposure", "is_loopback"]
 
 PORT = 8300
 _BACKLOG = 128
+_PORT_OF = re.compile(r":[0-9]+$")
 
 
 def is_loopback(host: str) -> bool:
@@ -66,7 +69,7 @@ class Server:
             self._lock.close()
             hint = "choose another with --port, or stop what listens there"
             raise StorageError(f"cannot listen: {error.strerror}", got=f"{self.host}:{self.port}", field="--port", hint=hint) from None
-        self.port = self.sockets[0].getsockname()[1]
+        self._address, self.port = self.sockets[0].getsockname()[:2]
         self.scheme = "https" if self.tls_cert is not None else "http"
         self.settings = Settings(
             hosts=frozenset(_names(self)),
@@ -99,8 +102,8 @@ class Server:
 
     @property
     def url(self) -> str:
-        host = self.allow_hosts[0] if self.allow_hosts and not is_loopback(self.host) else "127.0.0.1" if is_loopback(self.host) else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        name = self.allow_hosts[0] if self.allow_hosts and not is_loopback(self.host) else self._address
+        return f"{self.scheme}://{_with_port(name, self.port)}"
 
     def start_url(self, account: str) -> str:
         """An address to start a browser with; its code is good once, for a minute, and is never sent as part of a request's address."""
@@ -114,8 +117,10 @@ class Server:
             self.close()
 
     def close(self) -> None:
+        """Gives back what it holds, whether it has answered or not. Again it does nothing."""
         for one in self.sockets:
             one.close()
+        self.app.state.ending.close()
         self._lock.close()
 
     def stop(self) -> None:
@@ -140,7 +145,7 @@ class Server:
 
 
 def check_exposure(server: Server) -> None:
-    """ArgumentError where a server would be reached from elsewhere without accounts, a name, and TLS or a proxy that has it."""
+    """ArgumentError where a server would be reached from elsewhere without accounts, a name and TLS, or believes a proxy that others may be."""
     for name in server.allow_hosts:
         if not name or any(c in name for c in "/ *\t\r\n@") or not name.isascii():
             raise ArgumentError(expected="a host's name, or name:port", got=f"{name!r:.80}", field="--allow-host", hint="as browsers send it")
@@ -151,13 +156,17 @@ def check_exposure(server: Server) -> None:
             raise ArgumentError("no such file", got=str(path), field="--tls-cert", hint="PEM files of the certificate and its key")
     if is_loopback(server.host):
         return
+    if server.is_behind_proxy:
+        hint = "leave --host out: nobody gets around the proxy then; or give the server the TLS (--tls-cert and --tls-key) and no --behind-proxy"
+        raise ArgumentError("--behind-proxy is for a proxy on this machine", got=server.host, field="--host", hint=hint)
     missing = []
-    if not any(not one.is_disabled and server.project.accounts.tokens(one.name) for one in server.project.accounts.all()):
+    accounts, now_ns = server.project.accounts, time.time_ns()
+    if not any(token.is_good(now_ns) for one in accounts.all() if not one.is_disabled for token in accounts.tokens(one.name)):
         missing.append("accounts with tokens (boxwright accounts PROJECT add NAME)")
     if not server.allow_hosts:
         missing.append("the name it goes by (--allow-host NAME)")
-    if server.tls_cert is None and not server.is_behind_proxy:
-        missing.append("TLS (--tls-cert and --tls-key), or a proxy that has it (--behind-proxy)")
+    if server.tls_cert is None:
+        missing.append("TLS (--tls-cert and --tls-key)")
     if missing:
         hint = "without --host it answers this machine alone"
         raise ArgumentError(f"to be reached from elsewhere a server needs {'; '.join(missing)}", got=server.host, field="--host", hint=hint)
@@ -166,12 +175,19 @@ def check_exposure(server: Server) -> None:
 def _names(server: Server) -> Iterator[str]:
     """Host headers that are meant for this server."""
     if is_loopback(server.host):
-        for name in ("127.0.0.1", "localhost", "[::1]"):
-            yield f"{name}:{server.port}"
+        for name in ("127.0.0.1", "localhost", "::1", server._address):
+            yield _with_port(name, server.port)
     for name in server.allow_hosts:
         yield name.lower()
-        if ":" not in name:
-            yield f"{name.lower()}:{server.port}"
+        yield _with_port(name.lower(), server.port)
+
+
+def _with_port(name: str, port: int) -> str:
+    """A host as it stands in an address: v6 in brackets, and the port where the name has none."""
+    try:
+        return f"[{ipaddress.IPv6Address(name)}]:{port}"
+    except ValueError:
+        return name if _PORT_OF.search(name) else f"{name}:{port}"
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:
