@@ -50,6 +50,19 @@ def test_score(run, folders):
     )
 
 
+def test_score_of_labels_in_pictures_alone(run, tmp_path):
+    """Nothing is listed one by one of them, and they are errors all the same."""
+    scene = bw.simulate(6, 2, n_beams=16, n_columns=200, image_scale=0.1)
+    gold = scene.replace(image_tracks=bw.project_tracks(scene, occlusion=False).image_tracks())
+    bw.write(gold, tmp_path / "gold")
+    bw.write(scene.replace(image_tracks=()), tmp_path / "ann")
+    code, out, _ = run("score", tmp_path / "ann", tmp_path / "gold", "--html", tmp_path / "score.html")
+    assert code == 1 and "no errors of cuboids beyond the tolerances" in out and "of gold are missing, 0 of 0 are extraneous" in out
+    html = (tmp_path / "score.html").read_text(encoding="utf-8")
+    assert "No errors of cuboids beyond the tolerances." in html and "of gold are missing, 0 of 0 are extraneous" in html
+    assert run("score", tmp_path / "gold", tmp_path / "gold")[0] == 0
+
+
 def test_score_of_several_annotators(run, folders):
     code, out, _ = run("score", folders / "ann", folders / "bob", folders / "cyd", folders / "gold")
     assert code == 1 and "nobody is ranked on fewer than 50 gold objects" in out

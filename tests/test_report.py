@@ -201,6 +201,9 @@ def test_the_page_of_a_score(annotators, tmp_path):
     html = (tmp_path / "none.html").read_text(encoding="utf-8")
     closed(html)
     assert "No errors beyond the tolerances." in html and '<svg class="place"' not in html
+    for bad in ("many", -1, True):
+        with pytest.raises(bw.ArgumentError, match="most_pictures: expected a whole number from 0"):
+            bw.write_score_report(tmp_path / "bad.html", [(score, labels, gold)], most_pictures=bad)
     for bad in (score, [score], [(score, labels)], [(score, labels, "gold")]):
         with pytest.raises(bw.BoxwrightError, match="scored"):
             bw.write_score_report(tmp_path / "bad.html", bad)
@@ -215,8 +218,30 @@ def test_the_page_of_an_agreement(annotators, tmp_path):
     assert html.count("<details") == len(found.disagreements) > 0 and '<svg class="place"' in html and "Every two" in html
     bw.write_agreement_report(tmp_path / "plain.html", found)
     assert '<svg class="place"' not in (tmp_path / "plain.html").read_text(encoding="utf-8")
+    fewer = annotators["gold"].replace(name="fewer", tracks=annotators["gold"].tracks[1:])
+    bw.write_agreement_report(tmp_path / "fewer.html", bw.agreement([annotators["gold"], fewer]))
+    html = (tmp_path / "fewer.html").read_text(encoding="utf-8")
+    assert html.count("<details") == html.count("<td>there</td>") == html.count("<td>missing</td>") == 1
+    with pytest.raises(bw.ArgumentError, match="most_pictures: expected a whole number from 0"):
+        bw.write_agreement_report(tmp_path / "bad.html", found, annotators, most_pictures="many")
     with pytest.raises(bw.ArgumentError, match="found: expected an Agreement"):
         bw.write_agreement_report(tmp_path / "bad.html", annotators)
+
+
+def test_pages_of_errors_have_an_end_in_bytes_and_progress_counts_pictures(annotators, tmp_path, monkeypatch):
+    labels, gold = annotators[PAYLOAD], annotators["gold"]
+    score, drawn = bw.score(labels, gold), []
+
+    def n_drawn() -> int:
+        drawn.clear()
+        bw.write_score_report(tmp_path / "score.html", [(score, labels, gold)], progress=lambda: drawn.append(1))
+        return len(drawn)
+
+    assert n_drawn() > 1
+    monkeypatch.setattr("boxwright.report.places.MOST_BYTES", 1)
+    assert n_drawn() == 1
+    monkeypatch.setattr("boxwright.report.places.pictures_of", lambda *_: [])
+    assert n_drawn() == 0
 
 
 def test_score_and_agree_write_their_pages(annotators, tmp_path):

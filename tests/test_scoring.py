@@ -374,8 +374,23 @@ def test_labels_in_pictures_are_scored():
     assert said["n_matched"] == len(scene) and said["iou"]["value"] == pytest.approx(40 / 60) and said["mota"] == pytest.approx(0.0)
     assert not bw.score(scene, scene).pictures and not bw.score(gold, scene).pictures
     assert bw.score(gold, scene).notes == ["gold has no labels in the pictures of front: those there are not compared"]
-    missing = bw.score(scene, gold).pictures["front"]
-    assert missing.n_matched == missing.recall.value == 0 and np.isnan(missing.precision.value)
+    missing = bw.score(scene, gold)
+    one = missing.pictures["front"]
+    assert one.n_matched == one.recall.value == 0 and np.isnan(one.precision.value)
+    n = 2 * len(scene)
+    assert missing.errors == [] and missing.unlisted == [f"labels in pictures of front: {n} of {n} of gold are missing, 0 of 0 are extraneous"]
+    assert missing.to_dict()["unlisted"] == missing.unlisted and bw.score(gold, gold).unlisted == bw.score(gold, scene).unlisted == []
+
+
+def test_a_mask_without_a_pixel_is_no_label_in_a_picture():
+    scene = street.scene()
+    camera = scene.camera("front").camera
+    masks = np.zeros((len(scene), camera.height_px, camera.width_px), bool)
+    masks[:-1, 20:40, 10:30] = True
+    track = bw.ImageTrack("seen", "car", "front", scene.exposures_ns("front"), bw.Masks.from_arrays(masks))
+    gold = scene.replace(image_tracks=[track])
+    one = bw.score(gold, gold).pictures["front"]
+    assert (one.n_objects, one.n_gold, one.n_labels, one.n_matched) == (1, len(scene) - 1, len(scene) - 1, len(scene) - 1)
 
 
 def test_labels_of_points_are_scored():
@@ -383,7 +398,9 @@ def test_labels_of_points_are_scored():
     gold = bw.segment_scene(scene)
     assert bw.score(gold, gold).points.mean_iou == 1.0 and bw.score(scene, scene).points is None
     other = gold.replace(point_label_data=scene.point_label_data)
-    assert bw.score(other, gold).points.mean_iou == 0.0
+    lacking = bw.score(other, gold)
+    assert lacking.points.mean_iou == 0.0 and len(lacking.unlisted) == 1 and "of another class than in gold" in lacking.unlisted[0]
+    assert bw.score(gold, gold).unlisted == []
     said = bw.score(gold, gold).to_dict()["points"]
     assert said["mean_iou"] == 1.0 and all(one["iou"] == 1.0 for one in said["per_class"].values())
 

@@ -94,8 +94,8 @@ _HOME = {
     "disagreements": ["Disagreement"],
     "sources": ["Source", "consensus_sources", "consensus_trace"],
     "raters": ["Agreement", "Concord", "PairConcord", "agreement"],
-    "picture_scores": ["PictureQuality"],
-    "scoring": ["AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"],
+    "qualities": ["PictureQuality", "Quality", "TrackQuality"],
+    "scoring": ["AnnotatorQuality", "Score", "compare_annotators", "score"],
     "track_metrics": ["Clear", "Hota", "Identity"],
     "margins": ["FaceMargin", "learn_face_margin"],
     "refitting": ["TrackRefit", "refit_track"],
@@ -213,13 +213,13 @@ if TYPE_CHECKING:
     from .occlusion import DepthMap, depth_map
     from .orienting import orient
     from .overlap import iou, iou_3d, iou_3d_pairs, iou_bev, iou_bev_pairs, iou_boxes, iou_masks
-    from .picture_scores import PictureQuality
     from .point_labels import PointEdit, PointLabels
     from .point_scores import PointComparison, compare_point_labels
     from .points import Sweep
     from .problems import Problem
     from .projection import ImageBoxes, ImagePoints, PointStatus, project_cuboids, project_points
     from .propagation import ImageProposals, ImageVerdict, Proposals, Verdict, propagate
+    from .qualities import PictureQuality, Quality, TrackQuality
     from .raters import Agreement, Concord, PairConcord, agreement
     from .rectangles import Rectangles, fit_rectangles
     from .refitting import TrackRefit, refit_track
@@ -228,7 +228,7 @@ if TYPE_CHECKING:
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
     from .review import Decision, ReviewItem, ReviewVerdict, SamplingPlan, open_findings, plan_sampling, review_order, wrong_at_most
     from .scene import Scene
-    from .scoring import AnnotatorQuality, Quality, Score, TrackQuality, compare_annotators, score
+    from .scoring import AnnotatorQuality, Score, compare_annotators, score
     from .segmentation import Overlap, apply_edits, segment, segment_scene
     from .sensors import CameraSensor, Lidar
     from .shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton

@@ -203,3 +203,21 @@ def _alone(kind: str, table: LabelTable, rows: Int64s, frame_index: Int64s) -> l
         original, corrected = (None, there) if is_missing else (there, None)
         errors.append(LabelError(kind, int(frame_index[t]), int(table.times_ns[t]), gold_id, label_id, track.category, original, corrected))
     return errors
+
+
+def in_words(value: Any, unit: str = "", kind: str = "", *, nothing: str = "-", most: int = 24) -> str:
+    """A value of an error or of a disagreement, as people read it: two decimals, angles in degrees, of a cuboid its centre.
+
+    nothing : for what is not there; most : characters of a text
+    """
+    if value is None:
+        return nothing
+    if kind == "presence" and isinstance(value, bool):
+        return "there" if value else "missing"
+    if isinstance(value, dict):
+        value = value.get("center_m", value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(in_words(one, unit, nothing=nothing, most=most) for one in value)
+    if isinstance(value, float):
+        return f"{math.degrees(value):.1f} deg" if unit == "rad" else f"{value:.2f}"
+    return str(value)[:most]

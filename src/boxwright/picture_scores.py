@@ -14,37 +14,14 @@ from .assignment import assigned
 from .image_tracks import ImageTracks, interpolate_image_tracks
 from .intervals import Estimate, estimate, ratio_of
 from .overlap import iou_boxes
+from .qualities import PictureQuality
 from .scene import Scene
 from .shapes2d import Boxes
-from .track_metrics import Clear, Hota, Identity, clear, hota, identity
+from .track_metrics import clear, hota, identity
 
-__all__ = ["PictureQuality", "picture_quality"]
+__all__ = ["picture_quality"]
 
 LEAST_IOU = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class PictureQuality:
-    """How well the labels in one camera's pictures meet gold; figures with intervals, which resample objects.
-
-    n_objects : gold tracks; n_gold, n_labels, n_matched : labels, counted in every picture
-    precision, recall, f1 : a label matches where its bounds share half of their union with those of gold; one of the wrong class is both extraneous
-        and missing
-    iou : mean of the bounds of what matched
-    hota, clear, identity : of the tracks; labels of another class never match
-    """
-
-    n_objects: int
-    n_gold: int
-    n_labels: int
-    n_matched: int
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    iou: Estimate
-    hota: Hota
-    clear: Clear
-    identity: Identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +39,12 @@ class _Rows:
         parts: list[tuple[Any, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4)))]
         for group, index in tracks.groups():
             many = interpolate_image_tracks(group, times_ns)
-            parts.append((index[many.track_index].astype(np.int64), many.time_index.astype(np.int64), many.shapes.bounds_xyxy()))
-        track, time, xyxy = (np.concatenate(column) for column in zip(*parts))
+            xyxy = many.shapes.bounds_xyxy()
+            is_there = np.isfinite(xyxy).all(1)  # a mask without a pixel, and keypoints that are all outside, have no bounds
+            parts.append((index[many.track_index[is_there]].astype(np.int64), many.time_index[is_there].astype(np.int64), xyxy[is_there]))
+        track, time, bounds = (np.concatenate(column) for column in zip(*parts))
         order = np.lexsort((track, time))
-        return cls(tracks, track[order], time[order], xyxy[order])
+        return cls(tracks, track[order], time[order], bounds[order])
 
     def at(self, time: int) -> slice:
         first, last = np.searchsorted(self.time_index, [time, time + 1]).tolist()
@@ -76,14 +55,15 @@ def picture_quality(scene: Scene, gold: Scene, camera: str, frames: Sequence[int
     """Of one camera, at the moments at which gold's pictures of these frames were taken."""
     times = gold.exposures_ns(camera)[np.asarray(frames, np.int64)]
     of_gold, of_label = _Rows.of(gold, camera, times), _Rows.of(scene, camera, times)
+    _, classes = np.unique([track.category for track in (*of_gold.tracks, *of_label.tracks)], return_inverse=True)
+    class_gold, class_label = np.split(classes, [len(of_gold.tracks)])
     counts: dict[str, Float64s] = defaultdict(lambda: np.zeros(4))  # found, missed, extraneous, sum of IoU
     ids: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
     for t in range(len(times)):
         a, b = of_gold.at(t), of_label.at(t)
         ka, kb = of_gold.track_index[a], of_label.track_index[b]
         iou = iou_boxes(Boxes(of_gold.xyxy[a]), Boxes(of_label.xyxy[b]))
-        same = np.array([[of_gold.tracks[i].category == of_label.tracks[j].category for j in kb.tolist()] for i in ka.tolist()], bool)
-        alike = np.where(same.reshape(iou.shape), iou, 0.0)
+        alike = np.where(class_gold[ka][:, None] == class_label[kb], iou, 0.0)
         rows, columns = assigned(np.where(alike >= LEAST_IOU, alike, 0.0))
         for i, k in enumerate(ka.tolist()):
             counts[f"gold/{of_gold.tracks[k].track_id}"][0 if i in rows else 1] += 1

@@ -50,6 +50,11 @@ class PointComparison:
         return _mean(self.panoptic_quality)
 
     @property
+    def is_perfect(self) -> bool:
+        """Whether every point that gold labels is of the same class and object."""
+        return not any((figure < 1).any() for figure in (self.iou, self.panoptic_quality))
+
+    @property
     def accuracy(self) -> float:
         """Share of the points that gold labels whose class is right."""
         n = int(self.confusion[1:].sum())

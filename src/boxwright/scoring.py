@@ -28,55 +28,17 @@ from .matching import (
     similarities,
     track_pairs,
 )
-from .picture_scores import PictureQuality, picture_quality
+from .picture_scores import picture_quality
 from .point_labels import PointLabels
 from .point_scores import PointComparison, compare_point_labels
+from .qualities import PictureQuality, Quality, TrackQuality, quality_dict, tracking_dict
 from .scene import Scene
-from .track_metrics import Clear, Hota, Identity, clear, hota, identity
+from .track_metrics import clear, hota, identity
 
-__all__ = ["LEAST_OBJECTS", "AnnotatorQuality", "Quality", "Score", "TrackQuality", "compare_annotators", "score"]
+__all__ = ["LEAST_OBJECTS", "AnnotatorQuality", "Score", "compare_annotators", "score"]
 
 LEAST_OBJECTS = 50
 MEASURES = ("iou", "ate_m", "ase", "aoe_rad", "ave_mps", "aae")
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well labels meet gold; every figure with its interval, which resamples objects.
-
-    n_objects : gold tracks; n_gold, n_labels, n_matched : labels, counted in every frame
-    precision, recall, f1 : a label of the wrong class is both extraneous and missing
-    iou : mean volumetric IoU of what matched
-    ate_m, ase, aoe_rad, ave_mps, aae : means over what matched, as nuScenes defines them: distance of centres in x and y, 1 - IoU of sizes alone,
-        angle between headings (half turns count), velocity, share of attributes that are wrong
-    median_ate_m, median_ase, median_aoe_rad : medians over objects, of each object's mean
-    """
-
-    n_objects: int
-    n_gold: int
-    n_labels: int
-    n_matched: int
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    iou: Estimate
-    ate_m: Estimate
-    ase: Estimate
-    aoe_rad: Estimate
-    ave_mps: Estimate
-    aae: Estimate
-    median_ate_m: Estimate
-    median_ase: Estimate
-    median_aoe_rad: Estimate
-
-
-@dataclass(frozen=True, eq=False)
-class TrackQuality:
-    """How well tracks follow the gold's: HOTA over all thresholds, CLEAR and identity at a likeness of 0.5."""
-
-    hota: Hota
-    clear: Clear
-    identity: Identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +61,7 @@ class Score:
     frames : the gold scene's frames that were compared
     overall, per_class : Quality of all, and of each class
     tracking, tracking_per_class : of all together (labels of another class never match), and of each class
-    errors : every error, by frame
+    errors : every error of a cuboid, by frame; what labels in pictures and of points differ in is `unlisted`
     track_pairs : (gold track, label track, frames in which they are one), for whole tracks
     notes : what had to be assumed, one sentence each
     pictures : camera -> PictureQuality, of those whose pictures gold labels
@@ -127,8 +89,27 @@ class Score:
         found = Counter(error.kind for error in self.errors)
         return {kind: found[kind] for kind in KINDS}
 
+    @property
+    def unlisted(self) -> list[str]:
+        """What labels in pictures and of points differ from gold in, one sentence for each camera and one for the points; `errors` are of cuboids."""
+        told = [
+            f"labels in pictures of {camera}: {one.n_gold - one.n_matched:,} of {one.n_gold:,} of gold are missing, "
+            f"{one.n_labels - one.n_matched:,} of {one.n_labels:,} are extraneous"
+            for camera, one in self.pictures.items()
+            if one.n_matched < max(one.n_gold, one.n_labels)
+        ]
+        points = self.points
+        if points is not None and not points.is_perfect:
+            n, n_right = int(points.confusion[1:].sum()), int(np.trace(points.confusion[1:, 1:]))
+            n_missed, n_extra = int(points.n_missed.sum()), int(points.n_extra.sum())
+            told.append(
+                f"labels of points: {n - n_right:,} of {n:,} points are of another class than in gold, {n_missed:,} of its objects are missing, "
+                f"{n_extra:,} are extraneous" + ("" if n > n_right or n_missed or n_extra else ", points are shared out among objects otherwise")
+            )
+        return told
+
     def quality_report(self) -> dict[str, list[dict[str, Any]]]:
-        """The errors by kind, each with original and corrected value, in the shape annotation services use."""
+        """The errors of cuboids by kind, each with original and corrected value, in the shape annotation services use."""
         report: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
         for error in self.errors:
             values = {"originalValue": error.original, "correctedValue": error.corrected}
@@ -149,6 +130,7 @@ class Score:
             "tracking_per_class": {name: tracking_dict(quality) for name, quality in self.tracking_per_class.items()},
             "n_errors": self.n_errors,
             "errors": [asdict(error) for error in self.errors],
+            "unlisted": self.unlisted,
             "track_pairs": [{"gold_track_id": a, "track_id": b, "n_frames": n} for a, b, n in self.track_pairs],
             "notes": list(self.notes),
             "pictures": {name: {**quality_dict(one), **tracking_dict(one)} for name, one in self.pictures.items()},
@@ -395,15 +377,3 @@ def _tracking(gold: LabelTable, label: LabelTable, alike: Sequence[Float64s], ti
         for part, value in zip(ids, (a, b, one)):
             part.append(value)
     return TrackQuality(hota(*ids), clear(*ids), identity(*ids))
-
-
-def quality_dict(quality: Quality | PictureQuality) -> dict[str, Any]:
-    """For JSON; what tells of tracks is `tracking_dict`'s."""
-    rows = [(name, value) for name, value in vars(quality).items() if name not in ("hota", "clear", "identity")]
-    return {name: value._asdict() if isinstance(value, Estimate) else value for name, value in rows}
-
-
-def tracking_dict(quality: TrackQuality | PictureQuality) -> dict[str, Any]:
-    """For JSON."""
-    whole = {name: getattr(quality.hota, name) for name in ("hota", "deta", "assa", "loca")}
-    return {**whole, **vars(quality.clear), **{name: getattr(quality.identity, name) for name in ("idf1", "idp", "idr")}}

@@ -133,20 +133,10 @@ def _row(name: str, one: Concord) -> list[Any]:
 
 
 def _shown(one: Disagreement) -> list[Any]:
+    from ..differences import in_words
+
     tracks = ", ".join(f"{name}: {'+'.join(ids) or '-'}" for name, ids in one.track_ids.items())
-    said = ", ".join(f"{name}: {_value(one, value)}" for name, value in one.values.items())
+    said = ", ".join(f"{name}: {in_words(value, one.unit, one.kind)}" for name, value in one.values.items())
     apart = "-" if one.off_by is None else f"{math.degrees(one.off_by):.1f} deg" if one.unit == "rad" else f"{one.off_by:.2f} {one.unit}"
     frames = f"{one.first_frame}-{one.last_frame}"
     return [f"{one.kind} {one.name}".strip(), one.category, frames, one.n_frames, tracks, said, apart]
-
-
-def _value(one: Disagreement, value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool) and one.kind == "presence":
-        return "there" if value else "missing"
-    if isinstance(value, list):
-        return " ".join(f"{v:.2f}" for v in value)
-    if isinstance(value, float):
-        return f"{math.degrees(value):.1f}" if one.unit == "rad" else f"{value:.2f}"
-    return str(value)[:24]

@@ -28,10 +28,11 @@ from .common import (
 from .labellings import HtmlOption, chosen_scenes, open_labels, plain, print_intervals
 
 if TYPE_CHECKING:
+    from ..differences import LabelError
     from ..intervals import Estimate
-    from ..picture_scores import PictureQuality
+    from ..qualities import PictureQuality, Quality, TrackQuality
     from ..scene import Scene
-    from ..scoring import Quality, Score, TrackQuality
+    from ..scoring import Score
 
 PathsArgument = Annotated[
     list[Path],
@@ -56,28 +57,32 @@ def score(
 ) -> None:
     """Labels are held to gold.
 
-    What was found and what is extraneous, how far off each label is, how well tracks follow, and every error with what would be right. Of several
-    annotators each is scored, and ranked where 50 gold objects or more say enough. Where GOLD holds several scenes and none is named, each is
-    compared with the one of its name. Exit code 1 where there are errors.
+    What was found and what is extraneous, how far off each label is, how well tracks follow, and every error of a cuboid with what would be right;
+    labels in pictures and of points in figures. Of several annotators each is scored, and ranked where 50 gold objects or more say enough. Where
+    GOLD holds several scenes and none is named, each is compared with the one of its name. Exit code 1 where there are errors, in pictures and
+    points too.
 
     Example: boxwright score labelled gold
     """
     from ..gold_plan import GoldPlan
-    from ..scoring import compare_annotators, quality_dict
+    from ..qualities import quality_dict
+    from ..scoring import compare_annotators
 
     if len(paths) < 2:
         raise typer.BadParameter("expected PATH... GOLD, got one path alone: name what is held to gold, and the gold last")
     chosen = None if plan is None else GoldPlan.read(plan)
     *labelled, of_gold = paths
-    scored: list[tuple[Score, Scene, Scene]] = []
+    scores: list[Score] = []
+    drawn: list[tuple[Score, Scene, Scene]] = []  # scenes are kept for the page alone
     for name in chosen_scenes(of_gold, scene, format):
         gold = open_scene(of_gold, name, format, lenient)
         if chosen is None or gold.name in chosen.frame_ids or name == scene:
             for labels in (open_labels(path, name, format, lenient) for path in labelled):
-                scored.append((_scored(labels, gold, frames, chosen), labels, gold))
-    scores = [one for one, _, _ in scored]
+                scores.append(_scored(labels, gold, frames, chosen))
+                if html is not None:
+                    drawn.append((scores[-1], labels, gold))
     if html is not None:
-        _write_html(scored, html)
+        _write_html(drawn, html)
     compared = compare_annotators(scores) if len(scores) > 1 else []
     if as_json:
         ranking = [{"annotator": one.annotator, "rank": one.rank, **quality_dict(one.quality)} for one in compared]
@@ -87,7 +92,7 @@ def score(
             _print(one)
         if compared:
             _print_annotators(compared)
-    if any(one.errors for one in scores):
+    if any(one.errors or one.unlisted for one in scores):
         raise typer.Exit(1)
 
 
@@ -122,7 +127,7 @@ def _print(score: Score) -> None:
     )
     _print_pictures_and_points(score)
     _print_errors(score)
-    print_lines(*score.notes)
+    print_lines(*score.unlisted, *score.notes)
 
 
 def _print_pictures_and_points(score: Score) -> None:
@@ -180,9 +185,9 @@ def _print_errors(score: Score) -> None:
     rows = []
     for (kind, *ids), errors in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:MOST_ROWS]:
         worst = max(errors, key=lambda error: abs(error.off_by or 0))
-        rows.append([kind, *ids, len(errors), errors[0].frame_index, _shown(worst.original), _shown(worst.corrected), _off_by(worst)])
+        rows.append([kind, *ids, len(errors), errors[0].frame_index, *_both(worst), _off_by(worst)])
     if not rows:
-        print_lines("no errors beyond the tolerances")
+        print_lines("no errors of cuboids beyond the tolerances" if score.unlisted else "no errors beyond the tolerances")
         return
     print_table(
         f"{number_of(len(score.errors), 'error')}, by kind and track",
@@ -192,18 +197,16 @@ def _print_errors(score: Score) -> None:
     )
 
 
-def _off_by(error: Any) -> str:
+def _both(error: LabelError) -> list[str]:
+    from ..differences import in_words
+
+    return [in_words(value, error.unit, error.kind) for value in (error.original, error.corrected)]
+
+
+def _off_by(error: LabelError) -> str:
     if error.off_by is None:
         return "-"
     return f"{math.degrees(error.off_by):.1f} deg" if error.unit == "rad" else f"{error.off_by:.2f} {error.unit}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        value = value["center_m"]
-    if isinstance(value, list):
-        return ", ".join(f"{v:.2f}" for v in value)
-    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)[:24]
 
 
 def _print_annotators(compared: list[Any]) -> None:

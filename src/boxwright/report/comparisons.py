@@ -9,22 +9,24 @@ from typing import Any
 
 from ..arrays import check_kind
 from ..checks import Finding, Severity
-from ..differences import KINDS, LabelError
+from ..differences import KINDS, LabelError, in_words
 from ..disagreements import Disagreement
 from ..errors import ArgumentError, number_of
 from ..intervals import Estimate
 from ..matching import check_scenes
 from ..outputs import as_path, whole_file
+from ..qualities import Quality, TrackQuality
 from ..raters import Agreement, Concord
 from ..scene import Scene
-from ..scoring import Quality, Score, TrackQuality
+from ..scoring import Score
 from .charts import bars
 from .markup import number, page, table, text
-from .places import pictures_of
+from .places import Room
 
 __all__ = ["write_agreement_report", "write_score_report"]
 
 MOST_PICTURES, MOST_ITEMS = 30, 500
+WORDS: dict[str, Any] = {"nothing": "nothing", "most": 80}
 QUALITY = {
     "precision": ("precision", 1.0),
     "recall": ("recall", 1.0),
@@ -60,7 +62,7 @@ def write_score_report(
     """One HTML document of what `bw.score` found: it loads nothing, runs nothing, and every text in it is escaped.
 
     scored : (score, labels, gold), one or several
-    most_pictures : errors that get pictures, those of most frames first
+    most_pictures : errors that get pictures, those of most frames first; labels in pictures and of points are told in figures
     progress : called once for each error with pictures
     ArgumentError for anything else.
     """
@@ -76,7 +78,8 @@ def write_score_report(
     for score, labels, gold in rows:
         body.append(f"<section><h2>{text(score.annotator)} against {text(score.gold_name)}</h2>{_of_score(score)}")
         both = _together({"label": labels, "gold": gold}, gold)
-        body += _items(_errors(score, pictures, both), len(score.errors), "error")
+        body += _items(_errors(score, pictures, both), len(score.errors), "error", "errors of cuboids" if score.unlisted else "errors")
+        body += [f"<p>{text(sentence)}.</p>" for sentence in score.unlisted]
         body.append("</section>")
     _write(path, "Labels against gold", [*body, "</main>"])
 
@@ -98,7 +101,7 @@ def write_agreement_report(
     pictures = _Pictures(most_pictures, progress)
     both = _together(chosen, next(iter(chosen.values()))) if chosen else None
     body = [f"<header><h1>Agreement of {text(', '.join(found.annotators))}</h1></header><main><section>{_of_agreement(found)}"]
-    body += _items(_disagreements(found, pictures, both), len(found.disagreements), "disagreement")
+    body += _items(_disagreements(found, pictures, both), len(found.disagreements), "disagreement", "disagreements")
     _write(path, "Agreement", [*body, "</section></main>"])
 
 
@@ -196,14 +199,14 @@ def _of_agreement(found: Agreement) -> str:
 
 
 class _Pictures:
-    """How many there still is room for."""
+    """Those of errors and disagreements, while there is room for them."""
 
-    def __init__(self, n: int, progress: Callable[[], Any]) -> None:
-        self.n, self.progress = n, progress
+    def __init__(self, most_pictures: int, progress: Callable[[], Any]) -> None:
+        self.room, self.progress = Room(most_pictures, MOST_PICTURES), progress
 
     def of(self, scene: Scene | None, frames: tuple[int, int, int], names: Sequence[str], category: str, what: str) -> str:
         """Pictures of tracks of `_together`, those of the first name and those of the others in colours of their own."""
-        if scene is None or self.n <= 0:
+        if scene is None:
             return ""
         known = tuple(name for name in names if name in scene.track_index)
         first, last, worst = frames
@@ -211,11 +214,12 @@ class _Pictures:
         finding = Finding(
             what, Severity.WARNING, first, last, worst, time, known, (category,) * len(known), None, 0.0, 0.0, "", what, None, what, "", ()
         )
-        figures = "".join(pictures_of(scene, finding))
-        self.n -= bool(figures)
+        figures = self.room.pictures(scene, finding)
+        if not figures:
+            return ""
         self.progress()
         told = f"{known[0]} in orange" + (f", {', '.join(known[1:])} in blue" if known[1:] else "") if known else ""
-        return f'<div class="pictures">{figures}</div><p class="soft">{text(told)}</p>' if figures else ""
+        return f'{figures}<p class="soft">{text(told)}</p>'
 
 
 def _together(scenes: Mapping[str, Scene], base: Scene) -> Scene | None:
@@ -230,8 +234,8 @@ def _name(whose: str, track_id: str) -> str:
     return f"{whose}: {track_id}"
 
 
-def _items(items: Iterable[tuple[str, Sequence[tuple[str, Any]], str]], n: int, what: str) -> Iterator[str]:
-    yield f"<h2>{text(number_of(n, what))}</h2>" if n else f"<p>No {text(what)}s beyond the tolerances.</p>"
+def _items(items: Iterable[tuple[str, Sequence[tuple[str, Any]], str]], n: int, what: str, none: str) -> Iterator[str]:
+    yield f"<h2>{text(number_of(n, what))}</h2>" if n else f"<p>No {text(none)} beyond the tolerances.</p>"
     for k, (head, rows, pictures) in enumerate(items):
         if k == MOST_ITEMS:
             yield f'<p class="soft">The rest is left out here: --json lists every {text(what)}.</p>'
@@ -253,8 +257,8 @@ def _errors(score: Score, pictures: _Pictures, both: Scene | None) -> Iterator[t
             ("gold track", gold_id or "none"),
             ("track", track_id or "none"),
             ("frames", f"{len(frames)}, from {frames[0]} to {frames[-1]}; worst {worst.frame_index}"),
-            ("worst is", _value(worst.original, worst.unit)),
-            ("should be", _value(worst.corrected, worst.unit)),
+            ("worst is", in_words(worst.original, worst.unit, **WORDS)),
+            ("should be", in_words(worst.corrected, worst.unit, **WORDS)),
             ("off by", _off(worst)),
         ]
         names = [_name(whose, one) for whose, one in (("label", track_id), ("gold", gold_id)) if one is not None]
@@ -264,7 +268,7 @@ def _errors(score: Score, pictures: _Pictures, both: Scene | None) -> Iterator[t
 
 def _disagreements(found: Agreement, pictures: _Pictures, both: Scene | None) -> Iterator[tuple[str, list[tuple[str, Any]], str]]:
     for one in found.disagreements:
-        said = [(f"{name} says", _value(value, one.unit)) for name, value in one.values.items()]
+        said = [(f"{name} says", in_words(value, one.unit, one.kind, **WORDS)) for name, value in one.values.items()]
         tracks = [(f"tracks of {name}", ", ".join(ids) or "none") for name, ids in one.track_ids.items()]
         rows = [("frames", f"{one.n_frames}, from {one.first_frame} to {one.last_frame}"), *tracks, *said, ("apart", _off(one))]
         names = [_name(whose, track) for whose, ids in one.track_ids.items() for track in ids]
@@ -279,15 +283,3 @@ def _off(one: LabelError | Disagreement) -> str:
     if one.off_by is None:
         return "–"
     return f"{math.degrees(one.off_by):.1f} deg" if one.unit == "rad" else f"{number(one.off_by)} {one.unit}".rstrip()
-
-
-def _value(value: Any, unit: str) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        value = value.get("center_m", value)
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_value(one, unit) for one in value)
-    if isinstance(value, float):
-        return f"{math.degrees(value):.1f} deg" if unit == "rad" else number(value)
-    return str(value)[:80]

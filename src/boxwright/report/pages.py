@@ -17,11 +17,11 @@ from ..scene import Scene
 from ..tracks import interpolate_tracks
 from .charts import bars, histogram, ranges, timeline
 from .markup import number, page, table, text
-from .places import pictures_of
+from .places import Room
 
 __all__ = ["report_html", "write_report"]
 
-MOST_PICTURES, MOST_FINDINGS, MOST_BYTES = 60, 2000, 24 * 2**20
+MOST_PICTURES, MOST_FINDINGS = 60, 2000
 COUNTED_FRAMES = 10  # of a recording, whose points in boxes are counted for the chart
 SEVERITIES = ("error", "warning", "information")
 
@@ -59,30 +59,13 @@ def report_html(
     ArgumentError for what is no scene and its findings.
     """
     pairs = _pairs(checked)
-    if isinstance(most_pictures, bool) or not isinstance(most_pictures, (int, np.integer)) or most_pictures < 0:
-        raise ArgumentError(expected="a whole number from 0", got=repr(most_pictures)[:60], field="most_pictures", hint="leave it out for 60")
+    room = Room(most_pictures, MOST_PICTURES)
     title = f"Checks of {pairs[0][0].name}" if len(pairs) == 1 else f"Checks of {number_of(len(pairs), 'recording')}"
     body = [f"<header><h1>{text(title)}</h1>{_overview(pairs)}</header>{_filters()}<main>"]
-    room = _Room(int(most_pictures))
     for scene, findings in pairs:
         body.append(_of_scene(scene, findings, profile or Profile(), room, progress, has_title=len(pairs) > 1))
     body.append("</main>")
     return page(title, body)
-
-
-class _Room:
-    """How many pictures and bytes there still is room for."""
-
-    def __init__(self, n_pictures: int) -> None:
-        self.n_pictures, self.n_bytes = n_pictures, MOST_BYTES
-
-    def pictures(self, scene: Scene, finding: Finding) -> str:
-        if self.n_pictures <= 0 or self.n_bytes <= 0:
-            return ""
-        figures = "".join(pictures_of(scene, finding))
-        self.n_pictures -= 1
-        self.n_bytes -= len(figures)
-        return f'<div class="pictures">{figures}</div>' if figures else ""
 
 
 def _pairs(checked: Any) -> list[Checked]:
@@ -118,7 +101,7 @@ def _overview(pairs: Sequence[Checked]) -> str:
 # ------------------------------------------------------------ one scene
 
 
-def _of_scene(scene: Scene, findings: Findings, profile: Profile, room: _Room, progress: Callable[[], Any], *, has_title: bool) -> str:
+def _of_scene(scene: Scene, findings: Findings, profile: Profile, room: Room, progress: Callable[[], Any], *, has_title: bool) -> str:
     parts = [f"<section><h2>{text(scene.name)}</h2>" if has_title else "<section>"]
     parts.append("".join(f'<p class="soft">{text(note)}</p>' for note in findings.notes))
     parts.append(f'<div class="charts">{_charts(scene, findings, profile)}</div>')

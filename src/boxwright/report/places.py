@@ -12,19 +12,20 @@ from ..arrays import Float64s, UInt8s
 from ..cameras import UncalibratedCamera
 from ..checks import Finding
 from ..cuboids import Cuboids
-from ..errors import BoxwrightError
+from ..errors import ArgumentError, BoxwrightError
 from ..projection import project_cuboids
 from ..render import render_cameras
 from ..scene import Scene
 from .markup import data_uri, number, text
 
-__all__ = ["pictures_of"]
+__all__ = ["Room", "pictures_of"]
 
 SIDE_PX, MOST_POINTS, BESIDE_FRAMES, MOST_TRACKS = 340, 2500, 6, 8
 AROUND_M, LEAST_M, MOST_M = 4.0, 8.0, 60.0
 CROP = 0.8  # of a box's larger side, shown around it
 JPEG_QUALITY = 80
 LEAST_CROP_PX = 120
+MOST_BYTES = 24 * 2**20
 MOST_LOOKED = 200  # frames around the worst, in which points are looked for
 
 
@@ -43,6 +44,28 @@ class _View:
         scale = SIDE_PX / self.span_m
         uv: Float64s = SIDE_PX / 2 - (xy[:, [1, 0]] - self.center_m[[1, 0]]) * scale
         return uv
+
+
+class Room:
+    """How many pictures and bytes a page still has room for.
+
+    ArgumentError where `most_pictures` is no whole number from 0; usual : what it is where it is left out
+    """
+
+    def __init__(self, most_pictures: int, usual: int) -> None:
+        if isinstance(most_pictures, bool) or not isinstance(most_pictures, (int, np.integer)) or most_pictures < 0:
+            got, hint = repr(most_pictures)[:60], f"leave it out for {usual}"
+            raise ArgumentError(expected="a whole number from 0", got=got, field="most_pictures", hint=hint)
+        self.n_pictures, self.n_bytes = int(most_pictures), MOST_BYTES
+
+    def pictures(self, scene: Scene, finding: Finding) -> str:
+        """Those of a finding, as HTML; "" where there is no room, or nothing can be drawn."""
+        if self.n_pictures <= 0 or self.n_bytes <= 0:
+            return ""
+        figures = "".join(pictures_of(scene, finding))
+        self.n_pictures -= bool(figures)
+        self.n_bytes -= len(figures)
+        return f'<div class="pictures">{figures}</div>' if figures else ""
 
 
 def pictures_of(scene: Scene, finding: Finding) -> list[str]:
