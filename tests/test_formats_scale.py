@@ -188,6 +188,58 @@ def test_places_on_a_map(tmp_path, format):
     assert back.points(0).intensity.tolist() == [1.0]
 
 
+def without_place(folder, *frames):
+    """The files of frames of a task or a scene of Nucleus, with the place of their device taken out of some."""
+    files = sorted(file for file in folder.glob("*/*.json") if file.parent.name in ("frames", "pointclouds"))
+    for i in frames:
+        told = json.loads(files[i].read_text())
+        save(files[i], {key: value for key, value in told.items() if key != "device_position"})
+
+
+class Sweeps(bw.scene.NoData):
+    """A point at (1.5, 2.5, -1) of the LiDAR in each frame."""
+
+    def points(self, frame_index, sensor):
+        return bw.Sweep(np.array([[1.5, 2.5, -1.0]], np.float32))
+
+    def has_points(self, frame_index, sensor):
+        return True
+
+
+@pytest.mark.parametrize("format", ["scale", "nucleus"])
+def test_a_place_that_is_missing(tmp_path, format):
+    """Labels and points are in the world all the same: the place of one frame comes from its neighbours, and is not made up at the ends."""
+    scene = moving_scene().replace(data=Sweeps())
+    times = scene.times_ns
+    far = [bw.Pose.from_yaw(0.2 * i, (5e5 + 2.0 * i, 5e6 + 0.3 * i, 0.0)) for i in range(5)]  # steady, on a map
+    scene = scene.replace(trajectory=bw.Trajectory(times, far), lidars={"lidar": bw.Lidar("lidar")})
+    bw.write(scene, tmp_path / "out", format)
+    without_place(tmp_path / "out", 2)
+    back = bw.read(tmp_path / "out")
+    assert back.label_frame == "world" and any("1 frame does not tell where the LiDAR was" in note for note in back.notes)
+    for i in range(5):
+        np.testing.assert_allclose(back.cuboids(i, "world").center_m, scene.cuboids(i, "world").center_m, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(back.points(i).xyz, [(1.5, 2.5, -1.0)], rtol=0, atol=2e-4)
+    without_place(tmp_path / "out", 0)
+    with pytest.raises(bw.FormatError, match=r"expected the place of the LiDAR in the first and the last frame .* got none in 1 frame, the first"):
+        bw.read(tmp_path / "out")
+    back = bw.read(tmp_path / "out", strict=False)
+    assert (back.label_frame, [back.has_points(i) for i in range(5)]) == ("world", [False, True, True, True, True])
+    np.testing.assert_allclose(back.cuboids(0, "world").center_m, scene.cuboids(0, "world").center_m, rtol=0, atol=1e-6)
+    assert any("is not known for 1 frame" in note for note in back.notes)
+
+
+@pytest.mark.parametrize("make", [task, nucleus])
+def test_without_any_place_nobody_says_that_tracks_move_with_the_sensor(tmp_path, make):
+    """Scale's own coordinates are in the world; what we wrote in the frame of the clouds says so itself."""
+    make(tmp_path / "in")
+    without_place(tmp_path / "in", 0, 1)
+    notes = " ".join(bw.read(tmp_path / "in").notes)
+    assert "no frame tells where its device was" in notes and "stay in the frame of the clouds" not in notes
+    bw.write(tracked(golden()), tmp_path / "out", "scale" if make is task else "nucleus")
+    assert any("the tracks stay in the frame of the clouds" in note for note in bw.read(tmp_path / "out").notes)
+
+
 def test_identity_survives(tmp_path):
     """uuids, what Scale tells of each cuboid, and what nobody knows, as they came."""
     bw.write(bw.read(task(tmp_path / "in")), tmp_path / "out", "scale")

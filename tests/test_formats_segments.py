@@ -97,6 +97,31 @@ def test_without_poses_cuboids_are_in_the_frame_of_the_cloud(tmp_path):
     check_golden(scene.cuboids(0))
 
 
+def test_a_pose_that_is_missing(tmp_path):
+    """The labels are in the world as long as there is one: between poses it comes from its neighbours, before and after them nobody makes it up."""
+    make(tmp_path)
+    sample = json.loads((tmp_path / "sample.json").read_text())
+    del sample["frames"][1]["ego_pose"]
+    save(tmp_path / "sample.json", sample)
+    scene = bw.read(tmp_path)
+    assert scene.label_frame == "world" and any("1 frame does not tell where the LiDAR was" in note for note in scene.notes)
+    np.testing.assert_allclose(scene.transform("world", "lidar", 7).translation_m, (101, 50, 2), rtol=0, atol=TOL)
+    del sample["frames"][2]["ego_pose"]
+    save(tmp_path / "sample.json", sample)
+    with pytest.raises(bw.FormatError, match="got none in 2 frames, the first of them 'b'"):
+        bw.read(tmp_path)
+    scene = bw.read(tmp_path, strict=False)
+    assert scene.label_frame == "world" and not scene.has_points(1) and any("is not known for 2 frames" in note for note in scene.notes)
+
+
+def test_names_of_attributes_come_back(tmp_path):
+    scene = tracked(golden())
+    names = {"boxwright_track_id": "mine", "boxwright.odd": 3, "colour": "red"}
+    bw.write(scene.replace(tracks=[scene.tracks[0].replace(attributes=names)]), tmp_path / "out", "segments")
+    (track,) = bw.read(tmp_path / "out").tracks
+    assert {**track.attributes, **(track.keyframe_attributes[0] if track.keyframe_attributes else {})} == names
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_golden_numbers_catch_a_planted_fault(tmp_path, monkeypatch, name):
     honest = segments.cuboid_from_annotation

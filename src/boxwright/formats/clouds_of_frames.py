@@ -18,6 +18,7 @@ from ..errors import FormatError, SensorFrameFallback, number_of
 from ..frames import Pose, Trajectory
 from ..keyframes import Visibility
 from ..points import Sweep
+from ..problems import Problems
 from ..scene import Lidar, Scene
 from ..tracks import Track
 from .boxwright_scene import is_safe_name
@@ -118,31 +119,42 @@ def scene_of_places(
     path: Path,
     notes: list[str],
     source_attributes: Mapping[str, Any],
-    read_cloud: Callable[[Path, str, int], Sweep],
+    read_cloud: Callable[[Path, str, int, Pose | None], Sweep],
+    unposed: str,
+    problems: Problems,
 ) -> Scene:
-    """A scene in the world where every frame tells where its LiDAR was, else in the frame of its clouds.
+    """A scene in the world where frames tell where their LiDAR was, those between them included; in the frame "lidar" where none does.
 
-    rows : the labels, in the world or in the frame of the clouds
+    rows : the labels, in the world as soon as one frame tells its place
     stamps : of the frames, None where they tell none
     places : world_from_lidar of the frames, less (3,) `origin`
-    read_cloud : (file, sensor, timestamp_ns) -> the sweep
+    read_cloud : (file, sensor, timestamp_ns, world_from_lidar less `origin`, if known) -> the sweep
+    unposed : a note for a scene in which no frame tells it, on what its labels stand in
+
+    FormatError where labels or a cloud come before the first place or after the last; with lenient `problems` such a cloud is left out.
     """
     times, has_time = _times(stamps, path)
-    posed = [Pose(pose.rotation, pose.translation_m + origin) for pose in places if pose is not None]
-    trajectory = Trajectory(times, posed) if posed and len(posed) == len(places) else None
-    if posed and trajectory is None:
-        notes.append(f"{len(places) - len(posed)} frames do not tell where their LiDAR was: the places of the others are left out")
+    posed = {int(times[i]): pose for i, pose in enumerate(places) if pose is not None}
+    near = Trajectory([*posed], [*posed.values()]) if posed else None
+    trajectory = Trajectory([*posed], [Pose(pose.rotation, pose.translation_m + origin) for pose in posed.values()]) if posed else None
     rows.reference = "lidar" if trajectory is None else "world"
-    if trajectory is None and rows.frame:
-        notes.append("no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them")
+    if trajectory is not None:
+        clouds = _clouds_with_a_place(trajectory, times, rows, clouds, frame_ids, path, notes, problems)
+    elif rows.frame:
+        notes.append(unposed)
         warnings.warn(f"{path}: {notes[-1]}", SensorFrameFallback, stacklevel=5)
+
+    def read_sweep(frame_index: int, sensor: str, file: Path) -> Sweep:
+        time_ns = int(times[frame_index])
+        return read_cloud(file, sensor, time_ns, None if near is None else near.at(time_ns))
+
     return Scene(
         name=name,
         times_ns=times,
         lidars={"lidar": Lidar("lidar")},
         trajectory=trajectory,
         tracks=rows.tracks(times, None, path, notes),
-        data=SensorFiles({"lidar": list(clouds)}, {}, lambda i, sensor, file: read_cloud(file, sensor, int(times[i]))),
+        data=SensorFiles({"lidar": list(clouds)}, {}, read_sweep),
         has_time=has_time,
         label_frame=rows.reference,
         frame_ids=tuple(frame_ids),
@@ -151,6 +163,39 @@ def scene_of_places(
         source_attributes=source_attributes,
         notes=notes,
     )
+
+
+def _clouds_with_a_place(
+    trajectory: Trajectory,
+    times: Int64s,
+    rows: LabelRows,
+    clouds: Sequence[Path | None],
+    frame_ids: Sequence[str],
+    path: Path,
+    notes: list[str],
+    problems: Problems,
+) -> list[Path | None]:
+    """The clouds whose LiDAR's place is known. What is taken from neighbours is told, and what lies beyond the first and the last place refused."""
+    known = np.isin(times, trajectory.times_ns)
+    beyond = np.flatnonzero(~trajectory.covers(times)).tolist()
+    n_between = int((~known).sum()) - len(beyond)
+    if n_between:
+        does = "does" if n_between == 1 else "do"
+        notes.append(f"{number_of(n_between, 'frame')} {does} not tell where the LiDAR was: it is taken from the frames before and after")
+    if not beyond:
+        return list(clouds)
+    labelled = set(rows.frame)
+    used = [i for i in beyond if i in labelled or clouds[i] is not None]
+    if used and problems.strict:
+        raise FormatError(
+            expected="the place of the LiDAR in the first and the last frame with labels or a cloud",
+            got=f"none in {number_of(len(used), 'frame')}, the first of them {frame_ids[used[0]][:40]!r}",
+            path=path,
+            hint="add it, or read leniently (strict=False, --lenient), without these clouds",
+        )
+    left_out = ": labels there stay in the world, and clouds are left out" if used else ""
+    notes.append(f"where the LiDAR was is not known for {number_of(len(beyond), 'frame')}, before its first place or after its last{left_out}")
+    return [None if i in set(beyond) else cloud for i, cloud in enumerate(clouds)]
 
 
 def _times(stamps: Sequence[Any], path: Path) -> tuple[Int64s, bool]:

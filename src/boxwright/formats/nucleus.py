@@ -28,7 +28,7 @@ from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of
-from .scale_clouds import TIME, place_of, read_cloud, read_head
+from .scale_clouds import TIME, place_of, read_cloud, read_head, unposed_note
 from .strict_json import Node
 
 __all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "detect", "list_scenes", "read"]
@@ -104,6 +104,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         notes,
         {"nucleus": {**({"scene": kept} if kept else {}), "reference_ids": list(place_of_id)}},
         read_cloud,
+        unposed_note([one for one, _ in filter(None, heads)]),
+        problems,
     )
 
 

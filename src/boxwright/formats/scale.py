@@ -24,7 +24,7 @@ from .declared import Capabilities, Exactness
 from .json_parts import ROW, list_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of, natural
-from .scale_clouds import TIME, place_of, read_cloud, read_head
+from .scale_clouds import TIME, place_of, read_cloud, read_head, unposed_note
 from .strict_json import Node
 
 __all__ = ["CAPABILITIES", "FIELDS", "detect", "list_scenes", "read", "scene_file"]
@@ -106,6 +106,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         notes,
         {"scale": {"frames": extras}} if extras else {},
         read_cloud,
+        unposed_note([one for one, _ in heads]),
+        problems,
     )
 
 

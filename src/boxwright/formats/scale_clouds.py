@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from .streamed_json import json_line
 from .strict_json import Node
 from .write_report import WriteReport
 
-__all__ = ["TIME", "place_of", "read_cloud", "read_head", "write_clouds"]
+__all__ = ["TIME", "place_of", "read_cloud", "read_head", "unposed_note", "write_clouds"]
 
 TIME = "boxwright_timestamp_ns"
+_IN_SENSOR_FRAME = "boxwright_in_sensor_frame"  # set where all coordinates are in the frame of their own cloud, which Scale has no word for
 _STEP_DIGITS = 4  # a tenth of a millimetre
 _POINTS = re.compile(rb'"points"\s*:\s*\[')
 
@@ -46,11 +48,19 @@ def place_of(head: Node) -> tuple[Pose | None, Float64s]:
     return pose, origin_of(said, head)
 
 
-def read_cloud(file: Path, sensor: str, timestamp_ns: int) -> Sweep:
-    """A frame's points in the frame of its device; as they are where no device is told."""
-    top = strict_json.load(file)
-    pose, _ = place_of(top)
-    points = top["points"]
+def unposed_note(heads: Sequence[Node]) -> str:
+    """What labels without the place of any device stand in."""
+    if heads and all(head.mapping().get(_IN_SENSOR_FRAME) is True for head in heads):
+        return "no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them"
+    return (
+        "no frame tells where its device was: coordinates stay as the file has them, which in Scale's own files is in a world that stands still; "
+        "the frame called lidar here is that one, and distances from it are none from a sensor"
+    )
+
+
+def read_cloud(file: Path, sensor: str, timestamp_ns: int, pose: Pose | None) -> Sweep:
+    """A frame's points in the frame of its device, which was at `pose` in their world; as they are where that is None."""
+    points = strict_json.load(file)["points"]
     limits().check("points_per_frame", len(points), file)
     xyz = np.array([[one[axis].number() for axis in "xyz"] for one in points]).reshape(-1, 3)
     if np.abs(xyz).max(initial=0) > 1e12:
@@ -59,15 +69,17 @@ def read_cloud(file: Path, sensor: str, timestamp_ns: int) -> Sweep:
     return Sweep(xyz if pose is None else pose.inverse().apply(xyz), timestamp_ns, sensor, bright)
 
 
-def write_clouds(scene: Scene, world: World, folder: Path, stems: list[str], report: WriteReport) -> set[int]:
-    """A file for each frame, with the place of the first LiDAR, and its points where the frame has a sweep; which frames have one."""
+def write_clouds(scene: Scene, world: World, folder: Path, stems: list[str], report: WriteReport) -> None:
+    """A file for each frame, with the place of the first LiDAR, and its points where the frame has a sweep."""
     folder.mkdir()
     name = next(iter(scene.lidars), None)
-    written = set[int]()
+    n_written = 0
     scaled = set[str]()
     for i, stem in enumerate(stems):
         pose = world.lidar_pose(i)
         head: dict[str, Any] = {TIME: int(scene.times_ns[i])} if scene.has_time else {}
+        if world.frame != "world":
+            head[_IN_SENSOR_FRAME] = True
         if world.origin_m.any():
             head[ORIGIN] = world.origin_m.tolist()
         if pose is not None:
@@ -76,14 +88,13 @@ def write_clouds(scene: Scene, world: World, folder: Path, stems: list[str], rep
         points: list[dict[str, float]] = []
         if name is not None and scene.has_points(i, name):
             points = _points(scene.points(i, name), pose, scaled)
-            written.add(i)
+            n_written += 1
         (folder / f"{stem}.json").write_text(json_line({**head, "points": points, "images": []}, stem) + "\n", encoding="utf-8")
-    if written:
+    if n_written:
         report.rounded.append("points: steps of a tenth of a millimetre")
         report.rounded += [f"intensity: {what}" for what in sorted(scaled)]
-    if len(written) < len(scene) and name is not None:
-        report.missing.append(f"{number_of(len(scene) - len(written), 'frame')} without a sweep of {name}")
-    return written
+    if n_written < len(scene) and name is not None:
+        report.missing.append(f"{number_of(len(scene) - n_written, 'frame')} without a sweep of {name}")
 
 
 def _points(sweep: Sweep, pose: Pose | None, scaled: set[str]) -> list[dict[str, float]]:

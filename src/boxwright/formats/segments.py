@@ -31,7 +31,7 @@ from ..scene import Scene
 from ..tags import Relation
 from ..tracks import Origin
 from . import strict_json
-from .clouds_of_frames import quat_of_yaw, scene_of_places
+from .clouds_of_frames import quat_of_yaw, scene_of_places, unescaped
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
@@ -119,6 +119,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         notes,
         {"segments": {key: value for key, value in told.items() if value}},
         _read_cloud,
+        "no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them",
+        problems,
     )
     return found.replace(relations=_relations(top, reading, {track.track_id for track in found.tracks}, problems))
 
@@ -168,7 +170,7 @@ class _Reading:
             (node["dimensions"], size),
             quat,
             origin=Origin.FILLED if node.get("is_keyframe", True).value is False else Origin.GIVEN,
-            attributes=said,
+            attributes={unescaped(one): value for one, value in said.items()},
             source=source,
         )
         self.tracks.setdefault(number, track_id)
@@ -240,7 +242,7 @@ def _clouds(folder: Path, sample: list[Node]) -> list[Path | None]:
     return [there.get(re.split(r"[/\\]", address.partition("?")[0])[-1]) for address in addresses]
 
 
-def _read_cloud(file: Path, sensor: str, timestamp_ns: int) -> Sweep:
+def _read_cloud(file: Path, sensor: str, timestamp_ns: int, pose: Pose | None) -> Sweep:
     return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=timestamp_ns)
 
 
