@@ -90,6 +90,20 @@ def test_tilted_cuboids_turn_about_x_then_y_then_z(tmp_path):
     np.testing.assert_allclose([told[axis] for axis in "xyz"], TILT, rtol=0, atol=1e-9)
 
 
+def test_a_broken_file_beside_others_where_nobody_tells_the_angles(tmp_path):
+    make(tmp_path, format=None)
+    (tmp_path / "labels/c.json").write_text("{")
+    with pytest.raises(bw.FormatError, match=r"c\.json"):
+        bw.read(tmp_path)
+    scene = bw.read(tmp_path, strict=False)
+    assert [track.track_id for track in scene.tracks] == ["7", "a/1"] and len(scene.problems) == 1
+
+
+def test_whole_numbers_name_tracks_too(tmp_path):
+    scene = bw.read(make(tmp_path, label(track_id=7)))
+    assert [(track.track_id, track.visibility.tolist()) for track in scene.tracks] == [("7", [0, 2, 0])]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("one", [label(), {"name": "car", "vertices": corners()}])
 def test_golden_numbers_catch_a_planted_fault(tmp_path, monkeypatch, one, name):
@@ -161,6 +175,8 @@ def test_identity_survives(tmp_path):
         ({"name": "car", "vertices": corners()[:7]}, "vertices: expected 8 rows, got 7"),
         ({"name": "car", "vertices": [list(CENTER)] * 8}, "vertices: expected a positive length"),
         (label(name=" "), "name: expected a text that is not empty"),
+        (label(track_id=7.5), "track_id: expected a whole number or a text"),
+        (label(track_id=True), "track_id: expected a whole number or a text"),
     ],
 )
 def test_bad_records(tmp_path, bad, message):

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import rotations
 from ..arrays import Float64s
-from ..errors import number_of
+from ..errors import FormatError, number_of
 from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import Scene
@@ -123,7 +123,7 @@ def _angles(file: Path) -> list[float]:
     try:
         objects = strict_json.load(file).value["objects"]
         found = [value for one in objects if isinstance(one.get("rotations"), dict) for value in one["rotations"].values()]
-    except (AttributeError, KeyError, TypeError, OSError):
+    except (AttributeError, KeyError, TypeError, OSError, FormatError):
         return []
     return [float(value) for value in found if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9]
 
@@ -133,7 +133,10 @@ def _add(rows: LabelRows, i: int, node: Node, otherwise: str, is_degrees: bool) 
     has_vertices = "vertices" in node.mapping()
     center, size, quat = cuboid_from_vertices(node["vertices"]) if has_vertices else cuboid_from_centroid(node, is_degrees)
     given = node.mapping().get(TRACK)
-    name = given if isinstance(given, str) and given.strip() else otherwise
+    if isinstance(given, (bool, float, list, dict)):
+        raise node[TRACK].wrong("a whole number or a text")
+    name = "" if given is None else str(given)
+    name = name if name.strip() else otherwise
     place, extents = (node["vertices"], node["vertices"]) if has_vertices else (node["centroid"], node["dimensions"])
     source = {key: value for key, value in node.value.items() if key not in FIELDS}
     rows.add(i, node, (name, node["name"].word()), (place, center), (extents, size), quat, attributes={}, source=source)
