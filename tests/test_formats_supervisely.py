@@ -71,6 +71,7 @@ def episode(folder, *frames):
         {"index": 1, "figures": [figure((5, 6, 0.9), thing=MAN, number=3, track="?")]},
     )
     top = {"description": "d", "key": EPISODE, "tags": [], "objects": OBJECTS, "framesCount": 3, "frames": list(given), "datasetId": 4}
+    top |= {"meta": {"made by": "x"}, "clouds": 2}  # names that we have a use for too
     save(folder / "street/annotation.json", top)
     save(folder / "street/frame_pointcloud_map.json", {str(i): f"{name}.pcd" for i, name in enumerate("abc")})
     return common(folder, "street")
@@ -165,9 +166,8 @@ def test_identity_survives(tmp_path):
     bw.write(bw.read(tmp_path / "in"), tmp_path / "out", "supervisely")
     before, after = (json.loads((tmp_path / one / "street/annotation.json").read_text()) for one in ("in", "out"))
     assert to_digits(by_frame(after)) == to_digits(by_frame(before))
-    assert {key: after[key] for key in ("description", "key", "tags", "framesCount", "datasetId")} == {
-        key: before[key] for key in ("description", "key", "tags", "framesCount", "datasetId")
-    }
+    others = ("description", "key", "tags", "framesCount", "datasetId", "meta", "clouds")
+    assert {key: after[key] for key in others} == {key: before[key] for key in others}
     for mine, theirs in zip(after["objects"], before["objects"], strict=True):
         assert {**mine, "tags": []} == {**theirs, "tags": []}
     named = {one["name"]: one for one in after["objects"][0]["tags"]}

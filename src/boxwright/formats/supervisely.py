@@ -105,7 +105,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     for kind, n in reading.others.items():
         notes.append(f"{number_of(n, 'figure')} of the type {kind!r} {'is' if n == 1 else 'are'} no cuboid: left out")
     tracks = reading.rows.tracks(np.arange(len(names), dtype=np.int64), None, folder, notes)
-    kept = {"meta": reading.meta.value, "objects": reading.kept_objects(), **reading.top}
+    kept = {"meta": reading.meta.value, "objects": reading.kept_objects(), "annotation": reading.top, "clouds": reading.clouds}
     return scene_of_clouds(
         scene,
         [Path(name).stem for name in names],
@@ -114,7 +114,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         "supervisely",
         path,
         notes=notes,
-        source_attributes={"supervisely": kept},
+        source_attributes={"supervisely": {key: value for key, value in kept.items() if value or key == "meta"}},
     )
 
 
@@ -123,6 +123,7 @@ class _Reading:
 
     objects : key -> what is told of it; in a folder of single clouds, by the last file that tells of it
     names : key -> the id of its track
+    top, clouds : what is told beside objects and frames: by an episode, and by each of single clouds
     """
 
     def __init__(self, meta: Node, map_file: Path, problems: Problems) -> None:
@@ -135,6 +136,7 @@ class _Reading:
         self.taken: dict[str, str] = {}
         self.others = Counter[str]()
         self.top: dict[str, Any] = {}
+        self.clouds: dict[str, Any] = {}
 
     def episode(self, folder: Path) -> list[str]:
         """The names of the frames' clouds."""
@@ -167,14 +169,12 @@ class _Reading:
         """The names of the clouds."""
         files = _annotations(folder)
         limits().check("frames_per_scene", len(files), folder)
-        told: dict[str, Any] = {}
         for i, name in enumerate(files):
             with strict_json.file_aside(folder / "ann" / name, self.problems):
                 top = strict_json.load(folder / "ann" / name)
                 self._figures(i, top, self._objects(top))
                 rest = {key: value for key, value in top.value.items() if key not in ("objects", "figures")}
-                told[name.removesuffix(".json")] = rest
-        self.top = {"clouds": told} if told else {}
+                self.clouds[name.removesuffix(".json")] = rest
         return [name.removesuffix(".json") for name in files]
 
     def _objects(self, top: Node) -> dict[str, tuple[str, list[tuple[str, Any, int, int]]]]:

@@ -117,9 +117,10 @@ class _Project:
         """Writes the files of an episode; its figures need no numbers."""
         field = f"scene {self.scene.name!r}"
         _put(place / "frame_pointcloud_map.json", {str(i): f"{stem}.pcd" for i, stem in enumerate(stems)})
-        top = {key: value for key, value in self.kept.items() if key not in ("meta", "objects", "clouds", "key", "tags", "framesCount", "frames")}
-        key = self.kept.get("key")
-        tags = self.kept.get("tags")
+        given = self.kept.get("annotation")
+        given = given if isinstance(given, Mapping) else {}
+        top = {key: value for key, value in given.items() if key not in ("objects", "key", "tags", "framesCount", "frames")}
+        key, tags = given.get("key"), given.get("tags")
         with StreamedJson(place / "annotation.json", field) as file:
             for name, value in {"description": "", **top}.items():
                 file.member(name, value)
