@@ -47,7 +47,8 @@ CAPABILITIES = Capabilities(
     client_exact=Exactness(m=0.15, rad=0.01),
     remarks=(
         "The file has all digits; Datumaro, and with it CVAT, rounds each number to 2 decimals when it reads: 0.005 m for places and sizes, "
-        "0.005 rad for each angle, which moves the far corner of a car by up to 2 cm and that of a truck of 12 m by up to 4 cm.",
+        "0.005 rad for each angle, which moves the far corner of an upright car by up to some 2 cm and that of an upright truck of 12 m by some "
+        "4 cm; where they are tilted by up to 0.3 rad, by some 3 and 6.5 cm.",
         "CVAT knows no poses, interpolates in the frame of the moving sensor, and blends headings without regard to the full turn; therefore every "
         "frame is written as a keyframe, and what it shows is what the track is in the world.",
         "An attribute of a name that CVAT uses itself (`occluded`, `track_id`, ...) is written with `boxwright.` before it.",
