@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.certification.clients import ask_client
 from boxwright.formats.images import image_bytes
 from formats_scenes import full_scene
 
@@ -130,6 +133,85 @@ def test_videos_of_one_recording_are_cameras_of_one_scene(tmp_path):
     assert [one["bbox"] for one in back["annotations"]] == [one["bbox"] for one in videos()["annotations"]]
 
 
+def test_the_scene_wins_over_kept_pictures(tmp_path):
+    """Under another name and at other times a scene is a video of its own, and its pictures say so; the rest of what the file said of them stays."""
+    given = videos()
+    for one in (*given["videos"][:1], *given["images"][:4]):
+        one["video_id" if "video_id" in one else "id"] = 7
+    scene = bw.read(put(tmp_path / "in", given))
+    moved = scene.replace(
+        name="b",
+        times_ns=scene.times_ns + 500,
+        cameras={name: replace(one, times_ns=scene.exposures_ns(name) + 500) for name, one in scene.cameras.items()},
+        image_tracks=[track.replace(times_ns=track.times_ns + 500) for track in scene.image_tracks],
+    )
+    bw.write(moved, tmp_path / "out", "coco")
+    written = json.loads((tmp_path / "out/b.json").read_text())
+    assert {one["video_id"] for one in written["images"]} == {one["id"] for one in written["videos"]}
+    told = [{key: image[key] for key in ("id", "file_name", "frame_id")} for image in given["images"]]
+    assert [{key: image[key] for key in told[0]} for image in written["images"]] == told
+    back = bw.read(tmp_path / "out")
+    assert (back.name, [*back.cameras], len(back)) == ("b", ["front", "rear"], 4)
+    for name in ("front", "rear"):
+        np.testing.assert_array_equal(back.exposures_ns(name), scene.exposures_ns(name) + 500)
+    assert [track.track_id for track in back.image_tracks] == ["7@front", "x"]
+
+
+def test_a_new_camera_beside_a_kept_one(tmp_path):
+    """Its video has an id that no other has."""
+    given = videos()
+    given["videos"] = [{**given["videos"][0], "id": 2}]
+    given["images"] = [{**image, "video_id": 2} for image in given["images"][:4]]
+    given["annotations"] = given["annotations"][:3]
+    scene = bw.read(put(tmp_path / "in", given))
+    track = scene.image_tracks[0]
+    rear = replace(scene.cameras["front"], name="rear")
+    more = scene.replace(cameras={**scene.cameras, "rear": rear}, image_tracks=[track, track.replace(track_id="x", camera="rear")])
+    bw.write(more, tmp_path / "out", "coco")
+    assert [*bw.read(tmp_path / "out").cameras] == ["front", "rear"]
+
+
+def test_pictures_of_a_scene_that_has_lost_its_times(tmp_path):
+    scene = bw.read(put(tmp_path / "in", videos()))
+    count = {int(stamp): i for i, stamp in enumerate(scene.times_ns)}
+    front = scene.image_tracks[0]
+    front = front.replace(times_ns=[count[int(stamp)] for stamp in front.times_ns])
+    counted = scene.replace(has_time=False, times_ns=np.arange(4), cameras={"front": scene.cameras["front"]}, image_tracks=[front])
+    bw.write(counted, tmp_path / "out", "coco")
+    assert not any("timestamp_ns" in image for image in json.loads((tmp_path / "out/a.json").read_text())["images"])
+    assert not bw.read(tmp_path / "out").has_time
+
+
+def test_frames_that_the_file_numbered_with_gaps(tmp_path):
+    """A frame that one camera has no picture of gets the number that the others have for it."""
+    given = videos()
+    for image in given["images"]:
+        image["frame_id"] *= 10
+    given["images"].remove(next(image for image in given["images"] if image["id"] == 21))
+    scene = bw.read(put(tmp_path / "in", given))
+    bw.write(scene, tmp_path / "out", "coco")
+    written = json.loads((tmp_path / "out/a.json").read_text())["images"]
+    assert [image["frame_id"] for image in written] == [0, 10, 20, 30] * 2
+    assert len(bw.read(tmp_path / "out")) == 4
+
+
+def test_labels_without_a_track_keep_what_was_said_of_them(tmp_path):
+    """Hidden or not, turned, and which object it is; one of which nothing was said has no attributes more than it came with."""
+    scene = bw.read(put(tmp_path / "in", document()))
+    box, rings, *others = scene.image_tracks
+    turned = bw.RotatedBoxes([[20.0, 20.0]], [[8.0, 4.0]], [0.25])
+    changed = [box.replace(visibility=[bw.Visibility.OCCLUDED], object_id="lorry"), rings.replace(shapes=turned), *others]
+    report = bw.write(scene.replace(image_tracks=changed), tmp_path / "out", "coco")
+    assert not report.dropped
+    labels = json.loads((tmp_path / "out/street.json").read_text())["annotations"]
+    assert labels[0]["attributes"] == {"occluded": True, "object_id": "lorry"} and labels[2]["attributes"] == {}
+    assert not any("track_id" in label for label in labels)
+    back = bw.read(tmp_path / "out").image_tracks
+    assert back[0].visibility.tolist() == [bw.Visibility.OCCLUDED] and back[0].object_id == "lorry"
+    np.testing.assert_allclose(back[1].shapes.rotation_rad, [0.25], rtol=0, atol=1e-9)
+    assert [track.source_attributes for track in back] == [{"coco": "single"}] * 4
+
+
 def test_other_ways_to_name_a_track(tmp_path):
     """TAO's track_id and CocoVID's instance_id; each video is a scene where nobody says that it is a camera of one."""
     given = videos(videos=[{"id": 1, "name": "one"}, {"id": 2, "name": "two"}])
@@ -237,3 +319,18 @@ def test_masks_agree_with_pycocotools(rng, tmp_path):
     np.testing.assert_array_equal(read.annToMask(mask).astype(bool), pixels)
     theirs = np.argwhere(read.annToMask(rings))
     assert theirs.min(axis=0).tolist() == [2, 1] and theirs.max(axis=0).tolist() == [22, 30] and rings["bbox"] == [1, 2, 30, 21]
+
+
+def test_pycocotools_reads_single_pictures(tmp_path):
+    """Labels without a track are each their own, and frames are counted."""
+    pytest.importorskip("pycocotools", reason="pycocotools is not installed")
+    scene = bw.read(put(tmp_path / "in", document()))
+    bw.write(scene, tmp_path / "out", "coco")
+    reading = ask_client("coco", "pycocotools", sys.executable, tmp_path / "out")
+    assert reading.error is None and reading.knows == {"shapes", "video", "classes"}
+    assert reading.shapes.frame.tolist() == [0, 0, 1, 1] and reading.shapes.cameras == ["camera"] * 4
+    assert reading.shapes.track_ids == ["label 5", "label 6", "label 7", "label 8"]
+    np.testing.assert_array_equal(reading.shapes.xyxy[0], [9.5, 19.5, 40.0, 27.5])
+    areas = scene.replace(image_tracks=scene.image_tracks[:3])  # a box of keypoints is the file's own, which need not be the tightest
+    _, theirs = bw.certify(areas, "coco", client_python=sys.executable).readings
+    assert theirs.read_with.startswith("pycocotools") and not theirs.reasons

@@ -162,7 +162,7 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut:
 
 
 def say_what_pictures_lose(scene: Scene, report: WriteReport, *, holds: Iterable[str] = ()) -> None:
-    """What such a format has no place for. holds : of "times", "attributes", "occluded" and "calibration", what it has one for."""
+    """What such a format has no place for. holds : of "times", "attributes", "occluded" and "object_id", what it has one for."""
     kept = set(holds)
     if scene.tracks:
         report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay")
@@ -180,7 +180,7 @@ def say_what_pictures_lose(scene: Scene, report: WriteReport, *, holds: Iterable
         report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
     tracks = scene.image_tracks
     lost_links = [one for one in tracks if one.object_id is not None and linked_object(one.track_id, one.camera) != one.object_id]
-    if lost_links:
+    if lost_links and "object_id" not in kept:
         report.dropped.append(f"the links of {number_of(len(lost_links), 'track')} to their objects, as their names do not tell them")
     if "attributes" not in kept and any(one.attributes or any(one.keyframe_attributes) for one in tracks):
         report.dropped.append("attributes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,11 +94,13 @@ class _Writer:
         if self._is_single:
             return []
         known = {(one.get("scene", one.get("name")), one.get("camera", "camera")): one for one in self._kept_list("videos")}
+        taken = {row.get("id") for row in known.values()}
+        free = (number for number in range(1, 1 << 62) if number not in taken)
         videos: list[Mapping[str, Any]] = []
-        for place, one in enumerate(self.cameras):
+        for one in self.cameras:
             same = known.get((self.scene.name, one.name))
             name = f"{self.scene.name}/{one.name}"
-            videos.append(same or {"id": place + 1, "name": name, "scene": self.scene.name, "camera": one.name, "n_frames": len(self.scene)})
+            videos.append(same or {"id": next(free), "name": name, "scene": self.scene.name, "camera": one.name, "n_frames": len(self.scene)})
         return videos
 
     def _kept_list(self, name: str) -> list[Mapping[str, Any]]:
@@ -105,26 +108,33 @@ class _Writer:
         return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []
 
     def _images(self) -> list[list[Row]]:
-        """Of each camera, by frame; those of the file that they came from as they were."""
+        """Of each camera, by frame; those of the file that they came from with what the scene now says of them."""
         given = self.kept.get("images")
         kept: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
         videos = [one["id"] for one in self._videos()] or [None] * len(self.cameras)
+        n = len(self.scene)
+        rows = [kept.get(one.name, ()) for one in self.cameras]
+        old: list[list[Mapping[str, Any]]] = [[row if isinstance(row, Mapping) else {} for row in own] if len(own) == n else [{}] * n for own in rows]
+        frames = _frame_numbers(old)
         taken = {_whole(row.get("id")) for rows in kept.values() for row in rows if isinstance(row, Mapping)}
         free = (number for number in range(1, 1 << 62) if number not in taken)
-        found = []
-        for one, video in zip(self.cameras, videos):
-            rows = kept.get(one.name, ())
-            rows = rows if len(rows) == len(self.scene) else [None] * len(self.scene)
-            found.append([dict(row) if isinstance(row, Mapping) else self._image(one, i, video, next(free)) for i, row in enumerate(rows)])
-        return found
+        return [
+            [self._image(one, i, row or self._new_image(one, i, next(free)), video, frames[i]) for i, row in enumerate(own)]
+            for one, video, own in zip(self.cameras, videos, old)
+        ]
 
-    def _image(self, one: CameraLabels, frame: int, video: int | None, number: int) -> Row:
+    def _image(self, one: CameraLabels, i: int, row: Mapping[str, Any], video: int | None, frame: int) -> Row:
+        said: Row = (
+            {} if video is None else {"video_id": video, "frame_index" if "frame_index" in row and "frame_id" not in row else "frame_id": frame}
+        )
+        said |= {"timestamp_ns": int(one.stamps_ns[i])} if self.scene.has_time else {}
+        return {key: value for key, value in row.items() if key != "timestamp_ns"} | said
+
+    def _new_image(self, one: CameraLabels, i: int, number: int) -> Row:
         width, height = one.sensor.camera.size_px
-        name = file_name(self.scene.frame_ids[frame])
-        self.n_renamed += name != self.scene.frame_ids[frame]
-        image: Row = {"id": number, "width": width, "height": height, "file_name": f"{file_name(one.name)}/{name}.jpg"}
-        image |= {} if video is None else {"video_id": video, "frame_id": frame}
-        return image | ({"timestamp_ns": int(one.stamps_ns[frame])} if self.scene.has_time else {})
+        name = file_name(self.scene.frame_ids[i])
+        self.n_renamed += name != self.scene.frame_ids[i]
+        return {"id": number, "width": width, "height": height, "file_name": f"{file_name(one.name)}/{name}.jpg"}
 
     def _categories(self) -> dict[tuple[str, tuple[str, ...]], Row]:
         """By name and names of keypoints."""
@@ -162,7 +172,7 @@ class _Writer:
         index, held = filled.keyframe_index[frames], track.at(track.times_ns).attributes
         is_keyframe = track.times_ns[index] == one.stamps_ns[frames]
         category = self.categories[self._category_key(track)]["id"]
-        identity = self._identity(track)
+        is_track, link = track.source_attributes.get("coco") != "single" or len(track) > 1, self._link(track)
         told = self._shapes(shapes, track)
         for frame, k, is_own, said in zip(frames.tolist(), index.tolist(), is_keyframe.tolist(), told):
             if said is None:
@@ -170,23 +180,27 @@ class _Writer:
                 continue
             source = track.keyframe_source_attributes[k] if is_own and track.keyframe_source_attributes else {}
             extra = said.pop("attributes", {})
-            attributes = {**held[k], **extra, **identity, "occluded": bool(track.visibility[k] == Visibility.OCCLUDED)}
+            attributes = {**held[k], **extra, **link}
+            is_occluded = bool(track.visibility[k] == Visibility.OCCLUDED)
+            if is_track:
+                attributes = {name: value for name, value in attributes.items() if value is not None}
+                attributes |= {"track_id": track.track_id, "occluded": is_occluded}
+            elif is_occluded:
+                attributes["occluded"] = True
             self.n_labels += 1
             yield {
                 "id": self._id(source),
                 "image_id": images[frame]["id"],
                 "category_id": category,
-                **({"track_id": self.numbers[track.track_id]} if identity else {}),
+                **({"track_id": self.numbers[track.track_id]} if is_track else {}),  # a label that came without a track has none
                 **_with_kept(said, source),
-                "attributes": {name: value for name, value in attributes.items() if value is not None} if identity else dict(held[k]),
+                "attributes": attributes,
             }
 
-    def _identity(self, track: ImageTrack) -> Row:
-        """What tells over frames which object it is; a label that came without has none."""
-        if track.source_attributes.get("coco") == "single" and len(track) == 1:
-            return {}
-        linked = track.object_id is not None and track.object_id != linked_object(track.track_id, track.camera)
-        return {"track_id": track.track_id, **({"object_id": track.object_id} if linked else {})}
+    def _link(self, track: ImageTrack) -> Row:
+        """Which object it is, where its name does not tell that."""
+        is_told = track.object_id is None or track.object_id == linked_object(track.track_id, track.camera)
+        return {} if is_told else {"object_id": track.object_id}
 
     def _id(self, source: Mapping[str, Any]) -> int:
         """The label's own, where it came with one; each once."""
@@ -290,6 +304,14 @@ def _is_near(a: Sequence[Any], b: Sequence[float], most: float) -> bool:
 
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _frame_numbers(rows: Sequence[Sequence[Mapping[str, Any]]]) -> Sequence[int]:
+    """(F,) what the file that the pictures came from called the frames, where it still orders them; else counted. rows : of each camera, by frame"""
+    told = [{_whole(row.get("frame_id", row.get("frame_index"))) for row in frame if row} for frame in zip(*rows)]
+    numbers = [number for one in told for number in one if number is not None and number >= 0]
+    is_whole = all(len(one) == 1 for one in told) and len(numbers) == len(told)
+    return numbers if is_whole and all(a < b for a, b in itertools.pairwise(numbers)) else range(len(told))
 
 
 def _short_number(value: float) -> float | int:
