@@ -341,6 +341,23 @@ def test_fill_mends_by_whole_tracks_and_says_what_it_did(run, tmp_path):
     code, out, _ = run("fill", tmp_path / "drawn", "--refit", "--json")
     assert code == 0 and 0 < json.loads(out)["mended"]["refit"]["n_fitted"] <= 18
     assert fails(run("fill", tmp_path / "drawn", "--retime"), "time_offset_ns")
+    one = scene.replace(tracks=[driving.take([0]).replace(cuboids=tracks[1].cuboids[:1])])
+    bw.write(one, tmp_path / "one")
+    code, out, _ = run("fill", tmp_path / "one", "--thin", "--refit")
+    assert code == 0 and "thin: 1 label became 1 keyframe\n" in out and " of 1 keyframe snapped to their points\n" in out
+
+
+@pytest.mark.parametrize("verb", ["retime", "refit"])
+def test_fill_tells_what_poses_do_not_cover(run, tmp_path, verb):
+    """Poses at the stamps alone: the last sweep goes on after the last of them."""
+    scene = bw.simulate(4, 4, n_beams=16, n_columns=200, image_scale=0.1)
+    at_stamps = bw.Trajectory(scene.times_ns, [scene.world_from_ego(int(t)) for t in scene.times_ns])
+    bw.write(scene.replace(trajectory=at_stamps, cameras={}), tmp_path / "short")
+    said = "lidar: poses do not cover the time of every point"
+    code, out, _ = run("fill", tmp_path / "short", f"--{verb}")
+    assert code == 0 and "note: frame " in out and said in out
+    notes = json.loads(run("fill", tmp_path / "short", f"--{verb}", "--json")[1])["mended"][verb]["notes"]
+    assert notes and len(notes) == len(set(notes)) == out.count(said) and all(said in note for note in notes)
 
 
 def test_fill_keeps_what_is_outside(run, tmp_path):

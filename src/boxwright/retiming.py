@@ -80,7 +80,8 @@ class Retiming(Sequence[Retimed]):
 
     placement : what the given boxes were found to be drawn for; None where the points do not tell, and nothing is proposed
     evidence : by how much the next best explanation is worse, in -2 log likelihood; from 2.7 on it counts
-    notes : what could not be looked at, one sentence each: sweeps beyond the poses of the vehicle
+    notes : what could not be looked at, one sentence each: sweeps beyond the poses of the vehicle, and sweeps of which the
+        poses do not cover the time of every point
     """
 
     proposals: tuple[Retimed, ...]

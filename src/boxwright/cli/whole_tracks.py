@@ -74,7 +74,8 @@ def _refit(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
             done.append(bw.refit_track(scene, track))
             advance()
     n_fitted = sum(fit is not None for one in done for fit in one.fits)
-    return [one.track for one in done], {"n_fitted": n_fitted, "n_keyframes": sum(map(len, scene.tracks))}
+    notes = list(dict.fromkeys(note for one in done for note in one.notes))  # tracks share sweeps
+    return [one.track for one in done], {"n_fitted": n_fitted, "n_keyframes": sum(map(len, scene.tracks)), "notes": notes}
 
 
 def _lock_size(scene: Scene) -> tuple[list[Track], dict[str, Any]]:
@@ -140,7 +141,7 @@ def advised(scene: Scene, most: int) -> list[dict[str, Any]]:
 
 
 def print_mended(done: dict[str, Any]) -> None:
-    """One line for each verb."""
+    """One line for each verb, and its notes."""
 
     def counts(tracks: dict[str, int]) -> str:
         return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(tracks.items()))
@@ -150,13 +151,15 @@ def print_mended(done: dict[str, Any]) -> None:
             f"retime: boxes drawn for {row['placement'] or 'a moment that the points do not tell'}; {counts(row['tracks'])}"
             + (f"; those moved by {row['mean_shift_m']:.2f} m on average" if row["mean_shift_m"] is not None else "")
         ),
-        "refit": lambda row: f"refit: {row['n_fitted']} of {row['n_keyframes']} keyframes snapped to their points",
+        "refit": lambda row: f"refit: {row['n_fitted']} of {number_of(row['n_keyframes'], 'keyframe')} snapped to their points",
         "lock_size": lambda row: f"lock size: {number_of(row['n_keyframes'], 'keyframe')} of {number_of(row['n_tracks'], 'track')} changed",
         "solve_static": lambda row: f"solve static: {counts(row['tracks'])}",
-        "orient": lambda row: f"orient: {row['n_keyframes']} keyframes of {row['n_tracks']} tracks turned",
-        "thin": lambda row: f"thin: {row['n_before']} labels became {row['n_after']} keyframes",
+        "orient": lambda row: f"orient: {number_of(row['n_keyframes'], 'keyframe')} of {number_of(row['n_tracks'], 'track')} turned",
+        "thin": lambda row: f"thin: {number_of(row['n_before'], 'label')} became {number_of(row['n_after'], 'keyframe')}",
     }
-    print_lines(*(line(done[name]) for name, line in lines.items() if name in done))
+    for name, line in lines.items():
+        if name in done:
+            print_lines(line(done[name]), *(f"note: {note}" for note in done[name].get("notes", ())))
 
 
 def print_advice(rows: list[dict[str, Any]]) -> None:
