@@ -125,7 +125,7 @@ def measure(quick: bool, most: int, missed: bool):
         cuboids[source] += clean.n_cuboids
         mine = Counter(one.rule for one in clean if one.severity > bw.Severity.INFORMATION)
         alarms[source].update(mine)
-        scene, n_mended = clean.where(rule="camera_turned", severity="error").applied(scene)
+        scene, n_mended = clean.where(rule="camera_elsewhere").applied(scene)
         clean = bw.check(scene) if n_mended else clean
         linked = bw.link(scene).accept() if scene.image_tracks else scene
         for kind in KINDS:

@@ -15,7 +15,7 @@ from boxwright.checks import CorrectCamera
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import injected_errors as injected
 
-CAMERAS = "camera_turned,camera_late"
+CAMERAS = "camera_elsewhere,camera_turned,camera_late"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,8 @@ def test_a_camera_that_looks_elsewhere_is_told(drive):
     front = drive.cameras["front"]
     back = dataclasses.replace(front, ego_from_cam=bw.Pose.from_yaw(np.pi) @ front.ego_from_cam)
     (found,) = bw.check(drive.replace(cameras={**drive.cameras, "front": back}), rules=CAMERAS)
-    assert (found.rule, found.severity, found.sensor, found.suggestion) == ("camera_turned", bw.Severity.ERROR, "front", None)
+    assert (found.rule, found.severity, found.sensor, found.suggestion) == ("camera_elsewhere", bw.Severity.ERROR, "front", None)
+    assert (found.value, found.threshold, found.unit) == (0.0, 0.1, "") and "0% of the labels" in found.message
     forward_from_cam = bw.Pose([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     other_axes = dataclasses.replace(front, ego_from_cam=front.ego_from_cam @ forward_from_cam.inverse())
     wrong = drive.replace(cameras={**drive.cameras, "front": other_axes})

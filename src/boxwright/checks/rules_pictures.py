@@ -40,6 +40,39 @@ def offsets_of(context: Context) -> LinkOffsets | None:
 
 
 @label_rule(
+    "camera_elsewhere",
+    title="a camera whose labels name cuboids that are not in its pictures: its pose",
+    measures="the share of a camera's labels whose cuboid is in the picture, where three objects or more are labelled",
+    unit="",
+    thresholds=MOST_STRAY,
+    severity=Severity.ERROR,
+    needs=Needs.IMAGES,
+    source="a camera that looks where it should has nearly all of them in its pictures",
+    is_lower_bound=True,
+    is_fitted=False,
+    groups=False,
+    suggests="axes of forward, left and up taken for what they are, where that brings the cuboids into the pictures",
+)
+def camera_elsewhere(context: Context) -> Iterator[Finding]:
+    """Cameras whose labels name cuboids that are not in their pictures at all. Where the pose turns out to be one of axes that point forward, to the
+    left and up, instead of to the right, down and forward, so that cuboids come into the pictures, that is proposed.
+    """
+    scene = context.scene
+    for camera in cameras_of(scene, None) if scene.tracks else ():
+        n_objects, share = _in_pictures(scene, camera)
+        if n_objects < FEWEST_OBJECTS or share > context.profile.threshold("camera_elsewhere", "*"):
+            continue
+        edit = CorrectCamera(camera, (A_THIRD_RAD, -A_THIRD_RAD, A_THIRD_RAD))
+        is_mended = _in_pictures(edit.apply(scene), camera)[1] > 1 - MOST_STRAY
+        suggestion = Suggestion(f"take the axes of {camera} as forward, left and up", [edit]) if is_mended else None
+        message = (
+            f"of {n_objects} objects that are labelled in {camera}, {share:.0%} of the labels have their cuboid in the picture: the camera stands or "
+            f"looks elsewhere{', its axes are forward, left and up' if is_mended else ''}"
+        )
+        yield context.finding("camera_elsewhere", _whole(context), [], share, message, sensor=camera, suggestion=suggestion)
+
+
+@label_rule(
     "camera_turned",
     title="a camera whose labels are all shifted the same way: its calibration",
     measures="the shift that the labels of a camera have in common against projected cuboids",
@@ -53,7 +86,6 @@ def offsets_of(context: Context) -> LinkOffsets | None:
     suggests="the camera turned so that cuboids meet their labels",
 )
 def camera_turned(context: Context) -> Iterator[Finding]:
-    yield from _elsewhere(context)
     for one in _summaries(context, "shift"):
         shift = math.hypot(*one.shift_px)
         if shift > context.profile.threshold("camera_turned", "*"):
@@ -69,26 +101,6 @@ def camera_turned(context: Context) -> Iterator[Finding]:
                 edit = CorrectCamera(one.camera, turn)
                 suggestion = Suggestion(f"turn {one.camera} by {math.degrees(math.hypot(*turn)):.2f} degrees", [edit])
             yield context.finding("camera_turned", _whole(context), [], shift, message, sensor=one.camera, suggestion=suggestion)
-
-
-def _elsewhere(context: Context) -> Iterator[Finding]:
-    """Cameras whose labels name cuboids that are not in their pictures at all. Where the pose turns out to be one of axes that point forward, to the
-    left and up, instead of to the right, down and forward, so that cuboids come into the pictures, that is proposed.
-    """
-    scene = context.scene
-    for camera in cameras_of(scene, None) if scene.tracks else ():
-        n_objects, share = _in_pictures(scene, camera)
-        if n_objects < FEWEST_OBJECTS or share > MOST_STRAY:
-            continue
-        edit = CorrectCamera(camera, (A_THIRD_RAD, -A_THIRD_RAD, A_THIRD_RAD))
-        is_mended = _in_pictures(edit.apply(scene), camera)[1] > 1 - MOST_STRAY
-        suggestion = Suggestion(f"take the axes of {camera} as forward, left and up", [edit]) if is_mended else None
-        message = (
-            f"of {n_objects} objects that are labelled in {camera}, {share:.0%} of the labels have their cuboid in the picture: the camera stands or "
-            f"looks elsewhere{', its axes are forward, left and up' if is_mended else ''}"
-        )
-        size = math.hypot(*scene.camera(camera).camera.size_px)
-        yield context.finding("camera_turned", _whole(context), [], size, message, severity=Severity.ERROR, sensor=camera, suggestion=suggestion)
 
 
 def _in_pictures(scene: Scene, camera: str) -> tuple[int, float]:
