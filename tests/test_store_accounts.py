@@ -22,6 +22,13 @@ def test_a_token_says_whose_it_is(project):  # noqa: F811
     assert bw.fsck(project).damages == []
 
 
+def test_an_account_that_is_asked_for_twice_is_made_once(project):  # noqa: F811
+    made = [project.accounts.add("anna", by="host", op_id="once-and-again") for _ in range(2)]
+    assert made[0] == made[1] and project.accounts.all() == made[:1]
+    with pytest.raises(bw.ArgumentError, match="another request had this op_id"):
+        project.accounts.add("ben", by="host", op_id="once-and-again")
+
+
 def test_the_secret_is_nowhere_in_the_project(tmp_path):
     with bw.create_project(tmp_path / "p") as project:  # noqa: F811
         project.accounts.add("anna")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import threading
 import time
 
@@ -343,6 +345,86 @@ def test_a_request_that_comes_twice_takes_one_task(staffed):
     assert ann.take(op_id="once-and-again").task_id == first.task_id and len(ann.tasks(mine=True)) == 1
 
 
+REPEATED = {
+    "accept": ("in_review", lambda work, task, **more: work.accept(task, "fine", **more)),
+    "add_gold": (None, lambda work, task, **more: [one.task_id for one in work.add_gold("clip", "answers", **more)]),
+    "add_qualification": (None, lambda work, task, **more: work.add_qualification("clip", "answers", **more).seq),
+    "add_tasks": (None, lambda work, task, **more: [one.task_id for one in work.add_tasks("answers", frames_each=5, **more)]),
+    "assign": ("open", lambda work, task, **more: work.assign(task, "ann", **more)),
+    "begin_review": ("submitted", lambda work, task, **more: work.begin_review(task, **more)),
+    "consensus": ("submitted", lambda work, task, **more: work.consensus(task.group, name="all", **more) and work.project.scene_id("all")),
+    "hide_gold": (None, lambda work, task, **more: work.hide_gold("answers", **more).seq),
+    "keep_findings": (None, lambda work, task, **more: work.keep_findings("clip", [], at_seq=2, rules=["speed"], **more).seq),
+    "leave_review": ("in_review", lambda work, task, **more: work.leave_review(task, **more)),
+    "reject": ("in_review", lambda work, task, **more: work.reject(task, "no", **more)),
+    "release": ("annotating", lambda work, task, **more: work.release(task, **more)),
+    "remove_member": (None, lambda work, task, **more: work.remove_member("vic", **more).seq),
+    "renew": ("annotating", lambda work, task, **more: work.renew(task, **more)),
+    "renew_review": ("in_review", lambda work, task, **more: work.renew_review(task, **more)),
+    "reopen": ("accepted", lambda work, task, **more: work.reopen(task, "look again", **more)),
+    "set": (None, lambda work, task, **more: work.set(lease_s=60, **more).seq),
+    "set_guideline": (None, lambda work, task, **more: work.set_guideline("Label all.", **more)),
+    "set_member": (None, lambda work, task, **more: work.set_member("vic", ["reviewer"], **more)),
+    "submit": ("annotating", lambda work, task, **more: work.submit(task, **more)),
+    "take": ("open", lambda work, task, **more: work.take(task, **more)),
+    "unassign": ("annotating", lambda work, task, **more: work.unassign(task, **more)),
+    "waive": (None, lambda work, task, **more: work.waive(_finding(work), "a road train", **more).seq),
+    "withdraw": ("submitted", lambda work, task, **more: work.withdraw(task, **more)),
+}
+OTHERWISE = {  # the same method, and the same id of a request, for another thing
+    "accept": lambda work, task, **more: work.accept(task, "better than fine", **more),
+    "add_gold": lambda work, task, **more: work.add_gold("clip", "answers", priority=3, **more),
+    "add_qualification": lambda work, task, **more: work.add_qualification("clip", "answers", least_f1=0.5, **more),
+    "remove_member": lambda work, task, **more: work.remove_member("ben", **more),
+    "set": lambda work, task, **more: work.set(lease_s=61, **more),
+    "set_guideline": lambda work, task, **more: work.set_guideline("Label some.", **more),
+    "set_member": lambda work, task, **more: work.set_member("vic", ["admin"], **more),
+}
+
+
+def _finding(work):
+    """One that does not change: as a client had read it when it sent its request."""
+    (found,) = work.findings("odd") or [None]
+    return dataclasses.replace(found, rev=1)
+
+
+def test_every_method_that_knows_a_request_again():
+    public = {name: getattr(bw.Work, name) for name in dir(bw.Work) if name[0] != "_"}
+    methods = {name for name, method in public.items() if callable(method) and "op_id" in inspect.signature(method).parameters}
+    assert methods == set(REPEATED)
+
+
+@pytest.mark.parametrize("method", REPEATED)
+def test_a_request_that_comes_twice_is_done_once(staffed, method):
+    """Also where others have done something in between, so that what it was made of has changed."""
+    work, (state, ask) = bw.Work(staffed), REPEATED[method]
+    for name in ("answers", "more"):
+        staffed.add_scene(clip().replace(name=name))
+    work.set(idle_cap_s=100)
+    work.set_guideline("Label nothing.")
+    task = None
+    if state is not None:
+        (task,) = work.add_tasks("clip", on_layers=True) if method != "consensus" else work.add_tasks("clip", replicas=2)[:1]
+        for one in work.tasks():
+            _brought_to(work, one, State(state), **({} if one == task else {"by": "ben"}))
+    if method == "waive":
+        staffed.add_scene(odd_clip())
+        work.keep_findings("odd", list(bw.check(staffed.read("odd")))[:1], at_seq=staffed.seq, rules=["class_size"])
+    who = "rev" if state in ("in_review", "accepted") or method == "begin_review" else "ann" if state else "boss"
+    first = ask(work, task, by=who, op_id="once-and-again")
+    seq = staffed.seq
+    assert ask(work, task, by=who, op_id="once-and-again") == first and staffed.seq == seq
+    work.set(annotators_read_all=True)
+    work.set_guideline("Label more.")
+    work.set_member("vic", ["viewer", "annotator"])
+    work.add_tasks("more", frames_each=1)
+    assert ask(work, task, by=who, op_id="once-and-again") == first and staffed.seq == seq + 4
+    for asked, by in ((ask, "eve"), *((one, who) for one in [OTHERWISE.get(method)] if one)):
+        with pytest.raises(bw.ArgumentError, match="another request had this op_id"):
+            asked(work, task, by=by, op_id="once-and-again")
+    assert staffed.seq == seq + 4
+
+
 def test_sixteen_takers(place):
     """Each task goes to one of them, whoever else asks at the same time."""
     with bw.create_project(place) as project:
@@ -483,7 +565,7 @@ def test_what_is_not_in_the_table_is_refused(project, state, monkeypatch):
             assert caught.value.code == "task-state" and work.task(task.task_id).state is state
 
 
-def _brought_to(work, task, state):
+def _brought_to(work, task, state, by="ann"):
     way = {
         State.OPEN: (),
         State.ANNOTATING: ("take",),
@@ -494,4 +576,4 @@ def _brought_to(work, task, state):
     }[state]
     for move in way:
         more = {"reason": "x"} if move in ("accept", "reject") else {}
-        getattr(work, move)(task, by="ann" if move in ("take", "submit") else "rev", **more)
+        getattr(work, move)(task, by=by if move in ("take", "submit") else "rev", **more)

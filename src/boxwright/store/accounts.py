@@ -102,7 +102,7 @@ class Accounts:
 
     def add(self, name: str, kind: str = "human", *, by: str | None = None, op_id: str | None = None) -> Account:
         """A new account, which may do nothing before it has a role, and has no token yet. ConflictError where the name is taken."""
-        account_id = new_id()
+        account_id = op_id or new_id()
         self.project.commit([{"verb": "add_account", "id": account_id, "account": {"name": name, "kind": kind}}], by=by, op_id=op_id)
         return self.find(name)
 

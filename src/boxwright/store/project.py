@@ -20,7 +20,7 @@ from ..scene import Scene
 from ..taxonomy import Taxonomy
 from . import schema
 from .accounts import Accounts
-from .canonical import checked_id, new_id, request_hash
+from .canonical import checked_id, new_id
 from .edits import Edits, label_bytes
 from .engines import Database
 from .entities import PROJECT, Entity, columns_of, entity_of, named
@@ -28,7 +28,7 @@ from .history import Blame, log_of, values_of
 from .member_verbs import checked_account
 from .places import check_places
 from .recorded import Source, check_file, data_of, files_of, source_body, source_of
-from .requests import account_of, check_actions, check_alone, check_reason, repeated
+from .requests import account_of, check_actions, check_alone, check_reason, digest_of, repeated
 from .roles import Action, Standing, Where, permit
 from .scene_rows import scene_from, track_from
 from .sight import Sight, standing_of
@@ -41,8 +41,6 @@ from .verbs import run
 from .words import check_words
 
 __all__ = ["Project"]
-
-_BY_OP_ID = sa.select(schema.txn.c.seq).where(schema.txn.c.op_id == sa.bindparam("op_id"))
 
 
 class Project:
@@ -252,11 +250,13 @@ class Project:
         reason: str | None = None,
         client_ns: int | None = None,
         blobs: Mapping[str, bytes] | None = None,
+        asked: Sequence[Mapping[str, Any]] | None = None,
     ) -> Commit:
         """A request: edits as verbs.py takes them, all of them or none. Returns when it is on disk.
 
         op_id : the request's id; one that was done before gives what it gave then, and does nothing. ArgumentError where another request had it
         blobs : bytes that edits name by their SHA-256
+        asked : by what a request that comes again is known, by default its edits; for edits that hold what was read of the project just now
         ConflictError where something has changed since, StorageError (code "disk-full") where it cannot be written: either way nothing is changed.
         """
         check_reason(reason)
@@ -264,12 +264,12 @@ class Project:
         if not isinstance(edits, (list, tuple)) or not edits:
             raise ArgumentError(expected="at least one edit", got=f"{edits!r:.60}", field="edits", hint="a list of mappings")
         given = {digest: data for digest, data in (blobs or {}).items() if hashlib.sha256(data).hexdigest() == digest}
-        digest = request_hash({"edits": list(edits), "by": account, "reason": reason})
+        digest = digest_of(edits if asked is None else asked, account, reason)
         verbs = [str(edit.get("verb")) if isinstance(edit, Mapping) else "" for edit in edits]
         check_alone(verbs)
         with self.database.writing() as connection:
-            if connection.execute(_BY_OP_ID, {"op_id": op_id}).first() is not None:
-                return repeated(connection, op_id, digest)
+            if (done := repeated(connection, op_id, digest)) is not None:
+                return done
             tx = Transaction(connection, account, None if self.account is None else self._standing(connection))
             actions = check_actions(tx, edits)
             for edit in edits:

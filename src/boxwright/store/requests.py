@@ -11,13 +11,15 @@ import sqlalchemy as sa
 
 from ..errors import AccessDenied, ArgumentError
 from . import schema
+from .canonical import request_hash
 from .history import commits_of
 from .roles import Action, permit
 from .transactions import Commit, Transaction
 
-__all__ = ["ACTIONS", "ALONE", "account_of", "check_actions", "check_alone", "check_reason", "repeated"]
+__all__ = ["ACTIONS", "ALONE", "account_of", "check_actions", "check_alone", "check_reason", "digest_of", "repeated"]
 
 _MOST_REASON = 4096
+_BY_OP_ID = sa.select(schema.txn.c.seq).where(schema.txn.c.op_id == sa.bindparam("op_id"))
 # what an account must be allowed for each verb; of edits of labels, `check_places` sees where they are
 ACTIONS: Mapping[str, Action] = {
     **dict.fromkeys(("add_scene", "relocate"), Action.IMPORT),
@@ -114,8 +116,15 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def repeated(connection: sa.Connection, op_id: str, digest: bytes) -> Commit:
-    """What a request gave when it was done."""
+def digest_of(asked: Sequence[Any], account: str, reason: str | None) -> bytes:
+    """What tells a request from others that have the same id."""
+    return request_hash({"edits": list(asked), "by": account, "reason": reason})
+
+
+def repeated(connection: sa.Connection, op_id: str, digest: bytes) -> Commit | None:
+    """What a request gave when it was done; None where it was not. ArgumentError where another request had its id."""
+    if connection.execute(_BY_OP_ID, {"op_id": op_id}).first() is None:
+        return None
     done = commits_of(connection, schema.txn.c.op_id == op_id, 1)[0]
     kept = connection.execute(sa.select(schema.txn.c.request_sha256).where(schema.txn.c.seq == done.seq)).scalar_one()
     if bytes(kept) != digest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from ..checks.findings import label_digest
 from ..errors import AccessDenied, ArgumentError, UnknownName
 from ..scene import Scene
 from ..store import Commit, Entity, Project
+from ..store.canonical import checked_id
 from ..store.finding_verbs import FINDING_KEYS, revisions_of
 from ..store.places import label_changes
+from ..store.requests import account_of, digest_of, repeated
 from ..store.roles import Action, Standing, Where, permits
 from ..store.settings import SETTINGS
 from ..store.sight import standing_of, tasks_of
@@ -39,8 +41,38 @@ class Desk:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.project!r}{'' if self.account is None else f', {self.account!r}'})"
 
-    def _commit(self, *edits: Mapping[str, Any], by: str | None = None, op_id: str | None = None) -> Commit:
-        return self.project.commit(list(edits), by=by, op_id=op_id)
+    def _commit(
+        self,
+        *asked: Mapping[str, Any],
+        by: str | None = None,
+        op_id: str | None = None,
+        made: Callable[[], Sequence[Mapping[str, Any]]] | None = None,
+    ) -> Commit:
+        """asked : the edits, as far as they do not hang on the project as it is now, so that a request that comes again is the same
+        made : gives them as a whole, where they do; not called where the request was done before
+        """
+        if made is None:
+            return self.project.commit(list(asked), by=by, op_id=op_id)
+        if op_id is not None:
+            digest = digest_of(asked, account_of(by, self.account), None)
+            with self.project.database.reading() as connection:
+                done = repeated(connection, checked_id("op_id", op_id), digest)
+            if done is not None:
+                return done
+        return self.project.commit(made(), by=by, op_id=op_id, asked=asked)
+
+    def _revised(self, asked: Mapping[str, Any], kind: str, *parts: Any) -> Callable[[], Sequence[Mapping[str, Any]]]:
+        """An edit of something that may be there, with the revision it is made at."""
+
+        def made() -> Sequence[Mapping[str, Any]]:
+            old = self._host.find("", kind, *parts)
+            return [{**asked, **({} if old is None else {"rev": old.rev})}]
+
+        return made
+
+    def _left(self, commit: Commit, kind: str) -> Entity:
+        """What a request left of the one thing of a kind that it changed, whatever came after."""
+        return next(one for one in self._host.changes(commit.seq) if one.kind == kind)
 
     def _standing(self) -> Standing | None:
         if self.account is None:
@@ -65,16 +97,19 @@ class Desk:
         self, account: str, roles: Iterable[str], scopes: Iterable[str] = (), *, by: str | None = None, op_id: str | None = None
     ) -> Member:
         """Makes an account a member, or one with other roles. roles : some of viewer, annotator, reviewer and admin, or machine with its scopes"""
-        old = self._host.find("", "member", account)
-        rev = {} if old is None else {"rev": old.rev}
-        self._commit({"verb": "set_member", "account": account, "roles": list(roles), "scopes": list(scopes), **rev}, by=by, op_id=op_id)
-        return next(_member(one) for one in self._host.kept("member") if (one.body or {})["account"] == account)
+        asked = {"verb": "set_member", "account": account, "roles": list(roles), "scopes": list(scopes)}
+        return _member(self._left(self._commit(asked, by=by, op_id=op_id, made=self._revised(asked, "member", account)), "member"))
 
     def remove_member(self, account: str, *, by: str | None = None, op_id: str | None = None) -> Commit:
-        old = self._host.find("", "member", account)
-        if old is None:
-            raise UnknownName("no such member", got=f"{account!r:.80}", field="account", hint="work.members() lists them")
-        return self._commit({"verb": "remove_member", "account": account, "rev": old.rev}, by=by, op_id=op_id)
+        asked = {"verb": "remove_member", "account": account}
+
+        def made() -> Sequence[Mapping[str, Any]]:
+            old = self._host.find("", "member", account)
+            if old is None:
+                raise UnknownName("no such member", got=f"{account!r:.80}", field="account", hint="work.members() lists them")
+            return [{**asked, "rev": old.rev}]
+
+        return self._commit(asked, by=by, op_id=op_id, made=made)
 
     def settings(self) -> dict[str, Any]:
         """How work is done here; qualifications with their answers are told to who may see gold."""
@@ -84,9 +119,8 @@ class Desk:
 
     def set(self, *, by: str | None = None, op_id: str | None = None, **settings: Any) -> Commit:
         """lease_s, idle_cap_s, annotators_read_all : see `settings`"""
-        kept = self._host.find("", "work")
-        rev = {} if kept is None else {"rev": kept.rev}
-        return self._commit({"verb": "set_work", "set": settings, **rev}, by=by, op_id=op_id)
+        asked = {"verb": "set_work", "set": settings}
+        return self._commit(asked, by=by, op_id=op_id, made=self._revised(asked, "work"))
 
     # ------------------------------------------------------------ tasks
 
@@ -115,7 +149,9 @@ class Desk:
     def _moved(self, move: str, task: Task | str | None, by: str | None, op_id: str | None, **said: Any) -> Task:
         key = task.task_id if isinstance(task, Task) else task
         edit = {"verb": move, **({} if key is None else {"id": key}), **said}
-        commit = self._commit(edit, by=by, op_id=op_id)
+        return self._task_moved(self._commit(edit, by=by, op_id=op_id), by)
+
+    def _task_moved(self, commit: Commit, by: str | None) -> Task:
         moved = next(one for one in map(self._host.entity, commit.revisions) if one.kind == "task")
         scenes = {moved.scene_id: (self._host.entity(moved.scene_id).body or {})["name"]}
         gold = (moved.body or {})["gold"]
@@ -202,15 +238,21 @@ class Desk:
         return self._moved("reopen_task", task, by, op_id, reason=reason)
 
     def _judged(self, move: str, task: Task | str, reason: str, at_seq: Any, guideline: Any, by: str | None, op_id: str | None) -> Task:
-        self.project.permit(Action.JUDGE)
         key = task.task_id if isinstance(task, Task) else task
-        one = self._host.entity(key)
-        if one.kind != "task" or one.body is None:
-            raise UnknownName("no such task", got=f"{key!r:.80}", field="task", hint="work.tasks() lists them")
-        at = self.project.seq if at_seq is None else at_seq
         cited = {} if guideline is None else {"guideline": {"version": guideline[0], "entry": guideline[1]}}
-        digest = range_digest(self._host.read((self._host.entity(one.scene_id).body or {})["name"], at=at), one.body)
-        return self._moved(move, key, by, op_id, reason=reason, at_seq=at, label_digest=digest, **cited)
+        seen = {} if at_seq is None else {"at_seq": at_seq}
+        asked = {"verb": move, "id": key, "reason": reason, **seen, **cited}
+
+        def made() -> Sequence[Mapping[str, Any]]:
+            self.project.permit(Action.JUDGE)
+            one = self._host.entity(key)
+            if one.kind != "task" or one.body is None:
+                raise UnknownName("no such task", got=f"{key!r:.80}", field="task", hint="work.tasks() lists them")
+            at = self.project.seq if at_seq is None else at_seq
+            digest = range_digest(self._host.read((self._host.entity(one.scene_id).body or {})["name"], at=at), one.body)
+            return [{**asked, "at_seq": at, "label_digest": digest}]
+
+        return self._task_moved(self._commit(asked, by=by, op_id=op_id, made=made), by)
 
     def verdicts(self, task: Task | str) -> list[WorkVerdict]:
         """On one task, the first one first."""
@@ -272,18 +314,16 @@ class Desk:
             raise UnknownName(
                 "no such version", expected=f"one of 1 to {kept.rev}", got=str(version), field="version", hint="leave it out for the last"
             )
-        return Guideline(image.rev, (image.body or {})["text"], (image.body or {})["entries"])
+        return _guideline(image)
 
     def set_guideline(
         self, text: str, entries: Mapping[str, Mapping[str, Any]] | None = None, *, by: str | None = None, op_id: str | None = None
     ) -> Guideline:
         """The next version. entries : class -> {"text", "examples": [{"scene", "frame_index", "note"}]}"""
-        kept = self._host.find("", "guideline")
         said = {name: {"text": one.get("text", ""), "examples": list(one.get("examples", ()))} for name, one in (entries or {}).items()}
-        self._commit({"verb": "set_guideline", "text": text, "entries": said, **({} if kept is None else {"rev": kept.rev})}, by=by, op_id=op_id)
-        made = self.guideline()
-        assert made is not None
-        return made
+        asked = {"verb": "set_guideline", "text": text, "entries": said}
+        made = self._left(self._commit(asked, by=by, op_id=op_id, made=self._revised(asked, "guideline")), "guideline")
+        return _guideline(made)
 
 
 def range_digest(scene: Scene, task: Mapping[str, Any]) -> str:
@@ -297,6 +337,10 @@ def range_digest(scene: Scene, task: Mapping[str, Any]) -> str:
 def _member(one: Entity) -> Member:
     body = one.body or {}
     return Member(body["account"], tuple(body["roles"]), tuple(body["scopes"]), one.rev)
+
+
+def _guideline(one: Entity) -> Guideline:
+    return Guideline(one.rev, (one.body or {})["text"], (one.body or {})["entries"])
 
 
 def _is_told_of(one: Entity, who: Standing | None) -> bool:

@@ -115,16 +115,19 @@ class Planning(Desk):
         group = next(fresh)
         if self._host.find("", "gold", gold_id) is None:  # apart, so that the log of a layer of gold is that of any layer
             self._commit({"verb": "set_gold", "scene": gold_id}, by=by)
-        edits: list[dict[str, Any]] = []
+        asked: list[dict[str, Any]] = []
         ids = [next(fresh) for _ in range(people)]
         for task_id in ids:
             where = next(fresh)
             called = name if name is not None and people == 1 else _layer_name(name or scene, where)
-            edits.append({"verb": "add_layer", "scene": scene_id, "id": where, "name": called, "labels": labels})
+            asked.append({"verb": "add_layer", "scene": scene_id, "id": where, "name": called, "labels": labels})
             said = {"from_frame": first, "to_frame": last, "purpose": "gold", "gold": gold_id, "group": group, "is_layer": True}
-            more = {"instructions": instructions, "priority": priority, "place": self._among(task_id)}
-            edits.append({"verb": "add_task", "scene": where, "id": task_id, **said, **more})
-        self._commit(*edits, by=by, op_id=op_id)
+            asked.append({"verb": "add_task", "scene": where, "id": task_id, **said, "instructions": instructions, "priority": priority})
+
+        def made() -> list[dict[str, Any]]:
+            return [{**one, "place": self._among(one["id"])} if one["verb"] == "add_task" else one for one in asked]
+
+        self._commit(*asked, by=by, op_id=op_id, made=made)
         return [one for one in self.tasks() if one.task_id in ids]
 
     def _among(self, task_id: str) -> int:
@@ -154,12 +157,17 @@ class Planning(Desk):
         if n_frames != n_gold or not 0 <= first <= last < n_frames or (labels == "keep" and scene_id == gold_id):
             expected = "frames that scene and answers have, and labels that are not the answers"
             raise ArgumentError(expected=expected, got=f"{first} to {last} of {n_frames} and {n_gold}", field="frames", hint="see add_gold")
-        self.project.permit(Action.ADMINISTER)
-        kept = self._host.find("", "work")
-        said = {"id": new_id(), "name": name, "scene": scene_id, "gold": gold_id, "from_frame": first, "to_frame": last, "least_f1": least_f1}
-        wanted = [*(((kept.body or {}) if kept else {}).get("qualifications", ())), {**said, "labels": labels}]
-        setting = {"verb": "set_work", "set": {"qualifications": wanted}, **({} if kept is None else {"rev": kept.rev})}
-        return self._commit({"verb": "set_gold", "scene": gold_id}, setting, by=by, op_id=op_id)
+        frames_said = {"from_frame": first, "to_frame": last}
+        one = {"id": next(_ids(op_id)), "name": name, "scene": scene_id, "gold": gold_id, **frames_said, "least_f1": least_f1, "labels": labels}
+        hiding, setting = {"verb": "set_gold", "scene": gold_id}, {"verb": "set_work", "set": {"qualifications": [one]}}
+
+        def made() -> list[dict[str, Any]]:
+            self.project.permit(Action.ADMINISTER)
+            kept = self._host.find("", "work")
+            others = ((kept.body or {}) if kept else {}).get("qualifications", ())
+            return [hiding, {**setting, "set": {"qualifications": [*others, one]}, **({} if kept is None else {"rev": kept.rev})}]
+
+        return self._commit(hiding, setting, by=by, op_id=op_id, made=made)
 
 
 def _ids(op_id: str | None) -> Iterator[str]:
