@@ -83,6 +83,55 @@ def test_hidden_areas_end_what_is_seen(tmp_path):
     assert track.at(np.arange(9) * 100_000_000).is_valid.tolist() == [True, False, False, True, True, False, True, True, False]
 
 
+def test_hidden_areas_against_sets_of_frames(rng, tmp_path):
+    """Areas that overlap, touch, or reach out of ranges; where hidden, ranges may overlap."""
+    for _ in range(40):
+        starts = np.sort(rng.choice(30, 4, replace=False)).tolist()
+        ranges = [[a, int(rng.integers(a + 1, b + 1))] for a, b in zip(starts, [*starts[1:], 32])]
+        hidden = [[int(a), int(a + n)] for a, n in zip(rng.integers(0, 30, 5), rng.integers(1, 6, 5))]
+        rng.shuffle(ranges)
+        seen = {f for a, b in ranges for f in range(a, b)} - {f for a, b in hidden for f in range(a, b)}
+        if not seen:
+            continue
+        content = document(label(ranges=ranges, hidden_areas=hidden))
+        for slot in content["item"]["slots"]:
+            slot["frame_count"] = 40
+        (track,) = bw.read(put(tmp_path, content)).image_tracks
+        assert set(np.flatnonzero(track.at(np.arange(40) * 100_000_000).is_valid).tolist()) == seen
+    put(tmp_path, document(label(ranges=[[0, 5], [4, 8]], hidden_areas=[[4, 5]])))
+    assert bw.read(tmp_path).image_tracks[0].at(np.arange(9) * 100_000_000).is_valid.tolist() == [True] * 4 + [False] + [True] * 3 + [False]
+
+
+@pytest.mark.parametrize("key", ["ranges", "hidden_areas"])
+def test_more_pairs_than_keyframes_may_be(tmp_path, monkeypatch, key):
+    """They are counted before anything is done with them: thousands of areas took seconds."""
+    more = {"ranges": [[0, 8]], "hidden_areas": [], key: [[0, 1]] * 9}
+    put(tmp_path, document(label(**more)))
+    monkeypatch.setenv("BOXWRIGHT_LIMIT_KEYFRAMES_PER_TRACK", "8")
+    with pytest.raises(bw.LimitError, match=key):
+        bw.read(tmp_path)
+
+
+@pytest.mark.parametrize("is_straight", [True, False])
+def test_ends_of_ranges_lie_where_the_shape_runs(tmp_path, is_straight):
+    """For every kind of shape; they were held but for boxes, and a track jumped where its range ended."""
+    kinds = {
+        "keypoint": ({"keypoint": point(2, 2)}, {"keypoint": point(10, 6)}),
+        "line": ({"line": {"path": [point(2, 2), point(9, 9)]}}, {"line": {"path": [point(10, 6), point(17, 13)]}}),
+        "ellipse": tuple({"ellipse": {"center": one, "radius": point(4, 2), "angle": 0}} for one in (point(2, 2), point(10, 6))),
+        "bounding_box": (box(2, 2), box(10, 6)),
+    }
+    labels = [label({"0": a, "8": b}, id=name, ranges=[[0, 3], [6, 9]], interpolated=is_straight, name=name) for name, (a, b) in kinds.items()]
+    for track in bw.read(put(tmp_path, document(*labels))).image_tracks:
+        filled = track.at(np.arange(9) * 100_000_000)
+        assert filled.is_valid.tolist() == [True] * 3 + [False] * 3 + [True] * 3
+        shapes = filled.shapes
+        line = isinstance(shapes, bw.Polylines)
+        places = np.array([shapes.points(i)[0] if line else shapes.bounds_xyxy()[i, :2] for i in (0, 1, 2, 6, 7, 8)])
+        along = np.array([0, 1, 2, 6, 7, 8]) / 8 if is_straight else np.array([0, 0, 0, 0, 0, 1])
+        np.testing.assert_allclose(places - places[0], along[:, None] * (8, 4), rtol=0, atol=1e-9)
+
+
 def test_every_shape(tmp_path):
     scene = bw.read(full(tmp_path))
     assert any("1 annotation of kinds" in note for note in scene.notes)

@@ -76,6 +76,18 @@ def test_golden_numbers(tmp_path):
     assert any("size is not said" in note for note in scene.notes)
 
 
+def test_points_of_segments_run_on_the_line(tmp_path):
+    """A segment that ends between two frames that are told; its end was held, as boxes' were not."""
+    frames = {str(frame): {"objects": {"p": {"feature_id": "p", "name": "tip", "point": {"x": x, "y": 2}}}} for frame, x in ((1, 0), (9, 8))}
+    annotations = {"frames": frames, "segments": {"p": [[1, 3], [7, 9]]}}
+    media = {"width": 64, "height": 48, "frame_rate": 10, "frame_count": 9}
+    row = {"data_row": {"id": "r", "global_key": "clip.mp4"}, "media_attributes": media}
+    put(tmp_path, row | {"projects": {"p": {"labels": [{"annotations": annotations}]}}}, name="export.ndjson")
+    scene = bw.read(tmp_path)
+    filled = scene.image_tracks[0].at(scene.times_ns)
+    np.testing.assert_allclose(filled.shapes.uv[filled.is_valid, 0, 0] + 0.5, [0, 1, 2, 6, 7, 8], rtol=0, atol=1e-9)
+
+
 def test_it_comes_back_as_it_was(tmp_path):
     scene = bw.read(full(tmp_path / "in"))
     assert [*scene.cameras] == ["front", "rear"] and [track.shapes.KIND for track in scene.image_tracks] == ["box", "keypoints", "polyline"]

@@ -33,7 +33,7 @@ __all__ = [
     "cut_to_pictures",
     "linked_object",
     "say_what_pictures_lose",
-    "span_between",
+    "spans_between",
     "spans_of",
     "track_of_spans",
     "with_boxes_of_cuboids",
@@ -257,12 +257,19 @@ def track_of_spans(track_id: str, category: str, camera: str, spans: Sequence[Sp
     )
 
 
-def span_between(first: int, last: int, told: Int64s, shapes: Shapes, *, is_straight: bool) -> Span:
-    """A visible span with its ends told, which lie on the line between the frames beside them."""
-    inside = told[(told >= first) & (told <= last)]
-    frames = np.unique(np.concatenate([[first], inside, [last]]))
-    before = np.clip(np.searchsorted(told, frames, side="right") - 1, 0, len(told) - 1)
-    here = shapes[before]
-    if is_straight and isinstance(shapes, Boxes):
-        here = Boxes(np.stack([np.interp(frames, told, column) for column in shapes.xyxy.T], axis=1))
-    return Span(first, last, frames, here, np.zeros(len(frames), bool))
+def spans_between(runs: Sequence[tuple[int, int]], told: Int64s, shapes: Shapes, *, is_straight: bool) -> list[Span]:
+    """Visible spans with their ends told: they lie where a track through all that is told has them, and before and behind that it stays.
+
+    runs : first and last frames, both included
+    told : (K,) frames, increasing, at which the K shapes are told
+    is_straight : whether the shape runs straight between them, or stays until the next
+    """
+    firsts, lasts = np.array(runs, np.int64).reshape(-1, 2).T
+    inside = zip(np.searchsorted(told, firsts).tolist(), np.searchsorted(told, lasts, side="right").tolist())
+    frames = [np.unique(np.concatenate([[first], told[a:b], [last]])) for (first, last), (a, b) in zip(runs, inside)]
+    if not frames:
+        return []
+    track = ImageTrack("told", "told", "told", told, shapes, **({} if is_straight else {"method": "hold"}))  # type: ignore[arg-type]
+    here = track.at(np.clip(np.concatenate(frames), told[0], told[-1])).shapes
+    ends = np.cumsum([len(one) for one in frames]).tolist()
+    return [Span(first, last, one, here[end - len(one) : end], np.zeros(len(one), bool)) for (first, last), one, end in zip(runs, frames, ends)]

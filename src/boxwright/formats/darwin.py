@@ -11,7 +11,6 @@ no keyframe has the origin FILLED. Masks, tags and what else has no place over t
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ from ..keyframes import Origin, Visibility
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
-from .camera_labels import span_between, track_of_spans
+from .camera_labels import spans_between, track_of_spans
 from .darwin_shapes import SHAPE_KEYS, row_of, shapes_of
 from .declared import Capabilities, Exactness
 from .json_parts import load_by_parts
@@ -192,9 +191,8 @@ class _Reader:
         if not len(told):
             raise node.wrong(f"a frame with a {kind}", "none", _HINT)
         shapes = shapes_of(kind, [rows[number] for number in told.tolist()], node)
-        runs = self._runs(node, told)
         is_straight = node.get("interpolated", default=True).flag()
-        spans = [span_between(first, last, told, shapes, is_straight=is_straight) for first, last in runs]
+        spans = spans_between(self._runs(node, told), told, shapes, is_straight=is_straight)
         if not spans:
             raise node["ranges"].wrong("a range with a frame", "none that is not hidden", _HINT)
         own = node.get("id", "").text()
@@ -213,21 +211,16 @@ class _Reader:
 
     def _runs(self, node: Node, told: Int64s) -> list[tuple[int, int]]:
         """First and last frames of what is seen: the ranges without the hidden areas."""
-        seen: list[tuple[int, int]] = []
-        ranges = node["ranges"] if node.has("ranges") else node.get("segments", [])
-        for pair in ranges:
-            first, end = self._pair(pair)
-            seen.append((first, end))
-        seen = seen or [(int(told[0]), int(told[-1]) + 1)]
-        for pair in node.get("hidden_areas", []):
-            first, end = self._pair(pair)
-            parts = [part for a, b in seen for part in ((a, min(b, first)), (max(a, end), b))]
-            seen = [(a, b) for a, b in parts if a < b]
-        limits().check("keyframes_per_track", len(seen), self.file, node.field)
-        seen.sort()
-        if any(b > c for (_, b), (c, _) in itertools.pairwise(seen)):
+        ranges, hidden = node["ranges"] if node.has("ranges") else node.get("segments", []), node.get("hidden_areas", [])
+        for pairs in (ranges, hidden):
+            limits().check("keyframes_per_track", len(pairs), self.file, pairs.field)
+        shown = [self._pair(pair) for pair in ranges] or [(int(told[0]), int(told[-1]) + 1)]
+        edges, (n_shown, n_hidden) = _counts(shown, [self._pair(pair) for pair in hidden])
+        if ((n_shown > 1) & (n_hidden == 0)).any():
             raise ranges.wrong("ranges that do not overlap", str(ranges.value)[:60], _HINT)
-        return [(a, b - 1) for a, b in seen]
+        seen = np.flatnonzero((n_shown == 1) & (n_hidden == 0))
+        limits().check("keyframes_per_track", len(seen), self.file, node.field)
+        return list(zip(edges[seen].tolist(), (edges[seen + 1] - 1).tolist()))
 
     def _pair(self, pair: Node) -> tuple[int, int]:
         """A last range may have no end: it goes on to the end of the video."""
@@ -240,6 +233,14 @@ class _Reader:
             raise pair.wrong("a first frame from 0 and an end behind it", f"{first} {end}", _HINT)
         limits().check("frames_per_scene", end, self.file, pair.field)
         return first, end
+
+
+def _counts(*groups: Sequence[tuple[int, int]]) -> tuple[Int64s, list[Int64s]]:
+    """(E,) where something begins or ends, and of each group (E,) how many of its pairs there are from there on."""
+    pairs = [np.array(group, np.int64).reshape(-1, 2) for group in groups]
+    edges = np.unique(np.concatenate(pairs))
+    steps = [[np.bincount(np.searchsorted(edges, ends), minlength=len(edges)) for ends in own.T] for own in pairs]
+    return edges, [np.cumsum(starts - ends) for starts, ends in steps]
 
 
 def _camera_name(name: str) -> str:

@@ -28,7 +28,7 @@ from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_s
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
-from .camera_labels import EDGE_PX, Span, span_between, track_of_spans
+from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .laid_over import NO_SIZE
 from .looking import head, names_of
@@ -288,7 +288,7 @@ class _Reader:
         if any(b[0] <= a[1] for a, b in itertools.pairwise(runs)):
             raise node.wrong("segments that do not overlap", str([(a + 1, b + 1) for a, b in runs])[:60], _HINT)
         limits().check("keyframes_per_track", len(runs), self.file, node.field)
-        spans: list[Span] = [span_between(first, last, told, shapes, is_straight=True) for first, last in runs]
+        spans = spans_between(runs, told, shapes, is_straight=True)
         self.room.take(TRACK_BYTES)
         if label.track_id in self.tracks:
             raise node.wrong("each track once", f"{label.track_id!r} again", _HINT)
