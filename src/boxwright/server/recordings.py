@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import CorruptionError, FrameMissing
+from ..formats.boxwright_videos import FilesAndVideos
 from ..formats.picture_process import Decoder
 from ..limits import limits
 from ..points import Sweep
@@ -25,6 +27,7 @@ from ..store.entities import LABELS, Entity
 from ..store.project import Project
 from ..store.recorded import FileFacts, RecordedFiles
 from ..store.snapshots import last_seq_of
+from ..video import Video
 from .beneath import Handles, open_beneath, parts_beneath
 
 __all__ = ["ConfinedFiles", "Recordings"]
@@ -45,7 +48,8 @@ class ConfinedFiles:
     def __init__(self, data: RecordedFiles, roots: tuple[Path, ...], handles: Handles, decoder: Decoder) -> None:
         self.data, self.roots, self._handles, self._decoder = data, roots, handles, decoder
         self._known: OrderedDict[tuple[int, ...], str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._videos: dict[str, tuple[tuple[int, ...], Video]] = {}  # camera -> its video, and which file that was
+        self._lock, self._opening = threading.Lock(), threading.Lock()
 
     def facts(self, what: str, frame_index: int, sensor: str) -> FileFacts | None:
         rows = self.data.expected[what].get(sensor)
@@ -69,8 +73,7 @@ class ConfinedFiles:
 
     def _digest(self, handle: int) -> str:
         """Hashed once as long as the system says that it is the same."""
-        stat = os.fstat(handle)
-        key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        key = _state_of(handle)
         with self._lock:
             if key in self._known:
                 return self._known[key]
@@ -94,8 +97,11 @@ class ConfinedFiles:
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         video = self.facts("videos", frame_index, camera)
         if video is not None:
-            with self._open(video):
-                return self.data.image(frame_index, camera)
+            at = self._frame_of(frame_index, camera)
+            if at is None:
+                raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="the recording has none here")
+            with self._open(video) as handle:
+                return self._video(camera, video, handle).frame(at)
         facts = self.facts("images", frame_index, camera)
         if facts is None:
             raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="the recording has none here")
@@ -106,13 +112,42 @@ class ConfinedFiles:
             raise CorruptionError("the picture does not fit its camera", hint="look at the recording", code="file-changed")
         return image
 
+    def _video(self, camera: str, facts: FileFacts, handle: int) -> Video:
+        """Opened through the handle and kept with one of its own, for as long as that file has its name: decoding opens it again now and then."""
+        state = _state_of(handle)
+        with self._opening:
+            if camera not in self._videos or self._videos[camera][0] != state:
+                with ExitStack() as stack:
+                    own = os.dup(handle)
+                    stack.callback(os.close, own)
+                    video = Video(stack.enter_context(self._handles.path_of(own, facts.path.name)))
+                    weakref.finalize(video, stack.pop_all().close)  # others may still decode from it when it is kept no more
+                if video.size_px != self.data.sizes_px.get(camera, video.size_px):
+                    raise CorruptionError("the video does not fit its camera", hint="look at the recording", code="file-changed")
+                self._videos[camera] = (state, video)
+            return self._videos[camera][1]
+
+    def _frame_of(self, frame_index: int, camera: str) -> int | None:
+        """Which frame of its video a picture is. In a recording that is a video they are the same."""
+        opened = self.data.opened
+        if opened is None or opened.source.format == "video":
+            return frame_index
+        data = opened.scene.data
+        return data.videos[camera].frame_index[frame_index] if isinstance(data, FilesAndVideos) and camera in data.videos else None
+
     def has_points(self, frame_index: int, sensor: str) -> bool:
         return self.facts("sweeps", frame_index, sensor) is not None
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         if self.facts("videos", frame_index, camera) is not None:
-            return self.data.has_image(frame_index, camera)
+            return self._frame_of(frame_index, camera) is not None
         return self.facts("images", frame_index, camera) is not None
+
+
+def _state_of(handle: int) -> tuple[int, ...]:
+    """Changes with the file, and where it is another one."""
+    stat = os.fstat(handle)
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 class Recordings:
