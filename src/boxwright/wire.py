@@ -63,7 +63,7 @@ class RemoteData:
         return decoded_image(self._send("GET", f"{self._frame(frame_index)}/image", camera=camera, kind="png").content)
 
     def has_points(self, frame_index: int, sensor: str) -> bool:
-        return sensor in self._lidars and self._is_there(frame_index, "points", sensor=sensor, most=1)
+        return sensor in self._lidars and self._is_there(frame_index, "points", sensor=sensor, most=1, when="recorded")
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return self._is_there(frame_index, "image", camera=camera, width=16)

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -208,8 +208,9 @@ def _checked_text(raw: bytes, path: str | os.PathLike[str], in_parts: bool) -> s
         raise FormatError("not UTF-8 text", path=path, offset=error.start, hint=_HINT) from None
 
 
-def decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_duplicates)
+def decoder(parse_int: Callable[[str], int] | None = None) -> json.JSONDecoder:
+    """Raises ValueError for NaN, infinities, numbers beyond float64 and a key that comes twice."""
+    return json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=parse_int, object_pairs_hook=_no_duplicates)
 
 
 @contextmanager

@@ -32,7 +32,8 @@ __all__ = ["fit_dict", "plain", "proposals_dict", "router"]
 
 router = APIRouter(prefix="/api/v1/scenes/{scene_id}", route_class=CheckedRoute)
 FrameIndex = Annotated[int, Path(ge=0, lt=1_000_000)]
-MOST_FRAMES = 200  # that one call carries a track over; more is a job
+_CLASSES = "/api/v1/taxonomy lists those of the project; where it has none they are those of bw.Taxonomy.default()"
+MOST_FRAMES = 200  # that one call carries a track over
 
 
 def plain(value: Any) -> Any:
@@ -46,13 +47,14 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, (list, tuple, set, frozenset)) else value
 
 
-def _known(scene: Scene, taxonomy: Taxonomy | None, category: str) -> str:
-    """ArgumentError for a class nobody knows."""
-    try:
-        (taxonomy or Taxonomy.default()).find(category)
-        Taxonomy.default().find(category)
-    except UnknownName as error:
-        raise ArgumentError("no such class", expected=error.expected, got=error.got, field="category", hint="/api/v1/taxonomy lists them") from None
+def _known(taxonomy: Taxonomy | None, category: str) -> str:
+    """ArgumentError for a class that is none of the project's, or whose size nobody knows."""
+    own = taxonomy or Taxonomy.default()
+    if own.get(category) is None:
+        raise ArgumentError("no such class", expected=f"one of {', '.join(own.names)}", got=f"{category!r:.80}", field="category", hint=_CLASSES)
+    if Taxonomy.default().get(category) is None:
+        hint = "ask for one of bw.Taxonomy.default() that is about as large, and give the label its class afterwards"
+        raise ArgumentError("no such class has a size that is known", got=f"{category!r:.80}", field="category", hint=hint)
     return category
 
 
@@ -81,7 +83,7 @@ def post_fit(request: Request, scene_id: str, frame_index: FrameIndex, body: Fit
     """One click becomes a cuboid. click_m is in `frame`, by default the first LiDAR's."""
     scene = scene_of(request)
     sweep = scene.still_points(frame_index)
-    category = _known(scene, asked(request).project.taxonomy, body.category)
+    category = _known(asked(request).project.taxonomy, body.category)
     hints: dict[str, Any] = {"ground": scene.ground(frame_index), "sensor_origins_m": scene.lidar_origins_m(sweep.frame)}
     hints |= {} if body.yaw_prior is None else {"yaw_prior": body.yaw_prior}
     hints |= {} if body.size_prior is None else {"size_prior": tuple(body.size_prior)}
@@ -103,7 +105,7 @@ def post_refit(request: Request, scene_id: str, frame_index: FrameIndex, body: R
         raise ArgumentError(expected="yaw_rad or quat_wxyz", got="both or none", field="yaw_rad", hint="one of them says how it is turned")
     turn: dict[str, Any] = {"yaw_rad": body.yaw_rad} if body.quat_wxyz is None else {"quat_wxyz": body.quat_wxyz}
     rough = Cuboid(body.center_m, body.size_m, **turn, frame=body.frame or scene.label_frame)
-    category = None if body.category is None else _known(scene, asked(request).project.taxonomy, body.category)
+    category = None if body.category is None else _known(asked(request).project.taxonomy, body.category)
     origins = scene.lidar_origins_m(sweep.frame)
     fit = refit(sweep, _moved(scene, rough, frame_index, sweep.frame), category, ground=scene.ground(frame_index), sensor_origins_m=origins)
     return json_answer(fit_dict(scene, frame_index, fit))
@@ -154,23 +156,19 @@ def proposals_dict(proposals: Any) -> dict[str, Any]:
 @router.post("/propagate")
 @asks(Action.READ, work=True)
 def post_propagate(request: Request, scene_id: str, body: PropagateBody) -> Response:
-    """A track carried from a keyframe to other frames; flagged where the points do not agree. Longer ways are jobs."""
+    """A track carried from a keyframe to other frames, at most 200 of them at a time; flagged where the points do not agree."""
     entity = asked(request).scene
     assert entity is not None
     scene = request.app.state.recordings.labelled(entity)
     if abs(body.to_frame - body.from_frame) > MOST_FRAMES:
         raise ArgumentError(expected=f"at most {MOST_FRAMES} frames", got="more", field="to_frame", hint="ask in parts")
-    return json_answer(carried(scene, body, lambda: None))
-
-
-def carried(scene: Scene, body: PropagateBody, progress: Any) -> dict[str, Any]:
     track = _track(scene, body.track_id)
     if isinstance(track, ImageTrack):
-        proposals: Any = propagate(scene, track, body.from_frame, body.to_frame, progress=progress)
-        rows = [{"frame_index": int(i), "is_flagged": bool(flag)} for i, flag in zip(proposals.frame_index, proposals.is_flagged)]
-        return {"proposals": rows, "track": mapping_of(proposals.accept()), "notes": list(getattr(proposals, "notes", ()))}
+        in_pictures: Any = propagate(scene, track, body.from_frame, body.to_frame)
+        rows = [{"frame_index": int(i), "is_flagged": bool(flag)} for i, flag in zip(in_pictures.frame_index, in_pictures.is_flagged)]
+        return json_answer({"proposals": rows, "track": mapping_of(in_pictures.accept()), "notes": list(getattr(in_pictures, "notes", ()))})
     if not scene.lidars:
         raise CalibrationError("the scene has no LiDAR", field="scene", hint="tracks of cuboids are carried by their points")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scenes without poses, which say so in their label frame
-        return proposals_dict(propagate(scene, track, body.from_frame, body.to_frame, progress=progress))
+        return json_answer(proposals_dict(propagate(scene, track, body.from_frame, body.to_frame)))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ..errors import ArgumentError, BoxwrightError, UnknownName
 from ..store.entities import PROJECT
 from ..store.roles import Action, permits
-from ..store.snapshots import standing
+from ..store.snapshots import snapshot, standing
 from .answers import Refusal, json_answer
 from .label_routes import committed, etag, told
 from .models import PatchBody, SessionBody, TaxonomyBody
@@ -94,11 +94,13 @@ def get_scenes(request: Request) -> Response:
 @asks(Action.READ)
 def get_scene(request: Request, scene_id: str) -> Response:
     """Sensors with their calibration, frames, poses: what a page needs before it shows anything."""
-    one = asked(request)
-    assert one.scene is not None
-    kinds = ("frames", "sensor", "trajectory")
-    parts: dict[str, list[Any]] = {kind: [told(item) for item in one.project.entities(one.scene_name, kind)] for kind in kinds}
-    return json_answer({"scene": told(one.scene), **parts, "seq": one.project.seq}, headers=etag(one.scene.rev))
+    project, kinds = asked(request).project, ("frames", "sensor", "trajectory")
+    seq, found = snapshot(project, scene_id, kinds)
+    scene = project.entity(scene_id)  # after the transaction that is told, so that a feed from there on leaves nothing out
+    if not scene.is_live:
+        raise UnknownName("no such scene", field="path", hint="look at the list")
+    parts: dict[str, list[Any]] = {kind: [told(item) for item in found if item.kind == kind] for kind in kinds}
+    return json_answer({"scene": told(scene), **parts, "seq": seq}, headers=etag(scene.rev))
 
 
 @router.patch("/scenes/{scene_id}")

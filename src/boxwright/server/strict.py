@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
+from ..formats.strict_json import decoder
 from .answers import Refusal
 from .settings import Settings
 
@@ -15,20 +15,16 @@ _MOST_DIGITS = 40
 _BYTES_KEY = "blobs"  # of edits: base64, as long as the body may be
 
 
-class _WrongError(ValueError):
-    """Well-formed, and yet nothing that is taken."""
-
-
 def parse(raw: bytes, settings: Settings) -> Any:
     """Refusal 400 for what is no JSON, 422 for what JSON should not say, 413 for more than the limits."""
     try:
         value = _DECODER.decode(raw.decode("utf-8"))
-    except _WrongError as wrong:
-        raise Refusal(422, "invalid", str(wrong), field="body", hint="send finite numbers, and every key once") from None
     except RecursionError:
         raise _too_much("brackets in brackets", settings.json_depth) from None
-    except (ValueError, UnicodeDecodeError):
+    except (json.JSONDecodeError, UnicodeDecodeError):
         raise Refusal(400, "malformed", "the body is no JSON", field="body", hint="send one JSON object in UTF-8") from None
+    except ValueError as wrong:  # well-formed, and yet nothing that is taken
+        raise Refusal(422, "invalid", str(wrong), field="body", hint="send finite numbers, and every key once") from None
     _check_size(value, settings)
     return value
 
@@ -39,13 +35,16 @@ def _too_much(what: str, limit: int) -> Refusal:
 
 def _check_size(value: Any, settings: Settings) -> None:
     """Breadth first, so that nothing deep can hurt."""
-    level, n = [(value, False)], 0
-    for depth in range(settings.json_depth + 2):
+    level, n, depth = [(value, False)], 0, 0
+    while level:
         below: list[tuple[Any, bool]] = []
         for one, is_bytes in level:
             if isinstance(one, str):
                 _check_text(one, settings, is_bytes)
-            elif isinstance(one, dict):
+                continue
+            if isinstance(one, (dict, list)) and depth == settings.json_depth:
+                raise _too_much("brackets in brackets", settings.json_depth)
+            if isinstance(one, dict):
                 for key, item in one.items():
                     _check_text(key, settings, False)
                     below.append((item, is_bytes or (depth == 0 and key == _BYTES_KEY)))
@@ -54,41 +53,22 @@ def _check_size(value: Any, settings: Settings) -> None:
         n += len(below)
         if n > settings.json_items:
             raise _too_much("values", settings.json_items)
-        if not below:
-            return
-        level = below
-    raise _too_much("brackets in brackets", settings.json_depth)
+        level, depth = below, depth + 1
 
 
 def _check_text(text: str, settings: Settings, is_bytes: bool) -> None:
     if not is_bytes and len(text) > settings.text_characters:
         raise _too_much("characters in one text", settings.text_characters)
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        raise Refusal(422, "invalid", "half a character", field="body", hint="send whole ones")
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise _WrongError("a key comes twice in one object")
-    return result
-
-
-def _constant(text: str) -> Any:
-    raise _WrongError(f"{text} is no number")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _WrongError("a number is too large")
-    return value
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refusal(422, "invalid", "half a character", field="body", hint="send whole ones") from None
 
 
 def _int(text: str) -> int:
     if len(text) > _MOST_DIGITS:
-        raise _WrongError("a number is too large")
+        raise ValueError("a number is too large")
     return int(text)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int)
+_DECODER = decoder(_int)
