@@ -164,6 +164,18 @@ def test_it_comes_back_as_it_was(tmp_path):
     assert [track.track_id for track in again.image_tracks] == [track.track_id for track in scene.image_tracks]
 
 
+def test_the_scene_wins_over_the_kept_item(tmp_path):
+    """Its name was that of the file it came from, and a rate that no longer holds stayed."""
+    scene = bw.read(full(tmp_path / "in"))
+    bw.write(scene.replace(name="other"), tmp_path / "out", "darwin")
+    assert json.loads((tmp_path / "out/other.json").read_text())["item"]["name"] == "other"
+    assert bw.read(tmp_path / "out").name == "other"
+    count = {int(stamp): i for i, stamp in enumerate(scene.times_ns)}
+    fast = [track.replace(times_ns=[count[int(stamp)] for stamp in track.times_ns]) for track in scene.image_tracks]
+    bw.write(scene.replace(times_ns=np.arange(9), image_tracks=fast), tmp_path / "fast", "darwin")
+    assert not bw.read(tmp_path / "fast").has_time
+
+
 def test_single_pictures(tmp_path):
     content = document({"id": ID, "name": "car", "slot_names": ["front"], **box(10)})
     for slot in content["item"]["slots"]:

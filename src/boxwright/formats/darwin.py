@@ -30,6 +30,7 @@ from ..scene import CameraSensor, Scene
 from .camera_labels import spans_between, track_of_spans
 from .darwin_shapes import SHAPE_KEYS, row_of, shapes_of
 from .declared import Capabilities, Exactness
+from .frame_rates import is_rate
 from .json_parts import load_by_parts
 from .laid_over import NO_SIZE
 from .looking import head, names_of
@@ -115,7 +116,7 @@ class _Reader:
         self.n_frames = max(self.n_frames, n_used)
         rates = {slot["fps"].number() for slot in self.slots.values() if slot.has("fps")}
         rate = rates.pop() if len(rates) == 1 else 0.0
-        has_time = 1e-3 <= rate < 1e6 and self.n_frames > 1
+        has_time = is_rate(rate) and self.n_frames > 1
         times = np.round(np.arange(self.n_frames) * (1e9 / rate)).astype(np.int64) if has_time else np.arange(self.n_frames)
         if not has_time:
             self.notes.append("the file tells no rate of frames: they are counted")

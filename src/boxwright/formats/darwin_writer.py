@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_floats
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin
@@ -21,6 +20,7 @@ from .camera_labels import CameraLabels, Span, camera_labels, say_what_pictures_
 from .darwin import OWN
 from .darwin_shapes import SHAPE_KEYS, shape_fields
 from .file_names import file_name
+from .frame_rates import checked_rate, is_rate, say_no_rate
 from .strict_json import as_json
 from .write_report import WriteReport
 
@@ -39,8 +39,9 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     camera : whose labels alone
     frame_rate : in Hz, where the scene has no time
     """
+    frame_rate = checked_rate(frame_rate)
     cameras = camera_labels(scene, report, camera)
-    writer = _Writer(scene, cameras, report, None if frame_rate is None else float(as_floats("frame_rate", frame_rate, ())))
+    writer = _Writer(scene, cameras, report, frame_rate)
     with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.lines())
     report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
@@ -58,6 +59,7 @@ class _Writer:
     n_labels: int = 0
     boxed: set[str] = field(default_factory=set)
     n_turned: int = 0
+    odd_rate_hz: float = 0.0
 
     def lines(self) -> Iterator[str]:
         """Annotation by annotation: a video may have a million keyframes."""
@@ -84,16 +86,21 @@ class _Writer:
         item = dict(item) if isinstance(item, Mapping) else {}
         old = item.get("slots")
         slots = {slot.get("slot_name"): slot for slot in old if isinstance(slot, Mapping)} if isinstance(old, (list, tuple)) else {}
-        item |= {"slots": [{**slots.get(one.name, {}), **self._slot(one, slots.get(one.name))} for one in self.cameras]}
-        return {"name": self.scene.name, "path": "/", **item}
+        item |= {"slots": [self._slot(one, slots.get(one.name)) for one in self.cameras]}
+        return {"path": "/", **item, "name": self.scene.name}
 
     def _slot(self, one: CameraLabels, old: Mapping[str, Any] | None) -> dict[str, Any]:
         width, height = one.sensor.camera.size_px
-        rate = (one.rate_hz if self.scene.has_time else 0.0) or self.frame_rate
         said: dict[str, Any] = {"slot_name": one.name, "width": width, "height": height, "frame_count": len(one.stamps_ns)}
-        said |= {"fps": rate} if rate else {}
         if old is None:
             said |= {"type": "video", "frame_urls": [], "source_files": [{"file_name": f"{file_name(one.name)}.mp4"}]}
+        said = {**(old or {}), **said}
+        own = one.rate_hz if self.scene.has_time else 0.0
+        if own and not is_rate(own):
+            self.odd_rate_hz = own
+            said.pop("fps", None)
+        elif own or self.frame_rate:
+            said["fps"] = own or self.frame_rate
         return said
 
     def _annotation(self, one: CameraLabels, track: ImageTrack) -> dict[str, Any] | None:
@@ -146,7 +153,9 @@ class _Writer:
             report.rounded.append(f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them")
         if self.n_turned:
             report.rounded.append(f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners")
-        if self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
+        if self.odd_rate_hz:
+            say_no_rate(report, self.odd_rate_hz, "V7's")
+        elif self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
             report.rounded.append("times: V7 has one rate for all frames")
 
 

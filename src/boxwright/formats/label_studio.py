@@ -32,6 +32,7 @@ from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polygons, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, Span, track_of_spans
 from .declared import Capabilities, Exactness
+from .frame_rates import is_rate
 from .laid_over import NO_SIZE
 from .looking import head, names_of
 from .strict_json import Node, load
@@ -135,7 +136,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 def read_sized(path: Path, scene: str, problems: Problems, size_px: tuple[int, int] | None) -> Scene:
     """size_px : of the pictures of videos that do not say it themselves"""
     file, tasks = _places(path)[scene]
-    chosen = [task for k, task in enumerate(load(file)) if k in set(tasks)]
+    wanted = set(tasks)
+    chosen = [task for k, task in enumerate(load(file)) if k in wanted]
     reader = _Reader(file, problems, size_px)
     return reader.videos(scene, chosen) if _is_video(chosen[0]) else reader.pictures(scene, chosen)
 
@@ -216,7 +218,7 @@ class _Reader:
                 self.room.take(TRACK_BYTES)
                 limits().check("tracks_per_scene", len(seen), self.file)
                 tracks.append(self._track(region, track_id, camera, size_px, n_frames, base, said.get(track_id, {})))
-        return tracks, n_frames, rate if 1e-3 <= rate < 1e6 else 0.0
+        return tracks, n_frames, rate if is_rate(rate) else 0.0
 
     def _track(
         self, region: Node, track_id: str, camera: str, size_px: tuple[int, int], n_frames: int, base: int, attributes: dict[str, Any]

@@ -10,13 +10,13 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from ..arrays import as_floats
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..scene import Scene
 from ..shapes2d import Boxes, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .file_names import file_name
+from .frame_rates import checked_rate, is_rate, say_no_rate
 from .label_studio import OWN_NAMES
 from .strict_json import as_json
 from .write_report import WriteReport
@@ -33,8 +33,9 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     camera : whose labels alone
     frame_rate : in Hz, where the scene has no time; Label Studio reckons frames from it
     """
+    frame_rate = checked_rate(frame_rate)
     cameras = camera_labels(scene, report, camera, cut=True)
-    writer = _Writer(scene, cameras, report, None if frame_rate is None else float(as_floats("frame_rate", frame_rate, ())))
+    writer = _Writer(scene, cameras, report, frame_rate)
     with (folder / "tasks.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.tasks())
     (folder / "interface.xml").write_text(writer.interface(), "utf-8", newline="\n")
@@ -55,9 +56,13 @@ class _Writer:
     lost_names: set[str] = field(default_factory=set)
     n_changing: int = 0
     n_texts: int = 0
+    odd_rate_hz: float = 0.0
 
     def rate_hz(self, one: CameraLabels) -> float:
         told = one.rate_hz if self.scene.has_time else 0.0
+        if told and not is_rate(told):
+            self.odd_rate_hz = told
+            return _USUAL_HZ
         return told or self.frame_rate or _USUAL_HZ
 
     # -------------------------------------------------------- tasks
@@ -136,7 +141,10 @@ class _Writer:
             report.dropped.append(f"attributes that change, of {number_of(self.n_changing, 'track')}")
         if self.n_texts:
             report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
-        if self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
+        if self.odd_rate_hz:
+            say_no_rate(report, self.odd_rate_hz, "Label Studio's")
+            report.notes.append(f"a rate of {_USUAL_HZ:g} frames a second is written in its place, as Label Studio reckons frames from one")
+        elif self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
             report.rounded.append("times: Label Studio has one rate for all frames")
         if not self.scene.has_time and self.frame_rate is None:
             report.notes.append(f"no rate of frames is known: {_USUAL_HZ:g} a second is written, frame_rate= says the video's")

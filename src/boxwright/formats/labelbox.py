@@ -30,6 +30,7 @@ from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
+from .frame_rates import is_rate
 from .laid_over import NO_SIZE
 from .looking import head, names_of
 from .strict_json import Node, of_bytes
@@ -170,7 +171,7 @@ class _Reader:
                 self.n_other += 1
         limits().check("frames_per_scene", self.n_frames, self.file)
         rate = self.rates.pop() if len(self.rates) == 1 else 0.0
-        has_time = 1e-3 <= rate < 1e6
+        has_time = is_rate(rate)
         times = np.round(np.arange(self.n_frames) * (1e9 / rate)).astype(np.int64) if has_time else np.arange(self.n_frames)
         notes = [] if has_time else ["the file tells no rate of frames: they are counted"]
         if self.n_other:

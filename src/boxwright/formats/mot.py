@@ -30,12 +30,13 @@ from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
 from .declared import Capabilities, Exactness
+from .frame_rates import LEAST_HZ
 from .images import IMAGE_SUFFIXES
 from .laid_over import NO_SIZE
 from .looking import head, names_of, subfolders
 from .sensor_files import SensorFiles
 
-__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "LEAST_HZ", "MOST_HZ", "detect", "list_scenes", "read", "sequence_place"]
+__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "detect", "list_scenes", "read", "sequence_place"]
 
 CAPABILITIES = Capabilities(
     title="MOTChallenge",
@@ -54,7 +55,6 @@ CAPABILITIES = Capabilities(
     remarks=("Datumaro reads it with every corner and size rounded to 0.01 px.",),
 )
 
-LEAST_HZ, MOST_HZ = 1e-3, 1e6
 CORNER_PX = 1.5  # MOT's place of the point that is (0, 0) here, less one corner: left = u + CORNER_PX
 CLASSES = {
     1: "pedestrian",

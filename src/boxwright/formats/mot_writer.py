@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_floats
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_PX
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
+from .frame_rates import checked_rate, is_rate, say_no_rate
 from .image_labels import say_what_is_lost, the_camera
-from .mot import CLASSES, CORNER_PX, LEAST_HZ, MOST_HZ
+from .mot import CLASSES, CORNER_PX
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -32,6 +32,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     camera : whose labels, where the scene has labels in the pictures of several
     frame_rate : in Hz, where the scene has no time; tools of the challenge ask for one
     """
+    frame_rate = checked_rate(frame_rate)
     sensor = the_camera(scene, camera, report)
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
     check_pixels(tracks)
@@ -103,12 +104,12 @@ def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: 
     known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
     if scene.has_time and len(scene) > 1:
         rate = (len(scene) - 1) * 1e9 / float(scene.times_ns[-1] - scene.times_ns[0])
-        if LEAST_HZ <= rate < MOST_HZ:
+        if is_rate(rate):
             known["frameRate"] = _number(rate)
         else:
-            report.dropped.append(f"times: a rate of {rate:g} frames a second is none that MOT's files have")
+            say_no_rate(report, rate, "MOT's")
     elif frame_rate is not None:
-        known["frameRate"] = _number(as_floats("frame_rate", frame_rate, ()).item())
+        known["frameRate"] = _number(frame_rate)
     known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}
     kept = scene.source_attributes.get("mot")
     lines = known | {name: str(value) for name, value in kept.items() if name not in known} if isinstance(kept, Mapping) else known
