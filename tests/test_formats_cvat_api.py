@@ -157,6 +157,61 @@ def test_identity_survives(tmp_path):
     same_labels_in_lidar(scene, bw.read(tmp_path / "every"))
 
 
+def test_a_track_without_an_end_keeps_its_own_shapes(tmp_path):
+    """What the reader fills in up to the last frame is no shape of CVAT's; a shape that somebody set there is, and so is one that says more."""
+    still, set_there = track(shape(0)), track(shape(0), shape(2), number=8)
+    moved = track(shape(0), shape(1, np.add(CENTER, (1, 0, 0)), wet="true"), number=9)
+    scene = bw.read(make(tmp_path / "in", still, set_there, moved, size=3))
+    top = written(tmp_path / "own", scene, keyframes="own")
+    assert [[(one["frame"], one["outside"]) for one in some["shapes"]] for some in top["tracks"]] == [
+        [(0, False)],
+        [(0, False), (2, False)],
+        [(0, False), (1, False)],
+    ]
+    back = bw.read(tmp_path / "own")
+    same_labels_in_lidar(scene, back)
+    ends = [one.replace(keyframe_attributes=[*[{}] * (len(one) - 1), {"wet": True}]) for one in back.tracks]
+    top = written(tmp_path / "more", back.replace(tracks=ends), keyframes="own")
+    assert [some["shapes"][-1]["frame"] for some in top["tracks"]] == [2, 2, 2]
+
+
+def names_and_numbers(folder):
+    return [
+        (one.get("id"), track.track_id) for one, track in zip(json.loads((folder / "annotations.json").read_text())["tracks"], bw.read(folder).tracks)
+    ]
+
+
+def test_tracks_that_the_server_knows_by_no_number_keep_their_names(tmp_path):
+    """A shape that became a track, and the second of two tracks of one number."""
+    scene = bw.read(make(tmp_path / "in"))
+    one = scene.track("shape 5")
+    grown = one.replace(times_ns=[1, 2], cuboids=one.cuboids[[0, 0]], visibility=[0, 0], origin=[0, 0], keyframe_source_attributes=())
+    bw.write(scene.replace(tracks=[scene.track("7"), grown]), tmp_path / "grown", "cvat_api")
+    assert names_and_numbers(tmp_path / "grown") == [(7, "7"), (None, "shape 5")]
+    bw.write(bw.read(make(tmp_path / "two", track(shape(0)), track(shape(1)))), tmp_path / "twice", "cvat_api")
+    assert names_and_numbers(tmp_path / "twice") == [(7, "7"), (None, "7'")]
+
+
+def test_an_attribute_that_has_the_name_of_ours(tmp_path):
+    scene = tracked(golden())
+    names = {"boxwright_track_id": "mine", "boxwright.odd": 3}
+    bw.write(scene.replace(tracks=[scene.tracks[0].replace(attributes=names)]), tmp_path / "out", "cvat_api")
+    (back,) = bw.read(tmp_path / "out").tracks
+    assert (back.track_id, back.attributes) == ("7", names)
+    for bad in (float("inf"), float("nan")):
+        with pytest.raises(bw.ArgumentError, match="attribute 'speed' of track '7'"):
+            bw.write(scene.replace(tracks=[scene.tracks[0].replace(attributes={"speed": bad})]), tmp_path / str(bad), "cvat_api")
+
+
+@pytest.mark.parametrize(
+    ("rows", "n"), [([{"a": 1}, {"a": None}, {}], 1), ([{"a": None}, {"a": 1}, {"a": 2}], 0), ([{"a": 1}, {"a": None}, {"a": None}], 1)]
+)
+def test_an_attribute_that_stops_holding_is_told(tmp_path, rows, n):
+    scene = tracked(golden())
+    report = bw.write(scene.replace(tracks=[scene.tracks[0].replace(keyframe_attributes=rows)]), tmp_path / "out", "cvat_api")
+    assert [line.split(":")[0] for line in report.dropped if "holding" in line] == ["that 1 attribute stops holding at a keyframe"] * n
+
+
 def test_labels_of_a_task(tmp_path):
     """Their ids are the server's; what they lack comes behind them."""
     save(tmp_path / "task.json", {"count": 2, "results": LABELS})

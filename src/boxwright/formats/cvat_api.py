@@ -45,7 +45,7 @@ CAPABILITIES = Capabilities(
     reads="cuboids full_rotation tracks attributes visibility classes track_ids keyframes frame_names sweeps",
     writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps",
     partly={
-        "attributes": "values that are neither texts, numbers nor flags become texts",
+        "attributes": "values that are neither texts, numbers nor flags become texts; one that stops holding keeps its last value",
         "frame_names": "those that cannot be names of files are numbered",
         "sweeps": "those of the first LiDAR stay",
     },
@@ -175,8 +175,8 @@ class _Reading:
 
     def track(self, node: Node) -> None:
         category, label = self._label(node)
-        own = self._attributes(node, label)
-        found = _Found(self._name(node, own, f"track {len(self.found)}"), category, own, _rest(node, OWN_TRACK), False)
+        given, own = self._own(node, label)
+        found = _Found(self._name(node, given, f"track {len(self.found)}"), category, own, _rest(node, OWN_TRACK), False)
         shapes = node["shapes"]
         limits().check("keyframes_per_track", len(shapes), node.path, node.field)
         for shape in sorted(shapes, key=lambda one: one["frame"].whole()):
@@ -186,8 +186,8 @@ class _Reading:
 
     def shape(self, node: Node) -> None:
         category, label = self._label(node)
-        own = self._attributes(node, label)
-        name = self._name(node, own, f"shape {len(self.found)}", "shape ")
+        given, own = self._own(node, label)
+        name = self._name(node, given, f"shape {len(self.found)}", "shape ")
         found = _Found(name, category, own, {"is_shape": True}, True)
         self._put(found, node, Label({}))
         self._keep(found)
@@ -203,9 +203,9 @@ class _Reading:
             self.unnamed.add(number)
         return self.labels.get(number, (str(number), Label({})))
 
-    def _name(self, node: Node, own: dict[str, Any], otherwise: str, before: str = "") -> str:
+    def _name(self, node: Node, given: Any, otherwise: str, before: str = "") -> str:
         """The track's name: the one it has with us, the server's number, or its place; each once."""
-        given, number = own.pop(NAME, None), node.mapping().get("id")
+        number = node.mapping().get("id")
         is_number = isinstance(number, int) and not isinstance(number, bool)
         name = given if isinstance(given, str) and given.strip() else f"{before}{number}" if is_number else otherwise
         while name in self.taken:
@@ -215,13 +215,19 @@ class _Reading:
             self.server_ids.append(name)
         return name
 
-    def _attributes(self, node: Node, label: Label) -> dict[str, Any]:
-        """The values by name; an attribute that no label tells of is called by its number."""
+    def _own(self, node: Node, label: Label) -> tuple[Any, dict[str, Any]]:
+        """The name that a track has with us, None where it has none, and its attributes."""
+        found = self._values(node, label)
+        given = found.pop(NAME, None)
+        return given, {unescaped(name): value for name, value in found.items()}
+
+    def _values(self, node: Node, label: Label) -> dict[str, Any]:
+        """By the names in the file; an attribute that no label tells of is called by its number."""
         found = {}
         for one in node.get("attributes", []):
             number = one["spec_id"].whole()
             name = self.specs.get(number, str(number))
-            found[unescaped(name) if name != NAME else name] = label.value(name, one["value"].sentence())
+            found[name] = label.value(name, one["value"].sentence())
         return found
 
     def _put(self, found: _Found, node: Node, label: Label) -> None:
@@ -238,7 +244,7 @@ class _Reading:
             raise node["points"].wrong("a positive length, width and height", " ".join(f"{v:g}" for v in size), "correct the label")
         is_outside = node.get("outside", False).flag()
         hidden = Visibility.OCCLUDED if node.get("occluded", False).flag() else Visibility.VISIBLE
-        said = {} if found.is_alone else self._attributes(node, label)
+        said = {} if found.is_alone else {unescaped(name): value for name, value in self._values(node, label).items()}
         found.frames.append(frame)
         found.numbers.append(np.concatenate([within_reach(node["points"], center), size, quat]))
         found.visibility.append(int(Visibility.OUTSIDE if is_outside else hidden))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ import numpy as np
 
 from ..arrays import Float64s, Int64s
 from ..cuboids import Cuboids
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_M
 from ..outputs import as_path
 from ..rotations import euler_xyz_from_quat
 from ..scene import Scene
-from ..tracks import Track
+from ..tracks import Origin, Track
 from . import strict_json
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
 from .cvat_api import CAPABILITIES, CUBOID, NAME, OWN_SHAPE, OWN_TRACK
@@ -31,6 +32,8 @@ from .streamed_json import StreamedJson, json_line, write_list
 from .write_report import WriteReport
 
 __all__ = ["write"]
+
+_NUMBER = re.compile("[0-9]+")
 
 
 def write(
@@ -90,6 +93,10 @@ class _Task:
         changed = sorted({name for track in scene.tracks for row in _rows(track) for name, value in row.items() if _is_other(value)})
         if changed:
             report.rounded.append(f"attributes that become texts: {', '.join(changed[:10])}")
+        n_ended = sum(_n_ended(track) for track in scene.tracks if not _is_shape(track))
+        if n_ended:
+            what = f"{number_of(n_ended, 'attribute')} {'stops' if n_ended == 1 else 'stop'} holding at a keyframe"
+            report.dropped.append(f"that {what}: CVAT has no word for it, and keeps the last value")
 
     def shapes(self) -> Iterator[dict[str, Any]]:
         """Cuboids that came as shapes of their own, and are still in one frame."""
@@ -99,8 +106,7 @@ class _Task:
                 continue
             self.report.n_labels, self.report.n_tracks = self.report.n_labels + 1, self.report.n_tracks + 1
             source = {key: value for key, value in self._source(track, 0).items() if key not in ("id", "outside")}
-            number = {"id": int(track.track_id.removeprefix("shape "))} if self._is_server_id(track) else {}
-            said = self._values(track, track.attributes)
+            number, said = self._number(track), self._own_values(track)
             one = {"type": CUBOID, "frame": int(at[0]), "label_id": self.label_ids[track.category], "occluded": _is_occluded(track, 0)}
             points = points_from_cuboids(self._moved(track.cuboids, at, sensor_frame(self.scene)))[0]
             yield {**number, "group": 0, "source": "manual", "z_order": 0, "rotation": 0.0, **source, **one, "points": points, "attributes": said}
@@ -115,10 +121,9 @@ class _Task:
     def _track(self, track: Track, shapes: list[dict[str, Any]]) -> dict[str, Any]:
         self.report.n_tracks += 1
         source = {key: value for key, value in track.source_attributes.items() if key not in (*OWN_TRACK, "id", "is_shape")}
-        number = {"id": int(track.track_id)} if self._is_server_id(track) else {}
-        own = self._values(track, {**track.attributes, **({} if number else {NAME: track.track_id})})
+        own = self._own_values(track)
         top = {"frame": shapes[0]["frame"], "label_id": self.label_ids[track.category], "attributes": own, "shapes": shapes}
-        return {**number, "group": 0, "source": "manual", "elements": [], **source, **top}
+        return {**self._number(track), "group": 0, "source": "manual", "elements": [], **source, **top}
 
     def _dense(self, track: Track, reference: str) -> list[dict[str, Any]]:
         """A shape in every frame that it is in, and one that ends it in the first of a gap."""
@@ -139,7 +144,7 @@ class _Task:
         return found
 
     def _own(self, track: Track) -> list[dict[str, Any]]:
-        """Its keyframes, those that only carry it to the last frame left out."""
+        """Its keyframes, but for one that only carries it to the last frame, where CVAT goes on by itself."""
         frames = np.searchsorted(self.scene.times_ns, track.times_ns)
         self.report.n_labels += int(track.at(self.scene.times_ns).is_valid.sum())
         points = points_from_cuboids(track.cuboids)
@@ -149,6 +154,11 @@ class _Task:
             for k, frame in enumerate(frames.tolist())
             if frame < len(self.scene) and self.scene.times_ns[frame] == track.times_ns[k]
         ]
+        if len(found) > 1 and track.origin[-1] == Origin.FILLED and track.times_ns[-1] == self.scene.times_ns[-1]:
+            before, last = found[-2:]
+            is_same = all(before[name] == last[name] for name in ("points", "occluded", "outside"))
+            if is_same and not last["attributes"] and not self._source(track, -1):
+                return found[:-1]
         if found and found[-1]["frame"] < len(self.scene) - 1 and not found[-1]["outside"]:
             found.append({**found[-1], "frame": found[-1]["frame"] + 1, "outside": True})
         return found
@@ -163,13 +173,20 @@ class _Task:
 
     def _values(self, track: Track, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         specs = self.spec_ids[track.category]
-        return [{"spec_id": specs[_spec_name(name)], "value": _text(value)} for name, value in values.items() if value is not None]
+        return [{"spec_id": specs[escaped(name, (NAME,))], "value": _text(value)} for name, value in values.items() if value is not None]
+
+    def _own_values(self, track: Track) -> list[dict[str, Any]]:
+        """Those of the whole track, and its name where the server does not know it by a number."""
+        name = [] if self._number(track) else [{"spec_id": self.spec_ids[track.category][NAME], "value": track.track_id}]
+        return self._values(track, track.attributes) + name
 
     def _source(self, track: Track, k: int) -> Mapping[str, Any]:
         return track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
 
-    def _is_server_id(self, track: Track) -> bool:
-        return track.track_id in self.server_ids and track.track_id.removeprefix("shape ").isdecimal()
+    def _number(self, track: Track) -> dict[str, int]:
+        """The server's number as a member, nothing where it has none."""
+        number = _server_number(track, self.server_ids)
+        return {} if number is None else {"id": number}
 
     def _moved(self, cuboids: Cuboids, frames: Int64s, reference: str) -> Cuboids:
         """In the frame of the cloud of each frame."""
@@ -200,6 +217,13 @@ def _is_shape(track: Track) -> bool:
 
 def _is_occluded(track: Track, k: int) -> bool:
     return bool(track.visibility[k] == Visibility.OCCLUDED)
+
+
+def _server_number(track: Track, server_ids: set[str]) -> int | None:
+    """By which the server knows the track, or the shape that is still alone; None where it came otherwise, or its name is none of a number."""
+    before = "shape " if _is_shape(track) else ""
+    found = _NUMBER.fullmatch(track.track_id, len(before)) if track.track_id in server_ids and track.track_id.startswith(before) else None
+    return int(found[0]) if found else None
 
 
 # ------------------------------------------------------------ labels and attributes
@@ -235,10 +259,12 @@ def _specs(tracks: Sequence[Track], server_ids: set[str]) -> list[dict[str, Any]
     for track in tracks:
         for row in _rows(track):
             for name, value in row.items():
+                if isinstance(value, float):
+                    json_line(value, f"attribute {name[:40]!r} of track {track.track_id[:40]!r}")  # which refuses what is not finite
                 if value is not None:
                     values.setdefault(name, []).append(value)
-    found = [_spec(_spec_name(name), name in mutable, listed) for name, listed in values.items()]
-    if any(track.track_id not in server_ids for track in tracks):
+    found = [_spec(escaped(name, (NAME,)), name in mutable, listed) for name, listed in values.items()]
+    if any(_server_number(track, server_ids) is None for track in tracks):
         found.append(_spec(NAME, False, [""]))
     return found
 
@@ -259,8 +285,13 @@ def _rows(track: Track) -> Iterator[Mapping[str, Any]]:
     yield from track.keyframe_attributes
 
 
-def _spec_name(name: str) -> str:
-    return NAME if name == NAME else escaped(name, (NAME,))
+def _n_ended(track: Track) -> int:
+    """How often an attribute that held does so no longer."""
+    held, n = dict(track.attributes), 0
+    for row in track.keyframe_attributes:
+        n += sum(value is None and held.get(name) is not None for name, value in row.items())
+        held |= row
+    return n
 
 
 def _is_other(value: Any) -> bool:
