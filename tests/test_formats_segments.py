@@ -114,6 +114,15 @@ def test_a_pose_that_is_missing(tmp_path):
     assert scene.label_frame == "world" and not scene.has_points(1) and any("is not known for 2 frames" in note for note in scene.notes)
 
 
+def test_times_in_seconds_are_not_taken_for_nanoseconds(tmp_path):
+    """Cut to whole numbers, two frames of one second would be at one time. Whole nanoseconds keep all digits."""
+    scene = bw.read(make(tmp_path / "seconds", stamps=(1700000000.1, "1700000000.2", 1700000001)))
+    assert (scene.has_time, scene.times_ns.tolist()) == (False, [0, 1, 2])
+    assert any("timestamps such as 1700000000.1 are no whole nanoseconds" in note for note in scene.notes)
+    scene = bw.read(make(tmp_path / "whole", stamps=(1700000000100000001, "1700000000200000003.0", 1.7e18 + 3e9)))
+    assert scene.times_ns.tolist() == [1700000000100000001, 1700000000200000003, 1700000003000000000]
+
+
 def test_names_of_attributes_come_back(tmp_path):
     scene = tracked(golden())
     names = {"boxwright_track_id": "mine", "boxwright.odd": 3, "colour": "red"}

@@ -58,7 +58,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Upright cuboids are written with their yaw, others with the quaternion too.",
         "Segments.ai interpolates linearly between keyframes; every frame is written as a keyframe, so that what it shows is what the track is.",
-        "Timestamps are taken as nanoseconds. A track whose name is no whole number gets one, and its name as the attribute `boxwright_track_id`.",
+        "Timestamps are taken as nanoseconds, and left out where they have fractions. "
+        "A track whose name is no whole number gets one, and its name as the attribute `boxwright_track_id`.",
     ),
 )
 
@@ -101,6 +102,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     stamps = [_stamp(one) for one in sample]
     if None in stamps:
         stamps = reading.stamps + [None] * (len(frames) - len(reading.stamps))
+    times = _whole(stamps, notes)
     names = [one.get("name", "").text() for one in sample]
     are_named = all(names) and len({*names}) == len(names)
     reading.say_what_is_left_out(notes)
@@ -110,7 +112,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         scene,
         reading.rows,
         names if are_named else [f"{i:06d}" for i in range(len(frames))],
-        stamps,
+        times,
         places,
         _clouds(file.parent / "pointclouds", sample),
         np.zeros(3),
@@ -138,7 +140,7 @@ class _Reading:
         listed = Node(self.categories, str(file)).get("categories", [])
         self.names = {one["id"].whole(): one["name"].word() for one in listed}
         self.tracks: dict[int, str] = {}
-        self.stamps: list[int | None] = []
+        self.stamps: list[Decimal | None] = []
         self.others, self.unnamed = Counter[str](), set[int]()
 
     def frame(self, i: int, frame: Node) -> None:
@@ -219,16 +221,25 @@ def _place(frame: Node) -> Pose | None:
     return Pose.from_quat(_quat(heading), within_reach(position, np.array([position[axis].number() for axis in "xyz"])))
 
 
-def _stamp(frame: Node) -> int | None:
-    """Nanoseconds; they come as whole numbers, as others, or as texts."""
+def _stamp(frame: Node) -> Decimal | None:
+    """As the file has it: a whole number, another one, or a text of one."""
     value = frame.mapping().get("timestamp")
     if value is None or isinstance(value, (bool, list, dict)):
         return None
     try:
         number = Decimal(str(value))
-        return int(number) if number.is_finite() and 0 <= number < 2**63 else None
+        return number if number.is_finite() and 0 <= number < 2**63 else None
     except InvalidOperation:
         return None
+
+
+def _whole(stamps: list[Decimal | None], notes: list[str]) -> list[int | None]:
+    """Nanoseconds; of none where one has a fraction, which are seconds, or who knows what."""
+    broken = next((one for one in stamps if one is not None and one != one.to_integral_value()), None)
+    if broken is not None:
+        notes.append(f"timestamps such as {broken!s:.40} are no whole nanoseconds, and nobody tells their unit: frames are numbered")
+        return [None] * len(stamps)
+    return [None if one is None else int(one) for one in stamps]
 
 
 def _extras(frame: Node) -> dict[str, Any]:
