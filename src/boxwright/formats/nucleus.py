@@ -28,7 +28,8 @@ from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of
-from .scale_clouds import TIME, place_of, read_cloud, read_head, unposed_note
+from .scale_clouds import TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
+from .scale_geometry import IN_WORLD
 from .strict_json import Node
 
 __all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "detect", "list_scenes", "read"]
@@ -91,6 +92,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     names = [one.get(FRAME_NAME) for one in metadata]
     are_named = all(isinstance(name, str) and name for name in names) and len({*names}) == len(names)
     kept = {key: value for key, value in node.value.items() if key not in ("reference_id", "frames")}
+    tops = [one for one, _ in filter(None, heads)]
+    in_world = {} if any(pose for pose, _ in places) or is_in_sensor_frame(tops) else {IN_WORLD: True}
     return scene_of_places(
         scene,
         rows,
@@ -102,9 +105,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         "nucleus",
         path,
         notes,
-        {"nucleus": {**({"scene": kept} if kept else {}), "reference_ids": list(place_of_id)}},
+        {"nucleus": {**({"scene": kept} if kept else {}), **in_world, "reference_ids": list(place_of_id)}},
         read_cloud,
-        unposed_note([one for one, _ in filter(None, heads)]),
+        unposed_note(tops),
         problems,
     )
 

@@ -24,7 +24,8 @@ from .declared import Capabilities, Exactness
 from .json_parts import ROW, list_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of, natural
-from .scale_clouds import TIME, place_of, read_cloud, read_head, unposed_note
+from .scale_clouds import TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
+from .scale_geometry import IN_WORLD
 from .strict_json import Node
 
 __all__ = ["CAPABILITIES", "FIELDS", "detect", "list_scenes", "read", "scene_file"]
@@ -93,6 +94,10 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
             for one in cuboids:
                 with problems.aside(one.value):
                     _add(rows, i, one, origin)
+    kept: dict[str, Any] = {"frames": extras} if extras else {}
+    tops = [one for one, _ in heads]
+    if not any(pose for pose, _ in places) and not is_in_sensor_frame(tops):
+        kept[IN_WORLD] = True
     return scene_of_places(
         scene,
         rows,
@@ -104,9 +109,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         "scale",
         path,
         notes,
-        {"scale": {"frames": extras}} if extras else {},
+        {"scale": kept} if kept else {},
         read_cloud,
-        unposed_note([one for one, _ in heads]),
+        unposed_note(tops),
         problems,
     )
 

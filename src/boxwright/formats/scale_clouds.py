@@ -21,7 +21,7 @@ from .streamed_json import json_line
 from .strict_json import Node
 from .write_report import WriteReport
 
-__all__ = ["TIME", "place_of", "read_cloud", "read_head", "unposed_note", "write_clouds"]
+__all__ = ["TIME", "is_in_sensor_frame", "place_of", "read_cloud", "read_head", "unposed_note", "write_clouds"]
 
 TIME = "boxwright_timestamp_ns"
 _IN_SENSOR_FRAME = "boxwright_in_sensor_frame"  # set where all coordinates are in the frame of their own cloud, which Scale has no word for
@@ -48,9 +48,13 @@ def place_of(head: Node) -> tuple[Pose | None, Float64s]:
     return pose, origin_of(said, head)
 
 
+def is_in_sensor_frame(heads: Sequence[Node]) -> bool:
+    return bool(heads) and all(head.mapping().get(_IN_SENSOR_FRAME) is True for head in heads)
+
+
 def unposed_note(heads: Sequence[Node]) -> str:
     """What labels without the place of any device stand in."""
-    if heads and all(head.mapping().get(_IN_SENSOR_FRAME) is True for head in heads):
+    if is_in_sensor_frame(heads):
         return "no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them"
     return (
         "no frame tells where its device was: coordinates stay as the file has them, which in Scale's own files is in a world that stands still; "
@@ -78,7 +82,7 @@ def write_clouds(scene: Scene, world: World, folder: Path, stems: list[str], rep
     for i, stem in enumerate(stems):
         pose = world.lidar_pose(i)
         head: dict[str, Any] = {TIME: int(scene.times_ns[i])} if scene.has_time else {}
-        if world.frame != "world":
+        if world.is_in_sensor_frame:
             head[_IN_SENSOR_FRAME] = True
         if world.origin_m.any():
             head[ORIGIN] = world.origin_m.tolist()

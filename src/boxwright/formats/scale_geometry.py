@@ -25,11 +25,12 @@ from .reach import within_reach
 from .strict_json import Node
 from .write_report import WriteReport
 
-__all__ = ["ORIGIN", "World", "cuboid_from_scale", "origin_of", "pose_of", "scale_from_cuboids", "vector"]
+__all__ = ["IN_WORLD", "ORIGIN", "World", "cuboid_from_scale", "origin_of", "pose_of", "scale_from_cuboids", "vector"]
 
 _FAR_M = 1e4  # from here on float32 has steps of a millimetre
 _LEVEL = 1e-9
 ORIGIN = "boxwright_origin_m"  # what was taken off all coordinates; others leave it alone
+IN_WORLD = "in_world"  # set of a scene that came without the place of any device, and yet with coordinates of the world
 
 
 def cuboid_from_scale(node: Node) -> tuple[Float64s, Float64s, Float64s]:
@@ -66,6 +67,7 @@ class World:
     """The frame of reference in which a scene's labels are told, and its origin.
 
     frame : "world", or that of each frame's own cloud where nobody knows where the vehicle was
+    is_in_sensor_frame : whether it is the latter, and not the world of a file that told no place of its devices
     origin_m : (3,) whole metres
     """
 
@@ -79,7 +81,11 @@ class World:
                 self.origin_m = np.rint(first)
                 said = ", ".join(f"{value:.0f}" for value in self.origin_m)
                 report.notes.append(f"all coordinates are told less ({said}) m, since Scale counts points in float32: {ORIGIN} says so")
-        if not self.has_poses:
+        kept = [scene.source_attributes.get(name) for name in ("scale", "nucleus")]
+        self.is_in_sensor_frame = not self.has_poses and not any(isinstance(one, Mapping) and one.get(IN_WORLD) is True for one in kept)
+        if not self.has_poses and not self.is_in_sensor_frame:
+            report.notes.append("no poses are known: coordinates stay as the file had them that they came from")
+        elif self.is_in_sensor_frame:
             report.notes.append(f"no poses are known: every frame is told in {self.frame}, and the motion of the vehicle is in the tracks")
         self.n_tilted, self.most_rad = 0, 0.0
 
