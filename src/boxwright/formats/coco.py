@@ -32,7 +32,7 @@ from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
 from .json_parts import load_by_parts
-from .looking import head, names_of
+from .looking import files_of, head
 from .sensor_files import SensorFiles
 from .strict_json import Node
 
@@ -69,18 +69,10 @@ def detect(path: Path) -> bool:
 
 def _files(path: Path) -> list[Path]:
     """Of a file, of a folder of such, or of one with a folder `annotations`."""
-    if path.is_file():
-        return [path] if _is_ours(path) else []
-    for folder in (path, path / "annotations"):
-        found = [folder / name for name in names_of(folder, r"[^.].*\.json") if _is_ours(folder / name)]
-        if found:
-            return found
-    return []
+    return files_of(path, (".json",), _is_ours) or files_of(path / "annotations", (".json",), _is_ours)
 
 
 def _is_ours(file: Path) -> bool:
-    if file.suffix.lower() != ".json":
-        return False
     start = head(file)
     if _TOP.match(start) is None:
         return False

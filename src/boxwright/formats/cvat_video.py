@@ -33,7 +33,7 @@ from .cvat_video_meta import Label, labels_of, size_of, text_of, whole_of
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
 from .declared import Capabilities, Exactness
 from .laid_over import NO_SIZE
-from .looking import head, names_of
+from .looking import files_of, head, names_of
 from .strict_xml import walk
 
 __all__ = ["CAPABILITIES", "OWN_TRACK", "detect", "list_scenes", "read", "scene_file"]
@@ -71,13 +71,11 @@ def list_scenes(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if _is_ours(path) else []
-    return [path / name for name in names_of(path, r"[^.].*\.(?i:xml)") if _is_ours(path / name)]
+    return files_of(path, (".xml",), _is_ours)
 
 
 def _is_ours(file: Path) -> bool:
-    return file.suffix.lower() == ".xml" and _ROOT.match(head(file, 4096)) is not None
+    return _ROOT.match(head(file, 4096)) is not None
 
 
 def scene_file(path: Path, scene: str) -> Path:

@@ -33,7 +33,7 @@ from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
 from .json_parts import load_by_parts
 from .laid_over import NO_SIZE
-from .looking import head, names_of
+from .looking import files_of, head
 from .strict_json import Node
 
 __all__ = ["CAPABILITIES", "OWN", "detect", "list_scenes", "read"]
@@ -75,13 +75,11 @@ def list_scenes(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if _is_ours(path) else []
-    return [path / name for name in names_of(path, r"[^.].*\.json") if _is_ours(path / name)]
+    return files_of(path, (".json",), _is_ours)
 
 
 def _is_ours(file: Path) -> bool:
-    start = head(file) if file.suffix.lower() == ".json" else b""
+    start = head(file)
     return _TOP.match(start) is not None and _ITEM.search(start) is not None and _VERSION.search(start) is not None
 
 

@@ -34,7 +34,7 @@ from .camera_labels import EDGE_PX, Span, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
 from .laid_over import NO_SIZE
-from .looking import head, names_of
+from .looking import files_of, head
 from .strict_json import Node, load
 
 __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "read", "read_sized"]
@@ -75,13 +75,11 @@ def detect(path: Path) -> bool:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if _is_ours(path) else []
-    return [path / name for name in names_of(path, r"[^.].*\.json") if _is_ours(path / name)]
+    return files_of(path, (".json",), _is_ours)
 
 
 def _is_ours(file: Path) -> bool:
-    start = head(file) if file.suffix.lower() == ".json" else b""
+    start = head(file)
     return (
         _TASKS.match(start) is not None and b'"data"' in start and b'"result"' in start and (b'"annotations"' in start or b'"predictions"' in start)
     )

@@ -32,7 +32,7 @@ from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
 from .laid_over import NO_SIZE
-from .looking import head, names_of
+from .looking import files_of, head
 from .strict_json import Node, of_bytes
 
 __all__ = ["CAPABILITIES", "TRACK_ID", "detect", "list_scenes", "read"]
@@ -67,14 +67,10 @@ def detect(path: Path) -> bool:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if _is_ours(path) else []
-    return [path / name for name in names_of(path, r"[^.].*\.(ndjson|jsonl|json)") if _is_ours(path / name)]
+    return files_of(path, (".ndjson", ".jsonl", ".json"), _is_ours)
 
 
 def _is_ours(file: Path) -> bool:
-    if file.suffix.lower() not in (".ndjson", ".jsonl", ".json"):
-        return False
     start = head(file)
     return _LINE.match(start) is not None and (b'"segments"' in start or b'"projects"' in start)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["head", "is_dgp_scene", "is_file", "is_openlabel", "names_of", "natural", "subfolders"]
+__all__ = ["files_of", "head", "is_dgp_scene", "is_file", "is_openlabel", "names_of", "natural", "subfolders"]
 
 _HEAD_BYTES = 1 << 16
 _NO_DATA = {"lost+found", "System Volume Information", "__MACOSX"}  # what systems leave at the top of a disk or an archive
+_TOPS = (".json", ".ndjson", ".jsonl", ".feather", ".xml")
 _DGP = re.compile(rb'"datum(_keys)?"\s*:')
 _OPENLABEL = re.compile(rb'^\s*\{\s*"openlabel"\s*:')
 _OURS = re.compile(rb'"(format"\s*:\s*"boxwright"|label_frame"\s*:|source_format"\s*:)')
@@ -26,7 +27,7 @@ def subfolders(path: Path) -> list[Path]:
 def may_be_dataset(folder: Path) -> bool:
     """False for a folder of files none of which could be a dataset's top, such as a hundred thousand pictures or sweeps."""
     with os.scandir(folder) as entries:
-        return any(entry.name.endswith((".json", ".feather", ".xml")) or _holds(entry.is_dir) for entry in entries)
+        return any(entry.name.lower().endswith(_TOPS) or _holds(entry.is_dir) for entry in entries)
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
@@ -48,6 +49,13 @@ def names_of(folder: Path, pattern: str) -> list[str]:
     fits = re.compile(pattern).fullmatch
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if fits(entry.name))
+
+
+def files_of(path: Path, suffixes: Sequence[str], is_ours: Callable[[Path], bool]) -> list[Path]:
+    """A file, or the files in a folder, sorted, that end so in either case and whose first bytes `is_ours` knows; no hidden ones of a folder."""
+    if path.is_file():
+        return [path] if path.suffix.lower() in suffixes and is_ours(path) else []
+    return [path / name for name in names_of(path, rf"[^.].*(?i:{'|'.join(map(re.escape, suffixes))})") if is_ours(path / name)]
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

@@ -32,7 +32,7 @@ from ..scene import CameraSensor, Lidar, Scene
 from .boxwright_pictures import read_tags
 from .declared import Capabilities, Exactness
 from .images import IMAGE_SUFFIXES
-from .looking import is_openlabel, names_of
+from .looking import files_of, is_openlabel, names_of
 from .openlabel_document import Document, document_of
 from .openlabel_sensors import camera_of, camera_sensor_of, lidar_of, mounts_of, place_of, time_ns, uri_path
 from .openlabel_text import Text
@@ -69,13 +69,7 @@ def list_scenes(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if _is_ours(path) else []
-    return [path / name for name in names_of(path, r"[^.].*\.(?i:json)") if _is_ours(path / name)]
-
-
-def _is_ours(file: Path) -> bool:
-    return file.suffix.lower() == ".json" and is_openlabel(file)
+    return files_of(path, (".json",), is_openlabel)
 
 
 def scene_file(path: Path, scene: str) -> Path:
