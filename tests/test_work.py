@@ -469,6 +469,56 @@ def test_a_verdict_is_about_what_was_seen(staffed):
     assert rev.accept(task, at_seq=staffed.seq).state is State.ACCEPTED
 
 
+def test_what_is_deleted_is_still_of_its_class(staffed):
+    """Of a track that is gone its class was not known, so that its keyframes were anybody's."""
+    edits = staffed.edits("clip")
+    edits.add_track(dataclasses.replace(clip().tracks[0], track_id="ped-1", category="pedestrian"))
+    edits.commit()
+    (task,) = as_(staffed, "boss").add_tasks("clip", classes=["car"])
+    ann, rev = as_(staffed, "ann"), as_(staffed, "rev")
+    ann.take()
+    ann.submit(task)
+    rev.begin_review(task)
+    seen = staffed.seq
+    edits = staffed.edits("clip")
+    edits.delete_track(staffed.track("clip", "ped-1"))
+    edits.commit()
+    assert rev.accept(task, at_seq=seen).state is State.ACCEPTED
+    assert [one.is_stale for one in rev.verdicts(task)] == [False]
+    rev.reopen(task, "look again")
+    seen = staffed.seq
+    edits = staffed.edits("clip")
+    edits.delete_track(staffed.track("clip", "car-1"))
+    edits.commit()
+    with pytest.raises(bw.ConflictError, match="labels of the task have changed since"):
+        rev.accept(task, at_seq=seen)
+
+
+def test_a_verdict_of_some_classes_and_sensors_is_about_these_alone(staffed):
+    edits = staffed.edits("clip")
+    edits.add_track(dataclasses.replace(clip().tracks[0], track_id="ped-1", category="pedestrian"))
+    edits.commit()
+    limits = [{"sensors": ["lidar"], "classes": ["car"]}, {"sensors": ["front"]}, {"sensors": ["lidar"], "classes": ["pedestrian"]}]
+    cars, pictures, people = (as_(staffed, "boss").add_tasks("clip", [(0, 1)], **one)[0] for one in limits)
+    for task in (cars, pictures, people):
+        accepted(staffed, task)
+    work = bw.Work(staffed)
+
+    def stale():
+        return [work.verdicts(task)[0].is_stale for task in (cars, pictures, people)]
+
+    assert stale() == [False, False, False]
+    for track_id, label, expected in (
+        ("ped-1", cuboid(5.0), [False, False, True]),
+        ("box-1", bw.Boxes(np.array([[9.0, 9, 19, 19]])), [False, True, True]),
+        ("car-1", cuboid(5.0), [True, True, True]),
+    ):
+        edits = staffed.edits("clip")
+        edits.move_keyframe(staffed.track("clip", track_id), 200, label)  # of frame 2, which frame 1 hangs on
+        edits.commit()
+        assert stale() == expected, track_id
+
+
 def test_guidelines_have_versions_that_a_verdict_can_cite(staffed):
     boss, rev, ann = (as_(staffed, who) for who in ("boss", "rev", "ann"))
     assert ann.guideline() is None

@@ -64,7 +64,9 @@ def _track_body(tx: Transaction, track_id: str | None, *, before: bool) -> Body:
     for one in (tx.before(track_id or ""), tx.get(track_id or "")) if before else (tx.get(track_id or ""), tx.before(track_id or "")):
         if one is not None and one.body is not None:
             return one.body
-    return {}
+    now = tx.get(track_id or "")
+    last = None if now is None else tx.image(now.id, now.rev - 1)  # what deletes something is its next revision
+    return {} if last is None else last.body or {}
 
 
 def _keyframes(tx: Transaction, track_id: str, *, before: bool) -> Sequence[Entity]:

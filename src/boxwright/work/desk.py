@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from ..checks import Finding, Findings
 from ..checks.findings import label_digest
 from ..errors import AccessDenied, ArgumentError, UnknownName
+from ..formats.boxwright_pictures import image_track_mapping
 from ..scene import Scene
 from ..store import Commit, Entity, Project
 from ..store.canonical import checked_id
@@ -327,11 +330,21 @@ class Desk:
 
 
 def range_digest(scene: Scene, task: Mapping[str, Any]) -> str:
-    """Of the labels of cuboids in a task's frames, as `bw.ReviewVerdict` has it: also of the keyframes around, which the labels between hang on."""
+    """Of a task's labels: of cuboids as `bw.ReviewVerdict` has it, and in pictures; of each track also the keyframe on either side, which what lies
+    between hangs on."""
     first, last = task["from_frame"], task["to_frame"]
     begin, end = scene.times_ns[first], scene.times_ns[last]
-    inside = sorted(track.track_id for track in scene.tracks if track.times_ns[0] <= end and begin <= track.times_ns[-1])
-    return label_digest(scene, inside, first, last)
+    tracks = [track for track in scene.tracks if task["is_3d"] and (task["classes"] is None or track.category in task["classes"])]
+    inside = sorted(track.track_id for track in tracks if track.times_ns[0] <= end and begin <= track.times_ns[-1])
+    in_space, pictures = label_digest(scene, inside, first, last), []
+    for one in sorted(scene.image_tracks, key=lambda one: one.track_id):
+        is_mine = (task["classes"] is None or one.category in task["classes"]) and (task["cameras"] is None or one.camera in task["cameras"])
+        if is_mine and one.times_ns[0] <= task["to_ns"] and task["from_ns"] <= one.times_ns[-1]:  # cameras expose at times of their own
+            low, high = np.searchsorted(one.times_ns, task["from_ns"], side="left"), np.searchsorted(one.times_ns, task["to_ns"], side="right")
+            pictures.append(image_track_mapping(one.take(slice(max(int(low) - 1, 0), int(high) + 1))))
+    if not pictures:
+        return in_space
+    return hashlib.sha256(json.dumps([in_space, pictures], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _member(one: Entity) -> Member:
