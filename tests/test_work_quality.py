@@ -206,6 +206,41 @@ def test_replicas_are_for_different_people_and_become_one(staffed):
     assert error_m(kept.replace(tracks=by_y)) < one
 
 
+def test_nobody_is_given_two_replicas(staffed):
+    boss = as_(staffed, "boss")
+    first, second = boss.add_tasks("drive", replicas=2)
+    boss.assign(first, "ann")
+    with pytest.raises(bw.AccessDenied, match="ann has had another replica of it"):
+        boss.assign(second, "ann")
+    assert boss.assign(first, "ann").assignee == "ann"  # the same one, again
+    boss.assign(first, "ben")
+    with pytest.raises(bw.AccessDenied, match="ann has had another replica of it"):
+        boss.assign(second, "ann")
+    with pytest.raises(bw.AccessDenied, match="you have had another replica of it"):
+        as_(staffed, "ann").take(second)
+    assert boss.assign(second, "cat").assignee == "cat"
+
+
+def test_asking_for_a_task_reads_all_of_them_as_often_as_any(staffed, monkeypatch):
+    """However many there are of which somebody has had a replica."""
+    from boxwright.store import task_verbs
+
+    asked = []
+    for name in ("tasks_of", "settings_of"):
+        real = getattr(task_verbs, name)
+        monkeypatch.setattr(task_verbs, name, lambda *given, real=real: asked.append(real) or real(*given))
+    boss, n = as_(staffed, "boss"), []
+    for ranges in ([(0, 0)], [(k, k) for k in range(1, 8)]):
+        boss.add_tasks("drive", ranges, replicas=2)
+        ann = as_(staffed, "ann")
+        while ann.take() is not None:
+            pass
+        asked.clear()
+        assert ann.take() is None
+        n.append(len(asked))
+    assert n[0] == n[1] > 0
+
+
 # ------------------------------------------------------------ effort
 
 

@@ -11,7 +11,7 @@ The body of a task says
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -174,34 +174,51 @@ def _lease(tx: Transaction) -> int:
 
 def _take(tx: Transaction, task: Entity, body: Body, edit: Edit) -> None:
     if body["assignee"] != tx.account:
-        refused = _may_take(tx, task)
+        refused = _may_take(task, _had(tx, tx.account), not_passed(tx))
         if refused is not None:
             raise refused
-    _hand_to(body, tx.account)
+    _hand_to(tx, task, body, tx.account)
     body["lease_until_ns"] = _lease(tx)
 
 
-def _hand_to(body: Body, account: str) -> None:
+def _hand_to(tx: Transaction, task: Entity, body: Body, account: str) -> None:
+    """AccessDenied where he has had another replica of it."""
+    if body["group"] is not None and _is_second(task, _had(tx, account)):
+        raise _second(body, "you have" if account == tx.account else f"{account} has")
     body["assignee"] = account
     body["authors"] = sorted({*body["authors"], account})
 
 
-def _may_take(tx: Transaction, task: Entity) -> ConflictError | AccessDenied | None:
-    """Why the account may not take it, or None."""
+def _had(tx: Transaction, account: str) -> dict[str, set[str]]:
+    """Groups of replicas -> which of them an account has had."""
+    found: dict[str, set[str]] = {}
+    for one in tasks_of(tx.connection):
+        body = one.body or {}
+        if body["group"] is not None and account in body["authors"]:
+            found.setdefault(body["group"], set()).add(one.id)
+    return found
+
+
+def _is_second(task: Entity, had: Mapping[str, set[str]]) -> bool:
+    return bool(had.get((task.body or {})["group"], set()) - {task.id})
+
+
+def _second(body: Mapping[str, Any], who: str) -> AccessDenied:
+    return AccessDenied(f"{who} had another replica of it", got=body["name"], field="edit.id", hint="replicas are for different people")
+
+
+def _may_take(task: Entity, had: Mapping[str, set[str]], left: Sequence[Mapping[str, Any]]) -> ConflictError | AccessDenied | None:
+    """Why an account may not take it, or None. had : the replicas it has had; left : the qualifications before it"""
     body = task.body or {}
     if body["state"] == State.ANNOTATING and not _is_over(body):
         until = "without end" if body["lease_until_ns"] is None else f"for {max(body['lease_until_ns'] - time.time_ns(), 0) / 1e9:.0f} s more"
         return ConflictError(f"{body['assignee']} has the task, {until}", got=body["name"], field="edit.id", hint="take another", code="taken")
     if body["state"] not in (State.OPEN, State.ANNOTATING):
         return ConflictError(f"the task is {body['state']}", got=body["name"], field="edit.id", hint="take another", code="task-state")
-    group = body["group"]
-    if group is not None and any(
-        tx.account in one.body["authors"] for one in tasks_of(tx.connection) if one.body and one.body["group"] == group and one.id != task.id
-    ):
-        return AccessDenied("you have had another replica of it", got=body["name"], field="edit.id", hint="replicas are for different people")
+    if _is_second(task, had):
+        return _second(body, "you have")
     if body["purpose"] == "qualification":
         return AccessDenied("it is somebody else's qualification", got=body["name"], field="edit.id", hint="work.qualify() gives your own")
-    left = not_passed(tx)
     if left:
         what = f"{number_of(len(left), 'qualification')} not passed yet"
         return AccessDenied(what, got=left[0]["name"], field="edit.id", hint="work.qualify() gives the next", code="qualification")
@@ -224,12 +241,12 @@ def _is_over(body: Mapping[str, Any]) -> bool:
 
 def _next_task(tx: Transaction) -> Entity:
     """The most urgent that the account may take. UnknownName (code "no-task") where there is none."""
-    refused = None
+    had, left = _had(tx, tx.account), not_passed(tx)  # once: there may be many tasks, and nobody else writes meanwhile
     for one in sorted(tasks_of(tx.connection), key=lambda one: (-(one.body or {})["priority"], one.place, one.id)):
         body = one.body or {}
         is_free = body["state"] == State.OPEN or (body["state"] == State.ANNOTATING and body["assignee"] != tx.account and _is_over(body))
         if is_free:
-            refused = _may_take(tx, one)
+            refused = _may_take(one, had, left)
             if refused is None:
                 return one
             if refused.code == "qualification":
@@ -242,7 +259,7 @@ def _assign(tx: Transaction, task: Entity, body: Body, edit: Edit) -> None:
     members = members_of(tx.connection)
     if members and not any(one["account"] == account and Role.ANNOTATOR in one["roles"] for one in members):
         raise ArgumentError(expected="an annotator", got=repr(account)[:80], field="edit.account", hint="work.members() lists them")
-    _hand_to(body, account)
+    _hand_to(tx, task, body, account)
     body["lease_until_ns"] = None
 
 
