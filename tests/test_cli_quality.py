@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -68,6 +70,20 @@ def test_score_of_several_annotators(run, folders):
     assert code == 1 and "nobody is ranked on fewer than 50 gold objects" in out
     said = json.loads(run("score", folders / "ann", folders / "bob", folders / "gold", "--json")[1])["annotators"]
     assert [(one["annotator"], one["rank"], one["n_objects"]) for one in said] == [("ann", None, 12), ("bob", None, 12)]
+
+
+def test_score_keeps_no_scene_that_it_does_not_draw(run, folders, monkeypatch):
+    score, given, alive = bw.score, [], []
+
+    def watched(labels, gold, **options):
+        gc.collect()
+        alive.append(sum(one() is not None for one in given))
+        given.append(weakref.ref(labels))
+        return score(labels, gold, **options)
+
+    monkeypatch.setattr(bw, "score", watched)
+    assert run("score", folders / "ann", folders / "bob", folders / "cyd", folders / "gold", "--json")[0] == 1
+    assert len(alive) == 3 and alive[2] < 2
 
 
 def test_score_of_planned_frames(run, folders, tmp_path):
