@@ -86,15 +86,17 @@ def main() -> None:
     heads = [f"{n:,} frames: CPU s | MiB" for n in FRAMES]
     lines = [f"| format | labels | file MB | {' | '.join(heads)} |", f"|---|---|---|{'---|---|' * len(FRAMES)}"]
     for name in formats:
-        cells = []
+        cells, told = [], None  # of the longest clip, where that was written
         for n in FRAMES:
             done = subprocess.run([sys.executable, __file__, "--one", name, str(n)], capture_output=True, text=True, check=False)
             if done.returncode:
                 cells.append(f"{(done.stderr.strip().splitlines() or ['failed'])[-1][:80]} | ")
+                told = None
                 continue
             told = json.loads(done.stdout.splitlines()[-1])
             cells.append(f"{told['cpu_s']:.2f} | {told['memory_mib']:.0f}")
-        lines.append(f"| `{name}` | {told['labels']:,} | {told['file_mb']:.1f} | {' | '.join(cells)} |")
+        amount = "- | -" if told is None else f"{told['labels']:,} | {told['file_mb']:.1f}"
+        lines.append(f"| `{name}` | {amount} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     said = [
         f"# Writers, {TRACKS} tracks",

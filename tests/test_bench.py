@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
@@ -310,3 +311,24 @@ def test_what_a_library_prints_does_not_mix_with_the_findings():
     code = "import os; from boxwright.bench.measure import own_output; out = own_output(); os.write(1, b'noise'); out.write('ours'); out.flush()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout == "ours" and "noise" in done.stderr
+
+
+def test_a_writer_that_fails_has_no_figures(monkeypatch, capsys):
+    """It had the labels and the size of the format before it, or ended the benchmark where it was the first."""
+    spec = importlib.util.spec_from_file_location("writers", ROOT / "benchmarks/writers.py")
+    writers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writers)
+    good = json.dumps({"cpu_s": 1.0, "memory_mib": 2.0, "labels": 1234, "file_mb": 5.0})
+    fails = {("coco", "250"), ("coco", "1000"), ("labelbox", "1000")}
+
+    def run(command, **_):
+        is_bad = tuple(command[-2:]) in fails
+        return subprocess.CompletedProcess(command, int(is_bad), "" if is_bad else good, "no room" if is_bad else "")
+
+    monkeypatch.setattr(writers.subprocess, "run", run)
+    monkeypatch.setattr(sys, "argv", ["writers.py", "--only", "coco,darwin,labelbox"])
+    writers.main()
+    told = {line.split("`")[1]: line for line in capsys.readouterr().out.splitlines()}
+    assert told["darwin"] == "| `darwin` | 1,234 | 5.0 | 1.00 | 2 | 1.00 | 2 |"
+    assert told["coco"] == "| `coco` | - | - | no room |  | no room |  |"
+    assert told["labelbox"] == "| `labelbox` | - | - | 1.00 | 2 | no room |  |"

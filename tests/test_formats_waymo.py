@@ -97,7 +97,7 @@ def test_it_comes_back_as_it_was(tmp_path):
     full(tmp_path / "in")
     scene = bw.read(tmp_path / "in")
     report = bw.write(scene, tmp_path / "out", "waymo")
-    assert not report.dropped and not report.rounded and (report.n_tracks, report.n_labels) == (1, 3)
+    assert not report.dropped and not report.rounded and (report.n_tracks, report.n_labels) == (2, 3)
     given, back = tables(tmp_path / "in"), tables(tmp_path / "out")
     assert [*given] == [*back]
     for name, rows in given.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,26 @@ class Rows:
     def record(self, i: int) -> dict[str, Any]:
         """A row as the file has it."""
         return {name: values[i].item() if isinstance(values[i], np.generic) else values[i] for name, values in self.columns.items()}
+
+    def said(self, names: Sequence[str], i: int) -> dict[str, Any]:
+        """What a row says in these columns, of what JSON can hold; empty cells say nothing."""
+        found = {}
+        for name in names:
+            value = self.columns[name][i]
+            value = value.item() if isinstance(value, np.generic) else value.tolist() if isinstance(value, np.ndarray) else value
+            if isinstance(value, (str, int, float, bool, list)) and not (isinstance(value, float) and not math.isfinite(value)):
+                found[name] = value
+        return found
+
+    def members(self, *names: str) -> dict[tuple[Any, ...], Int64s]:
+        """The rows of each object, which these columns tell together, in the order in which objects first come. LimitError for too many."""
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for i, key in enumerate(zip(*(self.columns[name].tolist() for name in names))):
+            found.setdefault(key, []).append(i)
+        limits().check("tracks_per_scene", len(found), self.path)
+        for key, rows in found.items():
+            limits().check("keyframes_per_track", len(rows), self.path, f"object {key[0]}")
+        return {key: np.array(rows) for key, rows in found.items()}
 
     def wrong(self, i: int, what: str = "", *, expected: str | None = None, got: str | None = None, field: str, hint: str = HINT) -> FormatError:
         return FormatError(what, expected=expected, got=got, path=self.path, offset=f"row {self.number[i]}", field=field, hint=hint)

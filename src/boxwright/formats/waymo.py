@@ -15,7 +15,6 @@ global shutters: how long they read is told with their pictures. What boxwright 
 from __future__ import annotations
 
 import json
-import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -25,22 +24,20 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Float64s, Int64s
-from ..cameras import PinholeCamera, UncalibratedCamera
+from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..image_tracks import ImageTrack
-from ..limits import FARTHEST_M, FARTHEST_PX, has_file, limits
+from ..limits import FARTHEST_M, has_file, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
-from ..shapes2d import Boxes
 from ..tracks import Track
 from .argoverse2_tables import HINT, Rows, parquet_table, read_rows
-from .camera_labels import EDGE_PX
 from .declared import Capabilities, Exactness
-from .dense_tracks import dense_image_track, dense_track, moved_each
-from .laid_over import NO_SIZE
+from .dense_tracks import dense_track, moved_each
 from .looking import names_of, subfolders
+from .waymo_pictures import BOX_COLUMNS, image_tracks_of, set_bad_boxes_aside
 
 __all__ = ["CAMERAS", "CAM_FROM_WAYMO", "CAPABILITIES", "KEPT_NAMES", "LIDARS", "PREFIX", "SHUTTERS", "TYPES", "detect", "list_scenes", "read"]
 
@@ -83,7 +80,6 @@ PREFIX = {
 }
 _SPLITS = ("training", "validation", "testing", "testing_location", "domain_adaptation")
 _BOX = ("box.center.x", "box.center.y", "box.center.z", "box.size.x", "box.size.y", "box.size.z", "box.heading")
-_BOX_2D = ("box.center.x", "box.center.y", "box.size.x", "box.size.y")
 _INTRINSIC = tuple(f"intrinsic.{name}" for name in ("f_u", "f_v", "c_u", "c_v", "k1", "k2", "p1", "p2", "k3"))
 _MOST_MICROS = (1 << 63) // 1000 - 1
 _ROTATION = 1e-5
@@ -149,7 +145,9 @@ class _Reader:
             self.notes.append("no vehicle_pose: the tracks stay in the vehicle's frame, and its motion is in them")
             warnings.warn(f"{self.folder}, {self.segment}: {self.notes[-1]}", SensorFrameFallback, stacklevel=4)
         cameras, told = self._cameras()
-        image_tracks = self._image_tracks(boxes, cameras, times)
+        image_tracks: list[ImageTrack] = []
+        if boxes is not None and len(boxes):
+            image_tracks = image_tracks_of(boxes, self._linked(), cameras, times, self._camera_name, TYPES, self.notes)
         others = [part.name for part in subfolders(self.folder) if part.name not in PREFIX and (part / f"{self.segment}.parquet").is_file()]
         if others:
             self.notes.append(f"components that are not read: {', '.join(others)}")
@@ -315,8 +313,8 @@ class _Reader:
         known = {"key.frame_timestamp_micros", "key.laser_object_id", "key.segment_context_name", "type", *_BOX}
         extra = [name for name, values in table.columns.items() if name not in known and values.dtype.kind in "iufOUb"]
         tracks, names = [], set[str]()
-        for (track_id, kind), index in _members(table, ["key.laser_object_id", "type"], table.path).items():
-            sources = [_said(table, extra, i) for i in index.tolist()]
+        for (track_id, kind), index in table.members("key.laser_object_id", "type").items():
+            sources = [table.said(extra, i) for i in index.tolist()]
             name = f"{track_id}-{TYPES[kind]}" if track_id in names else track_id  # an object of two types is two tracks
             while name in names:
                 name += "'"
@@ -325,56 +323,12 @@ class _Reader:
         return tracks
 
     def _boxes(self) -> Rows | None:
-        columns = {"key.frame_timestamp_micros": "i", "key.camera_name": "i", "key.camera_object_id": "s", "type": "i", **dict.fromkeys(_BOX_2D, "f")}
-        table = self.rows("camera_box", columns)
-        if table is None:
-            return None
-        self._check_stamps(table)
-        values = table.stack(*_BOX_2D)
-        table.set_aside(
-            ~((values[:, 2:].min(1, initial=np.inf) >= 0) & (np.abs(values).max(1, initial=0) < FARTHEST_PX)),
-            lambda i: table.wrong(i, expected=f"a size from 0, places under {FARTHEST_PX:g} px", got=str(values[i].tolist())[:60], field="box"),
-        )
-        self._check_keys(table, "key.camera_object_id", "key.camera_name")
+        table = self.rows("camera_box", BOX_COLUMNS)
+        if table is not None:
+            self._check_stamps(table)
+            set_bad_boxes_aside(table)
+            self._check_keys(table, "key.camera_object_id", "key.camera_name")
         return table
-
-    def _image_tracks(self, table: Rows | None, cameras: dict[str, CameraSensor], times: Int64s) -> list[ImageTrack]:
-        """Also makes the cameras that have labels and no calibration."""
-        if table is None or not len(table):
-            return []
-        order = np.argsort(table["key.frame_timestamp_micros"], kind="stable")
-        table.columns = {name: values[order] for name, values in table.columns.items()}
-        frame = np.searchsorted(times, table["key.frame_timestamp_micros"].astype(np.int64) * 1000)
-        values = table.stack(*_BOX_2D)
-        xyxy = np.c_[values[:, :2] - values[:, 2:] / 2, values[:, :2] + values[:, 2:] / 2] - EDGE_PX
-        known = {"key.frame_timestamp_micros", "key.camera_object_id", "key.camera_name", "key.segment_context_name", "type", *_BOX_2D}
-        extra = [name for name, column in table.columns.items() if name not in known and column.dtype.kind in "iufOUb"]
-        linked, names, tracks = self._linked(), set[str](), []
-        for (object_id, number, kind), index in _members(table, ["key.camera_object_id", "key.camera_name", "type"], table.path).items():
-            camera = self._camera_name(number)
-            if camera not in cameras:
-                low = np.ceil(np.append(xyxy[table["key.camera_name"] == number][:, 2:], [[0.5, 0.5]], axis=0).max(axis=0) + 0.5).astype(int)
-                limits().check("image_px", int(np.prod(low)), table.path, camera)
-                cameras[camera] = CameraSensor(camera, UncalibratedCamera(*(max(int(side), 1) for side in low)))
-                self.notes.append(f"{NO_SIZE} of {camera}, nor its calibration: {low[0]} x {low[1]} px holds all labels")
-            name = object_id
-            for more in (f"{object_id}@{camera}", f"{object_id}@{camera}-{TYPES[kind]}"):
-                name = more if name in names else name
-            names.add(name)
-            sources = [_said(table, extra, i) for i in index.tolist()]
-            tracks.append(
-                dense_image_track(
-                    name,
-                    TYPES[kind],
-                    camera,
-                    frame[index],
-                    times,
-                    Boxes(xyxy[index]),
-                    source_attributes=sources if any(sources) else (),
-                    object_id=linked.get((object_id, number)),
-                )
-            )
-        return tracks
 
     def _linked(self) -> dict[tuple[str, int], str]:
         """(object in pictures, camera) -> object"""
@@ -383,28 +337,6 @@ class _Reader:
             return {}
         columns = (table["key.camera_object_id"].tolist(), table["key.camera_name"].tolist(), table["key.laser_object_id"].tolist())
         return {(one, camera): other for one, camera, other in zip(*columns) if other.strip()}
-
-
-def _members(table: Rows, names: list[str], path: Path) -> dict[tuple[Any, ...], Int64s]:
-    """The rows of each object, in the order in which objects first come."""
-    found: dict[tuple[Any, ...], list[int]] = {}
-    for i, key in enumerate(zip(*(table[name].tolist() for name in names))):
-        found.setdefault(key, []).append(i)
-    limits().check("tracks_per_scene", len(found), path)
-    for key, rows in found.items():
-        limits().check("keyframes_per_track", len(rows), path, f"object {key[0]}")
-    return {key: np.array(rows) for key, rows in found.items()}
-
-
-def _said(table: Rows, names: list[str], i: int) -> dict[str, Any]:
-    """What a row says that boxwright has no name for, of what JSON can hold; empty cells say nothing."""
-    found = {}
-    for name in names:
-        value = table[name][i]
-        value = value.item() if isinstance(value, np.generic) else value.tolist() if isinstance(value, np.ndarray) else value
-        if value is not None and not (isinstance(value, float) and not math.isfinite(value)) and isinstance(value, (str, int, float, bool, list)):
-            found[name] = value
-    return found
 
 
 def cuboids_from_waymo(table: Rows) -> Cuboids:

@@ -246,7 +246,7 @@ class _Writer:
             "type": (np.repeat(np.array([row[2] for row in rows], np.int8), counts), pa.int8()),
         }
         self.put("camera_box", columns)
-        self.report.n_labels += len(frame)
+        self.report.n_labels, self.report.n_tracks = self.report.n_labels + len(frame), self.report.n_tracks + sum(n > 0 for n in counts)
         if links:
             kinds = (pa.int8(), pa.string(), pa.string(), pa.int64())
             names = ("key.camera_name", "key.camera_object_id", "key.laser_object_id", "key.frame_timestamp_micros")
