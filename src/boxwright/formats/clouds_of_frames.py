@@ -131,7 +131,7 @@ def scene_of_places(
     read_cloud : (file, sensor, timestamp_ns, world_from_lidar less `origin`, if known) -> the sweep
     unposed : a note for a scene in which no frame tells it, on what its labels stand in
 
-    FormatError where labels or a cloud come before the first place or after the last; with lenient `problems` such a cloud is left out.
+    FormatError where labels or a cloud come before the first place or after the last; with lenient `problems` they are left out.
     """
     times, has_time = _times(stamps, path)
     posed = {int(times[i]): pose for i, pose in enumerate(places) if pose is not None}
@@ -175,7 +175,7 @@ def _clouds_with_a_place(
     notes: list[str],
     problems: Problems,
 ) -> list[Path | None]:
-    """The clouds whose LiDAR's place is known. What is taken from neighbours is told, and what lies beyond the first and the last place refused."""
+    """The clouds whose LiDAR's place is known; what lies beyond the first and the last place is refused, and what is taken from neighbours told."""
     known = np.isin(times, trajectory.times_ns)
     beyond = np.flatnonzero(~trajectory.covers(times)).tolist()
     n_between = int((~known).sum()) - len(beyond)
@@ -186,14 +186,15 @@ def _clouds_with_a_place(
         return list(clouds)
     labelled = set(rows.frame)
     used = [i for i in beyond if i in labelled or clouds[i] is not None]
-    if used and problems.strict:
-        raise FormatError(
+    if used:
+        error = FormatError(
             expected="the place of the LiDAR in the first and the last frame with labels or a cloud",
             got=f"none in {number_of(len(used), 'frame')}, the first of them {frame_ids[used[0]][:40]!r}",
             path=path,
-            hint="add it, or read leniently (strict=False, --lenient), without these clouds",
+            hint="add it, or read leniently (strict=False, --lenient), without these frames' labels and clouds",
         )
-    left_out = ": labels there stay in the world, and clouds are left out" if used else ""
+        problems.keep(error, rows.without(used))
+    left_out = ": labels and clouds there are left out" if used else ""
     notes.append(f"where the LiDAR was is not known for {number_of(len(beyond), 'frame')}, before its first place or after its last{left_out}")
     return [None if i in set(beyond) else cloud for i, cloud in enumerate(clouds)]
 

@@ -74,9 +74,23 @@ class LabelRows:
     def put_in_order(self, place: Int64s) -> None:
         """Frame f becomes frame place[f]; the rows are put in the order of their frames."""
         moved = place[self.frame] if self.frame else np.zeros(0, np.int64)
-        order = np.argsort(moved, kind="stable").tolist()
-        self.frame = moved[order].tolist()
-        for name in ("keys", "numbers", "visibility", "origin", "attributes", "sources"):
+        self.frame = moved.tolist()
+        self._keep(np.argsort(moved, kind="stable").tolist())
+
+    def without(self, frames: Sequence[int]) -> list[dict[str, Any]]:
+        """Takes the rows of some frames out, and gives what they told."""
+        gone = set(frames)
+        kept = [i for i, frame in enumerate(self.frame) if frame not in gone]
+        told = [
+            {"frame": frame, "track_id": key[0], "category": key[1], "center_m": row[:3], "size_m": row[3:6], "quat_wxyz": row[6:]}
+            for frame, key, row in zip(self.frame, self.keys, self.numbers)
+            if frame in gone
+        ]
+        self._keep(kept)
+        return told
+
+    def _keep(self, order: Sequence[int]) -> None:
+        for name in ("frame", "keys", "numbers", "visibility", "origin", "attributes", "sources"):
             values = getattr(self, name)
             setattr(self, name, [values[i] for i in order])
 
