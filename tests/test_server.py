@@ -288,7 +288,7 @@ def test_the_core_where_the_recording_is(server, remote):
     assert abs(snapped["label"]["center_m"][0] - 12) < 0.6 and snapped["n_points"] > 100
     with pytest.raises(bw.ArgumentError, match="no such class"):
         remote.fit_at("monday", 0, [11.0, 1.1, 1.0], "spaceship")
-    with pytest.raises(bw.ArgumentError, match="within 1 m"):
+    with pytest.raises(bw.GeometryError, match="within 1 m"):
         remote.fit_at("monday", 0, [500.0, 1.1, 1.0])
     carried = remote.propagate("monday", "person-1", 0, 2)
     assert [row["frame_index"] for row in carried["proposals"]] == [1, 2] and carried["track"]["track_id"] == "person-1"

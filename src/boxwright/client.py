@@ -19,19 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from .errors import (
-    AccessDenied,
-    ArgumentError,
-    BoxwrightError,
-    ConflictError,
-    CorruptionError,
-    ExtraMissing,
-    FrameMissing,
-    LimitError,
-    StorageError,
-    UnknownName,
-)
+from .errors import AccessDenied, ArgumentError, ExtraMissing, StorageError, UnknownName
 from .point_labels import NoPointLabels
+from .remote_errors import checked, class_of, json_of, no_answer, none_of_ours
 from .scene import NoData, Scene
 from .store.accounts import kept_secret
 from .store.canonical import new_id
@@ -49,7 +39,7 @@ __all__ = ["RemoteProject", "connect"]
 
 TRIES = 4
 WAITS_S = (0.2, 1.0, 3.0)
-_STATIC = ("frames", "sensor", "trajectory", "kept")
+_ADDRESS = "an address such as http://127.0.0.1:8300"
 
 
 def connect(url: str, token: str | None = None, *, token_file: str | os.PathLike[str] | None = None, timeout_s: float = 60.0) -> RemoteProject:
@@ -61,9 +51,13 @@ def connect(url: str, token: str | None = None, *, token_file: str | os.PathLike
 
     AccessDenied where the token is not good, StorageError where nobody answers.
     """
-    parts = urlsplit(url) if isinstance(url, str) else None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        _ = None if parts is None else parts.port  # read now, since it is only looked at then
+    except ValueError:
+        parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise ArgumentError(expected="an address such as http://127.0.0.1:8300", got=f"{url!r:.80}", field="url", hint="boxwright serve prints it")
+        raise ArgumentError(expected=_ADDRESS, got=f"{url!r:.80}", field="url", hint="boxwright serve prints it")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         hint = "use https://: a token that goes over a network in the clear is everybody's"
         raise ArgumentError("plain http to another machine", got=parts.hostname, field="url", hint=hint)
@@ -95,10 +89,12 @@ class RemoteProject:
             raise ExtraMissing("a connection to a server needs httpx", hint="pip install 'boxwright[serve]'") from None
         self.place = url
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "boxwright"}
-        self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=timeout_s, follow_redirects=False, trust_env=False)
-        self._errors: Any = (httpx.TransportError,)
+        try:
+            self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=timeout_s, follow_redirects=False, trust_env=False)
+        except httpx.InvalidURL:
+            raise ArgumentError(expected=_ADDRESS, got=f"{url!r:.80}", field="url", hint="boxwright serve prints it") from None
+        self._errors: Any = (httpx.TransportError, httpx.DecodingError)
         self._me: Mapping[str, Any] = {}
-        self._about: Mapping[str, Any] | None = None
 
     def close(self) -> None:
         self._http.close()
@@ -126,18 +122,15 @@ class RemoteProject:
                 answer = self._http.request(method, path, json=body, headers=sent, params=params)
             except self._errors as error:
                 if k == TRIES - 1 or not again:
-                    hint = "check the address, and that the server runs; sent again it is done once"
-                    raise StorageError(
-                        f"the server does not answer: {type(error).__name__}", path=self.place, hint=hint, code="unreachable"
-                    ) from None
+                    raise no_answer(error, self.place, "sent again it is done once") from None
             else:
                 if answer.status_code not in (429, 502, 503, 504) or k == TRIES - 1 or not again:
-                    return _checked(answer, self.place)
+                    return checked(answer, self.place)
             time.sleep(WAITS_S[min(k, len(WAITS_S) - 1)])
         raise AssertionError  # the last try returned or raised
 
     def _json(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        return self._send(method, path, body, **more).json()
+        return json_of(self._send(method, path, body, **more), self.place)
 
     # ------------------------------------------------------------ reading
 
@@ -204,7 +197,7 @@ class RemoteProject:
         if kind != "taxonomy":
             raise ArgumentError(expected="taxonomy or scene", got=f"{kind!r:.40}", field="kind", hint="others are told on the server's machine")
         answer = self._send("GET", "/taxonomy")
-        body, rev = answer.json()["taxonomy"], int(answer.headers["ETag"].strip('"'))
+        body, rev = json_of(answer, self.place)["taxonomy"], int(answer.headers["ETag"].strip('"'))
         return None if body is None else Entity("", kind, PROJECT, None, 0, rev, 0, body)
 
     def track(self, scene: str, track_id: str) -> StoredTrack:
@@ -254,12 +247,17 @@ class RemoteProject:
         body |= {} if reason is None else {"reason": reason}
         body |= {} if client_ns is None else {"client_ns": client_ns}
         body |= {"blobs": {digest: base64.b64encode(data).decode() for digest, data in blobs.items()}} if blobs else {}
-        return _commit(self._send("POST", "/edits", body, key=op_id or new_id()))
+        return self._commit(self._send("POST", "/edits", body, key=op_id or new_id()))
 
     def undo(self, seq: int, *, reason: str | None = None, op_id: str | None = None) -> Commit:
         """Takes a transaction back, as a new one. ConflictError where later edits stand on it."""
         body = {"seq": seq} | ({} if reason is None else {"reason": reason})
-        return _commit(self._send("POST", "/undo", body, key=op_id or new_id()))
+        return self._commit(self._send("POST", "/undo", body, key=op_id or new_id()))
+
+    def _commit(self, answer: Any) -> Commit:
+        row = json_of(answer, self.place)
+        done = {name: row[name] for name in ("seq", "op_id", "account", "at_ns", "verb", "n_changes", "revisions")}
+        return Commit(**done, reason=None, undo_of=None, hash=bytes.fromhex(row["hash"]), is_repeat="Idempotency-Replayed" in answer.headers)
 
     # ------------------------------------------------------------ history
 
@@ -287,14 +285,21 @@ class RemoteProject:
         """(transaction, what it changed) as it happens, without end; since : the last transaction that was seen"""
         import json
 
-        with self._http.stream("GET", "/feed", params={} if since is None else {"since": since}, timeout=None) as answer:
-            if answer.status_code != 200:
-                answer.read()
-                _checked(answer, self.place)
-            for line in answer.iter_lines():
-                row = json.loads(line)
-                if "changes" in row:
-                    yield row["seq"], [_entity(one) for one in row["changes"]]
+        try:
+            with self._http.stream("GET", "/feed", params={} if since is None else {"since": since}, timeout=None) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    checked(answer, self.place)
+                for line in answer.iter_lines():
+                    try:
+                        row = json.loads(line)
+                        seq, changes = row["seq"], row.get("changes")
+                    except (ValueError, KeyError, TypeError, AttributeError):
+                        raise none_of_ours(answer, self.place) from None
+                    if changes is not None:
+                        yield seq, [_entity(one) for one in changes]
+        except self._errors as error:
+            raise no_answer(error, self.place, "feed(since=...) goes on after the last transaction that was seen") from None
 
     # ------------------------------------------------------------ the core, where the recording is
 
@@ -351,7 +356,7 @@ class RemoteProject:
             job = self._json("GET", f"/jobs/{job['job_id']}")
         if job["state"] != "done":
             error = job["error"] or {"message": "the job was cancelled", "code": "cancelled"}
-            raise ArgumentError(error["message"], path=self.place, field=job["what"], code=error["code"])
+            raise class_of(error["code"])(error["message"], path=self.place, field=job["what"], code=error["code"])
         return job["result"]  # type: ignore[no-any-return]
 
 
@@ -362,42 +367,5 @@ def _entity(row: Mapping[str, Any]) -> Entity:
     return Entity(row["id"], row["kind"], row["scene_id"], row["parent_id"], row["place"], row["rev"], row["seq"], row["body"])
 
 
-def _commit(answer: Any) -> Commit:
-    row = answer.json()
-    done = {name: row[name] for name in ("seq", "op_id", "account", "at_ns", "verb", "n_changes", "revisions")}
-    return Commit(**done, reason=None, undo_of=None, hash=bytes.fromhex(row["hash"]), is_repeat="Idempotency-Replayed" in answer.headers)
-
-
 def _of_log(row: Mapping[str, Any]) -> Commit:
     return Commit(**{**row, "hash": bytes.fromhex(row["hash"])})
-
-
-_BY_CODE: dict[int, type[BoxwrightError]] = {
-    401: AccessDenied,
-    403: AccessDenied,
-    404: UnknownName,
-    413: LimitError,
-    429: LimitError,
-    507: StorageError,
-}
-
-
-def _checked(answer: Any, place: str) -> Any:
-    """The answer, or the error it tells of, as the store would have raised it."""
-    if answer.status_code < 400:
-        return answer
-    try:
-        said = answer.json()
-        fields: dict[str, Any] = {"got": said["got"], "field": said["field"], "hint": said["hint"], "expected": said["limit"], "code": said["code"]}
-        message = said["message"]
-    except (ValueError, KeyError, TypeError):
-        raise StorageError("the answer is none of boxwright's", got=str(answer.status_code), path=place, hint="check the address") from None
-    if answer.status_code == 412 or (answer.status_code == 409 and said["code"] in ("conflict", "locked", "later-edits")):
-        raise ConflictError(message, conflicts=said.get("conflicts") or (), path=place, **fields)
-    if answer.status_code == 404 and said["code"] == "missing":
-        raise FrameMissing(message, path=place, **fields)
-    if said["code"] in ("file-changed", "corruption"):
-        raise CorruptionError(message, path=place, **fields)
-    if answer.status_code >= 500:
-        raise StorageError(message, path=place, **fields)
-    raise _BY_CODE.get(answer.status_code, ArgumentError)(message, path=place, **fields)

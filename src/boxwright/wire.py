@@ -46,7 +46,7 @@ class RemoteData:
     """What a scene asks for its sensor data, fetched from a server."""
 
     def __init__(self, send: Any, scene_id: str, scene: Scene) -> None:
-        self._send, self._scene_id, self._lidars, self._times_ns = send, scene_id, scene.lidars, scene.times_ns
+        self._send, self._scene_id, self._lidars = send, scene_id, scene.lidars
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
         answer = self._send(
