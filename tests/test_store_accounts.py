@@ -8,6 +8,7 @@ import time
 import pytest
 
 import boxwright as bw
+from boxwright.store import roles
 from boxwright.store.accounts import SCOPES, keep_secret, kept_secret, new_secret
 from stores import place, postgresql, project  # noqa: F401
 
@@ -27,6 +28,13 @@ def test_an_account_that_is_asked_for_twice_is_made_once(project):  # noqa: F811
     assert made[0] == made[1] and project.accounts.all() == made[:1]
     with pytest.raises(bw.ArgumentError, match="another request had this op_id"):
         project.accounts.add("ben", by="host", op_id="once-and-again")
+
+
+def test_a_token_is_for_what_a_member_can_be_narrowed_to(project):  # noqa: F811
+    project.accounts.add("anna")
+    assert tuple(roles.SCOPES) == SCOPES
+    for scope in SCOPES:
+        assert project.accounts.make_token("anna", [scope])[0].scope == (scope,)
 
 
 def test_the_secret_is_nowhere_in_the_project(tmp_path):
@@ -96,7 +104,7 @@ def test_a_name_is_given_once(project):  # noqa: F811
 
 def test_a_machine_is_told_what_it_is_for(project):  # noqa: F811
     project.accounts.add("detector", "machine")
-    for scope in (["all"], ["all", "export"], [], ["read"], "export", ["export", "export"], [["export"]]):
+    for scope in (["all"], ["all", "export"], [], ["write"], "export", ["export", "export"], [["export"]]):
         with pytest.raises(bw.ArgumentError):
             project.accounts.make_token("detector", scope)
     token, secret = project.accounts.make_token("detector", ["predict", "import"])

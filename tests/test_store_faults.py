@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -343,6 +344,21 @@ def test_a_project_of_before_there_was_work(place):
     with bw.open_project(place) as project:
         assert bw.fsck(project).damages == []
         same_scene(project.read("clip"), clip())
+
+
+@pytest.mark.parametrize("version", [1, HERE, HERE + 1])
+def test_a_file_of_another_program_is_left_alone(tmp_path, version):
+    """Its log lies beside it, so that its first page may not be all that there is."""
+    file = tmp_path / "project.db"
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute(f"PRAGMA user_version={version}")
+        other.execute("CREATE TABLE theirs(x)")
+        other.commit()
+        before = {one.name for one in tmp_path.iterdir()}
+        with pytest.raises(bw.CorruptionError, match="not a boxwright project, or a damaged one"):
+            bw.open_project(tmp_path)
+        assert {one.name for one in tmp_path.iterdir()} == before and "project.db-wal" in before
 
 
 @pytest.fixture

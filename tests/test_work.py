@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +42,21 @@ def accepted(project, task, by="ann", reviewer="rev"):
     as_(project, by).submit(task)
     as_(project, reviewer).begin_review(task)
     return as_(project, reviewer).accept(task)
+
+
+def test_the_example_of_the_page(tmp_path, monkeypatch):
+    """docs/work.md begins with it."""
+    text = (Path(__file__).parent.parent / "docs" / "work.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    with bw.create_project(tmp_path / "street") as made:
+        made.add_scene(clip().replace(name="0012"))
+    monkeypatch.chdir(tmp_path)
+    names = {"time_ns": 100, "cuboid": cuboid(5.0)}
+    exec(example, names)
+    with names["project"] as project:
+        (task,) = bw.Work(project).tasks()
+        (verdict,) = bw.Work(project).verdicts(task)
+        assert (task.state, verdict.guideline, verdict.is_stale) == (State.REJECTED, (1, "car"), False)
 
 
 # ------------------------------------------------------------ the way of a task
@@ -584,6 +600,37 @@ def test_findings_are_kept_waived_and_go_stale(staffed):
     assert rev.findings("odd", status="fixed") == []
     rev.keep_findings("odd", findings[1:], at_seq=staffed.seq, rules=["class_size"])
     assert [one.finding_id for one in rev.findings("odd", status="fixed")] == [findings[0].finding_id]
+
+
+def test_a_finding_about_what_is_gone_is_not_kept(staffed):
+    """It was kept as open, and never went stale: what is deleted has no revision that a look at what is there could compare."""
+    staffed.add_scene(odd_clip())
+    rev = as_(staffed, "rev")
+    found = next(iter(bw.check(staffed.read("odd"))))
+    track_id = found.track_ids[0]
+    early = dataclasses.replace(found, frame_index=0, last_frame_index=2, worst_frame_index=0)
+
+    def deleted(time_ns):
+        seen, edits = staffed.seq, staffed.edits("odd")
+        edits.delete_keyframe(staffed.keyframe("odd", track_id, time_ns))
+        edits.commit()
+        return seen
+
+    seen = deleted(700_000_000)  # further away than two keyframes: it has nothing to do with the finding
+    assert rev.keep_findings("odd", [early], at_seq=seen, rules=["class_size"]).n_changes == 1
+    for time_ns in (100_000_000, 400_000_000):
+        seen = deleted(time_ns)
+        with pytest.raises(bw.ConflictError, match=f"keyframes that a finding is about have changed since transaction {seen}") as caught:
+            rev.keep_findings("odd", [early], at_seq=seen, rules=["class_size"])
+        assert len(caught.value.conflicts) == 1
+        rev.keep_findings("odd", [early], at_seq=staffed.seq, rules=["class_size"])
+    seen, edits = staffed.seq, staffed.edits("odd")
+    edits.delete_track(staffed.track("odd", track_id))
+    edits.commit()
+    for at_seq in (seen, staffed.seq):
+        with pytest.raises(bw.ConflictError, match="a track of a finding is not there"):
+            rev.keep_findings("odd", [found], at_seq=at_seq, rules=["class_size"])
+    assert [one.is_stale for one in rev.findings("odd")] == [True]
 
 
 # ------------------------------------------------------------ the table

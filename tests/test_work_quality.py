@@ -173,6 +173,31 @@ def test_only_who_may_see_gold_grades(staffed):
         boss.project.commit([{"verb": "add_grade", "task": task.task_id, "grade": grade}])
 
 
+def test_answers_that_are_needed_are_not_deleted(staffed):
+    boss = as_(staffed, "boss")
+    staffed.add_scene(scene("other"), by="boss")
+    (gold,) = boss.add_gold("drive", "answers")
+    boss.add_qualification("drive", "other")
+
+    def delete(name):
+        edits = boss.project.edits(name)
+        edits.delete_scene()
+        return edits.commit()
+
+    seq = staffed.seq
+    for name, sentence in (("answers", "a task has its answers in the scene"), ("other", "a qualification is about"), ("drive", "a qualification")):
+        with pytest.raises(bw.ConflictError, match=sentence):
+            delete(name)
+    with pytest.raises(bw.ConflictError, match="a task has its answers in the scene"):  # in another way
+        staffed.undo(next(one.seq for one in staffed.log("answers") if one.verb == "add_scene"))
+    assert staffed.seq == seq
+    boss.set(qualifications=[])
+    delete(gold.scene)
+    for name in ("answers", "other", "drive"):
+        delete(name)
+    assert staffed.scenes() == [] and bw.fsck(staffed).damages == []
+
+
 # ------------------------------------------------------------ replicas
 
 

@@ -25,7 +25,9 @@ WhoArgument = Annotated[
     str | None, typer.Argument(metavar="NAME", help="Of an account; to list, those whose tokens are shown; to revoke, a token's id.")
 ]
 MachineOption = Annotated[bool, typer.Option("--machine", help="To add: a program, whose tokens say what they are for.")]
-ScopeOption = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="Of a token: all, import, predict or export; repeatable.")]
+ScopeOption = Annotated[
+    list[str] | None, typer.Option("--scope", metavar="SCOPE", help="Of a token: all, read, import, predict or export; repeatable.")
+]
 DaysOption = Annotated[int | None, typer.Option("--days", metavar="N", min=1, max=36500, help="When a token ends by itself; by default never.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", parser=path_of, help="Write a token there, for its owner alone to read.")]
 

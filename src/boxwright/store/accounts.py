@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AccessDenied, ArgumentError, ConflictError, StorageError, UnknownName
 from .canonical import checked_id, new_id
 from .entities import PROJECT, Entity, named
+from .roles import SCOPES as ACTIONS_OF
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = ["ACCOUNT_VERBS", "KINDS", "SCOPES", "Account", "Accounts", "Token", "
 
 Edit = Mapping[str, Any]
 KINDS = ("human", "machine")
-SCOPES = ("all", "import", "predict", "export")  # what a token is good for, within what its account may do
+SCOPES = tuple(ACTIONS_OF)  # what a token is good for, within what its account may do
 PREFIX = "bw_"
 _SECRET = re.compile(r"bw_[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")  # goes into logs, headers and file names as it is

@@ -8,13 +8,18 @@ A finding says what `bw.check` said of it (its finding_id is its name in the sce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import bisect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from ..errors import ArgumentError, ConflictError
+from . import schema
 from .entities import Entity, named
+from .places import ALWAYS
 from .settings import is_number
-from .transactions import Transaction
+from .transactions import Transaction, image_of
 
 __all__ = ["FINDING_KEYS", "FINDING_VERBS", "revisions_of"]
 
@@ -41,11 +46,14 @@ def keep_findings(tx: Transaction, edit: Edit) -> None:
     if not isinstance(edit["findings"], list) or not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
         got = f"{edit['findings']!r:.40}, {rules!r:.40}"
         raise ArgumentError(expected="lists of findings and of rules", got=got, field="edit.findings", hint="[] where there are none")
+    tx.unchanged_since([], at_seq)
+    changed = _changed_keyframes(tx, scene.id, at_seq)
     there = {(one.body or {})["finding_id"]: one for one in tx.of_kind(scene.id, "finding")}
     found = {one["finding_id"]: one for one in map(_checked, edit["findings"])}
     for place, (key, said) in enumerate(found.items()):
         about = list(_about(tx, scene.id, said))
         tx.unchanged_since(about, at_seq)
+        _check_there(tx, scene.id, said, changed, at_seq)
         revisions, old = {one.id: one.rev for one in about}, there.get(key)
         if old is None:
             tx.add("finding", scene.id, _body(said, "open", at_seq, revisions), place=place)
@@ -57,6 +65,37 @@ def keep_findings(tx: Transaction, edit: Edit) -> None:
         body = old.body or {}
         if key not in found and body["rule"] in rules and body["status"] != "fixed":
             tx.put(old, {**body, "status": "fixed", "at_seq": at_seq})
+
+
+def _changed_keyframes(tx: Transaction, scene_id: str, at_seq: int) -> dict[str | None, list[Entity]]:
+    """Track -> what was changed after a transaction of its keyframes, as it was before."""
+    later, old = schema.change.c, schema.change.alias()
+    joined = schema.change.join(old, (old.c.entity_id == later.entity_id) & (old.c.rev == later.rev - 1))
+    where = (later.seq > at_seq) & (later.scene_id == scene_id) & (later.kind == "keyframe") & old.c.after.is_not(None)
+    found: dict[str | None, list[Entity]] = {}
+    for row in tx.connection.execute(sa.select(old).select_from(joined).where(where)):
+        found.setdefault(row.parent_id, []).append(image_of(row))
+    return found
+
+
+def _check_there(tx: Transaction, scene_id: str, said: Mapping[str, Any], changed: Mapping[str | None, Sequence[Entity]], at_seq: int) -> None:
+    """ConflictError where a track of a finding is gone, or a keyframe that it was about: what is not there has no revision that could tell."""
+    begin, end = _times(tx, scene_id, said)
+    for track_id in said["track_ids"]:
+        track = tx.named(scene_id, named("track", track_id))
+        if track is None:
+            hint = "read what is there now, and check it again"
+            raise ConflictError("a track of a finding is not there, or no longer under that name", got=repr(track_id)[:80], hint=hint)
+        if track.id not in changed:
+            continue
+        times = [(one.body or {})["timestamp_ns"] for one in tx.children(track.id)]
+        around = _around(times, begin, end)
+        low = times[around.start] if around.start > 0 else ALWAYS[0]
+        high = times[around.stop - 1] if around.stop <= len(times) else ALWAYS[1]
+        gone = [one.id for one in changed[track.id] if low <= (one.body or {})["timestamp_ns"] <= high]
+        if gone:
+            found = [one for key in dict.fromkeys(gone) if (one := tx.get(key)) is not None]
+            raise tx.conflict(f"keyframes that a finding is about have changed since transaction {at_seq}", found, None)
 
 
 def _body(said: Mapping[str, Any], status: str, at_seq: int, revisions: Mapping[str, int]) -> dict[str, Any]:
@@ -88,24 +127,32 @@ def _checked(one: Any) -> dict[str, Any]:
 
 def _about(tx: Transaction, scene_id: str, said: Mapping[str, Any]) -> Iterable[Entity]:
     """What it stands on."""
-    frames = tx.named(scene_id, named("frames"))
-    times = [one["timestamp_ns"] for one in (frames.body or {})["frames"]] if frames else []
-    first, last = said["frame_index"], said["last_frame_index"]
-    if not 0 <= first <= last < len(times):
-        raise ArgumentError(expected=f"frames below {len(times)}", got=f"{first!r:.20} to {last!r:.20}", field="edit.findings", hint="check again")
+    begin, end = _times(tx, scene_id, said)
     for track_id in said["track_ids"]:
         track = tx.named(scene_id, named("track", track_id))
         if track is None:
             continue
         yield track
         keyframes = tx.children(track.id)
-        inside = [k for k, one in enumerate(keyframes) if times[first] <= (one.body or {})["timestamp_ns"] <= times[last]]
-        before = sum((one.body or {})["timestamp_ns"] < times[first] for one in keyframes)
-        low, high = (inside[0], inside[-1] + 1) if inside else (before, before)
-        yield from keyframes[max(low - _AROUND, 0) : high + _AROUND]
+        yield from keyframes[_around([(one.body or {})["timestamp_ns"] for one in keyframes], begin, end)]
     sensor = None if said["sensor"] is None else tx.named(scene_id, named("sensor", said["sensor"]))
     if sensor is not None and not said["track_ids"]:
         yield sensor
+
+
+def _times(tx: Transaction, scene_id: str, said: Mapping[str, Any]) -> tuple[int, int]:
+    """Of the first and the last frame that a finding is about."""
+    frames = tx.named(scene_id, named("frames"))
+    times = [one["timestamp_ns"] for one in (frames.body or {})["frames"]] if frames else []
+    first, last = said["frame_index"], said["last_frame_index"]
+    if not 0 <= first <= last < len(times):
+        raise ArgumentError(expected=f"frames below {len(times)}", got=f"{first!r:.20} to {last!r:.20}", field="edit.findings", hint="check again")
+    return times[first], times[last]
+
+
+def _around(times: Sequence[int], begin: int, end: int) -> slice:
+    """Which keyframes a finding stands on: those at its times, and two to either side; its end may be beyond the last."""
+    return slice(max(bisect.bisect_left(times, begin) - _AROUND, 0), bisect.bisect_right(times, end) + _AROUND)
 
 
 def revisions_of(tx: Transaction, finding: Entity) -> dict[str, int]:

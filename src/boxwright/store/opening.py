@@ -112,6 +112,9 @@ def _version(connection: sa.Connection) -> int:
 def _bring_up(database: Database) -> None:
     with database.reading() as connection:
         found = _version(connection)
+        application = connection.exec_driver_sql("PRAGMA application_id").scalar() if database.is_sqlite and found else schema.APPLICATION_ID
+    if application != schema.APPLICATION_ID:  # the first page of its file may have been in the log only, see file_of
+        raise CorruptionError("not a boxwright project, or a damaged one", path=database.place, hint="check the path, or restore the last backup")
     if found == schema.VERSION:
         return
     if found == 0:

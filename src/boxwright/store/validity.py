@@ -15,6 +15,8 @@ from ..problems import Problems
 from ..scene import Lidar
 from .entities import Entity, named, slot_of
 from .scene_rows import track_from
+from .settings import settings_of
+from .sight import tasks_of
 from .transactions import Transaction, taken
 
 __all__ = ["check_whole"]
@@ -38,10 +40,28 @@ def check_whole(tx: Transaction) -> None:
                 tracks[track.id] = track
         elif one.kind == "track":
             tracks[one.id] = one
+        elif one.kind == "scene" and not one.is_live:
+            _check_unasked(tx, one)
         _check_slot(tx, one)
         _check_body(tx, one)
     for track in tracks.values():
         _check_track(tx, track, scenes[track.scene_id])
+
+
+def _check_unasked(tx: Transaction, scene: Entity) -> None:
+    """ConflictError where a scene that goes holds the answers of a task, or is asked about in a qualification."""
+    changed = {one.id for one in tx.changed}
+    tasks = [*(one for one in tasks_of(tx.connection) if one.id not in changed), *(one for one in tx.changed if one.kind == "task" and one.is_live)]
+    for task in tasks:
+        body = task.body or {}
+        if body["gold"] == scene.id:
+            hint = "what was done there is compared with them; delete the layer of the task first"
+            raise ConflictError("a task has its answers in the scene", got=body["name"], field="edit.id", hint=hint)
+    for one in settings_of(tx)["qualifications"]:
+        if scene.id in (one["scene"], one["gold"]):
+            raise ConflictError(
+                "a qualification is about the scene", got=one["name"], field="edit.id", hint="work.set(qualifications=...) without it"
+            )
 
 
 def _check_slot(tx: Transaction, one: Entity) -> None:
