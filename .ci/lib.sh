@@ -4,7 +4,14 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 scratch=$(mktemp -d)
 chmod 755 "$scratch"
-trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
+# what runs beside, if anything, ends with what started it: it leads a process group of its own
+beside_id=
+leave() {
+    if [ -n "$beside_id" ]; then kill -- "-$beside_id" 2>/dev/null && wait "$beside_id" || true; fi
+    chmod -R u+w "$scratch"
+    rm -rf "$scratch"
+}
+trap leave EXIT
 
 # compiled kernels go to a folder of this run, so that every run pays the first compilation, as a new user does
 export NUMBA_CACHE_DIR="$scratch/kernels"

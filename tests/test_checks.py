@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,13 @@ def test_findings_are_worst_first_and_can_be_picked(town):
     assert found.counts == {"error": 2, "warning": 0, "information": 0}
     scene, n = found.applied(wrong)
     assert n == 2 and not bw.check(scene, rules="size_change")
+
+
+def test_how_bad_it_is_counts_whether_the_threshold_is_the_least_or_the_most(town):
+    (found,) = bw.check(resized(town, 2, [7], 1.2), rules="size_change")
+    values = {"far above": (60.0, 10.0), "far below": (1.0, 5.0), "none": (0.0, 5.0), "above": (20.0, 10.0), "below": (4.0, 5.0)}
+    several = [replace(found, value=value, threshold=threshold, message=name) for name, (value, threshold) in values.items()]
+    assert [one.message for one in bw.Findings(several)] == ["none", "far above", "far below", "above", "below"]
 
 
 def test_a_finding_keeps_its_id_and_goes_stale_when_its_label_changes(town):

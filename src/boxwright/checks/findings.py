@@ -249,8 +249,10 @@ def csv_of(several: Sequence[Findings]) -> str:
 
 
 def _worst_first(one: Finding) -> tuple[Any, ...]:
-    ratio = abs(one.value) / abs(one.threshold) if one.threshold and math.isfinite(one.value) else 0.0
-    return (-one.severity, -min(ratio, 1e9), one.frame_index, one.rule, one.track_ids)
+    """Some thresholds are the least and some the most that may be: how many times it is passed, whichever way."""
+    value, threshold = abs(one.value), abs(one.threshold)
+    times = max(value, threshold) / max(min(value, threshold), 1e-9) if threshold and math.isfinite(value) else 0.0
+    return (-one.severity, -times, one.frame_index, one.rule, one.track_ids)
 
 
 def _finite(value: float) -> float | None:

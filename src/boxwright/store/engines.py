@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["FILE", "Database", "check_local", "check_place", "is_url"]
 
 FILE = "project.db"
 BUSY_S = 60  # how long a writer waits for another
+AGAIN = "try again when it is done"
 _PRAGMAS = ("foreign_keys=ON", "synchronous=FULL", "trusted_schema=OFF", "cell_size_check=ON", "fullfsync=1", "checkpoint_fullfsync=1")
 _REMOTE = {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs", "glusterfs", "ocfs2", "gfs2", "davfs"}
 _REMOTE_FUSE = ("sshfs", "s3fs", "goofys", "gcsfuse", "rclone", "glusterfs", "mount-s3", "blobfuse", "ceph", "davfs", "juicefs", "smbnetfs")
@@ -49,6 +51,8 @@ class Database:
         else:
             self.file = Path(where)
             self.folder = self.file.parent
+            # SQLite lets writers that wait ask again and again, longer and longer apart: of many, one is passed over for seconds
+            self._turn = threading.Lock()
             self.place = str(self.file)
             options: dict[str, Any] = {"timeout": BUSY_S, "check_same_thread": False}
             self.engine = sa.create_engine(sa.URL.create("sqlite", database=str(self.file)), connect_args=options, pool_size=16, max_overflow=16)
@@ -76,7 +80,7 @@ class Database:
 
         is_new : there are no tables yet
         """
-        with self._told(), self.engine.connect() as connection:
+        with self._told(), self._in_turn(), self.engine.connect() as connection:
             if self.is_sqlite:
                 connection = connection.execution_options(begin="BEGIN IMMEDIATE")
             try:
@@ -87,6 +91,19 @@ class Database:
             except sa.exc.DBAPIError:
                 connection.invalidate()  # what failed to write is not asked again
                 raise
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Nobody else of this process writes to this database during the block; PostgreSQL has a queue of its own."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_S):
+            raise StorageError(f"another request has been writing for {BUSY_S} s; nothing was changed", path=self.place, hint=AGAIN, code="busy")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -107,7 +124,7 @@ class Database:
             return StorageError(what, path=self.place, hint="make room and send the edit again", code="disk-full")
         if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             what = f"another program has been writing for {BUSY_S} s; nothing was changed"
-            return StorageError(what, path=self.place, hint="try again when it is done", code="busy")
+            return StorageError(what, path=self.place, hint=AGAIN, code="busy")
         if code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return CorruptionError(f"the database is damaged: {said}", path=self.place, hint="'boxwright fsck' tells where; restore the last backup")
         if code is not None and code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
