@@ -35,7 +35,8 @@ def recorded_scene(n_frames=3):
         side = np.column_stack([rng.uniform(10, 14.1, 300), np.full(300, 1.1), rng.uniform(0.2, 1.6, 300)])
         rear = np.column_stack([np.full(150, 9.95), rng.uniform(1.1, 2.9, 150), rng.uniform(0.2, 1.6, 150)])
         xyz = np.concatenate([ground, side - [0.5 * i, 0, 0], rear - [0.5 * i, 0, 0]]).astype(np.float32)
-        sweeps[i, "lidar"] = bw.Sweep(xyz, int(times[i]), intensity=rng.integers(0, 255, len(xyz)).astype(np.uint8))
+        ring = (np.arange(len(xyz)) % 16).astype(np.uint8)
+        sweeps[i, "lidar"] = bw.Sweep(xyz, int(times[i]), intensity=rng.integers(0, 255, len(xyz)).astype(np.uint8), fields={"ring": ring})
         images[i, "front"] = rng.integers(0, 255, (48, 64, 3)).astype(np.uint8)
     lidars = {"lidar": bw.Lidar("lidar", bw.Pose.identity(), ((0.0, 0.0, 1.8),))}
     data = MemoryData(sweeps, images)

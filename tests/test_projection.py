@@ -832,3 +832,25 @@ def test_argoverse_labelled_points_lie_in_their_boxes(oracle):
                 assert (uv >= seen.xyxy[m, :2] - 0.2).all()
                 assert (uv <= seen.xyxy[m, 2:] + 0.2).all()
     assert n_seen > 5000
+
+
+def test_edges_behind_the_cuboid_itself(rng):
+    """By rays: an edge is hidden where the way from the eye to its middle goes through the cuboid."""
+    n_hidden = 0
+    for _ in range(40):
+        pose, cuboid = (
+            tilted_pose(rng),
+            bw.Cuboids(rng.uniform((-3, -3, 6), (3, 3, 12), (1, 3)), [rng.uniform(0.5, 4, 3)], rng.uniform(-3, 3), frame="cam"),
+        )
+        there = cuboid.transformed(pose.inverse(), frame="lidar")
+        hidden = bw.project_cuboids(there, cam(), pose).hidden_edges
+        corners = cuboid.corners_m()[0]
+        for edge, (a, b) in enumerate(EDGES):
+            way = (corners[a] + corners[b]) / 2 * (1 - np.linspace(1e-3, 0.9, 400)[:, None])
+            local = (way - cuboid.center_m[0]) @ cuboid.rotation[0]
+            assert bool((np.abs(local) < cuboid.size_m[0] / 2 - 1e-6).all(1).any()) == hidden[0, edge]
+        n_hidden += int(hidden.sum())
+    assert 40 * 3 * 0.5 < n_hidden <= 40 * 8
+    around = bw.Cuboids([[0, 0, 0.0]], [[4, 4, 4]], 0.3, frame="cam")
+    assert not bw.project_cuboids(around, cam(), IDENTITY).hidden_edges.any()  # the camera is in it
+    assert bw.project_cuboids(bw.Cuboids.empty("cam"), cam(), IDENTITY).hidden_edges.shape == (0, 12)

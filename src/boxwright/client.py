@@ -324,11 +324,26 @@ class RemoteProject:
         return self._json("POST", f"/scenes/{self.scene_id(scene)}/propagate", body)  # type: ignore[no-any-return]
 
     def check(
-        self, scene: str, *, rules: Sequence[str] | None = None, frames: Sequence[int] | None = None, timeout_s: float = 3600
+        self,
+        scene: str,
+        *,
+        rules: Sequence[str] | None = None,
+        frames: Sequence[int] | None = None,
+        keep: bool = False,
+        timeout_s: float = 3600,
     ) -> dict[str, Any]:
-        """The labels against the world; waits for the job, and gives the findings."""
-        body = {"rules": None if rules is None else list(rules), "frames": None if frames is None else [int(i) for i in frames]}
+        """The labels against the world; waits for the job, and gives the findings. keep : they are kept in the project, for who may do that"""
+        body = {"rules": None if rules is None else list(rules), "frames": None if frames is None else [int(i) for i in frames], "keep": keep}
         return self._job(f"/scenes/{self.scene_id(scene)}/check", body, timeout_s)
+
+    def retime(self, scene: str, tracks: Sequence[str] | None = None, *, timeout_s: float = 3600) -> dict[str, Any]:
+        """Where the boxes of moving objects belong at the stamps of their frames; waits for the job, and gives `proposals`, one for each track."""
+        return self._job(f"/scenes/{self.scene_id(scene)}/retime", {"track_ids": None if tracks is None else list(tracks)}, timeout_s)
+
+    def comparison(self, scene: str, other: str, frame_index: int) -> dict[str, Any]:
+        """The labels of a frame beside those of another scene of the same recording: `pairs`, `only_a`, `only_b`."""
+        path = f"/scenes/{self.scene_id(scene)}/frames/{int(frame_index)}/comparison"
+        return self._json("GET", path, other=self.scene_id(other))  # type: ignore[no-any-return]
 
     def score(self, scene: str, gold: str, *, timeout_s: float = 3600) -> dict[str, Any]:
         return self._job("/score", {"scene_id": self.scene_id(scene), "gold_id": self.scene_id(gold)}, timeout_s)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_array, as_points, frozen, one_index
 from .cameras import Camera, FisheyeCamera, PanoramaCamera, PinholeCamera, UncalibratedCamera
-from .cuboids import Cuboid, Cuboids, as_cuboids
+from .cuboids import CORNER_SIGNS, EDGES, Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError, number_of
 from .frames import Pose, as_pose
 from .kernels import edges as edge_kernels, image_boxes as box_kernels, projection as kernels
@@ -21,6 +21,8 @@ __all__ = ["ImageBoxes", "ImagePoints", "PointStatus", "project_cuboids", "proje
 
 NEAR_STEP_M = 1024.0  # few digits, so that differences and products with it are exact
 CHUNKS_PER_THREAD = 16  # of points and cameras
+FACES = np.array([np.flatnonzero(CORNER_SIGNS[:, axis] == sign) for axis in range(3) for sign in (1, -1)])  # (6, 4) rows of corners
+FACES_OF_EDGES = np.array([[f for f in range(6) if set(edge) <= set(FACES[f].tolist())] for edge in EDGES])  # (12, 2)
 NEAR_M = 0.01  # nearer to the plane of a pinhole camera than this, a cuboid is cut off
 
 
@@ -229,6 +231,17 @@ class ImageBoxes:
         is_there = ((corners.status == PointStatus.OK) | (corners.status == PointStatus.OUTSIDE)).reshape(-1, 8).all(1)
         whole: Float64s = frozen(np.where(is_there[:, None], self._whole, np.nan))
         return whole
+
+    @property
+    def hidden_edges(self) -> Bools:
+        """(M, 12) bool, by rows of `cuboids.EDGES`: the cuboid's own faces stand before them, so that they would not be seen were it solid. None
+        of a cuboid that holds the camera."""
+        center = self._corners_cam.mean(1)
+        faces = self._corners_cam[:, FACES].mean(2)  # (M, 6, 3) their middles
+        with np.errstate(invalid="ignore"):
+            is_seen = -(faces * (faces - center[:, None])).sum(2) > 0
+        hidden: Bools = ~is_seen[:, FACES_OF_EDGES].any(2) & is_seen.any(1)[:, None]
+        return frozen(hidden)  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         return len(self.xyxy)

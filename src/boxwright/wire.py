@@ -49,15 +49,15 @@ class RemoteData:
         self._send, self._scene_id, self._lidars = send, scene_id, scene.lidars
 
     def points(self, frame_index: int, sensor: str) -> Sweep:
-        answer = self._send(
-            "GET", f"{self._frame(frame_index)}/points", sensor=sensor, when="recorded", field=["intensity", "time_offset_ns"], compress="gzip"
-        )
+        wanted = ["intensity", "time_offset_ns", "others"]
+        answer = self._send("GET", f"{self._frame(frame_index)}/points", sensor=sensor, when="recorded", field=wanted, compress="gzip")
         parts = unpacked(answer.content, answer.headers)
         stamp, name = int(answer.headers["X-Boxwright-Timestamp-Ns"]), answer.headers["X-Boxwright-Frame"]
         is_deskewed = answer.headers["X-Boxwright-Deskewed"] == "true"
         origin = tuple(float(v) for v in answer.headers["X-Boxwright-Origin-M"].split(","))
-        more = {"origin_m": origin} if any(origin) else {}
-        return Sweep(parts["xyz"], stamp, name, parts.get("intensity"), parts.get("time_offset_ns"), is_deskewed=is_deskewed, **more)  # type: ignore[arg-type]
+        more: dict[str, Any] = {"fields": {key: part for key, part in parts.items() if key not in ("xyz", *wanted)}}
+        more |= {"origin_m": origin} if any(origin) else {}
+        return Sweep(parts["xyz"], stamp, name, parts.get("intensity"), parts.get("time_offset_ns"), is_deskewed=is_deskewed, **more)
 
     def image(self, frame_index: int, camera: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return decoded_image(self._send("GET", f"{self._frame(frame_index)}/image", camera=camera, kind="png").content)

@@ -6,6 +6,8 @@ import itertools
 import uuid
 
 import boxwright as bw
+from boxwright.checks import Finding, SetKeyframes
+from boxwright.checks.findings import label_digest
 from boxwright.scene import NoData
 from boxwright.store.taxonomies import taxonomy_mapping
 from serving import ACTORS, change, key, recorded_scene
@@ -44,6 +46,18 @@ def a_finding(server):
     assert len(found)
     work.keep_findings("monday", list(found)[:1], at_seq=server.project.seq, rules=[found[0].rule])
     return work.findings("monday")[-1]
+
+
+def a_correction(server):
+    """What a check may have said of the car's first keyframe, with another height for it."""
+    scene = server.project.read("monday")
+    track = scene.track("car-1")
+    cuboid = track.cuboids[:1].replace(size_m=[[4.2, 1.8, 1.6 + 0.001 * next(NUMBER)]])
+    mending = bw.Suggestion("another height", [SetKeyframes("car-1", track.times_ns[:1], cuboid)])
+    about = {"track_ids": ("car-1",), "categories": ("car",), "sensor": None, "value": 1.0, "threshold": 0.0, "unit": "m", "message": "too low"}
+    frames = {"frame_index": 0, "last_frame_index": 0, "worst_frame_index": 0, "timestamp_ns": int(scene.times_ns[0])}
+    digest = label_digest(scene, ("car-1",), 0, 0)
+    return Finding("size", bw.Severity.WARNING, **frames, **about, suggestion=mending, finding_id="f" * 16, label_digest=digest).to_dict()
 
 
 def calls(server):
@@ -100,6 +114,9 @@ def calls(server):
         (server.server.app.state.exports / "00000000-0000-7000-8000-000000000000" / "export.zip").write_bytes(b"PK")
         return {"export_id": "00000000-0000-7000-8000-000000000000"}, None, {}
 
+    def correct():
+        return {"scene_id": scene}, {"finding": a_correction(server)}, key()
+
     return {
         "GET /api/v1/me": plain(),
         "GET /api/v1/project": plain(),
@@ -122,12 +139,22 @@ def calls(server):
         "GET /api/v1/feed": plain(query="since=0&most=1"),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/points": plain(),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/image": plain(query="camera=front"),
+        "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/point-labels": plain(),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/cuboids": plain(),
+        "GET /api/v1/scenes/{scene_id}/frames/{frame_index}": plain(),
+        "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": plain(),
+        "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": post({"cuboids": [SHAPE]}),
+        "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/trails": plain(),
+        "GET /api/v1/scenes/{scene_id}/timeline": plain(),
+        "GET /api/v1/scenes/{scene_id}/aggregate": plain(query="first=0&last=1"),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projection": plain(query="camera=front"),
         "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/fit": post({"click_m": [11.0, 1.1, 1.0]}),
         "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/refit": post({"center_m": [12.0, 2, 0.8], "size_m": [4.2, 1.8, 1.6], "yaw_rad": 0.1}),
         "GET /api/v1/scenes/{scene_id}/fill": plain(query="track_id=car-1"),
         "POST /api/v1/scenes/{scene_id}/propagate": post({"track_id": "person-1", "from_frame": 0, "to_frame": 1}),
+        "POST /api/v1/scenes/{scene_id}/retime": post({}),
+        "POST /api/v1/scenes/{scene_id}/corrections": correct,
+        "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/comparison": plain(query=f"other={scene}"),
         "POST /api/v1/scenes/{scene_id}/check": post({"rules": ["labels"]}),
         "POST /api/v1/score": post({"scene_id": scene, "gold_id": scene}),
         "POST /api/v1/agreement": post({"scene_ids": [scene, project.scene_id("tuesday")]}),
@@ -179,12 +206,22 @@ EXPECTED = {
     "GET /api/v1/feed": (401, 401, 403, 200, 200, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/points": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/image": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/point-labels": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/cuboids": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projection": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/frames/{frame_index}": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": (401, 401, 403, 200, 404, 200, 200, 200),
+    "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/trails": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/timeline": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/aggregate": (401, 401, 403, 200, 404, 200, 200, 200),
     "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/fit": (401, 401, 403, 200, 404, 200, 200, 200),
     "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/refit": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/fill": (401, 401, 403, 200, 404, 200, 200, 200),
     "POST /api/v1/scenes/{scene_id}/propagate": (401, 401, 403, 200, 404, 200, 200, 200),
+    "POST /api/v1/scenes/{scene_id}/retime": (401, 401, 403, 202, 404, 202, 202, 202),
+    "POST /api/v1/scenes/{scene_id}/corrections": (401, 401, 403, 403, 404, 403, 403, 200),
+    "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/comparison": (401, 401, 403, 200, 404, 200, 200, 200),
     "POST /api/v1/scenes/{scene_id}/check": (401, 401, 403, 202, 404, 202, 202, 202),
     "POST /api/v1/score": (401, 401, 403, 403, 403, 202, 202, 403),
     "POST /api/v1/agreement": (401, 401, 403, 403, 403, 202, 202, 403),

@@ -96,6 +96,23 @@ class Finding:
         row["members"] = [one.to_dict() for one in self.members]
         return row
 
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Finding:
+        """From what `to_dict` gives, without the members of a group. ArgumentError where it is something else."""
+        try:
+            frames = {key: int(said[key]) for key in ("frame_index", "last_frame_index", "worst_frame_index", "timestamp_ns")}
+            texts = {key: str(said[key]) for key in ("rule", "unit", "message", "finding_id", "label_digest")}
+            names = {key: tuple(str(name) for name in said[key]) for key in ("track_ids", "categories")}
+            numbers = {key: math.nan if said[key] is None else float(said[key]) for key in ("value", "threshold")}
+            severity, sensor, mending = Severity.named(said["severity"]), said["sensor"], said.get("suggestion")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ArgumentError):
+                raise
+            hint = "take it as Finding.to_dict gives it"
+            raise ArgumentError(expected="a finding", got=f"{said!r:.60}", field="finding", hint=hint) from None
+        suggestion = None if mending is None else Suggestion.from_dict(mending)
+        return cls(severity=severity, sensor=sensor, suggestion=suggestion, **frames, **texts, **names, **numbers)  # type: ignore[arg-type]
+
     def row(self) -> dict[str, Any]:
         """One row of a table: texts and numbers only."""
         return {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s, as_times_ns, frozen
+from ..arrays import Int64s, as_times_ns, check_kind, frozen
 from ..cuboids import Cuboids, as_cuboids
 from ..errors import ArgumentError, number_of
 from ..frames import Pose
@@ -152,6 +152,19 @@ class Suggestion:
         """What JSON can hold."""
         return {"sentence": self.sentence, "edits": [_as_dict(edit) for edit in self.edits]}
 
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Suggestion:
+        """From what `to_dict` gives. ArgumentError where it is something else."""
+        try:
+            sentence, edits = said["sentence"], [_from_dict(edit) for edit in said["edits"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ArgumentError):
+                raise
+            hint = "take it as Suggestion.to_dict gives it"
+            raise ArgumentError(expected="a sentence and edits", got=f"{said!r:.60}", field="suggestion", hint=hint) from None
+        check_kind("suggestion.sentence", sentence, str, "a text", "say what it does")
+        return cls(sentence, edits)
+
 
 def _less(track: Track, keep: Any) -> Track | None:
     return track.take(keep) if keep.any() else None
@@ -226,6 +239,26 @@ def _as_dict(edit: Edit) -> dict[str, Any]:
     if isinstance(edit, CorrectCamera):
         return {"edit": "correct_camera", "camera": edit.camera, "turn_rad": list(edit.turn_rad), "late_ns": edit.late_ns}
     return {"edit": "remove_track", "track_id": edit.track_id}
+
+
+def _from_dict(said: Mapping[str, Any]) -> Edit:
+    kind = said["edit"]
+    if kind == "set_keyframes":
+        rows = said["keyframes"]
+        columns = {name: np.array([row[name] for row in rows], np.float64) for name in ("center_m", "size_m", "quat_wxyz")}
+        cuboids = Cuboids(columns["center_m"], columns["size_m"], quat_wxyz=columns["quat_wxyz"], frame=said["frame"])
+        return SetKeyframes(str(said["track_id"]), np.array([row["timestamp_ns"] for row in rows], np.int64), cuboids)
+    if kind == "set_category":
+        return SetCategory(str(said["track_id"]), str(said["category"]))
+    if kind == "move_keyframes":
+        return MoveKeyframes(str(said["track_id"]), str(said["into"]), int(said["first_ns"]), int(said["last_ns"]))
+    if kind == "correct_camera":
+        x, y, z = (float(value) for value in said["turn_rad"])
+        return CorrectCamera(str(said["camera"]), (x, y, z), int(said["late_ns"]))
+    if kind == "remove_track":
+        return RemoveTrack(str(said["track_id"]))
+    known = "set_keyframes, set_category, move_keyframes, correct_camera or remove_track"
+    raise ArgumentError(expected=known, got=f"{kind!r:.60}", field="suggestion.edits", hint="take it as Suggestion.to_dict gives it")
 
 
 def all_applied(scene: Scene, suggestions: Iterable[Suggestion]) -> tuple[Scene, int]:

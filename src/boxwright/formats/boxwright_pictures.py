@@ -40,6 +40,7 @@ __all__ = [
     "read_span",
     "read_tags",
     "rows_of",
+    "shape_mappings",
     "tag_mapping",
 ]
 
@@ -226,7 +227,7 @@ _READERS = {
 
 
 def image_track_mapping(track: ImageTrack) -> dict[str, Any]:
-    of_track, of_keyframes = _shape_mappings(track.shapes)
+    of_track, of_keyframes = shape_mappings(track.shapes)
     keyframes = []
     visibility, origin = code_names(Visibility, track.visibility), code_names(Origin, track.origin)
     for i, stamp in enumerate(track.times_ns.tolist()):
@@ -249,7 +250,7 @@ def image_track_mapping(track: ImageTrack) -> dict[str, Any]:
     }
 
 
-def _shape_mappings(shapes: Shapes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def shape_mappings(shapes: Shapes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the track says of its shapes, and what each keyframe says."""
     if isinstance(shapes, Boxes):
         return {}, [{"xyxy_px": row} for row in shapes.xyxy.tolist()]

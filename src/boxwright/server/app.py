@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import anyio.to_thread
@@ -18,7 +19,19 @@ from starlette.responses import Response
 from .. import __version__
 from ..jobs import Jobs
 from ..store.project import Project
-from . import feed, geometry_routes, history_routes, job_routes, label_routes, project_routes, sensor_routes, work_routes
+from . import (
+    feed,
+    frame_routes,
+    geometry_routes,
+    history_routes,
+    job_routes,
+    judging_routes,
+    label_routes,
+    overview_routes,
+    project_routes,
+    sensor_routes,
+    work_routes,
+)
 from .answers import HANDLERS, json_answer
 from .feed import Watcher
 from .gate import Gate
@@ -30,6 +43,8 @@ from .settings import Settings
 __all__ = ["create_app"]
 
 THREADS = 40
+ROUTES: tuple[ModuleType, ...] = (project_routes, label_routes, history_routes, sensor_routes, frame_routes, overview_routes)
+ROUTES += (geometry_routes, judging_routes, job_routes, work_routes, feed)
 _PAGE_KINDS = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -57,7 +72,7 @@ def create_app(project: Project, settings: Settings) -> FastAPI:
     state.ending.callback(state.jobs.close)
     state.watcher = Watcher(project)
     state.nudge = state.watcher.nudge
-    for routes in (project_routes, label_routes, history_routes, sensor_routes, geometry_routes, job_routes, work_routes, feed):
+    for routes in ROUTES:
         app.router.routes.extend(routes.router.routes)
     app.router.routes.extend(project_routes.health.routes)
     app.router.route_class = CheckedRoute

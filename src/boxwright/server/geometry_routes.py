@@ -28,7 +28,7 @@ from .models import FitBody, PropagateBody, RefitBody
 from .rights import CheckedRoute, asked, asks
 from .sensor_routes import scene_of
 
-__all__ = ["fit_dict", "plain", "proposals_dict", "router"]
+__all__ = ["cuboid_dict", "fit_dict", "plain", "proposals_dict", "router"]
 
 router = APIRouter(prefix="/api/v1/scenes/{scene_id}", route_class=CheckedRoute)
 FrameIndex = Annotated[int, Path(ge=0, lt=1_000_000)]
@@ -69,10 +69,10 @@ def fit_dict(scene: Scene, frame_index: int, fit: Fit) -> dict[str, Any]:
     label = _moved(scene, fit.cuboid, frame_index, scene.label_frame)
     sigma = {"center_m": fit.sigma.center_m, "size_m": fit.sigma.size_m, "yaw_rad": float(fit.sigma.yaw_rad)}
     more = {"observed_faces": fit.observed_faces, "flags": sorted(fit.flags), "n_points": len(fit.point_index)}
-    return plain({"label": _cuboid_dict(label), "sensor": _cuboid_dict(fit.cuboid), "sigma": sigma, **more})  # type: ignore[no-any-return]
+    return plain({"label": cuboid_dict(label), "sensor": cuboid_dict(fit.cuboid), "sigma": sigma, **more})  # type: ignore[no-any-return]
 
 
-def _cuboid_dict(one: Cuboid) -> dict[str, Any]:
+def cuboid_dict(one: Cuboid) -> dict[str, Any]:
     names = ("center_m", "size_m", "quat_wxyz", "yaw_rad")
     return {"frame": one.frame, **{name: plain(getattr(one, name)) for name in names}}
 
@@ -131,7 +131,7 @@ def get_fill(request: Request, scene_id: str, track_id: Annotated[str, Query(max
         raise ArgumentError(expected="a track of cuboids", got="one in pictures", field="track_id", hint="clients interpolate shapes by themselves")
     filled = track.at(scene.times_ns)
     rows = [
-        {"frame_index": int(i), "state": State(filled.state[i]).name.lower(), **_cuboid_dict(filled.cuboids[int(i)])}
+        {"frame_index": int(i), "state": State(filled.state[i]).name.lower(), **cuboid_dict(filled.cuboids[int(i)])}
         for i in np.flatnonzero(filled.is_valid)
     ]
     return json_answer({"track_id": track_id, "frame": scene.label_frame, "cuboids": rows})
@@ -146,7 +146,7 @@ def proposals_dict(proposals: Any) -> dict[str, Any]:
             "verdict": Verdict(proposals.verdict[k]).name.lower(),
             "is_flagged": bool(proposals.is_flagged[k]),
             **{name: plain(getattr(proposals, name)[k]) for name in ("overlap", "residual_m", "shift_m", "n_points")},
-            "cuboid": _cuboid_dict(proposals.cuboids[k]),
+            "cuboid": cuboid_dict(proposals.cuboids[k]),
         }
         for k in range(len(proposals))
     ]

@@ -23,12 +23,13 @@ from ..scoring import score
 from ..store.canonical import is_id, new_id
 from ..store.entities import Entity
 from ..store.roles import Action
+from ..work import Work
 from .answers import json_answer
 from .geometry_routes import plain
 from .models import AgreementBody, CheckBody, ExportBody, ScoreBody
 from .rights import CheckedRoute, asked, asks
 
-__all__ = ["forget", "job_dict", "router"]
+__all__ = ["forget", "job_dict", "router", "submitted"]
 
 router = APIRouter(prefix="/api/v1", route_class=CheckedRoute)
 _EXPORT = re.compile(r"[0-9a-f-]{36}")
@@ -45,7 +46,7 @@ def job_dict(job: Job) -> dict[str, Any]:
     return {**{name: getattr(job, name) for name in names}, "result": plain(job.result) if job.state == "done" else None, "error": error}
 
 
-def _submit(request: Request, what: str, work: Any) -> Response:
+def submitted(request: Request, what: str, work: Any) -> Response:
     job = request.app.state.jobs.submit(asked(request).account.name, what, work)
     return json_answer(job_dict(job), 202, {"Location": f"/api/v1/jobs/{job.job_id}"})
 
@@ -74,17 +75,26 @@ def delete_job(request: Request, job_id: str) -> Response:
 @router.post("/scenes/{scene_id}/check", status_code=202)
 @asks(Action.READ)
 def post_check(request: Request, scene_id: str, body: CheckBody) -> Response:
-    """The labels of a scene against the world, as a job; its result are the findings."""
-    entity, recordings = asked(request).scene, request.app.state.recordings
+    """The labels of a scene against the world, as a job; its result are the findings. keep : they are kept in the project, for who may do that"""
+    entity, recordings, project = asked(request).scene, request.app.state.recordings, asked(request).project
+    scene_name, nudge = asked(request).scene_name, request.app.state.nudge
+    if body.keep:
+        project.permit(Action.FIND)
+        if body.frames is not None:
+            raise ArgumentError("findings of some frames are not kept", field="keep", hint="leave frames out: what is not found again is fixed")
     if body.frames is not None and not body.frames:
         raise ArgumentError(expected="at least one frame", got="none", field="frames", hint="leave it out for all")
 
     def work(progress: Progress) -> Any:
-        scene = recordings.labelled(entity)
+        seq, scene = recordings.labelled_at(entity)
         progress.expect(len(scene) if body.frames is None else len(body.frames))
-        return check(scene, None, body.rules, frames=body.frames, progress=progress).to_dict()
+        findings = check(scene, None, body.rules, frames=body.frames, progress=progress)
+        if body.keep:
+            Work(project).keep_findings(scene_name, findings, at_seq=max(seq, 1), rules=findings.rules)
+            nudge()
+        return findings.to_dict()
 
-    return _submit(request, "check", work)
+    return submitted(request, "check", work)
 
 
 def _scenes(request: Request, ids: list[str]) -> list[Entity]:
@@ -101,7 +111,7 @@ def _scenes(request: Request, ids: list[str]) -> list[Entity]:
 def post_score(request: Request, body: ScoreBody) -> Response:
     """A scene against gold, as a job."""
     recordings, (one, gold) = request.app.state.recordings, _scenes(request, [body.scene_id, body.gold_id])
-    return _submit(request, "score", lambda progress: score(recordings.labelled(one), recordings.labelled(gold)).to_dict())
+    return submitted(request, "score", lambda progress: score(recordings.labelled(one), recordings.labelled(gold)).to_dict())
 
 
 @router.post("/agreement", status_code=202)
@@ -112,7 +122,7 @@ def post_agreement(request: Request, body: AgreementBody) -> Response:
     if len(set(body.scene_ids)) != len(body.scene_ids):
         raise ArgumentError("a scene is named twice", field="scene_ids", hint="name each once")
     names = [str((one.body or {})["name"]) for one in found]
-    return _submit(request, "agreement", lambda progress: agreement(dict(zip(names, map(recordings.labelled, found)))).to_dict())
+    return submitted(request, "agreement", lambda progress: agreement(dict(zip(names, map(recordings.labelled, found)))).to_dict())
 
 
 @router.post("/scenes/{scene_id}/export", status_code=202)
@@ -135,7 +145,7 @@ def post_export(request: Request, scene_id: str, body: ExportBody) -> Response:
             "dropped": [str(one) for one in report.dropped],
         }
 
-    return _submit(request, "export", work)
+    return submitted(request, "export", work)
 
 
 def forget(job: Job, folder: FilePath) -> None:

@@ -16,12 +16,13 @@ from ..errors import ArgumentError
 from ..store.entities import Entity
 from ..store.roles import Action
 from ..store.snapshots import snapshot
+from ..store.transactions import Commit
 from ..store.verbs import VERBS
 from .answers import json_answer
 from .models import EditsBody, PatchBody
 from .rights import READABLE, CheckedRoute, asked, asks
 
-__all__ = ["committed", "etag", "router", "told"]
+__all__ = ["committed", "etag", "router", "told", "told_commit"]
 
 router = APIRouter(prefix="/api/v1", route_class=CheckedRoute)
 # what only the server's machine does: accounts, tokens, where recordings lie, grades; to submit a task has a route of its own, since it grades
@@ -64,6 +65,11 @@ def committed(request: Request, edits: Sequence[Mapping[str, Any]], reason: str 
     one = asked(request)
     commit = one.project.commit(list(edits), op_id=one.op_id, reason=reason, **more)
     request.app.state.nudge()
+    return told_commit(commit)
+
+
+def told_commit(commit: Commit) -> Response:
+    """What a transaction was."""
     body = {"seq": commit.seq, "op_id": commit.op_id, "verb": commit.verb, "n_changes": commit.n_changes, "revisions": dict(commit.revisions)}
     headers = {"Idempotency-Replayed": "true"} if commit.is_repeat else {}
     if len(commit.revisions) == 1:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = [
     "AgreementBody",
     "CheckBody",
+    "CorrectionBody",
     "EditsBody",
     "ExportBody",
     "FitBody",
@@ -16,8 +17,10 @@ __all__ = [
     "MemberBody",
     "MoveBody",
     "PatchBody",
+    "ProjectBody",
     "PropagateBody",
     "RefitBody",
+    "RetimeBody",
     "ScoreBody",
     "SessionBody",
     "TasksBody",
@@ -96,7 +99,37 @@ class PropagateBody(Body):
     to_frame: Frame
 
 
+class GivenCuboid(Body):
+    center_m: Annotated[list[Number], Field(min_length=3, max_length=3)]
+    size_m: Annotated[list[Size], Field(min_length=3, max_length=3)]
+    yaw_rad: Number | None = None
+    quat_wxyz: Annotated[list[Number], Field(min_length=4, max_length=4)] | None = None
+
+
+class ProjectBody(Body):
+    """frame : of reference, by default the scene's label frame; cameras : all of them by default"""
+
+    cuboids: Annotated[list[GivenCuboid], Field(min_length=1, max_length=100)]
+    frame: Name | None = None
+    cameras: Annotated[list[Name], Field(max_length=100)] | None = None
+
+
+class CorrectionBody(Body):
+    """finding : as the check told it"""
+
+    finding: dict[str, Any]
+    reason: Text | None = None
+
+
+class RetimeBody(Body):
+    """track_ids : all by default; placement : what the boxes were drawn for, found by default"""
+
+    track_ids: Annotated[list[Text], Field(min_length=1, max_length=10_000)] | None = None
+    placement: Literal["stamp", "sweep_middle", "points", "raw_points"] | None = None
+
+
 class CheckBody(Body):
+    keep: bool = False
     rules: Annotated[list[Name], Field(max_length=100)] | None = None
     frames: Annotated[list[Frame], Field(max_length=200_000)] | None = None
 

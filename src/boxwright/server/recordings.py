@@ -186,11 +186,15 @@ class Recordings:
 
     def labelled(self, entity: Entity) -> Scene:
         """With the labels of now."""
+        return self.labelled_at(entity)[1]
+
+    def labelled_at(self, entity: Entity) -> tuple[int, Scene]:
+        """(the last transaction that changed its labels, the scene with the labels of that moment)"""
         seq, scene = last_seq_of(self.project, entity.id, LABELS), self.scene(entity)
         with self._lock:
             kept = self._labelled.get(entity.id)
         if kept is not None and kept[0] == seq and kept[1].data is scene.data:
-            return kept[1]
+            return kept
         now = self._read(entity)
         labels = {name: getattr(now, name) for name in ("tracks", "image_tracks", "tags", "relations", "point_edits", "point_label_data")}
         made = scene.replace(**labels)
@@ -199,7 +203,7 @@ class Recordings:
             self._labelled.move_to_end(entity.id)
             while len(self._labelled) > _MOST_SCENES:
                 self._labelled.popitem(last=False)
-        return made
+        return seq, made
 
     def _read(self, entity: Entity) -> Scene:
         return self.project.read(str((entity.body or {})["name"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import ArgumentError, FrameMissing
+from ..errors import ArgumentError
 from ..formats.images import image_bytes
 from ..points import Sweep
 from ..projection import project_cuboids
@@ -20,16 +21,27 @@ from ..scene import Scene
 from ..store.roles import Action
 from ..tracks import State
 from .answers import json_answer
+from .point_columns import COMPUTED, KNOWN, chosen_columns, further_fields, painted
 from .rights import CheckedRoute, asked, asks
 
-__all__ = ["ordered", "packed", "router"]
+__all__ = ["labelled_at", "labelled_of", "ordered", "packed", "router", "scene_of"]
 
 router = APIRouter(prefix="/api/v1/scenes/{scene_id}/frames/{frame_index}", route_class=CheckedRoute)
 FrameIndex = Annotated[int, Path(ge=0, lt=1_000_000)]
 Most = Annotated[int | None, Query(ge=1, le=20_000_000, description="the first so many points of an order that any beginning of covers the sweep")]
-Fields = Annotated[list[str] | None, Query(alias="field", max_length=3, description="intensity, time_offset_ns and index, after the places")]
+Fields = Annotated[
+    list[str] | None,
+    Query(
+        alias="field",
+        max_length=16,
+        description="intensity, time_offset_ns, index, class_id, instance_id, rgba, uv, names of further columns, others",
+    ),
+]
+Cameras = Annotated[
+    list[str] | None, Query(alias="camera", max_length=100, description="that rgba is taken from, in this order; all of them. uv is of one")
+]
 Named = Annotated[str, Query(min_length=1, max_length=256)]
-_FIELDS = ("intensity", "time_offset_ns", "index")
+LABELLED = frozenset(COMPUTED[:2])
 _ORDER_SEED = 0x62785731
 _STEPS = 65534  # of a quantised axis; 65535 is no place
 _NEAR_M = 5000.0  # float32 has steps of half a millimetre there
@@ -44,14 +56,28 @@ def scene_of(request: Request) -> Scene:
     return request.app.state.recordings.scene(entity)  # type: ignore[no-any-return]
 
 
+def labelled_of(request: Request) -> Scene:
+    """With the labels of now."""
+    return labelled_at(request)[1]
+
+
+def labelled_at(request: Request) -> tuple[int, Scene]:
+    """(the last transaction that changed its labels, the scene with the labels of that moment)"""
+    entity = asked(request).scene
+    assert entity is not None
+    return request.app.state.recordings.labelled_at(entity)  # type: ignore[no-any-return]
+
+
 @lru_cache(maxsize=8)
 def ordered(n: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """An order of n points in which every beginning is spread over all of them; always the same for n."""
     return np.random.Generator(np.random.Philox(_ORDER_SEED)).permutation(n)
 
 
-def packed(sweep: Sweep, encoding: str, fields: list[str], most: int | None) -> tuple[bytes, dict[str, str]]:
-    """Bytes of a sweep, and headers that tell what they are.
+def packed(
+    sweep: Sweep, encoding: str, fields: list[str], most: int | None, columns: Callable[[Sweep], Mapping[str, Any]] = lambda part: {}
+) -> tuple[bytes, dict[str, str]]:
+    """Bytes of a sweep, and headers that tell what they are. columns : gives further columns of the chosen points, by their names
 
     Places are xyz + X-Boxwright-Origin-M. xyz is float32, or uint16 counts of a step from an offset, with 65535 for what is no number; then come the
     fields, each whole, little-endian.
@@ -75,12 +101,13 @@ def packed(sweep: Sweep, encoding: str, fields: list[str], most: int | None) -> 
         headers |= {"X-Boxwright-Offset-M": _numbers(low), "X-Boxwright-Step-M": _numbers(step)}
     else:
         parts, names = [np.ascontiguousarray(xyz, "<f4").tobytes()], ["xyz:float32:3"]
-    for field in fields:
-        column = rows if field == "index" else getattr(sweep, field)
+    more = columns(sweep)
+    for field in dict.fromkeys([*(field for field in fields if field in KNOWN), *more]):
+        column = rows if field == "index" else more[field] if field in more else getattr(sweep, field)
         if column is not None:
             column = np.asarray(column).astype(np.uint32) if field == "index" else column[rows]
             parts.append(np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes())
-            names.append(f"{field}:{column.dtype.name}:1")
+            names.append(f"{field}:{column.dtype.name}:{1 if column.ndim == 1 else column.shape[1]}")
     return b"".join(parts), {**headers, "X-Boxwright-Parts": ",".join(names)}
 
 
@@ -100,21 +127,47 @@ def get_points(
     most: Most = None,
     when: Annotated[Literal["still", "recorded"], Query(description="where the frame's stamp would have seen them, or as they came")] = "still",
     compress: Literal["no", "gzip"] = "no",
+    camera: Cameras = None,
 ) -> Response:
-    """The points of a sweep, in the sensor's frame. X-Boxwright-Parts names the parts: name, kind, columns."""
+    """The points of a sweep, in the sensor's frame. X-Boxwright-Parts names the parts: name, kind, columns; X-Boxwright-Fields what else there is."""
     scene, wanted = scene_of(request), field or []
-    for one in wanted:
-        if one not in _FIELDS or wanted.count(one) > 1:
-            raise ArgumentError(expected=f"some of {', '.join(_FIELDS)}", got=f"{one!r:.60}", field="field", hint="each at most once")
+    if len(set(wanted)) < len(wanted):
+        raise ArgumentError(expected="each field at most once", got=f"{wanted!r:.60}", field="field", hint="leave out what is there twice")
     name, facts = scene.lidar(sensor).name, _facts(scene, "sweeps", frame_index, sensor)
-    tag = _tag(facts, asked(request).scene, encoding, wanted, most, when, compress)
+    seen: list[Any] = []
+    if LABELLED & set(wanted):
+        seq, scene = labelled_at(request)
+        seen.append(seq)
+    if {"rgba", "uv"} & set(wanted):
+        seen += [camera, *(_digest(scene, frame_index, one) for one in scene.cameras)]
+    tag = _tag(facts, asked(request).scene, encoding, wanted, most, when, compress, seen)
     if tag is not None and request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag, **_CACHE})
     sweep = scene.still_points(frame_index, name) if when == "still" else scene.points(frame_index, name)
-    data, headers = packed(sweep, encoding, wanted, most)
+    data, headers = packed(sweep, encoding, wanted, most, lambda of: chosen_columns(scene, frame_index, of, name, wanted, camera))
+    headers["X-Boxwright-Fields"] = ",".join([*(one for one in KNOWN[:2] if getattr(sweep, one) is not None), *further_fields(sweep)])
     if compress == "gzip":
         data, headers = gzip.compress(data, 5, mtime=0), {**headers, "Content-Encoding": "gzip"}
     return Response(data, headers={**headers, **_BINARY, **({} if tag is None else {"ETag": tag})}, media_type="application/octet-stream")
+
+
+@router.get("/point-labels")
+@asks(Action.READ)
+def get_point_labels(request: Request, scene_id: str, frame_index: FrameIndex, sensor: Named = "lidar") -> Response:
+    """What the numbers of the fields class_id and instance_id mean in a sweep, and how many points have each. `seq` is the moment of the labels;
+    `made_from` is "kept", or "cuboids" where no labels of points are kept."""
+    seq, scene = labelled_at(request)
+    labels, made_from = painted(scene, scene._frame(frame_index), sensor)
+    classes = [{"class_id": i, "category": labels.class_name(i), "n_points": n} for i, n in enumerate(np.bincount(labels.class_id).tolist()) if n]
+    ids, counts = np.unique(labels.instance_id, return_counts=True)
+    pairs = [(i, n) for i, n in zip(ids.tolist(), counts.tolist()) if i]
+    instances = [{"instance_id": i, "track_id": labels.instances.get(i), "n_points": n} for i, n in pairs]
+    return json_answer({"seq": seq, "made_from": made_from, "classes": classes, "instances": instances, "n_contested": labels.n_contested})
+
+
+def _digest(scene: Scene, frame_index: int, camera: str) -> str | None:
+    facts = _facts(scene, "images", frame_index, camera) or _facts(scene, "videos", frame_index, camera)
+    return None if facts is None else str(facts.sha256)
 
 
 def _facts(scene: Scene, what: str, frame_index: int, sensor: str) -> Any:
@@ -161,7 +214,7 @@ def get_image(
 @asks(Action.READ)
 def get_cuboids(request: Request, scene_id: str, frame_index: FrameIndex, frame: Named = "lidar") -> Response:
     """All tracks at a frame, between keyframes too, in a frame of reference."""
-    scene = _labelled(request)
+    scene = labelled_of(request)
     labels = scene.labels(frame_index, frame)
     rows = []
     for m, k in enumerate(labels.track_index):
@@ -176,7 +229,7 @@ def get_cuboids(request: Request, scene_id: str, frame_index: FrameIndex, frame:
 @asks(Action.READ)
 def get_projection(request: Request, scene_id: str, frame_index: FrameIndex, camera: Named) -> Response:
     """The cuboids of a frame in a picture: boxes of their visible parts, and their edges as curves."""
-    scene = _labelled(request)
+    scene = labelled_of(request)
     labels, sensor = scene.labels(frame_index, "ego"), scene.camera(camera)
     boxes = project_cuboids(labels.cuboids, sensor.camera, scene.cam_from(frame_index, camera, "ego"))
     found = []
@@ -186,10 +239,3 @@ def get_projection(request: Request, scene_id: str, frame_index: FrameIndex, cam
             edges = [np.round(line, 2).tolist() for line in boxes.edges(m)]
             found.append({"track_id": name, "xyxy": boxes.xyxy[m].tolist(), "truncation": float(boxes.truncation[m]), "edges": edges})
     return json_answer({"camera": camera, "width_px": sensor.camera.width_px, "height_px": sensor.camera.height_px, "cuboids": found})
-
-
-def _labelled(request: Request) -> Scene:
-    entity = asked(request).scene
-    if entity is None:
-        raise FrameMissing("no scene", hint="look at the list")
-    return request.app.state.recordings.labelled(entity)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -21,10 +22,12 @@ from ..tags import Relation, Tag
 from ..taxonomy import Taxonomy
 from ..tracks import Track
 from .canonical import checked_id, new_id
+from .corrections import corrected_tracks
 from .entities import Entity
 from .taxonomies import taxonomy_mapping
 
 if TYPE_CHECKING:
+    from ..checks import Finding
     from .project import Project
     from .stored import StoredTrack
     from .transactions import Commit
@@ -104,6 +107,20 @@ class Edits:
         """Of a track or a keyframe; two people may set two attributes of one thing at a time."""
         one = entity if isinstance(entity, Entity) else entity.entity
         self._add("set_attributes", id=one.id, kind=one.kind, rev=one.rev, set=dict(values or {}), remove=list(remove))
+
+    def correct(self, finding: Finding) -> None:
+        """The correction that a finding of `bw.check` suggests, where the labels are still those that were checked.
+
+        ConflictError (code "stale") where they are not, ArgumentError where nothing is suggested, or another calibration
+        """
+        name = str((self.project.entity(self._scene()).body or {})["name"])
+        seen, scene = self.project.seq, self.project.read(name)
+        for change in corrected_tracks(finding, scene):
+            stored = dataclasses.replace(self.project.track(name, change.track_id), seen=seen)
+            if change.track is None:
+                self.delete_track(stored)
+            else:
+                self.put_track(stored, change.track)
 
     # ------------------------------------------------------------ keyframes
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..checks import Suggestion
 from ..errors import ArgumentError, ConflictError
 from . import schema
 from .entities import Entity, named
@@ -21,7 +22,7 @@ from .places import ALWAYS
 from .settings import is_number
 from .transactions import Transaction, image_of
 
-__all__ = ["FINDING_KEYS", "FINDING_VERBS", "revisions_of"]
+__all__ = ["FINDING_KEYS", "FINDING_VERBS", "SUGGESTION", "revisions_of"]
 
 Edit = Mapping[str, Any]
 FINDING_KEYS: tuple[str, ...] = (
@@ -36,6 +37,7 @@ FINDING_KEYS: tuple[str, ...] = (
     "categories",
 )
 FINDING_KEYS += ("sensor", "value", "threshold", "unit", "message", "label_digest")
+SUGGESTION = "suggestion"  # the correction that is suggested, of those that have one
 _AROUND = 2  # keyframes to either side, which interpolation looks at
 
 
@@ -110,7 +112,7 @@ _SEVERITIES = ("error", "warning", "information")
 def _checked(one: Any) -> dict[str, Any]:
     fits = (
         isinstance(one, Mapping)
-        and set(one) == set(FINDING_KEYS)
+        and set(FINDING_KEYS) <= set(one) <= {*FINDING_KEYS, SUGGESTION}
         and all(isinstance(one[key], str) for key in _TEXTS)
         and all(type(one[key]) is int for key in _WHOLE)
         and all(one[key] is None or is_number(one[key]) for key in ("value", "threshold"))
@@ -122,7 +124,9 @@ def _checked(one: Any) -> dict[str, Any]:
     if not fits:
         hint = "work.keep_findings makes them of those of bw.check"
         raise ArgumentError(expected=", ".join(FINDING_KEYS), got=f"{one!r:.80}", field="edit.findings", hint=hint)
-    return {key: one[key] for key in FINDING_KEYS}
+    mending = one.get(SUGGESTION)
+    more = {} if mending is None else {SUGGESTION: Suggestion.from_dict(mending).to_dict()}
+    return {**{key: one[key] for key in FINDING_KEYS}, **more}
 
 
 def _about(tx: Transaction, scene_id: str, said: Mapping[str, Any]) -> Iterable[Entity]:

@@ -16,7 +16,7 @@ from ..formats.boxwright_pictures import image_track_mapping
 from ..scene import Scene
 from ..store import Commit, Entity, Project
 from ..store.canonical import checked_id
-from ..store.finding_verbs import FINDING_KEYS, revisions_of
+from ..store.finding_verbs import FINDING_KEYS, SUGGESTION, revisions_of
 from ..store.places import label_changes
 from ..store.requests import account_of, digest_of, repeated
 from ..store.roles import Action, Standing, Where, permits
@@ -381,10 +381,12 @@ def _finding_mapping(one: Finding) -> dict[str, Any]:
     said = {key: getattr(one, key) for key in FINDING_KEYS}
     numbers = {key: float(said[key]) if np.isfinite(said[key]) else None for key in ("value", "threshold")}
     frames = {key: int(said[key]) for key in ("frame_index", "last_frame_index", "worst_frame_index", "timestamp_ns")}
+    said |= {} if one.suggestion is None else {SUGGESTION: one.suggestion.to_dict()}
     return {**said, **numbers, **frames, "severity": one.severity.name.lower(), "track_ids": list(one.track_ids), "categories": list(one.categories)}
 
 
 def _kept(one: Entity, is_stale: bool) -> KeptFinding:
     body = one.body or {}
     keys = ("finding_id", "rule", "severity", "message", "status", "reason", "waived_by")
-    return KeptFinding(one.id, one.rev, is_stale=is_stale, said={key: body[key] for key in FINDING_KEYS}, **{key: body[key] for key in keys})
+    said = {key: body[key] for key in (*FINDING_KEYS, SUGGESTION) if key in body}
+    return KeptFinding(one.id, one.rev, is_stale=is_stale, said=said, **{key: body[key] for key in keys})

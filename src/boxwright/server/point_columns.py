@@ -1,0 +1,106 @@
+"""What a server tells of points besides their places: the sweep's own columns, labels, and colours out of the cameras' pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import UInt8s, as_points
+from ..cameras import UncalibratedCamera
+from ..errors import ArgumentError, BoxwrightError
+from ..point_labels import PointLabels
+from ..points import Sweep
+from ..projection import project_points
+from ..scene import Scene
+from ..segmentation import apply_edits, segment
+
+__all__ = ["COMPUTED", "KNOWN", "chosen_columns", "further_fields", "painted"]
+
+KNOWN = ("intensity", "time_offset_ns", "index")  # of every sweep that has them
+COMPUTED = ("class_id", "instance_id", "rgba", "uv")  # made for the request
+OTHERS = "others"  # all further columns of the sweep
+_PLAIN = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+def further_fields(sweep: Sweep) -> list[str]:
+    """Names of the sweep's further columns that can be sent: numbers, under plain names that are not taken."""
+    taken = {*KNOWN, *COMPUTED, OTHERS, "xyz"}
+    return [name for name, column in sweep.fields.items() if _PLAIN.fullmatch(name) and name not in taken and column.dtype.kind in "biuf"]
+
+
+def painted(scene: Scene, frame_index: int, sensor: str) -> tuple[PointLabels, str]:
+    """The labels of a sweep's points with the edits by hand, and where they are from: "kept", or "cuboids" where none are kept."""
+    name = scene.lidar(sensor).name
+    if not scene.has_point_labels(frame_index, name):
+        return segment(scene, frame_index, name), "cuboids"
+    edits = [edit for edit in scene.point_edits if edit.frame_index == frame_index and scene.lidar(edit.sensor).name == name]
+    labels = scene.point_labels(frame_index, name)
+    return apply_edits(labels, scene.points(frame_index, name), edits) if edits else labels, "kept"
+
+
+def chosen_columns(scene: Scene, frame_index: int, sweep: Sweep, sensor: str, wanted: Sequence[str], cameras: Sequence[str] | None) -> dict[str, Any]:
+    """name -> (N,) or (N, 4) for those of `wanted` that are not of every sweep. ArgumentError for a name that is none."""
+    further = further_fields(sweep)
+    names = [name for one in wanted for name in (further if one == OTHERS else [one]) if name not in KNOWN]
+    columns: dict[str, Any] = {}
+    labels = painted(scene, frame_index, sensor)[0] if {"class_id", "instance_id"} & set(names) else None
+    for name in dict.fromkeys(names):
+        if name == "rgba":
+            columns[name] = _colours(scene, frame_index, sweep, sensor, cameras)
+        elif name == "uv":
+            columns[name] = _places(scene, frame_index, sweep, sensor, cameras)
+        elif labels is not None and name in ("class_id", "instance_id"):
+            columns[name] = getattr(labels, name)
+        elif name in further:
+            columns[name] = _sendable(sweep.fields[name])
+        else:
+            known = [*KNOWN, *COMPUTED, OTHERS, *further]
+            raise ArgumentError(expected=f"some of {', '.join(known)}", got=f"{name!r:.60}", field="field", hint="each at most once")
+    return columns
+
+
+def _sendable(column: NDArray[Any]) -> NDArray[Any]:
+    """float16, long doubles and booleans become what every client knows."""
+    if column.dtype.kind == "b":
+        return column.astype(np.uint8)
+    if column.dtype.kind == "f" and column.dtype.itemsize not in (4, 8):
+        return column.astype(np.float32 if column.dtype.itemsize == 2 else np.float64)
+    return column
+
+
+def _places(scene: Scene, i: int, sweep: Sweep, sensor: str, cameras: Sequence[str] | None) -> NDArray[np.float32]:
+    """(N, 2) float32 pixels in the picture of one camera, NaN where a point is not in it."""
+    if cameras is None or len(cameras) != 1:
+        raise ArgumentError(expected="one camera", got="none" if not cameras else "several", field="camera", hint="uv is in its picture")
+    seen = project_points(sweep, scene.camera(cameras[0]).camera, scene.cam_from(i, cameras[0], sensor), dtype=np.float32)
+    uv: NDArray[np.float32] = np.where(seen.in_image[:, None], seen.uv, np.float32(np.nan))
+    return uv
+
+
+def _colours(scene: Scene, i: int, sweep: Sweep, sensor: str, cameras: Sequence[str] | None) -> UInt8s:
+    """(N, 4) uint8: the colour of the pixel that shows a point in the first of the cameras that does, and 255; 0 where none does. What stands before
+    a point in a picture is not looked at."""
+    rgba = np.zeros((len(sweep), 4), np.uint8)
+    for name in scene.cameras if cameras is None else dict.fromkeys(cameras):
+        camera = scene.camera(name).camera
+        if isinstance(camera, UncalibratedCamera) or not scene.has_image(i, name):
+            continue
+        left = np.flatnonzero(rgba[:, 3] == 0)
+        try:
+            pose = scene.cam_from(i, name, sensor)
+        except BoxwrightError:  # no pose at its exposure
+            continue
+        seen = project_points(as_points("points", sweep)[left], camera, pose, dtype=np.float32)
+        rows = np.flatnonzero(seen.in_image)
+        if not len(rows):
+            continue
+        image = scene.image(i, name)
+        u, v = np.rint(seen.uv[rows]).astype(np.int64).T
+        inside = (u >= 0) & (v >= 0) & (u < image.shape[1]) & (v < image.shape[0])
+        rgba[left[rows[inside]], :3] = image[v[inside], u[inside]]
+        rgba[left[rows[inside]], 3] = 255
+    return rgba
