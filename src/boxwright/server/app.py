@@ -45,6 +45,7 @@ __all__ = ["create_app"]
 THREADS = 40
 ROUTES: tuple[ModuleType, ...] = (project_routes, label_routes, history_routes, sensor_routes, frame_routes, overview_routes)
 ROUTES += (geometry_routes, judging_routes, job_routes, work_routes, feed)
+_DRAWS_WITH = "vendor/three.module.js"  # comes from npm when boxwright is built, see hatch_build.py
 _PAGE_KINDS = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -120,11 +121,12 @@ def _page_files() -> dict[str, Any]:
 
 def _add_page(app: FastAPI) -> None:
     files = _page_files()
+    start = "index.html" if _DRAWS_WITH in files else "missing.html"  # which says how it is made whole
 
     @asks(None)
     def get_page(request: Request, name: str = "") -> Response:
         """A file of the viewer's page; holds no data."""
-        found = files.get(name or "index.html")
+        found = files.get(name or start)
         if found is None:
             hint = "the page comes with the wheel; the API is under /api/v1"
             return json_answer({"code": "not-found", "message": "no such file", "field": None, "got": None, "limit": None, "hint": hint}, 404)

@@ -12,6 +12,8 @@ from ..errors import ArgumentError, BoxwrightError, UnknownName
 from ..store.entities import PROJECT
 from ..store.roles import Action, permits
 from ..store.snapshots import snapshot, standing
+from ..store.taxonomies import taxonomy_mapping
+from ..taxonomy import Taxonomy
 from .answers import Refusal, json_answer
 from .label_routes import committed, etag, told
 from .models import PatchBody, SessionBody, TaxonomyBody
@@ -68,9 +70,10 @@ def get_project(request: Request) -> Response:
 @router.get("/taxonomy")
 @asks(Action.READ)
 def get_taxonomy(request: Request) -> Response:
-    """The classes that edits must fit; null where nobody set any."""
+    """The classes that edits must fit; null where nobody set any: then `default` are those that are offered."""
     kept = asked(request).project.find(PROJECT, "taxonomy")
-    return json_answer({"taxonomy": None if kept is None else kept.body}, headers=etag(0 if kept is None else kept.rev))
+    said = {"taxonomy": None, "default": taxonomy_mapping(Taxonomy.default())} if kept is None else {"taxonomy": kept.body}
+    return json_answer(said, headers=etag(0 if kept is None else kept.rev))
 
 
 @router.put("/taxonomy")

@@ -1,0 +1,159 @@
+// @ts-check
+/** The page: what it is made of, and how it starts. */
+
+import { Api, ApiError } from './api.js';
+import { byId } from './dom.js';
+import { Edits } from './edits.js';
+import { Frames } from './frames.js';
+import { startHelp } from './help.js';
+import { startKeys } from './keys.js';
+import { Labels } from './labels.js';
+import { follow } from './live.js';
+import { startJudge } from './judge.js';
+import { startNotices } from './notices.js';
+import { startObject } from './object_panel.js';
+import { startPictures } from './pictures.js';
+import { startShapes } from './shapes.js';
+import { startSpace } from './space.js';
+import { State, sceneHead } from './state.js';
+import { startTabs } from './tabs.js';
+import { startTags } from './tags_panel.js';
+import { Taxonomy } from './taxonomy.js';
+import { startTimeline } from './timeline.js';
+import { startTools } from './tools.js';
+import { startTopbar } from './topbar.js';
+import { startTracks } from './tracks_list.js';
+import { Verbs } from './verbs.js';
+
+/** Everything that a part of the page may need. */
+export class App {
+  constructor() {
+    this.api = new Api();
+    this.state = new State();
+    this.labels = new Labels(this.state);
+    this.edits = new Edits(this.api, this.state, this.labels);
+    this.frames = new Frames(this.api, this.state);
+    this.taxonomy = new Taxonomy();
+    this.verbs = new Verbs(this);
+    /** @type {import('./space.js').Space|null} */
+    this.space = null;
+    this.endFeed = () => {};
+  }
+
+  /** A sentence for the user. @param {string} text @param {'info'|'warning'|'error'} [kind] */
+  say(text, kind = 'info') {
+    this.state.tell('notice', { text, kind });
+  }
+
+  async start() {
+    const said = await this.api.open();
+    const [me, project] = await Promise.all([this.api.get('/me'), this.api.get('/project')]);
+    this.state.me = me;
+    this.state.scenes = (await this.api.get('/scenes')).scenes;
+    document.title = `${project.name} · boxwright`;
+    this.state.tell('scenes');
+    const wanted = this.state.scenes.find((one) => one.name === said.get('scene')) ?? this.state.scenes[0];
+    this.edits.restore(project.project_id);
+    void this.taxonomy.load(this.api).then(() => this.state.tell('taxonomy'));
+    if (!wanted) {
+      this.say('This project has no scenes yet: boxwright import PROJECT PATH brings one in.');
+      return;
+    }
+    await this.openScene(wanted.scene_id, Number(said.get('frame') ?? 0));
+  }
+
+  /** Shows a scene. @param {string} sceneId @param {number} [frame] */
+  async openScene(sceneId, frame = 0) {
+    const { state } = this;
+    this.endFeed();
+    this.frames.reset();
+    const told = await this.api.get(`/scenes/${sceneId}`);
+    state.scene = sceneHead(told);
+    state.selected = null;
+    state.draft = null;
+    state.frame = Math.max(0, Math.min(state.nFrames - 1, frame < 0 ? state.nFrames + frame : frame));
+    this.labels.reset({ seq: told.seq, entities: [] });
+    this.#remember(state.frame);
+    state.tell('scene');
+    const showing = this.frames.load();
+    const [found, log] = await Promise.all([
+      this.api.get(`/scenes/${sceneId}/entities`, { kind: ['track', 'keyframe', 'tag', 'relation'] }),
+      this.api.get(`/scenes/${sceneId}/log`, { most: 200 }),
+    ]);
+    if (state.scene.id !== sceneId) return;
+    this.labels.reset(found);
+    this.edits.remember(log.transactions, sceneId);
+    this.edits.savedSeq = found.seq;
+    this.labels.lay(this.edits.queue.filter((one) => one.scene === sceneId).map((one) => one.edits));
+    state.tell('labels');
+    state.tell('edits');
+    this.endFeed = follow(this.api, found.seq, (seq, changes) => this.#heard(seq, changes));
+    await showing;
+  }
+
+  /** @param {number} seq @param {any[]} changes */
+  #heard(seq, changes) {
+    const { state, labels } = this;
+    state.tell('heard', { seq, changes });
+    if (!labels.apply(seq, changes)) return;
+    if (state.selected && !labels.get(state.selected)) state.select(null);
+    this.frames.stale();
+    state.tell('labels');
+    void this.frames.reload();
+  }
+
+  /** The address says what is shown, so that it comes again after a reload. @param {number} frame */
+  #remember(frame) {
+    const { scene } = this.state;
+    if (scene) history.replaceState(null, '', `#${new URLSearchParams({ scene: scene.name, frame: String(frame) })}`);
+  }
+
+  wire() {
+    const { state } = this;
+    state.on('frame', () => {
+      this.#remember(state.frame);
+      void this.frames.load();
+    });
+    state.on('saved', () => {
+      this.frames.stale();
+      if (state.selected && !this.labels.get(state.selected)) state.select(null);
+      void this.frames.reload();
+    });
+    state.on('seek', ({ trackId, frame }) => {
+      if (frame !== undefined) state.go(frame);
+      const track = trackId === undefined ? undefined : this.labels.named(trackId);
+      if (track) state.select(track.id);
+    });
+  }
+}
+
+async function main() {
+  const app = new App();
+  /** @type {any} */ (window).boxwright = app;
+  startNotices(app, byId('notices'));
+  startTopbar(app, byId('topbar'));
+  startTools(app, byId('tools'));
+  startTracks(app, byId('tracks'));
+  startTabs(app, byId('tabs'));
+  startObject(app, byId('object'));
+  startTags(app, byId('tags'));
+  startTimeline(app, byId('timeline'));
+  startHelp(app, /** @type {HTMLDialogElement} */ (byId('help')));
+  startPictures(app, byId('pictures'));
+  startShapes(app, byId('shapes'));
+  startJudge(app, byId('judge'));
+  startKeys(app);
+  app.wire();
+  app.space = startSpace(app, byId('space'));
+  app.api.onLost = () => app.say('The token of this tab has ended. Start the browser again: boxwright view, or the address that boxwright serve prints.', 'error');
+  try {
+    await app.start();
+    document.body.dataset.ready = 'yes';
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const isToken = error.status === 401 && !app.api.token;
+    app.say(isToken ? 'This address needs its one-time code: use the one that boxwright view or boxwright serve prints.' : `${error.message}. ${error.hint ?? ''}`, 'error');
+  }
+}
+
+void main();

@@ -1,0 +1,49 @@
+// @ts-check
+/** Sentences for the user, and conflicts that wait for a decision. */
+
+import { button, el, fill } from './dom.js';
+
+const STAYS_MS = 6000;
+
+/** @param {import('./app.js').App} app @param {HTMLElement} place */
+export function startNotices(app, place) {
+  const { state, edits } = app;
+  const passing = el('div', { class: 'passing' });
+  const conflicts = el('div', { class: 'conflicts' });
+  place.append(conflicts, passing);
+
+  state.on('notice', ({ text, kind }) => {
+    for (const old of passing.children) if (old.firstChild?.textContent === text) old.remove();
+    const one = el('div', { class: `notice is-${kind}`, testid: 'notice' }, el('span', {}, text));
+    one.append(button('×', 'notice-close', () => one.remove(), { 'aria-label': 'Close', class: 'close' }));
+    passing.append(one);
+    while (passing.children.length > 4) passing.firstElementChild?.remove();
+    if (kind !== 'error') setTimeout(() => one.remove(), STAYS_MS);
+  });
+
+  const show = () => {
+    fill(
+      conflicts,
+      edits.refused.map((one) => {
+        const first = one.conflicts[0];
+        const who = first?.account ? `${first.account} changed ${(first.changed ?? []).join(', ') || `the ${first.kind}`} in transaction ${first.seq}.` : one.error.message;
+        const isConflict = one.error.status === 412 || one.error.status === 409;
+        const title = isConflict ? `Somebody else was first: “${one.entry.what}” is not saved.` : `“${one.entry.what}” was refused and is not saved.`;
+        return el(
+          'div',
+          { class: 'conflict', role: 'alert', testid: 'conflict' },
+          el('strong', {}, title),
+          el('p', { testid: 'conflict-who' }, who),
+          one.error.hint && !isConflict ? el('p', {}, one.error.hint) : null,
+          el(
+            'div',
+            { class: 'row' },
+            button('Keep theirs', 'conflict-theirs', () => edits.drop(one)),
+            one.entry.undo === null && button('Put mine on top', 'conflict-mine', () => edits.retry(one)),
+          ),
+        );
+      }),
+    );
+  };
+  state.on('edits', show);
+}

@@ -1,0 +1,222 @@
+// @ts-check
+/** The selected track: its class with what the guideline says, its cuboid in numbers, its attributes, and what can be done with it. */
+
+import { button, el, fill, put, swatch } from './dom.js';
+import { quatOfYaw, multiplied, normalized, yawOf } from './geometry.js';
+
+const DEGREE = Math.PI / 180;
+const FIELDS = [
+  ['x', 'x', 'm', 0.05], ['y', 'y', 'm', 0.05], ['z', 'z', 'm', 0.05],
+  ['length', 'length', 'm', 0.05], ['width', 'width', 'm', 0.05], ['height', 'height', 'm', 0.05],
+  ['heading', 'heading', '°', 1],
+];
+
+/** @param {import('./app.js').App} app @param {HTMLElement} place */
+export function startObject(app, place) {
+  const { state, labels, verbs, taxonomy } = app;
+  const hint = el('div', { class: 'empty', testid: 'object-empty' },
+    el('p', {}, 'Nothing is selected.'),
+    el('p', {}, 'Click a cuboid to select it. F and a click on an object fit a new one to its points.'));
+  const body = el('div', { class: 'object' });
+  put(place, hint, body);
+
+  const name = el('input', { type: 'text', testid: 'track-id', id: 'track-id', maxlength: 200, autocomplete: 'off', spellcheck: 'false', on: { change: () => rename() } });
+  const category = el('select', { testid: 'track-class', id: 'track-class', on: { change: () => verbs.setTrack({ category: category.value }) } });
+  const color = el('span', {});
+  const advice = el('div', { class: 'advice', testid: 'guideline' });
+  const where = el('p', { class: 'where', testid: 'keyframe-state' });
+  /** @type {Set<HTMLInputElement>} fields that somebody is typing in */
+  const dirty = new Set();
+  const fields = FIELDS.map(([id, text, unit, step]) => {
+    const input = el('input', { type: 'number', step, testid: `field-${id}`, id: `field-${id}`, inputmode: 'decimal', on: {
+      input: () => dirty.add(input),
+      blur: () => dirty.delete(input),
+      change: () => {
+        dirty.delete(input);
+        apply(String(id), input.valueAsNumber);
+      },
+    } });
+    return { id: String(id), input, row: el('div', { class: 'number' }, el('label', { for: `field-${id}` }, text), input, el('span', { class: 'unit' }, unit)) };
+  });
+  const visibility = el('select', { testid: 'visibility', id: 'visibility', on: { change: () => verbs.setVisibility(/** @type {any} */ (visibility.value)) } },
+    ['visible', 'occluded', 'outside'].map((one) => el('option', { value: one }, one === 'outside' ? 'gone from here on' : one)));
+  const attributes = el('div', { class: 'attributes', testid: 'attributes' });
+  const into = el('select', { testid: 'merge-into', id: 'merge-into' });
+  const steps = el('input', { type: 'number', min: 1, max: 200, step: 1, value: '10', testid: 'propagate-frames', id: 'propagate-frames' });
+  const carry = (/** @type {number} */ sign) => void verbs.propagate(sign * Math.max(1, Math.min(200, Math.round(steps.valueAsNumber) || 10)));
+
+  put(
+    body,
+    el('div', { class: 'field' }, el('label', { for: 'track-id' }, 'Track'), name),
+    el('div', { class: 'field' }, el('label', { for: 'track-class' }, 'Class ', color), category),
+    advice,
+    where,
+    el('fieldset', { class: 'numbers' }, el('legend', {}, 'Cuboid'), fields.map((one) => one.row)),
+    el('div', { class: 'field' }, el('label', { for: 'visibility' }, 'Here it is'), visibility),
+    attributes,
+    el('div', { class: 'row wrap' },
+      button('Refit', 'refit', () => void verbs.refit(), { title: 'Snap to the points (R)' }),
+      button('Keyframe here', 'keyframe', () => verbs.makeKeyframe(), { title: 'Make a keyframe (K)' }),
+      button('One size', 'same-size', () => verbs.sameSize(), { title: 'This size at every keyframe (Z)' }),
+      button('Copy', 'copy', () => verbs.copy(), { title: 'Ctrl+C' }),
+    ),
+    el('div', { class: 'row' },
+      button('◀ Carry back', 'propagate-back', () => carry(-1), { title: 'Propagate backwards (Shift+P)' }),
+      el('label', { for: 'propagate-frames', class: 'hidden-label' }, 'Frames to carry the track over'),
+      steps,
+      button('Carry on ▶', 'propagate', () => carry(1), { title: 'Propagate forwards (P)' }),
+    ),
+    el('details', { class: 'group' },
+      el('summary', { testid: 'more' }, 'Split, merge, delete'),
+      el('div', { class: 'row wrap' },
+        button('Split here', 'split', () => verbs.split(), { title: 'From this frame on it is another track (X)' }),
+        button('Delete keyframe', 'delete-keyframe', () => verbs.deleteKeyframe(), { title: 'Delete' }),
+        button('Delete track', 'delete-track', () => verbs.deleteTrack(), { title: 'Shift+Delete', class: 'danger' }),
+      ),
+      el('div', { class: 'field' }, el('label', { for: 'merge-into' }, 'Merge into'), into),
+      button('Merge', 'merge', () => ((found) => found && verbs.merge(found))(labels.get(into.value))),
+    ),
+  );
+
+  const rename = () => {
+    const track = verbs.track;
+    const wanted = name.value.trim();
+    if (!track || wanted === track.body.track_id) return;
+    if (!wanted || labels.named(wanted)) {
+      app.say(wanted ? `There is a track ${wanted} already.` : 'A track needs a name.', 'warning');
+      name.value = track.body.track_id;
+    } else verbs.setTrack({ track_id: wanted });
+  };
+
+  /** @param {string} id @param {number} value */
+  const apply = (id, value) => {
+    const { cuboid } = verbs;
+    const at = FIELDS.findIndex(([one]) => one === id);
+    if (!cuboid || !Number.isFinite(value) || (at >= 3 && at < 6 && value <= 0)) {
+      show();
+      return;
+    }
+    const next = { center: [...cuboid.center], size: [...cuboid.size], quat: [...cuboid.quat] };
+    if (at < 3) next.center[at] = value;
+    else if (at < 6) next.size[at - 3] = value;
+    else next.quat = normalized(multiplied(quatOfYaw(value * DEGREE - yawOf(cuboid.quat)), cuboid.quat));
+    verbs.change(() => next, id);
+  };
+
+  /** @param {import('./taxonomy.js').Attribute} one @param {any} value @param {(value: any) => void} set @param {string} id */
+  const control = (one, value, set, id) => {
+    if (one.kind === 'group') {
+      return el('fieldset', {}, el('legend', {}, one.name), one.members.map((member) =>
+        row(member, value?.[member.name], (inner) => set({ ...(value ?? {}), [member.name]: inner }), `${id}-${member.name}`)));
+    }
+    if (one.kind === 'choice') {
+      const made = el('select', { id, testid: id, on: { change: () => set(made.value || undefined) } }, el('option', { value: '' }, '–'), one.values.map((each) => el('option', { value: each }, each)));
+      made.value = value ?? '';
+      return made;
+    }
+    if (one.kind === 'flag') {
+      const made = el('input', { type: 'checkbox', id, testid: id, on: { change: () => set(made.checked) } });
+      made.checked = Boolean(value);
+      made.indeterminate = value === undefined;
+      return made;
+    }
+    const made = el('input', { type: one.kind === 'number' ? 'number' : 'text', step: 'any', id, testid: id, maxlength: 1000, on: { change: () => set(read()) } });
+    const read = () => (made.value === '' ? undefined : one.kind === 'number' ? made.valueAsNumber : made.value);
+    made.value = value === undefined ? '' : String(value);
+    return made;
+  };
+
+  /** @param {import('./taxonomy.js').Attribute} one @param {any} value @param {(value: any) => void} set @param {string} id @returns {HTMLElement} */
+  const row = (one, value, set, id) => {
+    const made = control(one, value, set, id);
+    return one.kind === 'group' ? made : el('div', { class: 'field' }, el('label', { for: id }, one.name.replaceAll('_', ' ')), made);
+  };
+
+  const showAttributes = (/** @type {import('./state.js').Entity} */ track) => {
+    if (attributes.contains(document.activeElement) && attributes.dataset.of === `${track.id} ${state.frame}`) return;
+    attributes.dataset.of = `${track.id} ${state.frame}`;
+    const stamp = state.stamp();
+    /** @type {Record<string, any>} what holds here: a keyframe's value until the next one that says something else */
+    const held = {};
+    for (const one of labels.keyframes(track.id)) if (one.body.timestamp_ns <= stamp) Object.assign(held, one.body.attributes ?? {});
+    const known = taxonomy.find(track.body.category)?.attributes ?? [];
+    fill(
+      attributes,
+      known.length ? el('h3', {}, 'Attributes') : null,
+      known.map((one) => {
+        const value = one.name in held ? held[one.name] : track.body.attributes?.[one.name];
+        return row(one, value, (next) => verbs.setAttribute(one.name, next, one.is_mutable), `attribute-${one.name}`);
+      }),
+      others({ ...(track.body.attributes ?? {}), ...held }, known),
+    );
+  };
+
+  /** Attributes that no class defines, as they came. @param {Record<string, any>} values @param {import('./taxonomy.js').Attribute[]} known */
+  const others = (values, known) => {
+    const names = Object.keys(values).filter((one) => !known.some((each) => each.name === one));
+    if (!names.length) return null;
+    return el('dl', { class: 'others' }, names.map((one) => [el('dt', {}, one), el('dd', {}, typeof values[one] === 'object' ? JSON.stringify(values[one]) : String(values[one]))]));
+  };
+
+  const showClasses = (/** @type {string} */ now) => {
+    const names = taxonomy.categories.map((one) => one.name);
+    const wanted = names.includes(now) ? names : [now, ...names];
+    if (wanted.join('\n') !== [...category.options].map((one) => one.value).join('\n')) fill(category, wanted.map((one) => el('option', { value: one }, one)));
+    category.value = now;
+    fill(color, swatch(taxonomy.color(now)));
+    const said = taxonomy.advice(now);
+    advice.hidden = !said.text && !said.general;
+    fill(
+      advice,
+      said.text ? el('p', {}, el('strong', {}, 'Guideline: '), said.text) : null,
+      said.examples.map((one) => button(`Example: ${one.scene}, frame ${one.frame_index}${one.note ? `: ${one.note}` : ''}`, 'guideline-example', () => void example(one), { class: 'link' })),
+      said.general ? el('details', {}, el('summary', {}, 'The whole guideline'), el('p', { class: 'pre' }, said.general)) : null,
+    );
+  };
+
+  /** @param {{scene: string, frame_index: number}} one */
+  const example = async (one) => {
+    const scene = state.scenes.find((each) => each.name === one.scene);
+    if (scene && scene.scene_id !== state.scene?.id) await app.openScene(scene.scene_id, one.frame_index);
+    else state.go(one.frame_index);
+  };
+
+  const showNumbers = () => {
+    const { cuboid } = verbs;
+    for (const { id, input } of fields) {
+      const at = FIELDS.findIndex(([one]) => one === id);
+      input.disabled = !cuboid;
+      if (document.activeElement === input && dirty.has(input)) continue;
+      const value = cuboid ? [...cuboid.center, ...cuboid.size, yawOf(cuboid.quat) / DEGREE][at] : NaN;
+      input.value = Number.isFinite(value) ? value.toFixed(at === 6 ? 2 : 3) : '';
+    }
+  };
+
+  const show = () => {
+    const { track } = verbs;
+    hint.hidden = Boolean(track);
+    body.hidden = !track;
+    if (!track) return;
+    const keyframe = labels.keyframeAt(track.id, state.stamp());
+    if (document.activeElement !== name) name.value = track.body.track_id;
+    showClasses(track.body.category);
+    showNumbers();
+    const all = labels.keyframes(track.id).length;
+    const origin = keyframe?.body.origin && keyframe.body.origin !== 'given' ? `, ${keyframe.body.origin.replaceAll('_', ' ')}` : '';
+    where.textContent = keyframe ? `Keyframe here${origin} (one of ${all})` : verbs.cuboid ? `Interpolated between its ${all} keyframes` : `Not in this frame (${all} keyframes)`;
+    where.dataset.kind = keyframe ? 'keyframe' : verbs.cuboid ? 'between' : 'absent';
+    visibility.disabled = !keyframe;
+    visibility.value = keyframe?.body.visibility ?? 'visible';
+    showAttributes(track);
+    const chosen = into.value;
+    fill(into, labels.cuboidTracks.filter((one) => one.id !== track.id).map((one) => el('option', { value: one.id }, one.body.track_id)));
+    if (labels.get(chosen)) into.value = chosen;
+  };
+  for (const name of ['selection', 'labels', 'shown', 'taxonomy']) state.on(name, show);
+  state.on('draft', showNumbers);
+  state.on('frame', () => {
+    const active = document.activeElement;
+    if (active instanceof HTMLInputElement && body.contains(active)) active.blur();
+  });
+  show();
+}

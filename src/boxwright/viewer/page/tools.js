@@ -1,0 +1,70 @@
+// @ts-check
+/** Tools, the class of new objects, and what is drawn how. */
+
+import { button, el, fill, put } from './dom.js';
+import { COLOURS } from './cloud.js';
+
+/** @param {import('./app.js').App} app @param {HTMLElement} place */
+export function startTools(app, place) {
+  const { state, taxonomy } = app;
+  const fit = button('◎ Click to fit', 'tool-fit', () => state.use('fit'), { title: 'Click an object, and a cuboid is fitted to it (F)', class: 'wide' });
+  const category = el('select', { testid: 'category', id: 'category', on: { change: () => (state.category = category.value) } });
+  const colour = el('select', { testid: 'colour', id: 'colour', on: { change: () => recolour(colour.value) } }, Object.entries(COLOURS).map(([value, text]) => el('option', { value }, text)));
+  const size = el('input', { type: 'range', testid: 'point-size', id: 'point-size', min: 1, max: 6, step: 1, on: { input: () => state.change({ pointSize: Number(size.value) }) } });
+  const sweeps = el('select', { testid: 'sweeps', id: 'sweeps', on: { change: () => reload({ sweeps: Number(sweeps.value) }) } },
+    [[1, 'one'], [3, '3'], [5, '5'], [10, '10']].map(([value, text]) => el('option', { value }, text)));
+  const layers = [['labels', 'Names', 'L'], ['trails', 'Trails', 'T'], ['grid', 'Grid', 'G'], ['follow', 'Follow vehicle', '']].map(([name, text, key]) => {
+    const box = el('input', { type: 'checkbox', testid: `show-${name}`, on: { change: () => state.change({ [name]: box.checked }) } });
+    return { name, box, label: el('label', { class: 'check', title: key ? `${text} (${key})` : text }, box, ' ', text) };
+  });
+  const view = (/** @type {string} */ text, /** @type {string} */ id, /** @type {string} */ key, /** @type {() => void} */ act) => button(text, id, act, { title: `${text} (${key})` });
+
+  put(
+    place,
+    fit,
+    el('div', { class: 'field' }, el('label', { for: 'category' }, 'New objects are'), category),
+    el('div', { class: 'row' },
+      view('Home', 'view-home', 'Home of the view: H', () => app.space?.big.home(app.space.egoFrom, app.space.anchor)),
+      view('Above', 'view-above', 'U', () => app.space?.big.above(app.space.egoFrom, app.space.anchor)),
+      view('To object', 'view-object', 'O', () => app.space?.lookAtSelected()),
+    ),
+    el('details', { open: true, class: 'group' },
+      el('summary', {}, 'Shown'),
+      el('div', { class: 'field' }, el('label', { for: 'colour' }, 'Colour by'), colour),
+      el('div', { class: 'field' }, el('label', { for: 'sweeps' }, 'Sweeps as one'), sweeps),
+      el('div', { class: 'field' }, el('label', { for: 'point-size' }, 'Point size'), size),
+      el('div', { class: 'checks' }, layers.map((one) => one.label)),
+    ),
+  );
+
+  /** @param {any} changes */
+  function reload(changes) {
+    state.change(changes);
+    void app.frames.load();
+  }
+  /** Classes and pictures are further columns, which are fetched when they are shown. @param {string} mode */
+  function recolour(mode) {
+    reload({ colour: mode });
+  }
+
+  const show = () => {
+    fit.setAttribute('aria-pressed', String(state.tool === 'fit'));
+    colour.value = state.show.colour;
+    size.value = String(state.show.pointSize);
+    sweeps.value = String(state.show.sweeps);
+    for (const { name, box } of layers) box.checked = Boolean(/** @type {any} */ (state.show)[name]);
+    document.body.dataset.tool = state.tool;
+  };
+  const classes = () => {
+    const names = taxonomy.categories.map((one) => one.name);
+    const others = taxonomy.isOwn ? [] : [...new Set(app.labels.cuboidTracks.map((one) => one.body.category))].filter((one) => !names.includes(one)).sort();
+    const wanted = [...others, ...names];
+    if (wanted.join('\n') !== [...category.options].map((one) => one.value).join('\n')) fill(category, wanted.map((name) => el('option', { value: name }, name)));
+    if (!wanted.includes(state.category) && wanted.length) [state.category] = wanted;
+    category.value = state.category;
+  };
+  state.on('show', show);
+  state.on('taxonomy', classes);
+  state.on('labels', classes);
+  show();
+}

@@ -1,0 +1,63 @@
+// @ts-check
+/** All tracks of the scene: which are there in this frame, one click selects. */
+
+import { button, el, fill, put, swatch } from './dom.js';
+
+/** @param {import('./app.js').App} app @param {HTMLElement} place */
+export function startTracks(app, place) {
+  const { state, labels, taxonomy } = app;
+  const search = el('input', { type: 'search', testid: 'track-search', placeholder: 'Find a track', 'aria-label': 'Find a track', autocomplete: 'off', spellcheck: 'false', on: { input: () => show() } });
+  const count = el('span', { class: 'count', testid: 'track-count' });
+  const list = el('ul', { class: 'track-list', testid: 'track-list' });
+  put(place, el('div', { class: 'row heading' }, el('h2', {}, 'Tracks'), count), search, list);
+  /** @type {Map<string, HTMLElement>} */
+  const rows = new Map();
+
+  const show = () => {
+    const word = search.value.trim().toLowerCase();
+    const there = new Set((app.space?.shown ?? []).map((one) => one.id));
+    const tracks = labels.cuboidTracks.filter((one) => !word || `${one.body.track_id} ${one.body.category}`.toLowerCase().includes(word));
+    tracks.sort((a, b) => Number(there.has(b.id)) - Number(there.has(a.id)));
+    count.textContent = `${there.size} here of ${labels.cuboidTracks.length}`;
+    rows.clear();
+    fill(
+      list,
+      tracks.map((one) => {
+        const row = button('', 'track', () => pick(one.id), { class: 'track', 'data-track': one.body.track_id });
+        row.append(swatch(taxonomy.color(one.body.category)), el('span', { class: 'track-name' }, one.body.track_id), el('span', { class: 'track-class' }, one.body.category));
+        row.classList.toggle('is-absent', !there.has(one.id));
+        if (one.id === state.selected) row.setAttribute('aria-current', 'true');
+        rows.set(one.id, row);
+        return el('li', {}, row);
+      }),
+    );
+  };
+
+  /** Also where the track is not in this frame: the nearest one that it is in. @param {string} id */
+  const pick = (id) => {
+    if (!app.space?.cuboidOf(id)) {
+      const frames = labels.keyframes(id).filter((one) => one.body.visibility !== 'outside').map((one) => state.frameAt(one.body.timestamp_ns)).filter((one) => one >= 0);
+      frames.sort((a, b) => Math.abs(a - state.frame) - Math.abs(b - state.frame));
+      if (frames.length) state.go(frames[0]);
+    }
+    state.select(id);
+  };
+
+  let isWaiting = false;
+  const later = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      show();
+    });
+  };
+  for (const name of ['labels', 'shown', 'taxonomy', 'scene']) state.on(name, later);
+  state.on('selection', () => {
+    for (const [id, row] of rows) {
+      if (id === state.selected) row.setAttribute('aria-current', 'true');
+      else row.removeAttribute('aria-current');
+    }
+    rows.get(state.selected ?? '')?.scrollIntoView({ block: 'nearest' });
+  });
+}

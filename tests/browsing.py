@@ -1,0 +1,146 @@
+"""A server on loopback and a real Chromium in front of it, for the end-to-end tests of the page: one of each for a module."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import boxwright as bw
+from boxwright.sample import sample_folder
+from boxwright.server import Server
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+PAGE = Path(bw.__file__).parent / "viewer" / "page"
+
+
+def browser_or_skip():
+    """(playwright, browser), which the caller stops; skips by the name of what is not there."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the page's tests need playwright (extra 'test')")
+    if not Path(CHROMIUM).is_file():
+        pytest.skip(f"the page's tests need Debian's chromium: there is no {CHROMIUM}")
+    if not (PAGE / "vendor" / "three.module.js").is_file():
+        pytest.skip("the page is not complete here: python hatch_build.py fetches three.js from npm")
+    playwright = sync_api.sync_playwright().start()
+    return playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+@dataclass
+class Visited:
+    """A page in a browser, and everything that went wrong in it.
+
+    page : Playwright's
+    errors : of its console and its scripts
+    outside : requests that left this machine
+    """
+
+    page: object
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)  # beginnings of messages that a test expects
+
+    def listen(self):
+        self.page.on("console", lambda message: self._said(f"{message.type}: {message.text}") if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self._said(f"script: {error}"))
+        self.page.on("request", lambda request: None if _is_inside(request.url) else self.outside.append(request.url))
+        self.page.on("dialog", lambda dialog: (self._said(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def _said(self, text):
+        # what SwiftShader tells of itself, and refusals that the page shows to its user
+        if not any(part in text for part in ("GPU stall", "WebGL", "GL Driver", *self.allowed)):
+            self.errors.append(text)
+
+    def by(self, testid):
+        return self.page.get_by_test_id(testid)
+
+    def wait(self, expression, argument=None, seconds=20.0):
+        """Until a function of the page gives something true, which comes back. Playwright's own way needs eval, which the page forbids."""
+        end = time.monotonic() + seconds
+        while not (found := self.page.evaluate(expression, argument)):
+            assert time.monotonic() < end, f"never true: {expression}; {self.errors}"
+            self.page.wait_for_timeout(20)
+        return found
+
+    def saved(self):
+        """Waits until everything is saved; the revision."""
+        self.wait("() => /^saved at revision \\d+$/.test(document.querySelector('[data-testid=saved]').textContent)")
+        return int(self.by("saved").text_content().rsplit(" ", 1)[1])
+
+    def key(self, *keys):
+        for one in keys:
+            self.page.keyboard.press(one)
+
+    def select(self, track_id):
+        self.page.locator(f'[data-track="{track_id}"]').click()
+        self.wait("() => !document.querySelector('.object').hidden")
+
+    def go(self, frame):
+        """Waits until the frame is shown."""
+        self.page.evaluate("frame => window.boxwright.state.go(frame)", frame)
+        self.shown(frame)
+
+    def shown(self, frame):
+        there = "[state.frame, frames.pointsFrame, frames.rowsFrame].every((one) => one === frame)"
+        self.wait(f"frame => {{ const {{ frames, state }} = window.boxwright; return {there}; }}", frame)
+
+    def number(self, name):
+        return float(self.by(f"field-{name}").input_value())
+
+
+def _is_inside(url):
+    return url.startswith(("http://127.0.0.1:", "http://localhost:", "blob:", "data:"))
+
+
+@dataclass
+class Browsed:
+    """server : answering; project : as its machine has it"""
+
+    server: Server
+    project: bw.Project
+    browser: object
+    visits: list[Visited] = field(default_factory=list)
+
+    def visit(self, *, account="anna", scene="sample", frame=0, context=None):
+        """The page, opened with a one-time code as `boxwright view` does, once its first frame is there."""
+        context = context or self.browser.new_context(viewport={"width": 1500, "height": 900})
+        made = Visited(context.new_page())
+        made.listen()
+        self.visits.append(made)
+        made.page.goto(f"{self.server.start_url(account)}&scene={scene}&frame={frame}")
+        made.wait("() => document.body.dataset.ready === 'yes'", seconds=30)
+        made.shown(frame)
+        return made
+
+
+def sample_project(folder):
+    """The sample's clip with the keyframes of its inputs, in a project of its own."""
+    recording = folder / "sample"
+    shutil.copytree(sample_folder() / "clip", recording)
+    clip, labels = json.loads((recording / "scene.json").read_text()), json.loads((sample_folder() / "inputs" / "scene.json").read_text())
+    (recording / "scene.json").write_text(json.dumps({**clip, "tracks": labels["tracks"]}))
+    project = bw.create_project(folder / "project", "street")
+    project.import_scene(recording, name="sample")
+    return project
+
+
+@contextlib.contextmanager
+def browsed(folder, **changes):
+    """changes : of the server's Settings"""
+    playwright, browser = browser_or_skip()
+    try:
+        with sample_project(folder) as project:
+            for name in ("anna", "ben"):
+                project.accounts.add(name)
+            server = Server(project, port=0, changes={"writes_per_s": 10_000, "works_at_once": 20, **changes})
+            with server.in_background():
+                yield Browsed(server, project, browser)
+                browser.close()
+    finally:
+        browser.close()
+        playwright.stop()
