@@ -30,6 +30,7 @@ COMMANDS = [
     "accounts",
     "agree",
     "backup",
+    "batch",
     "bench",
     "check",
     "convert",
@@ -507,7 +508,7 @@ def test_wrong_options_are_told_before_the_recording_is_read(run, tmp_path, monk
 PROJECT_COMMANDS = ("accounts", "backup", "export", "fsck", "import", "init", "log", "serve", "undo")
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("bench", "demo", "simulate", "warmup")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("batch", "bench", "demo", "simulate", "warmup")])
 def test_an_empty_path_is_not_the_folder_one_is_in(run, folder, monkeypatch, command):
     monkeypatch.chdir(folder)
     needed = {"fit": ["--at", "1,2,3"], "propagate": ["--track", "a", "--from-frame", "0", "--to-frame", "1"], "score": ["gold"], "agree": ["other"]}

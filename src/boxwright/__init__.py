@@ -123,6 +123,7 @@ _HOME = {
         "write_point_labels",
         "write_points",
     ],
+    "batching": ["BatchProgress", "BatchReport", "batch"],
     "client": ["RemoteProject", "connect"],
     "work": ["Effort", "Guideline", "KeptFinding", "Member", "Task", "Work", "WorkVerdict"],
     "store": ["Commit", "Edits", "Entity", "Project", "backup", "create_project", "fsck", "open_project", "restore_backup"],
@@ -132,6 +133,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 if TYPE_CHECKING:
     from .advice import Advice, Advices, advise
     from .aggregation import Aggregate, aggregate
+    from .batching import BatchProgress, BatchReport, batch
     from .cameras import (
         CylindricalCamera,
         DoubleSphereCamera,
@@ -255,6 +257,8 @@ __all__ = [
     "AnnotatorSpread",
     "ArgumentError",
     "AttributeDefinition",
+    "BatchProgress",
+    "BatchReport",
     "Boxes",
     "BoxwrightError",
     "CalibrationError",
@@ -391,6 +395,7 @@ __all__ = [
     "agreement",
     "apply_edits",
     "backup",
+    "batch",
     "capabilities",
     "certify",
     "check",

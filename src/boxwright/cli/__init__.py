@@ -22,6 +22,7 @@ from . import (
     accounts,
     agree,
     backup,
+    batch,
     bench,
     check,
     convert,
@@ -82,6 +83,7 @@ for command in (
     fsck.fsck,
     accounts.accounts,
     serve.serve,
+    batch.batch,
     bench.bench,
     warmup.warmup,
 ):

@@ -12,12 +12,20 @@ from .common import one_line
 
 __all__ = ["UsageError", "in_options", "usage_sentence", "with_options"]
 
-_FIELDS = {"scene": "--scene", "format": "--format", "click_m": "--at", "face_margin_m": "--face-margin-m", "width_px": "--width-px"}
+_SAME = ("scene", "format", "face_margin_m", "width_px", "out", "engine", "scheduler", "gold", "shard_frames", "keyframes_every")
+_FIELDS = {
+    **{name: f"--{name.replace('_', '-')}" for name in _SAME},
+    "click_m": "--at",
+    "n_workers": "--workers",
+    "verbs": "VERB",
+}
 _OPTIONS = (  # what a hint tells a program, and what it tells a person at a terminal
     (r"\bscene=", "--scene NAME"),
     (r"\bformat=(?!')", "--format NAME"),
     (r"\bformat='(\w+)'", r"--format \1"),
     (r"\bstrict=False\b", "--lenient"),
+    (r"\bengine='(\w+)'", r"--engine \1"),
+    (r"\bwithout strict\b", "without --strict"),
     (r"\bcamera=", "--camera NAME"),
     (r"scene\.has_\w+\([^)]*\) tells", "'boxwright info' tells"),
     (r"bw\.scenes\(path\) lists them|scene\.\w+ lists? them|scene\.\w+ and scene\.\w+ list the sensors", "'boxwright info' lists them"),

@@ -23,7 +23,7 @@ def _svg(width: float, height: float, title: str, body: Sequence[str]) -> str:
 
 
 def bars(title: str, rows: Mapping[str, Mapping[str, int]]) -> str:
-    """One bar for each name, its parts by severity."""
+    """One bar for each name, its parts by severity; other parts are plain."""
     most = max([sum(parts.values()) for parts in rows.values()], default=1) or 1
     body, scale = [], (WIDTH - LEFT - RIGHT) / most
     for k, (name, parts) in enumerate(rows.items()):
@@ -31,7 +31,7 @@ def bars(title: str, rows: Mapping[str, Mapping[str, int]]) -> str:
         body.append(f'<text x="{LEFT - 6}" y="{y + 11}" text-anchor="end">{text(name)}</text>')
         for severity, n in parts.items():
             if n:
-                body.append(f'<rect class="{COLORS[severity]}" x="{x:.1f}" y="{y}" width="{n * scale:.1f}" height="14"/>')
+                body.append(f'<rect class="{COLORS.get(severity, "c-plain")}" x="{x:.1f}" y="{y}" width="{n * scale:.1f}" height="14"/>')
                 x += n * scale
         body.append(f'<text x="{x + 5:.1f}" y="{y + 11}">{sum(parts.values()):,}</text>')
     return _svg(WIDTH, max(len(rows), 1) * ROW + 8, title, body)

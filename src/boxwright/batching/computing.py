@@ -1,0 +1,195 @@
+"""One shard, computed: what a worker is told, what it sends back, and nothing else that it needs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import BoxwrightError, SensorFrameFallback, StorageError
+from ..formats import SceneEntry
+from ..limits import set_limits
+from ..scene import Scene
+from .folder import mark_of
+from .planning import Shard, file_label
+from .tables import parquet_bytes
+from .verbs import CONVERTED, VERBS, Work, error_row
+from .windows import window
+
+__all__ = ["PATHS", "Outcome", "Task", "compute"]
+
+PATHS = "BOXWRIGHT_BATCH_PATHS"
+_kept = threading.local()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is told.
+
+    shard : which
+    path, format : the dataset's, as the one who asks sees it
+    verbs, options : what is to be done
+    gold_path, gold_format : of the gold
+    out, mark : the batch's folder, and the mark in it, by which a worker knows that it sees the same
+    lenient : records that cannot be taken are left out
+    limits : "name=N", of the one who asks
+    is_apart : the worker is a process of its own
+    version : of boxwright
+    """
+
+    shard: Shard
+    path: str
+    format: str
+    verbs: tuple[str, ...]
+    options: Mapping[str, Any]
+    gold_path: str
+    gold_format: str
+    out: str
+    mark: str
+    lenient: bool
+    limits: tuple[str, ...]
+    is_apart: bool
+    version: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends back: the files of its tables, so that it needs no folder in common with anybody.
+
+    files : table -> Parquet
+    n_rows : table -> rows
+    folders : what it wrote itself, relative to the batch's folder
+    tally, errors, n_bad : as of Work
+    n_frames : of the shard
+    seconds, worker : how long it took, and where
+    fault : a traceback, where boxwright itself is at fault
+    """
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    n_rows: Mapping[str, int] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    tally: Mapping[str, Any] = field(default_factory=dict)
+    errors: tuple[Mapping[str, Any], ...] = ()
+    n_bad: int = 0
+    n_frames: int = 0
+    seconds: float = 0.0
+    worker: str = ""
+    fault: str = ""
+
+
+def compute(task: Task) -> Outcome:
+    """Reads the scene and does what is asked. What goes wrong is told in the outcome; nothing is raised."""
+    start = time.perf_counter()
+    faults: list[str] = []
+    work = None
+    try:
+        if task.version != __version__:
+            hint = "install the same version on all workers"
+            raise BoxwrightError("the worker has another boxwright", expected=task.version, got=__version__, hint=hint)
+        if task.is_apart:
+            set_limits(task.limits)
+            warnings.simplefilter("ignore", SensorFrameFallback)  # it is a note of the scene too
+        work = _work(task)
+        for name in task.verbs:
+            _run(name, work, task, faults)
+        made = {name: parquet_bytes(name, task.shard.scene, parts) for name, parts in [*work.tables.items(), ("scenes", [_scene_row(work)])]}
+    except Exception as error:
+        errors = [*(work.errors if work else ()), error_row("read" if work is None else "write", error)]
+        faults.append(_traced(error))
+        return Outcome(errors=tuple(errors), seconds=time.perf_counter() - start, worker=_here(), fault="".join(faults))
+    return Outcome(
+        {name: content for name, (content, _) in made.items()},
+        {name: n for name, (_, n) in made.items()},
+        (f"{CONVERTED}/{work.label}",) if "conversions" in work.tables else (),
+        work.tally,
+        tuple(work.errors),
+        work.n_bad,
+        len(work.scene),
+        time.perf_counter() - start,
+        _here(),
+        "".join(faults),
+    )
+
+
+def _run(name: str, work: Work, task: Task, faults: list[str]) -> None:
+    """One verb; where it fails, none of its tables is there."""
+    try:
+        if name == "convert":
+            _check_same_folder(work.out, task)
+        VERBS[name].run(work)
+    except Exception as error:
+        work.failed(name, error)
+        faults.append(_traced(error))
+        for table in VERBS[name].tables:
+            work.tables.pop(table, None)
+            work.tally.pop(table, None)
+
+
+def _traced(error: Exception) -> str:
+    return "" if isinstance(error, (BoxwrightError, OSError, MemoryError)) else "".join(traceback.format_exception(error))
+
+
+def _here() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+
+
+# ------------------------------------------------------------ the scene
+
+
+def _work(task: Task) -> Work:
+    scene, first = _scene(task), 0
+    if task.shard.frames is not None:
+        first, last = task.shard.frames
+        scene = window(scene, first, last)
+    gold = None if task.shard.gold is None else SceneEntry(task.shard.gold, seen_here(task.gold_path), task.gold_format)
+    return Work(scene, first, dict(task.options), seen_here(task.out), file_label(task.shard.scene), gold, task.lenient)
+
+
+def _scene(task: Task) -> Scene:
+    """The scene; a worker keeps the last one, since shards of a recording follow each other."""
+    key = (task.path, task.format, task.shard.scene, task.shard.inputs, task.lenient, task.limits)
+    if getattr(_kept, "key", None) != key:
+        _kept.key = _kept.scene = None  # before the next one comes: never two at a time
+        _kept.scene = SceneEntry(task.shard.scene, seen_here(task.path), task.format).read(strict=not task.lenient)
+        _kept.key = key
+    kept: Scene = _kept.scene
+    return kept
+
+
+def _scene_row(work: Work) -> dict[str, Any]:
+    scene = work.scene
+    return {
+        "first_frame": [work.first],
+        "n_frames": [len(scene)],
+        "n_tracks": [len(scene.tracks)],
+        "n_picture_tracks": [len(scene.image_tracks)],
+        "n_problems": [len(scene.problems)],
+        "label_frame": [scene.label_frame],
+        "has_time": [bool(scene.has_time)],
+        "format": [scene.format],
+        "notes": [[*scene.notes, *work.notes]],
+    }
+
+
+def seen_here(path: str) -> Path:
+    """A path of the one who asks, as this machine has it: BOXWRIGHT_BATCH_PATHS="/theirs=/mine:/other=/other/here" says so, the first that fits."""
+    for pair in os.environ.get(PATHS, "").split(os.pathsep):
+        theirs, is_pair, mine = pair.partition("=")
+        if is_pair and (path == theirs or path.startswith(theirs.rstrip("/") + "/")):
+            return Path(mine.rstrip("/") + path[len(theirs.rstrip("/")) :])
+    return Path(path)
+
+
+def _check_same_folder(out: Path, task: Task) -> None:
+    """StorageError where what is written here would not be in the batch's folder."""
+    if mark_of(out) != task.mark:
+        hint = f"give a folder that all workers have, or say in {PATHS} where they have it"
+        raise StorageError("convert writes where its worker runs, and the worker does not see the batch's folder", path=out, hint=hint)
