@@ -33,9 +33,20 @@ from platform_scenes import (
 CAR, MAN, EPISODE = (uuid.UUID(int=n).hex for n in (7, 8, 9))
 
 
+ACROSS = (1.7, 4.2, 1.4)  # SIZE as Supervisely has it: width, length, height
+
+
 def figure(center=CENTER, angles=(0, 0, YAW), size=SIZE, thing=CAR, number=1, **more):
+    """As CVAT has it: looking along its own x."""
     geometry = {part: dict(zip("xyz", values)) for part, values in (("position", center), ("rotation", angles), ("dimensions", size))}
     return {"key": uuid.UUID(int=100 + number).hex, "objectKey": thing, "geometryType": "cuboid_3d", "geometry": geometry, **more}
+
+
+def looking_along_y(one):
+    """The same as Supervisely has it."""
+    turn, size = (one["geometry"][part] for part in ("rotation", "dimensions"))
+    geometry = {**one["geometry"], "rotation": {**turn, "z": turn["z"] - np.pi / 2}, "dimensions": {"x": size["y"], "y": size["x"], "z": size["z"]}}
+    return {**one, "geometry": geometry}
 
 
 def tag(name, value, *span):
@@ -66,9 +77,9 @@ def common(folder, dataset):
 def episode(folder, *frames):
     """Three frames, told out of order; the middle one has no car."""
     given = frames or (
-        {"index": 2, "figures": [figure(angles=ANGLES, number=2)]},
-        {"index": 0, "figures": [figure()]},
-        {"index": 1, "figures": [figure((5, 6, 0.9), thing=MAN, number=3, track="?")]},
+        {"index": 2, "figures": [looking_along_y(figure(angles=ANGLES, number=2))]},
+        {"index": 0, "figures": [figure(size=ACROSS, angles=(0, 0, YAW - np.pi / 2))]},
+        {"index": 1, "figures": [looking_along_y(figure((5, 6, 0.9), thing=MAN, number=3, track="?"))]},
     )
     top = {"description": "d", "key": EPISODE, "tags": [], "objects": OBJECTS, "framesCount": 3, "frames": list(given), "datasetId": 4}
     top |= {"meta": {"made by": "x"}, "clouds": 2}  # names that we have a use for too
@@ -77,19 +88,26 @@ def episode(folder, *frames):
     return common(folder, "street")
 
 
-def clouds(folder, dataset="ds0"):
+def clouds(folder, dataset="ds0", of_cvat=True):
     for i, name in enumerate("abc"):
         tags = [tag("speed", 1.5)] if i < 2 else [tag("occluded", "true")]
         thing = {**OBJECTS[0], "tags": [tag("colour", "red"), *tags]}
         one = figure((5, 6, 0.9), thing=MAN, number=3) if i == 1 else figure(angles=ANGLES if i else (0, 0, YAW), number=i)
         thing = OBJECTS[1] if i == 1 else thing
+        thing = {**thing, "objects": [], "figures": []} if of_cvat else thing
+        one = one if of_cvat else looking_along_y(one)
         top = {"description": "", "key": uuid.UUID(int=20 + i).hex, "tags": [], "objects": [thing], "figures": [one]}
         save(folder / f"{dataset}/ann/{name}.pcd.json", top)
     return common(folder, dataset)
 
 
-@pytest.mark.parametrize("make", [episode, clouds])
+def clouds_of_supervisely(folder):
+    return clouds(folder, of_cvat=False)
+
+
+@pytest.mark.parametrize("make", [episode, clouds, clouds_of_supervisely])
 def test_golden_numbers(tmp_path, make):
+    """Which way a cuboid looks is another matter for Supervisely than for CVAT."""
     scene = bw.read(make(tmp_path))
     assert (scene.format, scene.frame_ids, scene.has_time, scene.label_frame) == ("supervisely", ("a", "b", "c"), False, "lidar")
     car = scene.track("7")
@@ -107,7 +125,7 @@ def test_golden_numbers(tmp_path, make):
 @pytest.mark.parametrize("name", FAULTS)
 def test_golden_numbers_catch_a_planted_fault(tmp_path, monkeypatch, name):
     honest = supervisely.cuboid_from_geometry
-    monkeypatch.setattr(supervisely, "cuboid_from_geometry", lambda node: FAULTS[name](*honest(node)))
+    monkeypatch.setattr(supervisely, "cuboid_from_geometry", lambda *args: FAULTS[name](*honest(*args)))
     scene = bw.read(episode(tmp_path))
     with pytest.raises(AssertionError):
         check_golden(scene.track("7").cuboids[:1])
@@ -124,7 +142,9 @@ def check_written(top):
     figures = top["figures"] if "figures" in top else top["frames"][0]["figures"]
     (first,), (thing,) = figures, top["objects"]
     assert (first["geometryType"], first["objectKey"], thing["classTitle"]) == ("cuboid_3d", thing["key"], "car")
-    for part, values in (("position", CENTER), ("dimensions", SIZE), ("rotation", (0, 0, YAW))):
+    is_episode = "frames" in top
+    size, turn = (ACROSS, YAW - np.pi / 2) if is_episode else (SIZE, YAW)
+    for part, values in (("position", CENTER), ("dimensions", size), ("rotation", (0, 0, turn))):
         np.testing.assert_allclose([first["geometry"][part][axis] for axis in "xyz"], values, rtol=0, atol=TOL)
 
 
@@ -140,7 +160,7 @@ def test_written_numbers(tmp_path, layout):
 @pytest.mark.parametrize("name", FAULTS)
 def test_written_numbers_catch_a_planted_fault(tmp_path, monkeypatch, name):
     honest = supervisely_writer.geometry_from_cuboids
-    monkeypatch.setattr(supervisely_writer, "geometry_from_cuboids", lambda cuboids: honest(faulty(name, cuboids)))
+    monkeypatch.setattr(supervisely_writer, "geometry_from_cuboids", lambda cuboids, *more: honest(faulty(name, cuboids), *more))
     with pytest.raises(AssertionError):
         check_written(written(tmp_path / "out", tracked(golden())))
 

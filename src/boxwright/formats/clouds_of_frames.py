@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from .. import rotations
-from ..arrays import Float64s, Int64s, as_points
+from ..arrays import Float64s, Int64s
+from ..cameras import UncalibratedCamera
 from ..errors import FormatError, SensorFrameFallback, number_of
 from ..frames import Pose, Trajectory
 from ..keyframes import Visibility
@@ -22,8 +23,10 @@ from ..problems import Problems
 from ..scene import Lidar, Scene
 from ..tracks import Track
 from .boxwright_scene import is_safe_name
+from .cameras_of_frames import Cameras, Shot, cameras_of
 from .declared import Capabilities
 from .label_rows import LabelRows
+from .one_cloud import OneCloud, without_origin
 from .pcd import pcd_bytes
 from .point_label_files import say_point_labels_are_lost
 from .sensor_files import SensorFiles, read_point_file
@@ -84,9 +87,11 @@ def scene_of_clouds(
     *,
     notes: Sequence[str] = (),
     source_attributes: Mapping[str, Any] | None = None,
+    shots: Sequence[Shot] = (),
 ) -> Scene:
-    """A scene of frames that are numbered, one LiDAR, and labels in its frame."""
-    times = np.arange(len(frame_ids), dtype=np.int64)
+    """A scene of frames that are numbered, one LiDAR, labels in its frame, and the pictures of these frames."""
+    times, notes = np.arange(len(frame_ids), dtype=np.int64), list(notes)
+    seen = cameras_of(shots, times, False, None, notes)
 
     def read_cloud(frame_index: int, sensor: str, file: Path) -> Sweep:
         return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=frame_index)
@@ -95,8 +100,9 @@ def scene_of_clouds(
         name=name,
         times_ns=times,
         lidars={"lidar": Lidar("lidar")},
+        cameras=seen.sensors,
         tracks=tracks,
-        data=SensorFiles({"lidar": list(clouds)}, {}, read_cloud),
+        data=SensorFiles({"lidar": list(clouds)}, seen.images, read_cloud, seen.sizes_px),
         has_time=False,
         label_frame="lidar",
         frame_ids=tuple(frame_ids),
@@ -122,6 +128,7 @@ def scene_of_places(
     read_cloud: Callable[[Path, str, int, Pose | None], Sweep],
     unposed: str,
     problems: Problems,
+    shots: Sequence[Shot] = (),
 ) -> Scene:
     """A scene in the world where frames tell where their LiDAR was, those between them included; in the frame "lidar" where none does.
 
@@ -130,19 +137,20 @@ def scene_of_places(
     places : world_from_lidar of the frames, less (3,) `origin`
     read_cloud : (file, sensor, timestamp_ns, world_from_lidar less `origin`, if known) -> the sweep
     unposed : a note for a scene in which no frame tells it, on what its labels stand in
+    shots : the pictures, their cameras' places in the world less `origin` as soon as one frame tells its place, else in the frame of each cloud
 
     FormatError where labels or a cloud come before the first place or after the last; with lenient `problems` they are left out.
     """
     times, has_time = _times(stamps, path)
     posed = {int(times[i]): pose for i, pose in enumerate(places) if pose is not None}
     near = Trajectory([*posed], [*posed.values()]) if posed else None
-    trajectory = Trajectory([*posed], [Pose(pose.rotation, pose.translation_m + origin) for pose in posed.values()]) if posed else None
-    rows.reference = "lidar" if trajectory is None else "world"
-    if trajectory is not None:
-        clouds = _clouds_with_a_place(trajectory, times, rows, clouds, frame_ids, path, notes, problems)
+    rows.reference = "lidar" if near is None else "world"
+    if near is not None:
+        clouds = _clouds_with_a_place(near, times, rows, clouds, frame_ids, path, notes, problems)
     elif rows.frame:
         notes.append(unposed)
         warnings.warn(f"{path}: {notes[-1]}", SensorFrameFallback, stacklevel=5)
+    seen = cameras_of(shots, times, has_time, near, notes)
 
     def read_sweep(frame_index: int, sensor: str, file: Path) -> Sweep:
         time_ns = int(times[frame_index])
@@ -152,9 +160,10 @@ def scene_of_places(
         name=name,
         times_ns=times,
         lidars={"lidar": Lidar("lidar")},
-        trajectory=trajectory,
+        cameras=seen.sensors,
+        trajectory=_trajectory(posed, seen, origin),
         tracks=rows.tracks(times, None, path, notes),
-        data=SensorFiles({"lidar": list(clouds)}, {}, read_sweep),
+        data=SensorFiles({"lidar": list(clouds)}, seen.images, read_sweep, seen.sizes_px),
         has_time=has_time,
         label_frame=rows.reference,
         frame_ids=tuple(frame_ids),
@@ -163,6 +172,14 @@ def scene_of_places(
         source_attributes=source_attributes,
         notes=notes,
     )
+
+
+def _trajectory(posed: Mapping[int, Pose], seen: Cameras, origin: Float64s) -> Trajectory | None:
+    """Where the vehicle was, at the frames and at the exposures of cameras."""
+    if not posed:
+        return None
+    every = dict(sorted({**seen.places, **posed}.items()))
+    return Trajectory([*every], [Pose(pose.rotation, pose.translation_m + origin) for pose in every.values()])
 
 
 def _clouds_with_a_place(
@@ -221,21 +238,16 @@ def frame_stems(scene: Scene, report: WriteReport) -> list[str]:
 
 
 def write_clouds(scene: Scene, folder: Path, stems: Sequence[str], pcd_encoding: str, report: WriteReport) -> set[int]:
-    """The first LiDAR's sweeps as <stem>.pcd; the frames that have one. Frames without one are told in the report."""
-    if not scene.lidars:
-        return set()
-    name, written = next(iter(scene.lidars)), set[int]()
+    """The clouds as <stem>.pcd, those of several LiDARs as one; the frames that have one. Frames without one are told in the report."""
+    cloud, written = OneCloud(scene), set[int]()
     for i, stem in enumerate(stems):
-        if not scene.has_points(i, name):
+        sweep = cloud.of(i)
+        if sweep is None:
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        sweep = scene.points(i, name)
-        if any(sweep.origin_m):
-            sweep = dataclasses.replace(sweep, xyz=as_points("sweep", sweep), origin_m=(0.0, 0.0, 0.0))
-        (folder / f"{stem}.pcd").write_bytes(pcd_bytes(sweep, pcd_encoding))
+        (folder / f"{stem}.pcd").write_bytes(pcd_bytes(without_origin(sweep), pcd_encoding))
         written.add(i)
-    if len(written) < len(scene):
-        report.missing.append(f"{number_of(len(scene) - len(written), 'frame')} without a sweep of {name}")
+    cloud.say(report)
     return written
 
 
@@ -251,7 +263,8 @@ def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> N
     occluded = sum(int((track.visibility == Visibility.OCCLUDED).sum()) for track in scene.tracks)
     drop("visibility", f"that {number_of(occluded, 'keyframe')} {'is' if occluded == 1 else 'are'} occluded" if occluded else "")
     drop("poses", "where the vehicle was" if scene.trajectory is not None else "")
-    drop("calibration", f"the lenses and places of {number_of(len(scene.cameras), 'camera')}" if scene.cameras else "")
+    n_cameras = sum(not isinstance(sensor.camera, UncalibratedCamera) for sensor in scene.cameras.values())
+    drop("calibration", f"the lenses and places of {number_of(n_cameras, 'camera')}" if n_cameras else "")
     n_pictures = sum(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene)))
     drop("pictures", number_of(n_pictures, "picture") if n_pictures else "")
     drop("times", "when each frame was: frames are numbered" if scene.has_time else "")
@@ -259,7 +272,7 @@ def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> N
     drop("relations", number_of(len(scene.relations), "relation") if scene.relations else "")
     more = list(scene.lidars)[1:]
     if more:
-        report.dropped.append(f"the sweeps and places of further LiDARs: {', '.join(more)}")
+        report.dropped.append(f"where further LiDARs are: {', '.join(more)}")
     if scene.problems:
         report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
     say_point_labels_are_lost(scene, report)

@@ -3,9 +3,12 @@
     scenes.json                     {scenes: [{reference_id, frames: [{lidar: {reference_id, type: "pointcloud", url, metadata}}]}]}
     annotations.json                {update, annotations: [{label, type: "cuboid", geometry: {position, dimensions, yaw}, reference_id, annotation_id,
                                     track_reference_id, metadata}]}; reference_id is that of the frame's cloud
-    pointclouds/000000.json         {device_position, device_heading, points: [{x, y, z, i}]}
+    pointclouds/000000.json         {device_position, device_heading, points: [{x, y, z, i, d}]}
+    cameras/front/000000.png        the pictures, or in images/; a frame has them beside its cloud, each by the name of its camera: {reference_id,
+                                    type: "image", url, metadata, camera_params: {position, heading, fx, ...}}
 
-All coordinates are in the world; scale_geometry.py tells what dimensions and yaw mean. Attributes are the metadata of annotations.
+All coordinates are in the world; scale_geometry.py tells what dimensions and yaw mean, scale_cameras.py what lenses there
+are. Attributes are the metadata of annotations.
 """
 
 from __future__ import annotations
@@ -23,25 +26,28 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from . import scale_geometry, strict_json
+from .cameras_of_frames import OtherLenses, PictureFiles, Shot
 from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of
-from .scale_clouds import TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
+from .scale_cameras import CALIBRATION, lens_from_scale, place_from_scale, time_from_scale
+from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
 from .scale_geometry import IN_WORLD
 from .strict_json import Node
 
-__all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "detect", "list_scenes", "read"]
+__all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "IMAGE", "N_TERMS", "PARAMS", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="Scale Nucleus, LiDAR scenes with cuboid annotations",
-    reads="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
-    writes="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
+    reads="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    writes="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
     partly={
-        "poses": "those of the first LiDAR at the frames stay",
+        "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
+        "calibration": CALIBRATION + "; of others the pictures alone",
         "frame_names": "those that cannot be names of files are numbered",
-        "sweeps": "those of the first LiDAR stay, in steps of 0.1 mm, without their fields, intensity from 0 to 1",
+        "sweeps": SWEEPS,
     },
     frame="world",
     exact=Exactness(m=1e-6, rad=1e-9),
@@ -56,6 +62,8 @@ CAPABILITIES = Capabilities(
 CUBOID = "cuboid"
 FIELDS = {"label", "type", "geometry", "reference_id", "track_reference_id", "metadata"}
 FRAME_NAME = "boxwright_frame"
+IMAGE, PARAMS = "image", "camera_params"
+N_TERMS = 5  # of lenses: k1 k2 p1 p2 k3
 _CLOUD = "pointcloud"
 _SCENES = re.compile(rb'"scenes"\s*:\s*\[')
 
@@ -93,6 +101,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     are_named = all(isinstance(name, str) and name for name in names) and len({*names}) == len(names)
     kept = {key: value for key, value in node.value.items() if key not in ("reference_id", "frames")}
     tops = [one for one, _ in filter(None, heads)]
+    shots, image_ids = _shots(node["frames"], PictureFiles(path / "cameras", path / "images"), problems, notes)
     in_world = {} if any(pose for pose, _ in places) or is_in_sensor_frame(tops) else {IN_WORLD: True}
     return scene_of_places(
         scene,
@@ -105,10 +114,11 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         "nucleus",
         path,
         notes,
-        {"nucleus": {**({"scene": kept} if kept else {}), **in_world, "reference_ids": list(place_of_id)}},
+        {"nucleus": {**({"scene": kept} if kept else {}), **in_world, "reference_ids": list(place_of_id), **image_ids}},
         read_cloud,
         unposed_note(tops),
         problems,
+        shots,
     )
 
 
@@ -118,6 +128,27 @@ def _cloud_of(frame: Node) -> Node:
     if len(found) != 1:
         raise frame.wrong("one point cloud in each frame", str(len(found)))
     return found[0]
+
+
+def _shots(frames: Node, files: PictureFiles, problems: Problems, notes: list[str]) -> tuple[list[Shot], dict[str, Any]]:
+    """The pictures of all frames, each by the name that its frame has for it, and what they are called in the dataset."""
+    shots, others, ids = list[Shot](), OtherLenses(), dict[str, list[str | None]]()
+    for i, frame in enumerate(frames):
+        for name, item in frame.items():
+            with problems.aside(item.value):
+                kind = item.get("type", IMAGE if item.has("image_url") else "").text()
+                if kind != IMAGE or not name.strip():
+                    continue
+                metadata = item.get("metadata", {})
+                params = item if item.has(PARAMS) else metadata
+                lens, place = None, None
+                if params.has(PARAMS):
+                    lens, place = lens_from_scale(params[PARAMS], others), place_from_scale(params[PARAMS])
+                address = item.get("url", item.mapping().get("image_url") or "").text()
+                shots.append(Shot(i, name, files.find(address), lens, place, time_from_scale(metadata, TIME)))
+                ids.setdefault(name, [None] * len(frames))[i] = item["reference_id"].word()
+    notes += others.notes()
+    return shots, {"image_ids": ids} if ids else {}
 
 
 def _files(path: Path, clouds: list[Node]) -> list[Path | None]:

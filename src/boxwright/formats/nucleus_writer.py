@@ -9,8 +9,10 @@ from typing import Any
 from ..scene import Scene
 from .clouds_of_frames import frame_stems, say_what_is_lost
 from .labelled_frames import labelled_frames
-from .nucleus import CAPABILITIES, CUBOID, FIELDS, FRAME_NAME
+from .nucleus import CAPABILITIES, CUBOID, FIELDS, FRAME_NAME, IMAGE, N_TERMS, PARAMS
+from .pictures_of_frames import Pictures, say_what_lenses_are_lost
 from .reach import check_reach
+from .scale_cameras import camera_in_scale, lenses_left_out
 from .scale_clouds import TIME, write_clouds
 from .scale_geometry import World
 from .streamed_json import StreamedJson
@@ -18,9 +20,11 @@ from .write_report import WriteReport
 
 __all__ = ["write"]
 
+_CLOUD = "lidar"  # what a frame calls its cloud
+
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, reference_id: str | None = None) -> None:
-    """Writes `scenes.json`, `annotations.json` and `pointclouds/` into `folder`, which exists and is empty.
+    """Writes `scenes.json`, `annotations.json`, `pointclouds/` and `cameras/` into `folder`, which exists and is empty.
 
     reference_id : by which the dataset knows the scene; by default its name
     """
@@ -34,7 +38,10 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, reference_id: str 
     kept = kept if isinstance(kept, Mapping) else {}
     ids = _reference_ids(name, stems, kept.get("reference_ids"))
     extras = kept.get("scene")
-    frames = [{"lidar": _item(scene, i, stem, reference)} for i, (stem, reference) in enumerate(zip(stems, ids))]
+    pictures = _Pictures(scene, world, folder, ids, kept.get("image_ids"))
+    frames = [{"lidar": _item(scene, i, stem, reference), **pictures.items(i, stem)} for i, (stem, reference) in enumerate(zip(stems, ids))]
+    pictures.files.say(report)
+    say_what_lenses_are_lost(scene, pictures.uncalibrated, report)
     with StreamedJson(folder / "scenes.json", f"scene {scene.name!r}") as file:
         file.list("scenes", [{"reference_id": name, "frames": frames, **(extras if isinstance(extras, Mapping) else {})}])
     with StreamedJson(folder / "annotations.json", f"scene {scene.name!r}") as file:
@@ -60,6 +67,35 @@ def _item(scene: Scene, i: int, stem: str, reference_id: str) -> dict[str, Any]:
     if scene.has_time:
         metadata[TIME] = int(scene.times_ns[i])
     return {"reference_id": reference_id, "type": "pointcloud", "url": f"pointclouds/{stem}.json", "metadata": metadata}
+
+
+class _Pictures:
+    """The pictures beside the clouds. given : camera -> what its pictures are called in the dataset, as they came"""
+
+    def __init__(self, scene: Scene, world: World, folder: Path, ids: list[str], given: Any) -> None:
+        self.scene, self.world, self.ids = scene, world, ids
+        self.files = Pictures(scene, folder)
+        self.uncalibrated = lenses_left_out(scene, N_TERMS)
+        self.given = given if isinstance(given, Mapping) else {}
+
+    def items(self, frame_index: int, stem: str) -> dict[str, dict[str, Any]]:
+        """By the names of their cameras; "lidar" is that of the cloud."""
+        found = {}
+        for one in self.files.of(frame_index, stem):
+            name = one.sensor.name
+            key = name if name != _CLOUD and name.strip() else f"camera {name}"
+            metadata: dict[str, Any] = {TIME: one.exposure_ns} if self.scene.has_time else {}
+            if name not in self.uncalibrated:
+                metadata[PARAMS] = camera_in_scale(one.sensor, self.world.camera_pose(frame_index, name), N_TERMS)
+            # the client looks for the camera in the metadata, and sends it beside them
+            beside = {PARAMS: metadata[PARAMS]} if PARAMS in metadata else {}
+            found[key] = {"reference_id": self._id(key, frame_index), "type": IMAGE, "url": one.address, "metadata": metadata, **beside}
+        return found
+
+    def _id(self, name: str, frame_index: int) -> str:
+        listed = self.given.get(name)
+        as_it_came = listed[frame_index] if isinstance(listed, (list, tuple)) and len(listed) == len(self.scene) else None
+        return as_it_came if isinstance(as_it_came, str) and as_it_came else f"{self.ids[frame_index]}/{name}"
 
 
 def _annotations(scene: Scene, world: World, ids: list[str], report: WriteReport) -> Iterator[dict[str, Any]]:

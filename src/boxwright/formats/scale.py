@@ -1,9 +1,12 @@
 """Scale AI's LiDAR annotation tasks: the file that a finished task links to, and the frames that the task was made of.
 
     annotations.json        [{cuboids: [{uuid, label, position, dimensions, yaw, attributes, ...}]}], one item for each frame
-    frames/000000.json      {device_position, device_heading, points: [{x, y, z, i}]}: optional; in the order of their names
+    frames/000000.json      {device_position, device_heading, points: [{x, y, z, i}], images: [{image_url, camera_index, position, heading, fx,
+                            ...}]}: optional; in the order of their names
+    cameras/front/000000.png    the pictures, or in images/; found by the end of image_url
 
-All coordinates are in the world; scale_geometry.py tells what dimensions and yaw mean. A cuboid's uuid is that of its object in all frames.
+All coordinates are in the world; scale_geometry.py tells what dimensions and yaw mean, scale_cameras.py what lenses there are. A cuboid's uuid is
+that of its object in all frames.
 """
 
 from __future__ import annotations
@@ -19,25 +22,29 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from . import scale_geometry
+from .cameras_of_frames import OtherLenses, PictureFiles, Shot, listed
 from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, list_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of, natural
-from .scale_clouds import TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
+from .scale_cameras import CALIBRATION, CAMERA_FIELDS, lens_from_scale, place_from_scale, time_from_scale
+from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
 from .scale_geometry import IN_WORLD
 from .strict_json import Node
 
-__all__ = ["CAPABILITIES", "FIELDS", "detect", "list_scenes", "read", "scene_file"]
+__all__ = ["CAMERA", "CAPABILITIES", "FIELDS", "N_TERMS", "detect", "list_scenes", "read", "scene_file"]
 
 CAPABILITIES = Capabilities(
     title="Scale AI's LiDAR annotation tasks",
-    reads="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
-    writes="cuboids tracks attributes poses classes track_ids times frame_names sweeps",
+    reads="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    writes="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
     partly={
-        "poses": "those of the first LiDAR at the frames stay",
+        "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
+        "calibration": CALIBRATION,
         "frame_names": "those that cannot be names of files are numbered",
-        "sweeps": "those of the first LiDAR stay, in steps of 0.1 mm, without their fields, intensity from 0 to 1",
+        "sweeps": SWEEPS,
+        "pictures": "of cameras that are dropped",
     },
     frame="world",
     exact=Exactness(m=1e-6, rad=1e-9),
@@ -48,7 +55,10 @@ CAPABILITIES = Capabilities(
     ),
 )
 
+N_TERMS = 8  # of lenses: k1 k2 p1 p2 k3 k4 k5 k6
+CAMERA = "boxwright_camera"  # the name of a camera, which Scale has numbers for
 FIELDS = {"uuid", "label", "position", "dimensions", "yaw", "attributes"}
+_OWN_OF_IMAGES = {"image_url", "camera_index", "timestamp", "metadata", *CAMERA_FIELDS}
 _CUBOIDS = re.compile(rb'^\s*\[\s*\{[^\[\]{}]*"cuboids"\s*:\s*\[')
 
 
@@ -94,7 +104,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
             for one in cuboids:
                 with problems.aside(one.value):
                     _add(rows, i, one, origin)
-    kept: dict[str, Any] = {"frames": extras} if extras else {}
+    shots, of_cameras = _shots([one for one, _ in heads], PictureFiles(file.parent / "cameras", file.parent / "images"), problems, notes)
+    kept: dict[str, Any] = {**({"frames": extras} if extras else {}), **({"cameras": of_cameras} if of_cameras else {})}
     tops = [one for one, _ in heads]
     if not any(pose for pose, _ in places) and not is_in_sensor_frame(tops):
         kept[IN_WORLD] = True
@@ -113,7 +124,28 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         read_cloud,
         unposed_note(tops),
         problems,
+        shots,
     )
+
+
+def _shots(heads: list[Node], files: PictureFiles, problems: Problems, notes: list[str]) -> tuple[list[Shot], dict[str, Any]]:
+    """The pictures of all frames, and camera -> what else its first picture tells."""
+    shots, extras, others = list[Shot](), dict[str, Any](), OtherLenses()
+    for i, top in enumerate(heads):
+        for k, node in enumerate(listed(top, "images", problems)):
+            with problems.aside(node.value):
+                said = node.mapping()
+                metadata = node.get("metadata", {}).mapping()
+                name = metadata.get(CAMERA)
+                if not isinstance(name, str) or not name.strip():
+                    name = f"camera {node.get('camera_index', k).whole()}"
+                lens, place = lens_from_scale(node, others), place_from_scale(node)
+                shots.append(Shot(i, name, files.find(node["image_url"].text()), lens, place, time_from_scale(node)))
+                rest = {key: value for key, value in said.items() if key not in _OWN_OF_IMAGES}
+                rest |= {"metadata": metadata} if metadata.keys() - {CAMERA} else {}
+                extras.setdefault(name, rest)
+    notes += others.notes()
+    return shots, {name: rest for name, rest in extras.items() if rest}
 
 
 def _add(rows: LabelRows, i: int, node: Node, origin: Float64s) -> None:

@@ -1,28 +1,31 @@
-"""Point clouds as JSON in the world, as Scale AI takes them: {device_position, device_heading, points: [{x, y, z, i}]}."""
+"""Point clouds as JSON in the world, as Scale AI takes them: {device_position, device_heading, points: [{x, y, z, i, d}], images}; d is the number
+of a point's LiDAR, told where there are several."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Float64s, as_points
-from ..errors import LimitError, number_of
+from ..errors import LimitError
 from ..frames import Pose
 from ..limits import checked_size, limits
 from ..points import Sweep
 from ..scene import Scene
 from . import strict_json
+from .one_cloud import WHICH, OneCloud
 from .scale_geometry import ORIGIN, World, origin_of, pose_of
 from .streamed_json import json_line
 from .strict_json import Node
 from .write_report import WriteReport
 
-__all__ = ["TIME", "is_in_sensor_frame", "place_of", "read_cloud", "read_head", "unposed_note", "write_clouds"]
+__all__ = ["SWEEPS", "TIME", "is_in_sensor_frame", "place_of", "read_cloud", "read_head", "unposed_note", "write_clouds"]
 
+SWEEPS = "those of all LiDARs become one cloud in the frame of the first, in steps of 0.1 mm, without their fields, intensity from 0 to 1"
 TIME = "boxwright_timestamp_ns"
 _IN_SENSOR_FRAME = "boxwright_in_sensor_frame"  # set where all coordinates are in the frame of their own cloud, which Scale has no word for
 _STEP_DIGITS = 4  # a tenth of a millimetre
@@ -70,15 +73,26 @@ def read_cloud(file: Path, sensor: str, timestamp_ns: int, pose: Pose | None) ->
     if np.abs(xyz).max(initial=0) > 1e12:
         raise LimitError("points further away than any map reaches", path=file, hint="export the file again")
     bright = np.array([one.get("i", 0.0).number() for one in points], np.float32)
-    return Sweep(xyz if pose is None else pose.inverse().apply(xyz), timestamp_ns, sensor, bright)
+    devices = {WHICH: np.array([_device(one) for one in points])} if any("d" in one.value for one in points) else {}
+    return Sweep(xyz if pose is None else pose.inverse().apply(xyz), timestamp_ns, sensor, bright, fields=devices)
 
 
-def write_clouds(scene: Scene, world: World, folder: Path, stems: list[str], report: WriteReport) -> None:
-    """A file for each frame, with the place of the first LiDAR, and its points where the frame has a sweep."""
+def _device(point: Node) -> int:
+    number = point.get("d", 0).whole()
+    if not 0 <= number < 2**31:
+        raise point["d"].wrong("the number of a device", str(number))
+    return number
+
+
+def write_clouds(
+    scene: Scene, world: World, folder: Path, stems: list[str], report: WriteReport, images: Callable[[int], list[dict[str, Any]]] | None = None
+) -> None:
+    """A file for each frame, with the place of the first LiDAR, and the points of all of them where the frame has a sweep.
+
+    images : frame index -> what is told of its pictures
+    """
     folder.mkdir()
-    name = next(iter(scene.lidars), None)
-    n_written = 0
-    scaled = set[str]()
+    cloud, scaled = OneCloud(scene), set[str]()
     for i, stem in enumerate(stems):
         pose = world.lidar_pose(i)
         head: dict[str, Any] = {TIME: int(scene.times_ns[i])} if scene.has_time else {}
@@ -89,29 +103,34 @@ def write_clouds(scene: Scene, world: World, folder: Path, stems: list[str], rep
         if pose is not None:
             head["device_position"] = dict(zip("xyz", pose.translation_m.tolist()))
             head["device_heading"] = dict(zip("wxyz", pose.quat_wxyz.tolist()))
-        points: list[dict[str, float]] = []
-        if name is not None and scene.has_points(i, name):
-            points = _points(scene.points(i, name), pose, scaled)
-            n_written += 1
-        (folder / f"{stem}.json").write_text(json_line({**head, "points": points, "images": []}, stem) + "\n", encoding="utf-8")
-    if n_written:
+        sweep = cloud.of(i)
+        told = {"points": [] if sweep is None else _points(sweep, pose, scaled), "images": [] if images is None else images(i)}
+        (folder / f"{stem}.json").write_text(json_line({**head, **told}, stem) + "\n", encoding="utf-8")
+    if cloud.n_clouds:
         report.rounded.append("points: steps of a tenth of a millimetre")
         report.rounded += [f"intensity: {what}" for what in sorted(scaled)]
-    if n_written < len(scene) and name is not None:
-        report.missing.append(f"{number_of(len(scene) - n_written, 'frame')} without a sweep of {name}")
+    cloud.say(report)
 
 
 def _points(sweep: Sweep, pose: Pose | None, scaled: set[str]) -> list[dict[str, float]]:
     kept = np.asarray(sweep.is_finite)
     xyz = as_points("sweep", sweep)[kept].astype(np.float64)
-    rows = np.round(xyz if pose is None else pose.apply(xyz), _STEP_DIGITS).tolist()
-    if sweep.intensity is None:
-        return [{"x": x, "y": y, "z": z} for x, y, z in rows]
-    bright = np.asarray(sweep.intensity)[kept].astype(np.float64)
-    if np.issubdtype(sweep.intensity.dtype, np.integer):
-        bright = bright / np.iinfo(sweep.intensity.dtype).max
-        scaled.add(f"from 0 to 1, {np.iinfo(sweep.intensity.dtype).max} becoming 1")
+    columns: dict[str, list[float]] = dict(zip("xyz", np.round(xyz if pose is None else pose.apply(xyz), _STEP_DIGITS).T.tolist()))
+    if sweep.intensity is not None:
+        columns["i"] = np.round(np.nan_to_num(_bright(np.asarray(sweep.intensity)[kept], scaled)), 6).tolist()
+    if WHICH in sweep.fields and np.issubdtype(sweep.fields[WHICH].dtype, np.integer):
+        columns["d"] = sweep.fields[WHICH][kept].tolist()
+    names = list(columns)
+    return [dict(zip(names, row)) for row in zip(*columns.values())]
+
+
+def _bright(intensity: Any, scaled: set[str]) -> Float64s:
+    """From 0 to 1."""
+    bright: Float64s = intensity.astype(np.float64)
+    if np.issubdtype(intensity.dtype, np.integer):
+        bright = bright / np.iinfo(intensity.dtype).max
+        scaled.add(f"from 0 to 1, {np.iinfo(intensity.dtype).max} becoming 1")
     elif bright.max(initial=0) > 1:
         bright = np.clip(bright / bright.max(), 0, 1)
         scaled.add("from 0 to 1, the brightest point of each frame becoming 1")
-    return [{"x": x, "y": y, "z": z, "i": i} for (x, y, z), i in zip(rows, np.round(np.nan_to_num(bright), 6).tolist())]
+    return bright

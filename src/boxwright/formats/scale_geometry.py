@@ -21,6 +21,7 @@ from ..frames import Pose
 from ..scene import Scene
 from .clouds_of_frames import quat_of_yaw
 from .labelled_frames import sensor_frame
+from .pictures_of_frames import place_of_camera
 from .reach import within_reach
 from .strict_json import Node
 from .write_report import WriteReport
@@ -96,6 +97,11 @@ class World:
             return None
         mount = next(iter(self.scene.lidars.values())).ego_from_lidar if self.scene.lidars else Pose.identity()
         pose = trajectory.at(int(self.scene.times_ns[frame_index]), outside="hold") @ mount
+        return Pose(pose.rotation, pose.translation_m - self.origin_m)
+
+    def camera_pose(self, frame_index: int, camera: str) -> Pose:
+        """Where a camera was when it took the frame's picture, less the origin."""
+        pose = place_of_camera(self.scene, frame_index, camera, self.frame)
         return Pose(pose.rotation, pose.translation_m - self.origin_m)
 
     def packed(self, cuboids: Cuboids) -> list[tuple[dict[str, float], dict[str, float], float]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ import numpy as np
 from ..scene import Scene
 from .clouds_of_frames import frame_stems, say_what_is_lost
 from .labelled_frames import LabelledFrame, labelled_frames
+from .pictures_of_frames import Picture, Pictures
 from .reach import check_reach
-from .scale import CAPABILITIES, FIELDS
+from .scale import CAMERA, CAPABILITIES, FIELDS, N_TERMS
+from .scale_cameras import camera_in_scale, lenses_left_out
 from .scale_clouds import write_clouds
 from .scale_geometry import World
 from .streamed_json import write_list
@@ -20,13 +24,18 @@ from .write_report import WriteReport
 
 __all__ = ["write"]
 
+_NUMBERED = re.compile("camera ([0-9]{1,9})")
+
 
 def write(scene: Scene, folder: Path, report: WriteReport) -> None:
-    """Writes `annotations.json` and `frames/` into `folder`, which exists and is empty."""
+    """Writes `annotations.json`, `frames/` and the pictures in `cameras/` into `folder`, which exists and is empty."""
     check_reach(scene)
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
     world = World(scene, report)
-    write_clouds(scene, world, folder / "frames", frame_stems(scene, report), report)
+    stems = frame_stems(scene, report)
+    pictures, numbers = Pictures(scene, folder, without=lenses_left_out(scene, N_TERMS)), _numbers(scene)
+    write_clouds(scene, world, folder / "frames", stems, report, lambda i: _images(world, i, pictures.of(i, stems[i]), numbers))
+    pictures.say(report)
     write_list(folder / "annotations.json", f"scene {scene.name!r}", _frames(scene, world, report))
     world.say_what_is_lost(report)
     say_what_is_lost(scene, CAPABILITIES, report)
@@ -38,6 +47,40 @@ def _frames(scene: Scene, world: World, report: WriteReport) -> Iterator[dict[st
     for one in labelled_frames(scene, world.frame, report):
         extra = extras.get(str(one.index)) if isinstance(extras, Mapping) else None
         yield {"cuboids": _cuboids(scene, world, one), **(extra if isinstance(extra, Mapping) else {})}
+
+
+def _images(world: World, frame_index: int, pictures: list[Picture], numbers: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What a frame tells of its pictures."""
+    kept = world.scene.source_attributes.get("scale")
+    extras = kept.get("cameras") if isinstance(kept, Mapping) else None
+    found = []
+    for one in pictures:
+        name = one.sensor.name
+        extra = extras.get(name) if isinstance(extras, Mapping) else None
+        extra = dict(extra) if isinstance(extra, Mapping) else {}
+        metadata = extra.pop("metadata", {})
+        metadata = {**(metadata if isinstance(metadata, Mapping) else {}), **({} if _NUMBERED.fullmatch(name) else {CAMERA: name})}
+        when = {"timestamp": one.exposure_ns} if world.scene.has_time else {}
+        found.append(
+            {
+                "image_url": one.address,
+                "camera_index": numbers[name],
+                **camera_in_scale(one.sensor, world.camera_pose(frame_index, name), N_TERMS),
+                "skew": 0.0,
+                "scale_factor": 1.0,
+                **when,
+                **({"metadata": metadata} if metadata else {}),
+                **extra,
+            }
+        )
+    return found
+
+
+def _numbers(scene: Scene) -> dict[str, int]:
+    """Camera -> its number; a name that was made of a number gives that back."""
+    given = {name: int(found[1]) for name in scene.cameras if (found := _NUMBERED.fullmatch(name))}
+    free = (i for i in itertools.count() if i not in {*given.values()})
+    return {name: given[name] if name in given else next(free) for name in scene.cameras}
 
 
 def _cuboids(scene: Scene, world: World, frame: LabelledFrame) -> list[dict[str, Any]]:

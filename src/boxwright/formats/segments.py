@@ -5,6 +5,7 @@
     sample.json         {frames: [{name, timestamp, pcd: {url, type}, ego_pose: {position, heading: {qx, qy, qz, qw}}}]}: optional
     categories.json     {categories: [{id, name, attributes}]}: optional, of the dataset's task
     pointclouds/000000.pcd
+    cameras/front/000000.png    the pictures, or in images/; found by the end of their url in images of sample.json, which segments_cameras.py draws
 
 position is the geometric centre, dimensions are along the own x, y, z, yaw turns counter-clockwise from +x; where there is a rotation, it counts.
 With ego poses, which are those of the clouds' sensor, cuboids stand in the world, else in the frame of each cloud.
@@ -37,6 +38,7 @@ from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of
 from .reach import within_reach
+from .segments_cameras import CALIBRATION, quat_of, shots_of_sample
 from .sensor_files import read_point_file
 from .strict_json import Node
 
@@ -44,13 +46,14 @@ __all__ = ["CAPABILITIES", "FIELDS", "KIND", "LINK", "NAME", "SYNCED", "detect",
 
 CAPABILITIES = Capabilities(
     title="Segments.ai, cuboid labels of point cloud sequences",
-    reads="cuboids full_rotation tracks attributes relations poses classes track_ids times frame_names sweeps",
-    writes="cuboids full_rotation tracks attributes relations poses classes track_ids times frame_names sweeps",
+    reads="cuboids full_rotation tracks attributes relations poses calibration classes track_ids times frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks attributes relations poses calibration classes track_ids times frame_names sweeps pictures",
     partly={
         "relations": "the times in which they hold are dropped",
         "poses": "those of the first LiDAR at the frames stay",
+        "calibration": f"{CALIBRATION}. Cameras are known by their pictures, and when they exposed is dropped",
         "frame_names": "those that cannot be names of files are numbered",
-        "sweeps": "those of the first LiDAR stay",
+        "sweeps": "those of all LiDARs become one cloud in the frame of the first",
     },
     frame="world",
     exact=Exactness(m=1e-9, rad=1e-9),
@@ -106,8 +109,10 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     names = [one.get("name", "").text() for one in sample]
     are_named = all(names) and len({*names}) == len(names)
     reading.say_what_is_left_out(notes)
+    shots, of_cameras = shots_of_sample(sample, places, file.parent, problems, notes)
     kept = {key: value for key, value in top.value.items() if key != "frames"}
     told = {"label": kept, "categories": reading.categories, "sample": [_extras(one) for one in sample] if any(map(_extras, sample)) else []}
+    told["cameras"] = of_cameras
     found = scene_of_places(
         scene,
         reading.rows,
@@ -123,6 +128,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         _read_cloud,
         "no poses: the tracks stay in the frame of the clouds, and the motion of the vehicle is in them",
         problems,
+        shots,
     )
     return found.replace(relations=_relations(top, reading, {track.track_id for track in found.tracks}, problems))
 
@@ -191,15 +197,7 @@ def cuboid_from_annotation(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     yaw = within_reach(node["yaw"], np.array([node["yaw"].number()]), "an angle")[0]
     if not node.has("rotation"):
         return center, size, quat_of_yaw(float(yaw))
-    return center, size, _quat(node["rotation"])
-
-
-def _quat(node: Node) -> Float64s:
-    quat = np.array([node[part].number() for part in ("qw", "qx", "qy", "qz")])
-    norm = float(np.linalg.norm(within_reach(node, quat)))
-    if not 0.99 < norm < 1.01:
-        raise node.wrong("a quaternion of length 1", f"{norm:.4g}")
-    return quat / norm
+    return center, size, quat_of(node["rotation"])
 
 
 # ------------------------------------------------------------ the sample
@@ -218,7 +216,7 @@ def _place(frame: Node) -> Pose | None:
     if not frame.has("ego_pose"):
         return None
     position, heading = frame["ego_pose"]["position"], frame["ego_pose"]["heading"]
-    return Pose.from_quat(_quat(heading), within_reach(position, np.array([position[axis].number() for axis in "xyz"])))
+    return Pose.from_quat(quat_of(heading), within_reach(position, np.array([position[axis].number() for axis in "xyz"])))
 
 
 def _stamp(frame: Node) -> Decimal | None:
@@ -243,7 +241,7 @@ def _whole(stamps: list[Decimal | None], notes: list[str]) -> list[int | None]:
 
 
 def _extras(frame: Node) -> dict[str, Any]:
-    return {key: value for key, value in frame.mapping().items() if key not in ("pcd", "ego_pose", "timestamp", "name")}
+    return {key: value for key, value in frame.mapping().items() if key not in ("pcd", "images", "ego_pose", "timestamp", "name")}
 
 
 def _clouds(folder: Path, sample: list[Node]) -> list[Path | None]:

@@ -16,8 +16,10 @@ from ..frames import Pose
 from ..scene import Scene
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
+from .pictures_of_frames import Picture, Pictures, say_what_lenses_are_lost
 from .reach import check_reach
 from .segments import CAPABILITIES, FIELDS, KIND, LINK, NAME, SYNCED
+from .segments_cameras import images_in_segments, lenses_left_out
 from .streamed_json import StreamedJson
 from .write_report import WriteReport
 
@@ -28,7 +30,7 @@ _VERSION = "0.2"
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str = "binary") -> None:
-    """Writes label, sample, categories and clouds into `folder`, which exists and is empty.
+    """Writes label, sample, categories, clouds and pictures into `folder`, which exists and is empty.
 
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
@@ -38,9 +40,12 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     label = _Label(scene, kept if isinstance(kept, Mapping) else {})
     stems = frame_stems(scene, report)
     clouds = write_clouds(scene, folder / "pointclouds", stems, pcd_encoding, report)
+    pictures = Pictures(scene, folder)
     field = f"scene {scene.name!r}"
     with StreamedJson(folder / "sample.json", field) as file:
-        file.list("frames", (label.sample(i, stem, i in clouds) for i, stem in enumerate(stems)))
+        file.list("frames", (label.sample(i, stem, i in clouds, pictures.of(i, stem)) for i, stem in enumerate(stems)))
+    pictures.say(report)
+    say_what_lenses_are_lost(scene, label.uncalibrated, report)
     with StreamedJson(folder / "label.json", field) as file:
         for name, value in label.top().items():
             file.member(name, value)
@@ -57,6 +62,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
 class _Label:
     def __init__(self, scene: Scene, kept: Mapping[str, Any]) -> None:
         self.scene, self.kept = scene, kept
+        self.uncalibrated = lenses_left_out(scene)
         self.reference = "world" if scene.trajectory is not None else sensor_frame(scene)
         ids = [track.track_id for track in scene.tracks]
         given = {int(one) for one in ids if _NUMBER.fullmatch(one)}
@@ -85,7 +91,7 @@ class _Label:
         others = {key: value for key, value in given.items() if key not in ("frames", "links")} if isinstance(given, Mapping) else {}
         return {"format_version": _VERSION, **others}
 
-    def sample(self, i: int, stem: str, has_cloud: bool) -> dict[str, Any]:
+    def sample(self, i: int, stem: str, has_cloud: bool, pictures: list[Picture]) -> dict[str, Any]:
         scene = self.scene
         frame: dict[str, Any] = {"name": stem, "pcd": {"url": f"pointclouds/{stem}.pcd" if has_cloud else "", "type": "pcd"}}
         if scene.has_time:
@@ -97,7 +103,8 @@ class _Label:
             frame["ego_pose"] = {"position": dict(zip("xyz", pose.translation_m.tolist())), "heading": heading}
         extras = self.kept.get("sample")
         mine = extras[i] if isinstance(extras, (list, tuple)) and len(extras) == len(scene) else None
-        return {**(mine if isinstance(mine, Mapping) else {"images": []}), **frame}
+        images = images_in_segments(scene, i, pictures, sensor_frame(scene), self.kept.get("cameras"), self.uncalibrated)
+        return {"images": images, **(mine if isinstance(mine, Mapping) else {}), **frame}
 
     def links(self, report: WriteReport) -> list[dict[str, Any]]:
         place = {track.track_id: k for k, track in enumerate(self.scene.tracks)}

@@ -6,14 +6,19 @@
     street/frame_pointcloud_map.json    of an episode: {"0": "000000.pcd"}
     street/ann/000000.pcd.json          of single clouds, one for each: {objects, figures}
     street/pointcloud/000000.pcd
+    street/related_images/000000_pcd/front.png  and front.png.json: pictures, which supervisely_pictures.py draws
 
-An object is {key, classTitle, tags: [{name, value, frameRange}]}, a figure {key, objectKey, geometryType: "cuboid_3d", geometry: {position, rotation,
-dimensions}}: geometric centre, Euler angles, taken as R = Rx @ Ry @ Rz, and sizes along the own x, y, z, in the frame of the cloud. Single clouds are
-frames in the order of their names, and objects with one key are one track.
+An object is {key, classTitle, tags: [{name, value, frameRange}]}, a figure {key, objectKey, geometryType: "cuboid_3d", geometry: {position,
+rotation, dimensions}}: geometric centre, Euler angles, taken as R = Rx @ Ry @ Rz, and sizes along the own x, y, z, in the frame of the cloud. In
+Supervisely a cuboid looks along its own y: dimensions are width, length, height, and with a rotation of 0 it looks along +y (so its documentation
+of point clouds says, "Cuboid direction vector", and its importer of nuScenes does). In CVAT and Datumaro, which write files of single clouds too, it
+looks along its x; their objects have members "figures", of which Supervisely's have none. Single clouds are frames in the order of their names, and
+objects with one key are one track.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -36,17 +41,19 @@ from .label_rows import LabelRows
 from .looking import head, names_of, natural, subfolders
 from .reach import within_reach
 from .strict_json import Node
+from .supervisely_pictures import CALIBRATION, shots_beside
 
-__all__ = ["CAPABILITIES", "CUBOID", "NAME_TAG", "OCCLUDED", "RESERVED", "detect", "list_scenes", "read", "scene_folder"]
+__all__ = ["CAPABILITIES", "CUBOID", "NAME_TAG", "OCCLUDED", "OF_CVAT", "RESERVED", "detect", "list_scenes", "read", "scene_folder"]
 
 CAPABILITIES = Capabilities(
     title="Supervisely projects of point cloud episodes, or of single clouds as CVAT has them",
-    reads="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps",
-    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps",
+    reads="cuboids full_rotation tracks attributes calibration visibility classes track_ids frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks attributes calibration visibility classes track_ids frame_names sweeps pictures",
     partly={
         "attributes": "values that are neither texts nor numbers become texts",
+        "calibration": CALIBRATION,
         "frame_names": "those that cannot be names of files are numbered",
-        "sweeps": "those of the first LiDAR stay",
+        "sweeps": "those of all LiDARs become one cloud in the frame of the first",
     },
     frame="lidar",
     exact=Exactness(m=1e-9, rad=1e-9),
@@ -54,12 +61,15 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Attributes are tags of objects, those of an episode with the frames where they hold; what is occluded has the tag `occluded`, as in CVAT.",
         "Supervisely knows no poses: every frame has its figures, so that what it shows is what the track is in the world.",
-        'A file of single clouds (`layout="clouds"`) is what CVAT and Datumaro read, which round each number to 2 decimals.',
+        "In Supervisely a cuboid looks along its own y, so dimensions are width, length, height, and a rotation of 0 looks along +y.",
+        'Files of single clouds (`layout="clouds"`) are what CVAT and Datumaro read, which round each number to 2 decimals; '
+        "there a cuboid looks along its x. Which of the two wrote a file is told by its objects.",
     ),
 )
 
 CUBOID = "cuboid_3d"
 OCCLUDED, NAME_TAG = "occluded", "boxwright_track_id"  # the latter where the name of a track is no number
+OF_CVAT = "figures"  # a member of objects, always empty, in the files of CVAT and Datumaro
 RESERVED = (OCCLUDED, NAME_TAG, "track_id")
 _CLASSES = re.compile(rb'"classes"\s*:\s*\[')
 _OWN_FIGURE = {"objectKey", "geometryType", "geometry"}
@@ -105,7 +115,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     for kind, n in reading.others.items():
         notes.append(f"{number_of(n, 'figure')} of the type {kind!r} {'is' if n == 1 else 'are'} no cuboid: left out")
     tracks = reading.rows.tracks(np.arange(len(names), dtype=np.int64), None, folder, notes)
-    kept = {"meta": reading.meta.value, "objects": reading.kept_objects(), "annotation": reading.top, "clouds": reading.clouds}
+    shots, of_cameras = shots_beside(folder, names, problems, notes)
+    kept = {"meta": reading.meta.value, "objects": reading.kept_objects(), "annotation": reading.top, "clouds": reading.clouds, "cameras": of_cameras}
     return scene_of_clouds(
         scene,
         [Path(name).stem for name in names],
@@ -115,12 +126,14 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         path,
         notes=notes,
         source_attributes={"supervisely": {key: value for key, value in kept.items() if value or key == "meta"}},
+        shots=shots,
     )
 
 
 class _Reading:
     """A dataset's objects and figures.
 
+    looks_along_x : whether cuboids do, as CVAT has them; along their y otherwise
     objects : key -> what is told of it; in a folder of single clouds, by the last file that tells of it
     names : key -> the id of its track
     top, clouds : what is told beside objects and frames: by an episode, and by each of single clouds
@@ -135,6 +148,7 @@ class _Reading:
         self.names: dict[str, str] = {}
         self.taken: dict[str, str] = {}
         self.others = Counter[str]()
+        self.looks_along_x = False
         self.top: dict[str, Any] = {}
         self.clouds: dict[str, Any] = {}
 
@@ -172,6 +186,7 @@ class _Reading:
         for i, name in enumerate(files):
             with strict_json.file_aside(folder / "ann" / name, self.problems):
                 top = strict_json.load(folder / "ann" / name)
+                self.looks_along_x = _is_of_cvat(top)
                 self._figures(i, top, self._objects(top))
                 rest = {key: value for key, value in top.value.items() if key not in ("objects", "figures")}
                 self.clouds[name.removesuffix(".json")] = rest
@@ -208,7 +223,7 @@ class _Reading:
                 self._add(index, node, key, *objects[key])
 
     def _add(self, index: int, node: Node, key: str, category: str, tags: list[tuple[str, Any, int, int]]) -> None:
-        center, size, quat = cuboid_from_geometry(node["geometry"])
+        center, size, quat = cuboid_from_geometry(node["geometry"], self.looks_along_x)
         said = {name: value for name, value, first, last in tags if first <= index <= last}
         self.rows.add(
             index,
@@ -242,10 +257,19 @@ def _tag(node: Node) -> tuple[str, Any, int, int]:
     return name, True if value is None else value, first, last
 
 
-def cuboid_from_geometry(geometry: Node) -> tuple[Float64s, Float64s, Float64s]:
-    """Geometric centre, (length, width, height), and the quaternion of Rx @ Ry @ Rz."""
+def _is_of_cvat(top: Node) -> bool:
+    """Whether the file of a cloud is written as Datumaro does."""
+    objects = top.mapping().get("objects")
+    return isinstance(objects, list) and any(isinstance(one, dict) and OF_CVAT in one for one in objects)
+
+
+def cuboid_from_geometry(geometry: Node, looks_along_x: bool) -> tuple[Float64s, Float64s, Float64s]:
+    """Geometric centre, (length, width, height), and the quaternion."""
     center, angles_rad, size = (np.array([geometry[part][axis].number() for axis in "xyz"]) for part in ("position", "rotation", "dimensions"))
-    return center, size, quat_from_xyz(within_reach(geometry["rotation"], angles_rad, "angles"))
+    angles_rad = within_reach(geometry["rotation"], angles_rad, "angles")
+    if looks_along_x:
+        return center, size, quat_from_xyz(angles_rad)
+    return center, size[[1, 0, 2]], quat_from_xyz(np.add(angles_rad, (0.0, 0.0, math.pi / 2)))
 
 
 def _left_of_frame(frame: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from ..arrays import Float64s
 from ..cuboids import Cuboids
 from ..errors import ArgumentError
 from ..keyframes import Visibility
-from ..rotations import euler_xyz_from_quat
+from ..rotations import euler_xyz_from_quat, wrap_rad
 from ..scene import Scene
 from ..tracks import Track
 from .boxwright_scene import is_safe_name
@@ -24,7 +25,8 @@ from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clou
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
 from .reach import check_reach
 from .streamed_json import StreamedJson, json_line
-from .supervisely import CAPABILITIES, CUBOID, NAME_TAG, OCCLUDED, RESERVED
+from .supervisely import CAPABILITIES, CUBOID, NAME_TAG, OCCLUDED, OF_CVAT, RESERVED
+from .supervisely_pictures import write_pictures
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -59,6 +61,7 @@ def write(
     stems = frame_stems(scene, report)
     write_clouds(scene, place / "pointcloud", stems, pcd_encoding, report)
     project = _Project(scene, report, layout == "episode")
+    write_pictures(scene, place, stems, sensor_frame(scene), project.kept.get("cameras"), report)
     frames = labelled_frames(scene, sensor_frame(scene), report)
     with StreamedJson(folder / "key_id_map.json", f"scene {scene.name!r}") as file:
         file.member("tags", {})
@@ -161,7 +164,8 @@ class _Project:
         tags = [self.tag(k, n, span) for n, span in enumerate(spans)]
         if not _NUMBER.fullmatch(track.track_id) and not self.is_called_by_key(k):
             tags.append({"key": self.key("name", k), "name": NAME_TAG, "value": track.track_id})
-        return {"key": self.keys[k], "classTitle": track.category, "tags": tags, **said}
+        like_cvat: dict[str, Any] = {} if self.is_episode else {"objects": [], OF_CVAT: []}
+        return {"key": self.keys[k], "classTitle": track.category, "tags": tags, **like_cvat, **said}
 
     def tag(self, k: int, n: int, span: Span) -> dict[str, Any]:
         name, value, first, last = span
@@ -169,7 +173,7 @@ class _Project:
         return {"key": self.key("tag", k, n), "name": name, "value": plain, **({"frameRange": [first, last]} if first >= 0 else {})}
 
     def figures(self, frame: LabelledFrame) -> list[dict[str, Any]]:
-        parts = [[dict(zip("xyz", row)) for row in part.tolist()] for part in geometry_from_cuboids(frame.cuboids)]
+        parts = [[dict(zip("xyz", row)) for row in part.tolist()] for part in geometry_from_cuboids(frame.cuboids, not self.is_episode)]
         found = []
         for k, source, position, rotation, dimensions in zip(frame.tracks, frame.sources, *parts):
             key = source.get("key")
@@ -206,9 +210,13 @@ class _Project:
         return {**others, "classes": list(classes.values()), "tags": list(tags.values()), "projectType": kind}
 
 
-def geometry_from_cuboids(cuboids: Cuboids) -> tuple[Float64s, Float64s, Float64s]:
-    """(M, 3) each: geometric centres, the angles of Rx @ Ry @ Rz, and (length, width, height)."""
-    return cuboids.center_m, euler_xyz_from_quat(cuboids.quat_wxyz), cuboids.size_m
+def geometry_from_cuboids(cuboids: Cuboids, looks_along_x: bool) -> tuple[Float64s, Float64s, Float64s]:
+    """(M, 3) each: geometric centres, the angles of Rx @ Ry @ Rz, and sizes along the own axes; supervisely.py tells along which of them it looks."""
+    angles = euler_xyz_from_quat(cuboids.quat_wxyz)
+    if looks_along_x:
+        return cuboids.center_m, angles, cuboids.size_m
+    angles = np.stack([*angles[:, :2].T, np.asarray(wrap_rad(angles[:, 2] - math.pi / 2))], 1)
+    return cuboids.center_m, angles, cuboids.size_m[:, [1, 0, 2]]
 
 
 # ------------------------------------------------------------ tags

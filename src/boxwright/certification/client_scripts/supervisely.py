@@ -3,7 +3,7 @@
 import json
 import sys
 from importlib.metadata import version
-from math import cos, sin
+from math import cos, pi, sin
 from pathlib import Path
 
 import supervisely as sly
@@ -20,7 +20,8 @@ root = Path(sys.argv[1])
 meta = sly.ProjectMeta.from_json(json.loads((root / "meta.json").read_text("utf-8")))
 ids = KeyIdMap.load_json(str(root / "key_id_map.json"))
 (dataset,) = [folder for folder in root.iterdir() if folder.is_dir()]
-if (dataset / "annotation.json").is_file():
+is_episode = (dataset / "annotation.json").is_file()
+if is_episode:
     episode = sly.PointcloudEpisodeAnnotation.from_json(json.loads((dataset / "annotation.json").read_text("utf-8")), meta)
     frames = [(frame.index, frame.figures) for frame in episode.frames]
 else:
@@ -34,6 +35,8 @@ for index, figures in frames:
         named = [tag.value for tag in thing.tags if tag.name == "boxwright_track_id"]
         track = named[0] if named else str(ids.get_object_id(thing.key()))
         place, turn, size = ([part.x, part.y, part.z] for part in (geometry.position, geometry.rotation, geometry.dimensions))
+        if is_episode:  # Supervisely's cuboids look along their y, which is their length; CVAT's, in files of single clouds, along their x
+            turn, size = [turn[0], turn[1], turn[2] + pi / 2], [size[1], size[0], size[2]]
         for values, value in zip(columns.values(), (index, track, thing.obj_class.name, place, size, quat(*turn))):
             values.append(value)
 told = {"client": f"supervisely {version('supervisely')}", "knows": ["cuboids", "tracks", "classes", "track_ids"], "frame": "lidar"}
