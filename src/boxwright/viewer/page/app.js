@@ -37,6 +37,8 @@ export class App {
     this.verbs = new Verbs(this);
     /** @type {import('./space.js').Space|null} */
     this.space = null;
+    /** @type {import('./pictures.js').Pictures|null} */
+    this.pictures = null;
     this.endFeed = () => {};
   }
 
@@ -139,7 +141,7 @@ async function main() {
   startTags(app, byId('tags'));
   startTimeline(app, byId('timeline'));
   startHelp(app, /** @type {HTMLDialogElement} */ (byId('help')));
-  startPictures(app, byId('pictures'));
+  app.pictures = startPictures(app, byId('pictures'));
   startShapes(app, byId('shapes'));
   startJudge(app, byId('judge'));
   startKeys(app);
