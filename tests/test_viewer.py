@@ -95,7 +95,7 @@ def test_a_missing_extra_is_said_before_a_missing_display_and_the_keys(monkeypat
         monkeypatch.delitem(os.environ, name, raising=False)
     bw.write(street.scene(), tmp_path / "scene")
     with pytest.raises(SystemExit):
-        main(["view", str(tmp_path / "scene")])
+        main(["view", str(tmp_path / "scene"), "--desktop"])
     out, err = capsys.readouterr()
     assert out == ""
     assert "pip install 'boxwright[desktop]'" in err
@@ -110,7 +110,7 @@ def test_no_display_is_said(open3d, monkeypatch, tmp_path, capsys):
         desktop.open_window(street.scene())
     bw.write(street.scene(), tmp_path / "scene")
     with pytest.raises(SystemExit):
-        main(["view", str(tmp_path / "scene")])
+        main(["view", str(tmp_path / "scene"), "--desktop"])
     assert capsys.readouterr().out == ""
 
 

@@ -118,7 +118,7 @@ async def get_feed(
         yield _line({"seq": seq})
         while left is None or left > 0:
             last = min(await state.watcher.after(seq, BEAT_S), seq + _BATCH)
-            if await request.is_disconnected():
+            if await request.is_disconnected() or state.is_ending():
                 return
             try:
                 await anyio.to_thread.run_sync(state.sessions.of_secret, secret)

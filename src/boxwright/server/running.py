@@ -80,6 +80,7 @@ class Server:
             **self.changes,
         )
         self.app = create_app(self.project, self.settings)
+        self.app.state.is_ending = self._is_ending
         logging.getLogger("uvicorn.access").disabled = True  # it would write queries down; gate.py has a log of its own
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
@@ -125,6 +126,9 @@ class Server:
 
     def stop(self) -> None:
         self._uvicorn.should_exit = True
+
+    def _is_ending(self) -> bool:
+        return bool(self._uvicorn.should_exit)
 
     @contextlib.contextmanager
     def in_background(self) -> Iterator[str]:
