@@ -844,6 +844,20 @@ def test_simulate(run, tmp_path):
     assert fails(run("simulate", tmp_path / "sim2", "--n-frames", "100000"), "--n-frames", "90")
 
 
+def test_simulate_a_dataset(run, tmp_path):
+    out = tmp_path / "data"
+    code, said, _ = run("simulate", out, "--scenes", "3", "--frames", "2", "--points", "1500", "--drives", "1")
+    assert code == 0 and "3 scenes, 6 frames" in said
+    assert bw.scenes(out).names == ("simulated-000000", "simulated-000001", "simulated-000002")
+    again = bw.read(out, "simulated-000002")
+    assert len(again) == 2 and again.tracks and not again.has_image(0, "front") and again.has_points(1)
+    assert fails(run("simulate", out, "--scenes", "3"), "not empty")
+    assert fails(run("simulate", tmp_path / "x", "--points", "9000"), "--scenes", "say how many")
+    assert fails(run("simulate", tmp_path / "x", "--scenes", "2", "--to", "mot"), "--to", "boxwright batch convert")
+    assert fails(run("simulate", tmp_path / "x", "--scenes", "2", "--drives", "3"), "--drives")
+    assert not (tmp_path / "x").exists()
+
+
 def test_simulate_has_one_set_of_defaults(run, tmp_path, monkeypatch):
     from boxwright.formats.sample_clip import SAMPLE_FRAMES, SAMPLE_SEED
     from boxwright.simulation import MAX_FRAMES

@@ -13,6 +13,7 @@ from boxwright.simulation.chance import Chance
 from boxwright.simulation.lidar import SpinningLidar
 from boxwright.simulation.meshes import Material, Paint
 from boxwright.simulation.pictures import pixel_rays
+from boxwright.simulation.repeating import repeated, simulate_scenes
 from boxwright.simulation.world import World
 
 
@@ -319,3 +320,44 @@ def test_what_is_not_there(scene):
     with pytest.raises(bw.FrameMissing):
         scene.data.depth_m(99, "front")
     assert not scene.data.has_points(0, "radar") and not scene.data.has_image(-1, "front")
+
+
+# ------------------------------------------------------------ many of them
+
+
+def test_scenes_are_drives_and_their_repetitions():
+    made = list(simulate_scenes(5, 2, seed=20, n_points=1500, n_drives=2))
+    assert [scene.name for scene in made] == [f"simulated-{k:06d}" for k in (0, 2, 4, 1, 3)], "drive by drive, so that one is kept at a time"
+    by_name = {scene.name: scene for scene in made}
+    traced, again, other = (by_name[f"simulated-{k:06d}"] for k in (0, 2, 1))
+    assert 1000 < len(traced.points(0)) < 2200 and len(again.points(0)) == len(traced.points(0)) != len(other.points(0))
+    assert not any(scene.has_image(0, "front") for scene in made)
+    a, b = np.asarray(traced.points(0).xyz, np.float64), np.asarray(again.points(0).xyz, np.float64)
+    off = np.linalg.norm(b, axis=1) - np.linalg.norm(a, axis=1)
+    assert 0.015 < off.std() < 0.025 and abs(off.mean()) < 0.003
+    sideways = np.linalg.norm(np.cross(a, b), axis=1) / np.linalg.norm(a, axis=1)
+    assert sideways.max() < 1e-4, "along the beam alone"
+    assert again.times_ns[0] - traced.times_ns[0] > 10**12 and again.points(1).timestamp_ns == again.times_ns[1]
+
+
+def test_labels_of_a_repetition_lie_where_they_did_on_their_points():
+    traced = bw.simulate(21, 3, n_beams=32, n_columns=400, image_scale=0.1)
+    again = repeated(traced, 99)
+    for i in range(3):
+        np.testing.assert_allclose(again.cuboids(i).corners_m(), traced.cuboids(i).corners_m(), atol=1e-6)
+        np.testing.assert_allclose(again.cuboids(i, "front").center_m, traced.cuboids(i, "front").center_m, atol=1e-6)
+        counts = [bw.points_in_cuboids(scene.still_points(i), scene.cuboids(i)).counts for scene in (again, traced)]
+        assert abs(counts[0].sum() - counts[1].sum()) < 0.1 * counts[1].sum()
+    first = (again.tracks[0].cuboids.center_m[0], traced.tracks[0].cuboids.center_m[0])
+    assert np.linalg.norm(first[0] - first[1]) > 10
+    np.testing.assert_array_equal(repeated(traced, 99).points(1).xyz, again.points(1).xyz)
+    assert not np.array_equal(repeated(traced, 98).points(1).xyz, again.points(1).xyz)
+    assert again.image(0, "front").shape == traced.image(0, "front").shape
+    with pytest.raises(bw.FrameMissing, match="no ego poses"):
+        repeated(traced.replace(trajectory=None, tracks=[]), 1)
+
+
+@pytest.mark.parametrize("changes", [{"n_scenes": 0}, {"n_drives": 4}, {"n_points": 5}, {"n_points": 10**7}, {"n_frames": 91}])
+def test_scenes_out_of_range(changes):
+    with pytest.raises(bw.ArgumentError, match=next(iter(changes))):
+        list(simulate_scenes(**{"n_scenes": 3, "n_frames": 1, **changes}))

@@ -17,6 +17,8 @@ _FIELDS = {
     **{name: f"--{name.replace('_', '-')}" for name in _SAME},
     "click_m": "--at",
     "n_workers": "--workers",
+    "n_drives": "--drives",
+    "n_points": "--points",
     "verbs": "VERB",
 }
 _OPTIONS = (  # what a hint tells a program, and what it tells a person at a terminal
