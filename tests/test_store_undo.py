@@ -16,11 +16,13 @@ TIMES = [100 * i for i in range(8)]
 class Model:
     """What a scene's tracks should be. things : key -> value; ("t", track) -> (name, category, attributes), ("k", n) -> (track, time, x)
 
-    states : after each transaction; writers : thing -> transaction that changed it last
+    states : after each transaction; writers : thing -> the transaction that made it what it is, which an undo brings back; left : transaction -> the
+    same for what it touched, after it; before : and before it
     """
 
     def __init__(self):
         self.things, self.writers, self.states, self.changes = {}, {}, {}, {}
+        self.left, self.before = {}, {}
 
     def tracks(self, things=None):
         things = self.things if things is None else things
@@ -37,17 +39,20 @@ class Model:
         slots = [value[:2] for key, value in things.items() if key[0] == "k"] + [value[0] for key, value in things.items() if key[0] == "t"]
         return set(holders) == tracks and len(set(slots)) == len(slots)
 
-    def done(self, seq, fresh):
+    def done(self, seq, fresh, undo_of=None):
         """A transaction that left `fresh`."""
         touched = {key for key in {*self.things, *fresh} if self.things.get(key) != fresh.get(key)}
         self.changes[seq] = {key: self.things.get(key) for key in touched}
-        self.writers |= dict.fromkeys(touched, seq)
+        self.before[seq] = {key: self.writers.get(key, 0) for key in touched}
+        made = dict.fromkeys(touched, seq) if undo_of is None else {key: self.before[undo_of].get(key, seq) for key in touched}
+        self.left[seq] = made
+        self.writers |= made
         self.things = fresh
         self.states[seq] = dict(fresh)
 
     def undone(self, seq):
         """What an undo would leave, or None where it must be refused."""
-        if any(self.writers[key] != seq for key in self.changes[seq]):
+        if any(self.writers[key] != self.left[seq][key] for key in self.changes[seq]):
             return None
         fresh = dict(self.things)
         for key, before in self.changes[seq].items():
@@ -198,7 +203,7 @@ class Machine:
         else:
             commit = self.project.undo(seq)
             assert commit.undo_of == seq
-            self.model.done(commit.seq, fresh)
+            self.model.done(commit.seq, fresh, seq)
             self.counts["done"] += 1
 
     def restore(self):
@@ -248,3 +253,34 @@ def test_some_steps_on_both(place):
 @pytest.mark.timeout(3600)
 def test_ten_thousand_steps(place):
     run(place, 10_000, 3, 10)
+
+
+def test_edits_of_one_keyframe_are_taken_back_one_after_the_other(place):
+    """And brought again one after the other; what somebody else does in between is in the way."""
+    with bw.create_project(place) as project:
+        scene = bw.Scene("clip", np.array(TIMES), {"lidar": bw.Lidar("lidar")}, label_frame="lidar")
+        project.add_scene(scene.replace(tracks=[bw.Track("t", "car", TIMES[:1], cuboid(0.0).as_cuboids().replace(frame="lidar"))]))
+        x_now = lambda: float(project.track("clip", "t").track.cuboids.center_m[0, 0])  # noqa: E731
+
+        def move(x):
+            edits = project.edits("clip")
+            edits.move_keyframe(project.track("clip", "t"), TIMES[0], cuboid(x))
+            return edits.commit().seq
+
+        done = [move(x) for x in (1.0, 2.0, 3.0)]
+        back = []
+        for seq, x in zip(reversed(done), (2.0, 1.0, 0.0)):
+            back.append(project.undo(seq).seq)
+            assert x_now() == x
+        with pytest.raises(bw.ConflictError):
+            project.undo(done[0])  # it is taken back already
+        again = []
+        for seq, x in zip(reversed(back), (1.0, 2.0, 3.0)):
+            again.append(project.undo(seq).seq)
+            assert x_now() == x
+        project.undo(again[-1])
+        assert x_now() == 2.0
+        move(9.0)
+        with pytest.raises(bw.ConflictError, match="later edits"):
+            project.undo(done[1])
+        assert bw.fsck(project).damages == []

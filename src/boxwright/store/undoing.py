@@ -18,7 +18,7 @@ Edit = Mapping[str, Any]
 
 
 def undo(tx: Transaction, edit: Edit) -> None:
-    """Every entity of a transaction as it was before. ConflictError, with a list, where later edits stand on it."""
+    """Every entity of a transaction as it was before. ConflictError, with a list, where later edits stand on it that were not taken back."""
     seq = edit["seq"]
     if isinstance(seq, bool) or not isinstance(seq, int) or not 0 < seq < tx.seq:
         raise UnknownName(
@@ -27,7 +27,7 @@ def undo(tx: Transaction, edit: Edit) -> None:
     rows = tx.connection.execute(sa.select(schema.change).where(schema.change.c.seq == seq).order_by(schema.change.c.n)).all()
     for row in rows:
         _check_undone(row.kind)
-    late = [now for row in rows if (now := tx.get(row.entity_id)) is not None and now.rev != row.rev]
+    late = [now for row in rows if (now := tx.get(row.entity_id)) is not None and not _is_as_left(tx, now, row.rev)]
     if late:
         raise tx.conflict(f"later edits stand on transaction {seq}", late, None)
     for row in rows:
@@ -42,6 +42,23 @@ def undo(tx: Transaction, edit: Edit) -> None:
             tx.put(now, before.body or {}, parent_id=before.parent_id, place=before.place)
             tx.as_they_were.add(now.id)
     tx.undo_of = seq
+
+
+def _is_as_left(tx: Transaction, now: Entity, rev: int) -> bool:
+    """Whether an entity is what a revision left: nothing has changed it since, or all of that was taken back."""
+    return now.rev == rev or _made(tx, now.id, now.rev) == _made(tx, now.id, rev)
+
+
+def _made(tx: Transaction, entity_id: str, rev: int) -> int:
+    """The revision that first was what this one is: where a transaction was taken back, the one before it."""
+    of, txn = schema.change.c, schema.txn.c
+    undone = sa.select(txn.undo_of).select_from(schema.change.join(schema.txn, txn.seq == of.seq)).where(of.entity_id == entity_id)
+    while (seq := tx.connection.execute(undone.where(of.rev == rev)).scalar()) is not None:
+        there = tx.connection.execute(sa.select(of.rev).where((of.entity_id == entity_id) & (of.seq == seq))).scalar()
+        if there is None:
+            break
+        rev = int(there) - 1
+    return rev
 
 
 def restore(tx: Transaction, edit: Edit) -> None:

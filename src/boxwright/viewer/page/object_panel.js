@@ -1,6 +1,7 @@
 // @ts-check
 /** The selected track: its class with what the guideline says, its cuboid in numbers, its attributes, and what can be done with it. */
 
+import { attributeRow, heldAt, otherAttributes } from './attributes.js';
 import { button, el, fill, put, swatch } from './dom.js';
 import { quatOfYaw, multiplied, normalized, yawOf } from './geometry.js';
 
@@ -103,59 +104,17 @@ export function startObject(app, place) {
     verbs.change(() => next, id);
   };
 
-  /** @param {import('./taxonomy.js').Attribute} one @param {any} value @param {(value: any) => void} set @param {string} id */
-  const control = (one, value, set, id) => {
-    if (one.kind === 'group') {
-      return el('fieldset', {}, el('legend', {}, one.name), one.members.map((member) =>
-        row(member, value?.[member.name], (inner) => set({ ...(value ?? {}), [member.name]: inner }), `${id}-${member.name}`)));
-    }
-    if (one.kind === 'choice') {
-      const made = el('select', { id, testid: id, on: { change: () => set(made.value || undefined) } }, el('option', { value: '' }, '–'), one.values.map((each) => el('option', { value: each }, each)));
-      made.value = value ?? '';
-      return made;
-    }
-    if (one.kind === 'flag') {
-      const made = el('input', { type: 'checkbox', id, testid: id, on: { change: () => set(made.checked) } });
-      made.checked = Boolean(value);
-      made.indeterminate = value === undefined;
-      return made;
-    }
-    const made = el('input', { type: one.kind === 'number' ? 'number' : 'text', step: 'any', id, testid: id, maxlength: 1000, on: { change: () => set(read()) } });
-    const read = () => (made.value === '' ? undefined : one.kind === 'number' ? made.valueAsNumber : made.value);
-    made.value = value === undefined ? '' : String(value);
-    return made;
-  };
-
-  /** @param {import('./taxonomy.js').Attribute} one @param {any} value @param {(value: any) => void} set @param {string} id @returns {HTMLElement} */
-  const row = (one, value, set, id) => {
-    const made = control(one, value, set, id);
-    return one.kind === 'group' ? made : el('div', { class: 'field' }, el('label', { for: id }, one.name.replaceAll('_', ' ')), made);
-  };
-
   const showAttributes = (/** @type {import('./state.js').Entity} */ track) => {
     if (attributes.contains(document.activeElement) && attributes.dataset.of === `${track.id} ${state.frame}`) return;
     attributes.dataset.of = `${track.id} ${state.frame}`;
-    const stamp = state.stamp();
-    /** @type {Record<string, any>} what holds here: a keyframe's value until the next one that says something else */
-    const held = {};
-    for (const one of labels.keyframes(track.id)) if (one.body.timestamp_ns <= stamp) Object.assign(held, one.body.attributes ?? {});
+    const held = heldAt(track.body, labels.keyframes(track.id), state.stamp());
     const known = taxonomy.find(track.body.category)?.attributes ?? [];
     fill(
       attributes,
       known.length ? el('h3', {}, 'Attributes') : null,
-      known.map((one) => {
-        const value = one.name in held ? held[one.name] : track.body.attributes?.[one.name];
-        return row(one, value, (next) => verbs.setAttribute(one.name, next, one.is_mutable), `attribute-${one.name}`);
-      }),
-      others({ ...(track.body.attributes ?? {}), ...held }, known),
+      known.map((one) => attributeRow(one, held[one.name], (next) => verbs.setAttribute(one.name, next, one.is_mutable), `attribute-${one.name}`)),
+      otherAttributes(held, known),
     );
-  };
-
-  /** Attributes that no class defines, as they came. @param {Record<string, any>} values @param {import('./taxonomy.js').Attribute[]} known */
-  const others = (values, known) => {
-    const names = Object.keys(values).filter((one) => !known.some((each) => each.name === one));
-    if (!names.length) return null;
-    return el('dl', { class: 'others' }, names.map((one) => [el('dt', {}, one), el('dd', {}, typeof values[one] === 'object' ? JSON.stringify(values[one]) : String(values[one]))]));
   };
 
   const showClasses = (/** @type {string} */ now) => {

@@ -1,7 +1,126 @@
 // @ts-check
-/** Shapes in pictures, and their editing. */
+/** The panel of shapes in pictures: what is drawn next, the selected one, and all of them. */
+
+import { attributeRow, heldAt, otherAttributes } from './attributes.js';
+import { button, el, fill, put, swatch } from './dom.js';
+import { ShapeTool } from './shape_tool.js';
+import { ShapeVerbs } from './shape_verbs.js';
+
+/** @type {[import('./shape_tool.js').Mode, string, string][]} */
+const MODES = [
+  ['select', 'Select', 'Click a shape to select it, drag it or its handles. A vertex goes with Delete or Alt and a click, a new one comes from the middle of a line.'],
+  ['box', 'Box', 'Drag from one corner of the box to the opposite one.'],
+  ['polygon', 'Polygon', 'Click one vertex after the other; the first one again, a double click or Enter closes it, Backspace takes one back.'],
+  ['polyline', 'Polyline', 'Click one vertex after the other; a double click or Enter ends it, Backspace takes one back.'],
+];
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startShapes(app, place) {
-  place.dataset.scene = app.state.scene?.id ?? '';
+  const { state, labels, taxonomy } = app;
+  const verbs = new ShapeVerbs(app);
+  const tool = new ShapeTool(verbs);
+  if (app.pictures) app.pictures.tool = tool;
+
+  const modes = MODES.map(([id, text]) => button(text, `shape-${id}`, () => tool.use(id), { 'aria-pressed': 'false' }));
+  const hint = el('p', { class: 'hint', testid: 'shape-hint' });
+  const next = el('p', { class: 'hint' });
+  const body = el('div', { class: 'object' });
+  const list = el('ul', { class: 'shape-list', testid: 'shape-list' });
+  const count = el('span', { class: 'count', testid: 'shape-count' });
+  put(place, el('div', { class: 'shape-tools', role: 'group', 'aria-label': 'What is drawn' }, modes), hint, next, body, el('div', { class: 'row heading' }, el('h2', {}, 'Shapes'), count), list);
+
+  const title = el('p', { class: 'where', testid: 'shape-state' });
+  const category = el('select', { testid: 'shape-class', id: 'shape-class', on: { change: () => verbs.setTrack({ category: category.value }) } });
+  const visibility = el('select', { testid: 'shape-visibility', id: 'shape-visibility', on: { change: () => verbs.setVisibility(visibility.value) } },
+    [['visible', 'visible'], ['occluded', 'occluded'], ['outside', 'gone from here on']].map(([value, text]) => el('option', { value }, text)));
+  const attributes = el('div', { class: 'attributes', testid: 'shape-attributes' });
+  const name = el('strong', { testid: 'shape-name' });
+  put(
+    body,
+    el('p', {}, name),
+    title,
+    el('div', { class: 'field' }, el('label', { for: 'shape-class' }, 'Class'), category),
+    el('div', { class: 'field' }, el('label', { for: 'shape-visibility' }, 'Here it is'), visibility),
+    attributes,
+    el('div', { class: 'row wrap' },
+      button('Keyframe here', 'shape-keyframe', () => verbs.makeKeyframe()),
+      button('◀ Carry back', 'shape-back', () => void verbs.propagate(-10), { title: 'Carry it over 10 frames before, by the pictures' }),
+      button('Carry on ▶', 'shape-propagate', () => void verbs.propagate(10), { title: 'Carry it over the next 10 frames, by the pictures' }),
+      button('Delete keyframe', 'shape-delete-keyframe', () => verbs.deleteKeyframe(), { title: 'Delete' }),
+      button('Delete track', 'shape-delete-track', () => verbs.deleteTrack(), { title: 'Shift+Delete', class: 'danger' })),
+  );
+
+  const showModes = () => {
+    MODES.forEach(([id, , text], k) => {
+      modes[k].setAttribute('aria-pressed', String(tool.mode === id));
+      modes[k].disabled = !state.may('edit') && id !== 'select';
+      if (tool.mode === id) hint.textContent = text;
+    });
+    next.textContent = tool.mode === 'select' ? '' : `What is drawn is a ${state.category}; the list on the left changes that.`;
+    next.hidden = tool.mode === 'select';
+  };
+
+  const showSelected = () => {
+    const { track, keyframe, row } = verbs;
+    body.hidden = !track;
+    if (!track) return;
+    const all = labels.keyframes(track.id).length;
+    name.textContent = `${track.body.track_id} · ${track.body.shape.replace('_', ' ')} in ${track.body.camera}`;
+    title.textContent = keyframe ? `Keyframe here (one of ${all})` : row ? `Interpolated between its ${all} keyframes` : `Not in this frame (${all} keyframes)`;
+    title.dataset.kind = keyframe ? 'keyframe' : row ? 'between' : 'absent';
+    const names = taxonomy.categories.map((one) => one.name);
+    const now = track.body.category;
+    fill(category, (names.includes(now) ? names : [now, ...names]).map((one) => el('option', { value: one }, one)));
+    category.value = now;
+    visibility.value = keyframe?.body.visibility ?? row?.visibility ?? 'outside';
+    if (attributes.contains(document.activeElement) && attributes.dataset.of === `${track.id} ${state.frame}`) return;
+    attributes.dataset.of = `${track.id} ${state.frame}`;
+    const held = heldAt(track.body, labels.keyframes(track.id), verbs.stamp() ?? state.stamp());
+    const known = taxonomy.find(now)?.attributes ?? [];
+    fill(
+      attributes,
+      known.map((one) => attributeRow(one, held[one.name], (value) => verbs.setAttribute(one.name, value, one.is_mutable), `shape-attribute-${one.name}`)),
+      otherAttributes(held, known),
+    );
+  };
+
+  /** Also where it is not in this frame: the nearest one that it is in. @param {import('./state.js').Entity} one */
+  const pick = (one) => {
+    state.select(one.id);
+    if (verbs.row) return;
+    const frames = labels.keyframes(one.id).filter((each) => each.body.visibility !== 'outside').map((each) => verbs.frameOf(one.body.camera, each.body.timestamp_ns));
+    frames.sort((a, b) => Math.abs(a - state.frame) - Math.abs(b - state.frame));
+    if (frames.length) state.go(frames[0]);
+  };
+
+  const showList = () => {
+    const tracks = labels.tracks.filter((one) => 'shape' in one.body);
+    count.textContent = String(tracks.length);
+    fill(
+      list,
+      tracks.map((one) => {
+        const row = button('', 'shape-track', () => pick(one), { class: 'track', 'data-track': one.body.track_id });
+        row.append(swatch(taxonomy.color(one.body.category)), el('span', { class: 'track-name' }, one.body.track_id), el('span', { class: 'track-class' }, `${one.body.shape.replace('_', ' ')}, ${one.body.camera}`));
+        if (one.id === state.selected) row.setAttribute('aria-current', 'true');
+        return el('li', {}, row);
+      }),
+    );
+  };
+
+  let isWaiting = false;
+  const show = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      showModes();
+      showSelected();
+      showList();
+    });
+  };
+  tool.onMode = showModes;
+  for (const event of ['scene', 'labels', 'selection', 'cuboids', 'taxonomy', 'show', 'tab']) state.on(event, show);
+  state.on('scene', () => tool.mode !== 'select' && tool.use(tool.mode));
+  show();
+  return tool;
 }

@@ -1,0 +1,168 @@
+"""Shapes in pictures, drawn and pulled in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+
+import boxwright as bw
+from browsing import browsed
+from test_page_pictures import nothing_wrong, place, tile  # noqa: F401  (nothing_wrong is a fixture)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with browsed(tmp_path_factory.mktemp("shapes")) as made:
+        yield made
+
+
+@pytest.fixture
+def page(site, nothing_wrong):  # noqa: F811
+    """The front camera's picture large, at frame 10, with the panel of shapes."""
+    made = site.visit(frame=10)
+    tile(made, "front")
+    made.by("tab-shapes").click()
+    made.by("picture-height").fill("3")
+    made.by("picture-large-front").click()
+    made.page.wait_for_timeout(300)
+    made.site = site
+    yield made
+    while made.page.evaluate("() => window.boxwright.edits.undoable.length"):
+        made.page.evaluate("() => window.boxwright.edits.undo()")
+        made.saved()
+
+
+def drag(page, start, end):
+    page.page.mouse.move(*place(page, "front", start))
+    page.page.mouse.down()
+    page.page.mouse.move(*place(page, "front", [(a + b) / 2 for a, b in zip(start, end)]))
+    page.page.mouse.move(*place(page, "front", end))
+    page.page.mouse.up()
+
+
+def click(page, *places):
+    for uv in places:
+        page.page.mouse.click(*place(page, "front", uv))
+
+
+def go(page, frame):
+    page.go(frame)
+    tile(page, "front")
+
+
+def tracks(page):
+    page.saved()
+    return list(page.site.project.read("sample").image_tracks)
+
+
+def near(found, wanted, most=1.5):
+    """Within a step of the mouse, which stands on whole pixels of the window."""
+    return all(abs(a - b) <= most for a, b in zip(found, wanted, strict=True))
+
+
+def test_a_box_is_drawn_pulled_and_interpolated(page):
+    page.by("shape-box").click()
+    drag(page, [100, 100], [180, 160])
+    (track,) = tracks(page)
+    assert (track.camera, track.category, len(track)) == ("front", "car", 1) and near(track.shapes.xyxy[0], [100, 100, 180, 160])
+    assert int(track.times_ns[0]) == int(page.site.project.read("sample").exposures_ns("front")[10])
+    go(page, 20)
+    assert page.by("shape-state").text_content().startswith("Not in this frame")
+    page.by("shape-visibility").select_option("visible")
+    page.saved()
+    drag(page, [100, 130], [140, 130])  # the left edge
+    drag(page, [160, 130], [180, 150])  # the whole box
+    (track,) = tracks(page)
+    assert len(track) == 2 and near(track.shapes.xyxy[1], [160, 120, 200, 180], 3)
+    go(page, 15)
+    page.wait("() => document.querySelector('[data-testid=shape-state]').textContent.startsWith('Interpolated')")
+    shown = page.page.evaluate("() => window.boxwright.pictures.shapesOf('front', 15)[0]")
+    times = page.site.project.read("sample").exposures_ns("front")
+    assert shown["state"] == "between" and near(shown["xyxy_px"], track.at(times[15:16]).shapes.xyxy[0].tolist(), 1e-6)
+    left, top, right, bottom = shown["xyxy_px"]
+    drag(page, [right, bottom], [right + 20, bottom + 10])  # a corner of what is interpolated: a keyframe
+    (track,) = tracks(page)
+    assert len(track) == 3 and near(track.shapes.xyxy[1], [left, top, right + 20, bottom + 10])
+    page.key("Control+z")
+    assert len(tracks(page)[0]) == 2
+    page.key("Control+Shift+Z")
+    assert len(tracks(page)[0]) == 3
+
+
+def test_a_polygon_gets_and_loses_vertices(page):
+    page.by("shape-polygon").click()
+    click(page, [200, 100], [260, 100], [260, 160], [200, 160], [200, 100])
+    (track,) = tracks(page)
+    assert isinstance(track.shapes, bw.Polygons) and len(track.shapes.rings(0)[0]) == 4
+    drag(page, [230, 100], [230, 80])  # the middle of the upper edge
+    (track,) = tracks(page)
+    ring = track.shapes.rings(0)[0].tolist()
+    assert len(ring) == 5 and near(ring[1], [230, 80])
+    drag(page, [260, 160], [280, 170])
+    assert near(tracks(page)[0].shapes.rings(0)[0][3].tolist(), [280, 170])
+    page.page.keyboard.down("Alt")
+    click(page, [230, 80])
+    page.page.keyboard.up("Alt")
+    assert len(tracks(page)[0].shapes.rings(0)[0]) == 4
+    go(page, 20)
+    page.by("shape-visibility").select_option("visible")
+    drag(page, [230, 130], [250, 140])
+    (track,) = tracks(page)
+    go(page, 15)
+    page.wait("() => document.querySelector('[data-testid=shape-state]').textContent.startsWith('Interpolated')")
+    shown = page.page.evaluate("() => window.boxwright.pictures.shapesOf('front', 15)[0].rings_px[0]")
+    times = page.site.project.read("sample").exposures_ns("front")
+    assert near([v for point in shown for v in point], track.at(times[15:16]).shapes.rings(0)[0].ravel().tolist(), 1e-6)
+    page.key("Control+z", "Control+z", "Control+z")
+    page.wait("() => window.boxwright.edits.queue.length === 0")
+    assert len(tracks(page)[0].shapes.rings(0)[0]) == 5
+
+
+def test_a_polyline_and_what_is_put_away(page):
+    page.by("shape-polyline").click()
+    click(page, [50, 200], [120, 190], [200, 205])
+    page.key("Backspace")
+    click(page, [210, 210])
+    page.key("Enter")
+    (track,) = tracks(page)
+    assert isinstance(track.shapes, bw.Polylines) and near(track.shapes.points(0)[2].tolist(), [210, 210])
+    page.by("shape-polygon").click()
+    click(page, [10, 10])
+    page.key("Escape", "Escape")
+    assert page.by("shape-select").get_attribute("aria-pressed") == "true" and len(tracks(page)) == 1
+
+
+def test_a_shape_is_hidden_gone_renamed_and_deleted(page):
+    page.by("shape-box").click()
+    drag(page, [300, 100], [360, 150])
+    tracks(page)
+    page.by("shape-class").select_option("truck")
+    page.by("shape-visibility").select_option("occluded")
+    (track,) = tracks(page)
+    assert track.category == "truck" and track.visibility.tolist() == [bw.Visibility.OCCLUDED]
+    go(page, 12)
+    page.by("shape-visibility").select_option("outside")
+    (track,) = tracks(page)
+    assert track.visibility.tolist() == [bw.Visibility.OCCLUDED, bw.Visibility.OUTSIDE]
+    page.wait("() => window.boxwright.pictures.shapesOf('front', 12).length === 0")
+    go(page, 11)
+    page.wait("() => window.boxwright.pictures.shapesOf('front', 11).length === 1")
+    page.by("shape-box").click()
+    go(page, 12)
+    drag(page, [310, 110], [350, 140])  # it is back
+    (track,) = tracks(page)
+    assert track.visibility.tolist() == [bw.Visibility.OCCLUDED, bw.Visibility.VISIBLE] and near(track.shapes.xyxy[1], [310, 110, 350, 140])
+    page.by("shape-delete-keyframe").click()
+    assert len(tracks(page)[0]) == 1
+    page.by("shape-delete-track").click()
+    assert tracks(page) == []
+
+
+def test_a_shape_is_carried_on_by_the_pictures(page):
+    xyxy = page.page.evaluate("() => window.boxwright.pictures.large.cuboids.at(-1).xyxy")
+    page.by("shape-box").click()
+    drag(page, xyxy[:2], xyxy[2:])
+    tracks(page)
+    page.by("shape-propagate").click()
+    page.wait("() => [...document.querySelectorAll('[data-testid=notice]')].some((one) => one.textContent.startsWith('Carried on over'))")
+    (track,) = tracks(page)
+    assert (track.origin[1:] == bw.Origin.PROPAGATED).all()
