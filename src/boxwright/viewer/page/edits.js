@@ -103,6 +103,14 @@ export class Edits {
     return entry.op_id;
   }
 
+  /** Something that was done by a call of its own, so that undo finds it. @param {number} seq @param {string} what */
+  note(seq, what) {
+    this.undoable.push({ op: String(seq), what });
+    this.redoable = [];
+    this.savedSeq = Math.max(this.savedSeq ?? 0, seq);
+    this.state.tell('edits');
+  }
+
   undo() {
     const last = this.undoable.pop();
     if (last) this.#takeBack(last, this.redoable, false);

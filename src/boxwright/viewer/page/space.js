@@ -36,9 +36,12 @@ export class Space {
     this.scene = new THREE.Scene();
     this.cloud = new Cloud();
     this.boxes = new Boxes();
+    this.others = new Boxes();
+    /** @type {Shown[]} cuboids of another labelling, laid over these */
+    this.otherShown = [];
     this.trails = new Trails();
     this.grid = new Grid();
-    this.scene.add(this.grid.mesh, this.cloud.mesh, this.cloud.near, this.trails.mesh, this.boxes.group);
+    this.scene.add(this.grid.mesh, this.cloud.mesh, this.cloud.near, this.trails.mesh, this.others.group, this.boxes.group);
     this.big = new BigView(places.big, () => this.draw());
     this.sides = [new SideView('top', places.top), new SideView('side', places.side), new SideView('front', places.front)];
     this.plates = new Plates(app, places.big);
@@ -143,6 +146,7 @@ export class Space {
     const { state } = this.app;
     this.shown = this.#list();
     this.boxes.show(this.shown, state.selected, this.anchor);
+    this.others.show(this.otherShown, null, this.anchor);
     this.trails.mesh.visible = state.show.trails;
     this.grid.mesh.visible = state.show.grid;
     if (state.show.trails) this.#showTrails();
@@ -233,6 +237,19 @@ export class Space {
     const { selected } = this.app.state;
     const one = selected ? this.cuboidOf(selected) : null;
     if (one) this.big.near(one, this.anchor);
+  }
+
+  /** @param {Cuboid} one in the middle */
+  lookAt(one) {
+    this.big.near(one, this.anchor);
+  }
+
+  /** Cuboids of another labelling, none to take them away. @param {Shown[]} shown */
+  showOthers(shown) {
+    if (!shown.length && !this.otherShown.length) return;
+    this.otherShown = shown;
+    this.others.show(shown, null, this.anchor);
+    this.draw();
   }
 
   /** Whether a cuboid is in the large view. @param {Cuboid} one */
