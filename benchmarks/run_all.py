@@ -15,6 +15,7 @@ from pathlib import Path
 from boxwright import bench
 
 ROOT = Path(__file__).resolve().parents[1]
+MEMORY_MINUTES = 10  # for so long the server's memory is watched
 
 
 def write(found: bench.Findings) -> None:
@@ -35,7 +36,7 @@ def main(verbs: Sequence[str] | None = None) -> None:
         return
     beside = ROOT.parent / "shared" / "real"
     real = os.environ.get("BOXWRIGHT_REAL_DATA") or (beside if beside.is_dir() else None)
-    found = bench.run(options.quick, verbs, lambda line: print(line, file=sys.stderr, flush=True), real)
+    found = bench.run(options.quick, verbs, lambda line: print(line, file=sys.stderr, flush=True), real, MEMORY_MINUTES)
     print(bench.report(found))
     if options.results is not None:
         bench.write_results(found, options.results)

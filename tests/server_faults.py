@@ -134,16 +134,21 @@ def writers(place, n, n_writers=16):
 
     def write(k):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        one = entity_of(server.port, tokens[k], entity_id, connection)
         for _ in range(n // n_writers):
             while True:
-                one = entity_of(server.port, tokens[k], entity_id, connection)
-                status, answer = patch(server.port, tokens[k], one, one["body"]["center_m"][0] + 1, str(uuid.uuid4()), connection)
+                x = one["body"]["center_m"][0] + 1
+                status, answer = patch(server.port, tokens[k], one, x, str(uuid.uuid4()), connection)
                 if status == 200:
                     told.append(answer["seq"])
+                    one = {"id": entity_id, "rev": answer["revisions"][entity_id], "body": {"center_m": [x]}}
                     break
                 refused.append(status)
                 if status != 412 or answer["conflicts"][0]["rev"] <= one["rev"] or not answer["conflicts"][0]["account"]:
                     wrong.append(answer)
+                    one = entity_of(server.port, tokens[k], entity_id, connection)
+                else:  # the refusal tells what is there now: nothing needs to be asked for
+                    one = {"id": entity_id, **{key: answer["conflicts"][0][key] for key in ("rev", "body")}}
         connection.close()
 
     threads = [threading.Thread(target=write, args=(k,)) for k in range(n_writers)]

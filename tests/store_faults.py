@@ -9,6 +9,7 @@ It ends with what was counted, and with exit code 1 where anything acknowledged 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import random
 import select
@@ -114,19 +115,23 @@ def kill_writers(place, n, dice, n_writers=2):
 
 
 def add_to_one(place, n, _, out):
-    """Adds 1 to the shared keyframe n times, and says how often it was refused."""
+    """Adds 1 to the shared keyframe n times, and says how often it was refused. A refusal tells what is there now: nothing needs to be read again."""
     refused = 0
     with bw.open_project(place) as project:
+        keyframe = project.keyframe(SCENE, "w0", 0)
         for _ in range(n):
             while True:
-                keyframe = project.keyframe(SCENE, "w0", 0)
+                x = x_of(keyframe) + 1
                 try:
-                    commit = set_x(project, keyframe, x_of(keyframe) + 1)
+                    commit = set_x(project, keyframe, x)
                 except bw.ConflictError as error:
-                    assert error.conflicts[0]["rev"] > keyframe.rev
+                    (now,) = error.conflicts
+                    assert now["rev"] > keyframe.rev
+                    keyframe = dataclasses.replace(keyframe, rev=now["rev"], body=now["body"])
                     refused += 1
                     continue
                 os.write(out, f"{commit.seq} {refused}\n".encode())
+                keyframe = dataclasses.replace(keyframe, rev=commit.revisions[keyframe.id], body={"center_m": [x]})
                 break
 
 

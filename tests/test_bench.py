@@ -313,6 +313,22 @@ def test_what_a_library_prints_does_not_mix_with_the_findings():
     assert done.stdout == "ours" and "noise" in done.stderr
 
 
+def test_the_server_is_measured_and_told(tmp_path):
+    pytest.importorskip("fastapi", reason="FastAPI is not installed (extra 'serve')")
+    seen = []
+    found = everything()
+    found.server = bench.server_load(0.1, [1, 2], progress=seen.append)
+    assert [(one.what, one.n_clients) for one in found.server.loads] == [
+        (what, n) for what in ("edit, on disk", "120,000 points, float32", "120,000 points, uint16") for n in (1, 2)
+    ]
+    assert all(0 < one.median_ms <= one.p99_ms and one.per_s > 0 and one.cpu_ms >= 0 for one in found.server.loads) and len(seen) == 6
+    found.server = dataclasses.replace(found.server, resident_mib=(100.0, 101.4))
+    bench.write_results(found, tmp_path)
+    assert bench.read_results(tmp_path) == found
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "## Server" in text and "each minute of editing and reading frames: 100, 101 MiB." in text and "| edit, on disk | 2 |" in text
+
+
 def test_a_writer_that_fails_has_no_figures(monkeypatch, capsys):
     """It had the labels and the size of the format before it, or ended the benchmark where it was the first."""
     spec = importlib.util.spec_from_file_location("writers", ROOT / "benchmarks/writers.py")

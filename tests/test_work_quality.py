@@ -77,6 +77,15 @@ def test_gold_is_told_like_any_task(staffed):
     assert not ({"gold", "qualification"} & {key for one in acting.changes(staffed.seq) for key in one.body})
 
 
+def test_gold_that_can_be_told_is_warned_of(staffed):
+    boss = as_(staffed, "boss")
+    boss.add_tasks("drive", [(0, 3)], on_layers=True)
+    boss.add_gold("drive", "answers", (0, 3))
+    boss.add_tasks("drive", [(4, 7)])
+    with pytest.warns(bw.GoldCanBeTold, match="1 open task on the shared scene: annotators can tell gold"):
+        boss.add_gold("drive", "answers", (4, 7))
+
+
 def test_answers_are_for_reviewers(staffed):
     boss = as_(staffed, "boss")
     (gold,) = boss.add_gold("drive", "answers", (2, 5))

@@ -23,6 +23,7 @@ _HOME = {
         "FormatError",
         "FrameMissing",
         "GeometryError",
+        "GoldCanBeTold",
         "IndexMissing",
         "LimitError",
         "SensorFrameFallback",
@@ -125,6 +126,7 @@ _HOME = {
     ],
     "batching": ["BatchProgress", "BatchReport", "batch"],
     "client": ["RemoteProject", "connect"],
+    "remote_work": ["RemoteWork"],
     "work": ["Effort", "Guideline", "KeptFinding", "Member", "Task", "Work", "WorkVerdict"],
     "store": ["Commit", "Edits", "Entity", "Project", "backup", "create_project", "fsck", "open_project", "restore_backup"],
 }
@@ -164,6 +166,7 @@ if TYPE_CHECKING:
         FormatError,
         FrameMissing,
         GeometryError,
+        GoldCanBeTold,
         IndexMissing,
         LimitError,
         SensorFrameFallback,
@@ -225,6 +228,7 @@ if TYPE_CHECKING:
     from .raters import Agreement, Concord, PairConcord, agreement
     from .rectangles import Rectangles, fit_rectangles
     from .refitting import TrackRefit, refit_track
+    from .remote_work import RemoteWork
     from .render import render_bev, render_cameras
     from .report import report_html, write_agreement_report, write_report, write_score_report
     from .retiming import Retimed, Retiming, RetimingVerdict, retime
@@ -299,6 +303,7 @@ __all__ = [
     "FrameMissing",
     "FrameSource",
     "GeometryError",
+    "GoldCanBeTold",
     "GoldPlan",
     "Ground",
     "Guideline",
@@ -347,6 +352,7 @@ __all__ = [
     "Rectangles",
     "Relation",
     "RemoteProject",
+    "RemoteWork",
     "Retimed",
     "Retiming",
     "RetimingVerdict",

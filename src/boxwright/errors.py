@@ -204,3 +204,7 @@ class CorruptionError(BoxwrightError, OSError):
 
 class SensorFrameFallback(UserWarning):
     """A scene has no ego poses, so its tracks stay in the sensor frame."""
+
+
+class GoldCanBeTold(UserWarning):
+    """Tasks whose answers are known lie on layers, and other open tasks do not: annotators can tell which is which."""

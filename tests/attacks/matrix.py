@@ -106,6 +106,11 @@ def calls(server):
         project.add_scene(recorded_scene().replace(name=name, data=NoData()))
         return {"scene_id": project.scene_id(name)}, None, change(project.seq)
 
+    def gold():
+        name = f"answers {next(NUMBER)}"
+        project.add_scene(recorded_scene().replace(name=name, data=NoData()))
+        return {"scene_id": scene}, {"gold": name}, key()
+
     def rename():
         return {"scene_id": scene}, {"verb": "rename_scene", "name": "monday"}, change(project.entity(scene).rev)
 
@@ -178,6 +183,10 @@ def calls(server):
         "PUT /api/v1/guideline": lambda: ({}, {"text": "be exact"}, change(rev_of(server, "guideline"))),
         "GET /api/v1/scenes/{scene_id}/findings": plain(),
         "POST /api/v1/findings/{finding_id}/waive": waive,
+        "POST /api/v1/scenes/{scene_id}/gold": gold,
+        "GET /api/v1/quality": plain(),
+        "POST /api/v1/qualifications/next": lambda: ({}, None, key()),
+        "POST /api/v1/scenes/{scene_id}/qualifications": lambda: ({"scene_id": scene}, {"gold": "tuesday", "frames": [0, 99]}, key()),
         "GET /api/v1/openapi.json": plain(),
     }
 
@@ -245,6 +254,10 @@ EXPECTED = {
     "PUT /api/v1/guideline": (401, 401, 403, 403, 403, 403, 200, 403),
     "GET /api/v1/scenes/{scene_id}/findings": (401, 401, 403, 200, 200, 200, 200, 200),
     "POST /api/v1/findings/{finding_id}/waive": (401, 401, 403, 403, 403, 200, 409, 403),
+    "POST /api/v1/scenes/{scene_id}/gold": (401, 401, 403, 403, 403, 403, 200, 403),
+    "GET /api/v1/quality": (401, 401, 403, 403, 403, 200, 200, 403),
+    "POST /api/v1/qualifications/next": (401, 401, 403, 403, 200, 403, 403, 403),
+    "POST /api/v1/scenes/{scene_id}/qualifications": (401, 401, 403, 403, 403, 403, 422, 403),  # a real one would come before all work
     "GET /api/v1/openapi.json": (401, 401, 200, 200, 200, 200, 200, 200),
 }
 assert len(ACTORS) == 8

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import struct
 import sys
 import sysconfig
@@ -305,8 +306,9 @@ def test_A25_a_decoder_that_dies_takes_nothing_along(decoder):
         with pytest.raises(bw.FormatError):
             decoder.rgb(hostile)
     decoder.rgb(good)
-    decoder._child.kill()
-    decoder._child.wait()
+    os.kill(decoder.process.pid, signal.SIGKILL)
+    while decoder.process.pid is not None:
+        pass
     assert np.array_equal(decoder.rgb(good), np.full((20, 30, 3), 77, np.uint8))
 
 

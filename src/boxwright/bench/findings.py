@@ -15,6 +15,7 @@ from .bandwidth import Bandwidth
 from .clock import CLOCK
 from .growth import Growth
 from .rows import Row
+from .server import ServerLoad, server_from_json
 
 __all__ = ["Findings", "Machine", "this_machine"]
 
@@ -77,26 +78,28 @@ def this_machine() -> Machine:
 
 @dataclass
 class Findings:
-    """clock : what the times are; bandwidth : None where nothing was timed"""
+    """clock : what the times are; bandwidth, server : None where they were not measured"""
 
     machine: Machine
     rows: list[Row] = field(default_factory=list)
     bandwidth: Bandwidth | None = None
     growths: list[Growth] = field(default_factory=list)
     clock: str = CLOCK
+    server: ServerLoad | None = None
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Findings:
-        bandwidth = fields["bandwidth"]
+        bandwidth, server = fields["bandwidth"], fields.get("server")
         return cls(
             Machine(**fields["machine"]),
             [Row.from_json(row) for row in fields["rows"]],
             None if bandwidth is None else Bandwidth(**bandwidth),
             [growth_from_json(growth) for growth in fields["growths"]],
             fields["clock"],
+            None if server is None else server_from_json(server),
         )
 
 

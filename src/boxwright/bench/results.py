@@ -11,7 +11,7 @@ from ..outputs import whole_file
 from ..render import write_picture
 from .findings import Findings
 from .plot import growth_picture
-from .tables import bandwidth_table, growth_table, losses, memory_table, short_table, table, target_table
+from .tables import bandwidth_table, growth_table, losses, memory_table, server_table, short_table, table, target_table
 from .targets import verdicts
 
 __all__ = ["read_results", "readme_with_table", "report", "write_results"]
@@ -27,6 +27,10 @@ MEMORY = (
 FIRST_CALLS = (
     "A first call compiles its kernels where no earlier row has called them and none are on disk; what a machine waits for that never ran"
     " boxwright is under startup."
+)
+SERVER = (
+    "{date}: a second process asks over loopback, {seconds:g} s each, by the wall clock; it takes its share of the cores, too. An edit is on disk"
+    " when it is answered."
 )
 STARTUP = "Wall clock of whole processes, with all cores, where nothing else is said."
 
@@ -46,6 +50,9 @@ def _parts(found: Findings, picture: str | None) -> Iterator[str]:
     yield from ("## What we lose", "", losses(found.rows), "")
     for verb in dict.fromkeys(row.verb for row in found.rows):
         yield from (f"## {verb}", "", *((STARTUP, "") if verb == "startup" else ()), table([row for row in found.rows if row.verb == verb]), "")
+    if found.server is not None:
+        about = SERVER.format(date=found.server.date, seconds=found.server.seconds)
+        yield from ("## Server", "", about, "", server_table(found.server), "")
     if found.bandwidth is not None:
         yield from ("## Bytes and memory", "", MEMORY, "", bandwidth_table(found.bandwidth), "", memory_table(found.rows, found.bandwidth), "")
     if found.growths:

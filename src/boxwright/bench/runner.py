@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import BoxwrightError, UnknownName
+from ..errors import BoxwrightError, ExtraMissing, UnknownName
 from .bandwidth import Bandwidth
 from .findings import Findings, growth_from_json, this_machine
 from .rows import Row
+from .server import CLIENTS, server_load
 from .startup import startup_rows
 
 __all__ = ["VERBS", "run"]
 
 VERBS = (
     *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "segmentation", "tracks", "checks"),
-    *("formats", "video", "growth", "startup"),
+    *("formats", "video", "growth", "startup", "server"),
 )
 
 ONE_THREAD = dict.fromkeys(
@@ -33,6 +34,7 @@ def run(
     verbs: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
     real_data: str | os.PathLike[str] | None = None,
+    memory_minutes: int = 0,
 ) -> Findings:
     """Measures our functions and every rival that is installed, after showing that their results are equal.
 
@@ -40,6 +42,7 @@ def run(
     verbs : some of VERBS, all of them by default
     progress : called with one line for each thing found
     real_data : a folder of real recordings; by default the one the variable BOXWRIGHT_REAL_DATA names, none where it is not set
+    memory_minutes : for how long the server's memory is watched; not where it is quick
     """
     wanted = tuple(VERBS if verbs is None else verbs)
     for verb in wanted:
@@ -47,12 +50,17 @@ def run(
             raise UnknownName("no such benchmark", expected=f"one of {', '.join(VERBS)}", got=repr(verb), field="verbs")
     found = Findings(this_machine())
     told = progress or (lambda line: None)
-    for kind, fields in _measured([verb for verb in wanted if verb != "startup"], quick, real_data):
+    for kind, fields in _measured([verb for verb in wanted if verb not in ("startup", "server")], quick, real_data):
         told(_taken(found, kind, fields))
     if "startup" in wanted:
         for row in startup_rows(quick):
             found.rows.append(row)
             told(_line(row))
+    if "server" in wanted:
+        try:
+            found.server = server_load(0.3, CLIENTS[:2], 0, told) if quick else server_load(5.0, memory_minutes=memory_minutes, progress=told)
+        except ExtraMissing as missing:
+            told(f"the server was not measured: {missing}")
     return found
 
 

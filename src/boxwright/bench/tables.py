@@ -8,10 +8,11 @@ from .bandwidth import Bandwidth
 from .growth import Growth
 from .rivals import FRESH
 from .rows import RivalTime, Row
+from .server import ServerLoad
 from .suite import short_works
 from .targets import Verdict
 
-__all__ = ["bandwidth_table", "growth_table", "losses", "memory_table", "short_table", "table", "target_table"]
+__all__ = ["bandwidth_table", "growth_table", "losses", "memory_table", "server_table", "short_table", "table", "target_table"]
 
 
 def number(value: float | None) -> str:
@@ -113,6 +114,17 @@ def growth_table(growths: Sequence[Growth]) -> str:
             lines.append(f"| {name} | {spent} | {number(growth.ratio)} x | {growth.exponent:.2f} |")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def server_table(found: ServerLoad) -> str:
+    """Requests under load, and the memory over time."""
+    lines = ["| request | clients | a second | median ms | 99 % ms | CPU of the server, ms each |", "|---|--:|--:|--:|--:|--:|"]
+    for one in found.loads:
+        lines.append(f"| {one.what} | {one.n_clients} | {' | '.join(map(number, (one.per_s, one.median_ms, one.p99_ms, one.cpu_ms)))} |")
+    if found.resident_mib:
+        each = ", ".join(f"{mib:.0f}" for mib in found.resident_mib)
+        lines += ["", f"Memory of the server before, and after each minute of editing and reading frames: {each} MiB."]
+    return "\n".join(lines)
 
 
 def short_table(rows: Sequence[Row]) -> str:

@@ -60,20 +60,31 @@ def create_app(project: Project, settings: Settings) -> FastAPI:
     """The server of one project, which its caller closes afterwards. `state.ending` holds what else ends with it: at the end of its lifespan, or by
     `state.ending.close()` where it never began to answer."""
     app = FastAPI(title="boxwright", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
+    with ExitStack() as stack:
+        _fill(app, stack, project, settings)
+        _add_routes(app, settings)
+        app.state.ending = stack.pop_all()
+    return app
+
+
+def _fill(app: FastAPI, stack: ExitStack, project: Project, settings: Settings) -> None:
+    """What routes find in `app.state`; what must be given back goes on the stack."""
     state = app.state
     state.project, state.settings = project, settings
     state.sessions, state.codes = Sessions(project), Codes()
     state.works, state.feeds = Counter(None, settings.works_at_once), Counter(None, settings.feeds_at_once)
-    state.ending = ExitStack()
     state.exports = Path(tempfile.mkdtemp(prefix="boxwright-exports-"))
-    state.ending.callback(shutil.rmtree, state.exports, ignore_errors=True)
+    stack.callback(shutil.rmtree, state.exports, ignore_errors=True)
     state.recordings = Recordings(project, settings.roots)
-    state.ending.callback(state.recordings.close)
+    stack.callback(state.recordings.close)
     state.jobs = Jobs(settings.all_works, forgotten=lambda job: job_routes.forget(job, state.exports))
-    state.ending.callback(state.jobs.close)
+    stack.callback(state.jobs.close)
     state.watcher = Watcher(project)
     state.nudge = state.watcher.nudge
     state.is_ending = lambda: False  # whoever runs it says better
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
     for routes in ROUTES:
         app.router.routes.extend(routes.router.routes)
     app.router.routes.extend(project_routes.health.routes)
@@ -83,8 +94,7 @@ def create_app(project: Project, settings: Settings) -> FastAPI:
     _add_page(app)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.add_middleware(Gate, settings=settings, sessions=state.sessions)
-    return app
+    app.add_middleware(Gate, settings=settings, sessions=app.state.sessions)
 
 
 @asynccontextmanager

@@ -13,12 +13,14 @@ __all__ = [
     "EditsBody",
     "ExportBody",
     "FitBody",
+    "GoldBody",
     "GuidelineBody",
     "MemberBody",
     "MoveBody",
     "PatchBody",
     "ProjectBody",
     "PropagateBody",
+    "QualificationBody",
     "RefitBody",
     "RetimeBody",
     "ScoreBody",
@@ -164,6 +166,27 @@ class TasksBody(Body):
     classes: Annotated[list[Name], Field(max_length=1000)] | None = None
     instructions: Text = ""
     priority: Annotated[int, Field(gt=-1_000_000, lt=1_000_000)] = 0
+
+
+class GoldBody(Body):
+    """gold : the scene with the answers; frames : (first, last), all of them where left out; people : how many tasks, for as many people"""
+
+    gold: Name
+    frames: Annotated[list[Frame], Field(min_length=2, max_length=2)] | None = None
+    labels: Literal["keep", "none"] = "none"
+    people: Annotated[int, Field(ge=1, le=100)] = 1
+    instructions: Text = ""
+    priority: Annotated[int, Field(gt=-1_000_000, lt=1_000_000)] = 0
+
+
+class QualificationBody(Body):
+    """gold, frames : as of gold; least_f1 : with which it is passed"""
+
+    gold: Name
+    frames: Annotated[list[Frame], Field(min_length=2, max_length=2)] | None = None
+    name: Name = "qualification"
+    least_f1: Annotated[float, Field(ge=0, le=1)] = 0.9
+    labels: Literal["keep", "none"] = "none"
 
 
 class Cited(Body):

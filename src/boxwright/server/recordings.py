@@ -1,4 +1,4 @@
-"""Recorded files as the server reads them: beneath declared folders, through handles, the same as at import, pictures decoded elsewhere.
+"""Recorded files as the server reads them: beneath declared folders, through handles, the same as at import, pictures and videos decoded elsewhere.
 
 A scene's sensors and frames are kept while they stay the same, so that a click does not read the scene again.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ from ..store.entities import LABELS, Entity
 from ..store.project import Project
 from ..store.recorded import FileFacts, RecordedFiles
 from ..store.snapshots import last_seq_of
-from ..video import Video
 from .beneath import Handles, open_beneath, parts_beneath
+from .films import Films, state_of
 
 __all__ = ["ConfinedFiles", "Recordings"]
 
@@ -45,11 +44,10 @@ class ConfinedFiles:
     roots : folders beneath which they may lie
     """
 
-    def __init__(self, data: RecordedFiles, roots: tuple[Path, ...], handles: Handles, decoder: Decoder) -> None:
-        self.data, self.roots, self._handles, self._decoder = data, roots, handles, decoder
+    def __init__(self, data: RecordedFiles, roots: tuple[Path, ...], handles: Handles, decoder: Decoder, films: Films) -> None:
+        self.data, self.roots, self._handles, self._decoder, self._films = data, roots, handles, decoder, films
         self._known: OrderedDict[tuple[int, ...], str] = OrderedDict()
-        self._videos: dict[str, tuple[tuple[int, ...], Video]] = {}  # camera -> its video, and which file that was
-        self._lock, self._opening = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
 
     def facts(self, what: str, frame_index: int, sensor: str) -> FileFacts | None:
         rows = self.data.expected[what].get(sensor)
@@ -73,7 +71,7 @@ class ConfinedFiles:
 
     def _digest(self, handle: int) -> str:
         """Hashed once as long as the system says that it is the same."""
-        key = _state_of(handle)
+        key = state_of(handle)
         with self._lock:
             if key in self._known:
                 return self._known[key]
@@ -101,7 +99,7 @@ class ConfinedFiles:
             if at is None:
                 raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="the recording has none here")
             with self._open(video) as handle:
-                return self._video(camera, video, handle).frame(at)
+                return self._films.frame(handle, video.path, at, self.data.sizes_px.get(camera))
         facts = self.facts("images", frame_index, camera)
         if facts is None:
             raise FrameMissing("no image", field=f"frame {frame_index}, {camera}", hint="the recording has none here")
@@ -111,21 +109,6 @@ class ConfinedFiles:
         if size_px is not None and size_px != (image.shape[1], image.shape[0]):
             raise CorruptionError("the picture does not fit its camera", hint="look at the recording", code="file-changed")
         return image
-
-    def _video(self, camera: str, facts: FileFacts, handle: int) -> Video:
-        """Opened through the handle and kept with one of its own, for as long as that file has its name: decoding opens it again now and then."""
-        state = _state_of(handle)
-        with self._opening:
-            if camera not in self._videos or self._videos[camera][0] != state:
-                with ExitStack() as stack:
-                    own = os.dup(handle)
-                    stack.callback(os.close, own)
-                    video = Video(stack.enter_context(self._handles.path_of(own, facts.path.name)))
-                    weakref.finalize(video, stack.pop_all().close)  # others may still decode from it when it is kept no more
-                if video.size_px != self.data.sizes_px.get(camera, video.size_px):
-                    raise CorruptionError("the video does not fit its camera", hint="look at the recording", code="file-changed")
-                self._videos[camera] = (state, video)
-            return self._videos[camera][1]
 
     def _frame_of(self, frame_index: int, camera: str) -> int | None:
         """Which frame of its video a picture is. In a recording that is a video they are the same."""
@@ -144,18 +127,13 @@ class ConfinedFiles:
         return self.facts("images", frame_index, camera) is not None
 
 
-def _state_of(handle: int) -> tuple[int, ...]:
-    """Changes with the file, and where it is another one."""
-    stat = os.fstat(handle)
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-
-
 class Recordings:
     """Scenes with their data, for the routes that look at points and pictures. Who may see a scene was looked at before."""
 
     def __init__(self, project: Project, roots: tuple[Path, ...]) -> None:
         self.project, self.roots = project, roots
         self.handles, self.decoder = Handles(), Decoder()
+        self.films = Films(self.handles)
         self._scenes: OrderedDict[str, tuple[int, Scene]] = OrderedDict()
         self._labelled: OrderedDict[str, tuple[int, Scene]] = OrderedDict()
         self._lock = threading.Lock()
@@ -163,6 +141,7 @@ class Recordings:
 
     def close(self) -> None:
         self.decoder.close()
+        self.films.close()
         self.handles.close()
 
     def scene(self, entity: Entity) -> Scene:
@@ -214,5 +193,5 @@ class Recordings:
             return scene
         path = data.opened.source.path
         home = path if path.is_dir() else path.parent
-        confined: Any = ConfinedFiles(data, (home, *self.roots), self.handles, self.decoder)
+        confined: Any = ConfinedFiles(data, (home, *self.roots), self.handles, self.decoder, self.films)
         return scene.replace(data=confined)

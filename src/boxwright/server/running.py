@@ -62,13 +62,19 @@ class Server:
 
     def __post_init__(self) -> None:
         check_exposure(self)
-        self._lock = _lock_of(self.project)
+        with contextlib.ExitStack() as stack:  # what was taken is given back where one of these goes wrong
+            self._made(stack)
+            self._held = stack.pop_all()
+
+    def _made(self, stack: contextlib.ExitStack) -> None:
+        stack.callback(_lock_of(self.project).close)
         try:
             self.sockets = _bound(self.host, self.port)
         except OSError as error:
-            self._lock.close()
             hint = "choose another with --port, or stop what listens there"
             raise StorageError(f"cannot listen: {error.strerror}", got=f"{self.host}:{self.port}", field="--port", hint=hint) from None
+        for one in self.sockets:
+            stack.callback(one.close)
         self._address, self.port = self.sockets[0].getsockname()[:2]
         self.scheme = "https" if self.tls_cert is not None else "http"
         self.settings = Settings(
@@ -80,6 +86,7 @@ class Server:
             **self.changes,
         )
         self.app = create_app(self.project, self.settings)
+        stack.callback(self.app.state.ending.close)
         self.app.state.is_ending = self._is_ending
         logging.getLogger("uvicorn.access").disabled = True  # it would write queries down; gate.py has a log of its own
         self._uvicorn = uvicorn.Server(
@@ -119,10 +126,7 @@ class Server:
 
     def close(self) -> None:
         """Gives back what it holds, whether it has answered or not. Again it does nothing."""
-        for one in self.sockets:
-            one.close()
-        self.app.state.ending.close()
-        self._lock.close()
+        self._held.close()
 
     def stop(self) -> None:
         self._uvicorn.should_exit = True

@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import ArgumentError
+from ..qualities import quality_dict
 from ..store.roles import Action
 from ..work import Task, Work
 from .answers import json_answer
 from .geometry_routes import plain
 from .label_routes import committed, etag
-from .models import GuidelineBody, MemberBody, MoveBody, TasksBody, WaiveBody
+from .models import GoldBody, GuidelineBody, MemberBody, MoveBody, QualificationBody, TasksBody, WaiveBody
 from .rights import CheckedRoute, asked, asks
 
 __all__ = ["MOVES", "router"]
@@ -142,6 +143,38 @@ def post_next(request: Request) -> Response:
     return json_answer({"task": None if found is None else _task(found)})
 
 
+@router.post("/scenes/{scene_id}/gold")
+@asks(Action.ADMINISTER, commits=True)
+def post_gold(request: Request, scene_id: str, body: GoldBody) -> Response:
+    """Tasks of a scene whose answers are known, told to annotators as any task is; the scene with the answers is hidden from now on."""
+    work = _work(request)
+    made = work.add_gold(asked(request).scene_name, **_framed(body), op_id=asked(request).op_id, warns=False)
+    request.app.state.nudge()
+    return json_answer({"tasks": [_task(one) for one in made], "note": work.gold_note()})
+
+
+@router.post("/scenes/{scene_id}/qualifications")
+@asks(Action.ADMINISTER, commits=True)
+def post_qualification(request: Request, scene_id: str, body: QualificationBody) -> Response:
+    """What everybody must have done before real work; the scene with the answers is hidden from now on."""
+    commit = _work(request).add_qualification(asked(request).scene_name, **_framed(body), op_id=asked(request).op_id)
+    request.app.state.nudge()
+    return json_answer({"seq": commit.seq})
+
+
+def _framed(body: GoldBody | QualificationBody) -> dict[str, Any]:
+    return {**body.model_dump(), "frames": None if body.frames is None else (body.frames[0], body.frames[1])}
+
+
+@router.post("/qualifications/next")
+@asks(Action.WORK, commits=True)
+def post_next_qualification(request: Request) -> Response:
+    """The next qualification that the account has not passed, as a task of its own; null where it has passed all. Submitting it grades it."""
+    found = _work(request).qualify()
+    request.app.state.nudge()
+    return json_answer({"task": None if found is None else _task(found)})
+
+
 @router.post("/tasks/{task_id}/{move}")
 @asks(Action.READ, commits=True)
 def post_move(request: Request, task_id: TaskId, move: MoveName, body: MoveBody) -> Response:
@@ -173,6 +206,14 @@ def get_feedback(request: Request, task_id: TaskId) -> Response:
 def get_effort(request: Request) -> Response:
     """What each account did; an annotator is told of his own."""
     return json_answer({"effort": plain([dataclasses.asdict(one) for one in _work(request).effort()])})
+
+
+@router.get("/quality")
+@asks(Action.SEE_GOLD, work=True)
+def get_quality(request: Request) -> Response:
+    """Every annotator on gold, with intervals; no rank for who labelled fewer than 50 objects of it."""
+    found = _work(request).quality()
+    return json_answer({"annotators": [{"annotator": one.annotator, "rank": one.rank, "quality": plain(quality_dict(one.quality))} for one in found]})
 
 
 # ------------------------------------------------------------ guidelines, findings

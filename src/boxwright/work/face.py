@@ -101,10 +101,11 @@ class Work(Planning):
     def _task_entity(self, task: Task | str) -> Entity:
         return self._host.entity(self.task(task.task_id if isinstance(task, Task) else task).task_id)
 
-    def _score(self, task: Entity) -> Score:
-        """Of what was submitted, against the answers as they are now."""
+    def _score(self, task: Entity, *, is_apart: bool = False) -> Score:
+        """Of what was submitted, against the answers as they are now. is_apart : with objects of its own, whoever else has the same"""
         body = task.body or {}
         gold = self._host.read((self._host.entity(body["gold"]).body or {})["name"])
+        gold = gold.replace(name=f"{gold.name}, {task.id}") if is_apart else gold
         frames = range(body["from_frame"], body["to_frame"] + 1)
         return dataclasses.replace(score(self._submitted(task), gold, frames=frames), annotator=body["assignee"])
 
@@ -115,14 +116,23 @@ class Work(Planning):
 
     def gold_scores(self, account: str | None = None) -> list[Score]:
         """Of all gold and qualifications that were submitted, or of one annotator's."""
+        return [self._score(one) for one in self._done_gold() if account in (None, (one.body or {})["assignee"])]
+
+    def _done_gold(self) -> list[Entity]:
+        """Tasks with answers that were submitted, in the order in which they were."""
         self.project.permit(Action.SEE_GOLD)
         with self.project.database.reading() as connection:
             tasks = [one for one in tasks_of(connection) if (one.body or {})["gold"] is not None and (one.body or {})["state"] in _DONE]
-        return [self._score(one) for one in tasks if account in (None, (one.body or {})["assignee"])]
+        return sorted(tasks, key=lambda one: (one.body or {})["submitted_seq"])
 
     def quality(self) -> list[AnnotatorQuality]:
-        """Every annotator on gold, with intervals; nobody is ranked who labelled fewer than 50 objects of it."""
-        return compare_annotators(self.gold_scores())
+        """Every annotator on gold, with intervals; nobody is ranked who labelled fewer than 50 objects of it. Of a qualification the first
+        try counts: before the next one its errors were told."""
+        tries: dict[tuple[str, str], Entity] = {}
+        for one in self._done_gold():
+            body = one.body or {}
+            tries.setdefault((body["assignee"], body["qualification"] or one.id), one)
+        return compare_annotators([self._score(one, is_apart=True) for one in tries.values()])
 
     def effort(self, task: Task | str | None = None) -> list[Effort]:
         """What each account did to the labels of a task, or of all tasks. An annotator is told of his own."""

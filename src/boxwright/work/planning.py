@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, GoldCanBeTold, number_of
 from ..store import Commit
 from ..store.canonical import new_id
 from ..store.roles import Action
@@ -99,12 +100,14 @@ class Planning(Desk):
         priority: int = 0,
         by: str | None = None,
         op_id: str | None = None,
+        warns: bool = True,
     ) -> list[Task]:
         """Tasks whose answers are known: a layer of `scene` each, among the tasks that are open. Who takes one is told what he is told of any task.
 
         gold : the scene with the answers, with the same frames; it is hidden with this. It may be `scene` itself, with labels="none"
         name : of the layer, as that of a scene; by default as replicas are named
         people : how many tasks, for as many people
+        warns : GoldCanBeTold where `gold_note` has something to say
         """
         (scene_id, n_frames), (gold_id, n_gold) = self._frames(scene), self._frames(gold)
         first, last = frames or (0, n_frames - 1)
@@ -128,7 +131,17 @@ class Planning(Desk):
             return [{**one, "place": self._among(one["id"])} if one["verb"] == "add_task" else one for one in asked]
 
         self._commit(*asked, by=by, op_id=op_id, made=made)
+        if warns and (note := self.gold_note()) is not None:
+            warnings.warn(GoldCanBeTold(note), stacklevel=2)
         return [one for one in self.tasks() if one.task_id in ids]
+
+    def gold_note(self) -> str | None:
+        """What lets annotators tell gold by its layer's name, None where nothing does."""
+        with self.project.database.reading() as connection:
+            bodies = [one.body or {} for one in tasks_of(connection)]
+        n_plain = sum(body["state"] == "open" and body["purpose"] == "work" and not body["is_layer"] for body in bodies)
+        what = f"{number_of(n_plain, 'open task')} on the shared scene: annotators can tell gold by the name of its layer"
+        return f"{what}; make tasks with on_layers=True, or replicas" if n_plain else None
 
     def _among(self, task_id: str) -> int:
         """The place of one of the open tasks, chosen by a hash: gold is not what comes last."""
