@@ -67,10 +67,18 @@ class Visited:
             self.page.wait_for_timeout(20)
         return found
 
+    def evaluate(self, expression, argument=None):
+        return self.page.evaluate(expression, argument)
+
+    def check(self):
+        """No message in the console, which is where the policy complains too, no script that failed, no dialog, nothing that left this machine."""
+        assert self.errors == []
+        assert self.outside == []
+
     def saved(self):
         """Waits until everything is saved; the revision."""
-        self.wait("() => /^saved at revision \\d+$/.test(document.querySelector('[data-testid=saved]').textContent)")
-        return int(self.by("saved").text_content().rsplit(" ", 1)[1])
+        text = "document.querySelector('[data-testid=saved]').textContent"
+        return self.wait(f"() => Number((/^saved at revision (\\d+)$/.exec({text}) ?? [])[1] ?? 0)")
 
     def key(self, *keys):
         for one in keys:
@@ -88,6 +96,41 @@ class Visited:
     def shown(self, frame):
         there = "[state.frame, frames.pointsFrame, frames.rowsFrame].every((one) => one === frame)"
         self.wait(f"frame => {{ const {{ frames, state }} = window.boxwright; return {there}; }}", frame)
+
+    def selected(self):
+        return self.evaluate("() => boxwright.verbs.track?.body.track_id ?? null")
+
+    def pixel(self, track_id):
+        """Where the middle of a cuboid is in the large view."""
+        return self.evaluate(
+            """name => { const { big, shown, anchor } = boxwright.space; const one = shown.find((each) => each.name === name);
+            const at = big.pixel(one.cuboid.center.map((value, k) => value - anchor[k])); const box = big.place.getBoundingClientRect();
+            return [at[0] + box.left, at[1] + box.top]; }""",
+            track_id,
+        )
+
+    def handle(self, n):
+        """Where the n-th handle of the selected cuboid is in the large view."""
+        return self.evaluate(
+            """n => { const { big, boxes } = boxwright.space; const all = boxes.handles.geometry.getAttribute('position').array;
+            const at = big.pixel([all[3 * n], all[3 * n + 1], all[3 * n + 2]]); const box = big.place.getBoundingClientRect();
+            return [at[0] + box.left, at[1] + box.top]; }""",
+            n,
+        )
+
+    def side(self, view):
+        """(u, v, scale) of a side view: its middle, where the cuboid's is, and the pixels in a metre."""
+        return self.evaluate(
+            """name => { const view = boxwright.space.sides.find((one) => one.name === name); const box = view.place.getBoundingClientRect();
+            return [box.left + box.width / 2, box.top + box.height / 2, view.scale]; }""",
+            view,
+        )
+
+    def drag(self, start, end):
+        self.page.mouse.move(*start)
+        self.page.mouse.down()
+        self.page.mouse.move(*end, steps=4)
+        self.page.mouse.up()
 
     def number(self, name):
         return float(self.by(f"field-{name}").input_value())

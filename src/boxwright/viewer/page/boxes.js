@@ -9,6 +9,9 @@ import { axesOf, corners, faceCenter, minus, plus, times, turnHandle } from './g
 
 const EDGES = [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]];
 const WHITE = [255, 255, 255];
+/** Which handles the top, the side and the front view have: those of the faces that are seen edge on. */
+const SIDES = [[0, 1, 2, 3, 6], [0, 1, 4, 5], [2, 3, 4, 5]];
+export const SIDE_LAYER = 2;
 
 /** Line segments that are made anew whenever what they show has changed. */
 class Lines {
@@ -44,8 +47,15 @@ export class Boxes {
     );
     this.handles.frustumCulled = false;
     this.handles.renderOrder = 3;
+    this.sideHandles = SIDES.map((_, k) => {
+      const made = new THREE.Points(new THREE.BufferGeometry(), this.handles.material);
+      made.frustumCulled = false;
+      made.renderOrder = 3;
+      made.layers.set(SIDE_LAYER + k);
+      return made;
+    });
     this.group = new THREE.Group();
-    this.group.add(this.lines.mesh, this.selectedLines.mesh, this.faces, this.handles);
+    this.group.add(this.lines.mesh, this.selectedLines.mesh, this.faces, this.handles, ...this.sideHandles);
   }
 
   /** @param {Shown[]} shown @param {string|null} selected @param {number[]} anchor */
@@ -94,13 +104,16 @@ export class Boxes {
 
   /** @param {Cuboid|null} local */
   #showHandles(local) {
-    this.handles.geometry.dispose();
-    this.handles.geometry = new THREE.BufferGeometry();
-    if (!local) return;
-    const places = handlesOf(local);
-    const colors = places.flatMap((one) => (one.kind === 'turn' ? [255, 214, 64] : [120, 200, 255]));
-    this.handles.geometry.setAttribute('position', new THREE.BufferAttribute(new Float32Array(places.flatMap((one) => one.at)), 3));
-    this.handles.geometry.setAttribute('color', new THREE.BufferAttribute(new Uint8Array(colors), 3, true));
+    const all = local ? handlesOf(local) : [];
+    const dots = [this.handles, ...this.sideHandles];
+    dots.forEach((one, k) => {
+      const shown = k === 0 ? all : all.filter((_, n) => SIDES[k - 1].includes(n));
+      one.geometry.dispose();
+      one.geometry = new THREE.BufferGeometry();
+      const colors = shown.flatMap(({ kind }) => (kind === 'turn' ? [255, 214, 64] : [120, 200, 255]));
+      one.geometry.setAttribute('position', new THREE.BufferAttribute(new Float32Array(shown.flatMap(({ at }) => at)), 3));
+      one.geometry.setAttribute('color', new THREE.BufferAttribute(new Uint8Array(colors), 3, true));
+    });
   }
 }
 

@@ -20,7 +20,7 @@ export function startHelp(app, place) {
   for (const one of KEYS) groups.get(one.group)?.push([one.keys, one.text]);
   for (const one of CONTROL_KEYS) groups.get(one.group)?.push([one.keys.split(' ').map((each) => `Ctrl+${each.toUpperCase()}`).join(' '), one.text]);
   const table = (/** @type {string} */ title, /** @type {string[][]} */ rows, /** @type {boolean} */ isMouse) =>
-    el('section', {}, el('h3', {}, title), el('dl', {}, rows.map(([keys, text]) => [
+    el('section', {}, el('h3', {}, title), el('dl', { class: isMouse ? 'mouse' : 'keys' }, rows.map(([keys, text]) => [
       el('dt', {}, isMouse ? keys : keys.split(' ').map((one) => el('kbd', {}, NAMES[one] ?? (one.length === 1 ? one.toUpperCase() : one)))),
       el('dd', {}, text),
     ])));

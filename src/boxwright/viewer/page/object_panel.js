@@ -6,6 +6,8 @@ import { button, el, fill, put, swatch } from './dom.js';
 import { quatOfYaw, multiplied, normalized, yawOf } from './geometry.js';
 
 const DEGREE = Math.PI / 180;
+/** @type {Record<string, string>} who made a keyframe, where it was not a person */
+const ORIGINS = { fit: ', fitted', propagated: ', carried on', filled: ', filled', static_solve: ', of what stands', size_lock: ', with the one size' };
 const FIELDS = [
   ['x', 'x', 'm', 0.05], ['y', 'y', 'm', 0.05], ['z', 'z', 'm', 0.05],
   ['length', 'length', 'm', 0.05], ['width', 'width', 'm', 0.05], ['height', 'height', 'm', 0.05],
@@ -37,7 +39,7 @@ export function startObject(app, place) {
         apply(String(id), input.valueAsNumber);
       },
     } });
-    return { id: String(id), input, row: el('div', { class: 'number' }, el('label', { for: `field-${id}` }, text), input, el('span', { class: 'unit' }, unit)) };
+    return { id: String(id), input, row: el('div', { class: 'number' }, el('label', { for: `field-${id}` }, text, el('span', { class: 'unit' }, ` ${unit}`)), input) };
   });
   const visibility = el('select', { testid: 'visibility', id: 'visibility', on: { change: () => verbs.setVisibility(/** @type {any} */ (visibility.value)) } },
     ['visible', 'occluded', 'outside'].map((one) => el('option', { value: one }, one === 'outside' ? 'gone from here on' : one)));
@@ -161,7 +163,7 @@ export function startObject(app, place) {
     showClasses(track.body.category);
     showNumbers();
     const all = labels.keyframes(track.id).length;
-    const origin = keyframe?.body.origin && keyframe.body.origin !== 'given' ? `, ${keyframe.body.origin.replaceAll('_', ' ')}` : '';
+    const origin = keyframe ? (ORIGINS[keyframe.body.origin] ?? '') : '';
     where.textContent = keyframe ? `Keyframe here${origin} (one of ${all})` : verbs.cuboid ? `Interpolated between its ${all} keyframes` : `Not in this frame (${all} keyframes)`;
     where.dataset.kind = keyframe ? 'keyframe' : verbs.cuboid ? 'between' : 'absent';
     visibility.disabled = !keyframe;
@@ -171,7 +173,7 @@ export function startObject(app, place) {
     fill(into, labels.cuboidTracks.filter((one) => one.id !== track.id).map((one) => el('option', { value: one.id }, one.body.track_id)));
     if (labels.get(chosen)) into.value = chosen;
   };
-  for (const name of ['selection', 'labels', 'shown', 'taxonomy']) state.on(name, show);
+  for (const name of ['selection', 'shown', 'taxonomy']) state.on(name, show);
   state.on('draft', showNumbers);
   state.on('frame', () => {
     const active = document.activeElement;

@@ -111,7 +111,7 @@ export class Space {
       this.big.home(this.egoFrom, this.anchor);
     }
     this.showLabels();
-    this.app.state.tell('shown');
+    this.app.state.tell('framed');
   }
 
   /** The vehicle has moved: the eye goes with it, and the anchor where it would be too far away. @param {number[][]|null} egoFrom */
@@ -152,6 +152,7 @@ export class Space {
     if (state.show.trails) this.#showTrails();
     if (!state.draft) this.#lookSides();
     this.plates.show(this.shown);
+    if (!state.draft) state.tell('shown');
     this.draw();
   }
 
@@ -210,11 +211,8 @@ export class Space {
     this.renderer.setScissor(0, 0, whole.width, whole.height);
     this.renderer.setClearColor(0x2a3140, 1);
     this.renderer.clear();
-    this.boxes.faces.visible = this.boxes.handles.visible = true;
     this.#drawView(this.big.place, this.big.camera, whole, 0x0d1016);
-    this.boxes.handles.layers.enable(1);
     for (const view of this.sides) this.#drawView(view.place, view.camera, whole, 0x10141c, !view.around);
-    this.boxes.handles.layers.disable(1);
     this.plates.place(this.big, this.anchor);
     this.drawn += 1;
     this.place.dataset.drawn = String(this.drawn);

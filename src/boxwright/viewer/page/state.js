@@ -9,6 +9,7 @@
  *   labels     tracks, keyframes or tags are others: of this page, of the server, of somebody else
  *   cuboids    the cuboids of the frame are others
  *   draft      what is being dragged has moved
+ *   framed     the points and cuboids of the frame are drawn; shown: its cuboids, whenever they are others
  *   show       another colour, tool or layer
  *   edits      something was queued, sent, saved or refused
  *   seek       {trackId?, frame?}: somebody asks for a frame and a track

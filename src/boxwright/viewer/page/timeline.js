@@ -24,7 +24,7 @@ export function startTimeline(app, place) {
   put(
     place,
     el('div', { class: 'row' },
-      button('⏮', 'first', () => state.go(0), { title: 'First frame (Home)', 'aria-label': 'First frame' }),
+      button('|◀', 'first', () => state.go(0), { title: 'First frame (Home)', 'aria-label': 'First frame' }),
       button('◀', 'previous', () => state.go(state.frame - 1), { title: 'Frame before (←)', 'aria-label': 'Frame before' }),
       play,
       button('▶|', 'next', () => state.go(state.frame + 1), { title: 'Next frame (→)', 'aria-label': 'Next frame' }),
@@ -142,7 +142,7 @@ export function startTimeline(app, place) {
   const run = async () => {
     while (state.isPlaying && state.frame < state.nFrames - 1) {
       const due = state.scene?.hasTime ? Math.min(1000, Math.max(20, 1000 * secondsBetween(state.stamp(state.frame + 1), state.stamp()))) : 200;
-      const shown = new Promise((resolve) => state.addEventListener('shown', resolve, { once: true }));
+      const shown = new Promise((resolve) => state.addEventListener('framed', resolve, { once: true }));
       state.go(state.frame + 1);
       await Promise.all([Promise.race([shown, pause(3000)]), pause(due)]);
     }

@@ -27,7 +27,9 @@ export class Verbs {
 
   /** The selected track's cuboid in the frame that is shown, interpolated ones too. @returns {Cuboid|null} */
   get cuboid() {
-    const track = this.track;
+    const { track } = this;
+    const { draft } = this.app.state;
+    if (track && draft?.trackId === track.id) return draft.cuboid;
     return track ? (this.app.space?.cuboidOf(track.id) ?? null) : null;
   }
 
@@ -164,7 +166,10 @@ export class Verbs {
     const from = state.frame;
     const to = Math.max(0, Math.min(state.nFrames - 1, from + frames));
     if (to === from) return this.app.say('There is no frame to carry it to.');
-    if (!labels.keyframeAt(track.id, state.stamp())) return this.app.say('Carrying on begins at a keyframe: K makes one here.');
+    if (!labels.keyframeAt(track.id, state.stamp())) {
+      if (!this.cuboid) return this.app.say('The track has no cuboid in this frame: K makes a keyframe here.');
+      this.makeKeyframe(); // it begins at one
+    }
     if (labels.isQueued(track.id)) await this.#saved();
     const scene = state.scene;
     const found = await this.#asked(() => api.post(`/scenes/${scene?.id}/propagate`, { track_id: track.body.track_id, from_frame: from, to_frame: to }));

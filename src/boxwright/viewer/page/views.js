@@ -3,6 +3,7 @@
 
 import * as THREE from './vendor/three.module.js';
 import { OrbitControls } from './vendor/OrbitControls.js';
+import { SIDE_LAYER } from './boxes.js';
 import { axesOf, minus, plus, times } from './geometry.js';
 
 /** @typedef {import('./state.js').Cuboid} Cuboid */
@@ -23,6 +24,7 @@ export class SideView {
     this.place = place;
     this.camera = new THREE.OrthographicCamera(-1, 1, 1, -1, 0, 10);
     this.camera.layers.set(1);
+    this.camera.layers.enable(SIDE_LAYER + Object.keys(SIDES).indexOf(name));
     this.zoom = 1;
     /** @type {Cuboid|null} */
     this.around = null;
