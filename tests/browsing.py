@@ -86,7 +86,7 @@ class Visited:
 
     def select(self, track_id):
         self.page.locator(f'[data-track="{track_id}"]').click()
-        self.wait("() => !document.querySelector('.object').hidden")
+        self.wait("name => boxwright.verbs.track?.body.track_id === name", track_id)
 
     def go(self, frame):
         """Waits until the frame is shown."""

@@ -19,18 +19,38 @@ export function startTracks(app, place) {
     const tracks = labels.cuboidTracks.filter((one) => !word || `${one.body.track_id} ${one.body.category}`.toLowerCase().includes(word));
     tracks.sort((a, b) => Number(there.has(b.id)) - Number(there.has(a.id)));
     count.textContent = `${there.size} here of ${labels.cuboidTracks.length}`;
-    rows.clear();
-    fill(
-      list,
-      tracks.map((one) => {
-        const row = button('', 'track', () => pick(one.id), { class: 'track', 'data-track': one.body.track_id });
-        row.append(swatch(taxonomy.color(one.body.category)), el('span', { class: 'track-name' }, one.body.track_id), el('span', { class: 'track-class' }, one.body.category));
-        row.classList.toggle('is-absent', !there.has(one.id));
-        if (one.id === state.selected) row.setAttribute('aria-current', 'true');
-        rows.set(one.id, row);
-        return el('li', {}, row);
-      }),
-    );
+    const wanted = tracks.map((one) => showRow(one, there.has(one.id)));
+    const ids = new Set(tracks.map((one) => one.id));
+    for (const [id, row] of rows) if (!ids.has(id)) drop(id, row);
+    // rows that are in their place stay there, so that a click that has begun on one ends on it
+    wanted.forEach((row, k) => list.children[k] !== row && list.insertBefore(row, list.children[k] ?? null));
+  };
+
+  /** @param {import('./state.js').Entity} one @param {boolean} isHere @returns {HTMLElement} */
+  const showRow = (one, isHere) => {
+    let row = rows.get(one.id);
+    if (!row) {
+      row = el('li', {}, button('', 'track', () => pick(one.id), { class: 'track' }));
+      rows.set(one.id, row);
+    }
+    const { track_id: name, category } = one.body;
+    const made = /** @type {HTMLElement} */ (row.firstElementChild);
+    const said = `${name}\n${category}\n${taxonomy.color(category)}`;
+    if (made.dataset.said !== said) {
+      made.dataset.said = said;
+      made.dataset.track = name;
+      fill(made, swatch(taxonomy.color(category)), el('span', { class: 'track-name' }, name), el('span', { class: 'track-class' }, category));
+    }
+    made.classList.toggle('is-absent', !isHere);
+    if (one.id === state.selected) made.setAttribute('aria-current', 'true');
+    else made.removeAttribute('aria-current');
+    return row;
+  };
+
+  /** @param {string} id @param {HTMLElement} row */
+  const drop = (id, row) => {
+    row.remove();
+    rows.delete(id);
   };
 
   /** Also where the track is not in this frame: the nearest one that it is in. @param {string} id */
@@ -52,11 +72,11 @@ export function startTracks(app, place) {
       show();
     });
   };
-  for (const name of ['labels', 'shown', 'taxonomy', 'scene']) state.on(name, later);
+  for (const name of ['shown', 'taxonomy', 'scene']) state.on(name, later);
   state.on('selection', () => {
     for (const [id, row] of rows) {
-      if (id === state.selected) row.setAttribute('aria-current', 'true');
-      else row.removeAttribute('aria-current');
+      if (id === state.selected) row.firstElementChild?.setAttribute('aria-current', 'true');
+      else row.firstElementChild?.removeAttribute('aria-current');
     }
     rows.get(state.selected ?? '')?.scrollIntoView({ block: 'nearest' });
   });
