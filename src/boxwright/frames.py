@@ -13,7 +13,7 @@ from . import rotations
 from .arrays import PLAIN_NUMBERS, ArrayLike, Bools, Float64s, Int64s, as_array, as_floats, as_times_ns, frozen, one_index, one_time_ns, widened
 from .errors import ArgumentError, GeometryError, TimeError, number_of
 
-__all__ = ["Pose", "Trajectory", "as_pose"]
+__all__ = ["Pose", "Trajectory", "as_pose", "many_poses"]
 
 UNIT_HINT = "divide each by its norm where the order is right: scipy's is x, y, z, w"
 ROTATION_TOLERANCE = 1e-5  # calibration files carry seven digits; their matrices are kept as they are written
@@ -133,6 +133,15 @@ def _trusted(rotation: Float64s, translation_m: Float64s) -> Pose:
     pose.translation_m = frozen(translation_m)
     pose._quat = None
     return pose
+
+
+def many_poses(rotations: Float64s, translations_m: Float64s) -> list[Pose] | None:
+    """Of (N, 3, 3) and (N, 3), as Pose takes each of them; None where one of them is no pose."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max(initial=0)
+        if not error <= ROTATION_TOLERANCE or not (np.linalg.det(rotations) >= 0).all() or not np.isfinite(translations_m).all():
+            return None
+    return [_trusted(rotation, shift) for rotation, shift in zip(rotations.copy(), translations_m.copy())]
 
 
 def as_pose(field: str, value: Pose | ArrayLike) -> Pose:

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .arrays import ArrayLike, Bools, Float64s, Floats, UInt8s, as_array, as_points, frozen, one_index
+from .arrays import ArrayLike, Bools, Float64s, Floats, Int64s, UInt8s, as_array, as_points, frozen, one_index
 from .cameras import Camera, FisheyeCamera, PanoramaCamera, PinholeCamera, UncalibratedCamera
 from .cuboids import CORNER_SIGNS, EDGES, Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError, number_of
@@ -255,13 +255,17 @@ class ImageBoxes:
         wanted = as_array("which", which, "edge numbers from 0 to 11").reshape(-1)
         if len(wanted) and (wanted.dtype.kind not in "iu" or wanted.min() < 0 or wanted.max() > 11):
             raise ArgumentError(expected="edge numbers from 0 to 11", got=f"{which!r:.60}", field="which", hint="0 to 3 are the front face")
-        wanted = wanted.astype(np.int64)
-        corners = np.ascontiguousarray(self._corners_cam[one_index("m", m, len(self))])
+        uv, starts = self.traced(one_index("m", m, len(self)), wanted.astype(np.int64))
+        return np.split(uv, starts[1:]) if len(starts) else []
+
+    def traced(self, m: int, which: Int64s) -> tuple[Float64s, Int64s]:
+        """(K, 2) vertices of all lines of cuboid m, and (L,) where each line begins, as `edges` draws them; nothing is looked at first."""
+        corners = np.ascontiguousarray(self._corners_cam[m])
         uv, starts = np.empty((256, 2)), np.empty(64, np.int64)
         while True:
-            n_vertices, n_lines = edge_kernels.cuboid_edges(corners, wanted, self._camera.packed, NEAR_M, uv, starts)
+            n_vertices, n_lines = edge_kernels.cuboid_edges(corners, which, self._camera.packed, NEAR_M, uv, starts)
             if n_vertices <= len(uv) and n_lines <= len(starts):
-                return np.split(uv[:n_vertices], starts[1:n_lines]) if n_lines else []
+                return uv[:n_vertices], starts[:n_lines]
             uv, starts = np.empty((n_vertices, 2)), np.empty(max(n_lines, 1), np.int64)
 
     def __repr__(self) -> str:

@@ -25,7 +25,7 @@ from ..arrays import Float64s, Int64s
 from ..cameras import CAMERA_MODELS, Camera, UncalibratedCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError, number_of
-from ..frames import Pose, Trajectory
+from ..frames import Pose, Trajectory, many_poses
 from ..limits import FARTHEST_M, limits
 from ..problems import Problem, Problems
 from ..rotations import quat_from_yaw
@@ -285,8 +285,24 @@ def _of_lens(name: str, node: Node) -> Any:
 def _trajectory(node: Node) -> Trajectory:
     if not len(node):
         raise node.wrong("at least one pose, or null", "none")
-    poses = [_pose(item, frozenset({"timestamp_ns"})) for item in node]
+    poses = _plain_poses(node.value) or [_pose(item, frozenset({"timestamp_ns"})) for item in node]
     return Trajectory(np.array([item["timestamp_ns"].whole() for item in node], np.int64), poses)
+
+
+def _plain_poses(items: Any) -> list[Pose] | None:
+    """Thousands of poses as boxwright writes them, all at once; None where one is otherwise, which reading them one by one then tells of."""
+    wanted = {"timestamp_ns", "rotation", "translation_m"}
+    try:
+        if not all(type(item) is dict and item.keys() == wanted for item in items):
+            return None
+        rotations, shifts = ([item[key] for item in items] for key in ("rotation", "translation_m"))
+        if not all(type(v) is float for rows in (*(row for item in rotations for row in item), *shifts) for v in rows):
+            return None
+        turns, places = np.array(rotations), np.array(shifts)
+    except (TypeError, ValueError):
+        return None
+    fits = turns.shape == (len(items), 3, 3) and places.shape == (len(items), 3) and np.abs(places).max(initial=0) < FARTHEST_M
+    return many_poses(turns, places) if fits else None
 
 
 def _tracks(node: Node, label_frame: str, trajectory: Trajectory | None, times_ns: Int64s, problems: Problems) -> list[Track]:

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..arrays import Float64s
+from ..arrays import Int64s
 from ..cameras import UncalibratedCamera
 from ..cuboids import Cuboids
 from ..errors import ArgumentError, BoxwrightError, CalibrationError
 from ..formats.boxwright_pictures import shape_mappings, tag_mapping
+from ..frames import Pose
 from ..keyframes import code_names
 from ..projection import ImageBoxes, project_cuboids
 from ..scene import Scene
@@ -34,6 +35,7 @@ FrameIndex = Annotated[int, Path(ge=0, lt=1_000_000)]
 FrameName = Annotated[str | None, Query(min_length=1, max_length=256, description="of reference; the scene's label frame where it is left out")]
 Cameras = Annotated[list[str] | None, Query(alias="camera", max_length=100, description="these alone; repeatable")]
 _NAMES = ("center_m", "size_m", "quat_wxyz", "yaw_rad")
+_FRONT, _REST = np.arange(4), np.arange(4, 12)  # rows of cuboids.EDGES
 MOST_TRAIL = 500  # frames to either side
 
 
@@ -169,14 +171,14 @@ def _in_pictures(scene: Scene, i: int, cuboids: Cuboids, frame: str, cameras: li
     for name in dict.fromkeys(scene.cameras if cameras is None else cameras):
         camera = scene.camera(name).camera
         rows: list[dict[str, Any]] = []
+        pose: Pose | None = None
         try:
             pose = scene.cam_from(i, name, frame)
         except CalibrationError:
-            pose = None
+            pass
         except BoxwrightError:
             if frame != scene.label_frame:
                 raise
-            pose = None
         if pose is not None and len(cuboids):
             boxes = project_cuboids(cuboids, camera, pose)
             depth = np.linalg.norm(pose.apply(cuboids.center_m), axis=1)
@@ -190,17 +192,20 @@ def _in_pictures(scene: Scene, i: int, cuboids: Cuboids, frame: str, cameras: li
 
 def lines_of(boxes: ImageBoxes, m: int, hidden: Any) -> dict[str, list[list[int]]]:
     """Curves of a cuboid's edges in tenths of a pixel, each u, v, u, v, ..."""
-    edges = np.arange(12)
-    front = edges[:4][~hidden[:4]]
     return {
-        "visible": _tenths(boxes.edges(m, edges[4:][~hidden[4:]])),
-        "front": _tenths(boxes.edges(m, front)) if len(front) else [],
-        "hidden": _tenths(boxes.edges(m, edges[hidden])) if hidden.any() else [],
+        "visible": _tenths(boxes, m, _REST[~hidden[4:]]),
+        "front": _tenths(boxes, m, _FRONT[~hidden[:4]]),
+        "hidden": _tenths(boxes, m, np.flatnonzero(hidden)),
     }
 
 
-def _tenths(lines: list[Float64s]) -> list[list[int]]:
-    return [np.rint(line * 10).astype(np.int64).ravel().tolist() for line in lines]
+def _tenths(boxes: ImageBoxes, m: int, edges: Int64s) -> list[list[int]]:
+    if not len(edges):
+        return []
+    uv, starts = boxes.traced(m, edges)
+    flat = np.rint(uv * 10).astype(np.int64).ravel().tolist()
+    begins = (2 * starts).tolist()
+    return [flat[begin:end] for begin, end in zip(begins, [*begins[1:], len(flat)])]
 
 
 # ------------------------------------------------------------ trails

@@ -1,6 +1,6 @@
 """Recorded files as the server reads them: beneath declared folders, through handles, the same as at import, pictures and videos decoded elsewhere.
 
-A scene's sensors and frames are kept while they stay the same, so that a click does not read the scene again.
+A scene is kept and follows its project, so that neither a click nor an edit reads all of it again.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from ..formats.picture_process import Decoder
 from ..limits import limits
 from ..points import Sweep
 from ..scene import Scene
-from ..store.entities import LABELS, Entity
+from ..store.entities import Entity
+from ..store.live import LiveScene
 from ..store.project import Project
 from ..store.recorded import FileFacts, RecordedFiles
-from ..store.snapshots import last_seq_of
 from .beneath import Handles, open_beneath, parts_beneath
 from .films import Films, state_of
 
 __all__ = ["ConfinedFiles", "Recordings"]
 
-_STATIC = ("frames", "sensor", "trajectory", "source", "files")
 _CHUNK = 1 << 20
 _MOST_SCENES = 8
 _MOST_KNOWN = 100_000
@@ -128,16 +127,14 @@ class ConfinedFiles:
 
 
 class Recordings:
-    """Scenes with their data, for the routes that look at points and pictures. Who may see a scene was looked at before."""
+    """Scenes with their data and their labels of now, for the routes. Who may see a scene was looked at before."""
 
     def __init__(self, project: Project, roots: tuple[Path, ...]) -> None:
         self.project, self.roots = project, roots
         self.handles, self.decoder = Handles(), Decoder()
         self.films = Films(self.handles)
-        self._scenes: OrderedDict[str, tuple[int, Scene]] = OrderedDict()
-        self._labelled: OrderedDict[str, tuple[int, Scene]] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = threading.Lock()
-        self._reading: dict[str, threading.Lock] = {}
 
     def close(self) -> None:
         self.decoder.close()
@@ -145,53 +142,43 @@ class Recordings:
         self.handles.close()
 
     def scene(self, entity: Entity) -> Scene:
-        """Its sensors, frames and data; its labels may be of earlier."""
-        with self._lock:
-            reading = self._reading.setdefault(entity.id, threading.Lock())
-        with reading:
-            seq = max(entity.seq, last_seq_of(self.project, entity.id, _STATIC))
-            with self._lock:
-                kept = self._scenes.get(entity.id)
-                if kept is not None and kept[0] == seq:
-                    self._scenes.move_to_end(entity.id)
-                    return kept[1]
-            scene = self._confined(self._read(entity))
-            with self._lock:
-                self._scenes[entity.id] = (seq, scene)
-                while len(self._scenes) > _MOST_SCENES:
-                    gone, _ = self._scenes.popitem(last=False)
-                    self._reading.pop(gone, None)
-            return scene
+        """Its sensors, frames and data, and its labels."""
+        return self.labelled_at(entity)[1]
 
     def labelled(self, entity: Entity) -> Scene:
         """With the labels of now."""
         return self.labelled_at(entity)[1]
 
     def labelled_at(self, entity: Entity) -> tuple[int, Scene]:
-        """(the last transaction that changed its labels, the scene with the labels of that moment)"""
-        seq, scene = last_seq_of(self.project, entity.id, LABELS), self.scene(entity)
+        """(a transaction since which no label has changed, the scene with the labels of now)"""
         with self._lock:
-            kept = self._labelled.get(entity.id)
-        if kept is not None and kept[0] == seq and kept[1].data is scene.data:
-            return kept
-        now = self._read(entity)
-        labels = {name: getattr(now, name) for name in ("tracks", "image_tracks", "tags", "relations", "point_edits", "point_label_data")}
-        made = scene.replace(**labels)
-        with self._lock:
-            self._labelled[entity.id] = (seq, made)
-            self._labelled.move_to_end(entity.id)
-            while len(self._labelled) > _MOST_SCENES:
-                self._labelled.popitem(last=False)
-        return seq, made
+            kept = self._kept.setdefault(entity.id, _Kept())
+            self._kept.move_to_end(entity.id)
+            while len(self._kept) > _MOST_SCENES:
+                self._kept.popitem(last=False)
+        with kept.lock:  # read once, however many ask for it
+            if kept.live is None:
+                kept.live, kept.data = LiveScene(self.project, entity.id), None
+            elif kept.live.catch_up():
+                kept.data = None
+            if kept.data is None:
+                kept.data = self._confined(kept.live.scene)
+                kept.live.scene = kept.live.scene.replace(data=kept.data)
+            return kept.live.labels_seq, kept.live.scene
 
-    def _read(self, entity: Entity) -> Scene:
-        return self.project.read(str((entity.body or {})["name"]))
-
-    def _confined(self, scene: Scene) -> Scene:
+    def _confined(self, scene: Scene) -> Any:
         data: Any = scene.data
         if not isinstance(data, RecordedFiles) or data.opened is None:
-            return scene
+            return data
         path = data.opened.source.path
         home = path if path.is_dir() else path.parent
-        confined: Any = ConfinedFiles(data, (home, *self.roots), self.handles, self.decoder, self.films)
-        return scene.replace(data=confined)
+        return ConfinedFiles(data, (home, *self.roots), self.handles, self.decoder, self.films)
+
+
+class _Kept:
+    """A scene that was asked for; none where it was not read yet."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.live: LiveScene | None = None
+        self.data: Any = None

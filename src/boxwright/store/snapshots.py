@@ -1,4 +1,4 @@
-"""Looks at a project that servers and their clients take: many entities of one moment, and what has changed since another."""
+"""Looks at a project that servers and their clients take: many entities of one moment, and what an account is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .entities import Entity, columns_of, entity_of
 from .project import Project
 from .roles import Standing
 
-__all__ = ["last_seq_of", "snapshot", "standing"]
+__all__ = ["snapshot", "standing"]
 
 
 def snapshot(project: Project, scene_id: str, kinds: Sequence[str]) -> tuple[int, list[Entity]]:
@@ -21,13 +21,6 @@ def snapshot(project: Project, scene_id: str, kinds: Sequence[str]) -> tuple[int
     with project.database.reading() as connection:
         seq = int(connection.execute(sa.select(sa.func.max(schema.txn.c.seq))).scalar() or 0)
         return seq, [entity_of(row) for row in connection.execute(asked.order_by(of.kind, of.place, of.id))]
-
-
-def last_seq_of(project: Project, scene_id: str, kinds: Sequence[str]) -> int:
-    """The last transaction that changed an entity of these kinds in a scene; 0 where there is none."""
-    of = schema.entity.c
-    with project.database.reading() as connection:
-        return int(connection.execute(sa.select(sa.func.max(of.seq)).where(of.scene_id == scene_id, of.kind.in_(kinds))).scalar() or 0)
 
 
 def standing(project: Project) -> Standing:
