@@ -7,6 +7,7 @@ page, and says so; with BOXWRIGHT_REQUIRE_VIEWER=1 that is an error.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,14 +24,14 @@ except ModuleNotFoundError:  # by hand
 
 ROOT = Path(__file__).resolve().parent
 PAGE = ROOT / "src" / "boxwright" / "viewer" / "page" / "vendor"
-# file of the package three -> its name beside the page
+# file of the package three -> (its name beside the page, SHA-256 of the file as npm has it)
 FILES = {
-    "build/three.module.js": "three.module.js",
-    "build/three.core.js": "three.core.js",
-    "examples/jsm/controls/OrbitControls.js": "OrbitControls.js",
-    "LICENSE": "LICENSE",
+    "build/three.module.js": ("three.module.js", "104f56145899722094556490d787aae0617cc2fc3382f31df02d724ea1aee341"),
+    "build/three.core.js": ("three.core.js", "613e370f76638fdef83926642bf256dc9615684922de1ce1f63a8583e5d78578"),
+    "examples/jsm/controls/OrbitControls.js": ("OrbitControls.js", "e7fca2fe9e7670a828af9b28084669a5909445b7f36f1f26cee9bf8f2961c32c"),
+    "LICENSE": ("LICENSE", "8b378ebe60e2fe500158cb0ac71cb5e8b7d92953c2abcc63a0eb90499653b5bc"),
 }
-BARE, BESIDE = "from 'three';", "from './three.module.js';"
+BARE, BESIDE = b"from 'three';", b"from './three.module.js';"
 VERSION = "version.txt"
 SECONDS = 300
 
@@ -46,7 +47,7 @@ def wanted_version() -> str:
 
 def is_there() -> bool:
     """Whether the files are there, and of the version that is wanted."""
-    return all((PAGE / name).is_file() for name in FILES.values()) and _version_there() == wanted_version()
+    return all((PAGE / name).is_file() for name, _ in FILES.values()) and _version_there() == wanted_version()
 
 
 def _version_there() -> str:
@@ -87,14 +88,21 @@ def _npm(arguments: list[str], folder: Path) -> None:
 def _take(three: Path) -> None:
     """The files of the package, whole; in the controls the one bare import names the file beside them, since a page has no node_modules."""
     PAGE.mkdir(parents=True, exist_ok=True)
-    for source, name in FILES.items():
-        text = (three / source).read_text(encoding="utf-8")
-        if name == "OrbitControls.js":
-            if text.count(BARE) != 1:
-                raise PageMissing(f"{source}: expected one import {BARE!r}, got {text.count(BARE)}: is it another version?")
-            text = text.replace(BARE, BESIDE)
-        (PAGE / name).write_text(text, encoding="utf-8")
+    for source, (name, digest) in FILES.items():
+        data = (three / source).read_bytes() if (three / source).is_file() else b""
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise PageMissing(f"{source} of three.js is not the file that hatch_build.py knows: for another version change its SHA-256 there")
+        (PAGE / name).write_bytes(beside(name, data))
     (PAGE / VERSION).write_text(wanted_version() + "\n")
+
+
+def beside(name: str, data: bytes) -> bytes:
+    """A file as the page has it. PageMissing where its import is not the one that is known."""
+    if name != "OrbitControls.js":
+        return data
+    if data.count(BARE) != 1:
+        raise PageMissing(f"{name}: expected one import {BARE.decode()!r}, got {data.count(BARE)}")
+    return data.replace(BARE, BESIDE)
 
 
 class PageHook(BuildHookInterface):  # type: ignore[misc, valid-type]

@@ -50,9 +50,10 @@ export class Frames {
     return this.told && { ego: this.told.ego.label_from, lidar: this.told.lidars[name]?.label_from ?? null };
   }
 
-  /** What a point's class is called. @param {number} id */
+  /** What a point's class is called; an empty text for points of none. @param {number} id */
   className(id) {
-    return this.classNames.get(id) ?? 'other';
+    const name = id === 0 ? '' : (this.classNames.get(id) ?? '');
+    return /^(unlabell?ed|background|none)$/i.test(name) ? '' : name;
   }
 
   /** Another scene: nothing of the last one is any good. */
@@ -162,7 +163,7 @@ export class Frames {
         this.api.points(`${base}/frames/${frame}/points`, { sensor, field }, signal).catch(noSweep),
         more === 'class_id' ? this.api.get(`${base}/frames/${frame}/point-labels`, { sensor }, signal).catch(noSweep) : null,
       ]);
-      for (const one of names?.classes ?? []) this.classNames.set(one.class_id, one.category ?? 'other');
+      for (const one of names?.classes ?? []) this.classNames.set(one.class_id, one.category ?? '');
       return found;
     });
   }

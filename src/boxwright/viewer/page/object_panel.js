@@ -149,7 +149,7 @@ export function startObject(app, place) {
       input.disabled = !cuboid;
       if (document.activeElement === input && dirty.has(input)) continue;
       const value = cuboid ? [...cuboid.center, ...cuboid.size, yawOf(cuboid.quat) / DEGREE][at] : NaN;
-      input.value = Number.isFinite(value) ? value.toFixed(at === 6 ? 2 : 3) : '';
+      input.value = Number.isFinite(value) ? value.toFixed(at === 6 || Math.abs(value) >= 1000 ? 2 : 3) : '';
     }
   };
 

@@ -14,6 +14,7 @@ import { BigView, SideView } from './views.js';
 /** @typedef {import('./state.js').Cuboid} Cuboid */
 /** @typedef {import('./boxes.js').Shown} Shown */
 
+const NO_CLASS = [96, 105, 122];
 const FAR_M = 300; // how far the anchor may be from the vehicle
 
 export class Space {
@@ -131,7 +132,10 @@ export class Space {
   paint() {
     const { state, frames, taxonomy } = this.app;
     this.cloud.material.size = state.show.pointSize * this.renderer.getPixelRatio();
-    this.cloud.paint(state.show.colour, (id) => taxonomy.color(frames.className(id)));
+    this.cloud.paint(state.show.colour, (id) => {
+      const name = frames.className(id);
+      return name ? taxonomy.color(name) : NO_CLASS;
+    });
     this.#showLegend();
     this.nearKey = '';
   }
