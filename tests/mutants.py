@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import boxwright as bw
+import test_cameras_of_frames as cameras_of_frames
 import test_formats_argoverse2 as argoverse2
 import test_formats_boxwright_pictures as boxwright_pictures
 import test_formats_coco as coco
@@ -33,8 +34,6 @@ import test_formats_nuscenes as nuscenes
 import test_formats_openlabel as openlabel
 import test_formats_ply as ply
 import test_formats_points as points
-import test_formats_scale as scale
-import test_formats_segments as segments
 import test_formats_semantic_kitti as semantic_kitti
 import test_formats_supervisely as supervisely
 import test_formats_sustechpoints as sustechpoints
@@ -183,14 +182,14 @@ RECORDINGS = {
     "darwin": Recording(darwin.full, "clip.json", small=darwin.small),
     "coco": Recording(lambda folder: coco.put(folder, coco.document()), "street.json", small=coco.small),
     "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),
-    "supervisely": Recording(supervisely.episode, "street/annotation.json"),
+    "supervisely": Recording(cameras_of_frames.pictured_episode, "street/annotation.json"),
     "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),
     "label_studio": Recording(label_studio.full, "tasks.json", small=label_studio.small),
-    "segments": Recording(segments.make, "label.json"),
+    "segments": Recording(cameras_of_frames.pictured_sequence, "label.json"),
     "cvat_api": Recording(cvat_api.make, "annotations.json"),
     "labelcloud": Recording(labelcloud.make, "labels/a.json"),
-    "scale": Recording(scale.task, "annotations.json"),
-    "nucleus": Recording(scale.nucleus, "annotations.json"),
+    "scale": Recording(cameras_of_frames.pictured_task, "annotations.json"),
+    "nucleus": Recording(cameras_of_frames.pictured_nucleus, "annotations.json"),
     "pcd_ascii": _file("a.pcd", lambda: points.packed("ascii")),
     "pcd_binary": _file("a.pcd", lambda: points.packed("binary")),
     "pcd_compressed": _file("a.pcd", lambda: points.packed("binary_compressed")),

@@ -143,6 +143,38 @@ def of_scale(**more):
     return {"image_url": "https://x/a/front.png?s=1", "position": {"x": 101.0, "y": 50.0, "z": 2.0}, "heading": HALF, **lens, **more}
 
 
+def pictured_task(folder):
+    task(folder)
+    for i in range(2):
+        save(folder / f"frames/{i:03d}.json", frame_file(i, images=[of_scale(timestamp=5 + i, k1=0.1), of_scale(camera_model="fisheye", k2=0.01)]))
+    image_file(folder / "images", "front.png")
+
+
+def pictured_nucleus(folder):
+    nucleus(folder)
+    top = json.loads((folder / "scenes.json").read_text())
+    params = {key: value for key, value in of_scale().items() if key != "image_url"}
+    for i, frame in enumerate(top["scenes"][0]["frames"]):
+        frame["front"] = {"reference_id": f"pic {i}", "type": "image", "url": "s3://b/front.png", "metadata": {"camera_params": params}}
+    save(folder / "scenes.json", top)
+    image_file(folder / "images", "front.png")
+
+
+def of_segments(turn, convention):
+    where = {"translation": {"x": 1.0, "y": 0.0, "z": 0.0}, "rotation": {f"q{axis}": value for axis, value in turn.items()}}
+    fx, fy, cx, cy = K
+    image = {"name": "front", "url": "https://x/front.png", "intrinsics": {"intrinsic_matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}}
+    return image | {"extrinsics": where, "row": 2, "col": 5, "rotation": 0.0} | ({} if convention is None else {"camera_convention": convention})
+
+
+def pictured_sequence(folder, turn=HALF, convention="OpenCV", poses=True):
+    sequence(folder, poses=poses)
+    sample = json.loads((folder / "sample.json").read_text())
+    sample["frames"][0]["images"] = [of_segments(turn, convention)]
+    save(folder / "sample.json", sample)
+    image_file(folder / "images", "front.png")
+
+
 def check_ahead(scene, name, atol=1e-12):
     """(5, 1, 0.5) in the LiDAR's frame is 4 m ahead of the camera, 1 m left, 0.5 m above it."""
     image = bw.project_points(np.array([[5.0, 1.0, 0.5]]), scene.cameras[name].camera, scene.cam_from(0, name))
@@ -189,15 +221,7 @@ def test_golden_numbers_of_nucleus(tmp_path, beside):
 def test_golden_numbers_of_segments(tmp_path, convention, poses):
     """Where nothing is told, a camera looks against its z, its y up."""
     turn = {"OpenCV": HALF, "OpenGL": {"w": 0.5, "x": 0.5, "y": -0.5, "z": -0.5}}[convention or "OpenGL"]
-    where = {"translation": {"x": 1.0, "y": 0.0, "z": 0.0}, "rotation": {f"q{axis}": value for axis, value in turn.items()}}
-    fx, fy, cx, cy = K
-    image = {"name": "front", "url": "https://x/front.png", "intrinsics": {"intrinsic_matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}}
-    image |= {"extrinsics": where, "row": 2, "col": 5, "rotation": 0.0} | ({} if convention is None else {"camera_convention": convention})
-    sequence(tmp_path, poses=poses)
-    sample = json.loads((tmp_path / "sample.json").read_text())
-    sample["frames"][0]["images"] = [image]
-    save(tmp_path / "sample.json", sample)
-    image_file(tmp_path / "images", "front.png")
+    pictured_sequence(tmp_path, turn, convention, poses)
     scene = bw.read(tmp_path)
     check_ahead(scene, "front")
     bw.write(scene, tmp_path / "out", "segments")
@@ -216,6 +240,10 @@ def related(folder, extrinsic=None, intrinsic=None, **more):
     save(place / "x.png.json", {"name": "x.png", "meta": {"deviceId": "front", "sensorsData": data, **more}})
     save(place / "x.png.figures.json", [])
     return folder
+
+
+def pictured_episode(folder):
+    related(episode(folder))
 
 
 def test_golden_numbers_of_supervisely(tmp_path):
