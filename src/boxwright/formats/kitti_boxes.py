@@ -5,7 +5,7 @@ They become image tracks of that camera, "<track>/image_02", whose object is the
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,30 +44,31 @@ def drawn_track(
 
 
 class DrawnBoxes:
-    """Boxes of a scene's image tracks that a row of KITTI's holds: those of its cuboids' objects in the camera that boxes are drawn in.
-
-    of : (frame, track index) -> left, top, right, bottom
-    """
+    """Boxes of a scene's image tracks that a row of KITTI's holds: those of its cuboids' objects in the camera that boxes are drawn in."""
 
     def __init__(self, scene: Scene, camera: str | None) -> None:
-        self.scene = scene
-        self.of: dict[tuple[int, int], list[float]] = {}
+        self.scene, self.n_alone = scene, 0
         self.tracks: dict[int, ImageTrack] = {}
         for track in scene.image_tracks if camera is not None else ():
             k = scene.track_index.get(track.object_id or "", -1)
-            if track.camera == camera and k >= 0 and k not in self.tracks:
-                self.tracks[k] = track
-                bounds = track.at(scene.exposures_ns(track.camera)).shapes.bounds_xyxy()
-                good = np.flatnonzero((np.abs(bounds) < FARTHEST_M).all(axis=1))  # no NaN either: there is no box
-                self.of.update(((i, k), box) for i, box in zip(good.tolist(), bounds[good].tolist()))
+            if track.camera == camera and k >= 0:
+                self.tracks.setdefault(k, track)
 
-    def say_what_is_lost(self, is_written: Set[tuple[int, int]], report: WriteReport) -> None:
-        """is_written : the (frame, track index) of all rows"""
+    def among(self, first: int, end: int) -> dict[tuple[int, int], list[float]]:
+        """(frame, track index) -> left, top, right, bottom, of some of the frames. What is not taken out of it by `pop` has no cuboid."""
+        found: dict[tuple[int, int], list[float]] = {}
+        for k, track in self.tracks.items():
+            bounds = track.at(self.scene.exposures_ns(track.camera)[first:end]).shapes.bounds_xyxy()
+            good = np.flatnonzero((np.abs(bounds) < FARTHEST_M).all(axis=1))  # no NaN either: there is no box
+            found.update(((first + i, k), box) for i, box in zip(good.tolist(), bounds[good].tolist()))
+        return found
+
+    def say_what_is_lost(self, report: WriteReport) -> None:
+        """Once `n_alone` counts the boxes that went into no row."""
         kept = {track.track_id for track in self.tracks.values()}
         report.dropped += lost_in_pictures([track for track in self.scene.image_tracks if track.track_id not in kept])
-        alone = sum(place not in is_written for place in self.of)
-        if alone:
-            report.dropped.append(f"{alone} boxes in pictures at frames without the cuboid of their object")
+        if self.n_alone:
+            report.dropped.append(f"{self.n_alone} boxes in pictures at frames without the cuboid of their object")
         changed = sum(not isinstance(track.shapes, Boxes) for track in self.tracks.values())
         if changed:
             report.dropped.append(f"the shapes of {number_of(changed, 'track')} in pictures: KITTI has the boxes around them")

@@ -7,9 +7,10 @@ In a scene `truncated` is a whole number where it is tracking's class (0, 1, 2),
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..cuboids import Cuboids
 from ..errors import ArgumentError, FormatError, TimeError, number_of
 from ..limits import FARTHEST_M
 from ..scene import Scene
-from ..tracks import FilledTracks, Origin, Visibility, interpolate_tracks
+from ..tracks import Origin, Visibility, interpolate_tracks
 from .kitti_boxes import NO_BOX, DrawnBoxes
 from .kitti_labels import BOX, COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
@@ -30,92 +31,133 @@ from .write_report import WriteReport
 __all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
 
 SAME = 1e-9  # metres and radians: a label is still the one that was read
+_AT_ONCE = 128  # frames whose labels are in memory together
+_FrameRows = list[tuple[int, str]]  # track index, row
 _OWN_ATTRIBUTES = {"truncated", "occluded"}
 _OWN_SOURCE = {"alpha_rad", BOX, "dimensions_hwl_m", "location_rect_m", "rotation_y_rad", "score"}
 
 
-@dataclass
-class _Row:
-    track_index: int
-    hwl_bottom: Float64s
-    kept: Mapping[str, Any] | None  # KITTI's own columns, where they still hold
-    box: list[float] | None  # in the picture, where one is drawn
-    attributes: Mapping[str, Any]
-    occluded: int
-
-
 def label_rows(
     scene: Scene, rig_at: Callable[[int], Rig], report: WriteReport, truncated_text: Callable[[Any, float], str]
-) -> dict[int, list[tuple[int, str]]]:
-    """Frame -> (track index, its row from `truncated` on). Counts the labels, and says what of them is lost.
+) -> Iterator[tuple[int, _FrameRows]]:
+    """(frame, (track index, its row from `truncated` on) of each label) of all frames with labels, in order. Counts the labels, and says once all
+    are told what of them is lost.
 
     rig_at : the sensors of a frame
     truncated_text : from KITTI's own value where it still holds, else None, and the part of the 2-D box that lies outside the picture
     """
-    many = interpolate_tracks(scene.tracks, scene.times_ns)
-    frames = np.asarray(many.time_index)
-    lidar = next(iter(scene.lidars))
-    tilted: list[float] = []
-    unseen = n_turned = 0
-    lines = {}
     main = rig_at(0).main_camera if len(scene) else None
     drawn = DrawnBoxes(scene, None if main is None else main.name)
-    for i in np.unique(frames).tolist():
-        here = np.flatnonzero(frames == i)
-        cuboids = many.cuboids[here]
-        if scene.label_frame != lidar:
-            cuboids = cuboids.transformed(scene.transform(lidar, scene.label_frame, int(scene.times_ns[i])), frame=lidar)
+    rows = _Rows(scene, rig_at, truncated_text)
+    for first in range(0, len(scene), _AT_ONCE):
+        boxes = drawn.among(first, min(first + _AT_ONCE, len(scene)))
+        yield from rows.among(first, boxes)
+        drawn.n_alone += len(boxes)
+    report.n_labels, report.n_tracks = rows.n_labels, len(rows.tracks)
+    if rows.n_tilted:
+        report.dropped.append(
+            f"the tilt of {number_of(rows.n_tilted, 'cuboid')}, up to {np.degrees(rows.most_tilt_rad):.2f} degrees against the LiDAR: "
+            "KITTI keeps the heading alone"
+        )
+        report.tolerance_rad = max(report.tolerance_rad, rows.most_tilt_rad)
+    if rows.n_unseen:
+        said = f"written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
+        report.dropped.append(f"the 2-D boxes of {number_of(rows.n_unseen, 'label')} that no picture shows: {said}")
+    if rows.n_turned:
+        report.rounded.append(
+            f"truncated of {number_of(rows.n_turned, 'label')}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking"
+        )
+    _say_what_tracks_lose(scene, report)
+    drawn.say_what_is_lost(report)
+
+
+class _Rows:
+    """The rows of frames, and how many there are of which something is lost.
+
+    n_tilted, most_tilt_rad : cuboids that stand aslant in the LiDAR's frame; n_unseen : without a 2-D box because none is drawn and no picture shows
+    them; n_turned : whose `truncated` is written another way than it was read
+    """
+
+    def __init__(self, scene: Scene, rig_at: Callable[[int], Rig], truncated_text: Callable[[Any, float], str]) -> None:
+        self.scene, self.rig_at, self.truncated_text = scene, rig_at, truncated_text
+        self.lidar = next(iter(scene.lidars))
+        self.n_labels = self.n_tilted = self.n_unseen = self.n_turned = 0
+        self.most_tilt_rad = 0.0
+        self.tracks = set[int]()
+
+    def among(self, first: int, boxes: dict[tuple[int, int], list[float]]) -> Iterator[tuple[int, _FrameRows]]:
+        """Of the frames from `first` on. boxes : (frame, track index) -> what is drawn there; those that rows have are taken out"""
+        times = self.scene.times_ns[first : first + _AT_ONCE]
+        many = interpolate_tracks(self.scene.tracks, times)
+        frame, track = np.asarray(many.time_index, np.int64), np.asarray(many.track_index, np.int64)
+        held = _last_keyframes(self.scene, times[frame], track)
+        hidden = many.visibility == Visibility.OCCLUDED
+        order = np.argsort(frame, kind="stable")
+        ends = np.searchsorted(frame[order], np.arange(len(times) + 1)).tolist()
+        for i, (start, end) in enumerate(itertools.pairwise(ends), first):
+            here = order[start:end]
+            if len(here):
+                listed = list(zip(track[here].tolist(), held[here].tolist(), hidden[here].tolist()))
+                yield i, self._frame(i, many.cuboids[here], listed, boxes)
+        self.n_labels += len(many)
+        self.tracks.update(np.unique(track).tolist())
+
+    def _frame(self, i: int, cuboids: Cuboids, listed: Sequence[tuple[int, int, bool]], boxes: dict[tuple[int, int], list[float]]) -> _FrameRows:
+        """listed : (track index, last keyframe, whether it is hidden) of each cuboid"""
+        scene = self.scene
+        if scene.label_frame != self.lidar:
+            cuboids = cuboids.transformed(scene.transform(self.lidar, scene.label_frame, int(scene.times_ns[i])), frame=self.lidar)
         tilt = np.arccos(np.clip(cuboids.rotation[:, 2, 2], -1, 1))
-        tilted += tilt[np.hypot(cuboids.rotation[:, 0, 2], cuboids.rotation[:, 1, 2]) > SAME].tolist()
-        rig = rig_at(i)
+        tilted = tilt[np.hypot(cuboids.rotation[:, 0, 2], cuboids.rotation[:, 1, 2]) > SAME]
+        self.n_tilted += len(tilted)
+        self.most_tilt_rad = max(self.most_tilt_rad, float(tilted.max(initial=0.0)))
+        rig = self.rig_at(i)
         packed = hwl_bottom_from_cuboids(cuboids, rig.rect_from_lidar)
         if not np.abs(packed).max() < FARTHEST_M:
             got, hint = f"{np.abs(packed).max():g} m from the LiDAR in frame {i}", "leave such labels out"
             raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got=got, field="tracks", hint=hint)
-        rows = [_row(scene, many, i, k, packed[j], drawn) for j, k in enumerate(here.tolist())]
-        lines[i], n_unseen = _row_texts(rows, cuboids, rig, scene, i, truncated_text)
-        unseen += n_unseen
-        n_turned += sum(row.kept is not None and float(text.split()[0]) != row.attributes["truncated"] for row, (_, text) in zip(rows, lines[i]))
-    report.n_labels = len(frames)
-    report.n_tracks = len(np.unique(np.asarray(many.track_index)))
-    if tilted:
-        report.dropped.append(
-            f"the tilt of {number_of(len(tilted), 'cuboid')}, up to {np.degrees(max(tilted)):.2f} degrees against the LiDAR: "
-            "KITTI keeps the heading alone"
-        )
-        report.tolerance_rad = max(report.tolerance_rad, max(tilted))
-    if unseen:
-        report.dropped.append(
-            f"the 2-D boxes of {number_of(unseen, 'label')} that no picture shows: written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
-        )
-    if n_turned:
-        report.rounded.append(
-            f"truncated of {number_of(n_turned, 'label')}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking"
-        )
-    _say_what_tracks_lose(scene, report)
-    drawn.say_what_is_lost(set(zip(frames.tolist(), np.asarray(many.track_index).tolist())), report)
-    return lines
+        projected, truncation, seen = _boxes(cuboids, rig, scene, i)
+        numbers = np.concatenate([alpha_rad(packed)[:, None], projected, packed], 1).tolist()
+        texts = []
+        for j, ((k, held, is_hidden), fraction) in enumerate(zip(listed, truncation.tolist())):
+            attributes, kept, box = self._told(i, k, held, packed[j], boxes)
+            if box is None:
+                self.n_unseen += bool(rig.cameras) and not seen[j]
+            else:
+                numbers[j][1:5] = box
+            if kept is not None:
+                text = row_text({**attributes, **kept, BOX: numbers[j][1:5]}, self.truncated_text(attributes["truncated"], fraction))
+                self.n_turned += float(text.split()[0]) != attributes["truncated"]
+            else:
+                occluded = attributes.get("occluded")
+                occluded = occluded if isinstance(occluded, int) and 0 <= occluded <= 3 else int(is_hidden)
+                text = f"{self.truncated_text(None, fraction)} {occluded} {' '.join(map(repr, map(float, numbers[j])))}"
+            texts.append((k, text))
+        return texts
+
+    def _told(
+        self, i: int, k: int, held: int, packed: Float64s, boxes: dict[tuple[int, int], list[float]]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, list[float] | None]:
+        """(attributes, KITTI's own columns where they still hold, the box in the picture where one is drawn)"""
+        track, box = self.scene.tracks[k], boxes.pop((i, k), None) if boxes else None
+        attributes = track.keyframe_attributes[held] if track.keyframe_attributes else {}
+        is_key = bool(track.keyframe_source_attributes) and track.times_ns[held] == self.scene.times_ns[i]
+        source = track.keyframe_source_attributes[held] if is_key else {}
+        if not source:
+            return attributes, None, box
+        kept = _still_holds({BOX: NO_BOX, **source} if box is None else {**source, BOX: box}, attributes, packed)
+        if box is None and kept is not None and BOX in source:
+            box = list(map(float, kept[BOX]))
+        return attributes, kept, box
 
 
-def _row(scene: Scene, many: FilledTracks, frame_index: int, k: int, packed: Float64s, drawn: DrawnBoxes) -> _Row:
-    track = scene.tracks[int(many.track_index[k])]
-    keyframe, held = _keyframe(track.times_ns, int(scene.times_ns[frame_index]))
-    source = track.keyframe_source_attributes[keyframe] if keyframe is not None and track.keyframe_source_attributes else {}
-    attributes = track.keyframe_attributes[held] if track.keyframe_attributes else {}
-    occluded = attributes.get("occluded")
-    if not isinstance(occluded, int) or not 0 <= occluded <= 3:
-        occluded = int(many.visibility[k] == Visibility.OCCLUDED)
-    box = drawn.of.get((frame_index, int(many.track_index[k])))
-    kept = _still_holds({BOX: NO_BOX, **source} if box is None else {**source, BOX: box}, attributes, packed)
-    if box is None and kept is not None and BOX in source:
-        box = list(map(float, kept[BOX]))
-    return _Row(int(many.track_index[k]), packed, kept, box, attributes, occluded)
-
-
-def _keyframe(times_ns: Int64s, stamp: int) -> tuple[int | None, int]:
-    """(the keyframe at this time or None, the last one at or before)"""
-    held = int(np.searchsorted(times_ns, stamp, side="right")) - 1
-    return (held if times_ns[held] == stamp else None), held
+def _last_keyframes(scene: Scene, times_ns: Int64s, track: Int64s) -> Int64s:
+    """(K,) of each row the last keyframe at or before its time. track : (K,) index, those of one track together"""
+    held = np.zeros(len(track), np.int64)
+    starts = np.flatnonzero(np.diff(track, prepend=-1)).tolist()
+    for start, end in itertools.pairwise([*starts, len(track)]):
+        held[start:end] = np.searchsorted(scene.tracks[int(track[start])].times_ns, times_ns[start:end], side="right") - 1
+    return held
 
 
 def _still_holds(source: Mapping[str, Any], attributes: Mapping[str, Any], packed: Float64s) -> Mapping[str, Any] | None:
@@ -145,25 +187,6 @@ def _is_close(then: Float64s, now: Float64s) -> bool:
     return bool(then.shape == (7,) and np.abs(then[:6] - now[:6]).max() < SAME and abs(turn) < SAME)
 
 
-def _row_texts(
-    rows: list[_Row], cuboids: Cuboids, rig: Rig, scene: Scene, frame_index: int, truncated_text: Callable[[Any, float], str]
-) -> tuple[list[tuple[int, str]], int]:
-    """Rows of one frame, and how many of them have no 2-D box because none is drawn and no picture shows them."""
-    boxes, truncation, seen = _boxes(cuboids, rig, scene, frame_index)
-    alphas = alpha_rad(np.array([row.hwl_bottom for row in rows]))
-    texts = []
-    for row, projected, fraction, alpha in zip(rows, boxes.tolist(), truncation.tolist(), alphas):
-        box = projected if row.box is None else row.box
-        if row.kept is not None:
-            columns = {**row.attributes, **row.kept, BOX: box}
-            texts.append((row.track_index, row_text(columns, truncated_text(row.attributes["truncated"], fraction))))
-        else:
-            numbers = " ".join(repr(float(value)) for value in (alpha, *box, *row.hwl_bottom))
-            texts.append((row.track_index, f"{truncated_text(None, fraction)} {row.occluded} {numbers}"))
-    is_new = np.array([row.box is None for row in rows], bool)
-    return texts, int((is_new & ~seen).sum()) if rig.cameras else 0
-
-
 def row_text(columns: Mapping[str, Any], truncated: str) -> str:
     """KITTI's own columns as they were read, from `truncated` on."""
     numbers = [columns["alpha_rad"], *columns[BOX], *columns["dimensions_hwl_m"], *columns["location_rect_m"], columns["rotation_y_rad"]]
@@ -176,7 +199,7 @@ def truncated_class(value: Any, fraction: float) -> str:
     if isinstance(value, int):
         return str(value)
     part = fraction if value is None else float(value)
-    return "-1" if part < 0 else str(int(np.searchsorted([0.01, 0.5], part, side="right")))
+    return "-1" if part < 0 else str(bisect.bisect_right((0.01, 0.5), part))
 
 
 def _boxes(cuboids: Cuboids, rig: Rig, scene: Scene, frame_index: int) -> tuple[Float64s, Float64s, Bools]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,36 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, first_frame: int |
     report.tolerance_m = report.tolerance_rad = SAME
     base = folder / "training"
     rig, rig_at = _rigs(scene, report)
-    rows = label_rows(scene, rig_at, report, _truncated_fraction)
-    categories = categories_in_words(scene, report)
-    texts = [[f"{categories[scene.tracks[k].category]} {text}\n" for k, text in rows.get(i, [])] for i in range(len(scene))]
-    for columns in ignored_rows(scene, report):
-        texts[int(columns["frame_index"])].append(f"DontCare {row_text(columns, _truncated_fraction(columns['truncated'], 0.0))}\n")
-    for i, stem in enumerate(stems):
-        put(base / "label_2" / f"{stem}.txt", "".join(texts[i]))
-        put(base / "calib" / f"{stem}.txt", calibration_text(rig_at(i).rows, OBJECT, sizes_without_pictures(scene, rig, [i])))
+    ignored: dict[int, list[str]] = {}
+    regions = WriteReport("", Path())
+    for columns in ignored_rows(scene, regions):
+        text = f"DontCare {row_text(columns, _truncated_fraction(columns['truncated'], 0.0))}\n"
+        ignored.setdefault(int(columns["frame_index"]), []).append(text)
+    _write_labels(scene, rig, rig_at, base, stems, ignored, report)
+    report.dropped += regions.dropped
     write_sweeps(scene, base / "velodyne", stems, report)
     write_images(scene, base, "", stems, rig, report)
     _say_what_object_lacks(scene, report)
     say_what_is_lost(scene, report)
     report.n_frames = len(scene)
+
+
+def _write_labels(
+    scene: Scene, rig: Rig, rig_at: Callable[[int], Rig], base: Path, stems: Sequence[str], ignored: Mapping[int, Sequence[str]], report: WriteReport
+) -> None:
+    """The labels and the calibration of each frame. rig : the sensors as they are mounted; ignored : frame -> rows of regions without labels"""
+    words = WriteReport("", Path())
+    categories = categories_in_words(scene, words)
+    rows, upcoming = label_rows(scene, rig_at, report, _truncated_fraction), None
+    for i, stem in enumerate(stems):
+        upcoming = next(rows, None) if upcoming is None else upcoming
+        here, upcoming = (upcoming[1], None) if upcoming is not None and upcoming[0] == i else ([], upcoming)
+        texts = [f"{categories[scene.tracks[k].category]} {text}\n" for k, text in here]
+        put(base / "label_2" / f"{stem}.txt", "".join([*texts, *ignored.get(i, ())]))
+        put(base / "calib" / f"{stem}.txt", calibration_text(rig_at(i).rows, OBJECT, sizes_without_pictures(scene, rig, [i])))
+    for _ in rows:  # to its end, where it says what is lost
+        pass
+    report.dropped += words.dropped
 
 
 def _stems(scene: Scene, first_frame: int | None, report: WriteReport) -> list[str]:

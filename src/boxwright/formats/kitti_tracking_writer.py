@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ArgumentError, number_of
@@ -33,7 +34,9 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | No
     base = folder / "training"
     rig = rig_of(scene, report)
     put(base / "calib" / f"{sequence}.txt", calibration_text(rig.rows, sizes_px=sizes_without_pictures(scene, rig, range(len(scene)))))
-    put(base / "label_02" / f"{sequence}.txt", _label_text(scene, rig, report))
+    (base / "label_02").mkdir()
+    with (base / "label_02" / f"{sequence}.txt").open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(_label_lines(scene, rig, report))
     write_poses(scene, folder / "poses" / f"{sequence}.csv", report)
     stems = [f"{i:06d}" for i in range(len(scene))]
     write_sweeps(scene, base / "velodyne" / sequence, stems, report)
@@ -44,19 +47,27 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | No
     report.n_frames = len(scene)
 
 
-def _label_text(scene: Scene, rig: Rig, report: WriteReport) -> str:
+def _label_lines(scene: Scene, rig: Rig, report: WriteReport) -> Iterator[str]:
+    """By frame, and in it by number, the regions without labels first."""
     numbers = _track_numbers(scene, report)
     categories = categories_in_words(scene, report)
-    lines = []
+    ignored: dict[int, list[str]] = {}
     for columns in ignored_rows(scene, report):
         frame = int(columns["frame_index"])
-        lines.append((frame, -1, f"{frame} -1 DontCare {row_text(columns, truncated_class(columns['truncated'], 0.0))}\n"))
-    for frame, rows in label_rows(scene, lambda frame_index: rig, report, truncated_class).items():
+        text = f"{frame} -1 DontCare {row_text(columns, truncated_class(columns['truncated'], 0.0))}\n"
+        ignored.setdefault(frame, []).append(text)
+    waiting = sorted(ignored)
+    for frame, rows in label_rows(scene, lambda frame_index: rig, report, truncated_class):
+        while waiting and waiting[0] <= frame:
+            yield from ignored[waiting.pop(0)]
+        lines = []
         for k, text in rows:
             track = scene.tracks[k]
             number = numbers[track.track_id]
-            lines.append((frame, number, f"{frame} {number} {categories[track.category]} {text}\n"))
-    return "".join(text for _, _, text in sorted(lines, key=lambda line: line[:2]))
+            lines.append((number, f"{frame} {number} {categories[track.category]} {text}\n"))
+        yield from (text for _, text in sorted(lines, key=lambda line: line[0]))
+    for frame in waiting:
+        yield from ignored[frame]
 
 
 def _track_numbers(scene: Scene, report: WriteReport) -> dict[str, int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, as_points
+from ..arrays import Bools, Float64s, Int32s, Int64s, as_points
 from ..cameras import PinholeCamera
 from ..containment import points_in_cuboids
 from ..cuboids import Cuboids
@@ -20,7 +22,7 @@ from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_M
 from ..scene import CameraSensor, Scene
-from ..tracks import FilledTracks, interpolate_tracks
+from ..tracks import interpolate_tracks
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
 from .images import image_bytes
@@ -35,6 +37,8 @@ __all__ = ["write"]
 _JPEG_QUALITY = 95
 _COUNTS = ("num_lidar_pts", "num_radar_pts")
 _FIRST = "LIDAR_TOP"  # what the kit asks for
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_ROWS_AT_ONCE = 16_384  # labels that are in memory together, as far as tracks can be parted
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, version: str = "v1.0-mini") -> None:
@@ -48,17 +52,31 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, version: str = "v1
     for name in (*scene.lidars, *scene.cameras):
         if not is_safe_name(name) or name in ("world", "ego"):
             raise ArgumentError("the name of a sensor cannot be a folder's", got=repr(name), field="scene", hint="rename it")
-    tables = _Tables(scene, folder, report)
-    tables.fill()
     (folder / version).mkdir()
-    for name in TABLES:
-        (folder / version / f"{name}.json").write_text(_lines(tables.rows[name]), "utf-8")
+    with ExitStack() as files:
+        _Writer(scene, folder, report, {name: files.enter_context(_Table(folder / version / f"{name}.json")) for name in TABLES}).fill()
     report.n_frames, report.tolerance_m, report.tolerance_rad = len(scene), 1e-9, 1e-9
     _say_what_is_lost(scene, report)
 
 
-def _lines(rows: list[dict[str, Any]]) -> str:
-    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows) + "\n]\n"
+class _Table:
+    """A file with a list of records, written one by one; use it in a `with` block."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.n = file, 0
+
+    def __enter__(self) -> _Table:
+        self._stream = self.file.open("w", encoding="utf-8", newline="\n")
+        self._stream.write("[\n")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.write("\n]\n")
+        self._stream.close()
+
+    def append(self, record: dict[str, Any]) -> None:
+        self._stream.write((",\n" if self.n else "") + _ENCODER.encode(record))
+        self.n += 1
 
 
 def _numbers(values: Any) -> list[Any]:
@@ -66,10 +84,9 @@ def _numbers(values: Any) -> list[Any]:
     return listed
 
 
-class _Tables:
-    def __init__(self, scene: Scene, folder: Path, report: WriteReport) -> None:
-        self.scene, self.folder, self.report = scene, folder, report
-        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+class _Writer:
+    def __init__(self, scene: Scene, folder: Path, report: WriteReport, rows: dict[str, _Table]) -> None:
+        self.scene, self.folder, self.report, self.rows = scene, folder, report, rows
         self.unit = 1000 if scene.has_time else 1  # frames without time are counted
         self.micros = [self.micro(stamp) for stamp in scene.times_ns.tolist()]
         if any(b <= a for a, b in zip(self.micros, self.micros[1:])):
@@ -206,68 +223,67 @@ class _Tables:
     # -------------------------------------------------------- labels
 
     def labels(self) -> None:
-        scene = self.scene
-        many = interpolate_tracks(scene.tracks, scene.times_ns)
-        cuboids = self.in_world(many.cuboids, np.asarray(many.time_index, np.int64))
-        if len(cuboids) and not np.abs(cuboids.center_m).max() < FARTHEST_M:
-            raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got="a cuboid beyond", field="tracks", hint="leave it out")
-        times, frames, counts = scene.times_ns, np.asarray(many.time_index, np.int64), self.counts(many, cuboids)
-        for k in np.unique(np.asarray(many.track_index)).tolist():
-            track, here = scene.tracks[k], np.flatnonzero(many.track_index == k)
-            instance = track.track_id if track.track_id.strip() else self.token("instance", k)
-            tokens = [self.token("sample_annotation", k, i) for i in frames[here].tolist()]
-            kind = self.named("category", track.category if track.category.strip() else "unknown", description="")
-            ends = {"first_annotation_token": tokens[0], "last_annotation_token": tokens[-1]}
-            self.rows["instance"].append({"token": instance, "category_token": kind, "nbr_annotations": len(tokens), **ends})
-            held = track.at(times[frames[here]]).attributes
-            for j, row in enumerate(here.tolist()):
-                cuboid, i = cuboids[row], int(frames[row])
-                is_hidden = many.visibility[row] == Visibility.OCCLUDED
-                self.rows["sample_annotation"].append(
-                    {
-                        "token": tokens[j],
-                        "sample_token": self.samples[i],
-                        "instance_token": instance,
-                        "visibility_token": str(VISIBILITIES.index(HIDDEN) + 1 if is_hidden else len(VISIBILITIES)),
-                        "attribute_tokens": self.attributes(held[j]),
-                        "translation": _numbers(cuboid.center_m),
-                        "size": _numbers(cuboid.size_m[[1, 0, 2]]),
-                        "rotation": _numbers(cuboid.quat_wxyz),
-                        **self.neighbours(tokens, j),
-                        **dict(zip(_COUNTS, counts[row])),
-                    }
-                )
-        self.report.n_labels, self.report.n_tracks = len(many), len(self.rows["instance"])
-        if (many.state == State.BETWEEN).any():
+        """Track by track, as many at once as make up a batch."""
+        counts = _Counts(self)
+        at_once = max(_ROWS_AT_ONCE // max(len(self.scene), 1), 1)
+        is_between = False
+        for first in range(0, len(self.scene.tracks), at_once):
+            many = interpolate_tracks(self.scene.tracks[first : first + at_once], self.scene.times_ns)
+            frames = np.asarray(many.time_index, np.int64)
+            cuboids = self.in_world(many.cuboids, frames)
+            ends = np.searchsorted(many.track_index, np.arange(len(many.tracks) + 1)).tolist()
+            for k, (start, end) in enumerate(itertools.pairwise(ends), first):
+                if end > start:
+                    is_hidden = many.visibility[start:end] == Visibility.OCCLUDED
+                    self.track(k, frames[start:end], cuboids[start:end], is_hidden, counts)
+            self.report.n_labels += len(many)
+            is_between |= bool((many.state == State.BETWEEN).any())
+        self.report.n_tracks = self.rows["instance"].n
+        if is_between:
             self.report.notes.append("every frame has its label: which of them were keyframes is not told")
+
+    def track(self, k: int, frames: Int64s, cuboids: Cuboids, is_hidden: Bools, counts: _Counts) -> None:
+        track = self.scene.tracks[k]
+        instance = track.track_id if track.track_id.strip() else self.token("instance", k)
+        tokens = [self.token("sample_annotation", k, i) for i in frames.tolist()]
+        kind = self.named("category", track.category if track.category.strip() else "unknown", description="")
+        ends = {"first_annotation_token": tokens[0], "last_annotation_token": tokens[-1]}
+        self.rows["instance"].append({"token": instance, "category_token": kind, "nbr_annotations": len(tokens), **ends})
+        has_attributes = bool(track.attributes) or any(track.keyframe_attributes)
+        held = track.at(self.scene.times_ns[frames]).attributes if has_attributes else itertools.repeat({})
+        levels = [str(VISIBILITIES.index(HIDDEN) + 1 if one else len(VISIBILITIES)) for one in is_hidden.tolist()]
+        parts = zip(cuboids.center_m.tolist(), cuboids.size_m[:, [1, 0, 2]].tolist(), cuboids.quat_wxyz.tolist())
+        rows = zip(tokens, frames.tolist(), levels, held, parts, counts.of(k, frames))
+        for j, (token, i, level, said, (place, size, turn), points) in enumerate(rows):
+            self.rows["sample_annotation"].append(
+                {
+                    "token": token,
+                    "sample_token": self.samples[i],
+                    "instance_token": instance,
+                    "visibility_token": level,
+                    "attribute_tokens": self.attributes(said),
+                    "translation": place,
+                    "size": size,
+                    "rotation": turn,
+                    **self.neighbours(tokens, j),
+                    **dict(zip(_COUNTS, points)),
+                }
+            )
 
     def attributes(self, held: Mapping[str, Any]) -> list[str]:
         texts = [f"{name}.{value if isinstance(value, str) else json.dumps(value)}" for name, value in held.items() if value is not None]
         return [self.named("attribute", text, description="") for text in texts]
 
-    def in_world(self, cuboids: Cuboids, frame: Any) -> Cuboids:
-        if self.scene.label_frame == "world" or not len(cuboids):
-            return cuboids
-        used, which = np.unique(frame, return_inverse=True)
-        target = "ego" if self.scene.trajectory is None else "world"
-        poses = [self.scene.transform(target, self.scene.label_frame, int(self.scene.times_ns[i])) for i in used.tolist()]
-        return moved_each(cuboids, poses, which, target)
-
-    def counts(self, many: FilledTracks, cuboids: Cuboids) -> list[tuple[int, int]]:
-        """Points of LiDARs and radars in each cuboid: as a file said, else as the first LiDAR's sweep shows, else none."""
-        frames, found = np.asarray(many.time_index, np.int64), np.zeros((len(many), 2), np.int64)
-        known = np.zeros(len(many), bool)
-        for row, (i, k) in enumerate(zip(frames.tolist(), np.asarray(many.track_index).tolist())):
-            track, stamp = self.scene.tracks[k], self.scene.times_ns[i]
-            at = int(np.searchsorted(track.times_ns, stamp))
-            is_key = at < len(track) and track.times_ns[at] == stamp and len(track.keyframe_source_attributes) > 0
-            said = [track.keyframe_source_attributes[at].get(name) for name in _COUNTS] if is_key else [None, None]
-            known[row] = isinstance(said[0], int)
-            found[row] = [value if isinstance(value, int) and value >= 0 else 0 for value in said]
-        for i in np.unique(frames[~known]).tolist():
-            rows = np.flatnonzero((frames == i) & ~known)
-            found[rows, 0] = points_in_cuboids(self.cloud(i), cuboids[rows]).counts
-        return [(int(lidar), int(radar)) for lidar, radar in found]
+    def in_world(self, cuboids: Cuboids, frame: Int64s) -> Cuboids:
+        """ArgumentError for a cuboid beyond the reach of any reader."""
+        if self.scene.label_frame != "world" and len(cuboids):
+            used, which = np.unique(frame, return_inverse=True)
+            target = "ego" if self.scene.trajectory is None else "world"
+            poses = [self.scene.transform(target, self.scene.label_frame, int(self.scene.times_ns[i])) for i in used.tolist()]
+            cuboids = moved_each(cuboids, poses, which, target)
+        if len(cuboids) and not np.abs(cuboids.center_m).max() < FARTHEST_M:
+            raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m", got="a cuboid beyond", field="tracks", hint="leave it out")
+        return cuboids
 
     def cloud(self, i: int) -> Float64s:
         """The first LiDAR's sweep in the world; no points where there is none."""
@@ -277,6 +293,57 @@ class _Tables:
         stamp = int(self.scene.times_ns[i])
         points = as_points("sweep", self.scene.points(i, name))
         return (self.pose(stamp, stamp) @ self.scene.lidars[name].ego_from_lidar).apply(points)
+
+
+class _Counts:
+    """Points of LiDARs and radars in each cuboid: as a file said, else as the first LiDAR's sweep shows, else none."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self.writer, scene = writer, writer.scene
+        name = next(iter(scene.lidars), None)
+        seen = [i for i in range(len(scene)) if name is not None and scene.has_points(i, name)]
+        parts = [self._counted(i) for i in seen]
+        every = np.concatenate([*parts, np.zeros((0, 3), np.int32)])
+        self._counted_points = every[np.lexsort((every[:, 1], every[:, 0]))]  # track, frame, points
+
+    def _counted(self, i: int) -> Int32s:
+        """(M, 3) track, frame, points of the cuboids of a frame of which no file said how many there are."""
+        scene = self.writer.scene
+        many = interpolate_tracks(scene.tracks, scene.times_ns[i : i + 1])
+        tracks = np.asarray(many.track_index)
+        new = np.array([self._said(k, np.array([i]))[0] is None for k in tracks.tolist()], bool)
+        found = np.zeros((int(new.sum()), 3), np.int32)
+        if len(found):
+            cuboids = self.writer.in_world(many.cuboids[np.flatnonzero(new)], np.full(len(found), i))
+            found[:, 0], found[:, 1] = tracks[new], i
+            found[:, 2] = points_in_cuboids(self.writer.cloud(i), cuboids).counts
+        return found
+
+    def _said(self, k: int, frames: Int64s) -> list[tuple[int, int] | None]:
+        """What a file said of a track's labels in some frames."""
+        track, stamps = self.writer.scene.tracks[k], self.writer.scene.times_ns[frames]
+        rows = track.keyframe_source_attributes
+        if not any(rows):
+            return [None] * len(frames)
+        at = np.minimum(np.searchsorted(track.times_ns, stamps), len(track) - 1)
+        listed = zip(at.tolist(), (track.times_ns[at] == stamps).tolist())
+        return [_told([rows[row].get(name) for name in _COUNTS]) if is_key else None for row, is_key in listed]
+
+    def of(self, k: int, frames: Int64s) -> list[tuple[int, int]]:
+        """(points of LiDARs, points of radars) of a track's labels in some frames."""
+        table = self._counted_points
+        start, end = np.searchsorted(table[:, 0], [k, k + 1]).tolist()
+        seen = dict(zip(table[start:end, 1].tolist(), table[start:end, 2].tolist()))
+        rows = zip(frames.tolist(), self._said(k, frames))
+        return [(seen.get(i, 0), 0) if said is None else said for i, said in rows]
+
+
+def _told(said: list[Any]) -> tuple[int, int] | None:
+    """None where a file did not say how many points of LiDARs there are; what is no count counts as none."""
+    if not isinstance(said[0], int):
+        return None
+    lidar, radar = (int(value) if isinstance(value, int) and value >= 0 else 0 for value in said)
+    return lidar, radar
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
