@@ -105,13 +105,13 @@ class Places:
             if self.world in self.systems:
                 self._hang(self.ego, self.world)
         changed: set[str] = set()
-        while moved := {name for name, mount in self._mounts(sensors).items() if name not in changed and not self._is_as_kept(name, mount)}:
+        while moved := [name for name, mount in self._mounts(sensors).items() if name not in changed and not self._is_as_kept(name, mount)]:
             for name in moved:
                 if name in (self.ego, self.world):
                     raise ArgumentError("a sensor has the name of another frame of reference", got=repr(name), field="scene", hint="rename it")
                 self.systems.setdefault(name, {"type": "sensor_cs", "parent": "", "children": []})["pose_wrt_parent"] = _transform(sensors[name])
                 self._hang(name, self.ego)
-            changed |= moved
+            changed.update(moved)
         changed |= {name for name in scene.cameras.keys() - sensors.keys() if not self._is_as_kept(name, None)}
         for frame in self.frames if changed else ():
             self._drop_transforms(frame, lambda a, b: bool(changed & {a, b}))

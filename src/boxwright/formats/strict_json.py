@@ -20,7 +20,21 @@ from ..limits import checked_size, limits
 from ..problems import Problems
 from .json_shape import check_shape
 
-__all__ = ["Node", "as_json", "decoder", "dump_into", "dumps", "file_aside", "load", "load_text", "of_bytes", "plain", "refusing"]
+__all__ = [
+    "Members",
+    "Node",
+    "WrittenAlready",
+    "as_json",
+    "decoder",
+    "dump_into",
+    "dumps",
+    "file_aside",
+    "load",
+    "load_text",
+    "of_bytes",
+    "plain",
+    "refusing",
+]
 
 _HINT = "copy or export the file again"
 
@@ -264,7 +278,9 @@ def _kind(value: Any) -> str:
 def dumps(value: Any, field: str, indent: str = "") -> str:
     """Strict JSON in short lines: what fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
     try:
-        text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain)), indent)
+        text = _lines(value, indent)
+        if _SURROGATES.search(text):  # two halves may be one character
+            text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain)), indent)
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
@@ -277,7 +293,42 @@ def dump_into(file: TextIO, value: Any, field: str) -> None:
     file.write("\n")
 
 
+class WrittenAlready:
+    """An object of many members whose text is in a file already, as `dump_into` would write it in the place of this; see `Members`."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def pieces(self) -> Iterator[str]:
+        self.file.seek(0)
+        while text := self.file.read(1 << 16):
+            yield text
+
+
+class Members:
+    """Writes an object member by member for a document of `dump_into`, so that not all of them are in memory. It has to be long: more than fits on
+    a line.
+
+    file : a file of its own; indent : of the object where it will stand, a blank for each object around it
+    """
+
+    def __init__(self, file: TextIO, indent: str, field: str) -> None:
+        self.file, self.indent, self.field, self._n = file, indent, field, 0
+
+    def add(self, key: str, item: Any) -> None:
+        text = dumps(item, self.field, self.indent + " ")[:-1]
+        self.file.write(f"{',' if self._n else '{'}\n{self.indent} {_ENCODER.encode(key)}: {text}")
+        self._n += 1
+
+    def done(self) -> WrittenAlready:
+        self.file.write(f"\n{self.indent}}}")
+        return WrittenAlready(self.file)
+
+
 def _pieces(value: Any, indent: str, field: str, depth: int) -> Iterator[str]:
+    if isinstance(value, WrittenAlready):
+        yield from value.pieces()
+        return
     is_object = isinstance(value, dict) and all(type(key) is str for key in value)
     if not depth or not is_object or not _is_long(value):
         yield dumps(value, field, indent)[:-1]
@@ -293,6 +344,8 @@ def _is_long(value: Any) -> bool:
     n, front = 0, [value]
     while front and n <= LINE_CHARACTERS:
         item = front.pop()
+        if isinstance(item, WrittenAlready):
+            return True
         if isinstance(item, dict):
             n += 6 * len(item)
             front += item.values()
@@ -314,23 +367,26 @@ def as_json(value: Any, field: str = "scene") -> str:
 
 
 def _lines(value: Any, indent: str) -> str:
-    """Each value is made a text once: what its parts became tells whether the whole fits on one line."""
-    if not isinstance(value, (dict, list)):
+    """What fits on one line stays on one, and so do lists of numbers; of the rest each part has a line, or several."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, (dict, list, tuple)):
         return _ENCODER.encode(value)
-    parts = value.values() if isinstance(value, dict) else value
-    if not any(isinstance(item, (dict, list)) for item in parts):
+    are_numbers = not isinstance(value, dict) and all(isinstance(item, (int, float, np.number, np.bool_)) for item in value)
+    if are_numbers or len(value) <= LINE_CHARACTERS // 3:
         line = _ENCODER.encode(value)
-        if len(line) <= LINE_CHARACTERS or (isinstance(value, list) and all(isinstance(item, (int, float)) for item in value)):
+        if are_numbers or len(line) <= LINE_CHARACTERS:
             return line
     deeper = indent + " "
-    if isinstance(value, dict):
-        rows = [f"{_ENCODER.encode(key)}: {_lines(item, deeper)}" for key, item in value.items()]
-    else:
-        rows = [_lines(item, deeper) for item in value]
-    first, last = ("{", "}") if isinstance(value, dict) else ("[", "]")
-    if sum(map(len, rows)) + 2 * len(rows) <= LINE_CHARACTERS and not any("\n" in row for row in rows):
-        return f"{first}{', '.join(rows)}{last}"
-    return f"{first}\n" + ",\n".join(deeper + row for row in rows) + f"\n{indent}{last}"
+    if not isinstance(value, dict):
+        return "[\n" + ",\n".join(deeper + _lines(item, deeper) for item in value) + f"\n{indent}]"
+    rows = [f"{deeper}{_ENCODER.encode(key if type(key) is str else _key(key))}: {_lines(item, deeper)}" for key, item in value.items()]
+    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+
+
+def _key(key: Any) -> str:
+    """As JSON has keys that are no texts."""
+    return next(iter(json.loads(json.dumps({key: 0}, allow_nan=False))))
 
 
 def plain(value: Any) -> Any:

@@ -22,7 +22,7 @@ from ..problems import Problems
 from ..scene import Scene
 from . import strict_json
 from .cameras_of_frames import Lens, OtherLenses, Shot
-from .looking import names_of
+from .looking import names_of, subfolders
 from .pictures_of_frames import Picture, Pictures, place_of_camera, say_what_lenses_are_lost
 from .reach import within_reach
 from .streamed_json import json_line
@@ -39,18 +39,19 @@ _DESCRIBED = r"[^.].*\.(?i:png|jpe?g)\.json"
 _OWN_META = {"deviceId", "timestamp", "sensorsData"}
 
 
-def folder_of(cloud: str) -> str:
-    """The folder of a cloud's pictures, relative to the dataset's."""
-    return f"{_FOLDER}/{cloud.replace('.', '_')}"
+def _called(cloud: str) -> str:
+    """What the folder of a cloud's pictures is called."""
+    return cloud.replace(".", "_")
 
 
 def shots_beside(folder: Path, clouds: Sequence[str], problems: Problems, notes: list[str]) -> tuple[list[Shot], dict[str, Any]]:
     """The pictures of all frames, and camera -> what else the meta of its first picture tells. clouds : the names of the frames' files"""
     shots, extras, others = list[Shot](), dict[str, Any](), OtherLenses()
-    if not (folder / _FOLDER).is_dir():
-        return shots, extras
+    there = {place.name: place for place in subfolders(folder / _FOLDER)} if (folder / _FOLDER).is_dir() else {}
     for i, cloud in enumerate(clouds):
-        place = folder / folder_of(cloud)
+        place = there.get(_called(cloud))
+        if place is None:
+            continue
         for k, name in enumerate(names_of(place, _DESCRIBED)):
             with strict_json.file_aside(place / name, problems):
                 meta = strict_json.load(place / name)["meta"]
@@ -97,7 +98,7 @@ def _pose(data: Node) -> Pose | None:
 def write_pictures(scene: Scene, folder: Path, stems: Sequence[str], reference: str, extras: Any, report: WriteReport) -> None:
     """The pictures of all frames, with what is told of each. reference : the frame of the clouds; extras : camera -> what a file told of it"""
     uncalibrated = {name: said for name, sensor in scene.cameras.items() if (said := _why_not(sensor.camera)) is not None}
-    pictures = Pictures(scene, folder, address=lambda camera, stem: f"{folder_of(f'{stem}.pcd')}/{camera}")
+    pictures = Pictures(scene, folder, address=lambda camera, stem: f"{_FOLDER}/{_called(f'{stem}.pcd')}/{camera}")
     for i, stem in enumerate(stems):
         for one in pictures.of(i, stem):
             extra = extras.get(one.sensor.name) if isinstance(extras, Mapping) else None
