@@ -7,9 +7,10 @@ What the schema has no place for (tags, source attributes, how a track is interp
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -44,6 +45,7 @@ from .write_report import WriteReport
 
 __all__ = ["write"]
 
+_AT_ONCE = 128  # frames whose labels are in memory together
 _WRITTEN = {"metadata", "coordinate_systems", "streams", "objects", "relations", "frames", "frame_intervals", "ego", "world", "label_system"}
 
 
@@ -60,9 +62,12 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     stems = scene.frame_ids if all(map(is_safe_name, scene.frame_ids)) else [f"{i:06d}" for i in range(len(scene))]
     sweeps = write_sweeps(scene, folder, stems, pcd_encoding)
     images = write_images(scene, folder, stems, jpeg_quality)
-    document = _Document(scene, report, sweeps, images).top()
     name = re.sub(r"[^\w.-]", "_", scene.name) or "scene"
-    with (folder / f"{name}.json").open("w", encoding="utf-8") as file:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder) as aside,
+        (folder / f"{name}.json").open("w", encoding="utf-8") as file,
+    ):
+        document = _Document(scene, report, sweeps, images).top(aside)
         strict_json.dump_into(file, {"openlabel": document}, f"scene {scene.name!r}")
     say_point_labels_are_lost(scene, report)
     report.n_frames = len(scene)
@@ -91,18 +96,15 @@ class _Document:
         self.places = Places(scene, self.was, report, self.numbers)
         self.frames = self.places.frames
         self.objects: dict[str, dict[str, Any]] = {}
+        self.entries: dict[str, dict[int, list[tuple[str, Mapping[str, Any]]]]] = {}  # owner -> frame -> what is kept of an object there
         self.own_tracks: dict[str, dict[str, Any]] = {}
         self.own_image_tracks: dict[str, dict[str, Any]] = {}
 
-    def top(self) -> dict[str, Any]:
+    def top(self, aside: TextIO) -> dict[str, Any]:
+        """aside : an empty file, for the text of the frames of a long clip"""
         scene, was = self.scene, self.was
         put_streams(scene, self.places, self.sweeps, self.images, self.report)
-        for track in sorted(scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid")):
-            self._put_track(track)
-        for seen in scene.image_tracks:
-            self._put_image_track(seen)
-        self._tell_frames()
-        self._put_kept_objects()
+        frames = self._told_frames(aside)
         numbers = self.numbers
         extras = {key: value for key, value in was.items() if key not in _WRITTEN}
         intervals = [{"frame_start": numbers[0], "frame_end": numbers[-1]}] if numbers else []
@@ -113,10 +115,44 @@ class _Document:
             "streams": self.places.streams,
             **extras,
             "objects": self.objects,
-            "relations": relations_now(scene, self.uids, self.numbers, was["relations"], self.objects, self._drop),
-            "frames": {str(number): {key: value for key, value in frame.items() if value != {}} for number, frame in zip(numbers, self.frames)},
+            "relations": relations_now(scene, self.uids, self.numbers, was["relations"], self.objects, self.drop),
+            "frames": frames,
             "frame_intervals": kept if numbers and kept and covers(kept, intervals, numbers) else intervals,
         }
+
+    def _told_frames(self, aside: TextIO) -> dict[str, Any] | strict_json.WrittenAlready:
+        """The frames with the objects in them, which are declared on the way; those of a long clip go into a file as they are made."""
+        tracks = sorted(self.scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid"))
+        own = [_OwnTrack(self, track) for track in tracks]
+        seen = [_OwnImageTrack(self, track) for track in self.scene.image_tracks]
+        kept = self._kept_objects()
+        told = {uid: Occurrences() for uid in self.objects}
+        for uid, thing in self.objects.items():
+            told[uid].add(None, thing.get("object_data", {}))
+        members = strict_json.Members(aside, "  ", f"scene {self.scene.name!r}") if len(self.frames) > _AT_ONCE else None
+        frames: dict[str, Any] = {}
+        for first in range(0, len(self.frames), _AT_ONCE):
+            end = min(first + _AT_ONCE, len(self.frames))
+            for one in (*own, *seen):
+                one.put(first, end)
+                self._put_entries(one.name, first, end)
+            for i in range(first, end):
+                for uid, entry in self.frames[i].get("objects", {}).items():
+                    told[uid].add(i, entry.get("object_data", {}))
+            for uid in kept:
+                self._put_entries(f"kept {uid}", first, end)
+            for i in range(first, end):
+                frame = {key: value for key, value in self.frames[i].items() if value != {}}
+                if members is None:
+                    frames[str(self.numbers[i])] = frame
+                else:
+                    members.add(str(self.numbers[i]), frame)
+                    self.frames[i] = {}
+        for one in (*own, *seen):
+            one.done()
+        self._tell_where(told)
+        self.objects |= kept
+        return frames if members is None else members.done()
 
     def _ours(self) -> dict[str, Any]:
         """What only boxwright reads; everything else in the file is plain OpenLABEL."""
@@ -134,31 +170,7 @@ class _Document:
             **({"image_tracks": self.own_image_tracks} if self.own_image_tracks else {}),
         }
 
-    def _put_track(self, track: Track) -> None:
-        """The object, its cuboids put into the frames."""
-        uid, times = self.uids[track.track_id], self.scene.times_ns
-        filled = track.at(times)
-        there = np.flatnonzero(filled.is_valid)
-        off_frame = ~np.isin(track.times_ns, times) & (track.visibility != Visibility.OUTSIDE)
-        if off_frame.any():
-            self.report.dropped.append(
-                f"track {track.track_id!r}: {number_of(int(off_frame.sum()), 'keyframe')} between the frames; its cuboids in the frames are written"
-            )
-        is_key = filled.state == State.KEYFRAME
-        system, values = self._values(track, filled.cuboids[there], there)
-        beside = track.source_attributes.get("attributes_beside", ())
-        for i, value in zip(there.tolist(), values.tolist()):
-            k = int(filled.keyframe_index[i])
-            entry, cuboid = self._labels_of(track, k, is_key[i], beside if isinstance(beside, (list, tuple)) else ())
-            cuboid |= {"coordinate_system": system, "val": value}
-            if not is_key[i] and not off_frame.any():
-                cuboid["is_keyframe"] = False
-            self._put_data(uid, i, entry, cuboid)
-        self.report.n_tracks += bool(len(there))
-        self.report.n_labels += len(there)
-        self._declare(track, uid)
-
-    def _values(self, track: Track, cuboids: Cuboids, there: Int64s) -> tuple[str, Float64s]:
+    def values(self, track: Track, cuboids: Cuboids, there: Int64s) -> tuple[str, Float64s]:
         """(coordinate system, (M, 10) x y z qx qy qz qw sx sy sz): as the labels came where that is known, else in the scene's label frame."""
         system = track.source_attributes.get("cuboid_system")
         poses = [self.places.pose(system, i) for i in there.tolist()] if isinstance(system, str) and system in self.places.systems else [None]
@@ -172,16 +184,18 @@ class _Document:
             size, quat = size[:, [0, 2, 1]], quat_multiply(quat, quat_from_matrix(UPRIGHT_FROM_CAMERA.T))
         return system, packed(cuboids.center_m, quat, size)
 
-    def _labels_of(self, track: Track, k: int, is_key: bool, beside: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def labels_of(self, track: Track, k: int, is_key: bool, beside: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """(what the object says in a frame beside its cuboid, the cuboid without its numbers) of a keyframe, or of a time after it."""
         kept = track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
-        fields = kept.get("cuboid", {}) if is_sound(kept.get("cuboid", {})) else {}
+        fields = kept["cuboid"] if "cuboid" in kept and is_sound(kept["cuboid"]) else {}
         cuboid: dict[str, Any] = {"name": str(fields.get("name", CUBOID_NAME))}
         if not is_key:
             return {}, cuboid
         given = track.keyframe_attributes[k] if track.keyframe_attributes else {}
-        kinds = self._attributes({name: value for name, value in given.items() if name not in beside}, f"track {track.track_id!r}")
-        aside = self._attributes({name: value for name, value in given.items() if name in beside}, f"track {track.track_id!r}")
+        if not kept and not given:
+            return {}, cuboid | _codes(track, k)
+        kinds = self.attributes({name: value for name, value in given.items() if name not in beside}, f"track {track.track_id!r}")
+        aside = self.attributes({name: value for name, value in given.items() if name in beside}, f"track {track.track_id!r}")
         taken = ["cuboid"] if fields else []
         entry: dict[str, Any] = {}
         if isinstance(kept.get("object"), Mapping) and "object_data" not in kept["object"]:
@@ -196,29 +210,29 @@ class _Document:
         attributes = joined(kinds, cuboid.get("attributes", {}))
         if attributes:
             cuboid["attributes"] = attributes
-        if track.origin[k] != Origin.GIVEN:
-            cuboid["origin"] = Origin(track.origin[k]).name.lower()
-        if track.visibility[k] != Visibility.VISIBLE:
-            cuboid["visibility"] = Visibility(track.visibility[k]).name.lower()
+        cuboid |= _codes(track, k)
         rest = {key: value for key, value in kept.items() if key not in taken}
         return {**entry, **({"object_data": data} if data else {})}, {**cuboid, **({"source_attributes": rest} if rest else {})}
 
-    def _put_data(self, uid: str, i: int, entry: Mapping[str, Any], cuboid: Mapping[str, Any] | None = None) -> None:
+    def put_data(self, uid: str, i: int, entry: Mapping[str, Any], cuboid: Mapping[str, Any] | None = None) -> None:
         """Into frame i, beside what is there already."""
         objects = self.frames[i].setdefault("objects", {})
         old = objects.get(uid, {})
+        if cuboid is not None and not old and not entry:
+            objects[uid] = {"object_data": {"cuboid": [cuboid]}}
+            return
         data = joined(old.get("object_data", {}), entry.get("object_data", {}))
         if cuboid is not None:
             data["cuboid"] = [*data.get("cuboid", []), cuboid]
         has_data = data or "object_data" in entry or "object_data" in old
         objects[uid] = {**old, **entry, **({"object_data": data} if has_data else {})}
 
-    def _declare(self, track: Track, uid: str) -> None:
+    def declare(self, track: Track, uid: str, owner: str) -> None:
         """The object of a track, and what our own reader needs to know of the track."""
         source = track.source_attributes
         written = {"cuboid_system", "attributes_beside", "is_given_once"}
         if source.get("is_given_once"):
-            self._drop(f"object {uid!r}: that its cuboid is given once for all frames; it is written into each of them")
+            self.drop(f"object {uid!r}: that its cuboid is given once for all frames; it is written into each of them")
         if uid not in self.objects:
             thing: dict[str, Any] = {"name": str(source.get("name", track.track_id)), "type": track.category}
             for key in ("ontology_uid", "coordinate_system", "resource_uid"):
@@ -228,7 +242,7 @@ class _Document:
             static = source.get("object_data", {})
             static = static if is_data(static) else {}
             written |= {"object_data"} if static else set()
-            static = joined(self._attributes(track.attributes, f"track {track.track_id!r}"), static)
+            static = joined(self.attributes(track.attributes, f"track {track.track_id!r}"), static)
             if static:
                 thing["object_data"] = static
             self.objects[uid] = thing
@@ -240,7 +254,7 @@ class _Document:
             if isinstance(without, Mapping):
                 written.add("frames_without_cuboid")
                 for frame_id, entry in without.items():
-                    self._put_entry(uid, frame_id, entry)
+                    self._keep_entry(owner, uid, frame_id, entry)
         elif track.attributes:
             self.report.dropped.append(f"track {track.track_id!r}: the attributes of the whole track, which shares its object with another")
         said: dict[str, Any] = {"method": track.method, "source_attributes": {key: value for key, value in source.items() if key not in written}}
@@ -251,55 +265,21 @@ class _Document:
             said["outside"] = [_end(track, k) for k in outside.tolist()]
         self.own_tracks[uid if uid not in self.own_tracks else f"{uid}/{cuboid_name(track)}"] = said
 
-    def _put_image_track(self, track: ImageTrack) -> None:
-        """Its shapes, put into the frames; the object, where no cuboid is of it."""
-        uid, owner = self.uids[track.track_id], f"image track {track.track_id!r}"
-        exposures = self.scene.exposures_ns(track.camera)
-        keyframes, seen = list[int](), set[int]()
-        for i, kind, items, given in sights_of(track, exposures):
-            seen.add(i)
-            if "is_keyframe" not in items[0]:
-                keyframes.append(i)
-            for n, item in enumerate(items):
-                values = item.pop("own_attributes", {} if n else given)
-                others = {name: value for name, value in values.items() if attribute_kind(value) is None}
-                own = self._attributes({name: value for name, value in values.items() if name not in others}, owner)
-                if attributes := joined(own, item.get("attributes", {})):
-                    item["attributes"] = attributes
-                if others:
-                    item[OTHERS] = others
-            self._put_data(uid, i, {"object_data": {kind: items}})
-        if isinstance(track.shapes, Keypoints) and np.isfinite(track.shapes.uv[track.shapes.visibility == Visibility.OUTSIDE]).any():
-            self._drop(f"{owner}: where points are that are not marked")
-        if uid not in self.objects:
-            self._declare_seen(track, uid)
-        if track.source_attributes.get("is_given_once"):
-            self._drop(f"object {uid!r}: that a shape is given once, for no frame; it is written into its frame")
-        self.report.n_tracks += bool(seen)
-        self.report.n_labels += len(seen)
-        self.own_image_tracks[track.track_id] = said_of(track, exposures[keyframes], uid, str(self.objects[uid]["type"]))
-
-    def _declare_seen(self, track: ImageTrack, uid: str) -> None:
+    def declare_seen(self, track: ImageTrack, uid: str, owner: str) -> None:
         """An object without cuboids, as it came where it did."""
         kept = self.was["objects"].get(uid, {})
         thing, frames = kept.get("object"), kept.get("frames")
         is_kept = bool(kept.get(IN_PICTURES)) and isinstance(frames, Mapping) and isinstance(thing, Mapping) and _is_object(thing)
         thing = dict(thing) if is_kept else {"name": track.object_id or track.track_id}
         plain = {name: value for name, value in track.attributes.items() if attribute_kind(value) is not None}  # the others are in the metadata
-        static = joined(self._attributes(plain, f"image track {track.track_id!r}"), split_named(thing.get("object_data", {}))[1])
+        static = joined(self.attributes(plain, f"image track {track.track_id!r}"), split_named(thing.get("object_data", {}))[1])
         thing |= {"type": track.category, **({"object_data": static} if static or "object_data" in thing else {})}
         self.objects[uid] = thing
         for frame_id, entry in frames.items() if is_kept else ():
-            self._put_entry(uid, frame_id, entry)
+            self._keep_entry(owner, uid, frame_id, entry)
 
-    def _tell_frames(self) -> None:
+    def _tell_where(self, seen: Mapping[str, Occurrences]) -> None:
         """Where each object and each of its data is; what is kept of that stays where it is still true."""
-        seen = {uid: Occurrences() for uid in self.objects}
-        for uid, thing in self.objects.items():
-            seen[uid].add(None, thing.get("object_data", {}))
-        for i, frame in enumerate(self.frames):
-            for uid, entry in frame.get("objects", {}).items():
-                seen[uid].add(i, entry.get("object_data", {}))
         for uid, thing in self.objects.items():
             intervals = intervals_of(seen[uid].spans, self.numbers)
             kept = thing.pop("frame_intervals", None)
@@ -312,44 +292,125 @@ class _Document:
             if pointers:
                 thing["object_data_pointers"] = pointers
 
-    def _attributes(self, values: Mapping[str, Any], owner: str) -> dict[str, list[dict[str, Any]]]:
+    def attributes(self, values: Mapping[str, Any], owner: str) -> dict[str, list[dict[str, Any]]]:
         """By kind, as OpenLABEL wants them; what is of none of its kinds is reported."""
         kinds: dict[str, list[dict[str, Any]]] = {}
         for name, value in values.items():
             kind = attribute_kind(value)
             if kind is None:
-                self._drop(f"{owner}: the attribute {name!r}, of a kind that OpenLABEL lacks ({type(value).__name__})")
+                self.drop(f"{owner}: the attribute {name!r}, of a kind that OpenLABEL lacks ({type(value).__name__})")
             else:
                 kinds.setdefault(kind, []).append({"name": name, "val": list(value) if kind == "vec" else value})
         return kinds
 
-    def _put_kept_objects(self) -> None:
+    def _kept_objects(self) -> dict[str, dict[str, Any]]:
         """Objects without a cuboid, as they came."""
+        found: dict[str, dict[str, Any]] = {}
         for uid, kept in self.was["objects"].items():
             if kept.get(IN_PICTURES):
                 continue  # with its tracks, or gone with them
             if uid in self.objects:
-                self._drop(f"object {uid!r} without a cuboid: a track has its id")
+                self.drop(f"object {uid!r} without a cuboid: a track has its id")
                 continue
             thing, frames = kept.get("object"), kept.get("frames")
             if isinstance(thing, Mapping) and isinstance(frames, Mapping) and _is_object(thing):
-                self.objects[uid] = dict(thing)
+                found[uid] = dict(thing)
                 for frame_id, entry in frames.items():
-                    self._put_entry(uid, frame_id, entry)
+                    self._keep_entry(f"kept {uid}", uid, frame_id, entry)
             else:
-                self._drop(f"object {uid!r}, kept from a file: it is not as an OpenLABEL file has it")
+                self.drop(f"object {uid!r}, kept from a file: it is not as an OpenLABEL file has it")
+        return found
 
-    def _put_entry(self, uid: str, frame_id: str, entry: Any) -> None:
+    def _keep_entry(self, owner: str, uid: str, frame_id: str, entry: Any) -> None:
+        """For the frame, once that is made; owner : on whose turn"""
         if frame_id not in self.index_of:
-            self._drop(f"what object {uid!r} says in frames that the scene does not have")
+            self.drop(f"what object {uid!r} says in frames that the scene does not have")
         elif isinstance(entry, Mapping) and is_data(entry.get("object_data", {})):
-            self._put_data(uid, self.index_of[frame_id], entry)
+            self.entries.setdefault(owner, {}).setdefault(self.index_of[frame_id], []).append((uid, entry))
         else:
-            self._drop(f"what is kept of object {uid!r} in frames without a cuboid: it is not as an OpenLABEL file has it")
+            self.drop(f"what is kept of object {uid!r} in frames without a cuboid: it is not as an OpenLABEL file has it")
 
-    def _drop(self, lost: str) -> None:
+    def _put_entries(self, owner: str, first: int, end: int) -> None:
+        waiting = self.entries.get(owner, {})
+        for i in [i for i in waiting if first <= i < end]:
+            for uid, entry in waiting.pop(i):
+                self.put_data(uid, i, entry)
+
+    def drop(self, lost: str) -> None:
         if lost not in self.report.dropped:
             self.report.dropped.append(lost)
+
+
+class _OwnTrack:
+    """A track, its cuboids put into some frames after the other. name : its own among all tracks"""
+
+    def __init__(self, document: _Document, track: Track) -> None:
+        self.document, self.track, self.uid = document, track, document.uids[track.track_id]
+        self.name = f"track {track.track_id}"
+        self.n_labels = 0
+        self.off_frame = bool((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).any())
+        if self.off_frame:
+            n = int((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).sum())
+            said = f"{number_of(n, 'keyframe')} between the frames; its cuboids in the frames are written"
+            document.report.dropped.append(f"track {track.track_id!r}: {said}")
+        beside = track.source_attributes.get("attributes_beside", ())
+        self.beside = beside if isinstance(beside, (list, tuple)) else ()
+        document.declare(track, self.uid, self.name)
+
+    def put(self, first: int, end: int) -> None:
+        filled = self.track.at(self.document.scene.times_ns[first:end])
+        there = np.flatnonzero(filled.is_valid)
+        is_key = (filled.state[there] == State.KEYFRAME).tolist()
+        system, values = self.document.values(self.track, filled.cuboids[there], there + first)
+        for i, key, k, value in zip((there + first).tolist(), is_key, filled.keyframe_index[there].tolist(), values.tolist()):
+            entry, cuboid = self.document.labels_of(self.track, k, key, self.beside)
+            cuboid |= {"coordinate_system": system, "val": value}
+            if not key and not self.off_frame:
+                cuboid["is_keyframe"] = False
+            self.document.put_data(self.uid, i, entry, cuboid)
+        self.n_labels += len(there)
+
+    def done(self) -> None:
+        self.document.report.n_tracks += bool(self.n_labels)
+        self.document.report.n_labels += self.n_labels
+
+
+class _OwnImageTrack:
+    """As `_OwnTrack`, of shapes in pictures; an object is made where no cuboid is of it."""
+
+    def __init__(self, document: _Document, track: ImageTrack) -> None:
+        self.document, self.track, self.uid = document, track, document.uids[track.track_id]
+        self.name = f"image track {track.track_id!r}"
+        self.exposures = document.scene.exposures_ns(track.camera)
+        self.keyframes, self.n_seen = list[int](), 0
+        if self.uid not in document.objects:
+            document.declare_seen(track, self.uid, self.name)
+
+    def put(self, first: int, end: int) -> None:
+        for at, kind, items, given in sights_of(self.track, self.exposures[first:end]):
+            self.n_seen += 1
+            if "is_keyframe" not in items[0]:
+                self.keyframes.append(first + at)
+            for n, item in enumerate(items):
+                values = item.pop("own_attributes", {} if n else given)
+                others = {name: value for name, value in values.items() if attribute_kind(value) is None}
+                own = self.document.attributes({name: value for name, value in values.items() if name not in others}, self.name)
+                if attributes := joined(own, item.get("attributes", {})):
+                    item["attributes"] = attributes
+                if others:
+                    item[OTHERS] = others
+            self.document.put_data(self.uid, first + at, {"object_data": {kind: items}})
+
+    def done(self) -> None:
+        track, document = self.track, self.document
+        if isinstance(track.shapes, Keypoints) and np.isfinite(track.shapes.uv[track.shapes.visibility == Visibility.OUTSIDE]).any():
+            document.drop(f"{self.name}: where points are that are not marked")
+        if track.source_attributes.get("is_given_once"):
+            document.drop(f"object {self.uid!r}: that a shape is given once, for no frame; it is written into its frame")
+        document.report.n_tracks += bool(self.n_seen)
+        document.report.n_labels += self.n_seen
+        told = said_of(track, self.exposures[self.keyframes], self.uid, str(document.objects[self.uid]["type"]))
+        document.own_image_tracks[track.track_id] = told
 
 
 def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
@@ -359,6 +420,16 @@ def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
 
 def _is_object(thing: Mapping[str, Any]) -> bool:
     return isinstance(thing.get("type"), str) and isinstance(thing.get("name", ""), str) and is_data(thing.get("object_data", {}))
+
+
+def _codes(track: Track, k: int) -> dict[str, str]:
+    """Who set a keyframe and how it is seen, where that is not the usual."""
+    codes: dict[str, str] = {}
+    if track.origin[k] != Origin.GIVEN:
+        codes["origin"] = Origin(track.origin[k]).name.lower()
+    if track.visibility[k] != Visibility.VISIBLE:
+        codes["visibility"] = Visibility(track.visibility[k]).name.lower()
+    return codes
 
 
 def _end(track: Track, k: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -367,21 +368,29 @@ def as_json(value: Any, field: str = "scene") -> str:
 
 
 def _lines(value: Any, indent: str) -> str:
-    """What fits on one line stays on one, and so do lists of numbers; of the rest each part has a line, or several."""
+    """Each value is made a text once: what its parts became tells whether the whole fits on one line."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    if not isinstance(value, (dict, list, tuple)):
-        return _ENCODER.encode(value)
-    are_numbers = not isinstance(value, dict) and all(isinstance(item, (int, float, np.number, np.bool_)) for item in value)
-    if are_numbers or len(value) <= LINE_CHARACTERS // 3:
+    is_object = isinstance(value, dict)
+    if not is_object and not isinstance(value, (list, tuple)):
+        return encode_basestring(value) if type(value) is str else _ENCODER.encode(value)
+    parts = value.values() if is_object else value
+    for item in parts:
+        if isinstance(item, _PARTED):
+            break
+    else:
         line = _ENCODER.encode(value)
-        if are_numbers or len(line) <= LINE_CHARACTERS:
+        if len(line) <= LINE_CHARACTERS or (not is_object and all(isinstance(item, _NUMBERS) for item in value)):
             return line
     deeper = indent + " "
-    if not isinstance(value, dict):
-        return "[\n" + ",\n".join(deeper + _lines(item, deeper) for item in value) + f"\n{indent}]"
-    rows = [f"{deeper}{_ENCODER.encode(key if type(key) is str else _key(key))}: {_lines(item, deeper)}" for key, item in value.items()]
-    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+    rows = [_lines(item, deeper) for item in parts]
+    if is_object:
+        rows = [f"{encode_basestring(key if type(key) is str else _key(key))}: {row}" for key, row in zip(value, rows)]
+    first, last = "{}" if is_object else "[]"
+    line = ", ".join(rows)
+    if len(line) + 2 <= LINE_CHARACTERS and "\n" not in line:  # texts have none in them
+        return first + line + last
+    return f"{first}\n{deeper}" + f",\n{deeper}".join(rows) + f"\n{indent}{last}"
 
 
 def _key(key: Any) -> str:
@@ -398,4 +407,6 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__}")
 
 
+_PARTED = (dict, list, tuple, np.ndarray)
+_NUMBERS = (int, float, np.number, np.bool_)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
