@@ -232,6 +232,7 @@ def test_labels_of_a_task(tmp_path):
         (track(shape(0, size=(4.2, -1.7, 1.4))), r"tracks\[0\].shapes\[0\].points: expected a positive length, width and height"),
         (track({**shape(0), "points": [1.0]}), "points: expected 16 numbers, got 1"),
         (track(shape(0, angles=(0, 0, 1e300))), "points: expected angles under"),
+        (track(shape(0, (1e9, 0, 0))), "points: expected coordinates under"),
         (track(shape(-1)), "frame: expected frames from 0, each once in a track, got -1"),
         ({**track(shape(0)), "label_id": "car"}, "label_id: expected a whole number"),
     ],

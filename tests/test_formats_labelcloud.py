@@ -99,6 +99,14 @@ def test_a_broken_file_beside_others_where_nobody_tells_the_angles(tmp_path):
     assert [track.track_id for track in scene.tracks] == ["7", "a/1"] and len(scene.problems) == 1
 
 
+@pytest.mark.parametrize("format", [{"a": 1}, ["x"], 7, "unheard"])
+def test_a_format_that_nobody_knows(tmp_path, format):
+    """Then the angles tell."""
+    make(tmp_path)
+    save(tmp_path / "labels/_classes.json", {"classes": [], "format": format})
+    check_golden(bw.read(tmp_path).track("7").cuboids[:1])
+
+
 def test_whole_numbers_name_tracks_too(tmp_path):
     scene = bw.read(make(tmp_path, label(track_id=7)))
     assert [(track.track_id, track.visibility.tolist()) for track in scene.tracks] == [("7", [0, 2, 0])]

@@ -240,13 +240,14 @@ class _Reading:
         if frame < 0 or (found.frames and frame <= found.frames[-1]):
             raise node["frame"].wrong("frames from 0, each once in a track", str(frame))
         center, size, quat = cuboid_from_points(node["points"])
+        row = np.concatenate([within_reach(node["points"], center), size, quat])
         if not (size.min() > 0 and size.max() < FARTHEST_M):
             raise node["points"].wrong("a positive length, width and height", " ".join(f"{v:g}" for v in size), "correct the label")
         is_outside = node.get("outside", False).flag()
         hidden = Visibility.OCCLUDED if node.get("occluded", False).flag() else Visibility.VISIBLE
         said = {} if found.is_alone else {unescaped(name): value for name, value in self._values(node, label).items()}
         found.frames.append(frame)
-        found.numbers.append(np.concatenate([within_reach(node["points"], center), size, quat]))
+        found.numbers.append(row)
         found.visibility.append(int(Visibility.OUTSIDE if is_outside else hidden))
         found.said.append({} if is_outside else said)
         found.sources.append(_rest(node, OWN_SHAPE))

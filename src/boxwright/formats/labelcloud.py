@@ -107,7 +107,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 
 def _is_degrees(format: Any, files: list[Path], notes: list[str]) -> bool:
     """Whether angles are degrees: as the classes' file says, else from 0 to more than half a turn in radians, or below 0 and never more."""
-    if format in _IS_DEGREES:
+    if isinstance(format, str) and format in _IS_DEGREES:
         return _IS_DEGREES[format]
     lowest, highest = 0.0, 0.0
     for file in files:

@@ -395,7 +395,8 @@ def _lines(value: Any, indent: str) -> str:
 
 def _key(key: Any) -> str:
     """As JSON has keys that are no texts."""
-    return next(iter(json.loads(json.dumps({key: 0}, allow_nan=False))))
+    written: str = next(iter(json.loads(json.dumps({key: 0}, allow_nan=False))))
+    return written
 
 
 def plain(value: Any) -> Any:
