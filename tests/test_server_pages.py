@@ -11,6 +11,7 @@ from boxwright.checks.findings import label_digest
 from boxwright.scene import NoData
 from boxwright.segmentation import segment
 from boxwright.server.overview_routes import nearest
+from boxwright.server.project_routes import runs_of
 from boxwright.wire import unpacked
 from serving import is_error, key, served
 
@@ -62,6 +63,11 @@ def test_a_frame_in_one_call(server, http, name):
 def test_shapes_of_a_frame(server, http):
     (row,) = http.get(frame(server, 0)).json()["shapes"]
     assert row["xyxy_px"] == [5, 6, 20, 30] and (row["shape"], row["camera"], row["state"], row["track_id"]) == ("box", "front", "keyframe", "box-1")
+
+
+def test_which_frames_have_what(server, http):
+    assert http.get(f"/scenes/{server.scene_id}").json()["data"] == {"sweeps": {"lidar": [[0, 2]]}, "images": {"front": [[0, 2]]}, "videos": {}}
+    assert runs_of([5, 1, 2, 3, 9]) == [[1, 3], [5, 5], [9, 9]] and runs_of([]) == []
 
 
 def test_frames_that_are_not_there(server, http):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -93,17 +94,36 @@ def get_scenes(request: Request) -> Response:
     return json_answer({"scenes": [{name: getattr(row, name) for name in names} for row in rows]})
 
 
+def runs_of(frames: Iterable[int]) -> list[list[int]]:
+    """[first, last] of each stretch of frames without a gap."""
+    runs: list[list[int]] = []
+    for i in sorted(frames):
+        if runs and i <= runs[-1][1] + 1:
+            runs[-1][1] = i
+        else:
+            runs.append([i, i])
+    return runs
+
+
 @router.get("/scenes/{scene_id}")
 @asks(Action.READ)
 def get_scene(request: Request, scene_id: str) -> Response:
-    """Sensors with their calibration, frames, poses: what a page needs before it shows anything."""
+    """Sensors with their calibration, frames, poses: what a page needs before it shows anything. `data` tells for which frames there is what, of each
+    sensor, as runs [first, last]."""
     project, kinds = asked(request).project, ("frames", "sensor", "trajectory")
-    seq, found = snapshot(project, scene_id, kinds)
+    seq, found = snapshot(project, scene_id, (*kinds, "files"))
     scene = project.entity(scene_id)  # after the transaction that is told, so that a feed from there on leaves nothing out
     if not scene.is_live:
         raise UnknownName("no such scene", field="path", hint="look at the list")
     parts: dict[str, list[Any]] = {kind: [told(item) for item in found if item.kind == kind] for kind in kinds}
-    return json_answer({"scene": told(scene), **parts, "seq": seq}, headers=etag(scene.rev))
+    n_frames = sum(len((item.body or {})["frames"]) for item in found if item.kind == "frames")
+    data: dict[str, dict[str, list[list[int]]]] = {"sweeps": {}, "images": {}, "videos": {}}
+    for item in found:
+        if item.kind == "files":
+            body = item.body or {}
+            frames = range(n_frames) if body["what"] == "videos" else [row[0] for row in body["files"]]
+            data[body["what"]][body["sensor"]] = runs_of(frames)
+    return json_answer({"scene": told(scene), **parts, "data": data, "seq": seq}, headers=etag(scene.rev))
 
 
 @router.patch("/scenes/{scene_id}")

@@ -145,14 +145,16 @@ export class Frames {
   #points(frame) {
     const { scene, show, nFrames } = this.state;
     const sensor = scene?.lidars[0]?.name;
-    if (!sensor) return Promise.resolve(null);
+    const firstSweep = Math.max(0, frame - show.sweeps + 1);
+    const isThere = (/** @type {number} */ k) => this.state.has('sweeps', sensor, firstSweep + k);
+    if (!sensor || !Array.from({ length: frame - firstSweep + 1 }, (_, k) => k).some(isThere)) return Promise.resolve(null);
     const base = this.#base;
     const noSweep = (/** @type {any} */ error) => {
       if (error instanceof ApiError && error.status === 404) return null;
       throw error;
     };
     if (show.sweeps > 1) {
-      const query = { first: Math.max(0, frame - show.sweeps + 1), last: Math.min(nFrames - 1, frame), at_frame: frame, frame: sensor, most: 1_000_000 };
+      const query = { first: firstSweep, last: Math.min(nFrames - 1, frame), at_frame: frame, frame: sensor, most: 1_000_000 };
       return this.#keeping(`points of ${show.sweeps} sweeps`, frame, (signal) => this.api.points(`${base}/aggregate`, query, signal).catch(noSweep));
     }
     const more = { class: 'class_id', camera: 'rgba' }[show.colour];

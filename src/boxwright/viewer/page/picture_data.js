@@ -77,7 +77,8 @@ export class PictureData {
 
   /** A picture, decoded; null where there is none. @param {number} frame @param {string} camera @param {number} width at most so wide, 0 for all of it */
   picture(frame, camera, width) {
-    const { api } = this.app;
+    const { api, state } = this.app;
+    if (!state.has('images', camera, frame)) return Promise.resolve(null);
     const path = `${this.path}/${frame}/image`;
     return this.#keeping(`picture ${frame} ${camera} ${width}`, async () => {
       try {

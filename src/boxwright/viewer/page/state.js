@@ -38,6 +38,7 @@
  * @property {any[]} cameras bodies of sensors
  * @property {any[]|null} trajectory poses
  * @property {Map<string, number>} frameByStamp
+ * @property {Record<string, Record<string, number[][]>>} data sweeps, images and videos -> sensor -> runs of frames, first and last, that have them
  */
 
 /**
@@ -93,6 +94,13 @@ export class State extends EventTarget {
   /** The frame with a stamp, or -1. @param {number|bigint} stamp */
   frameAt(stamp) {
     return this.scene ? (this.scene.frameByStamp.get(String(stamp)) ?? -1) : -1;
+  }
+
+  /** Whether a sensor has something at a frame. @param {'sweeps'|'images'} what @param {string} sensor @param {number} frame */
+  has(what, sensor, frame) {
+    const { data } = this.scene ?? {};
+    const runs = [...(data?.[what][sensor] ?? []), ...(what === 'images' ? (data?.videos[sensor] ?? []) : [])];
+    return runs.some(([first, last]) => first <= frame && frame <= last);
   }
 
   /** Shows a frame. @param {number} frame */
@@ -163,5 +171,6 @@ export function sceneHead(told) {
     lidars: sensors.filter((/** @type {any} */ one) => one.is === 'lidar'),
     cameras: sensors.filter((/** @type {any} */ one) => one.is === 'camera'),
     trajectory: told.trajectory[0]?.body.trajectory ?? null,
+    data: told.data,
   };
 }
