@@ -8,6 +8,7 @@ import pytest
 import boxwright as bw
 from boxwright.checks import Finding, SetKeyframes
 from boxwright.checks.findings import label_digest
+from boxwright.render.labels import color_of
 from boxwright.scene import NoData
 from boxwright.segmentation import segment
 from boxwright.server.overview_routes import nearest
@@ -63,6 +64,11 @@ def test_a_frame_in_one_call(server, http, name):
 def test_shapes_of_a_frame(server, http):
     (row,) = http.get(frame(server, 0)).json()["shapes"]
     assert row["xyxy_px"] == [5, 6, 20, 30] and (row["shape"], row["camera"], row["state"], row["track_id"]) == ("box", "front", "keyframe", "box-1")
+
+
+def test_classes_have_the_colours_of_pictures_and_windows(server, http):
+    told = http.get(f"/scenes/{server.scene_id}").json()["colors"]
+    assert told == {name: list(color_of(name)) for name in ("car", "person")}
 
 
 def test_which_frames_have_what(server, http):

@@ -125,6 +125,7 @@ _HOME = {
         "write_points",
     ],
     "batching": ["BatchProgress", "BatchReport", "batch"],
+    "viewer.open3d_types": ["from_open3d", "to_open3d"],
     "client": ["RemoteProject", "connect"],
     "remote_work": ["RemoteWork"],
     "work": ["Effort", "Guideline", "KeptFinding", "Member", "Task", "Work", "WorkVerdict"],
@@ -249,6 +250,7 @@ if TYPE_CHECKING:
     from .track_metrics import Clear, Hota, Identity
     from .tracks import Track, Tracks, interpolate_tracks
     from .video import FrameSource, Video, VideoCheck, write_video
+    from .viewer.open3d_types import from_open3d, to_open3d
     from .work import Effort, Guideline, KeptFinding, Member, Task, Work, WorkVerdict
 
 __all__ = [
@@ -421,6 +423,7 @@ __all__ = [
     "fit_at",
     "fit_cuboid",
     "fit_rectangles",
+    "from_open3d",
     "fsck",
     "ground",
     "interpolate",
@@ -467,6 +470,7 @@ __all__ = [
     "simulate",
     "solve_static",
     "thin",
+    "to_open3d",
     "write",
     "write_agreement_report",
     "write_point_labels",

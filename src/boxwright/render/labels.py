@@ -28,9 +28,9 @@ class Shown:
     captions: Sequence[str]
 
 
-def color_of(category: str) -> Color:
-    """The class's colour in the default taxonomy, made light enough for a dark ground; the same for the same name, always."""
-    color = Taxonomy.default().color(category)
+def color_of(category: str, taxonomy: Taxonomy | None = None) -> Color:
+    """The class's colour in a taxonomy, by default boxwright's own, made light enough for a dark ground; the same for the same name, always."""
+    color = (taxonomy or Taxonomy.default()).color(category)
     luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
     return color if luma >= MIN_LUMA else lighter(color, (MIN_LUMA - luma) / (255 - luma))
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import ArgumentError, BoxwrightError, UnknownName
+from ..render.labels import color_of
 from ..store.entities import PROJECT
 from ..store.roles import Action, permits
 from ..store.snapshots import snapshot, standing
@@ -109,9 +110,9 @@ def runs_of(frames: Iterable[int]) -> list[list[int]]:
 @asks(Action.READ)
 def get_scene(request: Request, scene_id: str) -> Response:
     """Sensors with their calibration, frames, poses: what a page needs before it shows anything. `data` tells for which frames there is what, of each
-    sensor, as runs [first, last]."""
+    sensor, as runs [first, last]; `colors` how the classes of its tracks are drawn, in pictures and windows too."""
     project, kinds = asked(request).project, ("frames", "sensor", "trajectory")
-    seq, found = snapshot(project, scene_id, (*kinds, "files"))
+    seq, found = snapshot(project, scene_id, (*kinds, "files", "track"))
     scene = project.entity(scene_id)  # after the transaction that is told, so that a feed from there on leaves nothing out
     if not scene.is_live:
         raise UnknownName("no such scene", field="path", hint="look at the list")
@@ -123,7 +124,10 @@ def get_scene(request: Request, scene_id: str) -> Response:
             body = item.body or {}
             frames = range(n_frames) if body["what"] == "videos" else [row[0] for row in body["files"]]
             data[body["what"]][body["sensor"]] = runs_of(frames)
-    return json_answer({"scene": told(scene), **parts, "data": data, "seq": seq}, headers=etag(scene.rev))
+    taxonomy = project.taxonomy
+    categories = sorted({str((item.body or {})["category"]) for item in found if item.kind == "track"})
+    colors = {name: list(color_of(name, taxonomy)) for name in categories}
+    return json_answer({"scene": told(scene), **parts, "data": data, "colors": colors, "seq": seq}, headers=etag(scene.rev))
 
 
 @router.patch("/scenes/{scene_id}")

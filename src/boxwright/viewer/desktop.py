@@ -24,7 +24,7 @@ from ..render.labels import color_of, shown_of_scene, vehicle_frame
 from ..scene import Scene
 from ..tracks import interpolate_tracks
 
-__all__ = ["HELP", "Window", "check_window", "open_window", "picture_of_window"]
+__all__ = ["HELP", "Window", "check_window", "load_open3d", "open_window", "picture_of_window"]
 
 HELP = "keys: right arrow or N next frame, left arrow or P previous, C camera pictures, T trails, R whole view, Q close"
 BACKGROUND = (0.051, 0.059, 0.078)
@@ -34,7 +34,7 @@ RIGHT, LEFT = 262, 263  # GLFW's codes
 TRAIL_FRAMES = 25
 
 
-def _open3d() -> Any:
+def load_open3d() -> Any:
     """open3d, or what to install."""
     try:
         import open3d
@@ -68,7 +68,7 @@ class Window:
         self.frame_index = scene._frame(frame_index)
         self.pictures_to = pictures_to
         self.trails = True
-        self._o3d = _open3d()
+        self._o3d = load_open3d()
         self._drawn: dict[str, Any] = {}
         self._vis = self._o3d.visualization.VisualizerWithKeyCallback()
         if not self._vis.create_window(self._title(), width=width_px, height=height_px, visible=visible):
@@ -182,7 +182,7 @@ class Window:
 
 def check_window() -> None:
     """ExtraMissing without open3d, else BoxwrightError without a display: what has to be installed comes first."""
-    _open3d()
+    load_open3d()
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise BoxwrightError("there is no display to open a window on", hint="`boxwright render` writes pictures without one")
 

@@ -71,6 +71,7 @@ export class App {
     this.frames.reset();
     const told = await this.api.get(`/scenes/${sceneId}`);
     state.scene = sceneHead(told);
+    this.taxonomy.told = told.colors;
     state.selected = null;
     state.draft = null;
     state.frame = Math.max(0, Math.min(state.nFrames - 1, frame < 0 ? state.nFrames + frame : frame));

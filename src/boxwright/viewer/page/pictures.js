@@ -41,6 +41,9 @@ export class Pictures {
     this.large = null;
     this.tiles = cameras.map((sensor) => new Tile(this, sensor));
     fill(this.grid, this.tiles.map((one) => one.element));
+    const only = cameras.length > 0 && !this.app.state.scene?.lidars.length;
+    document.body.dataset.only = only ? 'pictures' : '';
+    if (only) this.app.state.tell('tab', 'shapes');
     this.#showBar();
     this.#layOut();
   }
@@ -61,15 +64,15 @@ export class Pictures {
 
   /** @param {number} level 0: none, 3: most of the page */
   #resize(level) {
-    this.place.dataset.height = String(level);
+    this.place.dataset.height = String(document.body.dataset.only === 'pictures' ? 3 : level);
     try {
       localStorage.setItem(KEPT, String(level));
     } catch {
       // a browser that keeps nothing
     }
-    this.grid.hidden = level === 0;
+    this.grid.hidden = level === 0 && document.body.dataset.only !== 'pictures';
     this.#layOut();
-    if (level) this.load();
+    if (!this.grid.hidden) this.load();
   }
 
   /** @param {boolean} isOn */

@@ -4,6 +4,8 @@
 /** @typedef {{name: string, kind: string, values: string[], is_mutable: boolean, members: Attribute[]}} Attribute */
 /** @typedef {{name: string, category_id: number, color: number[], size_prior: any, aliases: string[], attributes: Attribute[]}} Category */
 
+const LEAST_LUMA = 120;
+
 /** Case, spaces and hyphens do not tell names apart. @param {string} name */
 export function plain(name) {
   return name.replace(/[\s_.\-/()]+/g, '').toLowerCase();
@@ -13,6 +15,8 @@ export class Taxonomy {
   constructor() {
     /** @type {Category[]} */
     this.categories = [];
+    /** @type {Record<string, number[]>} how the server draws the classes of this scene's tracks */
+    this.told = {};
     /** Whether they are the project's own, which labels must fit. */
     this.isOwn = false;
     /** @type {Map<string, Category>} */
@@ -38,7 +42,7 @@ export class Taxonomy {
 
   /** How a class is drawn, 0 to 255. @param {string} name @returns {number[]} */
   color(name) {
-    return this.find(name)?.color ?? foreign(plain(name));
+    return this.told[name] ?? lighter(this.find(name)?.color ?? foreign(plain(name)));
   }
 
   /** What the guideline says of a class, and of all. @param {string} name */
@@ -47,6 +51,14 @@ export class Taxonomy {
     const key = Object.keys(found).find((one) => plain(one) === plain(name)) ?? this.find(name)?.name ?? '';
     return { text: found[key]?.text ?? '', examples: found[key]?.examples ?? [], general: this.guideline?.text ?? '' };
   }
+}
+
+/** Light enough for a dark ground. @param {number[]} color */
+function lighter(color) {
+  const luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2];
+  if (luma >= LEAST_LUMA) return color;
+  const share = (LEAST_LUMA - luma) / (255 - luma);
+  return color.map((value) => Math.round(value + share * (255 - value)));
 }
 
 /** A colour that depends on the name alone. @param {string} word @returns {number[]} */
