@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -140,6 +142,43 @@ def test_a_name_has_one_port(project, name, shown, meant):
         server.close()
 
 
+# ------------------------------------------------------------ TLS
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """(certificate of 127.0.0.1 that signed itself, its key)"""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: no certificate can be made")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=x"]
+    subprocess.run([*made, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+def test_tls_of_its_own(project, pair):
+    project.accounts.add("ada")
+    _, token = project.accounts.make_token("ada")
+    with Server(project, port=0, tls_cert=pair[0], tls_key=pair[1]).in_background() as url:
+        assert url.startswith("https://")
+        with bw.connect(url, token, ca_file=pair[0]) as remote:
+            assert remote.account == "ada" and remote.scenes() == []
+        with pytest.raises(bw.StorageError, match=r"the server's certificate is not trusted: .*; ca_file= names"):
+            bw.connect(url, token)
+        with pytest.raises(bw.StorageError, match="does not answer"):
+            bw.connect(url.replace("https", "http"), token)
+        with pytest.raises(bw.ArgumentError, match="a file of PEM certificates"):
+            bw.connect(url, token, ca_file=pair[1])
+
+
+def test_a_certificate_that_cannot_be_used(project, pair, tmp_path):
+    (tmp_path / "junk.pem").write_text("junk")
+    for cert, key in ((tmp_path / "junk.pem", pair[1]), (pair[0], tmp_path / "junk.pem"), (pair[1], pair[0])):
+        server = Server(project, port=0, tls_cert=cert, tls_key=key)
+        with pytest.raises(bw.ArgumentError, match="the certificate and its key cannot be used: "):
+            server.run()
+
+
 # ------------------------------------------------------------ what it leaves behind
 
 
@@ -156,6 +195,23 @@ def test_a_server_that_never_answered_leaves_nothing(project, tmp_path, monkeypa
     with Server(project, port=0).in_background():
         pass
     assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_server_that_cannot_be_made_leaves_nothing(project, tmp_path, monkeypatch):
+    """Whatever goes wrong on the way: the port, the lock and the folders are free again."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for place in ("boxwright.server.app._add_page", "boxwright.server.app.Watcher", "boxwright.server.running.uvicorn.Config"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                Server(project, port=port)
+        assert not list((tmp_path / "temporary").iterdir())
+    server = Server(project, port=port)
+    assert server.port == port
+    server.close()
 
 
 def test_an_export_is_its_file_and_goes_with_its_job(server, monkeypatch):

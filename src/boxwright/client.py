@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,12 +43,20 @@ WAITS_S = (0.2, 1.0, 3.0)
 _ADDRESS = "an address such as http://127.0.0.1:8300"
 
 
-def connect(url: str, token: str | None = None, *, token_file: str | os.PathLike[str] | None = None, timeout_s: float = 60.0) -> RemoteProject:
+def connect(
+    url: str,
+    token: str | None = None,
+    *,
+    token_file: str | os.PathLike[str] | None = None,
+    ca_file: str | os.PathLike[str] | None = None,
+    timeout_s: float = 60.0,
+) -> RemoteProject:
     """A project on a server.
 
     url : as boxwright serve prints it, "http://127.0.0.1:8300"; over a network "https://..."
     token : of an account; by default the environment's BOXWRIGHT_TOKEN
     token_file : a file that holds it, for its owner alone to read
+    ca_file : PEM certificates to trust instead of the public ones, such as those of a house's own authority
 
     AccessDenied where the token is not good, StorageError where nobody answers.
     """
@@ -67,7 +76,7 @@ def connect(url: str, token: str | None = None, *, token_file: str | os.PathLike
     if not isinstance(secret, str) or not secret.isascii() or not secret.isprintable() or " " in secret or not secret:
         hint = "boxwright accounts PROJECT token NAME makes one"
         raise ArgumentError(expected="a token", got="none" if secret is None else "something else", field="token", hint=hint)
-    project = RemoteProject(f"{parts.scheme}://{parts.netloc}", secret, timeout_s)
+    project = RemoteProject(f"{parts.scheme}://{parts.netloc}", secret, timeout_s, ca_file)
     try:
         project._me = project._json("GET", "/me")
     except BaseException:
@@ -76,21 +85,32 @@ def connect(url: str, token: str | None = None, *, token_file: str | os.PathLike
     return project
 
 
+def _trusted(ca_file: str | os.PathLike[str] | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=os.fspath(ca_file))
+    except (OSError, TypeError, ValueError):
+        hint = "the authority's, or the server's own where it signed itself"
+        raise ArgumentError(expected="a file of PEM certificates", got=f"{ca_file!r:.80}", field="ca_file", hint=hint) from None
+
+
 class RemoteProject:
     """A project on a server; `bw.connect` gives one. May be used by several threads at a time.
 
     place : the server's address, for messages
     """
 
-    def __init__(self, url: str, token: str, timeout_s: float = 60.0) -> None:
+    def __init__(self, url: str, token: str, timeout_s: float = 60.0, ca_file: str | os.PathLike[str] | None = None) -> None:
         try:
             import httpx
         except ModuleNotFoundError:
             raise ExtraMissing("a connection to a server needs httpx", hint="pip install 'boxwright[serve]'") from None
         self.place = url
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "boxwright"}
+        how: dict[str, Any] = {"timeout": timeout_s, "follow_redirects": False, "trust_env": False, "verify": _trusted(ca_file)}
         try:
-            self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=timeout_s, follow_redirects=False, trust_env=False)
+            self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, **how)
         except httpx.InvalidURL:
             raise ArgumentError(expected=_ADDRESS, got=f"{url!r:.80}", field="url", hint="boxwright serve prints it") from None
         self._errors: Any = (httpx.TransportError, httpx.DecodingError)

@@ -70,4 +70,7 @@ def none_of_ours(answer: Any, place: str) -> StorageError:
 
 def no_answer(error: Exception, place: str, then: str) -> StorageError:
     hint = f"check the address, and that the server runs; {then}"
+    if "certificate" in str(error).lower():
+        what = f"the server's certificate is not trusted: {str(error)[:120]}"
+        return StorageError(what, path=place, hint="ca_file= names certificates to trust", code="unreachable")
     return StorageError(f"the server does not answer: {type(error).__name__}", path=place, hint=hint, code="unreachable")

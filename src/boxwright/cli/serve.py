@@ -70,6 +70,7 @@ def serve(
     with bw.open_project(project) as opened:
         server = Server(opened, host, port, allow_host or (), root or (), tls_cert, tls_key, behind_proxy, docs)
         try:
+            server.check_tls()
             _say_where(server, opened, account, open_browser)
             server.run()
         finally:

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -117,9 +118,22 @@ class Server:
         """An address to start a browser with; its code is good once, for a minute, and is never sent as part of a request's address."""
         return f"{self.url}/#code={self.app.state.codes.make(account)}"
 
+    def check_tls(self) -> None:
+        """ArgumentError where the certificate and the key cannot be used, such as those of two different pairs."""
+        if self.tls_cert is None or self.tls_key is None:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.tls_cert, self.tls_key, lambda: "")
+        except (OSError, ValueError) as error:
+            why = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+            hint = "PEM: the server's certificate first, then those it stands on; its key without a password"
+            what = f"the certificate and its key cannot be used: {why.replace('_', ' ').lower()}"
+            raise ArgumentError(what, got=f"{self.tls_cert}, {self.tls_key}", field="--tls-cert", hint=hint) from None
+
     def run(self) -> None:
         """Answers until Ctrl-C, SIGTERM or `stop`."""
         try:
+            self.check_tls()
             self._uvicorn.run(sockets=self.sockets)
         finally:
             self.close()

@@ -112,6 +112,11 @@ class Database:
             yield
         except sa.exc.DBAPIError as error:
             raise self._ours(error) from error
+        except UnicodeDecodeError as error:  # what SQLite says of damage quotes it, and Python's driver takes that for a text
+            if not self.is_sqlite:
+                raise
+            hint = "'boxwright fsck' tells where; restore the last backup"
+            raise CorruptionError("the database is damaged: a name in it is no text any more", path=self.place, hint=hint) from error
         except sa.exc.TimeoutError as error:
             hint = "try again when some are done"
             raise StorageError("too many requests at a time", path=self.place, hint=hint, code="busy") from error
