@@ -240,6 +240,8 @@ def test_a_name_that_is_no_text_any_more(tmp_path):
         ("UPDATE txn SET account='eve' WHERE seq=2", "its hash is not that"),
         ("DELETE FROM change WHERE kind='relation'", "its hash is not that"),
         ("UPDATE meta SET v='another' WHERE k='project_id'", "prev_hash is not the hash of the transaction before"),
+        ("UPDATE meta SET v='p' WHERE k='queue'", "expected '0', got 'p'"),
+        ("INSERT INTO meta VALUES ('more','1')", "expected None, got '1'"),
     ],
 )
 def test_tampering_is_found(tmp_path, statement, words):

@@ -85,6 +85,7 @@ def fsck(project: Project, *, progress: Callable[[int], Any] = lambda n: None) -
                 _check_sqlite(connection, report)
             else:
                 _check_postgresql(connection, report)
+            _check_meta(connection, report)
             last = _check_log(connection, report, project.project_id, progress)
             _check_state(connection, report, last)
             _check_blobs(connection, report)
@@ -96,6 +97,16 @@ def fsck(project: Project, *, progress: Callable[[int], Any] = lambda n: None) -
         if was_on:
             gc.enable()
     return report
+
+
+def _check_meta(connection: sa.Connection, report: Report) -> None:
+    """All of it is known, but the project's id, which the log's first hash hangs on."""
+    found = {row.k: row.v for row in connection.execute(sa.select(schema.meta))}
+    found.pop("made_ns", None)  # of projects that were made before their first transaction told it
+    wanted = {"project_id": found.get("project_id"), "version": str(schema.VERSION), "queue": "0"}
+    for key in sorted({*found, *wanted}):
+        if found.get(key) != wanted.get(key):
+            report.add("meta", key, None, f"expected {wanted.get(key)!r}, got {found.get(key)!r:.80}")
 
 
 def _check_sqlite(connection: sa.Connection, report: Report) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def create_project(where: str | os.PathLike[str], name: str | None = None, *, by
         check_local(folder)
     database = Database(where if is_url(where) else as_path(where) / FILE)
     try:
-        make_tables(database, {"project_id": new_id(), "made_ns": time.time_ns()})
+        make_tables(database, {"project_id": new_id()})
         called = name or (as_path(where).absolute().name if database.is_sqlite else str(database.engine.url.database))
         with database.writing() as connection:
             tx = Transaction(connection, by or "boxwright")
