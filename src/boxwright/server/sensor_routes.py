@@ -83,8 +83,9 @@ def packed(
     fields, each whole, little-endian.
     """
     n_all = len(sweep.xyz)
-    rows = np.arange(n_all) if most is None or most >= n_all else ordered(n_all)[:most]
-    xyz, origin = sweep.xyz[rows], np.asarray(sweep.origin_m, np.float64)
+    is_whole = most is None or most >= n_all
+    rows = np.arange(n_all) if is_whole else ordered(n_all)[:most]
+    xyz, origin = sweep.xyz if is_whole else sweep.xyz[rows], np.asarray(sweep.origin_m, np.float64)
     if xyz.dtype == np.float64 and np.isfinite(xyz).any() and np.nanmax(np.abs(xyz)) > _NEAR_M:  # map coordinates keep their millimetres
         shift = np.floor(np.nanmedian(np.where(np.isfinite(xyz), xyz, np.nan), axis=0))
         xyz, origin = xyz - shift, origin + shift
@@ -92,12 +93,8 @@ def packed(
     headers |= {"X-Boxwright-Origin-M": _numbers(origin)}
     headers |= {"X-Boxwright-Frame": sweep.frame.encode("ascii", "backslashreplace").decode(), "X-Boxwright-Deskewed": str(sweep.is_deskewed).lower()}
     if encoding == "uint16":
-        finite = np.isfinite(xyz).all(1)
-        low = xyz[finite].min(0) if finite.any() else np.zeros(3)
-        step = np.maximum((xyz[finite].max(0) - low) / _STEPS, 1e-9) if finite.any() else np.ones(3)
-        counts = np.full((len(rows), 3), 65535, np.uint16)
-        counts[finite] = np.rint((xyz[finite] - low) / step).astype(np.uint16)
-        parts, names = [counts.astype("<u2").tobytes()], ["xyz:uint16:3"]
+        counts, low, step = _quantised(xyz)
+        parts, names = [counts.astype("<u2", copy=False).tobytes()], ["xyz:uint16:3"]
         headers |= {"X-Boxwright-Offset-M": _numbers(low), "X-Boxwright-Step-M": _numbers(step)}
     else:
         parts, names = [np.ascontiguousarray(xyz, "<f4").tobytes()], ["xyz:float32:3"]
@@ -109,6 +106,24 @@ def packed(
             parts.append(np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes())
             names.append(f"{field}:{column.dtype.name}:{1 if column.ndim == 1 else column.shape[1]}")
     return b"".join(parts), {**headers, "X-Boxwright-Parts": ",".join(names)}
+
+
+def _quantised(xyz: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, np.dtype[np.uint16]], Any, Any]:
+    """(counts, offset, step) : counts of the step from the offset, axis by axis"""
+    finite = np.isfinite(xyz[:, 0]) & np.isfinite(xyz[:, 1]) & np.isfinite(xyz[:, 2])
+    good = xyz if finite.all() else xyz[finite]
+    if not len(good):
+        return np.full(xyz.shape, 65535, np.uint16), np.zeros(3), np.ones(3)
+    low, high = (np.array([getattr(axis, way)() for axis in good.T]) for way in ("min", "max"))  # along an axis of three numpy is slow
+    step = np.maximum((high - low) / _STEPS, 1e-9)
+    steps = good - low
+    steps /= step
+    made = np.rint(steps, out=steps).astype(np.uint16)
+    if len(made) == len(xyz):
+        return made, low, step
+    counts = np.full(xyz.shape, 65535, np.uint16)
+    counts[finite] = made
+    return counts, low, step
 
 
 def _numbers(values: Any) -> str:

@@ -115,8 +115,11 @@ def _check_sqlite(connection: sa.Connection, report: Report) -> None:
             report.add("database", "integrity_check", None, str(row[0]))
     for row in connection.exec_driver_sql("PRAGMA foreign_key_check"):
         report.add(str(row[0]), row[1], None, f"refers to a row of {row[2]} that is not there")
-    found = {tuple(row) for row in connection.exec_driver_sql("SELECT type, name, coalesce(sql,'') FROM sqlite_master WHERE name<>'sqlite_stat1'")}
-    for kind, name, _ in sorted(found ^ schema.sqlite_objects()):
+    found = {
+        tuple(row)
+        for row in connection.exec_driver_sql("SELECT type, name, tbl_name, coalesce(sql,'') FROM sqlite_master WHERE name<>'sqlite_stat1'")
+    }
+    for kind, name, *_ in sorted(found ^ schema.sqlite_objects()):
         report.add("sqlite_master", name, None, f"the {kind} is not as this version makes it")
 
 
@@ -125,7 +128,7 @@ def _check_postgresql(connection: sa.Connection, report: Report) -> None:
         if connection.exec_driver_sql(f"SHOW {name}").scalar() != "on":
             report.add("settings", name, None, "is off: a power cut may lose what was acknowledged")
     there = {row[0] for row in connection.exec_driver_sql(_PG_TRIGGERS)}
-    for kind, name, _ in sorted(schema.sqlite_objects()):
+    for kind, name, *_ in sorted(schema.sqlite_objects()):
         if kind == "trigger" and name not in there:
             report.add("pg_trigger", name, None, "is missing or switched off")
 

@@ -13,6 +13,7 @@ kinds need no new tables.
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -150,11 +151,12 @@ def create(connection: sa.Connection, facts: dict[str, Any]) -> None:
     connection.execute(sa.insert(meta), [{"k": k, "v": str(v)} for k, v in {**facts, "version": VERSION, "queue": 0}.items()])
 
 
-def sqlite_objects() -> set[tuple[str, str, str]]:
-    """(kind, name, text) of all that a SQLite file of this version consists of: a bit that flips in them changes what is refused."""
+@cache
+def sqlite_objects() -> frozenset[tuple[str, str, str, str]]:
+    """(kind, name, table, text) of all that a SQLite file of this version consists of: a bit that flips in them changes what is refused."""
     with sqlite3.connect(":memory:") as fresh:
         for statement in _statements("sqlite"):
             fresh.execute(statement)
-        rows = fresh.execute("SELECT type, name, coalesce(sql,'') FROM sqlite_master").fetchall()
+        rows = fresh.execute("SELECT type, name, tbl_name, coalesce(sql,'') FROM sqlite_master").fetchall()
     fresh.close()
-    return set(rows)
+    return frozenset(rows)
