@@ -55,6 +55,8 @@ def test_an_annotator_cannot_tell_gold(server):
     is_error(anna.get(f"/tasks/{gold['task_id']}/feedback"), 403)
     is_error(anna.get(f"/scenes/{server.project.scene_id('answers')}"), 404)
     is_error(anna.get("/log"), 403)
+    own = next(row["scene_id"] for row in anna.get("/scenes").json()["scenes"])
+    is_error(anna.get(f"/scenes/{own}/frames/0/comparison", params={"other": server.project.scene_id("answers")}), 404)
 
 
 def everything(http, task):
@@ -63,6 +65,7 @@ def everything(http, task):
     log = http.get(f"/scenes/{scene_id}/log").json()
     paths = [f"/tasks/{task['task_id']}", f"/tasks/{task['task_id']}/verdicts", f"/scenes/{scene_id}", f"/scenes/{scene_id}/entities"]
     paths += [f"/scenes/{scene_id}/findings", f"/entities/{scene_id}/blame", f"/scenes/{scene_id}/frames/0/cuboids?frame=world"]
+    paths += [f"/scenes/{scene_id}/timeline", f"/scenes/{scene_id}/frames/0?frame=world", f"/scenes/{scene_id}/frames/1/trails?frame=world"]
     paths += [f"/changes/{row['seq']}" for row in log["transactions"]]
     told = {f"{k}": http.get(path).json() for k, path in enumerate(paths)}
     return {**told, "log": log}

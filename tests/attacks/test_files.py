@@ -312,6 +312,29 @@ def test_A25_a_decoder_that_dies_takes_nothing_along(decoder):
     assert np.array_equal(decoder.rgb(good), np.full((20, 30, 3), 77, np.uint8))
 
 
+def test_A25_a_video_that_hangs_its_decoder(server, tmp_path, monkeypatch):
+    pytest.importorskip("av", reason="PyAV is not installed (extra 'video')")
+    from clips import make_kind, number_in
+
+    monkeypatch.setenv("BOXWRIGHT_CACHE_DIR", str(tmp_path / "cache"))
+    server.project.import_scene(make_kind(tmp_path, "variable.mp4", 20)[0], name="film")
+    http, base = server.http("ada"), f"/scenes/{server.project.scene_id('film')}/frames"
+
+    def picture(i):
+        return http.get(f"{base}/{i}/image", params={"camera": "variable", "kind": "png"})
+
+    with contextlib.closing(Decoder()) as decoder:
+        assert number_in(decoder.rgb(picture(7).content)) == 7
+        (film,) = server.server.app.state.recordings.films._open.values()
+        monkeypatch.setattr("boxwright.video.process.PATIENCE_S", 0.3)
+        os.kill(film.video.process.pid, signal.SIGSTOP)
+        assert "takes too long" in is_error(picture(9), 422)["hint"]
+        assert http.get(f"{server.server.url}/health").status_code == 200
+        monkeypatch.setattr("boxwright.video.process.PATIENCE_S", 20.0)
+        assert number_in(decoder.rgb(picture(12).content)) == 12
+        is_error(picture(9), 422)
+
+
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
 def test_A26_cells_are_no_formulas(server, sign):
     """The server makes no CSV; the one place that does, for findings, quotes what a spreadsheet would run."""
