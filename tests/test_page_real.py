@@ -92,9 +92,7 @@ def test_a_video_is_annotated(tmp_path, real_data):
         scene = site.project.read("real")
         (camera,) = scene.cameras
         page, _ = looked_at(site, 5, [camera])
-        page.by("tab-shapes").click()
-        page.by("picture-height").fill("3")
-        page.page.wait_for_timeout(300)
+        assert page.by("tab-shapes").get_attribute("aria-selected") == "true" and page.page.locator("#space").is_hidden()
         page.by("shape-box").click()
         page.drag(place(page, camera, [300, 300]), place(page, camera, [500, 450]))
         page.saved()

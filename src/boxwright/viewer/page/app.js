@@ -12,6 +12,7 @@ import { follow } from './live.js';
 import { startJudge } from './judge.js';
 import { startNotices } from './notices.js';
 import { startObject } from './object_panel.js';
+import { startPaint } from './paint_panel.js';
 import { startPictures } from './pictures.js';
 import { startShapes } from './shapes.js';
 import { startSpace } from './space.js';
@@ -143,7 +144,7 @@ async function main() {
   startTimeline(app, byId('timeline'));
   startHelp(app, /** @type {HTMLDialogElement} */ (byId('help')));
   app.pictures = startPictures(app, byId('pictures'));
-  startShapes(app, byId('shapes'));
+  startPaint(app, byId('points'), startShapes(app, byId('shapes')));
   startJudge(app, byId('judge'));
   startKeys(app);
   app.wire();

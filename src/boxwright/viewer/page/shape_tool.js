@@ -8,7 +8,7 @@ import { handlesOf, inPicture, isInside, placeOf, pulled, without } from './shap
 /** @typedef {import('./picture_tile.js').Tile} Tile */
 /** @typedef {import('./picture_tile.js').PictureTool} PictureTool */
 /** @typedef {import('./shape_math.js').Handle} Handle */
-/** @typedef {'select'|'box'|'polygon'|'polyline'} Mode */
+/** @typedef {'select'|'box'|'polygon'|'polyline'|'lasso'} Mode  lasso: around points, and no shape */
 
 const NEAR_PX = 8;
 const LEAST_PX = 2;
@@ -29,15 +29,17 @@ export class ShapeTool {
     this.pull = null;
     /** @type {number[]|null} where the mouse is */
     this.mouse = null;
-    /** Called when another mode is chosen. */
-    this.onMode = () => {};
+    /** Called when another mode is chosen. @type {(() => void)[]} */
+    this.modes = [];
+    /** Called with what was drawn around points. @type {(camera: string, ring: number[][]) => void} */
+    this.onLasso = () => {};
   }
 
   /** @param {Mode} mode */
   use(mode) {
     this.mode = this.mode === mode ? 'select' : mode;
     this.drawing = null;
-    this.onMode();
+    for (const act of this.modes) act();
     this.app.pictures?.draw();
   }
 
@@ -108,20 +110,21 @@ export class ShapeTool {
     if (this.drawing?.tile !== tile) this.drawing = { tile, points: [] };
     const { points } = this.drawing;
     const isNear = (/** @type {number[]} */ one) => Math.hypot(one[0] - at[0], one[1] - at[1]) * tile.view.scale < NEAR_PX;
-    if (points.length >= 3 && this.mode === 'polygon' && isNear(points[0])) this.#close();
+    if (points.length >= 3 && this.mode !== 'polyline' && isNear(points[0])) this.#close();
     else if (!points.length || !isNear(points[points.length - 1])) points.push(at);
     tile.draw();
   }
 
   #close() {
     const { drawing, mode } = this;
-    const least = mode === 'polygon' ? 3 : 2;
+    const least = mode === 'polyline' ? 2 : 3;
     if (!drawing || drawing.points.length < least) {
-      this.app.say(`A ${mode} has at least ${least} vertices.`);
+      this.app.say(`A ${mode === 'lasso' ? 'way around points' : mode} has at least ${least} vertices.`);
       return;
     }
     this.drawing = null;
-    this.verbs.draw(drawing.tile.camera, mode, mode === 'polygon' ? { rings_px: [drawing.points] } : { points_px: drawing.points });
+    if (mode === 'lasso') this.onLasso(drawing.tile.camera, drawing.points);
+    else this.verbs.draw(drawing.tile.camera, mode, mode === 'polygon' ? { rings_px: [drawing.points] } : { points_px: drawing.points });
     this.use('select');
   }
 

@@ -118,7 +118,7 @@ export function startShapes(app, place) {
       showList();
     });
   };
-  tool.onMode = showModes;
+  tool.modes.push(showModes);
   for (const event of ['scene', 'labels', 'selection', 'cuboids', 'taxonomy', 'show', 'tab']) state.on(event, show);
   state.on('scene', () => tool.mode !== 'select' && tool.use(tool.mode));
   show();

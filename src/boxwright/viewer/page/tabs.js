@@ -7,6 +7,7 @@ const PANELS = [
   ['object', 'Object'],
   ['tags', 'Tags'],
   ['shapes', '2-D'],
+  ['points', 'Points'],
   ['judge', 'Review'],
 ];
 
