@@ -59,6 +59,35 @@ def test_a_page_without_three_says_how_it_is_made_whole(tmp_path, monkeypatch):
         assert httpx.get(f"{one.server.url}/static/vendor/three.module.js", trust_env=False).status_code == 404
 
 
+def test_files_of_the_page_are_sent_once(tmp_path):
+    with served(tmp_path) as one:
+        address = f"{one.server.url}/static/app.js"
+        first = httpx.get(address, trust_env=False)
+        assert first.content == (PAGE / "app.js").read_bytes()
+        again = httpx.get(address, headers={"If-None-Match": first.headers["etag"]}, trust_env=False)
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
+
+
+# ------------------------------------------------------------ contrast
+
+
+def luminance(color):
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def test_every_text_can_be_read_on_every_ground():
+    """A contrast of 4.5 (WCAG 2.2, 1.4.3) between each colour of text and each ground that the page has."""
+    told = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", (PAGE / "style.css").read_text()))
+    grounds = [told[name] for name in ("ground", "panel", "raised")]
+    for name in ("text", "quiet", "accent", "strong", "good", "bad"):
+        for ground in grounds:
+            bright, dark = sorted((luminance(told[name]), luminance(ground)), reverse=True)
+            assert (bright + 0.05) / (dark + 0.05) >= 4.5, (name, ground)
+
+
 def test_the_default_classes_are_told_where_a_project_has_none(tmp_path):
     with served(tmp_path) as one:
         said = one.http("ada").get("/taxonomy").json()

@@ -85,7 +85,7 @@ def test_the_sample_is_shown_at_once(page, site):
     assert page.evaluate("() => [localStorage, sessionStorage, document.cookie].map((one) => JSON.stringify(one).includes('Bearer'))") == [False] * 3
     for name, one in zip(("x", "y", "z"), stored(site, "car-16").center_m):
         page.select("car-16")
-        assert page.number(name) == pytest.approx(one, abs=6e-4)
+        assert page.number(name) == pytest.approx(one, abs=6e-3)
 
 
 def test_scrubbing_ends_at_the_frame_that_is_asked_for_last(page):
@@ -112,8 +112,8 @@ def test_scrubbing_ends_at_the_frame_that_is_asked_for_last(page):
 def test_points_are_coloured_by(page, mode):
     page.by("colour").select_option(mode)
     page.wait("mode => boxwright.space.cloud.mode === mode", mode)
-    more = {"class": "class_id", "camera": "rgba"}.get(mode, "intensity")
-    page.wait("name => Boolean(boxwright.space.cloud.points.fields[name])", more)
+    columns = {"class": ["class_id"], "camera": ["rgba"], "intensity": ["intensity"], "time": ["time_offset_ns"], "height": []}[mode]
+    page.wait("names => Object.keys(boxwright.space.cloud.points.fields).join() === names.join()", columns)
     n = page.evaluate("() => new Set(boxwright.space.cloud.mesh.geometry.getAttribute('color').array).size")
     assert n > (6 if mode == "class" else 20)
 
@@ -140,6 +140,40 @@ def test_the_help_sheet_tells_every_key(page):
     assert page.evaluate("() => document.querySelectorAll('[data-testid=help-sheet] kbd').length") > 40
     page.by("help-close").click()
     assert not sheet.is_visible()
+
+
+FOCUS = """() => {
+  const { top, left } = document.activeElement.getBoundingClientRect();
+  return [top, left, getComputedStyle(document.activeElement).outlineStyle];
+}"""
+CONTROLS = """() => [...document.querySelectorAll('button, input, select, textarea, summary, [tabindex="0"]')].map((one) => ({
+  what: one.outerHTML.slice(0, 120), testid: one.dataset.testid ?? '',
+  name: one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent ?? '',
+}))"""
+
+
+def test_every_control_has_a_name_and_a_test_id(page):
+    page.select("car-16")
+    for tab in ("object", "tags", "shapes", "judge"):
+        page.by(f"tab-{tab}").click()
+    controls = page.evaluate(CONTROLS)
+    assert len(controls) > 60
+    assert [one["what"] for one in controls if not one["name"].strip()] == []
+    assert [one["what"] for one in controls if not one["testid"]] == []
+
+
+def test_the_focus_goes_through_the_page_in_reading_order_and_is_seen(page):
+    page.page.mouse.click(5, 5)
+    seen = []
+    for _ in range(12):
+        page.key("Tab")
+        seen.append(page.evaluate(FOCUS))
+    assert all(outline != "none" for _, _, outline in seen)
+    assert seen[0][0] < 40, "the bar at the top comes first"
+    page.by("tab-object").focus()
+    page.key("ArrowRight")
+    assert page.evaluate("() => document.activeElement.dataset.testid") == "tab-tags"
+    assert page.evaluate("() => document.getElementById('tags').hidden") is False
 
 
 # ------------------------------------------------------------ correcting
@@ -235,7 +269,7 @@ def test_escape_gives_a_drag_up(page, site):
     page.page.mouse.up()
     page.page.wait_for_timeout(100)
     assert site.project.seq == seq
-    assert page.number("x") == pytest.approx(before.center_m[0], abs=6e-4)
+    assert page.number("x") == pytest.approx(before.center_m[0], abs=6e-3)
 
 
 def test_numbers_make_a_keyframe_where_there_was_none(page, site):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -141,8 +142,11 @@ def _add_page(app: FastAPI) -> None:
         if found is None:
             hint = "the page comes with the wheel; the API is under /api/v1"
             return json_answer({"code": "not-found", "message": "no such file", "field": None, "got": None, "limit": None, "hint": hint}, 404)
-        suffix = Path(found.name).suffix
-        return Response(found.read_bytes(), media_type=_PAGE_KINDS[suffix], headers={"Cache-Control": "no-cache"})
+        data, kind = found.read_bytes(), _PAGE_KINDS[Path(found.name).suffix]
+        headers = {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(data).hexdigest()[:32]}"'}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type=kind, headers=headers)
 
     for path in ("/", "/static/{name:path}"):
         app.add_api_route(path, get_page, methods=["GET"], include_in_schema=False)

@@ -50,9 +50,9 @@ export class App {
 
   async start() {
     const said = await this.api.open();
-    const [me, project] = await Promise.all([this.api.get('/me'), this.api.get('/project')]);
+    const [me, project, { scenes }] = await Promise.all(['/me', '/project', '/scenes'].map((path) => this.api.get(path)));
     this.state.me = me;
-    this.state.scenes = (await this.api.get('/scenes')).scenes;
+    this.state.scenes = scenes;
     document.title = `${project.name} · boxwright`;
     this.state.tell('scenes');
     const wanted = this.state.scenes.find((one) => one.name === said.get('scene')) ?? this.state.scenes[0];
@@ -103,7 +103,12 @@ export class App {
     if (state.selected && !labels.get(state.selected)) state.select(null);
     this.frames.stale();
     state.tell('labels');
-    void this.frames.reload();
+    void this.#refresh();
+  }
+
+  /** What the server makes of labels, anew: the cuboids of the frame, and the classes of its points where they are shown. */
+  #refresh() {
+    return this.state.show.colour === 'class' ? this.frames.load() : this.frames.reload();
   }
 
   /** The address says what is shown, so that it comes again after a reload. @param {number} frame */
@@ -121,7 +126,7 @@ export class App {
     state.on('saved', () => {
       this.frames.stale();
       if (state.selected && !this.labels.get(state.selected)) state.select(null);
-      void this.frames.reload();
+      void this.#refresh();
     });
     state.on('seek', ({ trackId, frame }) => {
       if (frame !== undefined) state.go(frame);

@@ -27,7 +27,7 @@ export function startCompare(app, place) {
   const scored = el('dl', { class: 'figures', testid: 'score-figures' });
   const wrong = el('ul', { class: 'pair-list', testid: 'score-errors' });
   const whole = el('details', { hidden: true }, el('summary', { testid: 'score-more' }, 'Errors, the first first'), wrong);
-  const frameRows = el('details', { open: true }, el('summary', {}, 'In this frame'), list);
+  const frameRows = el('details', { open: true }, el('summary', { testid: 'compare-frame' }, 'In this frame'), list);
   const score = button('Score against it', 'score', () => void runScore(), { title: 'The other scene is taken for gold' });
   const agree = button('Agreement', 'agreement', () => void runAgreement());
   put(

@@ -16,6 +16,8 @@ import { ApiError } from './api.js';
 
 const KEPT = 30;
 const AHEAD = [1, -1, 2];
+/** What colours are made of besides places; nothing else of a point is fetched. @type {Record<string, string>} */
+const COLUMNS = { class: 'class_id', camera: 'rgba', intensity: 'intensity', time: 'time_offset_ns' };
 
 export class Frames {
   /** @param {import('./api.js').Api} api @param {import('./state.js').State} state */
@@ -157,8 +159,8 @@ export class Frames {
       const query = { first: firstSweep, last: Math.min(nFrames - 1, frame), at_frame: frame, frame: sensor, most: 1_000_000 };
       return this.#keeping(`points of ${show.sweeps} sweeps`, frame, (signal) => this.api.points(`${base}/aggregate`, query, signal).catch(noSweep));
     }
-    const more = { class: 'class_id', camera: 'rgba' }[show.colour];
-    const field = ['intensity', 'time_offset_ns', ...(more ? [more] : [])];
+    const more = COLUMNS[show.colour];
+    const field = more ? [more] : [];
     const key = more && show.colour === 'class' ? `${more} of points` : `points ${more ?? ''}`; // classes come of labels, which change
     return this.#keeping(key, frame, async (signal) => {
       const [found, names] = await Promise.all([

@@ -131,7 +131,7 @@ export function startObject(app, place) {
       advice,
       said.text ? el('p', {}, el('strong', {}, 'Guideline: '), said.text) : null,
       said.examples.map((one) => button(`Example: ${one.scene}, frame ${one.frame_index}${one.note ? `: ${one.note}` : ''}`, 'guideline-example', () => void example(one), { class: 'link' })),
-      said.general ? el('details', {}, el('summary', {}, 'The whole guideline'), el('p', { class: 'pre' }, said.general)) : null,
+      said.general ? el('details', {}, el('summary', { testid: 'guideline-all' }, 'The whole guideline'), el('p', { class: 'pre' }, said.general)) : null,
     );
   };
 

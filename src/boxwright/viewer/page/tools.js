@@ -29,7 +29,7 @@ export function startTools(app, place) {
       view('Near', 'view-object', 'O', () => app.space?.lookAtSelected()),
     ),
     el('details', { open: true, class: 'group' },
-      el('summary', {}, 'Shown'),
+      el('summary', { testid: 'shown' }, 'Shown'),
       el('div', { class: 'field' }, el('label', { for: 'colour' }, 'Colour by'), colour),
       el('div', { class: 'field' }, el('label', { for: 'sweeps' }, 'Sweeps'), sweeps),
       el('div', { class: 'field' }, el('label', { for: 'point-size' }, 'Point size'), size),
