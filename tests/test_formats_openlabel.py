@@ -520,6 +520,45 @@ def test_osdar23_as_the_oracle_has_it(real_data, oracle):
     assert n == 151 and len(scene.tracks) == len(clip.tracks)
 
 
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_osdar23_cameras_look_where_their_labels_are(real_data):
+    """RailLabel's systems of cameras have x ahead: with OpenLABEL's z ahead no cuboid would be in any picture."""
+    scene = bw.read(real_data / "openlabel/osdar23")
+    assert any("x ahead, y left and z up, as RailLabel has them" in note for note in scene.notes)
+    by_camera: dict[str, list[float]] = {}
+    for track in scene.image_tracks:
+        if track.shapes.KIND != "box" or track.object_id not in scene.track_index:
+            continue
+        seen = track.at(scene.exposures_ns(track.camera))
+        for i in np.flatnonzero(seen.is_valid).tolist():
+            labels = scene.labels(i, "lidar")
+            rows = np.flatnonzero(labels.track_index == scene.track_index[track.object_id])
+            if len(rows):
+                drawn = bw.project_cuboids(labels.cuboids[rows], scene.cameras[track.camera].camera, scene.cam_from(i, track.camera))
+                box = seen.shapes.bounds_xyxy()[i]
+                inside = np.clip(np.minimum(drawn.xyxy[0, 2:], box[2:]) - np.maximum(drawn.xyxy[0, :2], box[:2]), 0, None).prod()
+                both = (drawn.xyxy[0, 2:] - drawn.xyxy[0, :2]).prod() + (box[2:] - box[:2]).prod() - inside
+                by_camera.setdefault(track.camera, []).append(float(inside / both) if drawn.visible[0] else 0.0)
+    assert sum(map(len, by_camera.values())) == 595 and len(by_camera) == 9
+    assert min(np.median(shares) for shares in by_camera.values()) > 0.38
+
+
+def test_a_camera_of_raillabel(tmp_path):
+    """Its system is at the origin of the vehicle's, turned by nothing: the camera looks ahead. It comes back, and goes back as it came."""
+    given = document()
+    given["metadata"]["subschema_version"] = "2.1.0"
+    scene = bw.read(save(tmp_path / "in", given))
+    plain = bw.read(save(tmp_path / "plain", document()))
+    turned = plain.cameras["front"].ego_from_cam.rotation @ [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    np.testing.assert_allclose(scene.cameras["front"].ego_from_cam.rotation, turned, rtol=0, atol=1e-12)
+    moved = scene.cameras["front"].ego_from_cam @ bw.Pose(np.eye(3), (0.5, 0, 0))
+    for cameras in (scene.cameras, {"front": bw.CameraSensor("front", scene.cameras["front"].camera, moved)}):
+        folder = tmp_path / f"out{cameras is scene.cameras}"
+        bw.write(scene.replace(cameras=cameras), folder, "openlabel")
+        back = bw.read(folder).cameras["front"].ego_from_cam
+        np.testing.assert_allclose(back.matrix(), cameras["front"].ego_from_cam.matrix(), rtol=0, atol=1e-9)
+
+
 def test_kitti_as_openlabel_is_kitti(real_data):
     """Vicomtech's files are cut to two decimals, so labels agree to 0.02."""
     name = "openlabel100_kitti_tracking_0012"

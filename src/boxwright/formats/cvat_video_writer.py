@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Keypoints, Masks, Polygons
+from .cvat_video import NAME
 from .cvat_video_meta import attribute_text, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .image_labels import frames_of, say_what_is_lost, the_camera
@@ -23,6 +25,7 @@ __all__ = ["write"]
 
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^\w.\- ]")
+_NUMBER = re.compile("[0-9]{1,9}")
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
@@ -63,6 +66,8 @@ class _Writer:
     n_cut: int = 0
 
     def __post_init__(self) -> None:
+        taken = {int(track.track_id) for track in self.scene.image_tracks if _NUMBER.fullmatch(track.track_id)}
+        self.free = (number for number in itertools.count() if number not in taken)
         ids = list(self.scene.frame_ids)
         own = self.scene.format == "cvat_video" or "cvat" in self.scene.source_attributes
         are_numbers = all(re.fullmatch("0|[1-9][0-9]{0,8}", one) for one in ids)
@@ -106,9 +111,10 @@ class _Writer:
             size, most = (track.shapes.width_px, track.shapes.height_px), self.sensor.camera.size_px
             self.n_cut += size[0] > most[0] or size[1] > most[1]
         element = element_of(track.shapes, kept.pop("shape", None) == "ellipse")
-        said = self._with_own({"id": track.track_id, "label": track.category}, kept)
-        if not re.fullmatch("[0-9]{1,9}", track.track_id):
-            self.n_no_number += 1
+        is_number = _NUMBER.fullmatch(track.track_id) is not None
+        name = {} if is_number else {NAME: track.track_id}
+        said = self._with_own({"id": track.track_id if is_number else str(next(self.free)), "label": track.category, **name}, kept)
+        self.n_no_number += not is_number
         yield f"  <track{self._said(said)}>\n"
         frames, rows = frames_of(self.scene, self.sensor, track, self.report)
         filled = track.at(track.times_ns).attributes
@@ -187,7 +193,7 @@ class _Writer:
         if self.n_cleaned:
             lost.append(f"characters that XML has no place for, in {self.n_cleaned} texts: they are '?'")
         if self.n_no_number:
-            self.report.notes.append(f"{self.n_no_number} track ids are no whole numbers: boxwright reads them back, CVAT gives numbers of its own")
+            self.report.notes.append(f"{self.n_no_number} track ids are no whole numbers: they are numbered, and boxwright reads the names back")
         if self.n_held:
             self.report.notes.append(f"{self.n_held} keyframes repeat the one before, for CVAT cannot hold a shape until the next keyframe")
 

@@ -34,7 +34,7 @@ from .declared import Capabilities, Exactness
 from .images import IMAGE_SUFFIXES
 from .looking import files_of, is_openlabel, names_of
 from .openlabel_document import Document, document_of
-from .openlabel_sensors import camera_of, camera_sensor_of, lidar_of, mounts_of, place_of, time_ns, uri_path
+from .openlabel_sensors import axes_of_cameras, camera_of, camera_sensor_of, lidar_of, mounts_of, place_of, time_ns, uri_path
 from .openlabel_text import Text
 from .openlabel_tracks import Labels, relations_of
 from .sensor_files import POINT_SUFFIXES, SensorFiles, read_point_file
@@ -53,7 +53,12 @@ CAPABILITIES = Capabilities(
         "poses": "those between the frames are dropped",
     },
     exact=Exactness(m=1e-9, rad=1e-9, px=1e-9),
-    remarks=("Cuboids are written with quaternions, scalar last, never with Euler angles, whose order the standard leaves open.",),
+    remarks=(
+        "Cuboids are written with quaternions, scalar last, never with Euler angles, whose order the standard leaves open.",
+        "In files of RailLabel, such as OSDaR23's, the coordinate systems of cameras have x ahead, y left and z up; they are read and written so.",
+        "Kognic takes such files. Its client kognic-io does nothing without the platform and an account, so the model of its package kognic-openlabel, "
+        "which it sends, is asked alone.",
+    ),
     client="kognic-openlabel",
 )
 
@@ -130,6 +135,7 @@ class _Reader:
     def _sensors(self) -> tuple[dict[str, Lidar], dict[str, CameraSensor]]:
         """Sensors by their own names, each where its coordinate system sits on the vehicle."""
         lidars, cameras = {}, {}
+        axes = axes_of_cameras(self.document.top["metadata"].mapping())
         streams = dict(self.document.top.get("streams", {}).items())
         names = [name for name, node in streams.items() if node.get("type", "other").text() in ("lidar", "camera")]
         mounts, moving = mounts_of(self.systems, names, self.document.frames.values())
@@ -142,12 +148,14 @@ class _Reader:
                     self.notes.append(f"where the LiDAR {name} sits is not said: it is taken to be the vehicle's own frame")
                 lidars[name] = lidar_of(name, node, pose)
             elif kind == "camera":
-                camera = camera_sensor_of(name, node, pose)
+                camera = camera_sensor_of(name, node, pose, axes)
                 if camera is None:
                     lacks = "no place on the vehicle" if camera_of(node.get("stream_properties", {})) else "no intrinsics that boxwright has"
                     self.notes.append(f"the camera {name} is left out: {lacks}")
                     continue
                 cameras[name] = dataclasses.replace(camera, times_ns=self._exposures(name))
+        if cameras and axes != Pose.identity():
+            self.notes.append("the coordinate systems of cameras have x ahead, y left and z up, as RailLabel has them, not z ahead as OpenLABEL does")
         return lidars, cameras
 
     def _stream(self, index: int, name: str) -> Node:

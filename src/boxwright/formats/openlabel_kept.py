@@ -17,7 +17,7 @@ from ..scene import Scene
 from ..tracks import Track
 from .openlabel_document import transform_name
 from .openlabel_objects import CUBOID_NAME
-from .openlabel_sensors import Systems, camera_sensor_of, intrinsics_of, lidar_of, mounts_of, seconds, systems_of, time_ns
+from .openlabel_sensors import Systems, axes_of_cameras, camera_sensor_of, intrinsics_of, lidar_of, mounts_of, seconds, systems_of, time_ns
 from .strict_json import Node
 from .write_report import WriteReport
 
@@ -53,6 +53,7 @@ class Places:
     def __init__(self, scene: Scene, was: Mapping[str, Any], report: WriteReport, numbers: list[int]) -> None:
         self.scene, self.was, self.report = scene, was, report
         self.systems: dict[str, Any] = copy.deepcopy(dict(was["coordinate_systems"]))
+        self.axes = axes_of_cameras(was["metadata"])
         names = {*self.systems, *scene.lidars, *scene.cameras}
         self.ego: str = was.get("ego") or _free("ego", names)
         self.world: str = was.get("world") or _free("world", {*names, self.ego})
@@ -98,6 +99,8 @@ class Places:
         scene = self.scene
         sensors: dict[str, Pose] = {name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()}
         sensors |= {name: sensor.ego_from_cam for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)}
+        back = self.axes.inverse()  # a camera's system may have other axes than the camera
+        systems = {name: pose @ back if name in scene.cameras else pose for name, pose in sensors.items()}
         if scene.trajectory is not None and self.world not in self.systems and "world" not in self.was:
             self.systems[self.world] = {"type": "scene_cs", "parent": "", "children": []}
         if self.ego not in self.systems and (sensors or scene.trajectory is not None or not self.systems):
@@ -109,7 +112,7 @@ class Places:
             for name in moved:
                 if name in (self.ego, self.world):
                     raise ArgumentError("a sensor has the name of another frame of reference", got=repr(name), field="scene", hint="rename it")
-                self.systems.setdefault(name, {"type": "sensor_cs", "parent": "", "children": []})["pose_wrt_parent"] = _transform(sensors[name])
+                self.systems.setdefault(name, {"type": "sensor_cs", "parent": "", "children": []})["pose_wrt_parent"] = _transform(systems[name])
                 self._hang(name, self.ego)
             changed.update(moved)
         changed |= {name for name in scene.cameras.keys() - sensors.keys() if not self._is_as_kept(name, None)}
@@ -136,7 +139,7 @@ class Places:
                 is_same = again.origins_m == lidar.origins_m and _same(again.ego_from_lidar, lidar.ego_from_lidar)
                 return stream.get("type") == "lidar" and is_placed and is_same
             sensor = self.scene.cameras[name]
-            camera = camera_sensor_of(name, node, mount)
+            camera = camera_sensor_of(name, node, mount, self.axes)
         except BoxwrightError:
             return False
         if camera is None or stream.get("type") != "camera":
@@ -223,7 +226,7 @@ def _was_sensor(name: str, stream: Mapping[str, Any], mount: Pose | None) -> boo
     if stream.get("type") == "lidar":
         return True
     try:
-        return stream.get("type") == "camera" and camera_sensor_of(name, Node(stream, "", name), mount) is not None
+        return stream.get("type") == "camera" and camera_sensor_of(name, Node(stream, "", name), mount, Pose.identity()) is not None
     except BoxwrightError:
         return True
 

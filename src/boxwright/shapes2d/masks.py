@@ -181,7 +181,7 @@ def _from_text(field: str, text: Any) -> list[int]:
         raise ArgumentError(expected="a text", got=f"{text!r:.60}", field=field, hint="lists of counts go to bw.Masks(runs, width_px, height_px)")
     counts: list[int] = []
     value, shift = 0, 0
-    for i, letter in enumerate(text.encode() if isinstance(text, str) else text):
+    for i, letter in enumerate(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text):
         bits = letter - 48
         if not 0 <= bits < 64 or shift > 60:
             raise ArgumentError(expected="letters from '0' to 'o'", got=repr(text)[:60], field=f"{field}[{i}]", hint="is it a compressed COCO mask?")

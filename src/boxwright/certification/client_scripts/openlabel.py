@@ -20,7 +20,8 @@ for index, frame in enumerate(content.frames.values()):
         for cuboid in (seen.object_data.cuboid or [])[:1] if seen.object_data is not None else []:
             systems.add(cuboid.coordinate_system)
             x, y, z, qx, qy, qz, qw, *size = cuboid.val
-            row = (index, content.objects[uid].name, content.objects[uid].type, [x, y, z], size, [qw, qx, qy, qz])
+            known = uid if len(uid) == 36 else content.objects[uid].name  # a UUID is what an object is known by, a counter is not
+            row = (index, known, content.objects[uid].type, [x, y, z], size, [qw, qx, qy, qz])
             for values, value in zip(columns.values(), row):
                 values.append(value)
 is_plain = len(systems) <= 1 and not systems & cameras
