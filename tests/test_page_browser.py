@@ -494,6 +494,39 @@ def test_what_the_server_did_not_get_is_kept_over_a_reload_and_sent_once(fresh, 
     assert site.project.seq == seq + 2
 
 
+def test_unsent_edits_of_a_tab_are_its_own_and_taken_up_when_it_is_gone(fresh, site):
+    one = fresh(frame=8)
+    context = one.page.context
+    one.allowed += ["Failed to load resource", "net::ERR"]
+    one.page.route("**/api/v1/edits", lambda route: route.abort())
+    one.select("truck-15")
+    one.by("field-width").fill("2.5")
+    one.by("field-width").press("Enter")
+    one.wait("() => boxwright.edits.isOffline")
+    other = site.visit(frame=9, context=context)
+    assert other.evaluate("() => boxwright.edits.queue.length") == 0, "that tab is open"
+    other.select("truck-15")
+    other.by("field-width").fill("2.625")
+    other.by("field-width").press("Enter")
+    other.saved()
+    one.page.close()
+    third = site.visit(frame=8, context=context)
+    third.saved()
+    third.check()
+    other.check()
+    assert (stored(site, "truck-15", 8).size_m[1], stored(site, "truck-15", 9).size_m[1]) == (2.5, 2.625)
+
+
+def test_a_server_that_is_gone_is_told(fresh):
+    page = fresh(frame=1)
+    page.allowed += ["Failed to load resource", "net::ERR"]
+    page.page.route("**/api/v1/feed*", lambda route: route.abort())
+    page.evaluate("() => boxwright.openScene(boxwright.state.scene.id, 1)")
+    page.wait("() => document.querySelector('[data-testid=saved]').textContent === 'the server does not answer'")
+    page.page.unroute("**/api/v1/feed*")
+    page.saved()
+
+
 def test_an_answer_that_was_lost_is_no_second_edit(fresh, site):
     page = fresh(frame=7)
     page.allowed += ["Failed to load resource", "net::ERR"]

@@ -56,7 +56,7 @@ export class App {
     document.title = `${project.name} · boxwright`;
     this.state.tell('scenes');
     const wanted = this.state.scenes.find((one) => one.name === said.get('scene')) ?? this.state.scenes[0];
-    this.edits.restore(project.project_id);
+    await this.edits.restore(project.project_id);
     void this.taxonomy.load(this.api).then(() => this.state.tell('taxonomy'));
     if (!wanted) {
       this.say('This project has no scenes yet: boxwright import PROJECT PATH brings one in.');
@@ -91,7 +91,15 @@ export class App {
     this.labels.lay(this.edits.queue.filter((one) => one.scene === sceneId).map((one) => one.edits));
     state.tell('labels');
     state.tell('edits');
-    this.endFeed = follow(this.api, found.seq, (seq, changes) => this.#heard(seq, changes));
+    this.endFeed = follow(
+      this.api,
+      found.seq,
+      (seq, changes) => this.#heard(seq, changes),
+      (isLive) => {
+        state.isLive = isLive;
+        state.tell('edits');
+      },
+    );
     await showing;
   }
 

@@ -8,7 +8,7 @@
  */
 
 import { ApiError, newId } from './api.js';
-import { parse, print } from './exact.js';
+import { Keeping } from './keeping.js';
 
 const WAITS_MS = [300, 1000, 3000, 8000, 15000];
 
@@ -43,8 +43,8 @@ export class Edits {
     this.savedSeq = null;
     this.isSending = false;
     this.isOffline = false;
-    /** @type {string} */
-    this.place = '';
+    /** @type {Keeping|null} */
+    this.keeping = null;
     /** @type {{op: string, what: string}[]} transactions of this account that may be undone, the last at the end */
     this.undoable = [];
     /** @type {{op: string, what: string}[]} */
@@ -54,16 +54,13 @@ export class Edits {
     this.failures = 0;
   }
 
-  /** Takes over what an earlier page of this project left. @param {string} projectId */
-  restore(projectId) {
-    this.place = `boxwright-edits-${projectId}-${this.state.me.account}`;
-    try {
-      const kept = parse(localStorage.getItem(this.place) ?? '{}');
-      this.queue = Array.isArray(kept.queue) ? kept.queue : [];
-      this.refused = Array.isArray(kept.refused) ? kept.refused : [];
-    } catch {
-      this.queue = [];
-    }
+  /** Takes over what earlier pages of this project left. @param {string} projectId */
+  async restore(projectId) {
+    const keeping = new Keeping(`boxwright-edits-${projectId}-${this.state.me.account}`);
+    const { queue, refused } = await keeping.open();
+    this.keeping = keeping;
+    this.queue.unshift(...queue);
+    this.refused.unshift(...refused);
     this.#changed();
     void this.#send();
   }
@@ -166,9 +163,7 @@ export class Edits {
 
   /** Keeps and tells. */
   #changed() {
-    try {
-      if (this.place) localStorage.setItem(this.place, print({ queue: this.queue, refused: this.refused }));
-    } catch {
+    if (this.keeping && !this.keeping.keep(this.queue, this.refused)) {
       this.state.tell('notice', { text: 'This browser keeps nothing: unsent edits are lost with this tab.', kind: 'warning' });
     }
     const here = this.queue.filter((one) => one.scene === this.state.scene?.id);
@@ -178,7 +173,7 @@ export class Edits {
   }
 
   async #send() {
-    if (this.isSending || !this.queue.length || !this.place) return;
+    if (this.isSending || !this.queue.length || !this.keeping) return;
     this.isSending = true;
     this.state.tell('edits');
     try {

@@ -31,7 +31,7 @@ export function follow(api, since, told, live = () => {}) {
       } catch {
         if (ending.signal.aborted) return;
       }
-      live(false);
+      if (failures) live(false); // once is nothing: the server ends a feed whose token is renewed
       await new Promise((resolve) => setTimeout(resolve, WAITS_MS[Math.min(failures, WAITS_MS.length - 1)]));
       failures += 1;
     }

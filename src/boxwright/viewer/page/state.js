@@ -65,6 +65,8 @@ export class State extends EventTarget {
     this.tool = 'select';
     this.category = 'car';
     this.isPlaying = false;
+    /** Whether the server is heard. */
+    this.isLive = true;
     /** @type {{trackId: string, cuboid: Cuboid}|null} what is being dragged, by the id of its track's entity */
     this.draft = null;
     /** @type {{account: string, roles: string[], may: string[]}} */

@@ -36,6 +36,7 @@ export function startTopbar(app, place) {
     if (waiting) [text, kind] = [edits.isOffline ? `${waiting} unsent: the server does not answer` : `saving ${waiting}`, edits.isOffline ? 'is-bad' : 'is-busy'];
     else if (edits.refused.length) [text, kind] = [`${edits.refused.length} not saved`, 'is-bad'];
     else if (app.verbs.isBusy) [text, kind] = ['asking the server', 'is-busy'];
+    else if (!state.isLive) [text, kind] = ['the server does not answer', 'is-bad'];
     saved.textContent = text;
     saved.className = `saved ${kind}`;
     undo.disabled = !edits.undoable.length;
