@@ -146,10 +146,12 @@ def test_two_labellings_lie_over_each_other(site, nothing_wrong):  # noqa: F811
     scene = site.project.read("sample")
     shift = np.array([0.4, 0.0, 0.0])
     tracks = [one.replace(cuboids=one.cuboids.replace(center_m=one.cuboids.center_m + shift)) for one in scene.tracks if one.category == "car"]
-    site.project.add_scene(scene.replace(name="other people's", tracks=tracks, image_tracks=[], tags=[], point_edits=[], data=NoData()), by="ben")
+    site.project.add_scene(
+        scene.replace(name=f"other people's {MARKUP}", tracks=tracks, image_tracks=[], tags=[], point_edits=[], data=NoData()), by="ben"
+    )
     page = judging(site, "compare", frame=20)
     tile(page, "front")
-    page.by("compare-other").select_option(label="other people's")
+    page.by("compare-other").select_option(label=f"other people's {MARKUP}")
     page.wait("() => document.querySelector('[data-testid=compare-both]')?.textContent > 0")
     known = {"both": len(tracks), "only-a": len(scene.labels(20, "world").cuboids) - len(tracks), "only-b": 0}
     shown = {key: int(page.by(f"compare-{key}").text_content()) for key in known}
@@ -169,3 +171,26 @@ def test_two_labellings_lie_over_each_other(site, nothing_wrong):  # noqa: F811
     page.wait("() => document.querySelector('[data-testid=agreement-frames]')", seconds=60)
     page.by("compare-other").select_option("")
     page.wait("() => window.boxwright.space.otherShown.length === 0 && window.boxwright.pictures.overlay('front').length === 0")
+
+
+def test_who_may_look_alone_is_offered_nothing_else(site, nothing_wrong):  # noqa: F811
+    """The last test of the module: from here on the project has members."""
+    twice(site.project, "seen twice")
+    work = bw.Work(site.project)
+    work.set_member("ben", ["admin", "reviewer"])
+    work.set_member("anna", ["viewer"])
+    before = site.project.log("sample", most=1)[0].seq
+    page = judging(site, "findings", frame=20)
+    page.wait("() => document.querySelectorAll('[data-testid=finding]').length > 0")
+    assert page.by("finding-accept").count() == page.by("finding-waive").count() == 0
+    page.by("judge-tasks-tab").click()
+    assert page.by("task-make").is_hidden() and page.by("task-next").is_hidden()
+    page.by("judge-compare-tab").click()
+    assert page.by("score").is_hidden() and page.by("agreement").is_hidden()
+    page.by("tab-shapes").click()
+    assert page.by("shape-box").is_disabled() and page.by("shape-polygon").is_disabled()
+    page.select("car-16")
+    page.by("tab-points").click()
+    page.by("paint-cuboid").click()
+    page.wait("() => [...document.querySelectorAll('[data-testid=notice]')].some((one) => one.textContent.startsWith('This account may look'))")
+    assert site.project.log("sample", most=1)[0].seq == before
