@@ -10,6 +10,7 @@ import pytest
 import boxwright as bw
 from stores import cuboid
 
+MOST_TRACKS = 60
 TIMES = [100 * i for i in range(8)]
 
 
@@ -216,7 +217,9 @@ class Machine:
     WEIGHTS = (6, 6, 8, 4, 4, 1, 4, 2, 2, 10, 1)
 
     def step(self):
-        self.dice.choices(self.STEPS, self.WEIGHTS)[0](self)
+        """Of a scene that is full a track goes: one that grows and grows is read ever more slowly, and shows nothing more."""
+        is_full = sum(key[0] == "t" for key in self.model.things) > MOST_TRACKS
+        (Machine.delete_track if is_full else self.dice.choices(self.STEPS, self.WEIGHTS)[0])(self)
 
     def check(self, at=None):
         scene = self.project.read("clip", at)
