@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import threading
 import time
@@ -69,7 +70,8 @@ class Outcome:
     folders : what it wrote itself, relative to the batch's folder
     tally, errors, n_bad : as of Work
     n_frames : of the shard
-    seconds, worker : how long it took, and where
+    seconds, cpu_s, worker : how long it took, how much of a core, and where
+    peak_mib : the most memory that the worker's process ever held
     fault : a traceback, where boxwright itself is at fault
     """
 
@@ -81,13 +83,15 @@ class Outcome:
     n_bad: int = 0
     n_frames: int = 0
     seconds: float = 0.0
+    cpu_s: float = 0.0
     worker: str = ""
+    peak_mib: float = 0.0
     fault: str = ""
 
 
 def compute(task: Task) -> Outcome:
     """Reads the scene and does what is asked. What goes wrong is told in the outcome; nothing is raised."""
-    start = time.perf_counter()
+    spent = _Clock()
     faults: list[str] = []
     work = None
     try:
@@ -104,7 +108,7 @@ def compute(task: Task) -> Outcome:
     except Exception as error:
         errors = [*(work.errors if work else ()), error_row("read" if work is None else "write", error)]
         faults.append(_traced(error))
-        return Outcome(errors=tuple(errors), seconds=time.perf_counter() - start, worker=_here(), fault="".join(faults))
+        return Outcome(errors=tuple(errors), fault="".join(faults), **spent.told())
     return Outcome(
         {name: content for name, (content, _) in made.items()},
         {name: n for name, (_, n) in made.items()},
@@ -113,9 +117,8 @@ def compute(task: Task) -> Outcome:
         tuple(work.errors),
         work.n_bad,
         len(work.scene),
-        time.perf_counter() - start,
-        _here(),
-        "".join(faults),
+        fault="".join(faults),
+        **spent.told(),
     )
 
 
@@ -137,8 +140,16 @@ def _traced(error: Exception) -> str:
     return "" if isinstance(error, (BoxwrightError, OSError, MemoryError)) else "".join(traceback.format_exception(error))
 
 
-def _here() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+class _Clock:
+    """What a shard takes, from now on."""
+
+    def __init__(self) -> None:
+        self._start, self._cpu = time.perf_counter(), time.thread_time()
+
+    def told(self) -> dict[str, Any]:
+        here = f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {"seconds": time.perf_counter() - self._start, "cpu_s": time.thread_time() - self._cpu, "worker": here, "peak_mib": peak_mib}
 
 
 # ------------------------------------------------------------ the scene

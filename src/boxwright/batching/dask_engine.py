@@ -12,15 +12,12 @@ from typing import Any
 
 from ..errors import ArgumentError, BoxwrightError, ExtraMissing
 from .computing import Outcome, Task
-from .engines import PER_WORKER, Compute, Done, in_flight
+from .engines import ALLOCATOR, PER_WORKER, Compute, Done, in_flight
 
 __all__ = ["open_dask"]
 
 RETRIES = 2  # of a shard whose worker was lost
 PATIENCE_S = 20
-# Dask has glibc give back every 64 KiB at once, which makes it map and unmap the memory of every sweep anew: more than half of the time goes there.
-# As much as a shard needs is kept instead.
-ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 
 
 @contextmanager
@@ -40,6 +37,7 @@ def open_dask(n_workers: int, scheduler: str | None) -> Iterator[Dask]:
         with client:
             yield Dask(client)
         return
+    # Dask has its workers give memory back after every 64 KiB, which makes the fault that ALLOCATOR cures worse
     environ = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATOR.items()}
     with (
         dask.config.set({**environ, "distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.memory.terminate": 0.95}),

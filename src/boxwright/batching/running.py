@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import resource
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,7 +149,8 @@ class _Run:
         start = time.perf_counter()
         for task, outcome in engine.run(compute, self._begun(task_of)):
             self._keep(task.shard, outcome, time.perf_counter() - start)
-        folder.log("end", seconds=time.perf_counter() - start, n_frames=self.said.n_frames)
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        folder.log("end", seconds=time.perf_counter() - start, n_frames=self.said.n_frames, peak_mib=peak_mib)
 
     def _begun(self, task_of: Callable[[Shard], Task]) -> Iterator[Task]:
         for shard in self.waiting:
@@ -172,10 +174,9 @@ class _Run:
             "errors": list(outcome.errors),
         }
         self.folder.keep(record, outcome.files, outcome.folders)
-        state = "failed" if outcome.errors else "done"
-        self.folder.log(
-            state, shard=shard.shard_id, seconds=outcome.seconds, worker=outcome.worker, **({"fault": outcome.fault} if outcome.fault else {})
-        )
+        told = {name: getattr(outcome, name) for name in ("n_frames", "seconds", "cpu_s", "worker", "peak_mib")}
+        told |= {"fault": outcome.fault} if outcome.fault else {}
+        self.folder.log("failed" if outcome.errors else "done", shard=shard.shard_id, **told)
         before = self.said
         self.said = dataclasses.replace(
             before,
