@@ -159,7 +159,7 @@ def test_others_open_the_tables(dataset, tmp_path, library):
     if library == "polars":
         n, cars = (lambda t: (t.height, (t["category"] == "car").sum()))(module.read_parquet(pattern))
     else:
-        n, cars = module.sql(f"select count(*), count(*) filter (category = 'car') from read_parquet('{pattern}')").fetchone()
+        n, cars = module.sql(f"select count(*), count(*) filter (category = 'car') from read_parquet('{pattern}')").fetchall()[0]
     assert (n, cars) == (report.n_rows["labels"], report.tally["labels"]["car"]["plain"])
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from boxwright import bench
-from boxwright.bench import bandwidth, clock, findings, growth, measure, memory, plot, results, rivals, suite, tables, targets, workloads
+from boxwright.bench import bandwidth, batches, clock, findings, growth, measure, memory, plot, results, rivals, suite, tables, targets, workloads
 from boxwright.errors import BoxwrightError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -196,6 +196,7 @@ def test_nothing_measured_meets_no_target():
 def test_every_target_names_rows_that_a_full_run_has():
     """A renamed workload must not leave its target unmeasured for ever."""
     titles = {work.title for works in suite.workloads().values() for work in works} | {"over numpy", "nothing compiled yet", "compiled before"}
+    titles |= set(batches.workloads())
     names = {rival.name for job in rivals.JOBS for rival in job.rivals}
     functions = {job.function for job in rivals.JOBS}
     for target in targets.TARGETS:
@@ -203,7 +204,8 @@ def test_every_target_names_rows_that_a_full_run_has():
         assert given.get("workload", "over numpy") in titles, target
         assert given.get("rival", growth.KD_TREE) in names, target
         function = given.get("function", "iou").split(" (")[0]
-        assert function in functions or "first call" in target.kernel or "growth" in target.kernel, target
+        is_of_processes = any(words in target.kernel for words in ("first call", "growth", "batch"))
+        assert function in functions or is_of_processes, target
 
 
 # ------------------------------------------------------------ rows and tables

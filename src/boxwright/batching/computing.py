@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -25,7 +26,7 @@ from .tables import parquet_bytes
 from .verbs import CONVERTED, VERBS, Work, error_row
 from .windows import window
 
-__all__ = ["PATHS", "Outcome", "Task", "compute"]
+__all__ = ["PATHS", "Outcome", "Task", "compute", "peak_mib"]
 
 PATHS = "BOXWRIGHT_BATCH_PATHS"
 _kept = threading.local()
@@ -148,8 +149,16 @@ class _Clock:
 
     def told(self) -> dict[str, Any]:
         here = f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
-        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"seconds": time.perf_counter() - self._start, "cpu_s": time.thread_time() - self._cpu, "worker": here, "peak_mib": peak_mib}
+        spent = {"seconds": time.perf_counter() - self._start, "cpu_s": time.thread_time() - self._cpu}
+        return {**spent, "worker": here, "peak_mib": peak_mib()}
+
+
+def peak_mib() -> float:
+    """The most memory that this process ever held; getrusage would tell that of the one it was forked from, where that is more."""
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 # ------------------------------------------------------------ the scene

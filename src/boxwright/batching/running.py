@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import resource
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from ..interpolation import method_code
 from ..limits import limits
 from ..outputs import as_path, check_outside
 from ..taxonomy import Taxonomy
-from .computing import Outcome, Task, compute
+from .computing import Outcome, Task, compute, peak_mib
 from .engines import Engine, check_engine, open_engine
 from .folder import BatchFolder, open_folder
 from .planning import Shard, gold_names, input_digests, shards_of
@@ -146,11 +145,11 @@ class _Run:
         """Computes what is not done yet. With `strict`, the error of the first shard that has one is raised."""
         folder = self.folder
         folder.log("run", n_shards=len(self.shards), n_reused=self.said.n_reused, n_workers=engine.n_workers, process=os.getpid())
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         for task, outcome in engine.run(compute, self._begun(task_of)):
             self._keep(task.shard, outcome, time.perf_counter() - start)
-        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        folder.log("end", seconds=time.perf_counter() - start, n_frames=self.said.n_frames, peak_mib=peak_mib)
+        spent = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
+        folder.log("end", n_shards=len(self.waiting), n_frames=self.said.n_frames, peak_mib=peak_mib(), **spent)
 
     def _begun(self, task_of: Callable[[Shard], Task]) -> Iterator[Task]:
         for shard in self.waiting:

@@ -32,7 +32,10 @@ SERVER = (
     "{date}: a second process asks over loopback, {seconds:g} s each, by the wall clock; it takes its share of the cores, too. An edit is on disk"
     " when it is answered."
 )
-STARTUP = "Wall clock of whole processes, with all cores, where nothing else is said."
+NOTES = {
+    "startup": "Wall clock of whole processes, with all cores, where nothing else is said.",
+    "batch": "Wall clock for each frame, once all workers are at work. Ten thousand frames, memory and CPU time: `python benchmarks/bench_batch.py`.",
+}
 
 
 def report(found: Findings, command: str = "boxwright bench", picture: str | None = None) -> str:
@@ -49,7 +52,7 @@ def _parts(found: Findings, picture: str | None) -> Iterator[str]:
     yield from ("## Targets", "", target_table(verdicts(found)), "")
     yield from ("## What we lose", "", losses(found.rows), "")
     for verb in dict.fromkeys(row.verb for row in found.rows):
-        yield from (f"## {verb}", "", *((STARTUP, "") if verb == "startup" else ()), table([row for row in found.rows if row.verb == verb]), "")
+        yield from (f"## {verb}", "", *((NOTES[verb], "") if verb in NOTES else ()), table([row for row in found.rows if row.verb == verb]), "")
     if found.server is not None:
         about = SERVER.format(date=found.server.date, seconds=found.server.seconds)
         yield from ("## Server", "", about, "", server_table(found.server), "")

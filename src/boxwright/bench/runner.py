@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import BoxwrightError, ExtraMissing, UnknownName
 from .bandwidth import Bandwidth
+from .batches import batch_rows
 from .findings import Findings, growth_from_json, this_machine
 from .rows import Row
 from .server import CLIENTS, server_load
@@ -21,8 +22,10 @@ __all__ = ["VERBS", "run"]
 
 VERBS = (
     *("containment", "overlap", "projection", "occlusion", "terrain", "fitting", "interpolation", "segmentation", "tracks", "checks"),
-    *("formats", "video", "growth", "startup", "server"),
+    *("formats", "video", "growth", "batch", "startup", "server"),
 )
+
+WHOLE_PROCESSES: dict[str, Callable[[bool], Iterator[Row]]] = {"batch": batch_rows, "startup": startup_rows}
 
 ONE_THREAD = dict.fromkeys(
     ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -50,10 +53,10 @@ def run(
             raise UnknownName("no such benchmark", expected=f"one of {', '.join(VERBS)}", got=repr(verb), field="verbs")
     found = Findings(this_machine())
     told = progress or (lambda line: None)
-    for kind, fields in _measured([verb for verb in wanted if verb not in ("startup", "server")], quick, real_data):
+    for kind, fields in _measured([verb for verb in wanted if verb not in WHOLE_PROCESSES and verb != "server"], quick, real_data):
         told(_taken(found, kind, fields))
-    if "startup" in wanted:
-        for row in startup_rows(quick):
+    for verb, rows in WHOLE_PROCESSES.items():
+        for row in rows(quick) if verb in wanted else ():
             found.rows.append(row)
             told(_line(row))
     if "server" in wanted:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from .batches import LABELS_ALONE, WITH_POINTS, workloads
 from .checks import LABELS_CHECKED, N_SWEEPS, ON_LABELS, ON_POINTS, POINTS_CHECKED
 from .clicking import FIT_AT, N_CLICKS
 from .findings import Findings
@@ -114,8 +115,15 @@ def _with_cuboids(found: Findings) -> float | None:
     return None if growth is None else growth.ratio
 
 
+def _batch_ratio(found: Findings, *, slow: str, fast: str) -> float | None:
+    """What one way of running a batch takes over what another does."""
+    both = [_ms(found, function=LABELS_ALONE, workload=workload) for workload in (slow, fast)]
+    return None if both[0] is None or both[1] is None else both[0] / both[1]
+
+
 # ------------------------------------------------------------ the targets
 
+BATCH_ONE, BATCH_TWO, BATCH_DASK = workloads()
 OPEN3D, NUMPY, SHAPELY = "open3d OrientedBoundingBox", "numpy", "shapely STRtree (from above only)"
 RIG_64, RIG_32 = "120k points x 6 cameras, float64", "120k points x 6 cameras, float32"
 PAIRS, PAIRS_AFAR = "1000 x 1000 cuboids", "1000 x 1000, 6e6 m from the origin"
@@ -202,6 +210,18 @@ TARGETS = (
     ),
     _at_most(ON_LABELS, f"{LABELS_CHECKED} <= 2 s", partial(_ms, function=ON_LABELS, workload=LABELS_CHECKED), "ms", 2000),
     _at_most(ON_POINTS, "<= 40 ms a sweep of 120k points", partial(_ms, function=ON_POINTS, workload=POINTS_CHECKED, shared_by=N_SWEEPS), "ms", 40),
+    _at_most(
+        "batch, labels checked",
+        ">= 60 frames of 120k points a second and core",
+        partial(_ms, function=LABELS_ALONE, workload=BATCH_ONE),
+        "ms",
+        1000 / 60,
+    ),
+    _at_most(
+        "batch, points checked", ">= 20 frames of 120k points a second and core", partial(_ms, function=WITH_POINTS, workload=BATCH_ONE), "ms", 50
+    ),
+    Target("batch, two processes", ">= 1.6 x one", partial(_batch_ratio, slow=BATCH_ONE, fast=BATCH_TWO), "x", lowest=1.6),
+    _at_most("batch, Dask", "<= 1.15 x the time of two processes", partial(_batch_ratio, slow=BATCH_DASK, fast=BATCH_TWO), "x", 1.15),
     *(
         Target(f"growth of {function}", "exponent 1.0 +- 0.1 in points", partial(_exponent, function=function, beside=beside), "", 0.9, 1.1)
         for function, beside in (("points_in_cuboids", f"{N_CUBOIDS} cuboids"), ("project_points", "one camera"))

@@ -18,7 +18,7 @@ def bench(
             "--verb",
             metavar="NAME",
             help="Only this one: containment, overlap, projection, occlusion, terrain, fitting, interpolation, segmentation, tracks, checks, "
-            "formats, video, growth or startup. May be repeated.",
+            "formats, video, growth, batch, startup or server. May be repeated.",
         ),
     ] = None,
     as_json: JsonOption = False,
