@@ -123,8 +123,8 @@ class _Document:
     def _told_frames(self, aside: TextIO) -> dict[str, Any] | strict_json.WrittenAlready:
         """The frames with the objects in them, which are declared on the way; those of a long clip go into a file as they are made."""
         tracks = sorted(self.scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid"))
-        own = [_OwnTrack(self, track) for track in tracks]
-        seen = [_OwnImageTrack(self, track) for track in self.scene.image_tracks]
+        own: list[_OwnTrack | _OwnImageTrack] = [_OwnTrack(self, track) for track in tracks]
+        own += [_OwnImageTrack(self, track) for track in self.scene.image_tracks]
         kept = self._kept_objects()
         told = {uid: Occurrences() for uid in self.objects}
         for uid, thing in self.objects.items():
@@ -133,7 +133,7 @@ class _Document:
         frames: dict[str, Any] = {}
         for first in range(0, len(self.frames), _AT_ONCE):
             end = min(first + _AT_ONCE, len(self.frames))
-            for one in (*own, *seen):
+            for one in own:
                 one.put(first, end)
                 self._put_entries(one.name, first, end)
             for i in range(first, end):
@@ -148,7 +148,7 @@ class _Document:
                 else:
                     members.add(str(self.numbers[i]), frame)
                     self.frames[i] = {}
-        for one in (*own, *seen):
+        for one in own:
             one.done()
         self._tell_where(told)
         self.objects |= kept
