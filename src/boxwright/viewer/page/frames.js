@@ -14,7 +14,7 @@ import { ApiError } from './api.js';
 /** @typedef {{ego: number[][]|null, lidar: number[][]|null}} Place  rows of matrices into the label frame; null where they are not known */
 /** @typedef {{found: Promise<any>, frame: number, isDone: boolean, abort: AbortController}} Kept */
 
-const KEPT = 30;
+const KEPT = 40;
 const AHEAD = [1, -1, 2];
 /** What colours are made of besides places; nothing else of a point is fetched. @type {Record<string, string>} */
 const COLUMNS = { class: 'class_id', camera: 'rgba', intensity: 'intensity', time: 'time_offset_ns' };
@@ -74,7 +74,7 @@ export class Frames {
     for (const key of [...this.kept.keys()]) if (!key.startsWith('points')) this.kept.delete(key);
   }
 
-  /** Fetches the frame that is shown. Tells `points`, `cuboids` and `trails` as they come. */
+  /** Fetches the frame that is shown. Tells `points` and `cuboids` as they come. */
   async load() {
     const { scene, frame } = this.state;
     if (!scene) return;
@@ -114,17 +114,14 @@ export class Frames {
 
   /** @param {number} frame @param {() => boolean} isCurrent */
   async #show(frame, isCurrent) {
-    const told = await this.#told(frame);
+    // trails come with the cuboids, so that a frame is drawn once
+    const [told, found] = await Promise.all([this.#told(frame), this.state.show.trails ? this.#trails(frame).catch(() => null) : null]);
     if (!isCurrent()) return;
     this.told = told;
     this.rowsFrame = frame;
+    this.trails = found?.trails ?? [];
+    this.trailsFrame = found ? frame : -1;
     this.state.tell('cuboids');
-    if (!this.state.show.trails) return;
-    const { trails } = await this.#trails(frame);
-    if (!isCurrent()) return;
-    this.trails = trails;
-    this.trailsFrame = frame;
-    this.state.tell('trails');
   }
 
   // ------------------------------------------------------------ requests
@@ -204,6 +201,7 @@ export class Frames {
       if (next < 0 || next >= nFrames) continue;
       this.#told(next).catch(() => {});
       this.#points(next).catch(() => {});
+      if (this.state.show.trails) this.#trails(next).catch(() => {});
     }
   }
 }

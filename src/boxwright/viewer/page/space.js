@@ -153,15 +153,16 @@ export class Space {
     this.others.show(this.otherShown, null, this.anchor);
     this.trails.mesh.visible = state.show.trails;
     this.grid.mesh.visible = state.show.grid;
-    if (state.show.trails) this.#showTrails();
+    this.#makeTrails();
     if (!state.draft) this.#lookSides();
     this.plates.show(this.shown);
     if (!state.draft) state.tell('shown');
     this.draw();
   }
 
-  #showTrails() {
+  #makeTrails() {
     const { frames, labels, taxonomy, state } = this.app;
+    if (!state.show.trails) return;
     const shown = frames.trailsFrame === state.frame ? frames.trails : [];
     const list = shown.map((one) => ({ places_m: one.places_m, color: taxonomy.color(labels.named(one.track_id)?.body.category ?? 'other') }));
     this.trails.show(list, this.anchor);
@@ -279,13 +280,14 @@ export function startSpace(app, place) {
   });
   state.on('points', () => space.showPoints());
   state.on('cuboids', () => space.showPoints());
-  for (const name of ['labels', 'draft', 'trails', 'taxonomy']) state.on(name, () => space.showLabels());
+  for (const name of ['labels', 'draft', 'taxonomy']) state.on(name, () => space.showLabels());
   state.on('selection', () => {
     space.showLabels();
     const one = state.selected ? space.cuboidOf(state.selected) : null;
     if (one && !space.isInSight(one)) space.lookAtSelected();
   });
   state.on('show', () => {
+    if (state.show.trails && app.frames.trailsFrame !== state.frame) void app.frames.reload();
     space.paint();
     space.showLabels();
   });
