@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.server.feed import Watcher
 from boxwright.server.sensor_routes import ordered
 from boxwright.wire import unpacked
 from serving import change, is_error, key, served
@@ -320,6 +323,29 @@ def test_two_people_see_each_others_edits(server, remote):
         feed.close()
     assert [seq for seq, _ in seen] == [start + 1, start + 2]
     assert [changes[0].body["center_m"][0] for _, changes in seen] == [31.0, 32.0]
+
+
+class _Failing:
+    """A project whose database fails once in a way that nobody thought of."""
+
+    seqs: ClassVar = [1, RuntimeError("unheard of"), 2]
+
+    @property
+    def seq(self):
+        found = self.seqs.pop(0) if len(self.seqs) > 1 else self.seqs[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def test_a_feed_outlives_what_nobody_thought_of():
+    async def heard():
+        watcher = Watcher(_Failing())
+        found = [await watcher.after(0, 5.0), await watcher.after(1, 5.0)]
+        await watcher.close()
+        return found
+
+    assert asyncio.run(heard()) == [1, 2]
 
 
 def test_a_feed_ends_with_its_token(server):

@@ -363,7 +363,7 @@ def test_a_request_that_comes_twice_takes_one_task(staffed):
 
 REPEATED = {
     "accept": ("in_review", lambda work, task, **more: work.accept(task, "fine", **more)),
-    "add_gold": (None, lambda work, task, **more: [one.task_id for one in work.add_gold("clip", "answers", **more)]),
+    "add_gold": (None, lambda work, task, **more: [one.task_id for one in work.add_gold("clip", "answers", warns=False, **more)]),
     "add_qualification": (None, lambda work, task, **more: work.add_qualification("clip", "answers", **more).seq),
     "add_tasks": (None, lambda work, task, **more: [one.task_id for one in work.add_tasks("answers", frames_each=5, **more)]),
     "assign": ("open", lambda work, task, **more: work.assign(task, "ann", **more)),

@@ -26,7 +26,7 @@ from ..errors import (
     one_line,
 )
 
-__all__ = ["HANDLERS", "Refusal", "error", "json_answer", "refused"]
+__all__ = ["HANDLERS", "Refusal", "error", "json_answer", "log", "refused"]
 
 log = logging.getLogger("boxwright.server")
 _MOST = 300

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from ..errors import BoxwrightError
 from ..store.project import Project
 from ..store.roles import Action
-from .answers import Refusal
+from .answers import Refusal, log
 from .label_routes import told
 from .rights import READABLE, Asked, CheckedRoute, asked, asks
 from .sessions import Counter
@@ -75,6 +75,9 @@ class Watcher:
                 found = await anyio.to_thread.run_sync(lambda: self.project.seq)
             except BoxwrightError:
                 found = self.seq  # of a database that is away for a moment
+            except Exception as error:  # whatever it is, readers would wait for ever for a watcher that has ended
+                log.error("the change feed could not look at the log: %s", type(error).__name__)
+                found = self.seq
             if found != self.seq:
                 async with self._news:
                     self.seq = found

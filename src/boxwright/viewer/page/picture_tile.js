@@ -4,6 +4,7 @@
 import { button, el, fill } from './dom.js';
 import { boundsOf, drawCaptions, drawCuboid, drawPoints, drawShape, outlines } from './picture_draw.js';
 import { PictureView } from './picture_view.js';
+import { captionOf } from './taxonomy.js';
 
 /**
  * Whoever edits in pictures. Each is asked before the tile moves or selects.
@@ -194,9 +195,7 @@ export class Tile {
   /** @param {{track_id: string, category: string}} row @param {number[]} box */
   #caption(row, box) {
     const { track_id: id, category } = row;
-    const name = id.length <= 16 ? id : id.slice(0, 6);
-    const text = name.toLowerCase().startsWith(category.toLowerCase()) ? name : `${category} ${name}`;
-    return { text, box, colour: this.app.taxonomy.color(category), isSelected: this.pictures.isSelected(id) };
+    return { text: captionOf(id, category), box, colour: this.app.taxonomy.color(category), isSelected: this.pictures.isSelected(id) };
   }
 
   #say() {

@@ -3,6 +3,7 @@
 
 import { el } from './dom.js';
 import { axesOf, minus, plus, times } from './geometry.js';
+import { captionOf } from './taxonomy.js';
 
 const MOST = 120;
 
@@ -35,7 +36,7 @@ export class Plates {
         this.plates.set(one.id, plate);
         this.layer.append(plate);
       }
-      plate.textContent = one.name;
+      plate.textContent = captionOf(one.name, one.category);
       plate.style.borderColor = `rgb(${one.color.join(' ')})`;
       plate.classList.toggle('is-selected', one.id === state.selected);
     }

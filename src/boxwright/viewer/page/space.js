@@ -141,9 +141,10 @@ export class Space {
   }
 
   #showLegend() {
-    const { legend } = this.cloud;
-    this.legend.hidden = !legend;
-    if (legend) this.legend.replaceChildren(el('span', {}, legend.low), el('span', { class: 'ramp', 'aria-hidden': 'true' }), el('span', {}, legend.high));
+    const { legend, points } = this.cloud;
+    this.legend.hidden = Boolean(points) && !legend;
+    if (!points) this.legend.replaceChildren('no sweep in this frame');
+    else if (legend) this.legend.replaceChildren(el('span', {}, legend.low), el('span', { class: 'ramp', 'aria-hidden': 'true' }), el('span', {}, legend.high));
   }
 
   showLabels() {

@@ -11,6 +11,12 @@ export function plain(name) {
   return name.replace(/[\s_.\-/()]+/g, '').toLowerCase();
 }
 
+/** What an object is called where there is little room: ids that are long, as UUIDs are, by their beginning. @param {string} id @param {string} category */
+export function captionOf(id, category) {
+  const name = id.length <= 16 ? id : id.slice(0, 6);
+  return name.toLowerCase().startsWith(category.toLowerCase()) ? name : `${category} ${name}`;
+}
+
 export class Taxonomy {
   constructor() {
     /** @type {Category[]} */
