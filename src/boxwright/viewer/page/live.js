@@ -23,8 +23,8 @@ export function follow(api, since, told, live = () => {}) {
           (row) => {
             if (failures) failures = 0;
             live(true);
-            seq = Math.max(seq, row.seq);
             if (row.changes) told(row.seq, row.changes);
+            seq = Math.max(seq, row.seq); // now that it is taken in: what failed is told again
           },
           ending.signal,
         );
