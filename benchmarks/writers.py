@@ -6,7 +6,7 @@
 
 Each writer runs in a process of its own, once on a short scene and then on the long one, which is told. Memory is the peak of the process during that
 call over what it held before, so it holds what the writer keeps for the whole clip. The scene has labels alone: sweeps and pictures are copied one by
-one. Formats without cuboids that do not project them get the boxes that cameras see.
+one. Formats without cuboids that do not project them get the boxes that cameras see; those of labels of points alone are left out.
 """
 
 from __future__ import annotations
@@ -82,7 +82,11 @@ def main() -> None:
     if given.one:
         print(json.dumps(one(given.one[0], int(given.one[1]))))
         return
-    formats = [name for name, said in bw.capabilities().items() if said.writes and (not given.only or name in given.only.split(","))]
+    formats = [
+        name
+        for name, said in bw.capabilities().items()
+        if said.writes and (said.can_write("cuboids") or said.can_write("shapes")) and (not given.only or name in given.only.split(","))
+    ]
     heads = [f"{n:,} frames: CPU s | MiB" for n in FRAMES]
     lines = [f"| format | labels | file MB | {' | '.join(heads)} |", f"|---|---|---|{'---|---|' * len(FRAMES)}"]
     for name in formats:

@@ -20,6 +20,17 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20261123)
 
 
+@pytest.fixture
+def nothing_wrong(site):
+    """No message in any console of the pages that a test visits, nothing that left this machine, nothing that the policy forbade."""
+    yield
+    visits, site.visits = site.visits, []
+    for one in visits:
+        one.page.context.close()
+        assert one.errors == []
+        assert one.outside == []
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real recordings; skips where it is absent."""

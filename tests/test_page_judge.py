@@ -8,7 +8,7 @@ import pytest
 import boxwright as bw
 from boxwright.scene import NoData
 from browsing import browsed
-from test_page_pictures import nothing_wrong, tile  # noqa: F401  (nothing_wrong is a fixture)
+from test_page_pictures import tile
 
 MARKUP = "<img src=x onerror=alert(1)>\"'&amp;"
 
@@ -48,7 +48,7 @@ def finding(page, rule="duplicate_track"):
     return page.page.locator(f'[data-testid=finding][data-rule="{rule}"]')
 
 
-def test_a_finding_leads_to_its_place_and_its_correction_is_taken_and_taken_back(site, nothing_wrong):  # noqa: F811
+def test_a_finding_leads_to_its_place_and_its_correction_is_taken_and_taken_back(site, nothing_wrong):
     twice(site.project)
     page = judging(site, "findings", frame=3)
     finding(page).get_by_test_id("finding-go").click()
@@ -68,7 +68,7 @@ def test_a_finding_leads_to_its_place_and_its_correction_is_taken_and_taken_back
     gone(site.project)
 
 
-def test_a_finding_is_waived_with_a_reason(site, nothing_wrong):  # noqa: F811
+def test_a_finding_is_waived_with_a_reason(site, nothing_wrong):
     twice(site.project, "again")
     page = judging(site, "findings")
     finding(page).get_by_test_id("finding-waive").click()
@@ -83,7 +83,7 @@ def test_a_finding_is_waived_with_a_reason(site, nothing_wrong):  # noqa: F811
     page.wait("() => document.querySelector('[data-testid=finding-list]').textContent.includes('waived')")
 
 
-def test_the_labels_are_checked_from_the_page(site, nothing_wrong):  # noqa: F811
+def test_the_labels_are_checked_from_the_page(site, nothing_wrong):
     scene = site.project.read("sample")
     flipped = scene.track("car-16")
     edits = site.project.edits("sample", by="ben")
@@ -103,7 +103,7 @@ def test_the_labels_are_checked_from_the_page(site, nothing_wrong):  # noqa: F81
     gone(site.project, "huge")
 
 
-def test_a_task_is_done_reviewed_rejected_and_accepted(site, nothing_wrong):  # noqa: F811
+def test_a_task_is_done_reviewed_rejected_and_accepted(site, nothing_wrong):
     page = judging(site, "tasks", account="anna")
     page.by("task-frames").fill("100")
     page.by("task-make").click()
@@ -142,7 +142,7 @@ def test_a_task_is_done_reviewed_rejected_and_accepted(site, nothing_wrong):  # 
     page.wait("() => document.querySelector('[data-testid=task]').dataset.state === 'open'")
 
 
-def test_two_labellings_lie_over_each_other(site, nothing_wrong):  # noqa: F811
+def test_two_labellings_lie_over_each_other(site, nothing_wrong):
     scene = site.project.read("sample")
     shift = np.array([0.4, 0.0, 0.0])
     tracks = [one.replace(cuboids=one.cuboids.replace(center_m=one.cuboids.center_m + shift)) for one in scene.tracks if one.category == "car"]
@@ -173,7 +173,7 @@ def test_two_labellings_lie_over_each_other(site, nothing_wrong):  # noqa: F811
     page.wait("() => window.boxwright.space.otherShown.length === 0 && window.boxwright.pictures.overlay('front').length === 0")
 
 
-def test_who_may_look_alone_is_offered_nothing_else(site, nothing_wrong):  # noqa: F811
+def test_who_may_look_alone_is_offered_nothing_else(site, nothing_wrong):
     """The last test of the module: from here on the project has members."""
     twice(site.project, "seen twice")
     work = bw.Work(site.project)

@@ -8,7 +8,7 @@ import pytest
 import boxwright as bw
 from boxwright.segmentation import segment
 from browsing import browsed
-from test_page_pictures import nothing_wrong, place, tile  # noqa: F401  (nothing_wrong is a fixture)
+from test_page_pictures import place, tile
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def count(page, name):
     return page.evaluate("name => Number((document.querySelector(`[data-class=\"${name}\"]`)?.textContent ?? '0').replaceAll(',', ''))", name)
 
 
-def test_points_are_painted_by_a_cuboid_and_around_them_in_a_picture(site, nothing_wrong):  # noqa: F811
+def test_points_are_painted_by_a_cuboid_and_around_them_in_a_picture(site, nothing_wrong):
     page, scene = site.visit(frame=20), site.project.read("sample")
     tile(page, "front")
     before = segment(scene, 20)

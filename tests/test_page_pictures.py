@@ -14,16 +14,6 @@ def site(tmp_path_factory):
         yield made
 
 
-@pytest.fixture
-def nothing_wrong(site):
-    yield
-    visits, site.visits = site.visits, []
-    for one in visits:
-        one.page.context.close()
-        assert one.errors == []
-        assert one.outside == []
-
-
 def tile(page, camera, seconds=20.0):
     """The camera's tile, once it shows the picture and the cuboids of the frame."""
     page.wait(

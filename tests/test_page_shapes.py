@@ -6,7 +6,7 @@ import pytest
 
 import boxwright as bw
 from browsing import browsed
-from test_page_pictures import nothing_wrong, place, tile  # noqa: F401  (nothing_wrong is a fixture)
+from test_page_pictures import place, tile
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def page(site, nothing_wrong):  # noqa: F811
+def page(site, nothing_wrong):
     """The front camera's picture large, at frame 10, with the panel of shapes."""
     made = site.visit(frame=10)
     tile(made, "front")

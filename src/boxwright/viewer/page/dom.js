@@ -76,3 +76,16 @@ export function swatch(rgb) {
   made.style.backgroundColor = css(rgb);
   return made;
 }
+
+/** A function that has something done once before the next drawing, however often it is called until then. @param {() => void} act */
+export function onceADrawing(act) {
+  let isWaiting = false;
+  return () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      act();
+    });
+  };
+}

@@ -2,7 +2,7 @@
 /** The panel of shapes in pictures: what is drawn next, the selected one, and all of them. */
 
 import { attributeRow, heldAt, otherAttributes } from './attributes.js';
-import { button, el, fill, put, swatch } from './dom.js';
+import { button, el, fill, onceADrawing, put, swatch } from './dom.js';
 import { ShapeTool } from './shape_tool.js';
 import { ShapeVerbs } from './shape_verbs.js';
 
@@ -107,17 +107,11 @@ export function startShapes(app, place) {
     );
   };
 
-  let isWaiting = false;
-  const show = () => {
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(() => {
-      isWaiting = false;
-      showModes();
-      showSelected();
-      showList();
-    });
-  };
+  const show = onceADrawing(() => {
+    showModes();
+    showSelected();
+    showList();
+  });
   tool.modes.push(showModes);
   for (const event of ['scene', 'labels', 'selection', 'cuboids', 'taxonomy', 'show', 'tab']) state.on(event, show);
   state.on('scene', () => tool.mode !== 'select' && tool.use(tool.mode));

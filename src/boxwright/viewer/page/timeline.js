@@ -1,7 +1,7 @@
 // @ts-check
 /** Frames in a row: the selected track's keyframes and the spans between them, tags, findings; scrubbing and playing. */
 
-import { button, el, put } from './dom.js';
+import { button, el, onceADrawing, put } from './dom.js';
 import { secondsBetween } from './exact.js';
 
 const ROWS = [['track', 18], ['tags', 8], ['findings', 8]];
@@ -107,15 +107,7 @@ export function startTimeline(app, place) {
     return best;
   };
 
-  let isWaiting = false;
-  const later = () => {
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(() => {
-      isWaiting = false;
-      draw();
-    });
-  };
+  const later = onceADrawing(draw);
 
   const showFrame = () => {
     range.max = String(Math.max(0, state.nFrames - 1));

@@ -1,7 +1,7 @@
 // @ts-check
 /** All tracks of the scene: which are there in this frame, one click selects. */
 
-import { button, el, fill, put, swatch } from './dom.js';
+import { button, el, fill, onceADrawing, put, swatch } from './dom.js';
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startTracks(app, place) {
@@ -63,15 +63,7 @@ export function startTracks(app, place) {
     state.select(id);
   };
 
-  let isWaiting = false;
-  const later = () => {
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(() => {
-      isWaiting = false;
-      show();
-    });
-  };
+  const later = onceADrawing(show);
   for (const name of ['shown', 'taxonomy', 'scene']) state.on(name, later);
   state.on('selection', () => {
     for (const [id, row] of rows) {
