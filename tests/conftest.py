@@ -15,6 +15,17 @@ from stores import place, postgresql, project  # noqa: F401  one server of Postg
 REAL_DATA = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "real")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What skips for want of a peer or a client must be marked `peers`, or nothing would ever run it."""
+    report = yield
+    wanting = report.skipped and any(name in str(report.longrepr) for name in ("extra 'peers'", "extra 'desktop'", "BOXWRIGHT_CLIENT_PYTHON"))
+    if wanting and not any(item.iter_markers("peers")) and not any(item.iter_markers("full")):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} skipped for want of a peer, and is not marked `peers`: {call.excinfo.value}"
+    return report
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20261123)

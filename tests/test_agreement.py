@@ -68,6 +68,7 @@ def test_slow_twins(seed):
     assert value(fleiss_kappa, codes) == pytest.approx(slow_fleiss(codes), abs=1e-12)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("seed", range(8))
 def test_equal_to_krippendorff(seed):
     krippendorff = pytest.importorskip("krippendorff", reason="krippendorff is not installed (extra 'peers')")
@@ -85,6 +86,7 @@ def test_equal_to_krippendorff(seed):
     assert value(circular_alpha, numbers) == pytest.approx(krippendorff.alpha(reliability_data=numbers.T, level_of_measurement=circular), abs=1e-9)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("seed", range(8))
 def test_equal_to_scikit_learn(seed):
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed (extra 'peers')")
@@ -93,6 +95,7 @@ def test_equal_to_scikit_learn(seed):
     assert value(cohen_kappa, codes) == pytest.approx(metrics.cohen_kappa_score(both[:, 0], both[:, 1]), abs=1e-9)
 
 
+@pytest.mark.peers
 def test_equal_to_the_libraries_on_real_labels(real_data):
     krippendorff = pytest.importorskip("krippendorff", reason="krippendorff is not installed (extra 'peers')")
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed (extra 'peers')")

@@ -394,6 +394,7 @@ root, rows = pathlib.Path(sys.argv[1]), []
 """
 
 
+@pytest.mark.peers
 def test_nucleus_holds_the_cameras(tmp_path):
     python = python_of("scale-nucleus")
     scene = pictured()
@@ -420,6 +421,7 @@ print(json.dumps(rows))
     check_projected(scene, asked(python, code, tmp_path / "out"))
 
 
+@pytest.mark.peers
 def test_segments_holds_the_cameras(tmp_path):
     python = python_of("segments-ai")
     scene = pictured()
@@ -443,6 +445,7 @@ print(json.dumps(rows))
     check_projected(scene, asked(python, code, tmp_path / "out"))
 
 
+@pytest.mark.peers
 def test_supervisely_holds_the_cameras(tmp_path):
     python = python_of("supervisely")
     scene = pictured()

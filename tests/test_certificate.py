@@ -202,6 +202,7 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
 # ------------------------------------------------------------ clients
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize(
     ("format", "options"),
     [

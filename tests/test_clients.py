@@ -73,11 +73,13 @@ def check(format: str, place: str, folder: Path | None = None) -> None:
     assert told and all(one.n_given > 0 and one.n_lost == 0 for one in told)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("format", WITH_CLIENT)
 def test_the_sample(format):
     check(format, "sample")
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize(("format", "place"), [(format, place) for format, places in REAL.items() for place in places])
 def test_real_recordings(real_data, format, place):
     check(format, place, Path(os.fspath(real_data)))

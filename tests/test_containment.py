@@ -222,6 +222,7 @@ def test_agrees_with_a_tree_search(rng, tilted) -> None:
         np.testing.assert_array_equal(hits.indices(m), np.sort(index)[(np.abs(local) <= cuboids.size_m[m] / 2).all(1)[np.argsort(index)]])
 
 
+@pytest.mark.peers
 def test_agrees_with_open3d(rng) -> None:
     o3d = pytest.importorskip("open3d", exc_type=ImportError, reason="open3d is a rival and an oracle (extra 'peers')")
     cuboids = some_cuboids(rng, 20, tilted=True)

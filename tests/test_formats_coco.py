@@ -305,10 +305,11 @@ def test_bad_labels(tmp_path, change, told):
     assert len(scene.problems) == 1 and len(scene.image_tracks) == 3
 
 
+@pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 def test_masks_agree_with_pycocotools(rng, tmp_path):
     """Every shape's pixels and box, as the dataset's own tools make them of what is written."""
-    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed (extra 'peers')")
     pixels = rng.random((48, 64)) < 0.3
     shapes = {"mask": bw.Masks.from_arrays(pixels[None]), "rings": bw.Polygons([[[0.5, 1.5], [30.5, 1.5], [30.5, 22.5], [0.5, 22.5]]])}
     tracks = [bw.ImageTrack(name, "car", "front", [0], shape) for name, shape in shapes.items()]
@@ -321,9 +322,10 @@ def test_masks_agree_with_pycocotools(rng, tmp_path):
     assert theirs.min(axis=0).tolist() == [2, 1] and theirs.max(axis=0).tolist() == [22, 30] and rings["bbox"] == [1, 2, 30, 21]
 
 
+@pytest.mark.peers
 def test_pycocotools_reads_single_pictures(tmp_path):
     """Labels without a track are each their own, and frames are counted."""
-    pytest.importorskip("pycocotools", reason="pycocotools is not installed")
+    pytest.importorskip("pycocotools", reason="pycocotools is not installed (extra 'peers')")
     scene = bw.read(put(tmp_path / "in", document()))
     bw.write(scene, tmp_path / "out", "coco")
     reading = ask_client("coco", "pycocotools", sys.executable, tmp_path / "out")

@@ -182,6 +182,7 @@ def test_a_dataset_of_pictures_is_none_of_it(tmp_path):
     assert not datumaro.detect(tmp_path)
 
 
+@pytest.mark.peers
 def test_datumaro_itself_reads_it(tmp_path):
     """Each number is ours, rounded to two decimals."""
     python = python_with("datumaro")

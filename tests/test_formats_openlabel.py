@@ -576,6 +576,7 @@ def test_kitti_as_openlabel_is_kitti(real_data):
     assert n == 249
 
 
+@pytest.mark.peers
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
 def test_real_files_come_back_and_pass_the_schema(real_data, tmp_path, schema):
     files = [*(real_data / "openlabel/examples").glob("*.json"), *(real_data / "openlabel/osdar23").glob("*.json")]
@@ -589,6 +590,7 @@ def test_real_files_come_back_and_pass_the_schema(real_data, tmp_path, schema):
         assert_same_scene(scene, back)
 
 
+@pytest.mark.peers
 def test_a_full_scene_passes_the_schema(tmp_path, rng, schema):
     bw.write(full_scene(rng), tmp_path / "out", format="openlabel")
     written = json.loads(next((tmp_path / "out").glob("*.json")).read_text())

@@ -146,6 +146,7 @@ def test_arguments_of_the_writer(tmp_path):
         bw.write_points(bw.Sweep(np.zeros((1, 3))), tmp_path / "a.las")
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("encoding", ["ascii", "binary"])
 def test_open3d_reads_and_writes_the_same(rng, tmp_path, encoding):
     o3d = pytest.importorskip("open3d", reason="open3d is not installed (extra 'peers')")
@@ -160,6 +161,7 @@ def test_open3d_reads_and_writes_the_same(rng, tmp_path, encoding):
     np.testing.assert_allclose(again.xyz, np.asarray(mesh.vertices), rtol=0, atol=0 if encoding == "binary" else 1e-5)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("encoding", ["ascii", "binary"])
 def test_trimesh_reads_and_writes_the_same(rng, tmp_path, encoding):
     trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed (extra 'peers')")

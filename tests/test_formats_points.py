@@ -108,6 +108,7 @@ def test_pcd_written_and_read(rng, tmp_path, encoding, dtype, n):
         assert again.fields[name].dtype == values.dtype
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("encoding", ["ascii", "binary", "binary_compressed"])
 def test_open3d_reads_and_writes_the_same(rng, tmp_path, encoding):
     o3d = pytest.importorskip("open3d", reason="open3d is not installed (extra 'peers')")
@@ -123,6 +124,7 @@ def test_open3d_reads_and_writes_the_same(rng, tmp_path, encoding):
     np.testing.assert_allclose(again.intensity, xyz[:, 0], rtol=0, atol=0 if encoding != "ascii" else 1e-5)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("encoding", ["ascii", "binary", "binary_compressed"])
 def test_pypcd4_reads_and_writes_the_same(rng, tmp_path, encoding):
     pypcd4 = pytest.importorskip("pypcd4", reason="pypcd4 is not installed (extra 'peers')")
@@ -211,8 +213,9 @@ def test_lzf_refuses_long_streams_that_the_slow_twin_refuses(rng):
                     assert got == len(want) and out[:got].tobytes() == want
 
 
+@pytest.mark.peers
 def test_lzf_against_another_library(rng):
-    other = pytest.importorskip("lzf", reason="python-lzf is not installed (comes with pypcd4)")
+    other = pytest.importorskip("lzf", reason="python-lzf is not installed: it comes with pypcd4 (extra 'peers')")
     for raw in [*lzf_inputs(rng), rng.integers(0, 5, 100_000).astype(np.uint8).tobytes()]:
         if len(raw) > 10:
             out = np.empty(len(raw) + len(raw) // 32 + 2, np.uint8)

@@ -294,6 +294,7 @@ def test_bad_frames(tmp_path):
     assert scene.label_frame == "lidar" and any("frames/ has 1 files for 2 frames" in note for note in scene.notes)
 
 
+@pytest.mark.peers
 def test_nucleus_sees_the_front_where_it_is(tmp_path):
     """The volume is the same when width and length, and a quarter turn, go wrong together; the first four corners are the front."""
     python = python_with("scale-nucleus")

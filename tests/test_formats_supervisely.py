@@ -239,6 +239,7 @@ def test_other_figures_are_told(tmp_path):
     assert len(scene.tracks) == 1 and any("1 figure of the type 'point_cloud' is no cuboid" in note for note in scene.notes)
 
 
+@pytest.mark.peers
 def test_datumaro_reads_the_single_clouds(tmp_path):
     """As CVAT does, with two decimals, and the same tracks."""
     python = python_with("datumaro")

@@ -22,6 +22,7 @@ def some_cuboids(rng, n=20):
     return bw.Cuboids(rng.normal(0, 20, (n, 3)), rng.uniform(0.3, 9, (n, 3)), quat_wxyz=quat, frame="lidar")
 
 
+@pytest.mark.peers
 def test_cuboids_there_and_back(o3d, rng):
     cuboids = some_cuboids(rng)
     boxes = bw.to_open3d(cuboids, np.tile([[255, 0, 51]], (20, 1)))
@@ -33,6 +34,7 @@ def test_cuboids_there_and_back(o3d, rng):
     assert bw.from_open3d([]).size_m.shape == (0, 3) and bw.from_open3d(one).frame is None
 
 
+@pytest.mark.peers
 def test_open3d_finds_the_same_points_in_them(o3d, rng):
     cuboids, points = some_cuboids(rng, 5), rng.normal(0, 15, (5000, 3))
     hits, cloud = bw.points_in_cuboids(points, cuboids), bw.to_open3d(points)
@@ -41,11 +43,13 @@ def test_open3d_finds_the_same_points_in_them(o3d, rng):
     assert hits.counts.sum() > 0
 
 
+@pytest.mark.peers
 def test_a_box_along_the_axes(o3d):
     (one,) = bw.from_open3d(o3d.geometry.AxisAlignedBoundingBox([-1.0, 0, 2], [3.0, 1, 5]), "world")
     assert one.center_m.tolist() == [1, 0.5, 3.5] and one.size_m.tolist() == [4, 1, 3] and one.yaw_rad == 0
 
 
+@pytest.mark.peers
 def test_points_there_and_back(o3d, rng):
     sweep = bw.Sweep(rng.normal(0, 9, (100, 3)).astype(np.float32), origin_m=(1000.0, 2000.0, 5.0))
     cloud = bw.to_open3d(sweep, [0, 255, 0])
@@ -55,6 +59,7 @@ def test_points_there_and_back(o3d, rng):
     assert len(bw.from_open3d(bw.to_open3d(np.zeros((0, 3))))) == 0
 
 
+@pytest.mark.peers
 def test_what_a_tensor_cloud_knows_of_its_points(o3d, rng):
     cloud = o3d.t.geometry.PointCloud(rng.normal(size=(7, 3)).astype(np.float32))
     cloud.point["intensity"] = o3d.core.Tensor(np.arange(7, dtype=np.float32)[:, None])
@@ -64,6 +69,7 @@ def test_what_a_tensor_cloud_knows_of_its_points(o3d, rng):
     assert sweep.intensity.tolist() == list(range(7)) and list(sweep.fields) == ["ring"] and sweep.xyz.dtype == np.float32
 
 
+@pytest.mark.peers
 def test_what_has_no_counterpart(o3d):
     mirrored = o3d.geometry.OrientedBoundingBox([0, 0, 0], np.diag([1.0, 1, -1]), [1, 1, 1])
     for thing in (mirrored, o3d.geometry.TriangleMesh(), [1, 2], "cloud", None):

@@ -396,6 +396,7 @@ def test_an_independent_reading_finds_the_cuboids(tmp_path, rng):
         check_placed(scene, written_of(tmp_path / f"out{k}", scene)["openlabel"])
 
 
+@pytest.mark.peers
 def test_kognics_client_finds_the_cuboids(tmp_path, rng):
     for k, scene in enumerate(scenes_to_write(rng, tmp_path / "in")):
         check_placed(scene, as_kognic_has_it(written_of(tmp_path / f"out{k}", scene)))
@@ -434,6 +435,7 @@ def test_the_oracle_reads_what_was_written_as_it_reads_the_original(real_data, o
     assert sum(len(track.frames) for track in after.tracks.values()) == 151
 
 
+@pytest.mark.peers
 def test_kognics_copy_of_the_schema_takes_what_is_written(tmp_path, rng):
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed (extra 'peers')")
     pytest.importorskip("kognic.openlabel", reason="kognic-openlabel is not installed (extra 'peers')")
@@ -444,6 +446,7 @@ def test_kognics_copy_of_the_schema_takes_what_is_written(tmp_path, rng):
         assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(written)] == []
 
 
+@pytest.mark.peers
 def test_the_schema_takes_all_that_goes_back(tmp_path, real_data):
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed (extra 'peers')")
     schema = jsonschema.Draft7Validator(json.loads((real_data / "openlabel/openlabel_json_schema-v1.0.0.json").read_text()))

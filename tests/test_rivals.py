@@ -50,6 +50,7 @@ def results(contender: rivals.Contender, workload):
     return contender.result(prepared, contender.run(prepared))
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("job, rival, title, make", CASES, ids=[f"{job.verb}-{rival.name}-{title}" for job, rival, title, _ in CASES])
 def test_same_result_as_the_rival(job, rival, title, make):
     if absent := rivals.missing(rival):

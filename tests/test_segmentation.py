@@ -398,6 +398,7 @@ def test_comparison_equals_the_slow_twin(rng):
     assert min(row[1] + row[2] for row in expected.values()) > 0
 
 
+@pytest.mark.peers
 def test_comparison_equals_sklearn(rng):
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed (extra 'peers')")
     gold = random_labels(rng, 5000)

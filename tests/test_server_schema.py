@@ -10,6 +10,7 @@ import pytest
 from serving import key, served
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed (extra 'peers')")
+pytestmark = pytest.mark.peers
 MOST = {"few": 1, "many": 200}  # calls of each route, of which there are more than 50
 
 

@@ -258,8 +258,9 @@ def test_coco_by_hand():
     assert bw.Masks.from_coco([b"61X13mN000`0"], 10, 9).equals(mask)
 
 
+@pytest.mark.peers
 def test_coco_as_pycocotools_writes_it(rng):
-    theirs = pytest.importorskip("pycocotools.mask")
+    theirs = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed (extra 'peers')")
     pixels = rng.random((20, 33, 41)) < np.linspace(0, 1, 20)[:, None, None]
     codes = theirs.encode(np.asfortranarray(pixels.transpose(1, 2, 0).astype(np.uint8)))
     masks = bw.Masks.from_coco([code["counts"] for code in codes], 41, 33)
@@ -328,13 +329,14 @@ def test_polygons_become_masks_as_the_slow_twin_says(rng):
         np.testing.assert_array_equal(mask.to_arrays()[0], wanted)
 
 
+@pytest.mark.peers
 def test_the_area_of_a_mask_is_the_polygon_s():
     """Sides between pixels: 4 x 3 pixels whose centres lie inside; COCO's edges are half a pixel off ours."""
     edges = SQUARE + np.array([1, 2])
     mask = bw.Masks.from_polygons(bw.Polygons([edges - 0.5]), 10, 9)
     assert mask.area_px.tolist() == [12]
     assert mask.bounds_xyxy().tolist() == [(edges.min(0) - 0.5).tolist() + (edges.max(0) - 0.5).tolist()]
-    theirs = pytest.importorskip("pycocotools.mask")
+    theirs = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed (extra 'peers')")
     code = theirs.frPyObjects([edges.ravel().tolist()], 9, 10)[0]
     assert mask.to_coco() == [code["counts"].decode()]
 

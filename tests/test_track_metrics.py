@@ -119,6 +119,7 @@ def compare_with_trackeval(ids):
     np.testing.assert_allclose(list(vars(ours_identity).values()), [said[name] for name in names], atol=1e-9)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("seed", range(30))
 def test_equal_to_trackeval(seed):
     rng = np.random.default_rng(seed)
@@ -153,11 +154,13 @@ def compare_with_motmetrics(ids):
     np.testing.assert_allclose([*ours, two.idf1, two.idp, two.idr], [said[name] for name in names], atol=1e-9)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("seed", range(12))
 def test_equal_to_motmetrics(seed):
     compare_with_motmetrics(one_to_one(np.random.default_rng(seed)))
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("seed", range(10))
 def test_identity_equals_motmetrics_on_anything(seed):
     with warnings.catch_warnings():
@@ -172,6 +175,7 @@ def test_identity_equals_motmetrics_on_anything(seed):
     np.testing.assert_allclose([ours.idf1, ours.idp, ours.idr], [said[name] for name in ("idf1", "idp", "idr")], atol=1e-9)
 
 
+@pytest.mark.peers
 def test_equal_to_the_libraries_on_real_tracks(real_data):
     for k, scene in enumerate(labelling.real_scenes(real_data)):
         rng = np.random.default_rng(k)

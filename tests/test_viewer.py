@@ -35,6 +35,7 @@ def near(picture, color, tolerance=25):
     return np.argwhere(np.abs(picture.astype(int) - color).max(2) <= tolerance)[:, ::-1]
 
 
+@pytest.mark.peers
 def test_the_window_shows_points_cuboids_and_headings(window):
     picture = window.picture()
     assert picture.shape == (480, 640, 3)
@@ -48,6 +49,7 @@ def test_the_window_shows_points_cuboids_and_headings(window):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
+@pytest.mark.peers
 def test_keys_change_frames_and_trails(window):
     first = window.picture()
     window.previous()
@@ -64,12 +66,14 @@ def test_keys_change_frames_and_trails(window):
     assert (window.picture() == last).all()
 
 
+@pytest.mark.peers
 def test_a_key_writes_the_camera_pictures(window):
     written = window.write_pictures()
     assert sorted(path.name for path in written) == [f"{window.frame_index:06d}_front.png", f"{window.frame_index:06d}_wide.png"]
     assert all(path.stat().st_size > 1000 for path in written)
 
 
+@pytest.mark.peers
 def test_no_picture_goes_into_the_recording(window, tmp_path, monkeypatch):
     for scene in (window.scene.replace(path=str(tmp_path)), window.scene.replace(path=str(tmp_path / "elsewhere"))):
         monkeypatch.setattr(window, "scene", scene)
@@ -82,6 +86,7 @@ def test_no_picture_goes_into_the_recording(window, tmp_path, monkeypatch):
             assert len(window.write_pictures()) == 2
 
 
+@pytest.mark.peers
 def test_a_scene_of_labels_alone(open3d):
     scene = bw.Scene("labels", street.times_ns(), trajectory=street.trajectory(), tracks=street.tracks())
     assert len(near(desktop.picture_of_window(scene, 1, width_px=320, height_px=240), color_of("car"))) > 10
@@ -101,6 +106,7 @@ def test_a_missing_extra_is_said_before_a_missing_display_and_the_keys(monkeypat
     assert "pip install 'boxwright[desktop]'" in err
 
 
+@pytest.mark.peers
 def test_no_display_is_said(open3d, monkeypatch, tmp_path, capsys):
     if not sys.platform.startswith("linux"):
         pytest.skip("Linux alone has no display by environment")
@@ -145,6 +151,7 @@ def test_bars_are_closed_and_as_thick_as_said(start, end):
     assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
 
 
+@pytest.mark.peers
 def test_frames_without_points_or_labels_come_and_go(open3d):
     """Forth and back over a frame that has neither: nothing of the frames beside it stays, and all of theirs comes back."""
     scene = street.scene()

@@ -349,6 +349,7 @@ def test_A26_cells_are_no_formulas(server, sign):
     assert "text/csv" not in "".join(path.read_text() for path in (SOURCE / "server").glob("*.py"))
 
 
+@pytest.mark.peers
 @pytest.mark.full
 def test_A21_bandit_finds_nothing_severe():
     pytest.importorskip("bandit", reason="bandit is not installed (extra 'peers')")
