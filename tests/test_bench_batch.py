@@ -59,9 +59,8 @@ def test_the_page_of_scale_is_what_was_measured():
     found = json.loads((ROOT / "benchmarks" / "batch.json").read_text(encoding="utf-8"))
     assert (ROOT / "docs" / "scale.md").read_text(encoding="utf-8") == scale.page(found)
     again = scale.page({**found, "jobs": [{**job, "cpu_ms": 2 * job["cpu_ms"]} for job in found["jobs"]]})
-    core_hours = [float(page.split("Waymo-sized")[1].split("|")[1].replace(",", "")) for page in (scale.page(found), again)]
-    # each of the two is told with one decimal
-    assert core_hours[1] == pytest.approx(2 * core_hours[0], abs=0.15) and core_hours[0] > 0.5
+    core_hours = [float(page.split("fleet-sized")[1].split("|")[1].replace(",", "")) for page in (scale.page(found), again)]
+    assert core_hours[1] == pytest.approx(2 * core_hours[0], rel=0.02)
 
 
 def test_the_extra_has_what_a_local_cluster_needs():
