@@ -79,3 +79,8 @@ def test_keyerrors_are_not_shown_in_quotes():
 )
 def test_one_thing_is_no_plural(n, thing, said):
     assert number_of(n, thing) == said
+
+
+def test_a_path_of_any_length_is_told_by_its_ends():
+    told = str(bw.FormatError("cannot be read", path="/data/" + "x" * 5000 + "/labels.json"))
+    assert len(told) < 600 and told.startswith("/data/") and "labels.json: cannot be read" in told

@@ -256,6 +256,21 @@ def test_names_do_not_lead_out_of_the_dataset(tmp_path):
     assert not bw.read(tmp_path / "x/in").has_image(0, "camera")
 
 
+def test_one_id_for_many_labels(tmp_path):
+    """Their names grew by a mark each, to thousands of marks."""
+    given = document()
+    given["annotations"] = [given["annotations"][0] | {"id": 8} for _ in range(300)]
+    names = [track.track_id for track in bw.read(put(tmp_path, given)).image_tracks]
+    assert len(set(names)) == 300 and max(map(len, names)) < 40 and names[0] == "label 8"
+
+
+def test_a_picture_whose_name_no_system_takes_is_not_there(tmp_path):
+    given = document()
+    given["images"][0]["file_name"] = "9" * 5000
+    scene = bw.read(put(tmp_path, given))
+    assert not any(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene)))
+
+
 def test_cuboids_become_boxes_that_find_their_way_back(rng, tmp_path):
     """What each camera sees of them, under a name that tells the object; an edited file gives them back so."""
     scene = full_scene(rng)

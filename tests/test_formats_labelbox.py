@@ -112,6 +112,15 @@ def test_exported_labels(tmp_path):
     assert any("1 label of kinds" in note for note in scene.notes)
 
 
+@pytest.mark.parametrize("run", [[1], [1, 2, 3], []])
+def test_a_segment_that_is_no_pair(tmp_path, run):
+    row = json.loads((exported(tmp_path) / "export.ndjson").read_text())
+    row["projects"]["p"]["labels"][0]["annotations"]["segments"]["abc"].append(run)
+    put(tmp_path, row, name="export.ndjson")
+    with pytest.raises(bw.FormatError, match=r"segments\.abc\[2\]: expected a first and a last frame"):
+        bw.read(tmp_path)
+
+
 def test_rows_of_other_files_are_scenes(tmp_path):
     put(tmp_path, line(key="a.mp4"), line(key="b.mp4", track="9"))
     assert [entry.name for entry in bw.scenes(tmp_path)] == ["a", "b"]

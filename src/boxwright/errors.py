@@ -78,7 +78,7 @@ class BoxwrightError(Exception):
         self.args = (str(self),)
 
     def __str__(self) -> str:
-        place = ", ".join(part for part in (self.path, self._place()) if part)
+        place = ", ".join(part for part in (_both_ends(self.path or ""), self._place()) if part)
         where = ": ".join(part for part in (place, _short(self.field or "")) if part)
         wanted = "" if self.expected is None else f"expected {_short(self.expected)}"
         if self.got is not None:
@@ -100,6 +100,12 @@ def _short(part: Any) -> str:
     """What a damaged file brings along can be of any length."""
     text = str(part)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
+
+
+def _both_ends(path: str) -> str:
+    """Of a long path: where it begins, and the name at its end."""
+    half = MOST_CHARACTERS // 2
+    return path if len(path) <= MOST_CHARACTERS else f"{path[:half]}...{path[-half:]}"
 
 
 def _rebuild(kind: type[BoxwrightError], fields: dict[str, Any]) -> BoxwrightError:

@@ -31,6 +31,7 @@ from .camera_labels import linked_object
 from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
+from .free_names import FreeNames
 from .json_parts import load_by_parts
 from .looking import files_of, head
 from .sensor_files import SensorFiles
@@ -60,6 +61,7 @@ _OWN_SHAPE = {"id", "image_id", "category_id", "attributes"}
 _TRACK_IDS = ("track_id", "instance_id")
 _HINT = "correct the file or export it again"
 _SAFE_NAME = re.compile(r"(?!.*(^|[/\\])\.\.([/\\]|$))[^/\\:\x00][^:\x00]*")
+_LONGEST_NAME = 255  # bytes of a file's name, and here of the folders before it too: no system takes more in one part
 Row = dict[str, Any]
 
 
@@ -87,15 +89,14 @@ def list_scenes(path: Path) -> list[str]:
 def _places(path: Path) -> dict[str, tuple[Path, str | None]]:
     """Scene -> (its file, its name there); None where the file has no videos."""
     found: dict[str, tuple[Path, str | None]] = {}
+    taken = FreeNames()
     for file in _files(path):
         names: list[str | None] = [None]
         if b'"videos"' in head(file, limits().json_bytes):
             names = [*dict.fromkeys(name for name, _ in _videos(load_by_parts(file, {"images", "annotations"}), file).values())] or [None]
         for name in names:
             called = file.stem if name is None else name
-            while called in found:
-                called = f"{file.stem}/{called}"
-            found[called] = (file, name)
+            found[taken.take(f"{file.stem}/{called}" if called in taken else called)] = (file, name)
     return found
 
 
@@ -223,15 +224,13 @@ class _Reader:
         }
 
     def _tracks(self, times_ns: Mapping[str, Any], index: Mapping[int, int]) -> list[ImageTrack]:
-        groups, names, tracks = self._rows(), set[str](), []
+        groups, names, tracks = self._rows(), FreeNames(), []
         for (camera, told, category, kind, *_), rows in groups.items():
             rows.sort(key=lambda row: row["frame"])
             limits().check("keyframes_per_track", len(rows), self.file, f"track {told}")
             name = told if told is not None else f"label {rows[0]['source']['id']}"
-            parts = iter((f"{name}@{camera}", f"{name}-{category}", f"{name}-{category}-{kind_of(kind)}"))
-            while name in names:
-                name = next(parts, f"{name}'")
-            names.add(name)
+            parts = (name, f"{name}@{camera}", f"{name}-{category}", f"{name}-{category}-{kind_of(kind)}")
+            name = names.take(next((part for part in parts if part not in names), parts[-1]))
             frames = np.array([index[row["frame"]] for row in rows], np.int64)
             attributes = [row["attributes"] for row in rows]
             known = dict.fromkeys(key for one in attributes for key in one)
@@ -312,8 +311,12 @@ class _Reader:
         found: dict[str, list[Path | None]] = {}
         for camera, rows in self.images.items():
             names = [str(rows[frame].get("file_name", "")) if frame in rows else "" for frame in frames]
-            safe = [name if _SAFE_NAME.fullmatch(name) else "" for name in names]
+            safe = [name if _is_safe(name) else "" for name in names]
             first = next(filter(None, safe), "")
             bases = [base for base in (own, own / "images", own.parent, own.parent / "images") if first and (base / first).is_file()]
             found[camera] = [bases[0] / name if bases and name else None for name in safe]
         return found
+
+
+def _is_safe(name: str) -> bool:
+    return _SAFE_NAME.fullmatch(name) is not None and len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME

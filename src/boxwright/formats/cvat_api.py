@@ -33,6 +33,7 @@ from . import strict_json
 from .clouds_of_frames import quat_from_xyz, scene_of_clouds, unescaped
 from .cvat_video_meta import Label
 from .declared import Capabilities, Exactness
+from .free_names import FreeNames
 from .json_parts import ROW, load_by_parts
 from .looking import head, names_of
 from .reach import within_reach
@@ -170,7 +171,7 @@ class _Reading:
                 mutable[name], kinds[name] = bool(one.get("mutable", True).value), one.get("input_type", "text").text()
             self.labels[node["id"].whole()] = (node["name"].word(), Label(mutable, kinds))
         self.found: list[_Found] = []
-        self.taken, self.server_ids = set[str](), list[str]()
+        self.taken, self.server_ids = FreeNames(), list[str]()
         self.last, self.others, self.unnamed = -1, Counter[str](), set[int]()
 
     def track(self, node: Node) -> None:
@@ -207,10 +208,8 @@ class _Reading:
         """The track's name: the one it has with us, the server's number, or its place; each once."""
         number = node.mapping().get("id")
         is_number = isinstance(number, int) and not isinstance(number, bool)
-        name = given if isinstance(given, str) and given.strip() else f"{before}{number}" if is_number else otherwise
-        while name in self.taken:
-            name += "'"
-        self.taken.add(name)
+        wanted = given if isinstance(given, str) and given.strip() else f"{before}{number}" if is_number else otherwise
+        name = self.taken.take(wanted)
         if not given and is_number:
             self.server_ids.append(name)
         return name

@@ -15,6 +15,7 @@ from ..frames import Pose
 from ..limits import FARTHEST_M, limits
 from ..tracks import Origin, Track, Visibility
 from .dense_tracks import dense_track, moved_each
+from .free_names import FreeNames
 from .strict_json import Node
 
 __all__ = ["LabelRows"]
@@ -114,15 +115,12 @@ class LabelRows:
             kinds_of.setdefault(track_id, []).append(kind)
         several = {track_id: kinds for track_id, kinds in kinds_of.items() if len(kinds) > 1}
         notes += [f"track {track_id} is of several types: {', '.join(kinds)}; each became a track" for track_id, kinds in several.items()]
-        tracks, taken = [], set(kinds_of)
+        tracks, taken = [], FreeNames(kinds_of)
         for (name, category), rows in members.items():
             limits().check("keyframes_per_track", len(rows), path, f"track {name}")
             track_id = name
             if name in several and several[name][0] != category:
-                track_id = f"{name}-{category}"
-                while track_id in taken:
-                    track_id += "'"
-                taken.add(track_id)
+                track_id = taken.take(f"{name}-{category}")
             index = np.array(rows)
             track = dense_track(
                 track_id,

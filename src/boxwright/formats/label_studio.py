@@ -33,6 +33,7 @@ from ..shapes2d import Boxes, Keypoints, Polygons, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, Span, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
+from .free_names import FreeNames
 from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .strict_json import Node, load
@@ -92,15 +93,13 @@ def list_scenes(path: Path) -> list[str]:
 def _places(path: Path) -> dict[str, tuple[Path, list[int]]]:
     """Scene -> its file and its tasks there."""
     found: dict[str, tuple[Path, list[int]]] = {}
+    names = FreeNames()
     for file in _files(path):
         own: dict[tuple[str, str], list[int]] = {}
         for k, task in enumerate(load(file)):
             own.setdefault(_scene_of(task, file, k), []).append(k)
         for (name, _), tasks in own.items():
-            called = name
-            while called in found:
-                called = f"{file.stem}/{called}"
-            found[called] = (file, tasks)
+            found[names.take(f"{file.stem}/{name}" if name in names else name)] = (file, tasks)
     return found
 
 
@@ -277,7 +276,7 @@ class _Reader:
     def pictures(self, name: str, tasks: list[Node]) -> Scene:
         limits().check("frames_per_scene", len(tasks), self.file)
         tracks: list[ImageTrack] = []
-        size, seen = (1, 1), set[str]()
+        size, seen = (1, 1), FreeNames()
         for i, task in enumerate(tasks):
             said = self._said_of_regions(task)
             for region in _regions(task):
@@ -289,10 +288,7 @@ class _Reader:
                     if min(width, height) < 1:
                         raise region.wrong("a width and a height from 1", f"{width} x {height}", _HINT)
                     self.room.take(LABEL_BYTES + TRACK_BYTES)
-                    track_id = region.get("id", f"region {len(seen)}").word()
-                    while track_id in seen:
-                        track_id = f"{track_id}'"
-                    seen.add(track_id)
+                    track_id = seen.take(region.get("id", f"region {len(seen)}").word())
                     limits().check("tracks_per_scene", len(seen), self.file)
                     tracks.append(_of_picture(region, track_id, i, (width, height), said.get(track_id, {})))
                     size = (max(size[0], width), max(size[1], height))

@@ -31,6 +31,7 @@ from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
+from .free_names import FreeNames
 from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .strict_json import Node, of_bytes
@@ -82,23 +83,18 @@ def list_scenes(path: Path) -> list[str]:
 def _places(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
     """Scene -> its file, and of each of its data rows the camera."""
     found: dict[str, tuple[Path, dict[str, str]]] = {}
+    names = FreeNames()
     for file in _files(path):
         keys = list(dict.fromkeys(_key(line) for line in _lines(file)))
         parts = [key.rpartition("/") for key in keys]
         cameras = [last if last not in ("world", "ego", "lidar") else "camera" for _, _, last in parts]
         if len({first for first, _, _ in parts}) == 1 and parts[0][1] and re.sub(r"\W", "_", parts[0][0]) == re.sub(r"\W", "_", file.stem):
-            found[_free(parts[0][0], found)] = (file, dict(zip(keys, cameras)))
+            found[names.take(parts[0][0])] = (file, dict(zip(keys, cameras)))
             continue
         for key in keys:
             name = re.split(r"[/\\]", key)[-1]
-            found[_free(name.rpartition(".")[0] or name, found)] = (file, {key: "camera"})
+            found[names.take(name.rpartition(".")[0] or name)] = (file, {key: "camera"})
     return found
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    while name in taken:
-        name += "'"
-    return name
 
 
 def _lines(file: Path) -> Iterator[Node]:
@@ -264,6 +260,8 @@ class _Reader:
         for name, runs in annotations.get("segments", {}).items():
             if name in found:
                 for run in runs:
+                    if len(run) != 2:
+                        raise run.wrong("a first and a last frame", str(run.value)[:40], _HINT)
                     first, last = (one.whole() - 1 for one in run)
                     if not 0 <= first <= last:
                         raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], _HINT)

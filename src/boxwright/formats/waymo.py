@@ -36,6 +36,7 @@ from ..tracks import Track
 from .argoverse2_tables import HINT, Rows, parquet_table, read_rows
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_track, moved_each
+from .free_names import FreeNames
 from .looking import names_of, subfolders
 from .waymo_pictures import BOX_COLUMNS, image_tracks_of, set_bad_boxes_aside
 
@@ -312,13 +313,10 @@ class _Reader:
             cuboids = moved_each(cuboids, [trajectory.at(int(times[i])) for i in used], which, "world")
         known = {"key.frame_timestamp_micros", "key.laser_object_id", "key.segment_context_name", "type", *_BOX}
         extra = [name for name, values in table.columns.items() if name not in known and values.dtype.kind in "iufOUb"]
-        tracks, names = [], set[str]()
+        tracks, names = [], FreeNames()
         for (track_id, kind), index in table.members("key.laser_object_id", "type").items():
             sources = [table.said(extra, i) for i in index.tolist()]
-            name = f"{track_id}-{TYPES[kind]}" if track_id in names else track_id  # an object of two types is two tracks
-            while name in names:
-                name += "'"
-            names.add(name)
+            name = names.take(f"{track_id}-{TYPES[kind]}" if track_id in names else track_id)  # an object of two types is two tracks
             tracks.append(dense_track(name, TYPES[kind], frame[index], times, cuboids[index], source_attributes=sources if any(sources) else ()))
         return tracks
 
