@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import boxwright as bw
@@ -166,3 +167,121 @@ def test_a_shape_is_carried_on_by_the_pictures(page):
     page.wait("() => [...document.querySelectorAll('[data-testid=notice]')].some((one) => one.textContent.startsWith('Carried on over'))")
     (track,) = tracks(page)
     assert (track.origin[1:] == bw.Origin.PROPAGATED).all()
+
+
+def shown(page, frame):
+    """What the page draws of its first shape."""
+    return page.wait("frame => window.boxwright.pictures.shapesOf('front', frame)[0]", frame)
+
+
+def test_a_rotated_box_is_made_turned_and_interpolated(page):
+    page.by("shape-rotated_box").click()
+    click(page, [100, 100], [180, 140], [160, 175])
+    (track,) = tracks(page)
+    along, across = np.array([80.0, 40.0]), np.array([-40.0, 80.0]) / np.hypot(40, 80)
+    high = np.array([60.0, 75.0]) @ across
+    assert isinstance(track.shapes, bw.RotatedBoxes) and near([float(track.shapes.rotation_rad[0])], [np.arctan2(40, 80)], 0.03)
+    assert near(track.shapes.size_px[0], [np.hypot(*along), high], 2) and near(track.shapes.center_uv[0], [140, 120] + across * high / 2, 2)
+    row = shown(page, 10)
+    (u, v), (width, _), angle = row["center_px"], row["size_px"], row["rotation_rad"]
+    reach = 24 / page.evaluate("() => window.boxwright.pictures.large.view.scale")
+    far = width / 2 + reach
+    drag(page, [u + far * np.cos(angle), v + far * np.sin(angle)], [u, v + 120])  # the yellow dot
+    (track,) = tracks(page)
+    assert near([float(track.shapes.rotation_rad[0])], [np.pi / 2], 0.03) and near(track.shapes.center_uv[0], [u, v], 1e-9)
+    drag(page, [u, v + width / 2], [u + 30, v + width / 2 + 20])  # its first side, ahead: only what is along its axis counts
+    (track,) = tracks(page)
+    assert near(track.shapes.size_px[0], [width + 20, row["size_px"][1]], 3) and near(track.shapes.center_uv[0], [u, v + 10], 2)
+    go(page, 20)
+    page.by("shape-visibility").select_option("visible")
+    page.saved()
+    drag(page, [u, v + 10], [u + 40, v + 30])
+    (track,) = tracks(page)
+    go(page, 15)
+    page.wait("() => document.querySelector('[data-testid=shape-state]').textContent.startsWith('Interpolated')")
+    held = track.at(page.site.project.read("sample").exposures_ns("front")[15:16]).shapes
+    row = shown(page, 15)
+    assert near([*row["center_px"], *row["size_px"], row["rotation_rad"]], [*held.center_uv[0], *held.size_px[0], held.rotation_rad[0]], 1e-6)
+
+
+def test_keypoints_of_a_person_are_marked_by_name(page):
+    page.evaluate("() => { boxwright.state.category = 'pedestrian'; boxwright.state.tell('show'); }")
+    skeleton = bw.Taxonomy.default().find("pedestrian").skeleton
+    page.by("shape-keypoints").click()
+    click(page, [200, 60])
+    page.key("Space")  # the left eye is left out
+    page.page.keyboard.down("Shift")
+    click(page, [210, 55])
+    page.page.keyboard.up("Shift")
+    page.wait("() => document.querySelector('#shapes').textContent.includes('Next: left ear, 4 of 17')")
+    page.key("Enter")
+    (track,) = tracks(page)
+    seen = [bw.Visibility.VISIBLE, bw.Visibility.OUTSIDE, bw.Visibility.OCCLUDED, *[bw.Visibility.OUTSIDE] * 14]
+    assert track.category == "pedestrian" and track.shapes.skeleton == skeleton and track.shapes.visibility[0].tolist() == seen
+    assert near(track.shapes.uv[0, [0, 2]].ravel(), [200, 60, 210, 55])
+    page.by("shape-point-1").select_option("visible")  # it comes amid the others, and is pulled from there
+    (track,) = tracks(page)
+    assert near(track.shapes.uv[0, 1], [205, 57.5])
+    drag(page, track.shapes.uv[0, 1].tolist(), [190, 80])
+    (track,) = tracks(page)
+    assert near(track.shapes.uv[0, 1], [190, 80]) and track.shapes.visibility[0, 1] == bw.Visibility.VISIBLE
+    page.page.mouse.move(*place(page, "front", [200, 60]))
+    page.key("Delete")
+    (track,) = tracks(page)
+    assert track.shapes.visibility[0].tolist()[:3] == [bw.Visibility.OUTSIDE, bw.Visibility.VISIBLE, bw.Visibility.OCCLUDED]
+    go(page, 12)
+    page.by("shape-keypoints").click()  # into the same track, which has its seventeen points
+    click(page, [220, 60], [230, 70], [240, 60])
+    page.key("Enter")
+    (track,) = tracks(page)
+    assert len(track) == 2 and track.shapes.visibility[1].tolist() == [bw.Visibility.VISIBLE] * 3 + [bw.Visibility.OUTSIDE] * 14
+    go(page, 11)
+    held = track.at(page.site.project.read("sample").exposures_ns("front")[11:12]).shapes
+    assert near(shown(page, 11)["points_px"][1], held.uv[0, 1], 1e-6)
+
+
+def test_keypoints_of_a_class_without_a_skeleton_are_as_many_as_are_clicked(page):
+    page.evaluate("() => { boxwright.state.category = 'car'; boxwright.state.tell('show'); }")
+    page.by("shape-keypoints").click()
+    click(page, [100, 100], [120, 100], [140, 120])
+    page.page.mouse.dblclick(*place(page, "front", [160, 140]))
+    (track,) = tracks(page)
+    assert track.shapes.skeleton is None and near(track.shapes.uv[0].ravel(), [100, 100, 120, 100, 140, 120, 160, 140])
+    assert not track.shapes.visibility.any()
+
+
+def test_masks_are_shown_pixel_by_pixel(page, rng):
+    scene = page.site.project.read("sample")
+    camera = scene.camera("front").camera
+    times = scene.exposures_ns("front")
+    pixels = np.zeros((2, camera.height_px, camera.width_px), bool)
+    pixels[0, 100:140, 200:260] = rng.random((40, 60)) < 0.5
+    pixels[1, 60:62, 300:400] = True
+    pixels[1, -1, -1] = True
+    masks = bw.Masks.from_arrays(pixels)
+    edits = page.site.project.edits("sample", by="ben")
+    edits.add_track(bw.ImageTrack("stain", "car", "front", times[[10, 12]], masks))
+    edits.commit()
+    found = page.wait(
+        """async () => {
+            const row = boxwright.pictures.shapesOf('front', 10).find((one) => one.track_id === 'stain');
+            if (!row) return null;
+            const { stencilOf } = await import('/static/masks.js');
+            const { left, top, width, height, inside } = stencilOf(row);
+            return { left, top, width, height, inside: [...inside] };
+        }"""
+    )
+    left, top, width, height = (found[key] for key in ("left", "top", "width", "height"))
+    shown_px = np.zeros_like(pixels[0])
+    shown_px[top : top + height, left : left + width] = np.array(found["inside"]).reshape(height, width)
+    assert (shown_px == pixels[0]).all()
+    v, u = np.argwhere(pixels[0])[300]
+    click(page, [int(u), int(v)])
+    page.wait("() => boxwright.labels.get(boxwright.state.selected)?.body.track_id === 'stain'")
+    go(page, 11)  # a mask stays until the next keyframe, as the core has it
+    assert shown(page, 11)["rle"] == masks.to_coco()[0] and shown(page, 11)["state"] == "between"
+    go(page, 12)
+    bounds = page.evaluate("async () => (await import('/static/picture_draw.js')).boundsOf(boxwright.pictures.shapesOf('front', 12)[0], 'mask')")
+    assert near(bounds, masks.bounds_xyxy()[1].tolist(), 1e-9)
+    page.by("shape-delete-track").click()
+    assert tracks(page) == []

@@ -233,7 +233,7 @@ TAXONOMY = bw.Taxonomy(
         bw.Category(
             "car", 1, (1, 2, 3), attributes=(bw.AttributeDefinition("doors", "number", is_mutable=False), bw.AttributeDefinition("lights", "flag"))
         ),
-        bw.Category("truck", 2, (4, 5, 6)),
+        bw.Category("truck", 2, (4, 5, 6), skeleton=bw.Skeleton(("bumper", "tail"), ((0, 1),))),
     ]
 )
 

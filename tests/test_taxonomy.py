@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.store.taxonomies import taxonomy_from, taxonomy_mapping
 from boxwright.taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
 
 
@@ -212,3 +213,20 @@ def test_a_measured_size_moves_what_is_expected_by_how_sure_both_are():
 def test_a_measured_size_that_cannot_be_is_refused(size, sigma):
     with pytest.raises(bw.ArgumentError, match="size_m"):
         bw.Taxonomy.default().find("car").size_prior.measured(size, sigma)
+
+
+def test_the_skeleton_of_a_person_is_the_same_on_both_sides():
+    skeleton = Taxonomy.default().find("person").skeleton
+    assert len(skeleton.points) == 17 and skeleton.points[0] == "nose"
+    other = {"left": "right", "right": "left"}
+    mirrored = {name: "_".join(other.get(word, word) for word in name.split("_")) for name in skeleton.points}
+    edges = {frozenset(skeleton.points[i] for i in edge) for edge in skeleton.edges}
+    assert {frozenset(mirrored[name] for name in edge) for edge in edges} == edges and len(edges) == len(skeleton.edges)
+    assert set().union(*edges) == set(skeleton.points)
+
+
+def test_a_taxonomy_kept_before_there_were_skeletons():
+    kept = taxonomy_mapping(Taxonomy.default())
+    for one in kept["categories"]:
+        del one["skeleton"]
+    assert [one.skeleton for one in taxonomy_from(kept)] == [None] * len(Taxonomy.default())

@@ -27,6 +27,7 @@ from typing import Any
 
 from .arrays import as_floats
 from .errors import ArgumentError, UnknownName, number_of
+from .shapes2d import Skeleton
 
 __all__ = ["AttributeDefinition", "Category", "SizePrior", "Taxonomy"]
 
@@ -153,6 +154,7 @@ class Category:
     is_rigid : keeps its shape; one size per track makes sense
     is_yaw_from_motion : points alone never tell its yaw
     aliases : what datasets call it
+    skeleton : points that are marked on it in pictures, and which of them are joined; None where every track has points of its own
     """
 
     name: str
@@ -163,6 +165,7 @@ class Category:
     is_yaw_from_motion: bool = False
     aliases: tuple[str, ...] = ()
     attributes: tuple[AttributeDefinition, ...] = ()
+    skeleton: Skeleton | None = None
 
     def check_attributes(
         self, attributes: Mapping[str, Any], keyframe_attributes: Sequence[Mapping[str, Any]] = (), *, field: str = "attributes"
@@ -304,6 +307,17 @@ _VEHICLE = (_OCCLUSION, _MOTION, _LIGHTS)
 _MAKERS = "makers' data sheets"
 _LIMITS = "makers' data sheets and Council Directive 96/53/EC"
 
+# Points of a person as COCO 2017 has them: their order is that of its files.
+_PERSON = Skeleton(
+    ("nose", *(f"{side}_{part}" for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))),
+    (
+        *((0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
+        *((5, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 12)),
+        *((11, 13), (13, 15), (12, 14), (14, 16)),
+    ),
+)
+_SKELETONS = {"pedestrian": _PERSON, "sitting_person": _PERSON}
+
 # Colours: apart in Oklab, to an eye without red or without green cones too (Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009), those of
 # classes that are often side by side farthest; light enough for a dark ground and dark enough for a light one.
 # Names of one class that a dataset uses side by side: its colour, this far towards white, or towards black where negative.
@@ -385,6 +399,7 @@ _DEFAULT = Taxonomy(
             from_motion,
             tuple(aliases.split("|")),
             attributes,
+            _SKELETONS.get(name),
         )
         for i, (name, color, length, width, height, source, rigid, from_motion, aliases, attributes) in enumerate(_TABLE)
     ]

@@ -20,7 +20,6 @@ from ..keyframes import code_names
 from ..projection import ImageBoxes, project_cuboids
 from ..scene import Scene
 from ..scene_labels import ShapeLabels
-from ..shapes2d import Masks
 from ..store.roles import Action
 from ..tracks import State, Visibility, interpolate_tracks
 from .answers import json_answer
@@ -116,12 +115,10 @@ def _shapes(scene: Scene, i: int, camera: str) -> Iterator[dict[str, Any]]:
 def _shape_rows(scene: Scene, camera: str, labels: ShapeLabels) -> Iterator[dict[str, Any]]:
     of_track, of_rows = shape_mappings(labels.shapes)
     states, seen = code_names(State, labels.state), code_names(Visibility, labels.visibility)
-    bounds = labels.shapes.bounds_xyxy().tolist() if isinstance(labels.shapes, Masks) else None
     for m, k in enumerate(labels.track_index.tolist()):
         track = scene.image_tracks[k]
-        more = {} if bounds is None else {"bounds_px": bounds[m]}
         said = {"track_id": track.track_id, "category": track.category, "camera": camera, "object_id": track.object_id}
-        yield {**said, "shape": labels.shapes.KIND, "state": states[m], "visibility": seen[m], **of_track, **of_rows[m], **more}
+        yield {**said, "shape": labels.shapes.KIND, "state": states[m], "visibility": seen[m], **of_track, **of_rows[m]}
 
 
 def _tags(scene: Scene, i: int) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ArgumentError
+from ..shapes2d import Skeleton
 from ..taxonomy import AttributeDefinition, Category, SizePrior, Taxonomy
 
 __all__ = ["taxonomy_from", "taxonomy_mapping"]
@@ -28,7 +29,12 @@ def _category_mapping(category: Category) -> dict[str, Any]:
         **{name: getattr(category, name) for name in _FLAGS},
         "aliases": list(category.aliases),
         "attributes": [_attribute_mapping(one) for one in category.attributes],
+        "skeleton": None if category.skeleton is None else _skeleton_mapping(category.skeleton),
     }
+
+
+def _skeleton_mapping(skeleton: Skeleton) -> dict[str, Any]:
+    return {"points": list(skeleton.points), "edges": [list(edge) for edge in skeleton.edges]}
 
 
 def _attribute_mapping(one: AttributeDefinition) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def taxonomy_from(mapping: Any) -> Taxonomy:
 
 
 def _category(one: Mapping[str, Any]) -> Category:
-    prior = one["size_prior"]
+    prior, skeleton = one["size_prior"], one.get("skeleton")  # projects of before have no skeletons
     return Category(
         name=one["name"],
         category_id=one["category_id"],
@@ -54,6 +60,7 @@ def _category(one: Mapping[str, Any]) -> Category:
         size_prior=None if prior is None else SizePrior(**{name: prior[name] for name in _PRIOR}),
         aliases=tuple(one["aliases"]),
         attributes=tuple(_attribute(item) for item in one["attributes"]),
+        skeleton=None if skeleton is None else Skeleton(tuple(skeleton["points"]), tuple(tuple(edge) for edge in skeleton["edges"])),
         **{name: one[name] for name in _FLAGS},
     )
 

@@ -2,6 +2,7 @@
 /** What is drawn over a picture: cuboids as the server projects them, shapes, captions. Nothing here knows a lens. */
 
 import { css } from './dom.js';
+import { drawMask, stencilOf } from './masks.js';
 
 /** @typedef {import('./picture_view.js').PictureView} View */
 
@@ -111,17 +112,21 @@ export function drawPoints(to, view, uv, colourOf, size) {
 }
 
 /**
- * A shape: box, rotated box, polygon, polyline, keypoints; of a mask its bounds.
+ * A shape: box, rotated box, polygon, polyline, keypoints, mask.
  * @param {CanvasRenderingContext2D} to @param {View} view @param {any} shape as a keyframe has it @param {string} kind
  * @param {Look & {skeleton?: any}} look
  */
 export function drawShape(to, view, shape, kind, look) {
+  if (kind === 'mask') {
+    drawMask(to, view, stencilOf(shape), look.colour, look);
+    return;
+  }
   const parts = outlines(shape, kind);
   to.save();
   to.strokeStyle = css(look.colour);
   to.fillStyle = css(look.colour);
   to.lineJoin = 'round';
-  to.setLineDash(look.dash ?? (look.isOccluded || kind === 'mask' ? [5, 4] : []));
+  to.setLineDash(look.dash ?? (look.isOccluded ? [5, 4] : []));
   to.beginPath();
   for (const part of parts) {
     part.points.forEach(([u, v], k) => {
@@ -176,7 +181,6 @@ function keypoints(to, view, shape, look) {
  */
 export function outlines(shape, kind) {
   if (kind === 'box') return [{ points: cornersOfBox(shape.xyxy_px), isClosed: true }];
-  if (kind === 'mask') return shape.bounds_px ? [{ points: cornersOfBox(shape.bounds_px), isClosed: true }] : [];
   if (kind === 'rotated_box') {
     const [[u, v], [w, h], angle] = [shape.center_px, shape.size_px, shape.rotation_rad];
     const [c, s] = [Math.cos(angle), Math.sin(angle)];
@@ -195,6 +199,10 @@ export function cornersOfBox([left, top, right, bottom]) {
 
 /** Left, top, right and bottom of a shape, null of one without a place. @param {any} shape @param {string} kind @returns {number[]|null} */
 export function boundsOf(shape, kind) {
+  if (kind === 'mask') {
+    const found = stencilOf(shape);
+    return found && [found.left - 0.5, found.top - 0.5, found.left + found.width - 0.5, found.top + found.height - 0.5];
+  }
   const points = kind === 'keypoints' ? shape.points_px.filter(Boolean) : outlines(shape, kind).flatMap((one) => one.points);
   if (!points.length) return null;
   const [us, vs] = [points.map((/** @type {number[]} */ one) => one[0]), points.map((/** @type {number[]} */ one) => one[1])];

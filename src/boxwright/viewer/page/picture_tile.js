@@ -3,6 +3,7 @@
 
 import { button, el, fill } from './dom.js';
 import { boundsOf, drawCaptions, drawCuboid, drawPoints, drawShape, outlines } from './picture_draw.js';
+import { isOnMask, stencilOf } from './masks.js';
 import { PictureView } from './picture_view.js';
 import { captionOf } from './taxonomy.js';
 
@@ -307,8 +308,9 @@ function area([left, top, right, bottom]) {
   return (right - left) * (bottom - top);
 }
 
-/** Whether a place lies on a shape's lines, or on one of its points. @param {any} shape @param {string} kind @param {number[]} uv @param {number} near pixels */
+/** Whether a place lies on a shape's lines, on one of its points, or on a mask. @param {any} shape @param {string} kind @param {number[]} uv @param {number} near pixels */
 export function isOn(shape, kind, uv, near) {
+  if (kind === 'mask') return isOnMask(stencilOf(shape), uv);
   if (kind === 'keypoints') return shape.points_px.some((/** @type {any} */ one) => one && Math.hypot(one[0] - uv[0], one[1] - uv[1]) <= near);
   return outlines(shape, kind).some(({ points, isClosed }) =>
     points.some((a, k) => (k + 1 < points.length || isClosed ? toSegment(uv, a, points[(k + 1) % points.length]) <= near : false)),

@@ -154,10 +154,10 @@ export class Pictures {
       const keyframe = labels.keyframeAt(track.id, exposure);
       const row = filled.get(body.track_id);
       if (keyframe ? keyframe.body.visibility === 'outside' : !row) continue;
-      const said = { track_id: body.track_id, category: body.category, camera, shape: body.shape, skeleton: body.skeleton };
+      const said = { track_id: body.track_id, category: body.category, camera, shape: body.shape, skeleton: body.skeleton, ...(body.shape === 'mask' ? { size_px: body.size_px } : {}) };
       const now = keyframe ? { ...keyframe.body, state: 'keyframe' } : row;
       const dragged = this.dragged?.(track.id);
-      rows.push(/** @type {any} */ ({ ...now, ...said, bounds_px: row?.bounds_px, ...(dragged ?? {}) }));
+      rows.push(/** @type {any} */ ({ ...now, ...said, ...(dragged ?? {}) }));
     }
     return rows;
   }

@@ -2,16 +2,19 @@
 /** Drawing and pulling shapes in pictures. What is done becomes a keyframe at the camera's exposure when the mouse is let go. */
 
 import { css } from './dom.js';
-import { cornersOfBox } from './picture_draw.js';
-import { handlesOf, inPicture, isInside, placeOf, pulled, without } from './shape_math.js';
+import { cornersOfBox, drawShape, outlines } from './picture_draw.js';
+import { handlesOf, inPicture, isInside, placeOf, pulled, rotatedOn, without } from './shape_math.js';
 
 /** @typedef {import('./picture_tile.js').Tile} Tile */
 /** @typedef {import('./picture_tile.js').PictureTool} PictureTool */
 /** @typedef {import('./shape_math.js').Handle} Handle */
-/** @typedef {'select'|'box'|'polygon'|'polyline'|'lasso'} Mode  lasso: around points, and no shape */
+/** @typedef {'select'|'box'|'rotated_box'|'polygon'|'polyline'|'keypoints'|'lasso'} Mode  lasso: around points, and no shape */
 
 const NEAR_PX = 8;
 const LEAST_PX = 2;
+const REACH_PX = 24;
+/** How many places end a shape that is drawn click by click; of the others the user says so. @type {Record<string, number>} */
+const LEAST = { polyline: 2, keypoints: 1 };
 const EDGE_CURSORS = ['ns-resize', 'ew-resize'];
 const CORNER_CURSORS = ['nwse-resize', 'nesw-resize'];
 
@@ -23,7 +26,7 @@ export class ShapeTool {
     this.app = verbs.app;
     /** @type {Mode} */
     this.mode = 'select';
-    /** @type {{tile: Tile, points: number[][]}|null} what is being drawn */
+    /** @type {{tile: Tile, points: (number[]|null)[], hidden: boolean[]}|null} what is being drawn; null for a keypoint that is left out */
     this.drawing = null;
     /** @type {{tile: Tile, id: string, kind: string, handle: Handle, from: number[], start: any, now: any}|null} */
     this.pull = null;
@@ -39,8 +42,18 @@ export class ShapeTool {
   use(mode) {
     this.mode = this.mode === mode ? 'select' : mode;
     this.drawing = null;
-    for (const act of this.modes) act();
+    this.#told();
     this.app.pictures?.draw();
+  }
+
+  /** Another mode, or another number of places drawn. */
+  #told() {
+    for (const act of this.modes) act();
+  }
+
+  /** How many places have been drawn. */
+  get nDrawn() {
+    return this.drawing?.points.length ?? 0;
   }
 
   // ------------------------------------------------------------ the mouse
@@ -50,11 +63,11 @@ export class ShapeTool {
     if (tile.frame !== this.app.state.frame) return false;
     const at = inPicture(uv, tile.view.width, tile.view.height);
     if (this.mode === 'box') {
-      this.drawing = { tile, points: [at, at] };
+      this.drawing = { tile, points: [at, at], hidden: [] };
       return true;
     }
     if (this.mode !== 'select') {
-      this.#vertex(tile, at);
+      this.#vertex(tile, at, event.shiftKey);
       return true;
     }
     const one = this.#selected(tile);
@@ -96,7 +109,7 @@ export class ShapeTool {
       tile.draw();
     } else if (drawing && this.mode === 'box') {
       this.drawing = null;
-      const [[a, b], [c, d]] = drawing.points;
+      const [[a, b], [c, d]] = /** @type {number[][]} */ (drawing.points);
       if (Math.abs(c - a) >= LEAST_PX && Math.abs(d - b) >= LEAST_PX && event.type === 'pointerup') {
         this.verbs.draw(tile.camera, 'box', { xyxy_px: [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)] });
         this.use('select');
@@ -105,26 +118,53 @@ export class ShapeTool {
     }
   }
 
-  /** A polygon is closed by a click on its first vertex, a double click or Enter. @param {Tile} tile @param {number[]} at */
-  #vertex(tile, at) {
-    if (this.drawing?.tile !== tile) this.drawing = { tile, points: [] };
-    const { points } = this.drawing;
-    const isNear = (/** @type {number[]} */ one) => Math.hypot(one[0] - at[0], one[1] - at[1]) * tile.view.scale < NEAR_PX;
-    if (points.length >= 3 && this.mode !== 'polyline' && isNear(points[0])) this.#close();
-    else if (!points.length || !isNear(points[points.length - 1])) points.push(at);
+  /** A polygon is closed by a click on its first vertex, a double click or Enter. @param {Tile} tile @param {number[]|null} at @param {boolean} isHidden */
+  #vertex(tile, at, isHidden) {
+    if (this.drawing?.tile !== tile) this.drawing = { tile, points: [], hidden: [] };
+    const { points, hidden } = this.drawing;
+    const isNear = (/** @type {number[]|null} */ one) => one && at && Math.hypot(one[0] - at[0], one[1] - at[1]) * tile.view.scale < NEAR_PX;
+    if (points.length >= 3 && ['polygon', 'lasso'].includes(this.mode) && isNear(points[0])) this.#close();
+    else if (!points.length || !isNear(points[points.length - 1])) {
+      points.push(at);
+      hidden.push(isHidden);
+      if (points.length === this.#most(tile)) this.#close();
+      this.#told();
+    }
     tile.draw();
+  }
+
+  /** How many places a shape has at most. @param {Tile} tile */
+  #most(tile) {
+    if (this.mode === 'rotated_box') return 3;
+    return this.mode === 'keypoints' ? this.verbs.pointsFor(tile.camera).most : Infinity;
+  }
+
+  /** What is being drawn, as a keyframe says it. @param {string} camera @returns {any} */
+  #place(camera) {
+    const { points, hidden } = /** @type {NonNullable<typeof this.drawing>} */ (this.drawing);
+    const places = /** @type {number[][]} */ (points);
+    if (this.mode === 'rotated_box') return rotatedOn(places[0], places[1], places[2]);
+    if (this.mode === 'polygon') return { rings_px: [places] };
+    if (this.mode === 'polyline') return { points_px: places };
+    const { names, most } = this.verbs.pointsFor(camera);
+    const n = Number.isFinite(most) ? most : (names.length || points.length);
+    const all = Array.from({ length: n }, (_, k) => points[k] ?? null);
+    return { points_px: all, point_visibility: all.map((one, k) => (!one ? 'outside' : hidden[k] ? 'occluded' : 'visible')) };
   }
 
   #close() {
     const { drawing, mode } = this;
-    const least = mode === 'polyline' ? 2 : 3;
-    if (!drawing || drawing.points.length < least) {
-      this.app.say(`A ${mode === 'lasso' ? 'way around points' : mode} has at least ${least} vertices.`);
+    const least = LEAST[mode] ?? 3;
+    if (!drawing || drawing.points.filter(Boolean).length < least) {
+      this.app.say(mode === 'keypoints' ? 'Click at least one point.' : `A ${mode === 'lasso' ? 'way around points' : mode.replace('_', ' ')} has at least ${least} places.`);
       return;
     }
+    const { camera } = drawing.tile;
+    const place = mode === 'lasso' ? null : this.#place(camera);
     this.drawing = null;
-    if (mode === 'lasso') this.onLasso(drawing.tile.camera, drawing.points);
-    else this.verbs.draw(drawing.tile.camera, mode, mode === 'polygon' ? { rings_px: [drawing.points] } : { points_px: drawing.points });
+    if (mode === 'lasso') this.onLasso(camera, /** @type {number[][]} */ (drawing.points));
+    else if (mode === 'rotated_box' && Math.min(...place.size_px) < LEAST_PX) this.app.say('A box has two sides: click both ends of one, and then the side across.');
+    else this.verbs.draw(camera, mode, place);
     this.use('select');
   }
 
@@ -142,6 +182,7 @@ export class ShapeTool {
     if (event.key === 'Escape' && (this.drawing || this.mode !== 'select')) {
       if (this.drawing) this.drawing = null;
       else this.use('select');
+      this.#told();
       tile.draw();
       return true;
     }
@@ -151,7 +192,13 @@ export class ShapeTool {
     }
     if (this.drawing && event.key === 'Backspace') {
       this.drawing.points.pop();
+      this.drawing.hidden.pop();
+      this.#told();
       tile.draw();
+      return true;
+    }
+    if (this.mode === 'keypoints' && event.key === ' ') {
+      this.#vertex(tile, null, false);
       return true;
     }
     if (event.key !== 'Delete' && event.key !== 'Backspace') return false;
@@ -168,7 +215,7 @@ export class ShapeTool {
   #remove(one, handle) {
     const next = without(placeOf(one.row, one.kind), one.kind, handle);
     if (next) this.verbs.set(one.id, next, 'remove a vertex');
-    else this.app.say('Fewer vertices make no shape.');
+    else this.app.say('With less there would be no shape.');
   }
 
   // ------------------------------------------------------------ what is under the mouse
@@ -184,12 +231,12 @@ export class ShapeTool {
   /** @param {Tile} tile @param {{kind: string, row: any}} one @param {number[]} uv @returns {Handle|null} */
   #handle(tile, one, uv) {
     const near = NEAR_PX / tile.view.scale;
-    const found = handlesOf(one.row, one.kind)
+    const found = handlesOf(one.row, one.kind, REACH_PX / tile.view.scale)
       .map((handle) => ({ handle, far: Math.hypot(handle.at[0] - uv[0], handle.at[1] - uv[1]) + (handle.kind === 'middle' || handle.kind === 'edge' ? near * 0.3 : 0) }))
       .filter(({ far }) => far <= near)
       .sort((a, b) => a.far - b.far)[0];
     if (found) return found.handle;
-    return one.kind !== 'mask' && isInside(one.row, one.kind, uv) ? { kind: 'body', at: uv, index: 0 } : null;
+    return isInside(one.row, one.kind, uv) ? { kind: 'body', at: uv, index: 0 } : null;
   }
 
   /** @param {Tile} tile @param {number[]} uv */
@@ -199,6 +246,7 @@ export class ShapeTool {
     const handle = one && this.#handle(tile, one, uv);
     if (!one || !handle) return '';
     if (handle.kind === 'body') return 'move';
+    if (handle.kind === 'turn') return 'grab';
     if (one.kind === 'box') return (handle.kind === 'corner' ? CORNER_CURSORS : EDGE_CURSORS)[handle.index % 2];
     return handle.kind === 'middle' ? 'copy' : 'crosshair';
   }
@@ -210,8 +258,12 @@ export class ShapeTool {
     const one = this.#selected(tile);
     to.save();
     if (one) {
-      for (const handle of handlesOf(one.row, one.kind)) {
+      for (const handle of handlesOf(one.row, one.kind, REACH_PX / tile.view.scale)) {
         const [x, y] = tile.view.toCanvas(handle.at[0], handle.at[1]);
+        if (handle.kind === 'turn') {
+          this.#turnHandle(tile, to, one.row, [x, y]);
+          continue;
+        }
         const size = handle.kind === 'middle' ? 3 : 4;
         to.globalAlpha = handle.kind === 'middle' ? 0.6 : 1;
         to.fillStyle = '#ffffff';
@@ -220,17 +272,46 @@ export class ShapeTool {
         to.strokeRect(x - size, y - size, 2 * size, 2 * size);
       }
     }
+    if (one?.kind === 'keypoints' && this.mouse) this.#nameNear(tile, to, one);
     if (this.drawing?.tile === tile) this.#drawn(tile, to);
     to.restore();
+  }
+
+  /** A yellow dot ahead of the first side, as in the 3-D views. @param {Tile} tile @param {CanvasRenderingContext2D} to @param {any} row @param {number[]} at */
+  #turnHandle(tile, to, row, [x, y]) {
+    const [, right, low] = outlines(row, 'rotated_box')[0].points;
+    const [u, v] = tile.view.toCanvas((right[0] + low[0]) / 2, (right[1] + low[1]) / 2);
+    to.strokeStyle = to.fillStyle = '#ffd640';
+    to.lineWidth = 1.5;
+    to.beginPath();
+    to.moveTo(u, v);
+    to.lineTo(x, y);
+    to.stroke();
+    to.beginPath();
+    to.arc(x, y, 5, 0, 2 * Math.PI);
+    to.fill();
+  }
+
+  /** What the keypoint under the mouse is called. @param {Tile} tile @param {CanvasRenderingContext2D} to @param {{kind: string, row: any}} one */
+  #nameNear(tile, to, one) {
+    const handle = this.mouse && this.#handle(tile, one, this.mouse);
+    if (handle?.kind !== 'vertex') return;
+    const name = one.row.skeleton?.points[handle.index]?.replaceAll('_', ' ') ?? `point ${handle.index + 1}`;
+    caption(to, tile.view.toCanvas(handle.at[0], handle.at[1]), name);
   }
 
   /** @param {Tile} tile @param {CanvasRenderingContext2D} to */
   #drawn(tile, to) {
     const { points } = /** @type {NonNullable<typeof this.drawing>} */ (this.drawing);
+    if (this.mode === 'keypoints') {
+      this.#drawnPoints(tile, to);
+      return;
+    }
+    const all = /** @type {number[][]} */ (this.mouse ? [...points, this.mouse] : points);
     const [[a, b], [c, d]] = [points[0] ?? [0, 0], points[1] ?? points[0] ?? [0, 0]];
-    const path = this.mode === 'box' ? cornersOfBox([a, b, c, d]) : this.mouse ? [...points, this.mouse] : points;
+    const path = this.mode === 'box' ? cornersOfBox([a, b, c, d]) : this.mode === 'rotated_box' && all.length === 3 ? outlines(rotatedOn(all[0], all[1], all[2]), 'rotated_box')[0].points : all;
     to.globalAlpha = 1;
-    to.strokeStyle = css(this.app.taxonomy.color(this.app.state.category));
+    to.strokeStyle = css(this.app.taxonomy.color(this.verbs.drawnCategory));
     to.lineWidth = 2;
     to.beginPath();
     path.forEach(([u, v], k) => {
@@ -242,9 +323,28 @@ export class ShapeTool {
     to.stroke();
     to.fillStyle = '#ffffff';
     if (this.mode === 'box') return;
-    for (const [u, v] of points) {
-      const [x, y] = tile.view.toCanvas(u, v);
+    for (const one of points) {
+      const [x, y] = tile.view.toCanvas(/** @type {number[]} */ (one)[0], /** @type {number[]} */ (one)[1]);
       to.fillRect(x - 3, y - 3, 6, 6);
     }
   }
+
+  /** Keypoints so far, and beside the mouse the name of the next. @param {Tile} tile @param {CanvasRenderingContext2D} to */
+  #drawnPoints(tile, to) {
+    const place = this.#place(tile.camera);
+    const { names, skeleton } = this.verbs.pointsFor(tile.camera);
+    drawShape(to, tile.view, place, 'keypoints', { colour: this.app.taxonomy.color(this.verbs.drawnCategory), isSelected: true, skeleton });
+    const next = names[this.nDrawn];
+    if (next && this.mouse) caption(to, tile.view.toCanvas(this.mouse[0], this.mouse[1]), next.replaceAll('_', ' '));
+  }
+}
+
+/** A few words beside a place. @param {CanvasRenderingContext2D} to @param {number[]} at CSS pixels @param {string} text */
+function caption(to, [x, y], text) {
+  to.globalAlpha = 1;
+  to.font = '12px system-ui, sans-serif';
+  to.fillStyle = 'rgb(8 10 16 / 0.85)';
+  to.fillRect(x + 9, y - 22, to.measureText(text).width + 10, 17);
+  to.fillStyle = '#ffffff';
+  to.fillText(text, x + 14, y - 9.5);
 }

@@ -52,6 +52,29 @@ export class ShapeVerbs {
 
   // ------------------------------------------------------------ shapes
 
+  /** The selected track, where what is drawn goes into it: of this kind, and not in the frame yet. @param {string} camera @param {string} kind */
+  #into(camera, kind) {
+    const { track } = this;
+    return track && track.body.camera === camera && track.body.shape === kind && !this.row ? track : undefined;
+  }
+
+  /** What the class of what is drawn next is. */
+  get drawnCategory() {
+    const { track } = this;
+    return track && !this.row ? track.body.category : this.app.state.category;
+  }
+
+  /**
+   * The points of keypoints that are drawn: those of the track they go into, or of the class; of others as many as are clicked.
+   * @param {string} camera @returns {{names: string[], most: number, skeleton: import('./taxonomy.js').Skeleton|null}}
+   */
+  pointsFor(camera) {
+    const into = this.#into(camera, 'keypoints');
+    const skeleton = (into ? into.body.skeleton : this.app.taxonomy.find(this.app.state.category)?.skeleton) ?? null;
+    const most = into ? this.app.labels.keyframes(into.id)[0].body.points_px.length : (skeleton?.points.length ?? Infinity);
+    return { names: skeleton?.points ?? [], most, skeleton };
+  }
+
   /**
    * A shape that was drawn: a new track, or a keyframe of the selected one where that is of the same kind and not there yet in this frame.
    * @param {string} camera @param {string} kind @param {any} place
@@ -64,16 +87,17 @@ export class ShapeVerbs {
       this.app.say('The frame is still on its way.');
       return;
     }
-    const { track } = this;
-    if (track && track.body.camera === camera && track.body.shape === kind && !this.row) {
-      this.set(track.id, place, 'draw it again');
+    const into = this.#into(camera, kind);
+    if (into) {
+      this.set(into.id, place, 'draw it again');
       return;
     }
     const id = newId();
     const { category } = state;
     const head = { track_id: labels.freshName(category), category, camera, object_id: null, shape: kind, method: 'linear', attributes: {}, source_attributes: {} };
+    const { skeleton } = kind === 'keypoints' ? this.pointsFor(camera) : { skeleton: null };
     const keyframe = { timestamp_ns: stamp, ...place, visibility: 'visible', origin: 'given' };
-    edits.add(`new ${kind.replace('_', ' ')} of a ${category}`, [{ verb: 'add_track', scene: state.scene?.id, id, track: { ...head, keyframes: [keyframe] }, keyframe_ids: [newId()] }]);
+    edits.add(`new ${kind.replace('_', ' ')} of a ${category}`, [{ verb: 'add_track', scene: state.scene?.id, id, track: { ...head, ...(skeleton ? { skeleton } : {}), keyframes: [keyframe] }, keyframe_ids: [newId()] }]);
     state.select(id);
     state.tell('tab', 'shapes');
   }

@@ -3,6 +3,7 @@
 
 import { attributeRow, heldAt, otherAttributes } from './attributes.js';
 import { button, el, fill, onceADrawing, put, swatch } from './dom.js';
+import { startShapePoints } from './shape_points.js';
 import { ShapeTool } from './shape_tool.js';
 import { ShapeVerbs } from './shape_verbs.js';
 
@@ -10,8 +11,10 @@ import { ShapeVerbs } from './shape_verbs.js';
 const MODES = [
   ['select', 'Select', 'Click a shape to select it, drag it or its handles. A vertex goes with Delete or Alt and a click, a new one comes from the middle of a line.'],
   ['box', 'Box', 'Drag from one corner of the box to the opposite one.'],
+  ['rotated_box', 'Rotated box', 'Click both ends of one side, then anywhere on the side across. The yellow dot turns it afterwards.'],
   ['polygon', 'Polygon', 'Click one vertex after the other; the first one again, a double click or Enter closes it, Backspace takes one back.'],
   ['polyline', 'Polyline', 'Click one vertex after the other; a double click or Enter ends it, Backspace takes one back.'],
+  ['keypoints', 'Keypoints', 'Click the points; with Shift where one is hidden, Space leaves one out. A double click or Enter ends it, Backspace takes one back.'],
 ];
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
@@ -35,6 +38,7 @@ export function startShapes(app, place) {
     [['visible', 'visible'], ['occluded', 'occluded'], ['outside', 'gone from here on']].map(([value, text]) => el('option', { value }, text)));
   const attributes = el('div', { class: 'attributes', testid: 'shape-attributes' });
   const name = el('strong', { testid: 'shape-name' });
+  const { element: points, show: showPoints } = startShapePoints(app, verbs);
   put(
     body,
     el('p', {}, name),
@@ -48,7 +52,18 @@ export function startShapes(app, place) {
       button('Carry on ▶', 'shape-propagate', () => void verbs.propagate(10), { title: 'Carry it over the next 10 frames, by the pictures' }),
       button('Delete keyframe', 'shape-delete-keyframe', () => verbs.deleteKeyframe(), { title: 'Delete' }),
       button('Delete track', 'shape-delete-track', () => verbs.deleteTrack(), { title: 'Shift+Delete', class: 'danger' })),
+    points,
   );
+
+  /** What is drawn, and of keypoints which is the next. */
+  const nextOf = () => {
+    const what = verbs.drawnCategory === state.category ? `What is drawn is a ${state.category}; the list on the left changes that.` : `What is drawn is a ${verbs.drawnCategory}, as the selected track.`;
+    const camera = tool.drawing?.tile.camera ?? verbs.track?.body.camera ?? state.scene?.cameras[0]?.name;
+    if (tool.mode !== 'keypoints' || !camera) return what;
+    const { names, most } = verbs.pointsFor(camera);
+    const n = tool.nDrawn;
+    return names[n] ? `Next: ${names[n].replaceAll('_', ' ')}, ${n + 1} of ${most}. ${what}` : `${n} of ${Number.isFinite(most) ? most : 'as many points as you click'}. ${what}`;
+  };
 
   const showModes = () => {
     MODES.forEach(([id, , text], k) => {
@@ -56,7 +71,7 @@ export function startShapes(app, place) {
       modes[k].disabled = !state.may('edit') && id !== 'select';
       if (tool.mode === id) hint.textContent = text;
     });
-    next.textContent = tool.mode === 'select' ? '' : `What is drawn is a ${state.category}; the list on the left changes that.`;
+    next.textContent = tool.mode === 'select' ? '' : nextOf();
     next.hidden = tool.mode === 'select';
   };
 
@@ -73,6 +88,7 @@ export function startShapes(app, place) {
     fill(category, (names.includes(now) ? names : [now, ...names]).map((one) => el('option', { value: one }, one)));
     category.value = now;
     visibility.value = keyframe?.body.visibility ?? row?.visibility ?? 'outside';
+    showPoints();
     if (attributes.contains(document.activeElement) && attributes.dataset.of === `${track.id} ${state.frame}`) return;
     attributes.dataset.of = `${track.id} ${state.frame}`;
     const held = heldAt(track.body, labels.keyframes(track.id), verbs.stamp() ?? state.stamp());
@@ -95,12 +111,17 @@ export function startShapes(app, place) {
 
   const showList = () => {
     const tracks = labels.tracks.filter((one) => 'shape' in one.body);
-    count.textContent = String(tracks.length);
+    const shown = (state.scene?.cameras ?? []).flatMap((one) => app.pictures?.shapesOf(one.name, state.frame) ?? []);
+    const there = new Set(shown.map((row) => row.track_id));
+    const isHere = (/** @type {import('./state.js').Entity} */ one) => there.has(one.body.track_id);
+    tracks.sort((a, b) => Number(isHere(b)) - Number(isHere(a)));
+    count.textContent = `${there.size} here of ${tracks.length}`;
     fill(
       list,
       tracks.map((one) => {
         const row = button('', 'shape-track', () => pick(one), { class: 'track', 'data-track': one.body.track_id });
         row.append(swatch(taxonomy.color(one.body.category)), el('span', { class: 'track-name' }, one.body.track_id), el('span', { class: 'track-class' }, `${one.body.shape.replace('_', ' ')}, ${one.body.camera}`));
+        row.classList.toggle('is-absent', !isHere(one));
         if (one.id === state.selected) row.setAttribute('aria-current', 'true');
         return el('li', {}, row);
       }),

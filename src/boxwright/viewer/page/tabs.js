@@ -3,6 +3,8 @@
 
 import { byId, el, put } from './dom.js';
 
+/** Panels of what only points and cuboids have. */
+const OF_SPACE = ['object', 'points'];
 const PANELS = [
   ['object', 'Object'],
   ['tags', 'Tags'],
@@ -14,7 +16,7 @@ const PANELS = [
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startTabs(app, place) {
   const tabs = PANELS.map(([id, title]) =>
-    el('button', { type: 'button', role: 'tab', id: `tab-${id}`, testid: `tab-${id}`, 'aria-controls': id, on: { click: () => app.state.tell('tab', id) } }, title),
+    el('button', { type: 'button', role: 'tab', id: `tab-${id}`, testid: `tab-${id}`, 'aria-controls': id, class: OF_SPACE.includes(id) ? 'of-space' : undefined, on: { click: () => app.state.tell('tab', id) } }, title),
   );
   put(place, tabs);
   const show = (/** @type {string} */ wanted) => {
@@ -31,7 +33,8 @@ export function startTabs(app, place) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (at < 0 || !step) return;
     event.stopPropagation();
-    const next = tabs[(at + step + tabs.length) % tabs.length];
+    const shown = tabs.filter((one) => one.offsetParent !== null);
+    const next = shown[(shown.indexOf(tabs[at]) + step + shown.length) % shown.length];
     next.focus();
     next.click();
   });

@@ -2,7 +2,8 @@
 /** Classes: their names, colours, attributes, and what the guideline says of them. */
 
 /** @typedef {{name: string, kind: string, values: string[], is_mutable: boolean, members: Attribute[]}} Attribute */
-/** @typedef {{name: string, category_id: number, color: number[], size_prior: any, aliases: string[], attributes: Attribute[]}} Category */
+/** @typedef {{points: string[], edges: number[][]}} Skeleton */
+/** @typedef {{name: string, category_id: number, color: number[], size_prior: any, aliases: string[], attributes: Attribute[], skeleton?: Skeleton|null}} Category */
 
 const LEAST_LUMA = 120;
 

@@ -7,7 +7,7 @@ import { COLOURS } from './cloud.js';
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startTools(app, place) {
   const { state, taxonomy } = app;
-  const fit = button('◎ Click to fit', 'tool-fit', () => state.use('fit'), { title: 'Click an object, and a cuboid is fitted to it (F)', class: 'wide' });
+  const fit = button('◎ Click to fit', 'tool-fit', () => state.use('fit'), { title: 'Click an object, and a cuboid is fitted to it (F)', class: 'wide of-space' });
   const category = el('select', { testid: 'category', id: 'category', on: { change: () => (state.category = category.value) } });
   const colour = el('select', { testid: 'colour', id: 'colour', on: { change: () => recolour(colour.value) } }, Object.entries(COLOURS).map(([value, text]) => el('option', { value }, text)));
   const size = el('input', { type: 'range', testid: 'point-size', id: 'point-size', min: 1, max: 6, step: 1, on: { input: () => state.change({ pointSize: Number(size.value) }) } });
@@ -15,7 +15,7 @@ export function startTools(app, place) {
     [[1, 'one'], [3, '3'], [5, '5'], [10, '10']].map(([value, text]) => el('option', { value }, text)));
   const layers = [['labels', 'Names', 'L'], ['trails', 'Trails', 'T'], ['grid', 'Grid', 'G'], ['follow', 'Follow vehicle', '']].map(([name, text, key]) => {
     const box = el('input', { type: 'checkbox', testid: `show-${name}`, on: { change: () => state.change({ [name]: box.checked }) } });
-    return { name, box, label: el('label', { class: 'check', title: key ? `${text} (${key})` : text }, box, ' ', text) };
+    return { name, box, label: el('label', { class: name === 'labels' ? 'check' : 'check of-space', title: key ? `${text} (${key})` : text }, box, ' ', text) };
   });
   const view = (/** @type {string} */ text, /** @type {string} */ id, /** @type {string} */ key, /** @type {() => void} */ act) => button(text, id, act, { title: `${text} (${key})` });
 
@@ -23,16 +23,16 @@ export function startTools(app, place) {
     place,
     fit,
     el('div', { class: 'field' }, el('label', { for: 'category' }, 'New objects'), category),
-    el('div', { class: 'row' },
+    el('div', { class: 'row of-space' },
       view('Home', 'view-home', 'Home of the view: H', () => app.space?.big.home(app.space.egoFrom, app.space.anchor)),
       view('Above', 'view-above', 'U', () => app.space?.big.above(app.space.egoFrom, app.space.anchor)),
       view('Near', 'view-object', 'O', () => app.space?.lookAtSelected()),
     ),
     el('details', { open: true, class: 'group' },
       el('summary', { testid: 'shown' }, 'Shown'),
-      el('div', { class: 'field' }, el('label', { for: 'colour' }, 'Colour by'), colour),
-      el('div', { class: 'field' }, el('label', { for: 'sweeps' }, 'Sweeps'), sweeps),
-      el('div', { class: 'field' }, el('label', { for: 'point-size' }, 'Point size'), size),
+      el('div', { class: 'field of-space' }, el('label', { for: 'colour' }, 'Colour by'), colour),
+      el('div', { class: 'field of-space' }, el('label', { for: 'sweeps' }, 'Sweeps'), sweeps),
+      el('div', { class: 'field of-space' }, el('label', { for: 'point-size' }, 'Point size'), size),
       el('div', { class: 'checks' }, layers.map((one) => one.label)),
     ),
   );
