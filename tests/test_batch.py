@@ -22,8 +22,9 @@ from boxwright.batching.tables import TABLES, schema
 from boxwright.batching.verbs import OPTIONS, VERBS
 from boxwright.batching.windows import window
 from boxwright.cli import main
-from boxwright.formats import scenes
+from boxwright.formats import SceneList, scenes
 
+assert_frame_equal = pytest.importorskip("pandas.testing", reason="pandas is not installed (extra 'table')").assert_frame_equal
 pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed (extra 'batch')")
 
 
@@ -195,6 +196,66 @@ def test_pieces_of_a_recording_are_what_the_whole_is(dataset, tmp_path):
         threads(dataset, "fill,check", tmp_path / "no", shard_frames=4)
 
 
+def test_several_scenes_of_a_shard_give_what_each_alone_gives(dataset, tmp_path):
+    """The same rows and the same folders, in fewer files; and scenes that name their gold keep it."""
+    options = {"to": "kitti_tracking", "gold": dataset}
+    alone = threads(dataset, "fill,count,score,convert", tmp_path / "alone", **options)
+    some = threads(dataset, "fill,count,score,convert", tmp_path / "some", shard_scenes=2, **options)
+    assert 1 < some.n_shards < alone.n_shards == 4
+    assert (some.n_frames, some.n_rows, some.tally, some.n_bad) == (alone.n_frames, alone.n_rows, alone.tally, alone.n_bad)
+    for name in alone.n_rows:
+        assert_frame_equal(some.to_pandas(name), alone.to_pandas(name), check_exact=True)  # where both are NaN they are equal
+    folders = [{str(f.relative_to(tmp_path / one)) for f in (tmp_path / one / "converted").rglob("*")} for one in ("alone", "some")]
+    assert folders[0] == folders[1]
+    again = threads(dataset, "fill,count,score,convert", tmp_path / "some", shard_scenes=2, **options)
+    assert (again.n_computed, again.n_reused) == (0, some.n_shards)
+    with pytest.raises(bw.ArgumentError, match="several scenes, or some frames of one"):
+        threads(dataset, "fill", tmp_path / "no", shard_scenes=3, shard_frames=4)
+
+
+def test_one_scene_of_a_shard_that_cannot_be_read_costs_the_others_nothing(mine, tmp_path):
+    (mine / "street-2" / "scene.json").write_text("{")
+    (mine / "street-1" / "lidars" / "lidar" / "000003.pcd").write_bytes(b"no cloud")
+    report = threads(mine, "fill,count", tmp_path / "out", shard_scenes=100)
+    assert (report.n_shards, report.n_failed) == (1, 1)
+    assert [(row["scene"], row["frame_index"], row["verb"]) for row in report.errors] == [("street-1", 3, "count"), ("street-2", None, "read")]
+    assert set(report.to_pandas("labels").scene) == set(report.to_pandas("scenes").scene) == {"street-0", "street-1", "street-3"}
+    with pytest.raises(bw.BoxwrightError, match=r"shard street-0\.to\.street-3, scene street-1: .*000003\.pcd"):
+        threads(mine, "fill,count", tmp_path / "strict", shard_scenes=100, strict=True)
+
+
+def runs(names, n_scenes):
+    """The scenes of each shard, of a dataset with these names."""
+    found = SceneList(Path("nowhere"), "boxwright", names)
+    return [shard.scenes for shard in planning.shards_of(found, n_scenes, None, dict.fromkeys(names, ""), {}, {})]
+
+
+def test_scenes_that_come_or_go_leave_most_shards_as_they_are():
+    names = [f"{k:06d}" for k in range(2000)]
+    before = runs(names, 16)
+    assert [name for run in before for name in run] == names and max(map(len, before)) <= 32 and 80 < len(before) < 200
+    for changed in (names[:700] + names[701:], [*names[:700], "000699b", *names[700:]], names[5:]):
+        assert len(set(before) ^ set(runs(changed, 16))) <= 8
+    assert runs(names[:3], 1) == [("000000",), ("000001",), ("000002",)]
+
+
+@pytest.mark.parametrize(
+    ("n_scenes", "scene_mb", "wanted"),
+    [(4, 0.001, 1), (399, 0.001, 1), (7481, 2.8, 16), (100_000, 0.001, 64), (1150, 400, 1), (40_000, 30, 2), (1000, 0, 4), (0, 0, 1)],
+)
+def test_small_scenes_share_a_shard_where_there_are_many(n_scenes, scene_mb, wanted):
+    """By hand: at most 64 of them, 64 MB, and never so many that fewer than 200 shards are left."""
+    assert planning.scenes_a_shard(n_scenes, int(n_scenes * scene_mb * 1e6)) == wanted
+
+
+def test_how_many_scenes_share_a_shard_is_settled_by_the_first_run(mine, tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "FEWEST_SHARDS", 1)
+    first = threads(mine, "fill", tmp_path / "out")
+    monkeypatch.undo()
+    again = threads(mine, "fill", tmp_path / "out")
+    assert first.n_shards < 4 and (again.n_computed, again.n_reused) == (0, first.n_shards)
+
+
 def test_window():
     scene = batches.some_scene(1)
     some = window(scene, 2, 5)
@@ -205,21 +266,20 @@ def test_window():
 
 def broken(task):
     """Ends the process of one shard, as a lack of memory does."""
-    if task.shard.scene == "street-2":
+    if task.shard.scenes == ("street-2",):
         os._exit(9)
-    return computing.Outcome(worker=task.shard.scene)
+    return computing.Outcome(worker=task.shard.shard_id)
 
 
 def some_tasks(dataset):
     found = scenes(dataset)
-    digests = planning.input_digests(found.path, found.names)
-    for shard in planning.shards_of(found, None, digests, {}, {}):
+    for shard in planning.shards_of(found, 1, None, planning.inputs_of(found.path, found.names).digests, {}, {}):
         yield computing.Task(shard, str(dataset), found.format, (), {}, "", "", "", "", False, (), True, bw.__version__)
 
 
 def test_a_process_that_dies_costs_its_own_shard_alone(dataset):
     with engines.open_engine("processes", 2, None) as engine:
-        done = {task.shard.scene: outcome for task, outcome in engine.run(broken, some_tasks(dataset))}
+        done = {task.shard.shard_id: outcome for task, outcome in engine.run(broken, some_tasks(dataset))}
     assert {name for name, outcome in done.items() if isinstance(outcome, computing.Outcome)} == {"street-0", "street-1", "street-3"}
     assert isinstance(done["street-2"], bw.BoxwrightError) and not isinstance(done["street-2"], BrokenProcessPool)
     assert "process ended" in str(done["street-2"])
@@ -456,6 +516,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_from_there(dataset, tmp_path):
         ({"n_workers": 0}, "n_workers"),
         ({"n_workers": True}, "n_workers"),
         ({"shard_frames": 0}, "shard_frames"),
+        ({"shard_scenes": 0}, "shard_scenes"),
         ({"scheduler": "tcp://127.0.0.1:1"}, "scheduler is Dask's"),
         ({"rules": "labels"}, "it is an option of check"),
         ({"colour": "red"}, "no such option"),
@@ -553,15 +614,52 @@ def test_digests_follow_the_files_of_each_scene(tmp_path):
     for place in ("label_02/0001.txt", "label_02/0002.txt", "velodyne/0001/000000.bin", "velodyne/0002/000000.bin", "devkit.txt"):
         (base / place).parent.mkdir(parents=True, exist_ok=True)
         (base / place).write_text(place)
-    before = planning.input_digests(base, ["0001", "0002"])
+    before = planning.inputs_of(base, ["0001", "0002"]).digests
     (base / "velodyne/0001/000001.bin").write_text("x")
-    after = planning.input_digests(base, ["0001", "0002"])
+    after = planning.inputs_of(base, ["0001", "0002"]).digests
     assert before["0001"] != after["0001"] and before["0002"] == after["0002"]
     (base / "devkit.txt").write_text("other")
-    shared = planning.input_digests(base, ["0001", "0002"])
+    shared = planning.inputs_of(base, ["0001", "0002"]).digests
     assert shared["0001"] != after["0001"] and shared["0002"] != after["0002"]
     (base / "loop").symlink_to(base)
-    assert planning.input_digests(base, ["0001", "0002"]).keys() == {"0001", "0002"}
+    assert planning.inputs_of(base, ["0001", "0002"]).digests.keys() == {"0001", "0002"}
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_results_have_the_rights_of_any_new_file(dataset, tmp_path, mask):
+    """Several threads write at a time, and none of them may touch the umask."""
+    before = os.umask(mask)
+    try:
+        threads(dataset, "fill,convert", tmp_path / "out", to="kitti_tracking")
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    there = [path for path in (tmp_path / "out").rglob("*") if path.name != "lock"]
+    assert {path.stat().st_mode & 0o777 for path in there if path.is_dir()} == {0o777 & ~mask}
+    assert {path.stat().st_mode & 0o777 for path in there if path.is_file()} == {0o666 & ~mask}
+
+
+def test_a_shard_is_on_the_disk_before_its_line(dataset, tmp_path, monkeypatch):
+    """What a power cut leaves is a prefix of this order: the content of every file before its name, all names before the line."""
+    order, sync, replace = [], os.fsync, Path.replace
+
+    def fsync(handle):
+        order.append(("content", str(Path(f"/proc/self/fd/{handle}").readlink())))
+        sync(handle)
+
+    def renamed(self, target):
+        order.append(("name", str(self), str(target)))
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", renamed)
+    threads(dataset, "fill,convert", tmp_path / "out", to="kitti_tracking")
+    named = [entry for entry in order if entry[0] == "name" and entry[2].endswith((".parquet", ".json", ".jsonl")) and "converted" not in entry[1]]
+    assert len(named) >= 4 * 4
+    for entry in named:
+        assert order.index(("content", entry[1])) < order.index(entry)
+    written = {str(path) for path in (tmp_path / "out" / "converted").rglob("*")}
+    assert len(written) > 4 * 3 and written <= {entry[1] for entry in order if entry[0] == "content"}
 
 
 def test_file_labels_are_safe_and_differ():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import ArgumentError, BoxwrightError, StorageError
 
-__all__ = ["as_path", "check_new_folder", "check_outside", "whole_file", "whole_folder"]
+__all__ = ["as_path", "check_new_folder", "check_outside", "on_disk", "whole_file", "whole_folder"]
 
 
 def as_path(value: object) -> Path:
@@ -41,14 +41,12 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Itera
     _check_free(target, overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
+        part = _beside(target, target.suffix)
+        part.touch(exist_ok=False)
     except OSError as error:
         raise _storage_error(error, target) from error
-    part = Path(name)
     try:
         yield part
-        part.chmod(0o666 & ~_umask())
         _check_free(target, overwrite)
         part.replace(target)
     except BoxwrightError:
@@ -69,12 +67,12 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     check_new_folder(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        part = _beside(target)
+        part.mkdir()
     except OSError as error:
         raise _storage_error(error, target) from error
     try:
         yield part
-        part.chmod(0o777 & ~_umask())
         if target.exists():
             target.rmdir()
         part.rename(target)
@@ -84,6 +82,15 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise _storage_error(error, target) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def on_disk(path: Path) -> None:
+    """Waits until a file, or a folder's list of names, is on the disk: a power cut leaves it as it is now."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def check_new_folder(path: str | os.PathLike[str]) -> None:
@@ -103,6 +110,11 @@ def check_new_folder(path: str | os.PathLike[str]) -> None:
         raise StorageError(f"cannot write: {parent} is not a folder", path=target, hint="choose a folder you may write to")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise StorageError(f"cannot write: {parent} may not be written to", path=target, hint="choose a folder you may write to")
+
+
+def _beside(target: Path, ending: str = "") -> Path:
+    """A name that nobody has. What is made there has the rights that any new file has: threads may not ask for the umask, which is set to be read."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(6)}{ending}")
 
 
 def _check_free(target: Path, overwrite: bool) -> None:
@@ -125,9 +137,3 @@ def _storage_error(error: OSError, target: Path) -> StorageError:
     }
     hint = hints.get(error.errno or 0, "choose a folder you may write to")
     return StorageError(f"cannot write: {error.strerror or error}", path=target, hint=hint)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

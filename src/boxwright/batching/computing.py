@@ -23,7 +23,7 @@ from ..scene import Scene
 from .folder import mark_of
 from .planning import Shard, file_label
 from .tables import parquet_bytes
-from .verbs import CONVERTED, VERBS, Work, error_row
+from .verbs import CONVERTED, VERBS, Work, add_tally, error_row
 from .windows import window
 
 __all__ = ["PATHS", "Outcome", "Task", "compute", "peak_mib"]
@@ -91,10 +91,8 @@ class Outcome:
 
 
 def compute(task: Task) -> Outcome:
-    """Reads the scene and does what is asked. What goes wrong is told in the outcome; nothing is raised."""
-    spent = _Clock()
-    faults: list[str] = []
-    work = None
+    """Reads the scenes and does what is asked. What goes wrong is told in the outcome; nothing is raised."""
+    spent, sums = _Clock(), _Sums()
     try:
         if task.version != __version__:
             hint = "install the same version on all workers"
@@ -102,25 +100,54 @@ def compute(task: Task) -> Outcome:
         if task.is_apart:
             set_limits(task.limits)
             warnings.simplefilter("ignore", SensorFrameFallback)  # it is a note of the scene too
-        work = _work(task)
-        for name in task.verbs:
-            _run(name, work, task, faults)
-        made = {name: parquet_bytes(name, task.shard.scene, parts) for name, parts in [*work.tables.items(), ("scenes", [_scene_row(work)])]}
+        for name in task.shard.scenes:
+            sums.take(name, task)
+        made = {table: parquet_bytes(table, parts) for table, parts in sums.tables.items()}
     except Exception as error:
-        errors = [*(work.errors if work else ()), error_row("read" if work is None else "write", error)]
-        faults.append(_traced(error))
-        return Outcome(errors=tuple(errors), fault="".join(faults), **spent.told())
+        sums.errors += [error_row(name, "run", error) for name in task.shard.scenes]
+        return Outcome(errors=tuple(sums.errors), fault="".join([*sums.faults, _traced(error)]), **spent.told())
     return Outcome(
-        {name: content for name, (content, _) in made.items()},
-        {name: n for name, (_, n) in made.items()},
-        (f"{CONVERTED}/{work.label}",) if "conversions" in work.tables else (),
-        work.tally,
-        tuple(work.errors),
-        work.n_bad,
-        len(work.scene),
-        fault="".join(faults),
+        {table: content for table, (content, _) in made.items()},
+        {table: n for table, (_, n) in made.items()},
+        tuple(sums.folders),
+        sums.tally,
+        tuple(sums.errors),
+        sums.n_bad,
+        sums.n_frames,
+        fault="".join(sums.faults),
         **spent.told(),
     )
+
+
+@dataclass
+class _Sums:
+    """What came of the scenes of a shard, one after the other."""
+
+    tables: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    tally: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    n_bad: int = 0
+    n_frames: int = 0
+
+    def take(self, name: str, task: Task) -> None:
+        """One more scene."""
+        try:
+            work = _work(name, task)
+        except Exception as error:
+            self.errors.append(error_row(name, "read", error))
+            self.faults.append(_traced(error))
+            return
+        for verb in task.verbs:
+            _run(verb, work, task, self.faults)
+        work.add("scenes", _scene_row(work))
+        for table, parts in work.tables.items():
+            self.tables.setdefault(table, []).extend((name, part) for part in parts)
+        self.folders += [f"{CONVERTED}/{work.label}"] if "conversions" in work.tables else []
+        add_tally(self.tally, work.tally)
+        self.errors += work.errors
+        self.n_bad, self.n_frames = self.n_bad + work.n_bad, self.n_frames + len(work.scene)
 
 
 def _run(name: str, work: Work, task: Task, faults: list[str]) -> None:
@@ -164,21 +191,21 @@ def peak_mib() -> float:
 # ------------------------------------------------------------ the scene
 
 
-def _work(task: Task) -> Work:
-    scene, first = _scene(task), 0
+def _work(name: str, task: Task) -> Work:
+    scene, first = _scene(name, task), 0
     if task.shard.frames is not None:
         first, last = task.shard.frames
         scene = window(scene, first, last)
-    gold = None if task.shard.gold is None else SceneEntry(task.shard.gold, seen_here(task.gold_path), task.gold_format)
-    return Work(scene, first, dict(task.options), seen_here(task.out), file_label(task.shard.scene), gold, task.lenient)
+    gold = SceneEntry(task.shard.gold[name], seen_here(task.gold_path), task.gold_format) if name in task.shard.gold else None
+    return Work(scene, first, dict(task.options), seen_here(task.out), name, file_label(name), gold, task.lenient)
 
 
-def _scene(task: Task) -> Scene:
+def _scene(name: str, task: Task) -> Scene:
     """The scene; a worker keeps the last one, since shards of a recording follow each other."""
-    key = (task.path, task.format, task.shard.scene, task.shard.inputs, task.lenient, task.limits)
+    key = (task.path, task.format, name, task.shard.inputs, task.lenient, task.limits)
     if getattr(_kept, "key", None) != key:
         _kept.key = _kept.scene = None  # before the next one comes: never two at a time
-        _kept.scene = SceneEntry(task.shard.scene, seen_here(task.path), task.format).read(strict=not task.lenient)
+        _kept.scene = SceneEntry(name, seen_here(task.path), task.format).read(strict=not task.lenient)
         _kept.key = key
     kept: Scene = _kept.scene
     return kept

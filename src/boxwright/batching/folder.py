@@ -8,7 +8,8 @@
     errors.parquet  summary.json  summary.html
     lock                held by the run that writes here
 
-A file appears under its name when it is whole, and counts once its line is in the manifest: that line is the last thing that is written of a shard.
+A file appears under its name when it is whole and on the disk, and counts once its line is in the manifest: that line is the last thing that is
+written of a shard. A line that a power cut takes away costs its shard, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError, CorruptionError, StorageError
-from ..outputs import check_new_folder, whole_file
+from ..outputs import check_new_folder, on_disk, whole_file
 from .tables import TABLES
 
 __all__ = ["BatchFolder", "mark_of", "open_folder"]
@@ -67,14 +69,15 @@ def open_folder(out: Path, spec: Mapping[str, Any]) -> Iterator[BatchFolder]:
                 raise _cannot_write(error, out) from error
             got = os.pread(lock, 100, 0).decode("utf-8", "replace").strip() or "another run"
             raise StorageError("another run writes here", got=got, path=out, hint="wait until it is done, or choose another folder") from None
-        folder = BatchFolder(out)
-        try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-            folder.take_up(spec)
-        except OSError as error:
-            raise error if isinstance(error, (StorageError, CorruptionError)) else _cannot_write(error, out) from error
-        yield folder
+        with ThreadPoolExecutor(len(TABLES), thread_name_prefix="boxwright-disk") as disk:
+            folder = BatchFolder(out, disk)
+            try:
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+                folder.take_up(spec)
+            except OSError as error:
+                raise error if isinstance(error, (StorageError, CorruptionError)) else _cannot_write(error, out) from error
+            yield folder
     finally:
         os.close(lock)
 
@@ -104,8 +107,8 @@ def _cannot_write(error: OSError, path: Path) -> StorageError:
 class BatchFolder:
     """A batch's folder while a run holds it."""
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.mark = out, ""
+    def __init__(self, out: Path, disk: ThreadPoolExecutor) -> None:
+        self.out, self.mark, self._disk = out, "", disk
         self.records: dict[str, Record] = {}
 
     # ------------------------------------------------------------ taking it up
@@ -147,6 +150,14 @@ class BatchFolder:
                         path = Path(entry.path)
                         shutil.rmtree(path) if entry.is_dir(follow_symlinks=False) else path.unlink()
 
+    def settled(self, name: str, value: Any) -> Any:
+        """What the first run of the batch settled on; where none did, it is `value` from now on."""
+        place = self.out / BATCH
+        said = json.loads(place.read_text(encoding="utf-8"))
+        if name not in said:
+            self._write(place, json.dumps({**said, name: value}, indent=1) + "\n")
+        return said.get(name, value)
+
     # ------------------------------------------------------------ shards
 
     def is_done(self, shard_id: str, inputs: str) -> bool:
@@ -159,12 +170,12 @@ class BatchFolder:
     def keep(self, record: Record, files: Mapping[str, bytes], folders: Iterable[str]) -> None:
         """The files of a shard, and then its line."""
         before = self.records.get(record["shard"], {"files": {}})["files"]
-        written: dict[str, tuple[int, str]] = {}
-        for table, content in files.items():
-            name = f"{table}/{record['shard']}.parquet"
-            self._write(self.out / name, content)
-            written[name] = (len(content), hashlib.sha256(content).hexdigest())
+        contents = {f"{table}/{record['shard']}.parquet": content for table, content in files.items()}
+        list(self._disk.map(lambda name: self._write(self.out / name, contents[name]), contents))  # disks take several at once
+        written: dict[str, tuple[int, str]] = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
         written |= dict.fromkeys(folders, (-1, ""))
+        for folder in {(self.out / name).parent for name in before.keys() & contents.keys()}:
+            on_disk(folder)  # a power cut must not bring back what was there before
         for name in before.keys() - written.keys():
             self._remove(name)
         record = {**record, "files": {name: list(said) for name, said in sorted(written.items())}}
@@ -207,6 +218,7 @@ class BatchFolder:
         try:
             with whole_file(place) as part:
                 part.write_bytes(content.encode() if isinstance(content, str) else content)
+                on_disk(part)
         except StorageError as error:
             cause = error.__cause__
             raise _cannot_write(cause, place) if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) else error from None

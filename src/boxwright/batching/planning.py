@@ -6,55 +6,78 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ArgumentError, BoxwrightError
 from ..formats import SceneList
 from ..formats.finding import some_of
 
-__all__ = ["Shard", "file_label", "gold_names", "input_digests", "shards_of"]
+__all__ = ["Inputs", "Shard", "file_label", "gold_names", "inputs_of", "scenes_a_shard", "shards_of"]
 
 LONGEST_LABEL = 80
+SHARD_BYTES, MOST_SCENES, FEWEST_SHARDS = 64_000_000, 64, 200  # of shards that hold several scenes
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One piece of work: a whole scene, or some of its frames.
+    """One piece of work: a whole scene, some small ones that follow each other, or some frames of one.
 
     shard_id : its name, which a file can have; results of one scene follow each other by it
-    scene : the scene's name
+    scenes : names
     inputs : a digest of the files that it is made of
     frames : first and one past the last; None for all of them
-    gold : name of the gold scene, where there is one
+    gold : scene -> the gold scene, where there is one
     """
 
     shard_id: str
-    scene: str
+    scenes: tuple[str, ...]
     inputs: str
     frames: tuple[int, int] | None = None
-    gold: str | None = None
+    gold: Mapping[str, str] = field(default_factory=dict)
 
 
 def shards_of(
-    found: SceneList, shard_frames: int | None, digests: Mapping[str, str], gold: Mapping[str, str], gold_digests: Mapping[str, str]
+    found: SceneList, n_scenes: int, shard_frames: int | None, digests: Mapping[str, str], gold: Mapping[str, str], gold_digests: Mapping[str, str]
 ) -> Iterator[Shard]:
-    """The shards, in the order of the dataset."""
-    for entry in found:
-        label, inputs, of_gold = file_label(entry.name), digests[entry.name], gold.get(entry.name)
-        if of_gold is not None:
-            inputs = hashlib.sha256(f"{inputs} {gold_digests[of_gold]}".encode()).hexdigest()
+    """The shards, in the order of the dataset: of about so many scenes each, or of so many frames at most."""
+    for names in _runs(found.names, n_scenes):
+        of_gold = {name: gold[name] for name in names if name in gold}
+        parts = [text for name in names for text in (digests[name], *([gold_digests[gold[name]]] if name in gold else []))]
+        inputs = parts[0] if len(parts) == 1 else hashlib.sha256(" ".join(parts).encode()).hexdigest()
+        label = file_label(names[0]) + (f".to.{file_label(names[-1])}" if len(names) > 1 else "")
         n = None
         if shard_frames is not None:
+            entry = found[names[0]]
             try:
                 n = entry.glance()["n_frames"] or len(entry.read(strict=False))
             except BoxwrightError:  # whoever works on it tells why
                 n = None
         if n is None or shard_frames is None or n <= shard_frames:
-            yield Shard(label, entry.name, inputs, None, of_gold)
+            yield Shard(label, names, inputs, None, of_gold)
             continue
         for first in range(0, n, shard_frames):
-            yield Shard(f"{label}.{first:07d}", entry.name, inputs, (first, min(first + shard_frames, n)), of_gold)
+            yield Shard(f"{label}.{first:07d}", names, inputs, (first, min(first + shard_frames, n)), of_gold)
+
+
+def scenes_a_shard(n_scenes: int, n_bytes: int) -> int:
+    """How many scenes a shard has, on average, in a dataset of so many scenes and bytes: 1, but where many are so small that their results would be
+    more work than they are themselves, a power of two."""
+    most = min(MOST_SCENES, n_scenes // FEWEST_SHARDS, SHARD_BYTES * n_scenes // max(n_bytes, 1))
+    return 1 << max(most.bit_length() - 1, 0)
+
+
+def _runs(names: Sequence[str], n_scenes: int) -> Iterator[tuple[str, ...]]:
+    """Names that follow each other, about so many at a time, twice as many at most. Where a run ends is told by the name of its last scene alone, so
+    that a scene that comes or goes changes its own run and seldom the next, and all others stay what they are."""
+    run: list[str] = []
+    for name in names:
+        run.append(name)
+        if len(run) == 2 * n_scenes or int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % n_scenes == 0:
+            yield tuple(run)
+            run = []
+    if run:
+        yield tuple(run)
 
 
 def file_label(name: str) -> str:
@@ -78,31 +101,46 @@ def gold_names(found: SceneList, gold: SceneList) -> dict[str, str]:
 # ------------------------------------------------------------ what shards are made of
 
 
-def input_digests(path: Path, names: Sequence[str], *, by_content: bool = False) -> dict[str, str]:
-    """scene -> 64 hexadecimal digits over the names, sizes and times of change of its files, or over what is in them.
+@dataclass(frozen=True)
+class Inputs:
+    """What scenes are made of.
+
+    digests : scene -> 64 hexadecimal digits over the names, sizes and times of change of its files, or over what is in them
+    n_bytes : of all files
+    """
+
+    digests: Mapping[str, str]
+    n_bytes: int
+
+
+def inputs_of(path: Path, names: Sequence[str], *, by_content: bool = False) -> Inputs:
+    """What each of a dataset's scenes is made of.
 
     A file is of the scenes whose names its path beneath the dataset holds, as a folder's name or as a file's without its endings; one that names none
     is of all of them. So more may be taken for changed than has changed, and nothing less.
     """
     common = hashlib.sha256()
     if path.is_file() and path.name != "scene.json":
-        _take(common, path.name, path, by_content)
-        return {name: common.hexdigest() for name in names}
+        said, n_bytes = _said(path.name, path, by_content)
+        common.update(said)
+        return Inputs({name: common.hexdigest() for name in names}, n_bytes)
     base = path.parent if path.is_file() else path
     by_part: dict[str, list[str]] = {}
     for name in names:
         by_part.setdefault(name.rpartition("/")[2], []).append(name)
     if len(names) == 1:
         by_part = {}
-    own = {name: hashlib.sha256() for name in names}
+    own, n_bytes = {name: hashlib.sha256() for name in names}, 0
     for relative, file in _files(base):
         wanted = {name for part in Path(relative).parts for word in _words(part) for name in by_part.get(word, ())}
-        for digest in [own[name] for name in sorted(wanted)] or [common]:
-            _take(digest, relative, file, by_content)
+        said, size = _said(relative, file, by_content)
+        for digest in [own[name] for name in wanted] or [common]:
+            digest.update(said)
+        n_bytes += size
     shared = common.digest()
     for digest in own.values():
         digest.update(shared)
-    return {name: digest.hexdigest() for name, digest in own.items()}
+    return Inputs({name: digest.hexdigest() for name, digest in own.items()}, n_bytes)
 
 
 def _words(part: str) -> Iterator[str]:
@@ -113,18 +151,21 @@ def _words(part: str) -> Iterator[str]:
         yield part
 
 
-def _take(digest: hashlib._Hash, relative: str, file: Path, by_content: bool) -> None:
+def _said(relative: str, file: Path, by_content: bool) -> tuple[bytes, int]:
+    """What a digest takes of a file, and how large it is."""
+    size = 0
     try:
+        found = file.stat()
+        size = found.st_size
         if by_content:
             with file.open("rb") as opened:
                 content = hashlib.file_digest(opened, "sha256").hexdigest()
             said = f"{relative}\0{content}\n"
         else:
-            found = file.stat()
-            said = f"{relative}\0{found.st_size}\0{found.st_mtime_ns}\n"
+            said = f"{relative}\0{size}\0{found.st_mtime_ns}\n"
     except OSError as error:  # gone, or not to be read: whoever works on it tells why
         said = f"{relative}\0{error.errno}\n"
-    digest.update(said.encode("utf-8", "surrogateescape"))
+    return said.encode("utf-8", "surrogateescape"), size
 
 
 def _files(base: Path) -> Iterator[tuple[str, Path]]:

@@ -16,6 +16,7 @@ from ..report.markup import page, table, text
 from .folder import BatchFolder
 from .progress import BatchProgress
 from .tables import schema
+from .verbs import POINT_BINS, add_tally
 
 __all__ = ["BatchReport", "written_report"]
 
@@ -95,11 +96,7 @@ def written_report(folder: BatchFolder, spec: Mapping[str, Any], said: BatchProg
     for record in folder.records.values():
         n_rows.update(record["n_rows"])
         n_frames, n_bad, n_failed = n_frames + record["n_frames"], n_bad + record["n_bad"], n_failed + bool(record["errors"])
-        for name, counts in record["tally"].items():
-            for key, parts in counts.items():
-                mine = tally.setdefault(name, {}).setdefault(key, {})
-                for part, n in parts.items():
-                    mine[part] = mine.get(part, 0) + n
+        add_tally(tally, record["tally"])
     rows = dict(sorted(n_rows.items()))
     sums = {name: {key: dict(sorted(counts[key].items())) for key in sorted(counts)} for name, counts in sorted(tally.items())}
     errors = _write_errors(folder)
@@ -134,7 +131,7 @@ def written_report(folder: BatchFolder, spec: Mapping[str, Any], said: BatchProg
 def _errors(folder: BatchFolder) -> Iterator[dict[str, Any]]:
     for record in folder.records.values():
         for error in record["errors"]:
-            yield {"scene": record["scene"], "shard": record["shard"], **error}
+            yield {"shard": record["shard"], **error}
 
 
 def _write_errors(folder: BatchFolder) -> list[dict[str, Any]]:
@@ -172,16 +169,14 @@ def _page(summary: Mapping[str, Any], dataset: str, errors: list[dict[str, Any]]
     ]
     body.append(f'<h2>Charts</h2><div class="charts">{"".join(charts)}</div>' if charts else "")
     if errors:
-        rows = [[error[key] if error[key] is not None else "–" for key in ("shard", "frame_index", "verb", "code", "message")] for error in errors]
-        body += ["<h2>What went wrong</h2>", table(["shard", "frame", "verb", "code", "message"], rows)]
+        rows = [[error[key] if error[key] is not None else "–" for key in ("scene", "frame_index", "verb", "code", "message")] for error in errors]
+        body += ["<h2>What went wrong</h2>", table(["scene", "frame", "verb", "code", "message"], rows)]
         body.append('<p class="soft">The first of errors.parquet.</p>')
     return page(title, [*body, "</main>"])
 
 
 def _most(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
     """The largest bars, as many as a page can show; bins of points in their own order."""
-    from .verbs import POINT_BINS
-
     bins = [name for _, name in POINT_BINS]
     if set(counts) <= set(bins):
         return {name: counts[name] for name in bins if name in counts}

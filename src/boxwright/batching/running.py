@@ -22,7 +22,7 @@ from ..taxonomy import Taxonomy
 from .computing import Outcome, Task, compute, peak_mib
 from .engines import Engine, check_engine, open_engine
 from .folder import BatchFolder, open_folder
-from .planning import Shard, gold_names, input_digests, shards_of
+from .planning import Shard, gold_names, inputs_of, scenes_a_shard, shards_of
 from .progress import BatchProgress
 from .report import BatchReport, written_report
 from .tables import check_library
@@ -43,6 +43,7 @@ def batch(
     lenient: bool = False,
     strict: bool = False,
     shard_frames: int | None = None,
+    shard_scenes: int | None = None,
     hash_inputs: bool = False,
     progress: Callable[[BatchProgress], Any] = lambda said: None,
     **options: Any,
@@ -60,6 +61,7 @@ def batch(
     lenient : records that cannot be taken are left out, as `bw.read(strict=False)` does
     strict : stop at the first shard in which something goes wrong; otherwise it is told in the table `errors`, and the others go on
     shard_frames : split longer recordings into pieces of so many frames, for fill, count and project; by default a scene is one shard
+    shard_scenes : put about so many scenes into each shard; by default 1, and more where there are many small ones
     hash_inputs : tell changed files by what is in them, not by their size and time of change
     progress : called with a BatchProgress after each shard
     options : of the verbs. fill: method, keyframes_every; count: sensors; project: cameras; check: rules, profile (a Profile or a file), sensors;
@@ -74,7 +76,7 @@ def batch(
     chosen = chosen_verbs(verbs)
     given = _options(chosen, options)
     check_engine(engine, n_workers, scheduler)
-    _check_shards(chosen, shard_frames)
+    _check_shards(chosen, shard_frames, shard_scenes)
     check_library()
     place, found = as_path(out), scenes(dataset, format)
     check_outside(place, found.path, "out")
@@ -89,12 +91,13 @@ def batch(
         "options": given,
         "lenient": bool(lenient),
         "shard_frames": shard_frames,
+        "shard_scenes": shard_scenes,
         "hash_inputs": bool(hash_inputs),
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SensorFrameFallback)  # told among the notes of each scene
         with open_folder(place, spec) as folder:
-            shards = _planned(found, gold, shard_frames, hash_inputs)
+            shards = _planned(folder, spec, found, gold)
             run = _Run(folder, shards, strict=strict, progress=progress)
             if run.waiting:
                 with open_engine(engine, n_workers, scheduler) as runner:
@@ -104,11 +107,15 @@ def batch(
             return written_report(folder, spec, run.said)
 
 
-def _planned(found: SceneList, gold: SceneList | None, shard_frames: int | None, hash_inputs: bool) -> list[Shard]:
+def _planned(folder: BatchFolder, spec: Mapping[str, Any], found: SceneList, gold: SceneList | None) -> list[Shard]:
     names = {} if gold is None else gold_names(found, gold)
-    digests = input_digests(found.path, found.names, by_content=hash_inputs)
-    of_gold = {} if gold is None else input_digests(gold.path, gold.names, by_content=hash_inputs)
-    return list(shards_of(found, shard_frames, digests, names, of_gold))
+    inputs = inputs_of(found.path, found.names, by_content=spec["hash_inputs"])
+    of_gold = {} if gold is None else inputs_of(gold.path, gold.names, by_content=spec["hash_inputs"]).digests
+    n_scenes = spec["shard_scenes"]
+    if n_scenes is None:
+        by_size = 1 if spec["shard_frames"] is not None else scenes_a_shard(len(found), inputs.n_bytes)
+        n_scenes = folder.settled("scenes_a_shard", by_size)
+    return list(shards_of(found, n_scenes, spec["shard_frames"], inputs.digests, names, of_gold))
 
 
 def _task_maker(spec: Mapping[str, Any], folder: BatchFolder, gold: SceneList | None, is_apart: bool) -> Callable[[Shard], Task]:
@@ -160,10 +167,10 @@ class _Run:
         if isinstance(outcome, BaseException):
             if not isinstance(outcome, Exception):
                 raise outcome
-            outcome = Outcome(errors=(error_row("run", outcome),), fault=repr(outcome))
+            outcome = Outcome(errors=tuple(error_row(name, "run", outcome) for name in shard.scenes), fault=repr(outcome))
         record = {
             "shard": shard.shard_id,
-            "scene": shard.scene,
+            "scenes": list(shard.scenes),
             "frames": shard.frames,
             "inputs": shard.inputs,
             "n_frames": outcome.n_frames,
@@ -187,17 +194,22 @@ class _Run:
         self.progress(self.said)
         if outcome.errors and self.strict:
             first = outcome.errors[0]
-            raise BoxwrightError(f"shard {shard.shard_id}: {first['message']}", hint="what is done stays; without strict the others go on")
+            where = shard.shard_id if len(shard.scenes) == 1 else f"{shard.shard_id}, scene {first['scene']}"
+            raise BoxwrightError(f"shard {where}: {first['message']}", hint="what is done stays; without strict the others go on")
 
 
 # ------------------------------------------------------------ what is asked for
 
 
-def _check_shards(chosen: Sequence[Verb], shard_frames: int | None) -> None:
+def _check_shards(chosen: Sequence[Verb], shard_frames: int | None, shard_scenes: int | None) -> None:
+    if shard_scenes is not None:
+        _whole("shard_scenes", shard_scenes)
     if shard_frames is None:
         return
-    if isinstance(shard_frames, bool) or not isinstance(shard_frames, int) or shard_frames < 1:
-        raise ArgumentError(expected="a whole number from 1", got=repr(shard_frames), field="shard_frames", hint="leave it out for whole scenes")
+    _whole("shard_frames", shard_frames)
+    if shard_scenes is not None:
+        got = f"shard_frames {shard_frames} too"
+        raise ArgumentError("a shard has several scenes, or some frames of one", got=got, field="shard_scenes", hint="leave one of the two out")
     whole = [verb.name for verb in chosen if verb.is_whole]
     if whole:
         hint = "leave it out, or run them as a batch of their own"

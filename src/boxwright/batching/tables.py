@@ -149,8 +149,8 @@ def cuboid_columns(cuboids: Cuboids) -> dict[str, Any]:
     return columns
 
 
-def parquet_bytes(table: str, scene: str, parts: Sequence[Mapping[str, Any]]) -> tuple[bytes, int]:
-    """A table's file from the columns of its parts, one after the other, and how many rows it has.
+def parquet_bytes(table: str, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[bytes, int]:
+    """A table's file from its parts, one after the other, each a scene's name and columns; and how many rows it has.
 
     The bytes depend on the rows and on the version of pyarrow alone.
     """
@@ -159,7 +159,7 @@ def parquet_bytes(table: str, scene: str, parts: Sequence[Mapping[str, Any]]) ->
 
     wanted = schema(table)
     made = []
-    for part in parts:
+    for scene, part in parts:
         columns = {name: part[name] for name in TABLES[table]}
         n = len(next(iter(columns.values())))
         made.append(arrow.table([texts(np.zeros(n, np.int32), [scene]), *(_column(value) for value in columns.values())], wanted.names).cast(wanted))

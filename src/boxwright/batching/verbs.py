@@ -21,13 +21,14 @@ from ..errors import ArgumentError, BoxwrightError, FrameMissing
 from ..formats import SceneEntry, write
 from ..keyframes import State, Visibility
 from ..linking import project_tracks
+from ..outputs import on_disk
 from ..refitting import TrackRefit, refit_track
 from ..scene import Scene
 from ..scoring import score
 from ..tracks import Track, interpolate_tracks
 from .tables import cuboid_columns, named, texts
 
-__all__ = ["CONVERTED", "OPTIONS", "VERBS", "Verb", "Work", "chosen_verbs", "error_row"]
+__all__ = ["CONVERTED", "OPTIONS", "VERBS", "Verb", "Work", "add_tally", "chosen_verbs", "error_row"]
 
 CONVERTED = "converted"
 POINT_BINS = (
@@ -44,7 +45,7 @@ class Work:
     first : the frame of the recording that is the scene's frame 0
     options : of the verbs, by name
     out : the batch's folder as this machine sees it, for verbs that write there themselves
-    label : a name of the scene that a file can have
+    name, label : of the scene in its dataset, and as a file can have it
     gold : the scene that labels are held to
     lenient : records that cannot be taken are left out
     tables : name -> parts of columns
@@ -58,6 +59,7 @@ class Work:
     first: int
     options: Mapping[str, Any]
     out: Path
+    name: str
     label: str
     gold: SceneEntry | None = None
     lenient: bool = False
@@ -72,14 +74,12 @@ class Work:
         parts = self.tables.setdefault(table, [])
         if columns is not None:
             parts.append(columns)
-        for key, by_part in (counted or {}).items():
-            mine = self.tally.setdefault(table, {}).setdefault(key, {})
-            for part, n in by_part.items():
-                mine[part] = mine.get(part, 0) + n
+        if counted:
+            add_tally(self.tally, {table: counted})
 
     def failed(self, verb: str, error: BaseException, frame_index: int | None = None) -> None:
         """What went wrong, with one frame or with all; the rest goes on."""
-        self.errors.append(error_row(verb, error, None if frame_index is None else self.first + frame_index))
+        self.errors.append(error_row(self.name, verb, error, None if frame_index is None else self.first + frame_index))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Verb:
     is_whole: bool = False
 
 
-def error_row(verb: str, error: BaseException, frame_index: int | None = None) -> dict[str, Any]:
+def error_row(scene: str, verb: str, error: BaseException, frame_index: int | None = None) -> dict[str, Any]:
     """What went wrong, as a row of the table `errors`."""
     if isinstance(error, BoxwrightError):
         code, message = error.code, str(error)
@@ -112,7 +112,16 @@ def error_row(verb: str, error: BaseException, frame_index: int | None = None) -
         code, message = "system", f"{'' if error.filename is None else f'{error.filename}: '}{error.strerror or error}"
     else:
         code, message = "fault", f"a fault of boxwright, {type(error).__name__}: {error}"
-    return {"frame_index": frame_index, "verb": verb, "code": code, "message": message}
+    return {"scene": scene, "frame_index": frame_index, "verb": verb, "code": code, "message": message}
+
+
+def add_tally(sums: dict[str, dict[str, dict[str, int]]], more: Mapping[str, Mapping[str, Mapping[str, int]]]) -> None:
+    """table -> what is counted -> part -> how many, added up."""
+    for table, by_key in more.items():
+        for key, by_part in by_key.items():
+            mine = sums.setdefault(table, {}).setdefault(key, {})
+            for part, n in by_part.items():
+                mine[part] = mine.get(part, 0) + n
 
 
 def counted(names: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -351,6 +360,8 @@ def convert(work: Work) -> None:
     if place.is_dir():  # of a run that was stopped between writing it and saying so
         shutil.rmtree(place)
     report = write(work.scene, place, work.options["to"])
+    for file in [place, *place.rglob("*")]:
+        on_disk(file)
     row: dict[str, Any] = {**asdict(report), "folder": f"{CONVERTED}/{work.label}"}
     del row["path"]
     work.add("conversions", _columns([row]), counted([report.format]))

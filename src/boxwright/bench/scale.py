@@ -57,12 +57,13 @@ and frames with more or fewer than some 40 labels cost in proportion: about half
 network is then what all machines together get.
 
 **The process that keeps the results, last.** It takes {keeping_ms} ms of a core for each shard, its start and its end shared out, so it
-keeps up with {shards_s} shards a second: what {kept_cores} cores make of scenes of {scene_frames} frames. Datasets of scenes of a single frame
-are another matter: there it is most of the cost. Beyond that, split the dataset into several batches; their folders open as one, as
+keeps up with {shards_s} shards a second: what {kept_cores} cores make of scenes of {scene_frames} frames. It also waits for the disk to have
+each file, several at a time, while the workers have the next shard already. Small scenes share a shard, some 64 MB of them, so that datasets of
+scenes of a single frame cost about the same. Beyond that, split the dataset into several batches; their folders open as one, as
 `tables-*/labels/*.parquet`.
 
 **Memory** does not grow with the dataset, except for half a kilobyte a shard (digests, and the list of what is done): half a gigabyte for a million
-scenes. A worker holds a scene's labels and one sweep. **Files**: each shard has one for each table, so a million scenes make millions of small ones;
+shards. A worker holds a scene's labels and one sweep. **Files**: each shard has one for each table, so a million shards make millions of small ones;
 join them when a batch is done: `COPY (SELECT * FROM 'tables/labels/*.parquet') TO 'labels.parquet'` in DuckDB.
 
 **Starting**: a process takes a second or two until its first shard is under way (imports, kernels from the disk), a Dask cluster three to eight.

@@ -39,6 +39,10 @@ ShardOption = Annotated[
     int | None,
     typer.Option("--shard-frames", metavar="N", min=1, help="Split longer recordings into pieces of N frames; for fill, count and project."),
 ]
+ScenesOption = Annotated[
+    int | None,
+    typer.Option("--shard-scenes", metavar="N", min=1, help="Put about N scenes into each shard; by default small ones, where there are many."),
+]
 HashOption = Annotated[bool, typer.Option("--hash-inputs", help="Tell changed files by what is in them, not by size and time of change.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="FORMAT", help="convert, certify: the format to write.")]
 GoldOption = Annotated[Path | None, typer.Option("--gold", metavar="PATH", parser=path_of, help="score: gold, with scenes of the same names.")]
@@ -65,6 +69,7 @@ def batch(
     scheduler: SchedulerOption = None,
     strict: StrictOption = False,
     shard_frames: ShardOption = None,
+    shard_scenes: ScenesOption = None,
     hash_inputs: HashOption = False,
     to: ToOption = None,
     gold: GoldOption = None,
@@ -117,6 +122,7 @@ def batch(
             lenient=lenient,
             strict=strict,
             shard_frames=shard_frames,
+            shard_scenes=shard_scenes,
             hash_inputs=hash_inputs,
             progress=progress,
             **options,
@@ -188,7 +194,7 @@ def _print(report: BatchReport) -> None:
         print_lines(f"{table.replace('_', ' ')}: {said}" + (f" and {len(counted) - 8} more" if len(counted) > 8 else ""))
     for error in report.errors:
         frame = "" if error["frame_index"] is None else f", frame {error['frame_index']}"
-        say(f"{error['shard']}{frame}: {error['verb']}: {error['message']}", "red")
+        say(f"{error['scene']}{frame}: {error['verb']}: {error['message']}", "red")
     if report.n_failed:
         say(
             f"{number_of(report.n_failed, 'shard')} failed; all of it is in {report.out / 'errors.parquet'}, and the same command tries them again",
