@@ -1,15 +1,17 @@
 // @ts-check
-/** Findings, reviews, comparisons: three panels in one. */
+/** Findings, reviews, comparisons, moments: four panels in one. */
 
 import { button, el, put } from './dom.js';
 import { startCompare } from './compare_panel.js';
 import { startFindings } from './findings_panel.js';
+import { startRetime } from './retime_panel.js';
 import { startTasks } from './tasks_panel.js';
 
 const PARTS = /** @type {const} */ ([
   ['findings', 'Findings', startFindings],
   ['tasks', 'Tasks', startTasks],
   ['compare', 'Compare', startCompare],
+  ['moments', 'Moments', startRetime],
 ]);
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
