@@ -193,8 +193,11 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
     return "written"
 
 
-def outcomes_of(name: str, n_read: int, folder) -> dict[str, int]:
-    """Of damage from equal dice, until so many damaged recordings could be read."""
+EVERY = (*TO, *IN_PICTURES, *PLATFORMS)
+
+
+def outcomes_of(name: str, n_read: int, n_turns: int, folder) -> dict[str, int]:
+    """Of damage from equal dice, until so many damaged recordings could be read; each is written in every n_turns-th format, all in their turn."""
     victim = Victim(name, folder / "in")
     outcomes = {"read": 0, "unread": 0, "written": 0, "refused": 0}
     while outcomes["read"] < n_read:
@@ -206,11 +209,11 @@ def outcomes_of(name: str, n_read: int, folder) -> dict[str, int]:
         except bw.BoxwrightError:
             outcomes["unread"] += 1
             continue
+        formats = EVERY[outcomes["read"] % n_turns :: n_turns]
         outcomes["read"] += 1
         for scene in scenes:
-            for to in (
-                (*TO, *IN_PICTURES, *PLATFORMS) if len(scene) <= MOST_FRAMES else ()
-            ):  # a frame of KITTI object is two files, and labels may claim a million
+            # a frame of KITTI object is two files, and labels may claim a million
+            for to in formats if len(scene) <= MOST_FRAMES else ():
                 try:
                     outcomes[there_and_back(scene, to, folder / "out")] += 1
                 except (Exception, AssertionError) as error:
@@ -222,7 +225,7 @@ def outcomes_of(name: str, n_read: int, folder) -> dict[str, int]:
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_damaged_recordings_there_and_back(tmp_path, name):
-    outcomes = outcomes_of(name, 6, tmp_path)
+    outcomes = outcomes_of(name, 6, 3, tmp_path)
     assert outcomes["written"] >= 6, outcomes
 
 
@@ -231,7 +234,7 @@ def test_damaged_recordings_there_and_back(tmp_path, name):
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_many_damaged_recordings_there_and_back(tmp_path, name):
-    outcomes = outcomes_of(name, 400, tmp_path)
+    outcomes = outcomes_of(name, 400, 1, tmp_path)
     assert outcomes["written"] > 400, outcomes
 
 
