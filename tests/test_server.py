@@ -348,6 +348,35 @@ def test_a_feed_outlives_what_nobody_thought_of():
     assert asyncio.run(heard()) == [1, 2]
 
 
+class _Log:
+    """A project in which something is done whenever somebody says so."""
+
+    seq = 1
+
+
+def test_readers_that_leave_do_not_make_the_others_deaf():
+    async def heard():
+        log = _Log()
+        watcher = Watcher(log)
+        for n in range(60):  # a reader that has gone is cancelled over and over until it ends, as servers do
+            leaving = [asyncio.create_task(watcher.after(log.seq, 5.0)) for _ in range(3)]
+            for _ in range(1 + n % 5):
+                await asyncio.sleep(0)
+            log.seq += n % 2
+            watcher.nudge()
+            for _ in range(1 + n % 3):
+                for one in leaving:
+                    one.cancel()
+                await asyncio.sleep(0)
+        log.seq += 1
+        try:
+            return await asyncio.wait_for(watcher.after(log.seq - 1, 5.0), 6.0) == log.seq
+        finally:
+            await watcher.close()
+
+    assert asyncio.run(asyncio.wait_for(heard(), 20))
+
+
 def test_a_feed_ends_with_its_token(server):
     server.project.accounts.add("gone")
     token, secret = server.project.accounts.make_token("gone")

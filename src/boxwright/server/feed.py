@@ -36,12 +36,16 @@ _BATCH = 100
 
 
 class Watcher:
-    """Looks at the log while somebody waits for it."""
+    """Looks at the log while somebody waits for it.
+
+    Readers are cancelled at any moment, and several times over, so that nothing they wait for may be theirs to give back: of a lock that one of them
+    held, nobody would hear again.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project, self.seq = project, 0
         self._waiting = 0
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()  # another one after every news
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._nudged = asyncio.Event()
@@ -55,14 +59,15 @@ class Watcher:
 
     async def after(self, seq: int, timeout_s: float) -> int:
         """The last transaction, once it is later than `seq`, or when the time is up."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
         self._waiting += 1
         if self._task is None:
             self._task = asyncio.create_task(self._look())
         try:
-            async with self._news:
+            while self.seq <= seq and (left_s := end - loop.time()) > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait_for(lambda: self.seq > seq), timeout_s)
+                    await asyncio.wait_for(self._news.wait(), left_s)
         finally:
             self._waiting -= 1
         return self.seq
@@ -79,9 +84,9 @@ class Watcher:
                 log.error("the change feed could not look at the log: %s", type(error).__name__)
                 found = self.seq
             if found != self.seq:
-                async with self._news:
-                    self.seq = found
-                    self._news.notify_all()
+                self.seq = found
+                self._news.set()
+                self._news = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), LOOK_S)
             self._nudged.clear()
