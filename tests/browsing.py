@@ -151,7 +151,7 @@ class Browsed:
 
     def visit(self, *, account="anna", scene="sample", frame=0, context=None):
         """The page, opened with a one-time code as `boxwright view` does, once its first frame is there."""
-        context = context or self.browser.new_context(viewport={"width": 1500, "height": 900})
+        context = context or self.browser.new_context(viewport={"width": 1500, "height": 900}, reduced_motion="reduce")
         made = Visited(context.new_page())
         made.listen()
         self.visits.append(made)

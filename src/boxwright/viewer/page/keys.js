@@ -95,7 +95,9 @@ function another(app, step) {
   const shown = app.space?.shown ?? [];
   if (!shown.length) return;
   const at = shown.findIndex((one) => one.id === app.state.selected);
-  app.state.select(shown[at < 0 ? 0 : (at + step + shown.length) % shown.length].id);
+  const { id } = shown[at < 0 ? 0 : (at + step + shown.length) % shown.length];
+  app.state.select(id);
+  app.space?.seek(id);
 }
 
 /** @param {import('./app.js').App} app */

@@ -52,8 +52,8 @@ export class Space {
     this.egoFrom = null;
     /** @type {Shown[]} */
     this.shown = [];
-    /** @type {string|null} */
-    this.hovered = null;
+    /** @type {string|null} a track that somebody looks for, until it is in the middle */
+    this.sought = null;
     this.isDrawing = false;
     this.isFirst = true;
     this.drawn = 0;
@@ -158,7 +158,22 @@ export class Space {
     if (!state.draft) this.#lookSides();
     this.plates.show(this.shown);
     if (!state.draft) state.tell('shown');
+    this.#meet();
     this.draw();
+  }
+
+  /** Brings a track into the middle, as soon as its frame is shown. @param {string|null} id of its entity */
+  seek(id) {
+    this.sought = id;
+    this.#meet();
+  }
+
+  #meet() {
+    const { state, frames } = this.app;
+    if (!this.sought || [frames.rowsFrame, frames.pointsFrame].some((one) => one !== state.frame)) return;
+    const one = this.sought === state.selected ? this.cuboidOf(this.sought) : null;
+    this.sought = null;
+    if (one) this.big.near(one, this.anchor);
   }
 
   #makeTrails() {
@@ -287,6 +302,7 @@ export function startSpace(app, place) {
     const one = state.selected ? space.cuboidOf(state.selected) : null;
     if (one && !space.isInSight(one)) space.lookAtSelected();
   });
+  state.on('seek', ({ trackId }) => space.seek(trackId === undefined ? null : (app.labels.named(trackId)?.id ?? null)));
   state.on('show', () => {
     if (state.show.trails && app.frames.trailsFrame !== state.frame) void app.frames.reload();
     space.paint();

@@ -1,26 +1,26 @@
 // @ts-check
-/** Frames in a row: the selected track's keyframes and the spans between them, tags, findings; scrubbing and playing. */
+/** Frames in a row: scrubbing, playing, and how many of them are shown. */
 
 import { button, el, onceADrawing, put } from './dom.js';
 import { secondsBetween } from './exact.js';
-
-const ROWS = [['track', 18], ['tags', 8], ['findings', 8]];
-const COLOURS = { between: '#7d8799', occluded: '#4d5566', keyframe: '#ffd640', tag: '#9d8bff', error: '#ff6b5e', warning: '#ffb000', info: '#5aa9ff', now: '#ffffff' };
-
-/**
- * Of findings, told by the event `findings`.
- * @typedef {{frame: number, last: number, severity: string}} Mark
- */
+import { Strip } from './strip.js';
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startTimeline(app, place) {
-  const { state, labels, taxonomy } = app;
+  const { state } = app;
   const range = el('input', { type: 'range', min: 0, max: 0, step: 1, testid: 'scrub', 'aria-label': 'Frame', class: 'scrub', on: { input: () => state.go(Number(range.value)) } });
   const number = el('input', { type: 'number', min: 0, step: 1, testid: 'frame', 'aria-label': 'Frame number', on: { change: () => state.go(number.valueAsNumber) } });
   const all = el('span', { class: 'all-frames', testid: 'frames' });
   const time = el('span', { class: 'time', testid: 'time' });
   const play = button('▶', 'play', () => state.tell('play'), { title: 'Play (Space)', 'aria-label': 'Play' });
-  const canvas = el('canvas', { class: 'strip', testid: 'strip', 'aria-hidden': 'true' });
+  const canvas = el('canvas', { class: 'strip', testid: 'strip', 'aria-hidden': 'true', title: 'The wheel shows fewer frames, or more' });
+  const strip = new Strip(app, canvas);
+  const part = el('span', { class: 'part', testid: 'part' });
+  const zoom = (/** @type {number} */ factor, /** @type {number} */ about) => {
+    strip.zoom(factor, about);
+    showFrame();
+  };
+  const whole = button('All', 'time-all', () => showAll(), { title: 'All frames on the timeline', 'aria-label': 'All frames on the timeline' });
   put(
     place,
     el('div', { class: 'row' },
@@ -30,103 +30,45 @@ export function startTimeline(app, place) {
       button('▶|', 'next', () => state.go(state.frame + 1), { title: 'Next frame (→)', 'aria-label': 'Next frame' }),
       number, all, time,
       el('div', { class: 'tracks-of-time' }, range, canvas),
+      part,
+      button('−', 'time-out', () => zoom(2, state.frame), { title: 'More frames on the timeline', 'aria-label': 'More frames on the timeline' }),
+      button('+', 'time-in', () => zoom(0.5, state.frame), { title: 'Fewer frames on the timeline', 'aria-label': 'Fewer frames on the timeline' }),
+      whole,
     ),
   );
-  /** @type {Mark[]} */
-  let findings = [];
-
-  const x = (/** @type {number} */ frame) => {
-    const width = canvas.clientWidth - 16; // as wide as the way of the slider's thumb
-    return 8 + (state.nFrames > 1 ? (frame / (state.nFrames - 1)) * width : 0);
-  };
-
-  const draw = () => {
-    const ratio = Math.min(2, window.devicePixelRatio);
-    const height = ROWS.reduce((sum, [, one]) => sum + Number(one), 0);
-    if (canvas.width !== Math.round(canvas.clientWidth * ratio) || canvas.height !== height * ratio) {
-      canvas.width = Math.round(canvas.clientWidth * ratio);
-      canvas.height = height * ratio;
-    }
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, canvas.clientWidth, height);
-    drawTrack(context, 0, 18);
-    for (const one of labels.tags) {
-      if (!one.body.span_ns) continue;
-      const [a, b] = one.body.span_ns.map((/** @type {number|bigint} */ stamp) => nearest(stamp));
-      bar(context, a, b, 20, 5, COLOURS.tag);
-    }
-    for (const one of findings) bar(context, one.frame, one.last, 28, 5, /** @type {any} */ (COLOURS)[one.severity] ?? COLOURS.info);
-    context.fillStyle = COLOURS.now;
-    context.fillRect(x(state.frame) - 0.75, 0, 1.5, height);
-  };
-
-  /** @param {CanvasRenderingContext2D} context @param {number} first @param {number} last @param {number} top @param {number} height @param {string} color */
-  const bar = (context, first, last, top, height, color) => {
-    context.fillStyle = color;
-    const left = x(first) - 2;
-    context.fillRect(left, top, Math.max(4, x(last) + 2 - left), height);
-  };
-
-  /** @param {CanvasRenderingContext2D} context @param {number} top @param {number} height */
-  const drawTrack = (context, top, height) => {
-    const track = state.selected ? labels.get(state.selected) : undefined;
-    context.fillStyle = '#1b212d';
-    context.fillRect(0, top, canvas.clientWidth, height);
-    if (!track) return;
-    const rows = labels.keyframes(track.id).map((one) => ({ at: x(nearest(one.body.timestamp_ns)), visibility: one.body.visibility }));
-    const [red, green, blue] = taxonomy.color(track.body.category);
-    rows.forEach((one, k) => {
-      if (one.visibility === 'outside' || k + 1 >= rows.length) return;
-      context.fillStyle = `rgb(${red} ${green} ${blue} / ${one.visibility === 'occluded' ? 0.35 : 0.7})`;
-      context.fillRect(one.at, top + 6, rows[k + 1].at - one.at, height - 12);
-    });
-    for (const one of rows) {
-      context.beginPath();
-      context.moveTo(one.at, top + 3);
-      context.lineTo(one.at + 5, top + height / 2);
-      context.lineTo(one.at, top + height - 3);
-      context.lineTo(one.at - 5, top + height / 2);
-      context.closePath();
-      context.fillStyle = one.visibility === 'outside' ? '#1b212d' : COLOURS.keyframe;
-      context.strokeStyle = COLOURS.keyframe;
-      context.fill();
-      context.stroke();
-    }
-  };
-
-  /** The frame nearest to a stamp. @param {number|bigint} stamp */
-  const nearest = (stamp) => {
-    const exact = state.frameAt(stamp);
-    if (exact >= 0) return exact;
-    const frames = state.scene?.frames ?? [];
-    let best = 0;
-    frames.forEach((one, i) => {
-      if (Math.abs(secondsBetween(one.timestamp_ns, stamp)) < Math.abs(secondsBetween(frames[best].timestamp_ns, stamp))) best = i;
-    });
-    return best;
-  };
-
-  const later = onceADrawing(draw);
+  const later = onceADrawing(() => strip.draw());
 
   const showFrame = () => {
-    range.max = String(Math.max(0, state.nFrames - 1));
+    strip.follow();
+    range.min = String(strip.first);
+    range.max = String(strip.last);
     range.value = number.value = String(state.frame);
-    number.max = range.max;
+    number.max = String(Math.max(0, state.nFrames - 1));
     all.textContent = `of ${state.nFrames}`;
+    whole.disabled = strip.isWhole;
+    part.textContent = strip.isWhole ? '' : `${strip.first} to ${strip.last}`;
     time.textContent = state.scene?.hasTime && state.nFrames ? `${secondsBetween(state.stamp(), state.stamp(0)).toFixed(2)} s` : '';
     later();
   };
 
-  const seek = (/** @type {PointerEvent} */ event) => {
-    const box = canvas.getBoundingClientRect();
-    state.go(((event.clientX - box.left - 8) / (box.width - 16)) * (state.nFrames - 1));
+  const showAll = () => {
+    strip.whole();
+    showFrame();
   };
+
   canvas.addEventListener('pointerdown', (event) => {
     canvas.setPointerCapture(event.pointerId);
-    seek(event);
+    state.go(strip.at(event.clientX));
   });
-  canvas.addEventListener('pointermove', (event) => event.buttons && seek(event));
+  canvas.addEventListener('pointermove', (event) => event.buttons && state.go(strip.at(event.clientX)));
+  place.addEventListener(
+    'wheel',
+    (event) => {
+      event.preventDefault();
+      zoom(Math.exp(0.002 * event.deltaY), strip.at(event.clientX));
+    },
+    { passive: false },
+  );
 
   // ------------------------------------------------------------ playing
 
@@ -154,10 +96,11 @@ export function startTimeline(app, place) {
   });
 
   state.on('findings', (marks) => {
-    findings = marks;
+    strip.findings = marks;
     later();
   });
-  for (const name of ['scene', 'frame']) state.on(name, showFrame);
+  state.on('scene', showAll);
+  state.on('frame', showFrame);
   for (const name of ['labels', 'selection', 'taxonomy']) state.on(name, later);
   new ResizeObserver(later).observe(canvas);
 }

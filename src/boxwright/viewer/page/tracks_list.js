@@ -55,12 +55,12 @@ export function startTracks(app, place) {
 
   /** Also where the track is not in this frame: the nearest one that it is in. @param {string} id */
   const pick = (id) => {
-    if (!app.space?.cuboidOf(id)) {
-      const frames = labels.keyframes(id).filter((one) => one.body.visibility !== 'outside').map((one) => state.frameAt(one.body.timestamp_ns)).filter((one) => one >= 0);
-      frames.sort((a, b) => Math.abs(a - state.frame) - Math.abs(b - state.frame));
-      if (frames.length) state.go(frames[0]);
-    }
+    const seen = labels.keyframes(id).filter((one) => one.body.visibility !== 'outside');
+    const frames = seen.map((one) => state.frameAt(one.body.timestamp_ns)).filter((one) => one >= 0);
+    frames.sort((a, b) => Math.abs(a - state.frame) - Math.abs(b - state.frame));
+    if (!app.space?.cuboidOf(id) && frames.length) state.go(frames[0]);
     state.select(id);
+    app.space?.seek(id);
   };
 
   const later = onceADrawing(show);
