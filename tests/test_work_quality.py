@@ -171,6 +171,29 @@ def test_a_qualification_comes_before_real_work(staffed):
     assert sorted(grades) == [("ann", False, False), ("ann", True, True)]
 
 
+def test_labels_in_pictures_are_graded_too(staffed):
+    """By hand: 4 cars in 8 frames are 32 cuboids, and 2 boxes in 8 pictures 16 more; without the boxes F1 is 2 * 32 / (48 + 32) = 0.8."""
+    boxes = bw.Boxes(np.tile([10.0, 10, 30, 20], (8, 1)))
+    seen = [bw.ImageTrack(f"b{n}", "car", "front", TIMES, boxes) for n in range(2)]
+    seen[1] = seen[1].replace(shapes=bw.Boxes(boxes.xyxy + 40))
+    cameras = {"front": bw.CameraSensor("front", bw.PinholeCamera(100, 80, 90, 90, 50, 40), bw.Pose.identity())}
+    staffed.add_scene(scene("clip", 0).replace(cameras=cameras), by="boss")
+    staffed.add_scene(scene("drawn").replace(cameras=cameras, image_tracks=seen), by="boss")
+    boss, ann = as_(staffed, "boss"), as_(staffed, "ann")
+    boss.add_qualification("clip", "drawn", least_f1=0.9)
+    for with_boxes, wanted in ((False, (0.8, 6, 16, False)), (True, (1.0, 6, 0, True))):
+        task = ann.qualify()
+        edits = ann.project.edits(task.scene)
+        for track in [*scene("x").tracks, *(seen if with_boxes else ())]:
+            edits.add_track(track)
+        edits.commit()
+        ann.submit(task)
+        (grade,) = [one.body for one in staffed.kept("grade") if one.body["task"] == task.task_id]
+        assert (grade["f1"], grade["n_objects"], grade["n_errors"], grade["is_passed"]) == wanted
+        assert ann.feedback(task).f1 == wanted[0]
+    assert ann.qualify() is None
+
+
 def test_only_who_may_see_gold_grades(staffed):
     boss, ann = as_(staffed, "boss"), as_(staffed, "ann")
     boss.add_qualification("drive", "answers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -84,6 +85,13 @@ class Score:
     points: PointComparison | None = None
 
     @property
+    def f1(self) -> float:
+        """Of cuboids and labels in pictures together, each label counting alike; NaN where neither gold nor labels have any."""
+        counted = [self.overall, *self.pictures.values()]
+        n = sum(one.n_gold + one.n_labels for one in counted)
+        return 2 * sum(one.n_matched for one in counted) / n if n else math.nan
+
+    @property
     def n_errors(self) -> dict[str, int]:
         """How many of each kind."""
         found = Counter(error.kind for error in self.errors)
@@ -124,6 +132,7 @@ class Score:
             "gold": self.gold_name,
             "annotator": self.annotator,
             "frames": self.frames.tolist(),
+            "f1": self.f1,
             "overall": quality_dict(self.overall),
             "per_class": {name: quality_dict(quality) for name, quality in self.per_class.items()},
             "tracking": tracking_dict(self.tracking),

@@ -52,8 +52,11 @@ class Work(Planning):
             return  # the request came twice
         wanted = next(one for one in self._all_settings()["qualifications"] if one["id"] == body["qualification"])
         found = self._score(task)
-        is_passed = found.overall.f1.value >= wanted["least_f1"]
-        quality = {"f1": found.overall.f1.value, "n_objects": found.overall.n_objects, "n_errors": len(found.errors)}
+        pictures = found.pictures.values()
+        is_passed = found.f1 >= wanted["least_f1"]
+        n_objects = found.overall.n_objects + sum(one.n_objects for one in pictures)
+        n_errors = len(found.errors) + sum(one.n_gold + one.n_labels - 2 * one.n_matched for one in pictures)
+        quality = {"f1": found.f1, "n_objects": n_objects, "n_errors": n_errors}
         grade = {"at_seq": body["submitted_seq"], **quality, "is_passed": bool(is_passed)}
         self._host.commit([{"verb": "add_grade", "task": task.id, "grade": grade}], by="boxwright")
 
