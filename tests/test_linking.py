@@ -12,6 +12,7 @@ import boxwright as bw
 import naive
 import street
 from boxwright.linking.offsets import _tells_time
+from boxwright.linking.projecting import boxes_of_tracks
 from boxwright.simulation import FRAME_S
 
 LATE_NS = 30_000_000
@@ -255,6 +256,26 @@ def test_a_rolling_shutter_sees_each_row_at_its_own_moment():
             plain = bw.project_cuboids(scene.cuboids(i, "world"), scene.camera(name).camera, scene.cam_from(i, name, "world"))
             off.append(np.abs(plain.xyxy[still] - boxes.xyxy[still]).max())
     assert max(off) > 1
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 9, 10**6])
+@pytest.mark.parametrize("is_rolling", [False, True])
+def test_boxes_made_a_few_tracks_at_a_time(monkeypatch, rows_at_once, is_rolling):
+    """Writers of long clips take them so; they are those of all tracks at once."""
+    monkeypatch.setattr("boxwright.linking.projecting._ROWS_AT_ONCE", rows_at_once)
+    scene = exposed(street.scene())
+    if is_rolling:
+        rolling = {n: dataclasses.replace(c, readout_ns=60_000_000, rolling_shutter="left_to_right") for n, c in scene.cameras.items()}
+        scene = scene.replace(cameras=rolling)
+    for name in scene.cameras:
+        some, all_ = [*boxes_of_tracks(scene, name, scene.tracks)], bw.project_tracks(scene, [name], occlusion=False).image_tracks()
+        assert [track.track_id for track in some] == [track.track_id for track in all_]
+        for one, other in zip(some, all_):
+            np.testing.assert_array_equal(one.times_ns, other.times_ns)
+            np.testing.assert_array_equal(one.shapes.xyxy, other.shapes.xyxy)
+            np.testing.assert_array_equal(one.visibility, other.visibility)
+            assert one.keyframe_attributes == other.keyframe_attributes
+        assert [*boxes_of_tracks(scene, name, [])] == []
 
 
 # ------------------------------------------------------------ matching

@@ -12,7 +12,7 @@ import boxwright as bw
 import exact
 import naive
 from boxwright.cuboids import EDGES
-from boxwright.projection import NEAR_M, PointStatus
+from boxwright.projection import NEAR_M, PointStatus, near_poses, project_cuboids_each
 from test_cameras import PINHOLES, WIDE, fisheye, pinhole
 
 # without the JIT the kernels compute with numpy scalars, which warn where compiled code is silent
@@ -471,6 +471,23 @@ def test_cuboids_at_map_coordinates_are_those_near_by(rng):
         assert there.visible.any()
         for field in ("xyxy", "visible", "truncation"):
             np.testing.assert_array_equal(getattr(there, field), getattr(here, field))
+
+
+def test_cuboids_each_by_a_pose_of_its_own(rng):
+    """As one after the other, near the origin and at map coordinates."""
+    shift = np.array([500_000.25, 5_400_000.5, 211.0])
+    poses = [tilted_pose(rng) for _ in range(4)]
+    poses += [pose @ bw.Pose(np.eye(3), -shift) for pose in poses]
+    which = rng.integers(0, 8, 60)
+    center = rng.uniform((-3, -3, -2), (30, 3, 2), (60, 3)) + np.where(which >= 4, 1, 0)[:, None] * shift
+    cuboids = bw.Cuboids(center, rng.uniform(0.3, 4, (60, 3)), rng.uniform(-np.pi, np.pi, 60))
+    for camera in CAMERAS.values():
+        each = project_cuboids_each(cuboids, camera, near_poses(poses), which)
+        assert each.visible.any()
+        for m, k in enumerate(which.tolist()):
+            one = bw.project_cuboids(cuboids[[m]], camera, poses[k])
+            np.testing.assert_allclose(each.xyxy[m], one.xyxy[0], rtol=1e-12, atol=1e-9)
+            np.testing.assert_allclose(each.truncation[m], one.truncation[0], rtol=0, atol=1e-9)
 
 
 def test_absurd_poses_give_no_warning(rng):

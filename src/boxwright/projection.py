@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any, overload
 
 import numpy as np
 
-from .arrays import ArrayLike, Bools, Float64s, Floats, Int64s, UInt8s, as_array, as_points, frozen, one_index
+from .arrays import ArrayLike, Bools, Float64s, Floats, Int32s, Int64s, UInt8s, as_array, as_points, frozen, one_index
 from .cameras import Camera, FisheyeCamera, PanoramaCamera, PinholeCamera, UncalibratedCamera
 from .cuboids import CORNER_SIGNS, EDGES, Cuboid, Cuboids, as_cuboids
 from .errors import ArgumentError, number_of
@@ -148,7 +148,12 @@ def _poses(transforms: Any, n_cameras: int, rig: bool) -> tuple[Float64s, Float6
         wanted = f"{number_of(n_cameras, 'transform')}, one per camera"
         raise ArgumentError(expected=wanted, got=got, field="cam_from_points", hint="pass them as a list in the cameras' order")
     poses = [as_pose(f"cam_from_points[{i}]" if rig else "cam_from_points", transform) for i, transform in enumerate(transforms)]
-    origins, rows = zip(*[_seen_from_near(pose) for pose in poses])
+    return near_poses(poses)
+
+
+def near_poses(poses: Iterable[Pose]) -> tuple[Float64s, Float64s]:
+    """(T, 3) and (T, 12) of T poses, at least one, as `_seen_from_near` tells each."""
+    origins, rows = zip(*map(_seen_from_near, poses))
     return np.stack(origins), np.stack(rows)
 
 
@@ -287,6 +292,18 @@ def project_cuboids(cuboids: Cuboids | Cuboid, camera: Camera, cam_from_cuboids:
     origin, pose = _seen_from_near(as_pose("cam_from_cuboids", cam_from_cuboids))
     near = Cuboids._trusted(cuboids.center_m - origin, cuboids.size_m, cuboids.quat_wxyz, cuboids.yaw_rad, None)
     return boxes_of_corners(near.corners_m() @ pose[:9].reshape(3, 3).T + pose[9:], camera)
+
+
+def project_cuboids_each(cuboids: Cuboids, camera: Camera, near: tuple[Float64s, Float64s], pose_index: Int32s) -> ImageBoxes:
+    """As `project_cuboids`, each of M cuboids by a pose of its own.
+
+    near : of T poses, as `near_poses` gives them
+    pose_index : (M,) which of them
+    """
+    origins, poses = near[0][pose_index], near[1][pose_index]
+    placed = Cuboids._trusted(cuboids.center_m - origins, cuboids.size_m, cuboids.quat_wxyz, cuboids.yaw_rad, None)
+    turns = poses[:, :9].reshape(-1, 3, 3).transpose(0, 2, 1)
+    return boxes_of_corners(placed.corners_m() @ turns + poses[:, None, 9:], camera)
 
 
 def boxes_of_corners(corners_cam: Float64s, camera: Camera) -> ImageBoxes:

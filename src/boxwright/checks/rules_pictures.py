@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Float64s
 from ..errors import number_of
 from ..linking import CameraOffset, LinkOffsets, link, link_offsets
-from ..linking.pictured import cameras_of, sightings
+from ..linking.pictured import cameras_of, exposures_of, sightings
 from ..scene import Scene
 from .context import Context
 from .findings import Finding, Severity
@@ -108,7 +108,7 @@ def _in_pictures(scene: Scene, camera: str) -> tuple[int, float]:
     linked = [track for track in scene.image_tracks if track.camera == camera and track.object_id in scene.track_index]
     if not linked:
         return 0, math.nan
-    seen = sightings(scene, camera, scene.tracks)
+    seen = sightings(exposures_of(scene, camera), scene.tracks)
     places = set(zip(seen.frame_index[seen.is_visible].tolist(), seen.track_index[seen.is_visible].tolist()))
     known = set(zip(seen.frame_index.tolist(), seen.track_index.tolist()))
     exposures = scene.exposures_ns(camera)

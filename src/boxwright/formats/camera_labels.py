@@ -18,7 +18,7 @@ from ..cameras import UncalibratedCamera
 from ..errors import ArgumentError, number_of
 from ..image_tracks import FilledImageTrack, ImageTrack, ImageTracks
 from ..keyframes import Origin, Visibility
-from ..linking import project_tracks
+from ..linking.projecting import boxes_of_tracks
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, RotatedBoxes, Shapes
 from .dense_tracks import dense_image_track
@@ -29,6 +29,7 @@ __all__ = [
     "EDGE_PX",
     "CameraLabels",
     "Span",
+    "boxes_of_cuboids",
     "camera_labels",
     "cut_to_pictures",
     "linked_object",
@@ -44,23 +45,45 @@ _UNEVEN_NS = 1  # of a rate that is no whole number of nanoseconds
 _STRAIGHT = (Boxes, Keypoints)  # whose numbers run straight between keyframes wherever they are read
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class CameraLabels:
-    """stamps_ns : (F,) when the camera exposed each frame, as it increases or not"""
+    """The labels in the pictures of one camera.
 
+    stamps_ns : (F,) when the camera exposed each frame, as it increases or not
+    labelled : the scene's tracks in these pictures, as far as they are written
+    n_projected : how many tracks of cuboids were seen when `tracks` was last gone through
+    """
+
+    scene: Scene
     sensor: CameraSensor
     stamps_ns: Int64s
-    tracks: Sequence[ImageTrack]
+    labelled: Sequence[ImageTrack]
+    n_projected: int = 0
 
     @property
     def name(self) -> str:
         return self.sensor.name
 
     @property
+    def n_tracks(self) -> int:
+        """Once `tracks` has been gone through."""
+        return len(self.labelled) + self.n_projected
+
+    @property
     def rate_hz(self) -> float:
         """Frames a second on the average; 0 where there are fewer than two."""
         span = int(self.stamps_ns[-1] - self.stamps_ns[0]) if len(self.stamps_ns) > 1 else 0
         return (len(self.stamps_ns) - 1) * 1e9 / span if span > 0 else 0.0
+
+    def tracks(self) -> Iterator[ImageTrack]:
+        """Those that the scene has, then those of cuboids. These are made as they are asked for, and anew each time: a clip may have millions of
+        boxes."""
+        yield from self.labelled
+        self.n_projected = 0
+        for track in boxes_of_cuboids(self.scene, self.name):
+            check_pixels([track])
+            self.n_projected += 1
+            yield track
 
 
 class Span(NamedTuple):
@@ -81,15 +104,19 @@ class Span(NamedTuple):
 # ------------------------------------------------------------ to platforms
 
 
-def with_boxes_of_cuboids(scene: Scene) -> Scene:
-    """The scene with tracks of boxes for its cuboids, in the pictures of every calibrated camera in which nobody has labelled that object yet."""
-    calibrated = [name for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)]
-    if not scene.tracks or not calibrated or not len(scene):
-        return scene
-    known = {(track.object_id, track.camera) for track in scene.image_tracks}
+def boxes_of_cuboids(scene: Scene, camera: str) -> Iterator[ImageTrack]:
+    """Tracks of boxes for the scene's cuboids, in the pictures of a calibrated camera in which nobody has labelled that object yet."""
+    if isinstance(scene.camera(camera).camera, UncalibratedCamera) or not len(scene):
+        return
+    known = {track.object_id for track in scene.image_tracks if track.camera == camera}
     ids = {track.track_id for track in (*scene.tracks, *scene.image_tracks)}
-    seen = project_tracks(scene, calibrated, occlusion=False).image_tracks()
-    fresh = [track for track in seen if (track.object_id, track.camera) not in known and track.track_id not in ids]
+    fresh = [track for track in scene.tracks if track.track_id not in known and f"{track.track_id}@{camera}" not in ids]
+    yield from boxes_of_tracks(scene, camera, fresh)
+
+
+def with_boxes_of_cuboids(scene: Scene) -> Scene:
+    """The scene with the boxes of its cuboids in all cameras."""
+    fresh = [track for name in scene.cameras for track in boxes_of_cuboids(scene, name)]
     return scene.replace(image_tracks=ImageTracks([*scene.image_tracks, *fresh])) if fresh else scene
 
 
@@ -137,33 +164,42 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut:
     """
     if camera is not None:
         scene.camera(camera)
-    whole = with_boxes_of_cuboids(scene)
-    check_pixels(whole.image_tracks)
-    n_projected = len(whole.image_tracks) - len(scene.image_tracks)
-    if n_projected:
-        report.notes.append(f"{number_of(len(scene.tracks), 'track')} of cuboids became {number_of(n_projected, 'track')} of boxes in the pictures")
+    check_pixels(scene.image_tracks)
+    labelled: Sequence[ImageTrack] = scene.image_tracks
     if cut:
-        uncut, whole = {track.track_id: track for track in whole.image_tracks}, cut_to_pictures(whole)
-        changed = [track for track in whole.image_tracks if uncut.pop(track.track_id) is not track]
+        labelled = cut_to_pictures(scene).image_tracks
+        uncut = {track.track_id: track for track in scene.image_tracks}
+        changed = [track for track in labelled if uncut.pop(track.track_id) is not track]
         if changed:
             report.rounded.append(f"{number_of(len(changed), 'track')} reaching out of the picture: boxes that end with it")
         if uncut:
             report.dropped.append(f"{number_of(len(uncut), 'track')} of which nothing is in a picture")
-    names = list(dict.fromkeys(track.camera for track in whole.image_tracks)) if camera is None else [camera]
-    names = [name for name in whole.cameras if name in names] or list(whole.cameras)[:1]
+    names = [name for name in scene.cameras if _has_labels(scene, labelled, name)] if camera is None else [camera]
+    names = names or list(scene.cameras)[:1]
     if not names:
         raise ArgumentError(
             "the format holds labels in pictures", expected="a scene with a camera", field="scene.cameras", hint="write another format"
         )
-    left_out = sum(track.camera not in names for track in whole.image_tracks)
+    left_out = sum(track.camera not in names for track in labelled)
     if left_out:
         report.dropped.append(f"{number_of(left_out, 'track')} in the pictures of other cameras than {', '.join(names)}")
-    return [CameraLabels(scene.camera(name), scene.exposures_ns(name), [one for one in whole.image_tracks if one.camera == name]) for name in names]
+    return [CameraLabels(scene, scene.camera(name), scene.exposures_ns(name), [one for one in labelled if one.camera == name]) for name in names]
 
 
-def say_what_pictures_lose(scene: Scene, report: WriteReport, *, holds: Iterable[str] = ()) -> None:
-    """What such a format has no place for. holds : of "times", "attributes", "occluded" and "object_id", what it has one for."""
+def _has_labels(scene: Scene, labelled: Sequence[ImageTrack], camera: str) -> bool:
+    return any(track.camera == camera for track in labelled) or next(boxes_of_cuboids(scene, camera), None) is not None
+
+
+def say_what_pictures_lose(scene: Scene, cameras: Sequence[CameraLabels], report: WriteReport, *, holds: Iterable[str] = ()) -> None:
+    """How many tracks were written, and what such a format has no place for.
+
+    holds : of "times", "attributes", "occluded" and "object_id", what it has one for
+    """
     kept = set(holds)
+    report.n_frames, report.n_tracks = len(scene), sum(one.n_tracks for one in cameras)
+    n_projected = sum(one.n_projected for one in cameras)
+    if n_projected:
+        report.notes.append(f"{number_of(len(scene.tracks), 'track')} of cuboids became {number_of(n_projected, 'track')} of boxes in the pictures")
     if scene.tracks:
         report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay")
     if scene.tags:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -41,10 +41,10 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     writer = _Writer(scene, cameras, report)
     with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:
         writer.put(file)
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.n_labels = writer.n_labels
     report.tolerance_px = 1e-9
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, report, holds=("times", "attributes", "occluded", "object_id"))
+    say_what_pictures_lose(scene, cameras, report, holds=("times", "attributes", "occluded", "object_id"))
 
 
 @dataclass
@@ -62,18 +62,20 @@ class _Writer:
     def __post_init__(self) -> None:
         kept = self.scene.source_attributes.get("coco", {})
         self.kept: Mapping[str, Any] = kept if isinstance(kept, Mapping) else {}
-        self.tracks = [(place, track) for place, one in enumerate(self.cameras) for track in one.tracks]
-        self.categories = self._categories()
-        self.numbers = _numbers([track.track_id for _, track in self.tracks])
+        labelled = [track for one in self.cameras for track in one.labelled]
+        self.categories = {(str(one.get("name")), tuple(one.get("keypoints") or ())): dict(one) for one in self._kept_list("categories")}
+        self.free_categories = _free_numbers({one["id"] for one in self.categories.values()})
+        self.numbers = {one.track_id: int(one.track_id) for one in labelled if re.fullmatch("0|[1-9][0-9]{0,8}", one.track_id)}
+        self.free_numbers = _free_numbers(set(self.numbers.values()))
         self.images = self._images()
-        self.taken = {one for _, track in self.tracks for row in track.keyframe_source_attributes if (one := _whole(row.get("id"))) is not None}
+        self.taken = {one for track in labelled for row in track.keyframe_source_attributes if (one := _whole(row.get("id"))) is not None}
         self.used: set[int] = set()
         self.next_id = max(self.taken, default=0) + 1
 
     def put(self, file: TextIO) -> None:
         """Piece by piece: a scene may have a million labels."""
         info = self.kept.get("info") or {"description": self.scene.name}
-        top = {"info": info, "licenses": self.kept.get("licenses") or [], "videos": self._videos(), "categories": list(self.categories.values())}
+        top = {"info": info, "licenses": self.kept.get("licenses") or [], "videos": self._videos()}
         others = {"info", "licenses", "videos", "categories", "images", "annotations"}
         top |= {key: value for key, value in self.kept.items() if key not in others}
         file.write("{\n")
@@ -81,7 +83,8 @@ class _Writer:
             if key != "videos" or value:
                 file.write(f"{as_json(key)}: {as_json(value)},\n")
         _put_list(file, "images", (image for own in self.images for image in own), ",\n")
-        _put_list(file, "annotations", self._annotations(), "\n}\n")
+        _put_list(file, "annotations", self._annotations(), ",\n")
+        _put_list(file, "categories", self.categories.values(), "\n}\n")  # those that the labels turned out to need
 
     # -------------------------------------------------------- what labels point to
 
@@ -95,7 +98,7 @@ class _Writer:
             return []
         known = {(one.get("scene", one.get("name")), one.get("camera", "camera")): one for one in self._kept_list("videos")}
         taken = {row.get("id") for row in known.values()}
-        free = (number for number in range(1, 1 << 62) if number not in taken)
+        free = _free_numbers(taken)
         videos: list[Mapping[str, Any]] = []
         for one in self.cameras:
             same = known.get((self.scene.name, one.name))
@@ -117,7 +120,7 @@ class _Writer:
         old: list[list[Mapping[str, Any]]] = [[row if isinstance(row, Mapping) else {} for row in own] if len(own) == n else [{}] * n for own in rows]
         frames = _frame_numbers(old)
         taken = {_whole(row.get("id")) for rows in kept.values() for row in rows if isinstance(row, Mapping)}
-        free = (number for number in range(1, 1 << 62) if number not in taken)
+        free = _free_numbers(taken)
         return [
             [self._image(one, i, row or self._new_image(one, i, next(free)), video, frames[i]) for i, row in enumerate(own)]
             for one, video, own in zip(self.cameras, videos, old)
@@ -136,20 +139,14 @@ class _Writer:
         self.n_renamed += name != self.scene.frame_ids[i]
         return {"id": number, "width": width, "height": height, "file_name": f"{file_name(one.name)}/{name}.jpg"}
 
-    def _categories(self) -> dict[tuple[str, tuple[str, ...]], Row]:
-        """By name and names of keypoints."""
-        found: dict[tuple[str, tuple[str, ...]], Row] = {}
-        for one in self._kept_list("categories"):
-            found[str(one.get("name")), tuple(one.get("keypoints") or ())] = dict(one)
-        numbers = {one["id"] for one in found.values()}
-        free = (number for number in range(1, 1 << 62) if number not in numbers)
-        for _, track in self.tracks:
-            key = self._category_key(track)
-            if key not in found:
-                edges = track.shapes.skeleton.edges if isinstance(track.shapes, Keypoints) and track.shapes.skeleton is not None else ()
-                points = {"keypoints": list(key[1]), "skeleton": [[a + 1, b + 1] for a, b in edges]} if key[1] else {}
-                found[key] = {"id": next(free), "name": track.category, **points}
-        return found
+    def _category(self, track: ImageTrack) -> Row:
+        """By name and names of keypoints: one that the file had, or a new one."""
+        key = self._category_key(track)
+        if key not in self.categories:
+            edges = track.shapes.skeleton.edges if isinstance(track.shapes, Keypoints) and track.shapes.skeleton is not None else ()
+            points = {"keypoints": list(key[1]), "skeleton": [[a + 1, b + 1] for a, b in edges]} if key[1] else {}
+            self.categories[key] = {"id": next(self.free_categories), "name": track.category, **points}
+        return self.categories[key]
 
     def _category_key(self, track: ImageTrack) -> tuple[str, tuple[str, ...]]:
         shapes = track.shapes
@@ -162,8 +159,9 @@ class _Writer:
     # -------------------------------------------------------- labels
 
     def _annotations(self) -> Iterator[Row]:
-        for place, track in self.tracks:
-            yield from self._of_track(self.cameras[place], self.images[place], track)
+        for one, images in zip(self.cameras, self.images):
+            for track in one.tracks():
+                yield from self._of_track(one, images, track)
 
     def _of_track(self, one: CameraLabels, images: Sequence[Row], track: ImageTrack) -> Iterator[Row]:
         filled = track.at(one.stamps_ns)
@@ -171,7 +169,7 @@ class _Writer:
         shapes = filled.shapes[frames]
         index, held = filled.keyframe_index[frames], track.at(track.times_ns).attributes
         is_keyframe = track.times_ns[index] == one.stamps_ns[frames]
-        category = self.categories[self._category_key(track)]["id"]
+        category = self._category(track)["id"]
         is_track, link = track.source_attributes.get("coco") != "single" or len(track) > 1, self._link(track)
         told = self._shapes(shapes, track)
         for frame, k, is_own, said in zip(frames.tolist(), index.tolist(), is_keyframe.tolist(), told):
@@ -192,10 +190,16 @@ class _Writer:
                 "id": self._id(source),
                 "image_id": images[frame]["id"],
                 "category_id": category,
-                **({"track_id": self.numbers[track.track_id]} if is_track else {}),  # a label that came without a track has none
+                **({"track_id": self._number(track.track_id)} if is_track else {}),  # a label that came without a track has none
                 **_with_kept(said, source),
                 "attributes": attributes,
             }
+
+    def _number(self, track_id: str) -> int:
+        """The id itself where it is a whole number; else the next free one."""
+        if track_id not in self.numbers:
+            self.numbers[track_id] = next(self.free_numbers)
+        return self.numbers[track_id]
 
     def _link(self, track: ImageTrack) -> Row:
         """Which object it is, where its name does not tell that."""
@@ -206,7 +210,8 @@ class _Writer:
         """The label's own, where it came with one; each once."""
         number = _whole(source.get("id"))
         if number is None or number < 0 or number in self.used:
-            number, self.next_id = self.next_id, self.next_id + 1
+            self.next_id += 1
+            return self.next_id - 1
         self.used.add(number)
         return number
 
@@ -324,15 +329,11 @@ def _short(values: Sequence[float]) -> list[float | int]:
     return [_short_number(value) for value in values]
 
 
-def _numbers(ids: Sequence[str]) -> dict[str, int]:
-    """track_id -> a whole number: the id itself where it is one."""
-    numbers = {one: int(one) for one in ids if re.fullmatch("0|[1-9][0-9]{0,8}", one)}
-    taken = set(numbers.values())
-    free = (number for number in range(1, 1 << 62) if number not in taken)
-    return numbers | {one: next(free) for one in dict.fromkeys(ids) if one not in numbers}
+def _free_numbers(taken: set[Any]) -> Iterator[int]:
+    return (number for number in range(1, 1 << 62) if number not in taken)
 
 
-def _put_list(file: TextIO, name: str, rows: Iterator[Row], end: str) -> None:
+def _put_list(file: TextIO, name: str, rows: Iterable[Mapping[str, Any]], end: str) -> None:
     file.write(f'"{name}": [')
     for k, row in enumerate(rows):
         file.write(("\n " if k == 0 else ",\n ") + as_json(row))

@@ -44,10 +44,10 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     writer = _Writer(scene, cameras, report, frame_rate)
     with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.lines())
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, report, holds=("times",))
+    say_what_pictures_lose(scene, cameras, report, holds=("times",))
 
 
 @dataclass
@@ -74,7 +74,7 @@ class _Writer:
         yield f'{as_json(top)[:-1]}, "annotations": ['
         n = 0
         for one in self.cameras:
-            for track in one.tracks:
+            for track in one.tracks():
                 annotation = self._annotation(one, track)
                 if annotation is not None:
                     yield f"{',' if n else ''}\n {as_json(annotation)}"

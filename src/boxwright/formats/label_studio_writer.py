@@ -39,10 +39,10 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     with (folder / "tasks.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.tasks())
     (folder / "interface.xml").write_text(writer.interface(), "utf-8", newline="\n")
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, report, holds=("times", "attributes"))
+    say_what_pictures_lose(scene, cameras, report, holds=("times", "attributes"))
 
 
 @dataclass
@@ -56,6 +56,8 @@ class _Writer:
     lost_names: set[str] = field(default_factory=set)
     n_changing: int = 0
     n_texts: int = 0
+    classes: dict[str, None] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)  # of attributes that have a text
     odd_rate_hz: float = 0.0
 
     def rate_hz(self, one: CameraLabels) -> float:
@@ -87,13 +89,15 @@ class _Writer:
         task = {**{key: value for key, value in kept.items() if key not in ("data", "annotations", "predictions")}, "data": data}
         yield f'{as_json(task)[:-1]}, "annotations": [{{"result": ['
         n = 0
-        for track in one.tracks:
+        for track in one.tracks():
             for region in self._regions(one, track, rate):
                 yield f"{',' if n else ''}\n {as_json(region)}"
                 n += 1
         yield "\n]}]}"
 
     def _regions(self, one: CameraLabels, track: ImageTrack, rate: float) -> Iterator[dict[str, Any]]:
+        self.classes[track.category] = None
+        self.names.update(dict.fromkeys(name for name in track.attributes if not _is_lost(name)))
         sequence: list[dict[str, Any]] = []
         kinds, size_px = (Boxes, RotatedBoxes), one.sensor.camera.size_px
         for span in spans_of(track, one.stamps_ns, kinds):
@@ -108,7 +112,7 @@ class _Writer:
         own = {"id": track.track_id, "from_name": "box", "to_name": "video", "type": "videorectangle"}
         yield {**{key: item for key, item in track.source_attributes.items() if key in ("origin", "score", "meta")}, **own, "value": value}
         for name, said in track.attributes.items():
-            if name in OWN_NAMES or not name.strip():
+            if _is_lost(name):
                 self.lost_names.add(name)
                 continue
             self.n_texts += not isinstance(said, str)
@@ -119,12 +123,9 @@ class _Writer:
     # -------------------------------------------------------- the labelling interface
 
     def interface(self) -> str:
-        """All classes, and a text for each attribute; the rate is that of the first camera."""
-        tracks = [track for one in self.cameras for track in one.tracks]
-        classes = list(dict.fromkeys(track.category for track in tracks)) or ["object"]
-        names = list(dict.fromkeys(name for track in tracks for name in track.attributes if name not in self.lost_names))
-        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in classes)
-        texts = "".join(f'  <TextArea name={quoteattr(name)} toName="video" perRegion="true"/>\n' for name in names)
+        """All classes, and a text for each attribute, once the tasks were written; the rate is that of the first camera."""
+        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self.classes or ["object"])
+        texts = "".join(f'  <TextArea name={quoteattr(name)} toName="video" perRegion="true"/>\n' for name in self.names)
         rate = f"{self.rate_hz(self.cameras[0]):.9g}"
         return (
             f'<View>\n  <Labels name="labels" toName="video">\n{labels}  </Labels>\n'
@@ -148,6 +149,11 @@ class _Writer:
             report.rounded.append("times: Label Studio has one rate for all frames")
         if not self.scene.has_time and self.frame_rate is None:
             report.notes.append(f"no rate of frames is known: {_USUAL_HZ:g} a second is written, frame_rate= says the video's")
+
+
+def _is_lost(name: str) -> bool:
+    """A name that Label Studio itself uses, or none."""
+    return name in OWN_NAMES or not name.strip()
 
 
 def _keyframes(span: Span, size_px: tuple[int, int], rate: float) -> Iterator[dict[str, Any]]:

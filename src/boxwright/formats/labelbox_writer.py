@@ -40,10 +40,10 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
         hint = "label something, or write another format"
         raise ArgumentError("Labelbox's files hold labels alone", expected="at least one label in a picture", field="scene", hint=hint)
     (folder / "ontology.json").write_text(dumps(writer.ontology(), "scene"), "utf-8", newline="\n")
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), sum(len(one.tracks) for one in cameras), writer.n_labels
+    report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, report, holds=("attributes",))
+    say_what_pictures_lose(scene, cameras, report, holds=("attributes",))
 
 
 @dataclass
@@ -62,7 +62,7 @@ class _Writer:
         kept = given.get("global_keys", {}) if isinstance(given, Mapping) else {}
         for one in self.cameras:
             key = kept.get(one.name) if isinstance(kept, Mapping) else None
-            for track in one.tracks:
+            for track in one.tracks():
                 line = self._line(one, track, key if isinstance(key, str) and key else f"{self.scene.name}/{one.name}")
                 if line is not None:
                     yield as_json(line) + "\n"

@@ -29,7 +29,7 @@ from ..scene import Scene
 from ..shapes2d import Boxes
 from ..tracks import Tracks
 from .matching import boxes_in_pictures
-from .pictured import sightings
+from .pictured import exposures_of, sightings
 from .projecting import ProjectedTracks, project_tracks
 
 __all__ = ["CameraOffset", "LinkOffsets", "link_offsets"]
@@ -237,7 +237,7 @@ def _speeds(scene: Scene, camera: str, frame_index: Int32s, track_index: Int32s,
     ends, seconds = [], []
     wanted = frame_index.astype(np.int64) * max(len(scene.tracks), 1) + track_index
     for late in (-STEP_NS, STEP_NS):
-        seen = sightings(scene, camera, scene.tracks, late_ns=late)
+        seen = sightings(exposures_of(scene, camera, late), scene.tracks)
         keys = seen.frame_index.astype(np.int64) * max(len(scene.tracks), 1) + seen.track_index
         found = np.clip(np.searchsorted(keys, wanted), 0, max(len(keys) - 1, 0))
         is_there = (keys[found] == wanted) & seen.is_visible[found] if len(keys) else np.zeros(len(wanted), bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,14 @@ from ..cuboids import Cuboids
 from ..errors import ArgumentError
 from ..exposure import expose_cuboids
 from ..motion import motion_at
-from ..projection import ImageBoxes, project_cuboids
+from ..projection import ImageBoxes, near_poses, project_cuboids_each
 from ..rotations import wrap_rad
 from ..scene import Scene
 from ..tracks import Track, Tracks, Visibility, interpolate_tracks
 
-__all__ = ["Sightings", "cameras_of", "moments_of", "objects_at", "sightings"]
+__all__ = ["Exposures", "Sightings", "cameras_of", "exposures_of", "moments_of", "objects_at", "sightings"]
 
+_AT_ONCE = 1024  # cuboids whose corners are in memory together
 RATE_STEP_NS = 5_000_000  # so long before and after a moment, for how fast things move then
 MOST_CARRY_NS = 500_000_000  # beyond its first and last keyframe an object is carried no farther than this
 
@@ -105,23 +107,49 @@ def objects_at(tracks: Sequence[Track], moments_ns: Int64s, stamps_ns: Int64s) -
     return time_index[order], track_index[order], Cuboids.concatenate(parts)[order]
 
 
-def sightings(scene: Scene, camera: str, tracks: Sequence[Track], *, late_ns: int = 0) -> Sightings:
-    """What a camera's pictures show of tracks of the scene, were they exposed so much later than they are said to be."""
+@dataclass(frozen=True, eq=False)
+class Exposures:
+    """When and from where a camera saw the frames of a scene.
+
+    moments_ns, is_posed : (F,) as `moments_of` gives them
+    frames : (P,) those that are posed, of P poses
+    near : the P poses of the camera from the frame of the labels, as `near_poses` gives them; None where the shutter is no global one
+    """
+
+    scene: Scene
+    camera: str
+    moments_ns: Int64s
+    is_posed: Bools
+    frames: Int32s
+    near: tuple[Float64s, Float64s] | None
+
+
+def exposures_of(scene: Scene, camera: str, late_ns: int = 0) -> Exposures:
+    """Were the pictures exposed so much later than they are said to be."""
     moments, is_posed = moments_of(scene, camera, late_ns)
     frames = np.flatnonzero(is_posed).astype(np.int32)
-    time_index, track_index, cuboids = objects_at(tracks, moments[frames], scene.times_ns[frames])
+    near = None
+    if scene.camera(camera).rolling_shutter == "global" and len(frames):
+        near = near_poses(scene.transform(camera, scene.label_frame, moment) for moment in moments[frames].tolist())
+    return Exposures(scene, camera, moments, is_posed, frames, near)
+
+
+def sightings(seen_by: Exposures, tracks: Sequence[Track]) -> Sightings:
+    """What a camera's pictures show of tracks in the scene's label frame."""
+    scene, camera, frames = seen_by.scene, seen_by.camera, seen_by.frames
+    moments = seen_by.moments_ns[frames]
+    time_index, track_index, cuboids = objects_at(tracks, moments, scene.times_ns[frames])
     lens = scene.camera(camera).camera
     xyxy, whole, truncation = np.full((len(cuboids), 4), np.nan), np.full((len(cuboids), 4), np.nan), np.ones(len(cuboids))
-    rates = None
-    if scene.camera(camera).rolling_shutter != "global":
-        rates = _rates(tracks, moments[frames], scene.times_ns[frames], time_index, track_index)
-    offsets = np.searchsorted(time_index, np.arange(len(frames) + 1))
-    for t in np.flatnonzero(np.diff(offsets)).tolist():
-        rows = slice(int(offsets[t]), int(offsets[t + 1]))
-        if rates is None:
-            boxes = project_cuboids(cuboids[rows], lens, scene.transform(camera, scene.label_frame, int(moments[frames[t]])))
+    near = seen_by.near
+    rates = _rates(tracks, moments, scene.times_ns[frames], time_index, track_index) if near is None else np.zeros((0, 4))
+    starts = np.flatnonzero(np.diff(time_index, prepend=-1)).tolist() if near is None else range(0, len(cuboids), _AT_ONCE)
+    for first, end in itertools.pairwise([*starts, len(cuboids)]):
+        rows = slice(first, end)
+        if near is None:
+            boxes = _row_by_row(scene, camera, int(moments[time_index[first]]), cuboids[rows], rates[rows])
         else:
-            boxes = _row_by_row(scene, camera, int(moments[frames[t]]), cuboids[rows], rates[rows])
+            boxes = project_cuboids_each(cuboids[rows], lens, near, time_index[rows])
         xyxy[rows], whole[rows], truncation[rows] = boxes.xyxy, boxes.whole_xyxy, boxes.truncation
     return Sightings(frames[time_index], track_index, cuboids, xyxy, whole, truncation)
 

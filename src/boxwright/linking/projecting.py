@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,13 @@ from ..keyframes import Origin, Visibility, code_names
 from ..occlusion import depth_map
 from ..scene import Scene
 from ..shapes2d import Boxes
-from ..tracks import Tracks, interpolate_tracks
-from .pictured import Sightings, cameras_of, moments_of, sightings
+from ..tracks import Track, Tracks, interpolate_tracks
+from .pictured import Exposures, Sightings, cameras_of, exposures_of, sightings
 
-__all__ = ["ProjectedTracks", "project_tracks"]
+__all__ = ["ProjectedTracks", "boxes_of_tracks", "project_tracks"]
 
 OCCLUDED_BELOW = 0.5
+_ROWS_AT_ONCE = 4096  # of labels that are made and written before the next ones
 EXTENTS = ("visible", "whole")
 COLUMNS = ("camera_index", "track_index", "frame_index", "times_ns", "visible_xyxy", "whole_xyxy", "truncation", "visible_share", "visibility")
 
@@ -144,14 +145,30 @@ def project_tracks(
     least = float(as_floats("occluded_below", occluded_below, ()))
     if not 0 <= least <= 1:
         raise ArgumentError(expected="a share from 0 to 1", got=repr(occluded_below), field="occluded_below", hint="0 calls nothing occluded")
+    return _projected(scene, [exposures_of(scene, name) for name in names], Tracks(scene.tracks), occlusion=bool(occlusion), least=least)
+
+
+def boxes_of_tracks(scene: Scene, camera: str, tracks: Sequence[Track]) -> Iterator[ImageTrack]:
+    """`project_tracks(...).image_tracks()` of tracks in one camera's pictures, nothing looked at that may hide them, in turn: what is in memory is
+    some thousand boxes, however long the clip is.
+    """
+    seen_by = exposures_of(scene, camera)
+    n_frames = [int(np.diff(np.searchsorted(scene.times_ns, track.times_ns[[0, -1]]))[0]) + 2 for track in tracks]
+    part = np.cumsum([0, *n_frames])[:-1] // _ROWS_AT_ONCE
+    for block in np.split(np.arange(len(tracks)), np.flatnonzero(np.diff(part)) + 1) if len(tracks) else []:
+        yield from _projected(scene, [seen_by], Tracks([tracks[k] for k in block.tolist()])).image_tracks()
+
+
+def _projected(scene: Scene, views: Sequence[Exposures], tracks: Tracks, *, occlusion: bool = False, least: float = 0.0) -> ProjectedTracks:
+    """occlusion : only for the scene's own tracks"""
     parts, notes, exits = [_no_rows()], list[str](), {}
-    for c, name in enumerate(names):
-        seen = sightings(scene, name, scene.tracks)
-        moments, is_posed = moments_of(scene, name)
+    for c, view in enumerate(views):
+        moments, is_posed = view.moments_ns, view.is_posed
+        seen = sightings(view, tracks)
         if not is_posed.all():
-            notes.append(f"{name}: {int((~is_posed).sum())} of {len(is_posed)} frames have no pose at their exposure and were left out")
-        share = _visible_shares(scene, name, seen) if occlusion else np.full(len(seen.xyxy), np.nan)
-        said = _said(scene, seen)
+            notes.append(f"{view.camera}: {int((~is_posed).sum())} of {len(is_posed)} frames have no pose at their exposure and were left out")
+        share = _visible_shares(scene, view.camera, seen) if occlusion else np.full(len(seen.xyxy), np.nan)
+        said = _said(scene, tracks, seen)
         state = np.where(share < least, Visibility.OCCLUDED, np.where(np.isnan(share), said, Visibility.VISIBLE)).astype(np.uint8)
         index = np.full(len(share), c, np.int32)
         columns = (index, seen.track_index, seen.frame_index, moments[seen.frame_index], seen.xyxy, seen.whole_xyxy, seen.truncation, share, state)
@@ -159,7 +176,7 @@ def project_tracks(
         parts.append(tuple(column[keep] for column in columns))
         exits.update({(c, k): times for k, times in _exits(seen, keep, moments, is_posed).items()})
     rows: dict[str, Any] = {name: frozen(np.concatenate(column)) for name, column in zip(COLUMNS, zip(*parts))}
-    return ProjectedTracks(Tracks(scene.tracks), tuple(names), **rows, notes=tuple(notes), _exits=exits)
+    return ProjectedTracks(tracks, tuple(view.camera for view in views), **rows, notes=tuple(notes), _exits=exits)
 
 
 def _no_rows() -> tuple[Any, ...]:
@@ -174,10 +191,10 @@ def _is_first_of_its_time(moments: Int64s) -> Any:
     return first
 
 
-def _said(scene: Scene, seen: Sightings) -> UInt8s:
+def _said(scene: Scene, tracks: Tracks, seen: Sightings) -> UInt8s:
     """(R,) what the tracks themselves say at the frames' stamps; VISIBLE where they are not there then."""
-    many = interpolate_tracks(scene.tracks, scene.times_ns)
-    said = np.zeros((len(scene.times_ns), max(len(scene.tracks), 1)), np.uint8)
+    many = interpolate_tracks(tracks, scene.times_ns)
+    said = np.zeros((len(scene.times_ns), max(len(tracks), 1)), np.uint8)
     said[many.time_index, many.track_index] = many.visibility
     found: UInt8s = said[seen.frame_index, seen.track_index]
     return np.where(found == Visibility.OUTSIDE, np.uint8(Visibility.VISIBLE), found)
