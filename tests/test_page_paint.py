@@ -56,8 +56,9 @@ def test_points_are_painted_by_a_cuboid_and_around_them_in_a_picture(site, nothi
     u, v = seen.uv.T
     inside = seen.in_image & (u > 21) & (u < 119) & (v > 231) & (v < 289)  # a pixel within: the mouse stands on whole pixels of the window
     labels = segment(site.project.read("sample"), 20)
-    assert inside.sum() > 20 and labels.of_class("other")[inside].all()
-    assert labels.of_class("other").sum() < 1.5 * inside.sum()
+    sees = bw.depth_map(sweep, scene.camera("front").camera, scene.cam_from(20, "front", "lidar")).sees
+    assert (inside & sees).sum() > 20 and labels.of_class("other")[inside & sees].all() and not labels.of_class("other")[~sees].any()
+    assert labels.of_class("other").sum() < 1.5 * (inside & sees).sum()
     assert page.by("shape-select").get_attribute("aria-pressed") == "true"
 
     page.key("Control+z", "Control+z")
@@ -73,3 +74,52 @@ def test_points_are_painted_by_a_cuboid_and_around_them_in_a_picture(site, nothi
 
 def before_instance(labels, track_id):
     return next(key for key, name in labels.instances.items() if name == track_id)
+
+
+def ring_of(page, place, middle, half):
+    """Draws a square around a place of a view, pixels of the window, with the mouse held down."""
+    (u, v), mouse = middle, page.page.mouse
+    mouse.move(u - half, v - half)
+    mouse.down()
+    for du, dv in ((half, -half), (half, half), (-half, half), (-half, -half)):
+        mouse.move(u + du, v + dv, steps=3)
+    mouse.up()
+    return page.by(f"view-{place}")
+
+
+def test_points_are_painted_around_them_in_a_view(site, nothing_wrong):
+    page, scene = site.visit(frame=20), site.project.read("sample")
+    sweep = scene.still_points(20)
+    page.by("tab-points").click()
+    page.select("car-16")
+    page.by("paint-class").select_option("truck")
+    page.by("paint-around").click()
+    assert page.by("paint-around").get_attribute("aria-pressed") == "true"
+    u, v, scale = page.side("top")
+    half = 1.5  # metres, along the cuboid's own axes
+    ring_of(page, "top", (u, v), half * scale)
+    page.wait("() => document.querySelectorAll('[data-testid=paint-edit]').length === 1")
+    page.saved()
+    held = segment(site.project.read("sample"), 20).of_class("truck") & ~segment(scene, 20).of_class("truck")
+    (car,) = [one for k, one in zip(scene.labels(20, "lidar").track_index, scene.cuboids(20, "lidar")) if scene.tracks[k].track_id == "car-16"]
+    along, aside, up = np.abs((sweep.xyz - car.center_m) @ car.as_cuboids().rotation[0]).T
+    is_shown = up < car.size_m[2] / 2 + 0.6  # as deep as a side view is
+    off = np.maximum(along, aside) - half
+    assert held[(off < -2 / scale) & is_shown].all() and not held[(off > 2 / scale) | ~is_shown].any()  # two pixels to either side of the line
+    assert 20 < held.sum() < 300
+
+    # in the perspective, of a frame shown as several sweeps: this frame's points alone are painted
+    page.by("sweeps").select_option("3")
+    page.wait("() => boxwright.space.cloud.points?.xyz.length / 3 > 20000")
+    page.by("paint-class").select_option("other")
+    ring_of(page, "big", page.pixel("car-16"), 40)
+    page.wait("() => document.querySelectorAll('[data-testid=paint-edit]').length === 2")
+    page.saved()
+    painted = segment(site.project.read("sample"), 20).of_class("other")
+    assert painted.any() and painted.sum() < len(sweep) / 2
+
+    page.key("Escape")
+    assert page.evaluate("() => boxwright.state.tool") == "select" and page.selected() == "car-16"
+    page.key("Control+z", "Control+z")
+    page.wait("() => document.querySelectorAll('[data-testid=paint-edit]').length === 0")
+    page.saved()

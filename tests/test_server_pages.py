@@ -149,7 +149,11 @@ def test_columns_of_points(server, http):
     placed = http.get(path, params={"field": "uv", "camera": "front", "most": 500})
     uv = unpacked(placed.content, placed.headers)["uv"]
     assert np.allclose(uv[inside], seen.uv[inside], atol=1e-3) and np.isnan(uv[~inside]).all()
-    is_error(http.get(path, params={"field": "uv"}), 422)
+    answer = http.get(path, params={"field": "sees", "camera": "front"})
+    sees = bw.depth_map(sweep, scene.camera("front").camera, scene.cam_from(0, "front", "lidar"), sensor_origins_m=scene.lidar_origins_m()).sees
+    assert np.array_equal(unpacked(answer.content, answer.headers)["sees"], sees) and sees.any() and not sees.all()
+    for field in ("uv", "sees"):
+        is_error(http.get(path, params={"field": field}), 422)
     others = unpacked(*(lambda got: (got.content, got.headers))(http.get(path, params={"field": "others"})))
     assert set(others) == {"xyz", "ring"}
     is_error(http.get(path, params={"field": "colour"}), 422)

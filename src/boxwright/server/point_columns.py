@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..arrays import UInt8s, as_points
 from ..cameras import UncalibratedCamera
 from ..errors import ArgumentError, BoxwrightError
+from ..occlusion import depth_map
 from ..point_labels import PointLabels
 from ..points import Sweep
 from ..projection import project_points
@@ -21,7 +22,7 @@ from ..segmentation import apply_edits, segment
 __all__ = ["COMPUTED", "KNOWN", "chosen_columns", "further_fields", "painted"]
 
 KNOWN = ("intensity", "time_offset_ns", "index")  # of every sweep that has them
-COMPUTED = ("class_id", "instance_id", "rgba", "uv")  # made for the request
+COMPUTED = ("class_id", "instance_id", "rgba", "uv", "sees")  # made for the request
 OTHERS = "others"  # all further columns of the sweep
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,40}")
 
@@ -52,7 +53,9 @@ def chosen_columns(scene: Scene, frame_index: int, sweep: Sweep, sensor: str, wa
         if name == "rgba":
             columns[name] = _colours(scene, frame_index, sweep, sensor, cameras)
         elif name == "uv":
-            columns[name] = _places(scene, frame_index, sweep, sensor, cameras)
+            columns[name] = _places(scene, frame_index, sweep, sensor, _one(cameras, name))
+        elif name == "sees":
+            columns[name] = _sees(scene, frame_index, sweep, sensor, _one(cameras, name))
         elif labels is not None and name in ("class_id", "instance_id"):
             columns[name] = getattr(labels, name)
         elif name in further:
@@ -72,11 +75,21 @@ def _sendable(column: NDArray[Any]) -> NDArray[Any]:
     return column
 
 
-def _places(scene: Scene, i: int, sweep: Sweep, sensor: str, cameras: Sequence[str] | None) -> NDArray[np.float32]:
-    """(N, 2) float32 pixels in the picture of one camera, NaN where a point is not in it."""
+def _one(cameras: Sequence[str] | None, column: str) -> str:
     if cameras is None or len(cameras) != 1:
-        raise ArgumentError(expected="one camera", got="none" if not cameras else "several", field="camera", hint="uv is in its picture")
-    seen = project_points(sweep, scene.camera(cameras[0]).camera, scene.cam_from(i, cameras[0], sensor), dtype=np.float32)
+        raise ArgumentError(expected="one camera", got="none" if not cameras else "several", field="camera", hint=f"{column} is in its picture")
+    return cameras[0]
+
+
+def _sees(scene: Scene, i: int, sweep: Sweep, sensor: str, camera: str) -> UInt8s:
+    """(N,) uint8: 1 where a camera's picture shows a point and nothing stands before it."""
+    pose, origins_m = scene.cam_from(i, camera, sensor), scene.lidar(sensor).origins_m
+    return depth_map(sweep, scene.camera(camera).camera, pose, sensor_origins_m=origins_m).sees.astype(np.uint8)
+
+
+def _places(scene: Scene, i: int, sweep: Sweep, sensor: str, camera: str) -> NDArray[np.float32]:
+    """(N, 2) float32 pixels in the picture of a camera, NaN where a point is not in it."""
+    seen = project_points(sweep, scene.camera(camera).camera, scene.cam_from(i, camera, sensor), dtype=np.float32)
     uv: NDArray[np.float32] = np.where(seen.in_image[:, None], seen.uv, np.float32(np.nan))
     return uv
 

@@ -34,11 +34,11 @@ Fields = Annotated[
     Query(
         alias="field",
         max_length=16,
-        description="intensity, time_offset_ns, index, class_id, instance_id, rgba, uv, names of further columns, others",
+        description="intensity, time_offset_ns, index, class_id, instance_id, rgba, uv, sees, names of further columns, others",
     ),
 ]
 Cameras = Annotated[
-    list[str] | None, Query(alias="camera", max_length=100, description="that rgba is taken from, in this order; all of them. uv is of one")
+    list[str] | None, Query(alias="camera", max_length=100, description="that rgba is taken from, in this order; all of them. uv and sees are of one")
 ]
 Named = Annotated[str, Query(min_length=1, max_length=256)]
 LABELLED = frozenset(COMPUTED[:2])
@@ -153,7 +153,7 @@ def get_points(
     if LABELLED & set(wanted):
         seq, scene = labelled_at(request)
         seen.append(seq)
-    if {"rgba", "uv"} & set(wanted):
+    if {"rgba", "uv", "sees"} & set(wanted):
         seen += [camera, *(_digest(scene, frame_index, one) for one in scene.cameras)]
     tag = _tag(facts, asked(request).scene, encoding, wanted, most, when, compress, seen)
     if tag is not None and request.headers.get("if-none-match") == tag:

@@ -64,10 +64,7 @@ export class Cloud {
   /** Where the points are, from an anchor in the label frame. @param {number[]} anchor */
   place(anchor) {
     if (!this.points) return;
-    const m = this.labelFrom ?? [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]];
-    const o = this.points.originM;
-    const shift = [0, 1, 2].map((k) => m[k][0] * o[0] + m[k][1] * o[1] + m[k][2] * o[2] + m[k][3] - anchor[k]);
-    this.mesh.matrix.set(m[0][0], m[0][1], m[0][2], shift[0], m[1][0], m[1][1], m[1][2], shift[1], m[2][0], m[2][1], m[2][2], shift[2], 0, 0, 0, 1);
+    this.mesh.matrix.copy(anchorFrom(this.points, this.labelFrom, anchor));
     this.mesh.matrixWorldNeedsUpdate = true;
     this.near.matrix.copy(this.mesh.matrix);
     this.near.matrixWorldNeedsUpdate = true;
@@ -150,6 +147,14 @@ export class Cloud {
     const found = new THREE.Vector3(xyz[best], xyz[best + 1], xyz[best + 2]).applyMatrix4(this.mesh.matrix);
     return [found.x, found.y, found.z];
   }
+}
+
+/** What brings points to where they are drawn. @param {Points} points @param {number[][]|null} labelFrom @param {number[]} anchor in the label frame */
+export function anchorFrom(points, labelFrom, anchor) {
+  const m = labelFrom ?? [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]];
+  const o = points.originM;
+  const shift = [0, 1, 2].map((k) => m[k][0] * o[0] + m[k][1] * o[1] + m[k][2] * o[2] + m[k][3] - anchor[k]);
+  return new THREE.Matrix4().set(m[0][0], m[0][1], m[0][2], shift[0], m[1][0], m[1][1], m[1][2], shift[1], m[2][0], m[2][1], m[2][2], shift[2], 0, 0, 0, 1);
 }
 
 /**

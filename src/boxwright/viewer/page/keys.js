@@ -21,6 +21,7 @@ export const KEYS = [
   key('r', 'Label', 'refit the selected cuboid to its points', (app) => void app.verbs.refit()),
   key('k', 'Label', 'make a keyframe here', (app) => app.verbs.makeKeyframe()),
   key('p', 'Label', 'carry the track on over the next frames; Shift: back', (app, e) => void app.verbs.propagate((e.shiftKey ? -1 : 1) * carried())),
+  key('y', 'Label', 'draw around points in a view: they get the class of the panel Points', (app) => app.state.use('lasso')),
   key('z', 'Label', 'the size of this cuboid at every keyframe', (app) => app.verbs.sameSize()),
   key('x', 'Label', 'split the track here', (app) => app.verbs.split()),
   key('v', 'Label', 'visible, occluded, gone from here on', (app) => nextVisibility(app)),

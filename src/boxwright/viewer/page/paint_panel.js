@@ -1,10 +1,12 @@
 // @ts-check
-/** Labels of single points: what the sweep's points are, and painting them by a cuboid or by what is drawn around them in a picture. */
+/** Labels of single points: what the sweep's points are, and painting them by a cuboid or by what is drawn around them in a view or a picture. */
 
 import { newId } from './api.js';
+import { anchorFrom } from './cloud.js';
 import { button, el, fill, put, swatch } from './dom.js';
 import { dot, minus, multiplied, normalized, quatOfMatrix } from './geometry.js';
 import { told } from './jobs.js';
+import { heldBy } from './lasso.js';
 import { isInside } from './shape_math.js';
 
 const NONE = ''; // what takes a label away
@@ -22,7 +24,10 @@ export function startPaint(app, place, tool) {
   const category = el('select', { testid: 'paint-class', id: 'paint-class' });
   const inCuboid = button('Points in the selected cuboid', 'paint-cuboid', () => paintCuboid(), { class: 'wide' });
   const lasso = button('Draw around points in a picture', 'paint-lasso', () => tool.use('lasso'), { class: 'wide', 'aria-pressed': 'false' });
-  const hint = el('p', { class: 'hint' }, 'Click around them in a camera picture; Enter, a double click or the first place ends it. All points of this frame that the picture shows there are painted, also those behind.');
+  const seen = el('input', { type: 'checkbox', testid: 'paint-seen', id: 'paint-seen', checked: true });
+  const hint = el('p', { class: 'hint' }, 'Click around them in a camera picture; Enter, a double click or the first place ends it.');
+  const around = button('Draw around points in a view', 'paint-around', () => state.use('lasso'), { class: 'wide', 'aria-pressed': 'false', title: 'Hold the mouse down and draw around them (Y)' });
+  const aroundHint = el('p', { class: 'hint' }, 'Hold the mouse down and draw around them, in the perspective or in a side view. Points behind are painted too: turn the view, or draw from above.');
   const from = el('p', { class: 'hint', testid: 'paint-from' });
   const classes = el('dl', { class: 'figures', testid: 'paint-classes' });
   const list = el('ul', { class: 'pair-list', testid: 'paint-edits' });
@@ -30,7 +35,8 @@ export function startPaint(app, place, tool) {
     place,
     el('div', { class: 'field' }, el('label', { for: 'paint-class' }, 'Paint as'), category),
     el('div', { class: 'group' }, inCuboid),
-    el('div', { class: 'group' }, lasso, hint),
+    el('div', { class: 'group' }, around, aroundHint),
+    el('div', { class: 'group' }, lasso, el('label', { class: 'check', for: 'paint-seen' }, seen, 'only what the camera sees'), hint),
     el('h2', {}, 'Points of this frame'),
     from,
     classes,
@@ -69,16 +75,35 @@ export function startPaint(app, place, tool) {
     const { scene, frame } = state;
     const name = sensor();
     if (!name) return;
-    const points = await told(app, () => api.points(`/scenes/${scene?.id}/frames/${frame}/points`, { sensor: name, camera, field: ['uv', 'index'] }));
+    const field = seen.checked ? ['uv', 'index', 'sees'] : ['uv', 'index'];
+    const points = await told(app, () => api.points(`/scenes/${scene?.id}/frames/${frame}/points`, { sensor: name, camera, field }));
     if (!points || scene !== state.scene || frame !== state.frame) return;
-    const { uv, index } = points.fields;
+    const { uv, index, sees } = points.fields;
     const inside = [];
     for (let k = 0; k < index.length; k += 1) {
+      if (sees && !sees[k]) continue;
       if (!Number.isNaN(uv[2 * k]) && isInside({ rings_px: [ring] }, 'polygon', [uv[2 * k], uv[2 * k + 1]])) inside.push(index[k]);
     }
-    if (inside.length) add({ runs: runsOf(inside) }, `${inside.length} points`);
+    paintRows(inside);
+  };
+
+  /** @param {number[]} rows of the sweep */
+  const paintRows = (rows) => {
+    if (rows.length) add({ runs: runsOf(rows) }, `${rows.length} points`);
     else app.say('There are no points.');
   };
+
+  /** @param {import('./lasso.js').Drawn} drawn */
+  const paintAround = async (drawn) => {
+    const { scene, frame } = state;
+    const { space, frames } = app;
+    const name = sensor();
+    if (!space || !name || !frames.place || frames.pointsFrame !== frame) return;
+    const isShown = state.show.sweeps === 1; // of several, points are those of many frames
+    const points = isShown ? frames.points : await told(app, () => api.points(`/scenes/${scene?.id}/frames/${frame}/points`, { sensor: name }));
+    if (points && scene === state.scene && frame === state.frame) paintRows(heldBy(drawn, points, anchorFrom(points, frames.place.lidar, space.anchor)));
+  };
+  state.on('ringed', (drawn) => void paintAround(drawn));
 
   // ------------------------------------------------------------ showing
 
@@ -109,6 +134,7 @@ export function startPaint(app, place, tool) {
     category.value = names.includes(now) || (now === NONE && category.dataset.chosen) ? now : (names.includes(state.category) ? state.category : names[0] ?? NONE);
     lasso.setAttribute('aria-pressed', String(tool.mode === 'lasso'));
     lasso.disabled = !state.scene?.cameras.length;
+    around.setAttribute('aria-pressed', String(state.tool === 'lasso'));
     from.textContent = found ? (found.made_from === 'kept' ? 'Kept point labels, with what was painted over them.' : 'Made from the cuboids, with what was painted over them.') : 'There is no sweep in this frame.';
     fill(classes, (found?.classes ?? []).map((/** @type {any} */ one) => [
       el('dt', {}, swatch(one.class_id ? taxonomy.color(one.category) : [150, 160, 175]), ' ', one.category),
@@ -134,7 +160,7 @@ export function startPaint(app, place, tool) {
     painted = [];
     void load();
   });
-  state.on('taxonomy', show);
+  for (const name of ['taxonomy', 'show']) state.on(name, show);
   state.on('tab', (id) => {
     isShown = id === 'points';
     void load();

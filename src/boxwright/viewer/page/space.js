@@ -7,6 +7,7 @@ import { Cloud } from './cloud.js';
 import { el, put } from './dom.js';
 import { corners, length, minus } from './geometry.js';
 import { cuboidOf } from './labels.js';
+import { startLasso } from './lasso.js';
 import { Plates } from './plates.js';
 import { startPointer } from './pointer.js';
 import { BigView, SideView } from './views.js';
@@ -308,6 +309,7 @@ export function startSpace(app, place) {
     space.paint();
     space.showLabels();
   });
+  startLasso(app, space);
   startPointer(app, space);
   return space;
 }

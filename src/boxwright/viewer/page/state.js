@@ -11,6 +11,7 @@
  *   draft      what is being dragged has moved
  *   framed     the points and cuboids of the frame are drawn; shown: its cuboids, whenever they are others
  *   show       another colour, tool or layer
+ *   ringed     something was drawn around points in a view
  *   edits      something was queued, sent, saved or refused
  *   seek       {trackId?, frame?}: somebody asks for a frame and a track
  */
@@ -46,7 +47,7 @@
  * @typedef {{center: number[], size: number[], quat: number[]}} Cuboid
  */
 
-/** @typedef {'select'|'fit'|'draw'} Tool */
+/** @typedef {'select'|'fit'|'lasso'} Tool  lasso: around points */
 
 const KEPT = 'boxwright-show';
 const SHOWN = { colour: 'height', pointSize: 2, labels: true, trails: true, grid: true, sweeps: 1, follow: true };
