@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -120,6 +121,18 @@ def test_score_is_what_score_says(dataset, tmp_path):
     assert json.loads(errors.corrected[0]) == found.errors[0].corrected
     assert report.n_bad > 0 and report.n_failed == 1, "the fourth scene has no gold"
     assert "no gold for this scene" in report.errors[0]["message"] and report.errors[0]["verb"] == "score"
+
+
+def test_the_page_tells_what_to_look_at_first(mine, dataset, tmp_path):
+    """By hand: two cars and six frames are 12 labels that are missing without tracks, and 6 with one of the two."""
+    for name, n_kept in (("street-2", 1), ("street-0", 0)):
+        scene = bw.read(mine, name)
+        shutil.rmtree(mine / name)
+        bw.write(scene.replace(tracks=scene.tracks[:n_kept]), mine / name)
+    report = threads(mine, "score", tmp_path / "out", gold=dataset)
+    page = (tmp_path / "out" / "summary.html").read_text()
+    cells = re.findall(r"<td[^>]*>(street-\d)</td><td[^>]*>([\d,]+)</td>", page.partition("What to look at first")[2])
+    assert cells == [("street-0", "12"), ("street-2", "6")] and report.n_bad == 18
 
 
 def test_certify_and_convert(dataset, tmp_path):

@@ -20,14 +20,14 @@ from .verbs import POINT_BINS, add_tally
 
 __all__ = ["BatchReport", "written_report"]
 
-MOST_ERRORS = 20
+MOST_ERRORS = MOST_BAD = 20
 MOST_BARS = 30
 TITLES = {
     "labels": "Labels by class",
     "picture_labels": "Labels in pictures by class",
     "counts": "Cuboids by the points in them",
     "boxes": "Boxes by camera",
-    "findings": "Findings by rule",
+    "findings": "Findings by rule: errors red, warnings brown, information blue",
     "fits": "Keyframes",
     "scores": "Labels and gold",
     "label_errors": "Differences from gold",
@@ -110,7 +110,7 @@ def written_report(folder: BatchFolder, spec: Mapping[str, Any], said: BatchProg
         "tally": sums,
     }
     folder.write_text("summary.json", json.dumps(summary, indent=1) + "\n")
-    folder.write_text("summary.html", _page(summary, spec["dataset"], errors))
+    folder.write_text("summary.html", _page(summary, spec["dataset"], _worst(folder), errors))
     return BatchReport(
         out=folder.out,
         verbs=tuple(spec["verbs"]),
@@ -154,14 +154,23 @@ def _write_errors(folder: BatchFolder) -> list[dict[str, Any]]:
     return first
 
 
+def _worst(folder: BatchFolder) -> list[tuple[str, int]]:
+    """(scene, or shard of several, and its findings that are errors, differences from gold, certificates that do not hold), the most first."""
+    bad = [(record["scenes"][0] if len(record["scenes"]) == 1 else record["shard"], record["n_bad"]) for record in folder.records.values()]
+    return sorted((row for row in bad if row[1]), key=lambda row: (-row[1], row[0]))[:MOST_BAD]
+
+
 # ------------------------------------------------------------ the page
 
 
-def _page(summary: Mapping[str, Any], dataset: str, errors: list[dict[str, Any]]) -> str:
-    title = f"{', '.join(summary['verbs'])} over {Path(dataset).name}"
+def _page(summary: Mapping[str, Any], dataset: str, worst: list[tuple[str, int]], errors: list[dict[str, Any]]) -> str:
+    title = f"{', '.join(summary['verbs'])} over {'/'.join(Path(dataset).parts[-2:])}"
     head = f"{number_of(summary['n_shards'], 'shard')}, {number_of(summary['n_frames'], 'frame')}, {number_of(summary['n_failed'], 'shard')} failed"
     body = [f'<header><h1>{text(title)}</h1><p class="soft">{text(head)}</p></header><main>']
     body.append(table(["table", "rows"], [[name, f"{n:,}"] for name, n in summary["n_rows"].items()], numeric=[1]))
+    if worst:
+        body += ["<h2>What to look at first</h2>", table(["scene", "errors and differences"], [[name, f"{n:,}"] for name, n in worst], numeric=[1])]
+        body.append(f'<p class="soft">{summary["n_bad"]:,} in all: errors found, differences from gold, certificates that do not hold.</p>')
     charts = [
         f"<figure><figcaption>{text(title)}</figcaption>{bars(title, _most(summary['tally'][name]))}</figure>"
         for name, title in TITLES.items()
