@@ -2,11 +2,12 @@
 /** What is drawn around points in the four views with the mouse held down, while the tool `lasso` is in hand. */
 
 import * as THREE from './vendor/three.module.js';
+import { el } from './dom.js';
 import { isInside } from './shape_math.js';
 
 const STEP_PX = 3;
 const LEAST = 3; // places
-const SVG = 'http://www.w3.org/2000/svg';
+const [LINE, FILL] = ['#ffd640', 'rgb(255 214 64 / 12%)'];
 
 /** @typedef {{camera: THREE.Camera, width: number, height: number, ring: number[][]}} Drawn  pixels of a view, and the camera that it is drawn with */
 
@@ -16,11 +17,7 @@ export function startLasso(app, space) {
 
   /** @param {{place: HTMLElement, camera: THREE.Camera}} view @param {() => boolean} isEmpty */
   const listen = ({ place, camera }, isEmpty) => {
-    const line = document.createElementNS(SVG, 'polygon');
-    const layer = document.createElementNS(SVG, 'svg');
-    layer.setAttribute('class', 'lasso');
-    layer.setAttribute('aria-hidden', 'true');
-    layer.append(line);
+    const layer = el('canvas', { class: 'lasso', 'aria-hidden': 'true', hidden: true });
     place.append(layer);
     /** @type {number[][]|null} */
     let ring = null;
@@ -29,7 +26,20 @@ export function startLasso(app, space) {
       const box = place.getBoundingClientRect();
       return [event.clientX - box.left, event.clientY - box.top];
     };
-    const show = () => line.setAttribute('points', (ring ?? []).map((one) => one.map((value) => value.toFixed(1)).join(',')).join(' '));
+    const show = () => {
+      layer.hidden = !ring;
+      if (!ring) return;
+      const ratio = window.devicePixelRatio || 1;
+      [layer.width, layer.height] = [place.clientWidth * ratio, place.clientHeight * ratio]; // which empties it too
+      const to = /** @type {CanvasRenderingContext2D} */ (layer.getContext('2d'));
+      to.scale(ratio, ratio);
+      Object.assign(to, { strokeStyle: LINE, fillStyle: FILL, lineWidth: 1.5 });
+      to.beginPath();
+      for (const [u, v] of ring) to.lineTo(u, v);
+      to.closePath();
+      to.fill();
+      to.stroke();
+    };
     const end = () => {
       ring = null;
       show();
