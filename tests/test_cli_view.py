@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -107,7 +108,9 @@ def test_who_is_no_member_gets_no_address(viewed, recording, tmp_path):
     assert "none of them" in err
 
 
-def test_it_answers_this_machine_and_ends_at_once_while_a_page_listens(recording, tmp_path):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_it_answers_this_machine_and_ends_at_once_while_a_page_listens(recording, presses):
+    """However often somebody presses Ctrl-C."""
     command = [sys.executable, "-m", "boxwright", "view", str(recording), "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "300"})
     try:
@@ -119,7 +122,9 @@ def test_it_answers_this_machine_and_ends_at_once_while_a_page_listens(recording
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.stream("GET", f"{site}/api/v1/feed", headers=headers, trust_env=False) as feed:
             assert feed.status_code == 200
-            process.send_signal(signal.SIGINT)
+            for _ in range(presses):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.05)
             _, err = process.communicate(timeout=60)
     finally:
         process.kill()

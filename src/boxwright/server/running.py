@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import ipaddress
@@ -12,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,8 @@ class Server:
         """Answers until Ctrl-C, SIGTERM or `stop`."""
         try:
             self.check_tls()
-            self._uvicorn.run(sockets=self.sockets)
+            with _ended_quietly(self._is_ending):
+                self._uvicorn.run(sockets=self.sockets)
         finally:
             self.close()
 
@@ -164,6 +166,23 @@ class Server:
     def _run_in_thread(self) -> None:
         with contextlib.suppress(SystemExit):
             self.run()
+
+
+@contextlib.contextmanager
+def _ended_quietly(is_ending: Callable[[], bool]) -> Iterator[None]:
+    """Requests that the end of the server cuts short are no errors: uvicorn would print a traceback of each."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        is_cut = isinstance(error, asyncio.CancelledError | KeyboardInterrupt) or record.getMessage().rstrip().endswith("CancelledError")
+        return not (is_cut and is_ending())
+
+    logger = logging.getLogger("uvicorn.error")
+    logger.addFilter(is_told)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_told)
 
 
 def check_exposure(server: Server) -> None:
