@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 import numpy as np
@@ -607,6 +608,14 @@ def test_payloads_in_every_text_are_inert(fresh, site):
     page.page.reload()
     page.wait("() => document.body.dataset.ready === 'yes'")
     page.shown(30)
+    wanted = {
+        one.id: [one.kind, one.parent_id, one.rev, one.body] for kind in ("track", "keyframe", "tag") for one in site.project.entities("sample", kind)
+    }
+    kept = page.evaluate(
+        """async () => { const { print } = await import('/static/exact.js');
+        return [...boxwright.labels.saved.values()].map((one) => [one.id, one.kind, one.parent_id, one.rev, print(one.body)]); }"""
+    )
+    assert {one: [kind, parent, rev, json.loads(body)] for one, kind, parent, rev, body in kept} == wanted
     page.by("track-search").fill("<img")
     page.by("track").first.click()
     page.by("tab-tags").click()

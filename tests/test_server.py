@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import threading
 import time
 from typing import ClassVar
@@ -134,6 +135,31 @@ def test_errors_have_one_shape(server, http):
     is_error(http.get(f"/scenes/{scene}/entities", params={"kind": "token"}), 422)
     is_error(http.post("/undo", content=b"seq=1", headers={**key(), "Content-Type": "application/x-www-form-urlencoded"}), 415)
     is_error(http.get("/log", params={"most": "1e999"}), 422)
+
+
+def test_labels_come_as_lines_too(server, http):
+    path, kinds = f"/scenes/{server.scene_id}/entities", ["track", "keyframe", "tag", "relation"]
+    edits = server.project.edits("monday")
+    edits.set_attributes(server.project.track("monday", "car-1"), {'<i>,{"&\n': "\u2028,{}"})
+    edits.commit()
+    told, text = http.get(path, params={"kind": kinds}).json(), http.get(path, params={"kind": kinds, "form": "lines"}).text
+    first, *lines = text.splitlines()
+    assert json.loads(first) == {"seq": told["seq"]} and len(lines) == len(told["entities"]) > 3
+    for line, one in zip(lines, told["entities"]):
+        at_ns = one["body"]["timestamp_ns"] if one["kind"] == "keyframe" else None
+        assert json.loads(line) == [*(one[name] for name in ("kind", "id", "parent_id", "place", "rev", "seq")), at_ns, one["body"]]
+        assert line.index(",{") == line.index("{") - 1  # a reader finds the body by its brace
+    assert not set(text) & set("<>&") and text.isascii()
+    packed = http.get(path, params={"kind": kinds, "form": "lines", "compress": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.text == text
+    assert http.get(path, params={"compress": "gzip"}).json() == http.get(path).json()
+    is_error(http.get(path, params={"kind": "sensor", "form": "lines"}), 422)
+    server.project.undo(server.project.seq)
+
+
+def test_a_scene_is_told_without_its_poses(server, http):
+    whole, less = (http.get(f"/scenes/{server.scene_id}", params={"poses": poses}).json() for poses in ("true", "false"))
+    assert len(whole["trajectory"]) == 1 and {**whole, "trajectory": []} == less
 
 
 def test_health_and_who_asks(server, http):

@@ -18,6 +18,7 @@ import pytest
 
 import boxwright as bw
 from boxwright.store import opening, schema
+from boxwright.store.snapshots import snapshot, snapshot_lines
 from boxwright.store.work_rules import WORK_RULES
 from store_faults import SCENE, drained, forked, kill_writers, make, many_writers, set_x, write_on, x_of
 from stores import clip, same_scene
@@ -466,3 +467,17 @@ def test_the_benchmark_runs(capsys, tmp_path):
         assert project.seq == 2 + 25
     bench.large(tmp_path, "labels", lambda project: project.add_scene(bench.scene_of(3, 4)))
     assert "| labels | 12 | " in capsys.readouterr().out
+
+
+def test_a_label_that_is_no_json_any_more_is_not_sent(tmp_path):
+    with bw.create_project(tmp_path / "p") as project:
+        scene = clip()
+        project.add_scene(scene)
+        scene_id = project.scene_id(scene.name)
+        assert len(snapshot_lines(project, scene_id, ["keyframe"])[1].splitlines()) == len(snapshot(project, scene_id, ["keyframe"])[1]) > 0
+        with sqlite3.connect(tmp_path / "p/project.db") as connection:
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'entity'").fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+            connection.execute("UPDATE entity SET body = '{' || body || '}' WHERE id = (SELECT min(id) FROM entity WHERE kind = 'keyframe')")
+        with pytest.raises(bw.CorruptionError, match="a stored label is damaged"):
+            snapshot_lines(project, scene_id, ["keyframe"])

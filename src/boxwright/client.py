@@ -200,7 +200,7 @@ class RemoteProject:
         return sorted(self._entities(self.scene_id(scene), [kind])[1], key=lambda one: (one.place, one.id))
 
     def _entities(self, scene_id: str, kinds: Sequence[str] | None = None) -> tuple[int, list[Entity]]:
-        found = self._json("GET", f"/scenes/{scene_id}/entities", kind=None if kinds is None else list(kinds))
+        found = self._json("GET", f"/scenes/{scene_id}/entities", kind=None if kinds is None else list(kinds), compress="gzip")
         return found["seq"], [_entity(row) for row in found["entities"]]
 
     def find(self, scene_id: str, kind: str, *parts: Any) -> Entity | None:

@@ -122,15 +122,18 @@ def read_rows(
 
 
 def _values(column: Any) -> Any:
-    """(N,) of a column; None where a cell of a column of categories is empty: arrow gives it the last category, or fails where there is none."""
+    """(N,) of a column; None where a cell of a column of texts or categories is empty. Arrow's own to_numpy imports pandas, where it is there, which
+    takes longer than most tables, and gives an empty cell of categories the last category."""
     from pyarrow import types
 
-    if not (types.is_dictionary(column.type) and column.null_count):
-        return column.to_numpy()
-    values = np.full(len(column), None, object)
-    if column.null_count < len(column):
-        values[column.is_valid().to_numpy()] = column.drop_null().to_numpy()
-    return values
+    is_categories = types.is_dictionary(column.type)
+    kind = column.type.value_type if is_categories else column.type
+    if types.is_string(kind) or types.is_large_string(kind) or (is_categories and column.null_count):
+        values = np.empty(len(column), object)
+        values[:] = column.to_pylist()
+        return values
+    is_plain = (types.is_integer(column.type) or types.is_floating(column.type)) and not column.null_count
+    return np.from_dlpack(column.combine_chunks()) if is_plain else column.to_numpy()
 
 
 def _table(path: Path, size: int) -> Any:
@@ -138,7 +141,7 @@ def _table(path: Path, size: int) -> Any:
     import pyarrow as pa
 
     with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
-        parts = [reader.schema.empty_table()]
+        parts = [pa.Table.from_batches([], schema=reader.schema)]  # schema.empty_table() would import pandas, where it is there
         n_rows = n_bytes = 0
         for k in range(0, reader.num_record_batches, _BATCHES_AT_ONCE):
             batches = [reader.get_batch(i) for i in range(k, min(k + _BATCHES_AT_ONCE, reader.num_record_batches))]

@@ -26,7 +26,7 @@ from ..errors import (
     one_line,
 )
 
-__all__ = ["HANDLERS", "Refusal", "error", "json_answer", "log", "refused"]
+__all__ = ["HANDLERS", "Refusal", "error", "json_answer", "log", "refused", "unmarked"]
 
 log = logging.getLogger("boxwright.server")
 _MOST = 300
@@ -47,8 +47,12 @@ class Refusal(Exception):  # noqa: N818
 
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Strict JSON in ASCII: nothing in it is markup, wherever it ends up."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
-    return Response(text.replace("&", "\\u0026"), status, headers, "application/json")
+    return Response(unmarked(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))), status, headers, "application/json")
+
+
+def unmarked(text: str) -> str:
+    """The same JSON without a letter that markup begins with."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import ArgumentError
-from ..store.entities import Entity
+from ..store.entities import LABELS, Entity
 from ..store.roles import Action
-from ..store.snapshots import snapshot
+from ..store.snapshots import snapshot, snapshot_lines
 from ..store.transactions import Commit
 from ..store.verbs import VERBS
-from .answers import json_answer
+from .answers import json_answer, unmarked
 from .models import EditsBody, PatchBody
 from .rights import READABLE, CheckedRoute, asked, asks
 
@@ -41,6 +42,7 @@ _CHANGES = {
     "relation": ("change_relation",),
     "point_edit": ("change_point_edit",),
 }
+LINES = "application/x-ndjson"
 KINDS = tuple(kind for kind in READABLE if kind not in ("scene", "taxonomy"))
 Kinds = Annotated[list[str] | None, Query(alias="kind", max_length=20, description="of these kinds alone; repeatable")]
 
@@ -89,16 +91,30 @@ def checked_edits(edits: Sequence[Mapping[str, Any]]) -> None:
             raise ArgumentError("a scene that comes over the network names no files", field="edits.add_scene", hint=hint)
 
 
-@router.get("/scenes/{scene_id}/entities")
+@router.get("/scenes/{scene_id}/entities", responses={200: {"content": {"application/json": {}, LINES: {}}}})
 @asks(Action.READ)
-def get_entities(request: Request, scene_id: str, kind: Kinds = None) -> Response:
-    """All entities of a scene, of one moment: with these a client makes the scene. `seq` is that moment."""
-    wanted = KINDS if kind is None else tuple(kind)
+def get_entities(
+    request: Request,
+    scene_id: str,
+    kind: Kinds = None,
+    form: Annotated[Literal["json", "lines"], Query(description="lines: of labels alone, each a JSON list in a line of its own")] = "json",
+    compress: Literal["no", "gzip"] = "no",
+) -> Response:
+    """All entities of a scene, of one moment: with these a client makes the scene. `seq` is that moment. As lines, the first is {"seq"}, and
+    each of the others a list: kind, id, parent_id, place, rev, seq, the time of a keyframe or null, body."""
+    wanted = (KINDS if form == "json" else LABELS) if kind is None else tuple(kind)
     for one in wanted:
-        if one not in KINDS:
-            raise ArgumentError(expected=f"one of {', '.join(KINDS)}", got=f"{one!r:.60}", field="kind", hint="leave it out for all")
-    seen, rows = snapshot(asked(request).project, scene_id, wanted)
-    return json_answer({"seq": seen, "entities": [told(row) for row in rows]})
+        if one not in (known := KINDS if form == "json" else LABELS):
+            raise ArgumentError(expected=f"one of {', '.join(known)}", got=f"{one!r:.60}", field="kind", hint="leave it out for all")
+    if form == "lines":
+        seen, lines = snapshot_lines(asked(request).project, scene_id, wanted)
+        data, kind_of = unmarked(f'{{"seq":{seen}}}\n{lines}').encode(), LINES
+    else:
+        seen, rows = snapshot(asked(request).project, scene_id, wanted)
+        data, kind_of = bytes(json_answer({"seq": seen, "entities": [told(row) for row in rows]}).body), "application/json"
+    if compress == "gzip":
+        return Response(gzip.compress(data, 1, mtime=0), headers={"Content-Encoding": "gzip"}, media_type=kind_of)
+    return Response(data, media_type=kind_of)
 
 
 @router.get("/entities/{entity_id}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -108,11 +108,13 @@ def runs_of(frames: Iterable[int]) -> list[list[int]]:
 
 @router.get("/scenes/{scene_id}")
 @asks(Action.READ)
-def get_scene(request: Request, scene_id: str) -> Response:
+def get_scene(
+    request: Request, scene_id: str, poses: Annotated[bool, Query(description="false: the trajectory is left out, which may be most of it")] = True
+) -> Response:
     """Sensors with their calibration, frames, poses: what a page needs before it shows anything. `data` tells for which frames there is what, of each
     sensor, as runs [first, last]; `colors` how the classes of its tracks are drawn, in pictures and windows too."""
     project, kinds = asked(request).project, ("frames", "sensor", "trajectory")
-    seq, found = snapshot(project, scene_id, (*kinds, "files", "track"))
+    seq, found = snapshot(project, scene_id, (*(kind for kind in kinds if poses or kind != "trajectory"), "files", "track"))
     scene = project.entity(scene_id)  # after the transaction that is told, so that a feed from there on leaves nothing out
     if not scene.is_live:
         raise UnknownName("no such scene", field="path", hint="look at the list")

@@ -16,6 +16,7 @@ from ..errors import ArgumentError
 __all__ = [
     "GENESIS",
     "as_stored",
+    "canonical",
     "chained",
     "change_line",
     "checked_id",
@@ -32,13 +33,19 @@ GENESIS = b"boxwright log 1\n"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
+def canonical(value: Any, field: str) -> tuple[str, Any]:
+    """(its compact text, the value that this text has), as `compact` and `parsed` of it give them."""
+    try:
+        plain = parsed(json.dumps(value, allow_nan=False, default=_plain))
+        return compacted(plain), plain
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
+
+
 def compact(value: Any, field: str) -> str:
     """A value as one line of ASCII JSON: keys in the order they came in, floats as the shortest text that gives the same 64 bits back, so that 1 and
     1.0, 0.0 and -0.0 differ. ArgumentError for what JSON lacks: NaN, infinities, keys that are no text, other types."""
-    try:
-        return compacted(parsed(json.dumps(value, allow_nan=False, default=_plain)))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
+    return canonical(value, field)[0]
 
 
 def parsed(text: str) -> Any:
@@ -82,7 +89,7 @@ def _plain(value: Any) -> Any:
 
 def request_hash(request: Any) -> bytes:
     """SHA-256 of a request with its keys sorted: a client that sends it again may order them otherwise."""
-    return hashlib.sha256(_SORTING.encode(parsed(compact(request, "request"))).encode()).digest()
+    return hashlib.sha256(_SORTING.encode(canonical(request, "request")[1]).encode()).digest()
 
 
 def change_line(change: Sequence[Any]) -> str:

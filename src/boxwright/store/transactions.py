@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import ArgumentError, ConflictError, UnknownName
 from . import schema
-from .canonical import as_stored, chained, change_line, compact, first_hash, is_id, new_id, parsed
+from .canonical import as_stored, canonical, chained, change_line, compact, first_hash, is_id, new_id
 from .entities import Entity, columns_of, entity_of, slot_of
 from .roles import Standing
 from .sight import Sight
@@ -259,10 +259,10 @@ class Transaction:
         self._blobs[digest] = data
 
     def _put(self, new: Entity) -> Entity:
-        text = None if new.body is None else compact(new.body, f"the {new.kind}")
+        text, body = (None, None) if new.body is None else canonical(new.body, f"the {new.kind}")
         if new.id in self._changed:
             self._slots = {slot: key for slot, key in self._slots.items() if key != new.id}
-        made = replace(new, body=None if text is None else parsed(text))
+        made = replace(new, body=body)
         self._texts[new.id], self._changed[new.id] = text, made
         name, at_ns = slot_of(made.kind, made.body)
         if name is not None or at_ns is not None:

@@ -17,6 +17,7 @@ import { startPictures } from './pictures.js';
 import { startShapes } from './shapes.js';
 import { startSpace } from './space.js';
 import { State, sceneHead } from './state.js';
+import { storedIn } from './stored.js';
 import { startTabs } from './tabs.js';
 import { startTags } from './tags_panel.js';
 import { Taxonomy } from './taxonomy.js';
@@ -70,7 +71,7 @@ export class App {
     const { state } = this;
     this.endFeed();
     this.frames.reset();
-    const told = await this.api.get(`/scenes/${sceneId}`);
+    const told = await this.api.get(`/scenes/${sceneId}`, { poses: false });
     state.scene = sceneHead(told);
     this.taxonomy.told = told.colors;
     state.selected = null;
@@ -81,7 +82,7 @@ export class App {
     state.tell('scene');
     const showing = this.frames.load();
     const [found, log] = await Promise.all([
-      this.api.get(`/scenes/${sceneId}/entities`, { kind: ['track', 'keyframe', 'tag', 'relation'] }),
+      this.#labelsOf(sceneId),
       this.api.get(`/scenes/${sceneId}/log`, { most: 200 }),
     ]);
     if (state.scene.id !== sceneId) return;
@@ -101,6 +102,13 @@ export class App {
       },
     );
     await showing;
+  }
+
+  /** Labels of a scene, packed where they come over a network. @param {string} sceneId */
+  async #labelsOf(sceneId) {
+    const isNear = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
+    const query = { kind: ['track', 'keyframe', 'tag', 'relation'], form: 'lines', compress: isNear ? 'no' : 'gzip' };
+    return storedIn(sceneId, await (await this.api.send('GET', `/scenes/${sceneId}/entities`, { query })).text());
   }
 
   /** @param {number} seq @param {any[]} changes */

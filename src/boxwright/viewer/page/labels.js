@@ -1,10 +1,13 @@
 // @ts-check
 /** Tracks, keyframes and tags of the scene: as the server has them, and over that what this page has queued and the server has not answered yet. */
 
-import { compare, copy, same } from './exact.js';
+import { compare, copy } from './exact.js';
+import { isLive, stampOf } from './stored.js';
 
 /** @typedef {import('./state.js').Entity} Entity */
 /** @typedef {import('./state.js').Cuboid} Cuboid */
+
+/** The keyframes of a track: by their times as texts, and, once somebody asks, in their order. @typedef {{byStamp: Map<string, Entity>, sorted: Entity[]|null}} Family */
 
 const SAID = ['timestamp_ns', 'visibility', 'origin', 'attributes', 'source_attributes'];
 
@@ -19,7 +22,7 @@ export class Labels {
     this.seq = 0;
     /** @type {Map<number, Set<string>>} transaction -> the tracks it touched, of those seen since the page came */
     this.touched = new Map();
-    /** @type {null|{tracks: Entity[], tags: Entity[], keyframes: Map<string, Entity[]>, byTrackId: Map<string, Entity>}} */
+    /** @type {null|{tracks: Entity[], tags: Entity[], keyframes: Map<string, Family>, byTrackId: Map<string, Entity>}} */
     this.index = null;
   }
 
@@ -66,7 +69,7 @@ export class Labels {
   /** @param {string} id @returns {Entity|undefined} undefined where it is not there */
   get(id) {
     const found = this.queued.get(id) ?? this.saved.get(id);
-    return found?.body ? found : undefined;
+    return found && isLive(found) ? found : undefined;
   }
 
   /** Whether nothing has been fetched yet. */
@@ -94,12 +97,15 @@ export class Labels {
 
   /** The keyframes of a track, by time. @param {string} id of the track's entity */
   keyframes(id) {
-    return this.#indexed().keyframes.get(id) ?? [];
+    const family = this.#indexed().keyframes.get(id);
+    if (!family) return [];
+    family.sorted ??= [...family.byStamp.values()].sort((a, b) => compare(BigInt(stampOf(a)), BigInt(stampOf(b))));
+    return family.sorted;
   }
 
   /** The keyframe of a track at a stamp. @param {string} id @param {number|bigint} stamp */
   keyframeAt(id, stamp) {
-    return this.keyframes(id).find((one) => same(one.body.timestamp_ns, stamp));
+    return this.#indexed().keyframes.get(id)?.byStamp.get(String(stamp));
   }
 
   /** Whether a track or one of its keyframes is queued. @param {string} id */
@@ -116,22 +122,21 @@ export class Labels {
 
   #indexed() {
     if (this.index) return this.index;
-    /** @type {Map<string, Entity[]>} */
+    /** @type {Map<string, Family>} */
     const keyframes = new Map();
     const tracks = [];
     const tags = [];
     const all = [...this.saved.values()].filter((one) => !this.queued.has(one.id)).concat([...this.queued.values()]);
     for (const one of all) {
-      if (!one.body) continue;
+      if (!isLive(one)) continue;
       if (one.kind === 'track') tracks.push(one);
       else if (one.kind === 'tag') tags.push(one);
       else if (one.kind === 'keyframe' && one.parent_id) {
-        const list = keyframes.get(one.parent_id);
-        if (list) list.push(one);
-        else keyframes.set(one.parent_id, [one]);
+        let family = keyframes.get(one.parent_id);
+        if (!family) keyframes.set(one.parent_id, (family = { byStamp: new Map(), sorted: null }));
+        family.byStamp.set(stampOf(one), one);
       }
     }
-    for (const list of keyframes.values()) list.sort((a, b) => compare(a.body.timestamp_ns, b.body.timestamp_ns));
     tracks.sort((a, b) => a.place - b.place || compare(/** @type {any} */ (a.id), /** @type {any} */ (b.id)));
     tags.sort((a, b) => a.place - b.place);
     this.index = { tracks, tags, keyframes, byTrackId: new Map(tracks.map((one) => [one.body.track_id, one])) };

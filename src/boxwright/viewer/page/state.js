@@ -37,7 +37,6 @@
  * @property {{frame_id: string, timestamp_ns: number|bigint}[]} frames
  * @property {any[]} lidars bodies of sensors
  * @property {any[]} cameras bodies of sensors
- * @property {any[]|null} trajectory poses
  * @property {Map<string, number>} frameByStamp
  * @property {Record<string, Record<string, number[][]>>} data sweeps, images and videos -> sensor -> runs of frames, first and last, that have them
  */
@@ -173,7 +172,6 @@ export function sceneHead(told) {
     frameByStamp: new Map(frames.map((/** @type {any} */ one, /** @type {number} */ i) => [String(one.timestamp_ns), i])),
     lidars: sensors.filter((/** @type {any} */ one) => one.is === 'lidar'),
     cameras: sensors.filter((/** @type {any} */ one) => one.is === 'camera'),
-    trajectory: told.trajectory[0]?.body.trajectory ?? null,
     data: told.data,
   };
 }
