@@ -538,9 +538,11 @@ def test_written_numbers_are_the_files_own(tmp_path):
     check_golden(bw.read(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("at_once", [128, 3, 1])
 @pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
-def test_how_many_labels_readers_fill_in(tmp_path, rng):
-    """Also where somebody is in a later frame of the gap."""
+def test_how_many_labels_readers_fill_in(tmp_path, rng, monkeypatch, at_once):
+    """Also where somebody is in a later frame of the gap, and however many frames are written together."""
+    monkeypatch.setattr("boxwright.formats.labelled_frames._AT_ONCE", at_once)
     size, stamps = [[4.0, 2.0, 1.5]], np.arange(8) * 100
 
     def track(track_id, shown):

@@ -12,6 +12,7 @@ import pytest
 import boxwright as bw
 from boxwright.certification.clients import python_with
 from boxwright.formats import scale_geometry
+from formats_scenes import MemoryData
 from platform_scenes import (
     CENTER,
     FAULTS,
@@ -186,6 +187,18 @@ def test_places_on_a_map(tmp_path, format):
     same_labels_in_lidar(scene, back, tol=1e-8)
     np.testing.assert_allclose(back.points(0).xyz, sweep.xyz, rtol=0, atol=1e-4)
     assert back.points(0).intensity.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [([np.inf, 0.25, 1.0], [1, 0.25, 1]), ([np.nan, 50.0, 200.0], [0, 0.25, 1]), ([-1.0, -np.inf, 0.5], [0, 0, 0.5]), ([np.inf, 4, 2], [1, 1, 0.5])],
+)
+def test_intensities_that_are_no_numbers(tmp_path, given, told):
+    """One that was infinite made all others dark, and beside one that was NaN none was brought below 1."""
+    scene = moving_scene()
+    sweep = bw.Sweep(np.ones((3, 3), np.float32), int(scene.times_ns[0]), intensity=np.array(given, np.float32))
+    bw.write(scene.replace(data=MemoryData({(0, "lidar"): sweep})), tmp_path / "out", "scale")
+    assert bw.read(tmp_path / "out").points(0).intensity.tolist() == told
 
 
 def without_place(folder, *frames):

@@ -93,7 +93,10 @@ def tables(folder):
     return {path.relative_to(folder).as_posix(): parquet.read_table(str(path)).to_pylist() for path in sorted(folder.rglob("*.parquet"))}
 
 
-def test_it_comes_back_as_it_was(tmp_path):
+@pytest.mark.parametrize("at_once", [128, 1])
+def test_it_comes_back_as_it_was(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("boxwright.formats.labelled_frames._AT_ONCE", at_once)
+    monkeypatch.setattr("boxwright.formats.waymo_components._ROWS_AT_ONCE", at_once)
     full(tmp_path / "in")
     scene = bw.read(tmp_path / "in")
     report = bw.write(scene, tmp_path / "out", "waymo")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,13 @@ import numpy as np
 from ..arrays import Bools, Float64s, Int64s, as_points
 from ..cameras import PinholeCamera
 from ..containment import points_in_cuboids
-from ..cuboids import Cuboids
 from ..errors import ArgumentError, ExtraMissing, number_of
 from ..frames import Pose
 from ..keyframes import State, Visibility
-from ..limits import FARTHEST_M
 from ..scene import CameraSensor, Scene
-from ..tracks import FilledTracks, interpolate_tracks
 from .boxwright_scene import is_safe_name
-from .dense_tracks import moved_each
 from .images import image_bytes
+from .labelled_frames import LabelBlock, label_blocks
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
@@ -54,65 +53,103 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, log: str | None = 
     place.mkdir()
     report.tolerance_m, report.tolerance_rad = 1e-9, 1e-9
     with_sweeps = _write_sweeps(scene, place / "sensors" / "lidar", report)
-    many = interpolate_tracks(scene.tracks, scene.times_ns)
-    _write_labels(scene, many, place / "annotations.feather", report)
+    labels = _write_labels(scene, place / "annotations.feather", report)
     if scene.trajectory is not None:
-        poses = [scene.trajectory[i] for i in range(len(scene.trajectory))]
-        _write_table(place / "city_SE3_egovehicle.feather", {"timestamp_ns": scene.trajectory.times_ns, **_pose_columns(poses)})
+        where = _pose_columns(scene.trajectory.quat_wxyz, scene.trajectory.translation_m)
+        _write_table(place / "city_SE3_egovehicle.feather", {"timestamp_ns": scene.trajectory.times_ns, **where})
     cameras = _write_calibration(scene, place / "calibration", report)
     for sensor in cameras:
         _write_images(scene, sensor, place / "sensors" / "cameras" / sensor.name, report)
-    is_there = with_sweeps.copy()
-    is_there[many.time_index] = True
+    is_there = with_sweeps | labels.is_labelled
     report.n_frames = int(is_there.sum())
-    _say_what_is_lost(scene, many, is_there, report)
+    _say_what_is_lost(scene, labels, is_there, report)
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise ExtraMissing("writing Argoverse 2 needs pyarrow", hint="pip install 'boxwright[io]'") from None
+    return pa
 
 
 def _write_table(path: Path, columns: dict[str, Any]) -> None:
-    try:
-        import pyarrow as pa
-        from pyarrow import feather
-    except ImportError:
-        raise ExtraMissing("writing Argoverse 2 needs pyarrow", hint="pip install 'boxwright[io]'") from None
+    _write_tables(path, [columns])
+
+
+def _write_tables(path: Path, parts: Iterable[dict[str, Any]]) -> None:
+    """A feather file of the rows of all parts, at least one, none of which is kept."""
+    pa = _arrow()
     path.parent.mkdir(parents=True, exist_ok=True)
-    typed = {name: pa.array(values, pa.string()) if isinstance(values, list) else values for name, values in columns.items()}
-    feather.write_feather(pa.table(typed), str(path))
+    packed = pa.ipc.IpcWriteOptions(compression="lz4" if pa.Codec.is_available("lz4") else None)
+    with ExitStack() as stack:
+        writer = None
+        for columns in parts:
+            table = pa.table({name: pa.array(values, pa.string()) if isinstance(values, list) else values for name, values in columns.items()})
+            writer = writer or stack.enter_context(pa.ipc.new_file(str(path), table.schema, options=packed))
+            writer.write_table(table)
 
 
-def _pose_columns(poses: Sequence[Pose]) -> dict[str, Any]:
-    quats = np.array([pose.quat_wxyz for pose in poses], np.float64).reshape(-1, 4)
-    places = np.array([pose.translation_m for pose in poses], np.float64).reshape(-1, 3)
+def _pose_columns(quats: Float64s, places: Float64s) -> dict[str, Any]:
     return {**dict(zip(_QUAT, quats.T.copy())), **dict(zip(_PLACE, places.T.copy()))}
 
 
 # ------------------------------------------------------------ labels
 
 
-def _write_labels(scene: Scene, many: FilledTracks, path: Path, report: WriteReport) -> None:
+@dataclass(eq=False)
+class _Labels:
+    """is_labelled : (F,) frames with a label. before_gaps : frames of labels whose track is in none of the next frames, and in a later one"""
+
+    is_labelled: Bools
+    before_gaps: list[Int64s] = field(default_factory=list)
+    has_occluded: bool = False
+    has_between: bool = False
+
+
+def _write_labels(scene: Scene, path: Path, report: WriteReport) -> _Labels:
     """A row for each cuboid in each frame, in the ego frame of that frame's stamp, by time."""
-    order = np.argsort(many.time_index, kind="stable")
-    frame, track = np.asarray(many.time_index, np.int64)[order], np.asarray(many.track_index, np.int64)[order]
-    cuboids = _in_ego(scene, many.cuboids[order], frame)
-    if len(cuboids) and not np.abs(cuboids.center_m).max() < FARTHEST_M:
-        got, hint = "a cuboid beyond", "leave it out"
-        raise ArgumentError(expected=f"coordinates and sizes under {FARTHEST_M:g} m from the vehicle", got=got, field="tracks", hint=hint)
+    said = _Labels(np.zeros(len(scene), bool))
+    counts = [_counts(scene, block) for block in label_blocks(scene, "ego")]
+    n, n_unknown = sum(map(len, counts)), sum(int((some < 0).sum()) for some in counts)
+    if n_unknown:
+        report.notes.append(f"{_COUNT} is left out: no sweep shows how many points {n_unknown:,} of {number_of(n, 'label')} hold")
+    _write_tables(path, _label_columns(scene, [] if n_unknown else counts, said, report))
+    report.n_labels = n
+    return said
+
+
+def _label_columns(scene: Scene, counts: Sequence[Int64s], said: _Labels, report: WriteReport) -> Iterator[dict[str, Any]]:
+    """counts : of each block; none where they are not written"""
     ids, categories = _names(scene, report)
-    columns: dict[str, Any] = {
-        "timestamp_ns": scene.times_ns[frame],
-        "track_uuid": [ids[k] for k in track.tolist()],
-        "category": [categories[k] for k in track.tolist()],
-        **dict(zip(_SIZE, cuboids.size_m.T.copy())),
-        **dict(zip(_QUAT, cuboids.quat_wxyz.T.copy())),
-        **dict(zip(_PLACE, cuboids.center_m.T.copy())),
-    }
-    counts = _counts(scene, cuboids, frame, track)
-    if (counts >= 0).all():
-        columns[_COUNT] = counts
-    else:
-        unknown = int((counts < 0).sum())
-        report.notes.append(f"{_COUNT} is left out: no sweep shows how many points {unknown:,} of {number_of(len(counts), 'label')} hold")
-    _write_table(path, columns)
-    report.n_labels, report.n_tracks = len(frame), len(np.unique(track))
+    last = np.full(len(scene.tracks), -1)  # frame that each track was last seen in
+    for k, block in enumerate(label_blocks(scene, "ego")):
+        cuboids, track = block.cuboids, block.track
+        yield {
+            "timestamp_ns": scene.times_ns[block.frame],
+            "track_uuid": [ids[i] for i in track.tolist()],
+            "category": [categories[i] for i in track.tolist()],
+            **dict(zip(_SIZE, cuboids.size_m.T.copy())),
+            **dict(zip(_QUAT, cuboids.quat_wxyz.T.copy())),
+            **dict(zip(_PLACE, cuboids.center_m.T.copy())),
+            **({_COUNT: counts[k]} if counts else {}),
+        }
+        said.is_labelled[block.frame] = True
+        said.before_gaps.append(_before_gaps(block, last))
+        said.has_occluded |= bool((block.visibility == Visibility.OCCLUDED).any())
+        said.has_between |= bool((block.state == State.BETWEEN).any())
+    report.n_tracks = int((last >= 0).sum())
+
+
+def _before_gaps(block: LabelBlock, last: Int64s) -> Int64s:
+    """As in `_Labels`, of gaps that end in this block. last : (M,) the frame that each track was last seen in, -1 before; brought up to date"""
+    order = np.argsort(block.track, kind="stable")
+    track, frame = block.track[order], block.frame[order]
+    before = np.roll(frame, 1)
+    is_first = np.diff(track, prepend=-1) > 0
+    before[is_first] = last[track[is_first]]
+    last[track] = frame  # the last of each is the last one set
+    return before[(before >= 0) & (frame > before + 1)]
 
 
 def _names(scene: Scene, report: WriteReport) -> tuple[list[str], list[str]]:
@@ -125,26 +162,19 @@ def _names(scene: Scene, report: WriteReport) -> tuple[list[str], list[str]]:
     return ids, categories
 
 
-def _in_ego(scene: Scene, cuboids: Cuboids, frame: Int64s) -> Cuboids:
-    if scene.label_frame == "ego" or not len(cuboids):
-        return cuboids.replace(frame="ego")
-    used, which = np.unique(frame, return_inverse=True)
-    poses = [scene.transform("ego", scene.label_frame, int(scene.times_ns[i])) for i in used.tolist()]
-    return moved_each(cuboids, poses, which, "ego")
-
-
-def _counts(scene: Scene, cuboids: Cuboids, frame: Int64s, track: Int64s) -> Int64s:
-    """(R,) points in each cuboid: as a file said, or as the sweeps show; -1 where nobody knows."""
-    counts = np.full(len(cuboids), -1, np.int64)
-    for row, (i, k) in enumerate(zip(frame.tolist(), track.tolist())):
-        source = _source(scene.tracks[k], int(scene.times_ns[i])).get(_COUNT)
+def _counts(scene: Scene, block: LabelBlock) -> Int64s:
+    """(N,) points in each cuboid: as a file said, or as the sweeps show; -1 where nobody knows."""
+    frame, counts = block.frame, np.full(len(block.frame), -1, np.int64)
+    told = np.array([any(_COUNT in row for row in track.keyframe_source_attributes) for track in scene.tracks], bool)
+    for row in np.flatnonzero(told[block.track]).tolist() if told.any() else []:
+        source = _source(scene.tracks[int(block.track[row])], int(scene.times_ns[frame[row]])).get(_COUNT)
         if isinstance(source, int) and source >= 0:
             counts[row] = source
     for i in np.unique(frame[counts < 0]).tolist():
         rows = np.flatnonzero((frame == i) & (counts < 0))
         clouds = [_sweep_ego(scene, i, name) for name in scene.lidars if scene.has_points(i, name)]
         if clouds:
-            counts[rows] = points_in_cuboids(np.concatenate(clouds), cuboids[rows]).counts
+            counts[rows] = points_in_cuboids(np.concatenate(clouds), block.cuboids[rows]).counts
     return counts
 
 
@@ -215,7 +245,9 @@ def _write_calibration(scene: Scene, folder: Path, report: WriteReport) -> list[
             mounts[name] = lidar.ego_from_lidar @ Pose.from_yaw(0.0, origin)
     if not kept and not scene.lidars:
         return kept
-    _write_table(folder / "egovehicle_SE3_sensor.feather", {"sensor_name": list(mounts), **_pose_columns(list(mounts.values()))})
+    turns, places = (np.array([getattr(pose, name) for pose in mounts.values()], np.float64) for name in ("quat_wxyz", "translation_m"))
+    where = _pose_columns(turns.reshape(-1, 4), places.reshape(-1, 3))
+    _write_table(folder / "egovehicle_SE3_sensor.feather", {"sensor_name": list(mounts), **where})
     lenses = [sensor.camera for sensor in kept]
     terms = np.array([[*lens.distortion, *[0.0] * 5][:5] for lens in lenses], np.float64).reshape(-1, 5)  # type: ignore[attr-defined]
     numbers = {name: np.array([getattr(lens, name) for lens in lenses], np.float64) for name in ("fx_px", "fy_px", "cx_px", "cy_px")}
@@ -241,23 +273,20 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
         report.rounded.append(f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG")
 
 
-def _filled_again(many: FilledTracks, is_there: Bools) -> int:
+def _filled_again(labels: _Labels, is_there: Bools) -> int:
     """How many labels are read back that were none: a frame with a sweep and no label says nothing of an object that is seen before and after it."""
-    time, track = np.asarray(many.time_index, np.int64), np.asarray(many.track_index, np.int64)
-    is_labelled = np.zeros(len(is_there), bool)
-    is_labelled[time] = True
-    labelled, silent = np.flatnonzero(is_labelled), np.cumsum(np.append(False, is_there & ~is_labelled))
-    last = np.flatnonzero((track[1:] == track[:-1]) & (time[1:] > time[:-1] + 1))  # before a gap
-    gone_from = labelled[np.searchsorted(labelled, time[last], side="right")]  # the first labelled frame in the gap, or the label after it
-    return int((silent[gone_from] - silent[time[last] + 1]).sum())
+    labelled, silent = np.flatnonzero(labels.is_labelled), np.cumsum(np.append(False, is_there & ~labels.is_labelled))
+    last = np.concatenate([np.zeros(0, np.int64), *labels.before_gaps])
+    gone_from = labelled[np.searchsorted(labelled, last, side="right")]  # the first labelled frame in the gap, or the label after it
+    return int((silent[gone_from] - silent[last + 1]).sum())
 
 
-def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report: WriteReport) -> None:
+def _say_what_is_lost(scene: Scene, labels: _Labels, is_there: Bools, report: WriteReport) -> None:
     report.dropped += lost_in_pictures(scene.image_tracks)
     gone = len(scene) - int(is_there.sum())
     if gone:
         report.dropped.append(f"{number_of(gone, 'frame')} with neither a sweep nor a label")
-    n_filled = _filled_again(many, is_there)
+    n_filled = _filled_again(labels, is_there)
     if n_filled:
         said = "gaps of tracks over frames that nobody is in: a sweep without rows counts as not labelled, and readers fill"
         report.dropped.append(f"{said} {number_of(n_filled, 'label')} in")
@@ -267,9 +296,9 @@ def _say_what_is_lost(scene: Scene, many: FilledTracks, is_there: Bools, report:
         report.dropped.append("that the frames are unrelated")
     if names := sorted({name for track in scene.tracks for held in (track.attributes, *track.keyframe_attributes) for name in held}):
         report.dropped.append(f"attributes: {', '.join(names)}")
-    if (many.visibility == Visibility.OCCLUDED).any():
+    if labels.has_occluded:
         report.dropped.append("which labels are occluded")
-    if (many.state == State.BETWEEN).any():
+    if labels.has_between:
         report.notes.append("every frame has its label: which of them were keyframes is not told")
     for what, values in (("tags", scene.tags), ("relations", scene.relations)):
         if values:

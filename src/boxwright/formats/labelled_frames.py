@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Bools, Float64s, Int64s
+from ..arrays import Bools, Float64s, Int64s, UInt8s
 from ..cuboids import Cuboids
 from ..errors import ArgumentError, number_of
 from ..keyframes import State, Visibility
@@ -18,10 +18,26 @@ from ..tracks import interpolate_tracks
 from .dense_tracks import moved_each
 from .write_report import WriteReport
 
-__all__ = ["LabelledFrame", "labelled_frames", "say_what_is_in_no_frame", "sensor_frame"]
+__all__ = ["LabelBlock", "LabelledFrame", "label_blocks", "labelled_frames", "say_what_is_in_no_frame", "sensor_frame"]
 
 _AT_ONCE = 128  # frames whose labels are in memory together
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelBlock:
+    """The N labels of some frames in a row, by frame and then by track, for formats that are tables.
+
+    frame, track : (N,) places in the scene
+    cuboids : (N,) in the frame of reference that was asked for
+    state, visibility : (N,) as `interpolate_tracks` gives them
+    """
+
+    frame: Int64s
+    track: Int64s
+    cuboids: Cuboids
+    state: UInt8s
+    visibility: UInt8s
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +69,17 @@ def sensor_frame(scene: Scene) -> str:
     if scene.lidars:
         return next(iter(scene.lidars))
     return "ego" if scene.label_frame == "world" and scene.trajectory is not None else scene.label_frame
+
+
+def label_blocks(scene: Scene, frame: str) -> Iterator[LabelBlock]:
+    """The labels of all frames, those of a hundred at a time; one block where there is no frame. ArgumentError as `labelled_frames`."""
+    for first in range(0, max(len(scene), 1), _AT_ONCE):
+        times = scene.times_ns[first : first + _AT_ONCE]
+        many = interpolate_tracks(scene.tracks, times)
+        order = np.argsort(many.time_index, kind="stable")
+        of_time = np.asarray(many.time_index, np.int64)[order]
+        cuboids = _placed(scene, frame, many.cuboids[order], times, of_time)
+        yield LabelBlock(first + of_time, np.asarray(many.track_index, np.int64)[order], cuboids, many.state[order], many.visibility[order])
 
 
 def labelled_frames(scene: Scene, frame: str, report: WriteReport) -> Iterator[LabelledFrame]:

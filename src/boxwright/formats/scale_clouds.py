@@ -117,7 +117,7 @@ def _points(sweep: Sweep, pose: Pose | None, scaled: set[str]) -> list[dict[str,
     xyz = as_points("sweep", sweep)[kept].astype(np.float64)
     columns: dict[str, list[float]] = dict(zip("xyz", np.round(xyz if pose is None else pose.apply(xyz), _STEP_DIGITS).T.tolist()))
     if sweep.intensity is not None:
-        columns["i"] = np.round(np.nan_to_num(_bright(np.asarray(sweep.intensity)[kept], scaled)), 6).tolist()
+        columns["i"] = np.round(_bright(np.asarray(sweep.intensity)[kept], scaled), 6).tolist()
     if WHICH in sweep.fields and np.issubdtype(sweep.fields[WHICH].dtype, np.integer):
         columns["d"] = sweep.fields[WHICH][kept].tolist()
     names = list(columns)
@@ -125,12 +125,13 @@ def _points(sweep: Sweep, pose: Pose | None, scaled: set[str]) -> list[dict[str,
 
 
 def _bright(intensity: Any, scaled: set[str]) -> Float64s:
-    """From 0 to 1."""
-    bright: Float64s = intensity.astype(np.float64)
+    """From 0 to 1; what is no number is dark, and what is infinite as bright as any."""
     if np.issubdtype(intensity.dtype, np.integer):
-        bright = bright / np.iinfo(intensity.dtype).max
         scaled.add(f"from 0 to 1, {np.iinfo(intensity.dtype).max} becoming 1")
-    elif bright.max(initial=0) > 1:
-        bright = np.clip(bright / bright.max(), 0, 1)
+        return np.asarray(intensity / np.iinfo(intensity.dtype).max, np.float64)
+    bright: Float64s = intensity.astype(np.float64)
+    most = max(float(bright[np.isfinite(bright)].max(initial=0)), 1.0)
+    if most > 1:
         scaled.add("from 0 to 1, the brightest point of each frame becoming 1")
+    bright = np.clip(np.nan_to_num(bright, posinf=most) / most, 0, 1)
     return bright

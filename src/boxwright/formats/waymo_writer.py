@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s
+from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera, UncalibratedCamera
-from ..cuboids import Cuboids
-from ..errors import ArgumentError, ExtraMissing, number_of
+from ..errors import ArgumentError, number_of
 from ..frames import Pose
-from ..keyframes import Visibility
-from ..limits import FARTHEST_M
+from ..keyframes import State, Visibility
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
-from ..tracks import interpolate_tracks
 from .camera_labels import EDGE_PX
-from .dense_tracks import moved_each
 from .file_names import file_name
+from .labelled_frames import LabelBlock, label_blocks
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
-from .waymo import CAM_FROM_WAYMO, CAMERAS, KEPT_NAMES, LIDARS, PREFIX, SHUTTERS, TYPES
+from .waymo import CAM_FROM_WAYMO, CAMERAS, LIDARS, SHUTTERS, TYPES
+from .waymo_components import Component, pyarrow
 from .write_report import WriteReport, lost_cameras
 
 __all__ = ["write"]
@@ -69,24 +66,18 @@ class _Writer:
         self.strange: dict[str, str] = {}  # class -> what it became
         self.n_tilted = 0
 
+    def component(self, part: str, kept: Mapping[int, str] | None = None) -> Component:
+        return Component(self.folder, part, self.segment, kept)
+
     def put(self, part: str, columns: Mapping[str, tuple[Any, Any]], kept: Mapping[int, str] | None = None) -> None:
-        """One component. columns : name -> (values, pyarrow type), without the component's name; kept : names of sensors by their numbers"""
-        pa, parquet = _pyarrow()
-        n = len(next(iter(columns.values()))[0])
-        named = {"key.segment_context_name": pa.array([self.segment] * n, pa.string())}
-        for name, (values, kind) in columns.items():
-            named[name if name.startswith("key.") else PREFIX[part] + name] = pa.array(values, kind)
-        table = pa.table(named)
-        if kept:
-            table = table.replace_schema_metadata({KEPT_NAMES: json.dumps({str(number): name for number, name in kept.items()})})
-        place = self.folder / part
-        place.mkdir(exist_ok=True)
-        parquet.write_table(table, str(place / f"{self.segment}.parquet"), write_page_checksum=True)
+        """One component whose rows are few."""
+        with self.component(part, kept) as component:
+            component.add(columns)
 
     # -------------------------------------------------------- poses
 
     def poses(self) -> None:
-        pa, _ = _pyarrow()
+        pa, _ = pyarrow()
         trajectory = self.scene.trajectory
         if trajectory is None:
             return
@@ -101,29 +92,28 @@ class _Writer:
     # -------------------------------------------------------- cuboids
 
     def labels(self) -> None:
-        pa, _ = _pyarrow()
-        scene = self.scene
-        many = interpolate_tracks(scene.tracks, scene.times_ns)
-        order = np.argsort(many.time_index, kind="stable")
-        frame, track = np.asarray(many.time_index, np.int64)[order], np.asarray(many.track_index, np.int64)[order]
-        cuboids = self._in_ego(many.cuboids[order], frame)
-        if len(cuboids) and not np.abs(cuboids.center_m).max() < FARTHEST_M:
-            expected, hint = f"coordinates and sizes under {FARTHEST_M:g} m from the vehicle", "leave it out"
-            raise ArgumentError(expected=expected, got="a cuboid beyond", field="tracks", hint=hint)
-        self.n_tilted = int((np.abs(cuboids.quat_wxyz[:, 1:3]).max(axis=1, initial=0) > _TILT_RAD).sum())
+        pa, _ = pyarrow()
+        scene, is_seen = self.scene, np.zeros(len(self.scene.tracks), bool)
         ids = [one.track_id if one.track_id.strip() else f"track-{k}" for k, one in enumerate(scene.tracks)]
         kinds = np.array([self._kind(one.category) for one in scene.tracks], np.int8)
-        heading = np.where(cuboids.yaw_rad >= np.pi, -np.pi, cuboids.yaw_rad)
-        columns: dict[str, tuple[Any, Any]] = {
-            "key.frame_timestamp_micros": (self.micros[frame], pa.int64()),
-            "key.laser_object_id": ([ids[k] for k in track.tolist()], pa.string()),
-            **{f"box.center.{axis}": (cuboids.center_m[:, i], pa.float64()) for i, axis in enumerate("xyz")},
-            **{f"box.size.{axis}": (cuboids.size_m[:, i], pa.float64()) for i, axis in enumerate("xyz")},
-            "box.heading": (heading, pa.float64()),
-            "type": (kinds[track] if len(kinds) else np.zeros(0, np.int8), pa.int8()),
-        }
-        self.put("lidar_box", columns | self._kept(frame, track))
-        self.report.n_labels, self.report.n_tracks = len(frame), len(np.unique(track))
+        kept = self._kept_kinds()
+        with self.component("lidar_box") as component:
+            for block in label_blocks(scene, "ego"):
+                cuboids, track = block.cuboids, block.track
+                self.n_tilted += int((np.abs(cuboids.quat_wxyz[:, 1:3]).max(axis=1, initial=0) > _TILT_RAD).sum())
+                heading = np.where(cuboids.yaw_rad >= np.pi, -np.pi, cuboids.yaw_rad)
+                columns: dict[str, tuple[Any, Any]] = {
+                    "key.frame_timestamp_micros": (self.micros[block.frame], pa.int64()),
+                    "key.laser_object_id": ([ids[k] for k in track.tolist()], pa.string()),
+                    **{f"box.center.{axis}": (cuboids.center_m[:, i], pa.float64()) for i, axis in enumerate("xyz")},
+                    **{f"box.size.{axis}": (cuboids.size_m[:, i], pa.float64()) for i, axis in enumerate("xyz")},
+                    "box.heading": (heading, pa.float64()),
+                    "type": (kinds[track], pa.int8()),
+                }
+                component.add(columns | self._kept(kept, block))
+                is_seen[track] = True
+                self.report.n_labels += len(track)
+        self.report.n_tracks = int(is_seen.sum())
 
     def _kind(self, category: str) -> int:
         number = _KINDS.get(category.lower(), 0)
@@ -131,40 +121,32 @@ class _Writer:
             self.strange[category] = TYPES[number]
         return number
 
-    def _in_ego(self, cuboids: Cuboids, frame: Int64s) -> Cuboids:
-        scene = self.scene
-        if scene.label_frame == "ego" or not len(cuboids):
-            return cuboids.replace(frame="ego")
-        used, which = np.unique(frame, return_inverse=True)
-        poses = [scene.transform("ego", scene.label_frame, int(scene.times_ns[i])) for i in used.tolist()]
-        return moved_each(cuboids, poses, which, "ego")
-
-    def _kept(self, frame: Int64s, track: Int64s) -> dict[str, tuple[Any, Any]]:
-        """What the file that the labels came from said of them: counts of points, speeds. An empty cell where nobody said."""
-        pa, _ = _pyarrow()
+    def _kept_kinds(self) -> dict[str, Any]:
+        """Column -> type, of what the file that the labels came from said of some of them: counts of points, speeds; the counts always."""
+        pa, _ = pyarrow()
         types = {name: pa.int64() for name in _WHOLE} | {name: pa.int8() if name.startswith("difficulty") else pa.float64() for name in _KEPT}
-        said: list[Mapping[str, Any]] = [{}] * len(frame)
-        for k, one in enumerate(self.scene.tracks):
-            if not any(one.keyframe_source_attributes):
-                continue
-            place = {int(stamp): row for stamp, row in zip(one.times_ns.tolist(), one.keyframe_source_attributes)}
-            for row in np.flatnonzero(track == k).tolist():
-                said[row] = place.get(int(self.scene.times_ns[frame[row]]), {})
-        columns = {}
-        for name, kind in types.items():
-            values = [row.get(name) for row in said]
-            good = [value if isinstance(value, (int, float)) and not isinstance(value, bool) else None for value in values]
-            if pa.types.is_integer(kind):
-                most = 127 if kind == pa.int8() else 1 << 62
-                good = [value if isinstance(value, int) and abs(value) <= most else None for value in good]
-            if name in _WHOLE or any(value is not None for value in good):
-                columns[name] = (good, kind)
-        return columns
+        told = set(_WHOLE)
+        for one in self.scene.tracks:
+            if any(one.keyframe_source_attributes):
+                in_frame = np.flatnonzero(np.isin(one.times_ns, self.scene.times_ns) & (one.visibility != Visibility.OUTSIDE))
+                rows = [one.keyframe_source_attributes[k] for k in in_frame.tolist()]
+                told |= {name for name, kind in types.items() if any(_good(row.get(name), kind) is not None for row in rows)}
+        return {name: kind for name, kind in types.items() if name in told}
+
+    def _kept(self, kinds: Mapping[str, Any], block: LabelBlock) -> dict[str, tuple[Any, Any]]:
+        """An empty cell where nobody said."""
+        said: list[Mapping[str, Any]] = [{}] * len(block.frame)
+        times = self.scene.times_ns[block.frame]
+        for row in np.flatnonzero(block.state == State.KEYFRAME).tolist():
+            one = self.scene.tracks[int(block.track[row])]
+            if one.keyframe_source_attributes:
+                said[row] = one.keyframe_source_attributes[int(np.searchsorted(one.times_ns, times[row]))]
+        return {name: ([_good(row.get(name), kind) for row in said], kind) for name, kind in kinds.items()}
 
     # -------------------------------------------------------- sensors
 
     def calibration(self) -> None:
-        pa, _ = _pyarrow()
+        pa, _ = pyarrow()
         scene, lost = self.scene, {name: "Waymo has five cameras" for name in self.scene.cameras if name not in self.cameras}
         good: list[tuple[int, CameraSensor, tuple[float, ...]]] = []
         for name, number in self.cameras.items():
@@ -212,45 +194,32 @@ class _Writer:
     # -------------------------------------------------------- pictures
 
     def boxes(self) -> None:
-        pa, _ = _pyarrow()
-        scene, rows, links = self.scene, list[tuple[Any, ...]](), list[tuple[Any, ...]]()
-        known = {one.track_id for one in scene.tracks}
-        other = 0
-        for track in scene.image_tracks:
-            number = self.cameras.get(track.camera)
-            if number is None:
-                self.report.dropped.append(f"track {track.track_id[:40]!r} in the pictures of {track.camera}")
-                continue
-            filled = track.at(scene.exposures_ns(track.camera))
-            bounds = filled.shapes.bounds_xyxy()
-            frames = np.flatnonzero(filled.is_valid & np.isfinite(bounds).all(axis=1))
-            other += not isinstance(track.shapes, Boxes) or len(frames) < int(filled.is_valid.sum())
-            name = track.track_id if track.track_id.strip() else f"track-{number}"
-            rows.append((number, name, self._kind(track.category), frames, bounds[frames]))
-            if track.object_id is not None and track.object_id in known:
-                links += [(number, name, track.object_id, int(self.micros[i])) for i in frames.tolist()]
+        scene, known, other = self.scene, {one.track_id for one in self.scene.tracks}, 0
+        with self.component("camera_box") as boxes, self.component("camera_to_lidar_box_association") as links:
+            for track in scene.image_tracks:
+                number = self.cameras.get(track.camera)
+                if number is None:
+                    self.report.dropped.append(f"track {track.track_id[:40]!r} in the pictures of {track.camera}")
+                    continue
+                filled = track.at(scene.exposures_ns(track.camera))
+                bounds = filled.shapes.bounds_xyxy()
+                frames = np.flatnonzero(filled.is_valid & np.isfinite(bounds).all(axis=1))
+                other += not isinstance(track.shapes, Boxes) or len(frames) < int(filled.is_valid.sum())
+                keys = self._keys(number, track.track_id if track.track_id.strip() else f"track-{number}", frames)
+                boxes.add(keys | _box_columns(bounds[frames] + EDGE_PX, self._kind(track.category)))
+                if track.object_id is not None and track.object_id in known and len(frames):
+                    links.add(keys | {"key.laser_object_id": ([track.object_id] * len(frames), keys["key.camera_object_id"][1])})
+                self.report.n_labels, self.report.n_tracks = self.report.n_labels + len(frames), self.report.n_tracks + (len(frames) > 0)
         if other:
             self.report.rounded.append(f"shapes of {number_of(other, 'track')} in pictures: the boxes around them, where there are any")
-        if not rows:
-            return
-        counts = [len(row[3]) for row in rows]
-        frame = np.concatenate([row[3] for row in rows])
-        xyxy = np.concatenate([row[4] for row in rows]) + EDGE_PX
-        center, size = (xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]
-        columns: dict[str, tuple[Any, Any]] = {
-            "key.frame_timestamp_micros": (self.micros[frame], pa.int64()),
-            "key.camera_name": (np.repeat(np.array([row[0] for row in rows], np.int8), counts), pa.int8()),
-            "key.camera_object_id": ([row[1] for row, n in zip(rows, counts) for _ in range(n)], pa.string()),
-            **{f"box.center.{axis}": (center[:, i], pa.float64()) for i, axis in enumerate("xy")},
-            **{f"box.size.{axis}": (size[:, i], pa.float64()) for i, axis in enumerate("xy")},
-            "type": (np.repeat(np.array([row[2] for row in rows], np.int8), counts), pa.int8()),
+
+    def _keys(self, number: int, name: str, frames: Int64s) -> dict[str, tuple[Any, Any]]:
+        pa, _ = pyarrow()
+        return {
+            "key.frame_timestamp_micros": (self.micros[frames], pa.int64()),
+            "key.camera_name": ([number] * len(frames), pa.int8()),
+            "key.camera_object_id": ([name] * len(frames), pa.string()),
         }
-        self.put("camera_box", columns)
-        self.report.n_labels, self.report.n_tracks = self.report.n_labels + len(frame), self.report.n_tracks + sum(n > 0 for n in counts)
-        if links:
-            kinds = (pa.int8(), pa.string(), pa.string(), pa.int64())
-            names = ("key.camera_name", "key.camera_object_id", "key.laser_object_id", "key.frame_timestamp_micros")
-            self.put("camera_to_lidar_box_association", {name: (list(values), kind) for name, values, kind in zip(names, zip(*links), kinds)})
 
     # -------------------------------------------------------- what is lost
 
@@ -286,13 +255,24 @@ class _Writer:
         say_point_labels_are_lost(scene, report)
 
 
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise ExtraMissing("writing Waymo's files needs pyarrow", hint="pip install 'boxwright[io]'") from None
-    return pyarrow, parquet
+def _good(value: Any, kind: Any) -> Any:
+    """As a cell of that type holds it, None where it does not."""
+    pa, _ = pyarrow()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if pa.types.is_integer(kind):
+        return value if isinstance(value, int) and abs(value) <= (127 if kind == pa.int8() else 1 << 62) else None
+    return value
+
+
+def _box_columns(xyxy: Float64s, kind: int) -> dict[str, tuple[Any, Any]]:
+    pa, _ = pyarrow()
+    center, size = (xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]
+    return {
+        **{f"box.center.{axis}": (center[:, i], pa.float64()) for i, axis in enumerate("xy")},
+        **{f"box.size.{axis}": (size[:, i], pa.float64()) for i, axis in enumerate("xy")},
+        "type": ([kind] * len(xyxy), pa.int8()),
+    }
 
 
 def _whole_micros(times_ns: Int64s, unit: int) -> Int64s:
