@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from boxwright.render.labels import color_of
 from browsing import browsed
 
 LAST = 40
@@ -126,3 +127,17 @@ def test_the_timeline_shows_a_part_and_tells_how_many_keyframes_lie_together(sit
     assert page.wait(f"() => {{ const [first, last] = ({ends})(); return last - first === 10 && first <= boxwright.state.frame; }}")
     page.by("time-all").click()
     assert page.evaluate(ends)[:2] == [0, LAST]
+
+
+def test_classes_that_nobody_knows_have_the_colours_of_pictures(site, nothing_wrong):
+    page = site.visit(frame=0)
+    names = ("hovercraft", "Zeppelin", "CAR")
+    for track_id, name in zip(("car-18", "car-13", "car-16"), names):
+        edits = site.project.edits("sample", by="ben")
+        edits.set_track(site.project.track("sample", track_id), category=name)
+        edits.commit("another class")
+    for name in names:
+        wanted = list(color_of(name))
+        page.wait("([name, wanted]) => String(boxwright.space.shown.find((one) => one.category === name)?.color) === String(wanted)", [name, wanted])
+        swatch = f"() => [...document.querySelectorAll('.track')].find((one) => one.textContent.endsWith('{name}')).firstChild.style.backgroundColor"
+        assert page.wait(swatch) == "rgb({}, {}, {})".format(*wanted)

@@ -68,7 +68,11 @@ def test_shapes_of_a_frame(server, http):
 
 def test_classes_have_the_colours_of_pictures_and_windows(server, http):
     told = http.get(f"/scenes/{server.scene_id}").json()["colors"]
-    assert told == {name: list(color_of(name)) for name in ("car", "person")}
+    assert told == {name: list(color_of(name)) for name in ("person", *bw.Taxonomy.default().names)}
+    names = ["car", "CAR", "REGULAR_VEHICLE", "hovercraft", "<img>"]
+    assert http.get("/colors", params={"category": names}).json() == {"colors": {name: list(color_of(name)) for name in names}}
+    is_error(http.get("/colors"), 422)
+    is_error(http.get("/colors", params={"category": ["x"] * 201}), 422)
 
 
 def test_which_frames_have_what(server, http):

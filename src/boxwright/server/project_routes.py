@@ -12,6 +12,7 @@ from starlette.responses import Response
 from ..errors import ArgumentError, BoxwrightError, UnknownName
 from ..render.labels import color_of
 from ..store.entities import PROJECT
+from ..store.project import Project
 from ..store.roles import Action, permits
 from ..store.snapshots import snapshot, standing
 from ..store.taxonomies import taxonomy_mapping
@@ -25,6 +26,7 @@ __all__ = ["health", "router"]
 
 router = APIRouter(prefix="/api/v1", route_class=CheckedRoute)
 health = APIRouter(route_class=CheckedRoute)
+Categories = Annotated[list[Annotated[str, Query(max_length=256)]], Query(max_length=200, description="names of classes; repeatable")]
 
 
 @health.get("/health")
@@ -78,6 +80,23 @@ def get_taxonomy(request: Request) -> Response:
     return json_answer(said, headers=etag(0 if kept is None else kept.rev))
 
 
+@router.get("/colors")
+@asks(Action.READ)
+def get_colors(request: Request, category: Categories) -> Response:
+    """How classes are drawn, in pictures and windows too: {"colors": {name: [red, green, blue]}}, 0 to 255. A class of no taxonomy has one too, which
+    depends on its name alone."""
+    return json_answer({"colors": _colors(asked(request).project, category)})
+
+
+def _taxonomy(project: Project) -> Taxonomy:
+    return project.taxonomy or Taxonomy.default()
+
+
+def _colors(project: Project, categories: Iterable[str]) -> dict[str, list[int]]:
+    taxonomy = _taxonomy(project)
+    return {name: list(color_of(name, taxonomy)) for name in sorted(set(categories))}
+
+
 @router.put("/taxonomy")
 @asks(Action.ADMINISTER, match=True, commits=True)
 def put_taxonomy(request: Request, body: TaxonomyBody) -> Response:
@@ -112,7 +131,8 @@ def get_scene(
     request: Request, scene_id: str, poses: Annotated[bool, Query(description="false: the trajectory is left out, which may be most of it")] = True
 ) -> Response:
     """Sensors with their calibration, frames, poses: what a page needs before it shows anything. `data` tells for which frames there is what, of each
-    sensor, as runs [first, last]; `colors` how the classes of its tracks are drawn, in pictures and windows too."""
+    sensor, as runs [first, last]; `colors` how classes are drawn, in pictures and windows too: those of its
+    tracks and of the taxonomy."""
     project, kinds = asked(request).project, ("frames", "sensor", "trajectory")
     seq, found = snapshot(project, scene_id, (*(kind for kind in kinds if poses or kind != "trajectory"), "files", "track"))
     scene = project.entity(scene_id)  # after the transaction that is told, so that a feed from there on leaves nothing out
@@ -126,9 +146,7 @@ def get_scene(
             body = item.body or {}
             frames = range(n_frames) if body["what"] == "videos" else [row[0] for row in body["files"]]
             data[body["what"]][body["sensor"]] = runs_of(frames)
-    taxonomy = project.taxonomy
-    categories = sorted({str((item.body or {})["category"]) for item in found if item.kind == "track"})
-    colors = {name: list(color_of(name, taxonomy)) for name in categories}
+    colors = _colors(project, {str((item.body or {})["category"]) for item in found if item.kind == "track"}.union(_taxonomy(project).names))
     return json_answer({"scene": told(scene), **parts, "data": data, "colors": colors, "seq": seq}, headers=etag(scene.rev))
 
 

@@ -35,7 +35,7 @@ export class App {
     this.labels = new Labels(this.state);
     this.edits = new Edits(this.api, this.state, this.labels);
     this.frames = new Frames(this.api, this.state);
-    this.taxonomy = new Taxonomy();
+    this.taxonomy = new Taxonomy(this.api, () => this.state.tell('taxonomy'));
     this.verbs = new Verbs(this);
     /** @type {import('./space.js').Space|null} */
     this.space = null;
@@ -58,7 +58,7 @@ export class App {
     this.state.tell('scenes');
     const wanted = this.state.scenes.find((one) => one.name === said.get('scene')) ?? this.state.scenes[0];
     await this.edits.restore(project.project_id);
-    void this.taxonomy.load(this.api).then(() => this.state.tell('taxonomy'));
+    void this.taxonomy.load().then(() => this.state.tell('taxonomy'));
     if (!wanted) {
       this.say('This project has no scenes yet: boxwright import PROJECT PATH brings one in.');
       return;
@@ -73,7 +73,7 @@ export class App {
     this.frames.reset();
     const told = await this.api.get(`/scenes/${sceneId}`, { poses: false });
     state.scene = sceneHead(told);
-    this.taxonomy.told = told.colors;
+    this.taxonomy.tell(told.colors);
     state.selected = null;
     state.draft = null;
     state.frame = Math.max(0, Math.min(state.nFrames - 1, frame < 0 ? state.nFrames + frame : frame));

@@ -297,7 +297,11 @@ export function startSpace(app, place) {
   });
   state.on('points', () => space.showPoints());
   state.on('cuboids', () => space.showPoints());
-  for (const name of ['labels', 'draft', 'taxonomy']) state.on(name, () => space.showLabels());
+  for (const name of ['labels', 'draft']) state.on(name, () => space.showLabels());
+  state.on('taxonomy', () => {
+    space.paint();
+    space.showLabels();
+  });
   state.on('selection', () => {
     space.showLabels();
     const one = state.selected ? space.cuboidOf(state.selected) : null;

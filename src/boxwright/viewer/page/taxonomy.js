@@ -5,7 +5,8 @@
 /** @typedef {{points: string[], edges: number[][]}} Skeleton */
 /** @typedef {{name: string, category_id: number, color: number[], size_prior: any, aliases: string[], attributes: Attribute[], skeleton?: Skeleton|null}} Category */
 
-const LEAST_LUMA = 120;
+const NOT_TOLD = [150, 158, 170]; // until the server has said
+const MOST_AT_ONCE = 100;
 
 /** Case, spaces and hyphens do not tell names apart. @param {string} name */
 export function plain(name) {
@@ -19,11 +20,18 @@ export function captionOf(id, category) {
 }
 
 export class Taxonomy {
-  constructor() {
+  /** @param {import('./api.js').Api} api @param {() => void} changed */
+  constructor(api, changed) {
+    this.api = api;
+    this.changed = changed;
     /** @type {Category[]} */
     this.categories = [];
-    /** @type {Record<string, number[]>} how the server draws the classes of this scene's tracks */
-    this.told = {};
+    /** @type {Map<string, number[]>} how classes are drawn, as the server tells */
+    this.colors = new Map();
+    /** @type {Set<string>} classes whose colours were asked for */
+    this.asked = new Set();
+    /** @type {string[]} those that are asked for next */
+    this.asking = [];
     /** Whether they are the project's own, which labels must fit. */
     this.isOwn = false;
     /** @type {Map<string, Category>} */
@@ -32,11 +40,10 @@ export class Taxonomy {
     this.guideline = null;
   }
 
-  /** @param {import('./api.js').Api} api */
-  async load(api) {
-    const [classes, guideline] = await Promise.all([api.get('/taxonomy').catch(() => ({})), api.get('/guideline').catch(() => null)]);
-    this.isOwn = Boolean(classes.taxonomy);
-    this.categories = (classes.taxonomy ?? classes.default)?.categories ?? [];
+  async load() {
+    const [classes, guideline] = await Promise.all(['/taxonomy', '/guideline'].map((path) => this.api.get(path).catch(() => null)));
+    this.isOwn = Boolean(classes?.taxonomy);
+    this.categories = (classes?.taxonomy ?? classes?.default)?.categories ?? [];
     this.byName = new Map();
     for (const one of this.categories) for (const name of [one.name, ...one.aliases]) if (!this.byName.has(plain(name))) this.byName.set(plain(name), one);
     this.guideline = guideline?.guideline ?? (guideline?.text === undefined ? null : guideline);
@@ -47,9 +54,29 @@ export class Taxonomy {
     return this.byName.get(plain(name));
   }
 
-  /** How a class is drawn, 0 to 255. @param {string} name @returns {number[]} */
+  /** How a class is drawn, here as in pictures and windows, 0 to 255; grey until the server has said. @param {string} name @returns {number[]} */
   color(name) {
-    return this.told[name] ?? lighter(this.find(name)?.color ?? foreign(plain(name)));
+    const found = this.colors.get(name);
+    if (found) return found;
+    if (!this.asked.has(name)) {
+      this.asked.add(name);
+      if (this.asking.push(name) === 1) setTimeout(() => void this.#ask());
+    }
+    return NOT_TOLD;
+  }
+
+  /** @param {Record<string, number[]>} told name -> colour */
+  tell(told) {
+    for (const [name, color] of Object.entries(told)) this.colors.set(name, color);
+  }
+
+  async #ask() {
+    const names = this.asking.splice(0, MOST_AT_ONCE);
+    if (this.asking.length) setTimeout(() => void this.#ask());
+    const told = await this.api.get('/colors', { category: names }).catch(() => null);
+    if (!told) return; // grey they stay
+    this.tell(told.colors);
+    this.changed();
   }
 
   /** What the guideline says of a class, and of all. @param {string} name */
@@ -58,23 +85,4 @@ export class Taxonomy {
     const key = Object.keys(found).find((one) => plain(one) === plain(name)) ?? this.find(name)?.name ?? '';
     return { text: found[key]?.text ?? '', examples: found[key]?.examples ?? [], general: this.guideline?.text ?? '' };
   }
-}
-
-/** Light enough for a dark ground. @param {number[]} color */
-function lighter(color) {
-  const luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2];
-  if (luma >= LEAST_LUMA) return color;
-  const share = (LEAST_LUMA - luma) / (255 - luma);
-  return color.map((value) => Math.round(value + share * (255 - value)));
-}
-
-/** A colour that depends on the name alone. @param {string} word @returns {number[]} */
-function foreign(word) {
-  let code = 2166136261;
-  for (const letter of word) code = Math.imul(code ^ (letter.codePointAt(0) ?? 0), 16777619) >>> 0;
-  const hue = (code % 997) / 997;
-  return [0, 1 / 3, 2 / 3].map((shift) => {
-    const t = Math.abs((((hue + shift) % 1) * 6 - 3)) - 1;
-    return 255 * (0.35 + 0.6 * Math.max(0, Math.min(1, t)));
-  });
 }
