@@ -123,7 +123,21 @@ def test_several_sweeps_are_one_cloud(page):
     one = page.evaluate("() => boxwright.space.cloud.points.xyz.length")
     page.by("sweeps").select_option("3")
     page.wait("n => boxwright.space.cloud.points.xyz.length > 2 * n", one)
+    page.by("colour").select_option("class")
+    named = page.wait(
+        "() => { const { classes, fields } = boxwright.frames.points; return fields.class_id && fields.frame_index && [...classes.values()]; }"
+    )
+    assert {"car", "pedestrian"} <= set(named)
+    painted = """() => { const { fields, classes } = boxwright.frames.points;
+        const { array } = boxwright.space.cloud.mesh.geometry.getAttribute('color');
+        const of = (k) => [...array.slice(3 * k, 3 * k + 3)].join(); const car = [...classes].find(([, name]) => name === 'car')[0];
+        const all = new Set(); fields.class_id.forEach((id, k) => id === car && all.add(of(k))); return [...all]; }"""
+    assert page.wait(painted) == [",".join(map(str, bw.Taxonomy.default().find("car").color))]
+    page.by("colour").select_option("time")
+    span = page.wait("() => { const at = boxwright.frames.points.fields.time_offset_ns; return at?.length && [Math.min(...at), Math.max(...at)]; }")
+    assert -400e6 < span[0] < -150e6 and -100e6 < span[1] < 110e6
     page.by("sweeps").select_option("1")
+    page.by("colour").select_option("height")
     page.wait("n => boxwright.space.cloud.points.xyz.length === n", one)
 
 

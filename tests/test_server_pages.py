@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -248,6 +250,24 @@ def test_many_sweeps_as_one_cloud(server, http, name):
         places = scene.transform("lidar", "world", int(scene.times_ns[1])).apply(places)
     assert np.allclose(parts["xyz"] + np.array(origin), places, atol=1e-3) and answer.headers["x-boxwright-frame"] == (name or "world")
     assert np.array_equal(parts["frame_index"], cloud.frame_index) and np.array_equal(parts["intensity"], cloud.intensity)
+
+
+def test_times_and_classes_of_many_sweeps(server, http):
+    scene = scene_of(server)
+    cloud = bw.aggregate(scene, frames=range(3), moving="carry", at_frame=1)
+    query = {"first": 0, "last": 2, "at_frame": 1, "field": ["class_id", "time_offset_ns"]}
+    answer = http.get(f"/scenes/{server.scene_id}/aggregate", params=query)
+    parts, classes = unpacked(answer.content, answer.headers), json.loads(answer.headers["x-boxwright-classes"])
+    names = {frame: [bw.segment(scene, frame).class_name(int(k)) for k in bw.segment(scene, frame).class_id] for frame in range(3)}
+    assert [classes.get(str(k), "unlabelled") for k in parts["class_id"]] == [names[f][p] for f, p in zip(cloud.frame_index, cloud.point_index)]
+    assert "car" in classes.values() and len(set(classes.values())) == len(classes)
+    sweeps = [scene.points(frame) for frame in range(3)]
+    offsets = [np.zeros(len(one), np.int64) if one.time_offset_ns is None else one.time_offset_ns for one in sweeps]
+    seen = [sweeps[f].timestamp_ns + offsets[f][p] - scene.times_ns[1] for f, p in zip(cloud.frame_index, cloud.point_index)]
+    assert parts["time_offset_ns"].tolist() == seen and len(set(seen)) >= 3
+    some = http.get(f"/scenes/{server.scene_id}/aggregate", params={**query, "most": 7, "field": "class_id"})
+    assert "time_offset_ns" not in some.headers["x-boxwright-parts"] and len(unpacked(some.content, some.headers)["class_id"]) == 7
+    is_error(http.get(f"/scenes/{server.scene_id}/aggregate", params={**query, "field": "rgba"}), 422)
 
 
 def test_the_points_of_one_object(server, http):

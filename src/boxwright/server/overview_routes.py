@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import warnings
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,8 @@ from ..points import Sweep
 from ..scene import Scene
 from ..store.roles import Action
 from ..tracks import Track, interpolate_tracks
-from .answers import json_answer
+from .answers import json_answer, unmarked
+from .point_columns import columns_of_many
 from .rights import CheckedRoute, asked, asks
 from .sensor_routes import labelled_at, labelled_of, packed
 
@@ -31,6 +33,7 @@ router = APIRouter(prefix="/api/v1/scenes/{scene_id}", route_class=CheckedRoute)
 Frame = Annotated[int, Query(ge=0, lt=1_000_000)]
 MOST_SWEEPS = 200  # that one call reads
 MOST_POINTS = 5_000_000
+MOST_NAMES = 32_000  # letters of a header
 _FINDING = ("finding_id", "rule", "severity", "status", "frame_index", "last_frame_index", "worst_frame_index", "track_ids", "message")
 
 
@@ -132,8 +135,12 @@ def get_aggregate(
     most: Annotated[int | None, Query(ge=1, le=MOST_POINTS)] = None,
     encoding: Literal["float32", "uint16"] = "float32",
     compress: Literal["no", "gzip"] = "no",
+    field: Annotated[list[Literal["time_offset_ns", "class_id"]] | None, Query(max_length=8, description="repeatable")] = None,
 ) -> Response:
-    """Sweeps as one cloud, as points are sent, with `intensity` and `frame_index`: in the world frame, in that of one object, or in `frame`."""
+    """Sweeps as one cloud, as points are sent, with `intensity` and `frame_index`: in the world frame, in that of one object, or in `frame`.
+
+    `time_offset_ns` counts from the moment of at_frame; X-Boxwright-Classes tells as JSON what the numbers of `class_id` are called.
+    """
     scene = labelled_of(request)
     frames = range(scene._frame(min(first, last)), scene._frame(max(first, last)) + 1, step)
     if len(frames) > MOST_SWEEPS:
@@ -143,7 +150,13 @@ def get_aggregate(
         warnings.simplefilter("ignore")  # of scenes without poses: X-Boxwright-Frame tells which frame it is
         cloud = aggregate(scene, track_id, frames=frames, sensors=sensor, moving=moving, at_frame=moment, voxel_m=voxel_m, max_points=MOST_POINTS)
     sweep = _as_sweep(scene, cloud, moment, frame)
-    data, headers = packed(sweep, encoding, [], most, lambda of: _columns(of, cloud))
+    more, classes = columns_of_many(scene, cloud, int(scene.times_ns[moment]), field or [])
+    data, headers = packed(sweep, encoding, [], most, lambda of: {**_columns(of, cloud), **more})
+    if "class_id" in more:
+        said = unmarked(json.dumps(classes, separators=(",", ":")))
+        if len(said) > MOST_NAMES:
+            raise LimitError(expected=f"names of classes in {MOST_NAMES:,} letters", got=f"{len(said):,}", field="field", hint="take fewer frames")
+        headers["X-Boxwright-Classes"] = said
     if compress == "gzip":
         data, headers = gzip.compress(data, 5, mtime=0), {**headers, "Content-Encoding": "gzip"}
     headers = {**headers, "Content-Disposition": "attachment", "X-Boxwright-Notes": str(len(cloud.notes))}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..aggregation import Aggregate
 from ..arrays import UInt8s, as_points
 from ..cameras import UncalibratedCamera
 from ..errors import ArgumentError, BoxwrightError
@@ -19,10 +20,11 @@ from ..projection import project_points
 from ..scene import Scene
 from ..segmentation import apply_edits, segment
 
-__all__ = ["COMPUTED", "KNOWN", "chosen_columns", "further_fields", "painted"]
+__all__ = ["COMPUTED", "KNOWN", "OF_MANY", "chosen_columns", "columns_of_many", "further_fields", "painted"]
 
 KNOWN = ("intensity", "time_offset_ns", "index")  # of every sweep that has them
 COMPUTED = ("class_id", "instance_id", "rgba", "uv", "sees")  # made for the request
+OF_MANY = ("time_offset_ns", "class_id")  # of many sweeps as one cloud
 OTHERS = "others"  # all further columns of the sweep
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,40}")
 
@@ -64,6 +66,33 @@ def chosen_columns(scene: Scene, frame_index: int, sweep: Sweep, sensor: str, wa
             known = [*KNOWN, *COMPUTED, OTHERS, *further]
             raise ArgumentError(expected=f"some of {', '.join(known)}", got=f"{name!r:.60}", field="field", hint="each at most once")
     return columns
+
+
+def columns_of_many(scene: Scene, cloud: Aggregate, at_ns: int, wanted: Sequence[str]) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    """(name -> (N,) for those of OF_MANY that are wanted, the names of classes that points have).
+
+    time_offset_ns : when a point was seen, from `at_ns` on; by its sweep's stamp where that does not tell
+    class_id : of one table of names for all sweeps, whatever each counts by itself
+    """
+    times, class_id = np.zeros(len(cloud), np.int64), np.zeros(len(cloud), np.uint16)
+    numbers: dict[str, int] = {}
+    for rows in np.split(np.arange(len(cloud)), np.flatnonzero(np.diff(cloud.frame_index) | np.diff(cloud.sensor_index)) + 1):
+        if not len(rows):
+            continue
+        i, sensor, index = int(cloud.frame_index[rows[0]]), cloud.sensors[cloud.sensor_index[rows[0]]], cloud.point_index[rows]
+        if "time_offset_ns" in wanted:
+            sweep = scene.points(i, sensor)
+            times[rows] = sweep.timestamp_ns - at_ns
+            if sweep.time_offset_ns is not None:
+                times[rows] += sweep.time_offset_ns[index]
+        if "class_id" in wanted:
+            labels = painted(scene, i, sensor)[0]
+            chosen = labels.class_id[index]
+            for k in np.unique(chosen[chosen > 0]).tolist():
+                class_id[rows[chosen == k]] = numbers.setdefault(labels.class_name(k), len(numbers) + 1)
+    fits = len(times) == 0 or max(-times.min(), times.max()) < 1 << 31
+    columns: dict[str, NDArray[Any]] = {"time_offset_ns": times.astype(np.int32) if fits else times, "class_id": class_id}
+    return {name: columns[name] for name in dict.fromkeys(wanted)}, {k: name for name, k in numbers.items()}
 
 
 def _sendable(column: NDArray[Any]) -> NDArray[Any]:

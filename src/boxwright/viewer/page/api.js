@@ -33,7 +33,7 @@ export class ApiError extends Error {
  * @property {number} [rev] If-Match
  */
 
-/** @typedef {{ xyz: Float32Array, originM: number[], frame: string, all: number, fields: Record<string, any> }} Points */
+/** @typedef {{ xyz: Float32Array, originM: number[], frame: string, all: number, fields: Record<string, any>, classes: Map<number, string> }} Points  classes: what class_id stands for */
 
 export class Api {
   constructor() {
@@ -130,7 +130,8 @@ export class Api {
       at += count * size;
     }
     const { xyz, ...rest } = fields;
-    return { xyz, originM, frame: answer.headers.get('X-Boxwright-Frame') ?? '', all: Number(answer.headers.get('X-Boxwright-All-Points')), fields: rest };
+    const named = JSON.parse(answer.headers.get('X-Boxwright-Classes') ?? '{}');
+    return { xyz, originM, frame: answer.headers.get('X-Boxwright-Frame') ?? '', all: Number(answer.headers.get('X-Boxwright-All-Points')), fields: rest, classes: new Map(Object.entries(named).map(([id, name]) => [Number(id), String(name)])) };
   }
 
   /** A picture as an object URL, which its asker revokes. @param {string} path @param {Record<string, any>} [query] @param {AbortSignal} [signal] */

@@ -33,8 +33,6 @@ export class Frames {
     /** @type {Trail[]} */
     this.trails = [];
     this.trailsFrame = -1;
-    /** @type {Map<number, string>} */
-    this.classNames = new Map();
     this.number = 0;
     this.version = 0;
     /** @type {Map<string, Kept>} */
@@ -54,7 +52,7 @@ export class Frames {
 
   /** What a point's class is called; an empty text for points of none. @param {number} id */
   className(id) {
-    const name = id === 0 ? '' : (this.classNames.get(id) ?? '');
+    const name = id === 0 ? '' : (this.points?.classes.get(id) ?? '');
     return /^(unlabell?ed|background|none)$/i.test(name) ? '' : name;
   }
 
@@ -152,11 +150,13 @@ export class Frames {
       if (error instanceof ApiError && error.status === 404) return null;
       throw error;
     };
-    if (show.sweeps > 1) {
-      const query = { first: firstSweep, last: Math.min(nFrames - 1, frame), at_frame: frame, frame: sensor, most: 1_000_000 };
-      return this.#keeping(`points of ${show.sweeps} sweeps`, frame, (signal) => this.api.points(`${base}/aggregate`, query, signal).catch(noSweep));
-    }
     const more = COLUMNS[show.colour];
+    if (show.sweeps > 1) {
+      const field = ['class_id', 'time_offset_ns'].includes(more) ? [more] : [];
+      const query = { first: firstSweep, last: Math.min(nFrames - 1, frame), at_frame: frame, frame: sensor, most: 1_000_000, field };
+      const key = `${field[0] === 'class_id' ? 'classes of points' : `points ${field}`} of ${show.sweeps} sweeps`;
+      return this.#keeping(key, frame, (signal) => this.api.points(`${base}/aggregate`, query, signal).catch(noSweep));
+    }
     const field = more ? [more] : [];
     const key = more && show.colour === 'class' ? `${more} of points` : `points ${more ?? ''}`; // classes come of labels, which change
     return this.#keeping(key, frame, async (signal) => {
@@ -164,7 +164,7 @@ export class Frames {
         this.api.points(`${base}/frames/${frame}/points`, { sensor, field }, signal).catch(noSweep),
         more === 'class_id' ? this.api.get(`${base}/frames/${frame}/point-labels`, { sensor }, signal).catch(noSweep) : null,
       ]);
-      for (const one of names?.classes ?? []) this.classNames.set(one.class_id, one.category ?? '');
+      for (const one of names?.classes ?? []) found?.classes.set(one.class_id, one.category ?? '');
       return found;
     });
   }
