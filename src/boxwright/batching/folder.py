@@ -278,5 +278,9 @@ def _difference(name: str, before: Any, now: Any) -> tuple[str, str, str]:
     """Which field is another one, what it was, and what it is."""
     if name == "options" and isinstance(before, dict):
         key = next(key for key in [*before, *now] if before.get(key) != now.get(key))
-        return key, f"{before.get(key)!r:.80}, as before", f"{now.get(key)!r:.80}"
-    return name, f"{before!r:.120}, as before", f"{now!r:.120}"
+        return key, f"{_shown(before.get(key))}, as before", _shown(now.get(key))
+    return name, f"{_shown(before)}, as before", _shown(now)
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else f"{value!r:.120}"

@@ -12,7 +12,7 @@ from .common import one_line
 
 __all__ = ["UsageError", "in_options", "usage_sentence", "with_options"]
 
-_SAME = ("scene", "format", "face_margin_m", "width_px", "out", "engine", "scheduler", "gold", "shard_frames", "keyframes_every")
+_SAME = ("scene", "format", "face_margin_m", "width_px", "out", "engine", "scheduler", "gold", "shard_frames", "shard_scenes", "keyframes_every")
 _FIELDS = {
     **{name: f"--{name.replace('_', '-')}" for name in _SAME},
     "click_m": "--at",
