@@ -306,6 +306,18 @@ def test_a_taxonomy_and_point_labels_from_far_away(server, remote):
     edits.commit()
     assert [one.name for one in remote.taxonomy] == [one.name for one in bw.Taxonomy.default()]
     assert server.project.read("monday").point_labels(0).class_id.sum() == n
+    near, far = server.project.read("monday"), remote.read("monday")
+    assert [far.has_point_labels(i, "lidar") for i in range(len(far))] == [near.has_point_labels(i, "lidar") for i in range(len(near))]
+    for name in ("class_id", "instance_id"):
+        assert np.array_equal(getattr(far.point_labels(0), name), getattr(near.point_labels(0), name))
+    assert far.point_labels(0).classes == near.point_labels(0).classes == {1: "car"}
+    is_error(server.http("ada").get(f"/scenes/{server.scene_id}/point-labels/{'0' * 64}"), 404)
+    edits = remote.edits("monday")
+    edits.set_point_labels(0, "lidar", bw.PointLabels(np.zeros(n, int), np.zeros(n, int)))  # told anew: other bytes
+    edits.commit()
+    assert remote.read("monday").point_labels(0).class_id.sum() == 0
+    with pytest.raises(bw.UnknownName):  # of before: the scene has to be read again
+        far.point_labels(0)
 
 
 def test_the_core_where_the_recording_is(server, remote):

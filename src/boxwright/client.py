@@ -12,6 +12,7 @@ A request that was cut off is sent again with its op_id, and is done once.
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import ssl
 import time
@@ -21,7 +22,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from .errors import AccessDenied, ArgumentError, ExtraMissing, StorageError, UnknownName
-from .point_labels import NoPointLabels
 from .remote_errors import checked, class_of, json_of, no_answer, none_of_ours
 from .scene import NoData, Scene
 from .store.accounts import kept_secret
@@ -30,7 +30,7 @@ from .store.edits import Edits
 from .store.entities import PROJECT, Entity, named, slot_of
 from .store.history import Blame
 from .store.scene_rows import scene_from, track_from
-from .store.stored import StoredScene, StoredTrack
+from .store.stored import StoredPointLabels, StoredScene, StoredTrack
 from .store.taxonomies import taxonomy_from
 from .store.transactions import Commit
 from .taxonomy import Taxonomy
@@ -235,13 +235,22 @@ class RemoteProject:
         return self.track(scene, track_id).keyframe(time_ns)
 
     def read(self, scene: str) -> Scene:
-        """A scene as it is now; its points and pictures are fetched when they are asked for. Labels of single points stay on the server."""
+        """A scene as it is now; its points, their labels and pictures are fetched when they are asked for."""
         head = self.entity(self.scene_id(scene))
         _, found = self._entities(head.id)
         made = scene_from([head, *(one for one in found if one.kind != "point_labels")], self.place)
         has_data = bool(made.lidars or made.cameras)
         data: Any = RemoteData(self._send, head.id, made) if has_data else NoData()
-        return made.replace(data=data, point_label_data=NoPointLabels())
+        bodies = [one.body or {} for one in found if one.kind == "point_labels"]
+        labels = {(body["frame_index"], body["sensor"]): body["sha256"] for body in bodies}
+        return made.replace(data=data, point_label_data=StoredPointLabels(lambda digest: self._kept(head.id, digest), labels))
+
+    def _kept(self, scene_id: str, digest: str) -> bytes:
+        """Kept labels of points. StorageError where they are not what their hash says."""
+        answer = self._send("GET", f"/scenes/{scene_id}/point-labels/{digest}")
+        if hashlib.sha256(answer.content).hexdigest() != digest:
+            raise none_of_ours(answer, self.place)
+        return bytes(answer.content)
 
     # ------------------------------------------------------------ writing
 

@@ -119,6 +119,12 @@ def calls(server):
         (server.server.app.state.exports / "00000000-0000-7000-8000-000000000000" / "export.zip").write_bytes(b"PK")
         return {"export_id": "00000000-0000-7000-8000-000000000000"}, None, {}
 
+    def labels_of_points():
+        edits, n = project.edits("monday"), len(recorded_scene().points(1).xyz)
+        edits.set_point_labels(1, "lidar", bw.PointLabels([0] * n, [0] * n))
+        edits.commit()
+        return {"scene_id": scene, "sha256": project.find(scene, "point_labels", 1, "lidar").body["sha256"]}, None, {}
+
     def correct():
         return {"scene_id": scene}, {"finding": a_correction(server)}, key()
 
@@ -132,6 +138,7 @@ def calls(server):
         "PATCH /api/v1/scenes/{scene_id}": rename,
         "DELETE /api/v1/scenes/{scene_id}": gone_scene,
         "GET /api/v1/scenes/{scene_id}/entities": plain(),
+        "GET /api/v1/scenes/{scene_id}/point-labels/{sha256}": labels_of_points,
         "GET /api/v1/entities/{entity_id}": lambda: ({"entity_id": keyframe(server).id}, None, {}),
         "PATCH /api/v1/entities/{entity_id}": edit_tag,
         "DELETE /api/v1/entities/{entity_id}": drop_tag,
@@ -203,6 +210,7 @@ EXPECTED = {
     "PATCH /api/v1/scenes/{scene_id}": (401, 401, 403, 403, 403, 403, 200, 403),
     "DELETE /api/v1/scenes/{scene_id}": (401, 401, 403, 403, 403, 403, 200, 403),
     "GET /api/v1/scenes/{scene_id}/entities": (401, 401, 403, 200, 404, 200, 200, 200),
+    "GET /api/v1/scenes/{scene_id}/point-labels/{sha256}": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/entities/{entity_id}": (401, 401, 403, 200, 404, 200, 200, 200),
     "PATCH /api/v1/entities/{entity_id}": (401, 401, 403, 403, 404, 403, 403, 200),
     "DELETE /api/v1/entities/{entity_id}": (401, 401, 403, 403, 404, 403, 403, 200),

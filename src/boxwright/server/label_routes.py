@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, UnknownName
 from ..store.entities import LABELS, Entity
 from ..store.roles import Action
 from ..store.snapshots import snapshot, snapshot_lines
@@ -115,6 +115,17 @@ def get_entities(
     if compress == "gzip":
         return Response(gzip.compress(data, 1, mtime=0), headers={"Content-Encoding": "gzip"}, media_type=kind_of)
     return Response(data, media_type=kind_of)
+
+
+@router.get("/scenes/{scene_id}/point-labels/{sha256}", responses={200: {"content": {"application/octet-stream": {}}}})
+@asks(Action.READ)
+def get_kept_point_labels(request: Request, scene_id: str, sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]) -> Response:
+    """Kept labels of a sweep's points, as an .npz of numpy's, by the hash that the entities of kind point_labels tell."""
+    one = asked(request)
+    if all((kept.body or {})["sha256"] != sha256 for kept in one.project.kept("point_labels", scene_id)):
+        raise UnknownName("no such point labels", field="sha256", hint="the scene's entities of kind point_labels tell which there are")
+    headers = {"Content-Disposition": "attachment", "Cache-Control": "private, no-cache"}
+    return Response(one.project.blob(sha256), headers=headers, media_type="application/octet-stream")
 
 
 @router.get("/entities/{entity_id}")
