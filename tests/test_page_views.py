@@ -141,3 +141,33 @@ def test_classes_that_nobody_knows_have_the_colours_of_pictures(site, nothing_wr
         page.wait("([name, wanted]) => String(boxwright.space.shown.find((one) => one.category === name)?.color) === String(wanted)", [name, wanted])
         swatch = f"() => [...document.querySelectorAll('.track')].find((one) => one.textContent.endsWith('{name}')).firstChild.style.backgroundColor"
         assert page.wait(swatch) == "rgb({}, {}, {})".format(*wanted)
+
+
+def test_the_keyboard_reaches_the_list_in_one_stop_and_sliders_keep_their_keys(site, nothing_wrong):
+    page = site.visit(frame=20)
+    focused = "() => document.activeElement.dataset.track ?? document.activeElement.dataset.testid"
+    page.by("track-search").focus()
+    page.key("Tab")
+    names = page.evaluate("() => [...document.querySelectorAll('.track')].map((one) => one.dataset.track)")
+    assert page.evaluate(focused) == names[0]
+    page.key("ArrowDown", "ArrowDown", "ArrowUp", "ArrowDown", "Enter")
+    assert page.selected() == names[2]
+    page.key("Tab")
+    assert page.evaluate(focused) == "view-big"
+    page.key("Shift+Tab")
+    assert page.evaluate(focused) == names[2]
+
+    size = page.evaluate("() => boxwright.state.show.pointSize")
+    page.by("point-size").focus()
+    page.key("ArrowRight")
+    assert page.evaluate("() => [boxwright.state.show.pointSize, boxwright.state.frame]") == [size + 1, 20]
+    page.by("scrub").focus()
+    page.key("ArrowRight")
+    page.shown(21)
+    page.by("point-size").click()  # after a click keys are the page's again
+    page.key("ArrowLeft")
+    page.shown(20)
+    page.key("y")
+    assert page.evaluate("() => boxwright.state.tool") == "lasso"
+    page.key("Escape")
+    assert page.evaluate("() => boxwright.state.tool") == "select"

@@ -23,8 +23,10 @@ function control(one, value, set, id) {
       attributeRow(member, value?.[member.name], (inner) => set({ ...(value ?? {}), [member.name]: inner }), `${id}-${member.name}`)));
   }
   if (one.kind === 'choice') {
-    const made = el('select', { id, testid: id, on: { change: () => set(made.value || undefined) } }, el('option', { value: '' }, '–'), one.values.map((each) => el('option', { value: each }, each)));
-    made.value = value ?? '';
+    const said = value === undefined || value === null ? [] : [String(value)]; // what came with a recording may be none of the choices
+    const values = [...new Set([...one.values, ...said])];
+    const made = el('select', { id, testid: id, on: { change: () => set(made.value || undefined) } }, el('option', { value: '' }, '–'), values.map((each) => el('option', { value: each }, each)));
+    made.value = String(value ?? '');
     return made;
   }
   if (one.kind === 'flag') {

@@ -39,7 +39,7 @@ export function startFindings(app, place) {
   put(
     place,
     check,
-    el('div', { class: 'field' }, el('label', { for: 'finding-filter' }, 'Findings that are'), filter),
+    el('div', { class: 'field' }, el('label', { for: 'finding-filter' }, 'Show'), filter),
     el('div', { class: 'check' }, here, el('label', { for: 'finding-here' }, 'this frame or the selected track')),
     count,
     list,

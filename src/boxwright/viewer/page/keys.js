@@ -63,14 +63,19 @@ function key(keys, group, text, act) {
   return { keys, group, text, act };
 }
 
+/** Sliders besides that of frames move by these themselves, while they have the focus. */
+const SLIDERS = 'input[type=range]:not(.scrub)';
+const MOVES = new Set(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End', 'PageUp', 'PageDown']);
+
 /** @param {import('./app.js').App} app */
 export function startKeys(app) {
+  document.addEventListener('pointerup', () => document.activeElement?.matches(SLIDERS) && /** @type {HTMLElement} */ (document.activeElement).blur());
   document.addEventListener('keydown', (event) => {
     const at = /** @type {HTMLElement} */ (event.target);
     const isTyping = at.matches('input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]');
     if (event.altKey || document.querySelector('dialog[open]')) return;
     if (isTyping && event.key === 'Escape') at.blur();
-    if (isTyping) return;
+    if (isTyping || (at.matches(SLIDERS) && MOVES.has(event.key))) return;
     const isControl = event.ctrlKey || event.metaKey;
     if (event.key === ' ' && at.matches('button, summary, input, a')) return;
     if (isControl && event.key === 'c' && String(getSelection())) return;

@@ -117,6 +117,7 @@ export function startPaint(app, place, tool) {
     }
     number += 1;
     const mine = number;
+    if (!found) from.textContent = 'Asking the server …';
     const [labels, edits] = await Promise.all([
       told(app, () => api.get(`/scenes/${scene.id}/frames/${frame}/point-labels`, { sensor: name })),
       told(app, () => api.get(`/scenes/${scene.id}/entities`, { kind: 'point_edit' })),

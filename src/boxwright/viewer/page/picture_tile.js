@@ -38,7 +38,7 @@ export class Tile {
     this.canvas = el('canvas', { tabindex: 0, testid: `picture-${this.camera}`, role: 'img', 'aria-label': `Picture of ${this.camera}` });
     this.note = el('span', { class: 'picture-note', testid: `picture-note-${this.camera}` });
     this.large = button('⤢', `picture-large-${this.camera}`, () => pictures.enlarge(this), { title: 'Large, or small again (Enter)', 'aria-label': `Picture of ${this.camera} large` });
-    const whole = button('1:1', `picture-whole-${this.camera}`, () => this.whole(), { title: 'The whole picture (0)', 'aria-label': `Whole picture of ${this.camera}` });
+    const whole = button('whole', `picture-whole-${this.camera}`, () => this.whole(), { title: 'The whole picture (0)', 'aria-label': `whole picture of ${this.camera}` });
     const head = el('figcaption', {}, el('span', { class: 'picture-name' }, this.camera), this.note, whole, this.large);
     this.element = el('figure', { class: 'picture', 'data-camera': this.camera }, head, this.canvas);
     this.#listen();

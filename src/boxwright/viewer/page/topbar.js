@@ -13,7 +13,7 @@ export function startTopbar(app, place) {
   const who = el('span', { class: 'who', testid: 'who' });
   put(
     place,
-    el('span', { class: 'brand' }, 'boxwright'),
+    el('h1', { class: 'brand' }, 'boxwright'),
     scenes,
     el('span', { class: 'grow' }),
     saved,

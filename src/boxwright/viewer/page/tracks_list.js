@@ -24,7 +24,27 @@ export function startTracks(app, place) {
     for (const [id, row] of rows) if (!ids.has(id)) drop(id, row);
     // rows that are in their place stay there, so that a click that has begun on one ends on it
     wanted.forEach((row, k) => list.children[k] !== row && list.insertBefore(row, list.children[k] ?? null));
+    reach(state.selected ? rows.get(state.selected) : undefined);
   };
+
+  /** The list is one stop for Tab: the row that has the focus, the selected one, or the first. @param {Element|null} [row] */
+  const reach = (row) => {
+    const focused = list.contains(document.activeElement) ? document.activeElement?.parentElement : null;
+    const stop = focused ?? (row?.isConnected ? row : list.firstElementChild);
+    for (const one of list.querySelectorAll('button[tabindex="0"]')) /** @type {HTMLElement} */ (one).tabIndex = -1;
+    const made = /** @type {HTMLElement|null|undefined} */ (stop?.firstElementChild);
+    if (made) made.tabIndex = 0;
+  };
+
+  list.addEventListener('keydown', (event) => {
+    const row = document.activeElement?.parentElement;
+    const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
+    if (!row || row.parentElement !== list || !next) return;
+    event.preventDefault();
+    event.stopPropagation();
+    /** @type {HTMLElement} */ (next.firstElementChild).focus();
+    reach();
+  });
 
   /** @param {import('./state.js').Entity} one @param {boolean} isHere @returns {HTMLElement} */
   const showRow = (one, isHere) => {
@@ -42,6 +62,7 @@ export function startTracks(app, place) {
       fill(made, swatch(taxonomy.color(category)), el('span', { class: 'track-name' }, name), el('span', { class: 'track-class' }, category));
     }
     made.classList.toggle('is-absent', !isHere);
+    made.tabIndex = -1;
     if (one.id === state.selected) made.setAttribute('aria-current', 'true');
     else made.removeAttribute('aria-current');
     return row;
@@ -70,6 +91,8 @@ export function startTracks(app, place) {
       if (id === state.selected) row.firstElementChild?.setAttribute('aria-current', 'true');
       else row.firstElementChild?.removeAttribute('aria-current');
     }
-    rows.get(state.selected ?? '')?.scrollIntoView({ block: 'nearest' });
+    const row = rows.get(state.selected ?? '');
+    row?.scrollIntoView({ block: 'nearest' });
+    reach(row);
   });
 }
