@@ -84,10 +84,10 @@ def cuboid(x=0.0, yaw=0.0):
 
 def same_scene(a, b):
     """Every field, to the last bit; sensor data and labels of points as far as they are there."""
-    from boxwright.formats import strict_json
+    from boxwright.formats import json_text
     from boxwright.formats.boxwright_writer import scene_mapping
 
-    assert strict_json.dumps(scene_mapping(a), "a") == strict_json.dumps(scene_mapping(b), "b")
+    assert json_text.dumps(scene_mapping(a), "a") == json_text.dumps(scene_mapping(b), "b")
     assert a.path == b.path
     for x, y in zip(a.tracks, b.tracks, strict=True):
         for name in ("center_m", "size_m", "quat_wxyz", "yaw_rad"):

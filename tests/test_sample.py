@@ -142,7 +142,7 @@ def test_the_whole_sample_is_written_at_once_or_not_at_all(tmp_path, monkeypatch
     write_sample(tmp_path / "sample")
     assert bw.read(tmp_path / "sample" / "clip").points(1).xyz.tolist() == made.points(1).xyz.tolist()
     assert len(bw.read(tmp_path / "sample" / "truth").tracks) == len(made.tracks)
-    monkeypatch.setattr("boxwright.formats.sample_clip.strict_json.dumps", lambda *a: 1 / 0)
+    monkeypatch.setattr("boxwright.formats.sample_clip.json_text.dumps", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_sample(tmp_path / "broken")
     assert [p.name for p in tmp_path.iterdir()] == ["sample"]

@@ -164,11 +164,12 @@ class Keyframed:
         return frozen(state), frozen(keyframe)
 
     @cached_property
-    def _held(self) -> list[dict[str, Any]]:
-        """K mappings: what holds from each keyframe on."""
-        held: list[dict[str, Any]] = []
+    def _held(self) -> list[Mapping[str, Any]]:
+        """K mappings: what holds from each keyframe on. New ones only where keyframes name some of the attributes and not others."""
+        held: list[Mapping[str, Any]] = []
         for named in self.keyframe_attributes or [{}] * len(self):
-            held.append({**held[-1], **named} if held else dict(named))
+            before = held[-1] if held else {}
+            held.append(before if not named else named if before.keys() <= named.keys() else {**before, **named})
         return held
 
 

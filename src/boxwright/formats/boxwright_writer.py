@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from ..limits import limits
 from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
-from . import strict_json
 from .boxwright_files import LABELS
 from .boxwright_pictures import image_track_mapping, tag_mapping
 from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .boxwright_videos import write_videos
 from .json_shape import check_shape
+from .json_text import ItemByItem, dump_into
 from .point_label_files import labels_with_points, npz_label_bytes
 from .reach import check_reach
 from .sensor_writer import write_images, write_sweeps
@@ -54,19 +55,20 @@ def write(
     kept = write_videos(scene, folder, videos)
     write_images(scene, folder, scene.frame_ids, jpeg_quality, kept)
     _write_point_labels(scene, folder)
-    top = scene_mapping(scene)
+    top = _mapping(scene)
     for lidar in top["lidars"]:
         own = {frame_id: sweeps[lidar["name"], i].own for i, frame_id in enumerate(scene.frame_ids) if (lidar["name"], i) in sweeps}
         lidar["scale_m"], lidar["sweeps"] = scale_m, {frame_id: said for frame_id, said in own.items() if said}
     for camera in top["cameras"]:
         if camera["name"] in kept:
             camera["video"] = kept[camera["name"]]
-    raw = strict_json.dumps(top, f"scene {scene.name!r}").encode()
-    (folder / "scene.json").write_bytes(raw)
-    try:
-        check_shape(raw, limits(), "scene.json")
-    except LimitError as error:
-        report.notes.append(f"it is too large to be read within the limits: {error}")
+    with (folder / "scene.json").open("w", encoding="utf-8", newline="\n") as file:
+        dump_into(file, top, f"scene {scene.name!r}")
+    with (folder / "scene.json").open("rb") as written, mmap(written.fileno(), 0, access=ACCESS_READ) as raw:
+        try:
+            check_shape(raw, limits(), "scene.json")
+        except LimitError as error:
+            report.notes.append(f"it is too large to be read within the limits: {error}")
     every = [*scene.tracks, *scene.image_tracks]
     report.n_frames, report.n_tracks, report.n_labels = len(scene), len(every), sum(map(len, every))
     if scale_m is not None:
@@ -107,7 +109,13 @@ def _check(scene: Scene) -> None:
 
 def scene_mapping(scene: Scene) -> dict[str, Any]:
     """The content of a scene.json: everything but sensor data and the labels of points."""
+    return {name: list(value.items) if isinstance(value, ItemByItem) else value for name, value in _mapping(scene).items()}
+
+
+def _mapping(scene: Scene) -> dict[str, Any]:
+    """The same, long lists made as they are written."""
     trajectory = scene.trajectory
+    stamps = [] if trajectory is None else trajectory.times_ns.tolist()
     return {
         "format": "boxwright",
         "version": VERSION,
@@ -122,10 +130,10 @@ def scene_mapping(scene: Scene) -> dict[str, Any]:
             for name, lidar in scene.lidars.items()
         ],
         "cameras": [_camera(name, sensor) for name, sensor in scene.cameras.items()],
-        "frames": [{"frame_id": name, "timestamp_ns": int(stamp)} for name, stamp in zip(scene.frame_ids, scene.times_ns)],
-        "trajectory": None if trajectory is None else [{"timestamp_ns": int(t), **_pose(trajectory[i])} for i, t in enumerate(trajectory.times_ns)],
-        "tracks": [track_mapping(track) for track in scene.tracks],
-        "image_tracks": [image_track_mapping(track) for track in scene.image_tracks],
+        "frames": ItemByItem({"frame_id": name, "timestamp_ns": int(stamp)} for name, stamp in zip(scene.frame_ids, scene.times_ns)),
+        "trajectory": None if trajectory is None else ItemByItem({"timestamp_ns": t, **_pose(trajectory[i])} for i, t in enumerate(stamps)),
+        "tracks": ItemByItem(track_mapping(track) for track in scene.tracks),
+        "image_tracks": ItemByItem(image_track_mapping(track) for track in scene.image_tracks),
         "relations": [relation_mapping(relation) for relation in scene.relations],
         "source_attributes": dict(scene.source_attributes),
         "problems": [problem.mapping() for problem in scene.problems],

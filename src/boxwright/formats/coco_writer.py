@@ -20,7 +20,7 @@ from ..shapes2d import Boxes, Keypoints, Masks, Polygons, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, camera_labels, linked_object, say_what_pictures_lose
 from .coco_shapes import NEAR_PX, ROTATED, overlap
 from .file_names import file_name
-from .strict_json import as_json
+from .json_text import as_json
 from .write_report import WriteReport
 
 __all__ = ["write"]

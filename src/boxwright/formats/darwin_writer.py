@@ -21,7 +21,7 @@ from .darwin import OWN
 from .darwin_shapes import SHAPE_KEYS, shape_fields
 from .file_names import file_name
 from .frame_rates import checked_rate, is_rate, say_no_rate
-from .strict_json import as_json
+from .json_text import as_json
 from .write_report import WriteReport
 
 __all__ = ["write"]

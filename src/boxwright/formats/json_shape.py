@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from mmap import mmap
 
 import numpy as np
 
@@ -28,19 +29,19 @@ _WIDE_ESCAPE = re.compile(rb"\\u[dD][89abAB]")
 _MOST_KEYS = 20_000  # that are told apart: an object's key is one text, however often it comes
 
 
-def check_shape(raw: bytes, bounds: Limits, path: str | os.PathLike[str], in_parts: bool = False) -> None:
+def check_shape(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str], in_parts: bool = False) -> None:
     """LimitError where brackets, all values, those of one list or object, or what all of them take in memory at once is too much."""
     shape = _shape_of(raw, bounds, path)
     if not in_parts:
         bounds.check("json_room_bytes", shape.room_bytes(raw), path)
 
 
-def taken_bytes(raw: bytes, bounds: Limits, path: str | os.PathLike[str]) -> int:
+def taken_bytes(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str]) -> int:
     """What all values of a text may take in memory at once."""
     return _shape_of(raw, bounds, path).taken_bytes(raw, _letters(raw)[1])
 
 
-def _shape_of(raw: bytes, bounds: Limits, path: str | os.PathLike[str]) -> _Shape:
+def _shape_of(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str]) -> _Shape:
     shape = _Shape(bounds, path)
     at = 0
     while at < len(raw):
@@ -116,15 +117,15 @@ class _Shape:
         if self.n_commas[here]:
             self.most_items = max(self.most_items, self.n_commas[here] + 1)
 
-    def room_bytes(self, raw: bytes) -> int:
+    def room_bytes(self, raw: bytes | mmap) -> int:
         """Bytes that the file, its text and its values may take beyond four times the size of the file."""
         n_letters, width = _letters(raw)
         return max(n_letters * width + max(self.taken_bytes(raw, width), len(raw)) - 4 * len(raw), 0)
 
-    def taken_bytes(self, raw: bytes, width: int) -> int:
+    def taken_bytes(self, raw: bytes | mmap, width: int) -> int:
         """Bytes that the values may take; `width` : of a letter of the text."""
         n_pairs, n_commas = int(self.counts[_COLON]), int(self.counts[_COMMA])
-        width_in_texts = max(width, 4 if _WIDE_ESCAPE.search(raw) else 2 if b"\\u" in raw else 1)
+        width_in_texts = max(width, 4 if _WIDE_ESCAPE.search(raw) else 2 if raw.find(b"\\u") >= 0 else 1)
         open_now = np.array([*self.n_commas.values(), 0], np.int64) + 1  # where the file ends too early
         n_keys, n_others = min(len(self.known_keys) + self.n_more_keys, n_pairs), max(self.n_texts - n_pairs, 0)
         taken = self.taken + int(np.maximum(_object_bytes(open_now), _list_bytes(open_now)).sum())
@@ -132,9 +133,9 @@ class _Shape:
         return taken + (n_keys + n_others) * _TEXT_BYTES[width_in_texts > 1] + min(self.text_bytes, len(raw)) * width_in_texts
 
 
-def _letters(raw: bytes) -> tuple[int, int]:
+def _letters(raw: bytes | mmap) -> tuple[int, int]:
     """(how many letters the file has, bytes that each takes in memory)"""
-    if raw.isascii():
+    if isinstance(raw, bytes) and raw.isascii():
         return len(raw), 1
     n, largest = 0, 0
     for at in range(0, len(raw), _PIECE_BYTES):

@@ -17,8 +17,8 @@ from ..shapes2d import Boxes, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .file_names import file_name
 from .frame_rates import checked_rate, is_rate, say_no_rate
+from .json_text import as_json
 from .label_studio import OWN_NAMES
-from .strict_json import as_json
 from .write_report import WriteReport
 
 __all__ = ["write"]

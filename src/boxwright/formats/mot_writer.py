@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Int64s
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import State, Visibility
@@ -23,6 +24,7 @@ from .write_report import WriteReport
 
 __all__ = ["write"]
 
+_AT_ONCE = 128  # frames whose lines are in memory together
 _NUMBERS = {name: number for number, name in CLASSES.items()} | {"person": 1, "people": 1, "motorcycle": 5, "cyclist": 2}
 
 
@@ -37,25 +39,34 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
     check_pixels(tracks)
     ids = _numbers(tracks, report)
-    lines: list[tuple[int, int, str]] = []
-    n_boxless = 0
     stamps = scene.times_ns if sensor.times_ns is None else sensor.times_ns
-    for track in tracks:
-        own, n = _lines(track, ids[track.track_id], stamps)
-        lines += own
-        n_boxless += n
+    n_lines = n_boxless = 0
+    (folder / "gt").mkdir()
+    with (folder / "gt" / "gt.txt").open("w", encoding="utf-8", newline="\n") as file:
+        for first in range(0, len(stamps), _AT_ONCE):
+            lines, n = _lines(tracks, ids, first, stamps[first : first + _AT_ONCE])
+            file.writelines(lines)
+            n_lines, n_boxless = n_lines + len(lines), n_boxless + n
     if n_boxless:
         report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
-    lines.sort(key=lambda line: line[:2])
-    (folder / "gt").mkdir()
-    (folder / "gt" / "gt.txt").write_text("".join(text for _, _, text in lines), "utf-8", newline="\n")
     (folder / "seqinfo.ini").write_text(_info(scene, sensor, frame_rate, report), "utf-8", newline="\n")
-    report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), len(lines), 1e-9
+    report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), n_lines, 1e-9
     _say_what_is_lost(scene, tracks, report, frame_rate)
 
 
-def _lines(track: ImageTrack, number: int, stamps: Any) -> tuple[list[tuple[int, int, str]], int]:
-    """((frame, id, text) of each line, how many labels have no box: masks without a pixel, keypoints of which none is there)"""
+def _lines(tracks: Sequence[ImageTrack], ids: Mapping[str, int], first: int, stamps: Int64s) -> tuple[list[str], int]:
+    """(the lines of some frames, by frame and number; how many labels have no box: masks without a pixel, keypoints of which none is there)"""
+    lines, n_boxless = list[tuple[int, int, str]](), 0
+    for track in tracks:
+        if track.times_ns[0] <= stamps.max() and track.times_ns[-1] >= stamps.min():
+            own, n = _lines_of(track, ids[track.track_id], first, stamps)
+            lines += own
+            n_boxless += n
+    return [text for _, _, text in sorted(lines, key=lambda line: line[:2])], n_boxless
+
+
+def _lines_of(track: ImageTrack, number: int, first: int, stamps: Int64s) -> tuple[list[tuple[int, int, str]], int]:
+    """((frame, number, text) of each line, how many labels have no box)"""
     filled = track.at(stamps)
     xyxy = filled.shapes.bounds_xyxy()
     has_box = np.isfinite(xyxy).all(axis=1)
@@ -68,7 +79,7 @@ def _lines(track: ImageTrack, number: int, stamps: Any) -> tuple[list[tuple[int,
         rest = own.get("mot", track.source_attributes.get("mot"))
         if not _are_numbers(rest):
             rest = [1, _NUMBERS.get(track.category, -1), 1]
-        words = [str(i + 1), str(number), *map(_number, box), *map(_number, rest)]
+        words = [str(first + i + 1), str(number), *map(_number, box), *map(_number, rest)]
         lines.append((i, number, ",".join(words) + "\n"))
     return lines, int((filled.is_valid & ~has_box).sum())
 

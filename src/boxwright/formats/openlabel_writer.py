@@ -24,7 +24,7 @@ from ..rotations import quat_from_matrix, quat_multiply
 from ..scene import Scene
 from ..shapes2d import Keypoints
 from ..tracks import Origin, State, Track, Visibility
-from . import strict_json
+from . import json_text
 from .boxwright_pictures import tag_mapping
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
@@ -68,7 +68,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
         (folder / f"{name}.json").open("w", encoding="utf-8") as file,
     ):
         document = _Document(scene, report, sweeps, images).top(aside)
-        strict_json.dump_into(file, {"openlabel": document}, f"scene {scene.name!r}")
+        json_text.dump_into(file, {"openlabel": document}, f"scene {scene.name!r}")
     say_point_labels_are_lost(scene, report)
     report.n_frames = len(scene)
     report.tolerance_px = 1e-9 if scene.image_tracks else 0.0
@@ -120,7 +120,7 @@ class _Document:
             "frame_intervals": kept if numbers and kept and covers(kept, intervals, numbers) else intervals,
         }
 
-    def _told_frames(self, aside: TextIO) -> dict[str, Any] | strict_json.WrittenAlready:
+    def _told_frames(self, aside: TextIO) -> dict[str, Any] | json_text.WrittenAlready:
         """The frames with the objects in them, which are declared on the way; those of a long clip go into a file as they are made."""
         tracks = sorted(self.scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid"))
         own: list[_OwnTrack | _OwnImageTrack] = [_OwnTrack(self, track) for track in tracks]
@@ -129,7 +129,7 @@ class _Document:
         told = {uid: Occurrences() for uid in self.objects}
         for uid, thing in self.objects.items():
             told[uid].add(None, thing.get("object_data", {}))
-        members = strict_json.Members(aside, "  ", f"scene {self.scene.name!r}") if len(self.frames) > _AT_ONCE else None
+        members = json_text.Members(aside, "  ", f"scene {self.scene.name!r}") if len(self.frames) > _AT_ONCE else None
         frames: dict[str, Any] = {}
         for first in range(0, len(self.frames), _AT_ONCE):
             end = min(first + _AT_ONCE, len(self.frames))

@@ -26,7 +26,7 @@ from ..limits import checked_size, limits
 from ..outputs import as_path, whole_file
 from ..point_labels import PointLabels
 from ..scene import Scene
-from . import strict_json
+from . import json_text, strict_json
 from .arrays_on_disk import npz_arrays
 from .semantic_kitti_classes import CLASSES, UNKNOWN_NAME, class_number
 from .write_report import WriteReport
@@ -224,7 +224,7 @@ def npz_label_bytes(labels: PointLabels) -> bytes:
     names: dict[str, Any] = {which: {str(int(i)): name for i, name in sorted(getattr(labels, which).items())} for which in ("classes", "instances")}
     if labels.n_contested is not None:
         names["n_contested"] = int(labels.n_contested)
-    text = np.frombuffer(strict_json.dumps(names, "the names of point labels").encode(), np.uint8)
+    text = np.frombuffer(json_text.dumps(names, "the names of point labels").encode(), np.uint8)
     arrays: dict[str, NDArray[Any]] = {"class_id": labels.class_id, "instance_id": labels.instance_id, "names": text}
     packed = _archive(arrays, zipfile.ZIP_DEFLATED)
     return packed if sum(array.nbytes for array in arrays.values()) <= _MOST_PACKED * len(packed) else _archive(arrays, zipfile.ZIP_STORED)

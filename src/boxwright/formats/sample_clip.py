@@ -14,7 +14,7 @@ from ..sample import Click
 from ..scene import NoData, Scene
 from ..simulation import N_FRAMES, SEED, simulate
 from ..simulation.inputs import human_inputs
-from . import strict_json, write
+from . import json_text, strict_json, write
 
 __all__ = ["SAMPLE_FRAMES", "SAMPLE_SEED", "read_clicks", "sample_scene", "write_sample"]
 
@@ -38,7 +38,7 @@ def write_sample(folder: str | os.PathLike[str]) -> None:
         write(labels_only.replace(name="truth"), part / "truth")
         write(labels_only.replace(name="inputs", tracks=keyframes), part / "inputs")
         rows = [{"frame_index": c.frame_index, "point_m": list(c.point_m), "category": c.category, "track_id": c.track_id} for c in clicks]
-        text = strict_json.dumps({"format": "boxwright-clicks", "version": 1, "frame": "lidar", "clicks": rows}, "clicks")
+        text = json_text.dumps({"format": "boxwright-clicks", "version": 1, "frame": "lidar", "clicks": rows}, "clicks")
         (part / "inputs" / "clicks.json").write_text(text, encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import ArgumentError
-from .strict_json import plain
+from .json_text import plain
 
 __all__ = ["StreamedJson", "json_line", "write_list"]
 

@@ -6,43 +6,32 @@ import difflib
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from json.encoder import encode_basestring
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Float64s
-from ..errors import ArgumentError, BoxwrightError, FormatError, LimitError
+from ..errors import BoxwrightError, FormatError, LimitError
 from ..limits import checked_size, limits
 from ..problems import Problems
 from .json_shape import check_shape
 
 __all__ = [
-    "Members",
     "Node",
-    "WrittenAlready",
-    "as_json",
     "decoder",
-    "dump_into",
-    "dumps",
     "file_aside",
     "load",
     "load_text",
     "of_bytes",
-    "plain",
     "refusing",
 ]
 
 _HINT = "copy or export the file again"
 
-_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which a file can only hold escaped
 _INT64 = range(-(2**63), 2**63)
-LINE_CHARACTERS = 180
-_DEPTH_IN_PIECES = 3  # of objects that are written part by part: the document, what it holds, its frames
 _SHORT = 256  # a text up to so many characters is never too long: the limits aren't looked up for it
 
 
@@ -274,140 +263,3 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: f"a list of {len(value) if isinstance(value, list) else 0}", type(None): "null"}
     return names.get(type(value)) or f"{value!r:.60}"
-
-
-def dumps(value: Any, field: str, indent: str = "") -> str:
-    """Strict JSON in short lines: what fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
-    try:
-        text = _lines(value, indent)
-        if _SURROGATES.search(text):  # two halves may be one character
-            text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain)), indent)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
-    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
-
-
-def dump_into(file: TextIO, value: Any, field: str) -> None:
-    """As `dumps`, written object by object: all of a long clip's text at once would take ten times the memory of its labels."""
-    for text in _pieces(value, "", field, _DEPTH_IN_PIECES):
-        file.write(_SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
-    file.write("\n")
-
-
-class WrittenAlready:
-    """An object of many members whose text is in a file already, as `dump_into` would write it in the place of this; see `Members`."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
-
-    def pieces(self) -> Iterator[str]:
-        self.file.seek(0)
-        while text := self.file.read(1 << 16):
-            yield text
-
-
-class Members:
-    """Writes an object member by member for a document of `dump_into`, so that not all of them are in memory. It has to be long: more than fits on
-    a line.
-
-    file : a file of its own; indent : of the object where it will stand, a blank for each object around it
-    """
-
-    def __init__(self, file: TextIO, indent: str, field: str) -> None:
-        self.file, self.indent, self.field, self._n = file, indent, field, 0
-
-    def add(self, key: str, item: Any) -> None:
-        text = dumps(item, self.field, self.indent + " ")[:-1]
-        self.file.write(f"{',' if self._n else '{'}\n{self.indent} {_ENCODER.encode(key)}: {text}")
-        self._n += 1
-
-    def done(self) -> WrittenAlready:
-        self.file.write(f"\n{self.indent}}}")
-        return WrittenAlready(self.file)
-
-
-def _pieces(value: Any, indent: str, field: str, depth: int) -> Iterator[str]:
-    if isinstance(value, WrittenAlready):
-        yield from value.pieces()
-        return
-    is_object = isinstance(value, dict) and all(type(key) is str for key in value)
-    if not depth or not is_object or not _is_long(value):
-        yield dumps(value, field, indent)[:-1]
-        return
-    for k, (key, item) in enumerate(value.items()):
-        yield f"{',' if k else '{'}\n{indent} {_ENCODER.encode(key)}: "
-        yield from _pieces(item, indent + " ", field, depth - 1)
-    yield f"\n{indent}}}"
-
-
-def _is_long(value: Any) -> bool:
-    """Whether no writing of it fits on one line: each part takes a letter, what parts it from the next, and in an object a name."""
-    n, front = 0, [value]
-    while front and n <= LINE_CHARACTERS:
-        item = front.pop()
-        if isinstance(item, WrittenAlready):
-            return True
-        if isinstance(item, dict):
-            n += 6 * len(item)
-            front += item.values()
-        elif isinstance(item, (list, tuple)):
-            n += 2 * len(item)
-            front += item
-        else:
-            n += 1
-    return n > LINE_CHARACTERS
-
-
-def as_json(value: Any, field: str = "scene") -> str:
-    """As `dumps`, on one line without an end: for files with a row for every label."""
-    try:
-        text = _ENCODER.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
-    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _lines(value: Any, indent: str) -> str:
-    """Each value is made a text once: what its parts became tells whether the whole fits on one line."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    is_object = isinstance(value, dict)
-    if not is_object and not isinstance(value, (list, tuple)):
-        return encode_basestring(value) if type(value) is str else _ENCODER.encode(value)
-    parts = value.values() if is_object else value
-    for item in parts:
-        if isinstance(item, _PARTED):
-            break
-    else:
-        line = _ENCODER.encode(value)
-        if len(line) <= LINE_CHARACTERS or (not is_object and all(isinstance(item, _NUMBERS) for item in value)):
-            return line
-    deeper = indent + " "
-    rows = [_lines(item, deeper) for item in parts]
-    if is_object:
-        rows = [f"{encode_basestring(key if type(key) is str else _key(key))}: {row}" for key, row in zip(value, rows)]
-    first, last = "{}" if is_object else "[]"
-    line = ", ".join(rows)
-    if len(line) + 2 <= LINE_CHARACTERS and "\n" not in line:  # texts have none in them
-        return first + line + last
-    return f"{first}\n{deeper}" + f",\n{deeper}".join(rows) + f"\n{indent}{last}"
-
-
-def _key(key: Any) -> str:
-    """As JSON has keys that are no texts."""
-    written: str = next(iter(json.loads(json.dumps({key: 0}, allow_nan=False))))
-    return written
-
-
-def plain(value: Any) -> Any:
-    """For `json.dumps`: values of numpy as those of Python. TypeError for others."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__}")
-
-
-_PARTED = (dict, list, tuple, np.ndarray)
-_NUMBERS = (int, float, np.number, np.bool_)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
