@@ -126,7 +126,13 @@ def test_the_timeline_shows_a_part_and_tells_how_many_keyframes_lie_together(sit
     page.page.mouse.wheel(0, -2000)
     assert page.wait(f"() => {{ const [first, last] = ({ends})(); return last - first === 10 && first <= boxwright.state.frame; }}")
     page.by("time-all").click()
-    assert page.evaluate(ends)[:2] == [0, LAST]
+    assert page.evaluate(ends)[:2] == [0, LAST] and page.by("time-track").is_disabled()
+    page.go(5)
+    page.select("pedestrian-25")
+    page.by("time-track").click()
+    scene = site.project.read("sample")
+    frames = np.searchsorted(scene.times_ns, scene.track("pedestrian-25").times_ns)
+    assert page.evaluate(ends)[:2] == [min(frames[0], 5), max(frames[-1], 5, min(frames[0], 5) + 10)]
 
 
 def test_classes_that_nobody_knows_have_the_colours_of_pictures(site, nothing_wrong):
@@ -171,3 +177,16 @@ def test_the_keyboard_reaches_the_list_in_one_stop_and_sliders_keep_their_keys(s
     assert page.evaluate("() => boxwright.state.tool") == "lasso"
     page.key("Escape")
     assert page.evaluate("() => boxwright.state.tool") == "select"
+
+
+def test_the_grid_lies_on_the_ground_and_handles_do_not_hide_what_is_small(site, nothing_wrong):
+    page, scene = site.visit(frame=0), site.project.read("sample")
+    above = page.wait("() => boxwright.space.egoAbove")
+    pose = scene.transform("lidar", "ego", int(scene.times_ns[0]))
+    assert above == pytest.approx(scene.ground(0).above_m(pose.translation_m[None])[0], abs=1e-9)
+    page.select("car-05")
+    shown = "() => { const { drawn, boxes } = boxwright.space; return [drawn, boxes.handles.visible]; }"
+    page.wait(f"() => ({shown})()[1] === true")
+    page.key("u")
+    page.evaluate("() => { boxwright.space.big.camera.position.z += 300; boxwright.space.big.controls.update(); }")
+    page.wait(f"() => ({shown})()[1] === false")

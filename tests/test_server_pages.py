@@ -131,6 +131,15 @@ def test_trails(server, http):
     assert np.allclose(rows[0]["places_m"], scene.transform("lidar", "world", int(scene.times_ns[2])).apply(np.array(floors)), atol=1e-4)
 
 
+def test_how_high_the_vehicle_is_above_the_ground(server, http):
+    scene = scene_of(server)
+    told = http.get(f"{frame(server, 1)}/ground").json()
+    ego_m = scene.ego_from("lidar").inverse().translation_m
+    assert told == {"ego_above_m": pytest.approx(ego_m[2] - scene.ground(1).height_m(ego_m[None])[0], abs=1e-9)}
+    is_error(http.get(f"{frame(server, 99)}/ground"), 404)
+    is_error(http.get(f"{frame(server, 1)}/ground", params={"sensor": "none"}), 404)
+
+
 # ------------------------------------------------------------ columns of points
 
 

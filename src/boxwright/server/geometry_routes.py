@@ -77,6 +77,17 @@ def cuboid_dict(one: Cuboid) -> dict[str, Any]:
     return {"frame": one.frame, **{name: plain(getattr(one, name)) for name in names}}
 
 
+@router.get("/frames/{frame_index}/ground")
+@asks(Action.READ)
+def get_ground(
+    request: Request, scene_id: str, frame_index: FrameIndex, sensor: Annotated[str, Query(min_length=1, max_length=256)] = "lidar"
+) -> Response:
+    """How high the vehicle's own origin is above the ground beneath it, as a sweep tells: {"ego_above_m"}."""
+    scene = scene_of(request)
+    ego_m = scene.ego_from(scene.lidar(sensor).name).inverse().apply(np.zeros((1, 3)))
+    return json_answer({"ego_above_m": plain(float(scene.ground(frame_index, sensor).above_m(ego_m)[0]))})
+
+
 @router.post("/frames/{frame_index}/fit")
 @asks(Action.READ, work=True)
 def post_fit(request: Request, scene_id: str, frame_index: FrameIndex, body: FitBody) -> Response:

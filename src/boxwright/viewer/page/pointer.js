@@ -75,7 +75,7 @@ export function startPointer(app, space) {
   /** @param {number} u @param {number} v */
   const handleAt = (u, v) => {
     const one = selected();
-    if (!one) return null;
+    if (!one || !space.boxes.handles.visible) return null;
     let best = null;
     let least = NEAR_PX;
     for (const handle of handlesOf(one)) {

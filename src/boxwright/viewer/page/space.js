@@ -16,6 +16,7 @@ import { BigView, SideView } from './views.js';
 /** @typedef {import('./boxes.js').Shown} Shown */
 
 const NO_CLASS = [96, 105, 122];
+const GRASPABLE_PX = 110; // width and height of a cuboid that has handles
 const FAR_M = 300; // how far the anchor may be from the vehicle
 
 export class Space {
@@ -55,6 +56,8 @@ export class Space {
     this.shown = [];
     /** @type {string|null} a track that somebody looks for, until it is in the middle */
     this.sought = null;
+    this.egoAbove = 0;
+    this.isGroundAsked = false;
     this.isDrawing = false;
     this.isFirst = true;
     this.drawn = 0;
@@ -107,13 +110,26 @@ export class Space {
     this.cloud.show(frames.points, frames.place.lidar);
     this.cloud.place(this.anchor);
     this.paint();
-    this.grid.place(this.egoFrom, this.anchor, 0);
+    this.grid.place(this.egoFrom, this.anchor, this.egoAbove);
+    if (frames.points && !this.isGroundAsked) void this.#findGround();
     if (this.isFirst) {
       this.isFirst = false;
       this.big.home(this.egoFrom, this.anchor);
     }
     this.showLabels();
     this.app.state.tell('framed');
+  }
+
+  /** How high the vehicle's origin is above the ground, which the grid lies on; the same for the whole scene. */
+  async #findGround() {
+    const { api, state } = this.app;
+    const { scene, frame } = state;
+    this.isGroundAsked = true;
+    const said = await api.get(`/scenes/${scene?.id}/frames/${frame}/ground`, { sensor: scene?.lidars[0]?.name }).catch(() => null);
+    if (typeof said?.ego_above_m !== 'number' || scene !== state.scene) return;
+    this.egoAbove = said.ego_above_m;
+    this.grid.place(this.egoFrom, this.anchor, this.egoAbove);
+    this.draw();
   }
 
   /** The vehicle has moved: the eye goes with it, and the anchor where it would be too far away. @param {number[][]|null} egoFrom */
@@ -233,6 +249,7 @@ export class Space {
     this.renderer.setScissor(0, 0, whole.width, whole.height);
     this.renderer.setClearColor(0x2a3140, 1);
     this.renderer.clear();
+    this.boxes.handles.visible = this.#isGraspable();
     this.#drawView(this.big.place, this.big.camera, whole, 0x0d1016);
     for (const view of this.sides) this.#drawView(view.place, view.camera, whole, 0x10141c, !view.around);
     this.plates.place(this.big, this.anchor);
@@ -250,6 +267,15 @@ export class Space {
     this.renderer.setClearColor(ground, 1);
     this.renderer.clear();
     if (!isEmpty) this.renderer.render(this.scene, camera);
+  }
+
+  /** Whether the selected cuboid is large enough in the large view for its handles, which would hide it else. */
+  #isGraspable() {
+    const one = this.app.state.selected ? this.cuboidOf(this.app.state.selected) : null;
+    const pixels = one ? corners(one).map((at) => this.big.pixel(minus(at, this.anchor))) : [];
+    if (pixels.some((at) => !at)) return true; // about the eye
+    const [us, vs] = [0, 1].map((axis) => pixels.map((at) => /** @type {number[]} */ (at)[axis]));
+    return Math.max(...us) - Math.min(...us) + Math.max(...vs) - Math.min(...vs) >= GRASPABLE_PX;
   }
 
   /** The selected cuboid in the middle. */
@@ -294,6 +320,7 @@ export function startSpace(app, place) {
   state.on('scene', () => {
     space.isFirst = true;
     space.egoFrom = null;
+    [space.egoAbove, space.isGroundAsked] = [0, false];
   });
   state.on('points', () => space.showPoints());
   state.on('cuboids', () => space.showPoints());

@@ -51,6 +51,16 @@ export class Strip {
     this.follow();
   }
 
+  /** Those of the selected track's keyframes, and the one that is shown. */
+  ofTrack() {
+    const { state, labels } = this.app;
+    const frames = (state.selected ? labels.keyframes(state.selected) : []).map((one) => this.nearest(one.body.timestamp_ns));
+    if (!frames.length) return;
+    const [low, high] = [Math.min(frames[0], state.frame), Math.max(/** @type {number} */ (frames.at(-1)), state.frame)];
+    this.last = Math.min(Math.max(0, state.nFrames - 1), Math.max(high, low + LEAST));
+    this.first = Math.max(0, Math.min(low, this.last - LEAST));
+  }
+
   /** The frame that is shown is among them. */
   follow() {
     const { frame } = this.app.state;

@@ -20,6 +20,10 @@ export function startTimeline(app, place) {
     strip.zoom(factor, about);
     showFrame();
   };
+  const ofTrack = button('Track', 'time-track', () => {
+    strip.ofTrack();
+    showFrame();
+  }, { title: 'The selected track alone on the timeline', 'aria-label': 'Track alone on the timeline' });
   const whole = button('All', 'time-all', () => showAll(), { title: 'All frames on the timeline', 'aria-label': 'All frames on the timeline' });
   put(
     place,
@@ -33,7 +37,7 @@ export function startTimeline(app, place) {
       part,
       button('−', 'time-out', () => zoom(2, state.frame), { title: 'More frames on the timeline', 'aria-label': 'More frames on the timeline' }),
       button('+', 'time-in', () => zoom(0.5, state.frame), { title: 'Fewer frames on the timeline', 'aria-label': 'Fewer frames on the timeline' }),
-      whole,
+      ofTrack, whole,
     ),
   );
   const later = onceADrawing(() => strip.draw());
@@ -46,6 +50,7 @@ export function startTimeline(app, place) {
     number.max = String(Math.max(0, state.nFrames - 1));
     all.textContent = `of ${state.nFrames}`;
     whole.disabled = strip.isWhole;
+    ofTrack.disabled = !state.selected;
     part.textContent = strip.isWhole ? '' : `${strip.first} to ${strip.last}`;
     time.textContent = state.scene?.hasTime && state.nFrames ? `${secondsBetween(state.stamp(), state.stamp(0)).toFixed(2)} s` : '';
     later();
@@ -101,6 +106,7 @@ export function startTimeline(app, place) {
   });
   state.on('scene', showAll);
   state.on('frame', showFrame);
-  for (const name of ['labels', 'selection', 'taxonomy']) state.on(name, later);
+  state.on('selection', showFrame);
+  for (const name of ['labels', 'taxonomy']) state.on(name, later);
   new ResizeObserver(later).observe(canvas);
 }
