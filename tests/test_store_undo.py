@@ -244,8 +244,8 @@ def run(place, n, seed, every):
         assert bw.fsck(project).damages == []
 
 
-def test_a_thousand_steps(tmp_path):
-    run(tmp_path / "p", 1000, 1, 5)
+def test_hundreds_of_steps(tmp_path):
+    run(tmp_path / "p", 400, 1, 5)
 
 
 def test_some_steps_on_both(place):
