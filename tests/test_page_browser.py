@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.render.point_colors import point_colors
 from browsing import browsed
 
 FRAME = 20
@@ -110,13 +111,17 @@ def test_scrubbing_ends_at_the_frame_that_is_asked_for_last(page):
 
 
 @pytest.mark.parametrize("mode", ["intensity", "time", "class", "camera", "height"])
-def test_points_are_coloured_by(page, mode):
+def test_points_are_coloured_by(page, site, mode):
     page.by("colour").select_option(mode)
     page.wait("mode => boxwright.space.cloud.mode === mode", mode)
     columns = {"class": ["class_id"], "camera": ["rgba"], "intensity": ["intensity"], "time": ["time_offset_ns"], "height": []}[mode]
     page.wait("names => Object.keys(boxwright.space.cloud.points.fields).join() === names.join()", columns)
     n = page.evaluate("() => new Set(boxwright.space.cloud.mesh.geometry.getAttribute('color').array).size")
     assert n > (6 if mode == "class" else 20)
+    shown = np.array(page.evaluate("() => [...boxwright.space.cloud.mesh.geometry.getAttribute('color').array]")).reshape(-1, 3)
+    scene = site.project.read("sample")
+    apart = np.abs(shown - point_colors(scene, FRAME, scene.still_points(FRAME), "lidar", mode))  # quantiles are of some points on the page
+    assert apart.max() <= (0 if mode in ("class", "camera") else 12) and apart.mean() < 2
 
 
 def test_several_sweeps_are_one_cloud(page):

@@ -158,9 +158,12 @@ def test_columns_of_points(server, http):
         assert np.array_equal(parts[name], column[rows]) and parts[name].dtype == column.dtype
     seen = bw.project_points(sweep.xyz[rows], scene.camera("front").camera, scene.cam_from(0, "front", "lidar"))
     inside, image = seen.in_image, scene.image(0, "front")
-    assert np.array_equal(parts["rgba"][:, 3] == 255, inside) and inside.any() and not inside.all() and not parts["rgba"][~inside].any()
-    u, v = np.rint(seen.uv[inside]).astype(int).T
-    assert (parts["rgba"][inside, :3] == image[v, u]).mean() > 0.99  # a pixel's border may lie between float32 and float64
+    origins_m = scene.lidar("lidar").origins_m
+    sees = bw.depth_map(sweep, scene.camera("front").camera, scene.cam_from(0, "front", "lidar"), sensor_origins_m=origins_m).sees[rows]
+    painted = parts["rgba"][:, 3] == 255  # what stands behind something else in a picture has not the colour of that
+    assert np.array_equal(painted, sees) and sees.any() and not parts["rgba"][~sees].any() and set(np.flatnonzero(sees)) < set(np.flatnonzero(inside))
+    u, v = np.rint(seen.uv[sees]).astype(int).T
+    assert (parts["rgba"][sees, :3] == image[v, u]).mean() > 0.99  # a pixel's border may lie between float32 and float64
     placed = http.get(path, params={"field": "uv", "camera": "front", "most": 500})
     uv = unpacked(placed.content, placed.headers)["uv"]
     assert np.allclose(uv[inside], seen.uv[inside], atol=1e-3) and np.isnan(uv[~inside]).all()

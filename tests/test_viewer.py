@@ -46,7 +46,7 @@ def test_the_window_shows_points_cuboids_and_headings(window):
     assert len(near(picture, (255, 255, 255), 3)) > 20  # the arrows
     # from behind the vehicle the walker, on the right of the road, is right of the cars; up is up
     assert np.median(walkers[:, 0]) > np.median(cars[:, 0])
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 15  # heights of the points
 
 
 @pytest.mark.peers

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..arrays import UInt8s
+    from ..render.point_colors import ColorMode
     from ..scene import Scene
 
 OutOption = Annotated[
@@ -65,6 +66,12 @@ def render(
         int, typer.Option("--height-px", min=64, max=16384, help="Height of the overview, and both sides of the picture from above.")
     ] = 800,
     captions: Annotated[bool, typer.Option("--captions/--no-captions", help="Write class and track at each label.")] = True,
+    color: Annotated[
+        str | None,
+        typer.Option(
+            "--color", metavar="MODE", help="Colour points by height, intensity, time, class or camera pictures (camera), as the page does."
+        ),
+    ] = None,
     camera: Annotated[str | None, typer.Option("--camera", metavar="NAME", help="The pictures of this camera alone, in its own size.")] = None,
     labels: LabelsOption = None,
     scene: SceneOption = None,
@@ -81,6 +88,7 @@ def render(
     Example: boxwright render recording --frames 0:50:10 --points --out pictures
     """
     from ..outputs import check_new_folder, whole_folder
+    from ..render.point_colors import color_mode
 
     if range_m is not None and not (math.isfinite(range_m) and range_m > 0):
         raise ArgumentError(expected="a positive number of metres", got=repr(range_m), field="--range-m")
@@ -90,13 +98,22 @@ def render(
         raise ArgumentError(expected=expected, got=repr(out.name), field="--out", hint="choose another name")
     if (is_picture or is_video) and out.exists():
         raise StorageError("exists already", path=out, hint="choose another name or remove this one")
+    mode = None if color is None else color_mode(color, "--color")
     check_apart(out, path, "--out")
     check_new_folder(out)
     recording = open_scene(path, scene, format, lenient, labels)
     if camera is not None:
         recording.camera(camera)
     chosen = parse_frames(("all" if is_video else "0") if frames is None else frames, len(recording))
-    how: dict[str, Any] = {"width_px": width_px, "height_px": height_px, "points": points, "labels": captions, "range_m": range_m, "camera": camera}
+    how: dict[str, Any] = {
+        "width_px": width_px,
+        "height_px": height_px,
+        "points": points,
+        "labels": captions,
+        "range_m": range_m,
+        "camera": camera,
+        "color": mode,
+    }
     written: list[str] = []
     with tracked("drawing", len(chosen)) as advance:
         if is_video:
@@ -168,7 +185,9 @@ def one_picture(scene: Scene, frame_index: int, *, camera: str | None, width_px:
 
     if camera is None and _has_places(scene):
         return render_overview(scene, frame_index, width_px=width_px, height_px=height_px, **how)
-    pictures = render_cameras(scene, frame_index, None if camera is None else [camera], points=how["points"], labels=how["labels"])
+    pictures = render_cameras(
+        scene, frame_index, None if camera is None else [camera], points=how["points"], labels=how["labels"], color=how["color"]
+    )
     return next(iter(pictures.values())) if len(pictures) == 1 else mosaic(pictures, width_px=width_px, height_px=height_px)
 
 
@@ -187,18 +206,19 @@ def pictures_of(
     labels: bool = True,
     range_m: float | None = None,
     camera: str | None = None,
+    color: ColorMode | None = None,
 ) -> dict[str, UInt8s]:
     """{"bev", every camera, "overview"} of a frame; cameras alone where one is named, or there is nothing else."""
     from ..render import render_bev, render_cameras, render_overview
 
     if camera is not None or not _has_places(scene):
-        return render_cameras(scene, frame_index, None if camera is None else [camera], points=points, labels=labels)
-    pictures = {"bev": render_bev(scene, frame_index, width_px=height_px, height_px=height_px, labels=labels, range_m=range_m)}
-    pictures |= render_cameras(scene, frame_index, points=points, labels=labels)
+        return render_cameras(scene, frame_index, None if camera is None else [camera], points=points, labels=labels, color=color)
+    pictures = {"bev": render_bev(scene, frame_index, width_px=height_px, height_px=height_px, labels=labels, range_m=range_m, color=color)}
+    pictures |= render_cameras(scene, frame_index, points=points, labels=labels, color=color)
     if scene.cameras:
         above = pictures["bev"] if width_px > height_px else None
         pictures["overview"] = render_overview(
-            scene, frame_index, width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m, above=above
+            scene, frame_index, width_px=width_px, height_px=height_px, points=points, labels=labels, range_m=range_m, above=above, color=color
         )
     return pictures
 

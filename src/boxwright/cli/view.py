@@ -51,8 +51,8 @@ def view(
     Points, cuboids, trails and camera pictures; every edit is saved at once, and may be undone. It answers this machine alone. Of a recording, whose
     files stay as they are, edits are kept in a project whose folder is printed: 'boxwright export FOLDER OUT' writes them out. Ctrl-C ends it.
 
-    Keys of the window of --desktop: right arrow or N next frame, left arrow or P previous, C write the camera pictures with overlays,
-    T trails, R whole view, Q close.
+    Keys of the window of --desktop: right arrow or N next frame, left arrow or P previous, M other colours of the points,
+    C write the camera pictures with overlays, T trails, R whole view, Q close.
 
     Example: boxwright view recording --frame 20
     """

@@ -19,8 +19,9 @@ from ..scene import Scene
 from ..tracks import interpolate_tracks
 from .canvas import Canvas, Color
 from .labels import Shown, color_of, free_place, lighter, shown_cuboids, shown_of_scene, vehicle_frame
+from .point_colors import NO_CLASS, ColorMode, color_mode, labels_of_points, point_colors, ramp_colors
 
-__all__ = ["check_size_px", "height_colors", "render_bev"]
+__all__ = ["check_size_px", "render_bev"]
 
 BACKGROUND: Color = (13, 15, 20)
 USUAL_PX = 1000  # lines and texts grow with pictures whose shorter side is longer
@@ -28,9 +29,6 @@ RING: Color = (44, 50, 62)
 SOFT: Color = (128, 138, 156)
 BRIGHT: Color = (232, 236, 244)
 EGO: Color = (240, 244, 250)
-# height above the ground: grey-blue road, teal bodies, sand-coloured roofs and trees
-RAMP_M = (-0.3, 0.25, 1.0, 2.2, 4.5)
-RAMP_RGB = ((58, 66, 86), (74, 88, 114), (66, 132, 152), (126, 176, 158), (206, 196, 150))
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,7 @@ def render_bev(
     trails: bool = True,
     sensor: str = "lidar",
     point_labels: PointLabels | None = None,
+    color: ColorMode | None = None,
 ) -> UInt8s:
     """A picture from above.
 
@@ -79,14 +78,18 @@ def render_bev(
     range_m : metres from the middle to the nearer border; by default what holds most of the points and all cuboids up to 50 m
     labels, trails : write captions; draw where tracks came from
     point_labels : of the points, which take the colours of their classes; by default those that the scene keeps, where it has any
+    color : what points are coloured by: "height", "intensity", "time", "class" or "camera" (out of the cameras' pictures), as on the page. By default
+        by class where there are point labels, else by height, and those in cuboids by the cuboid's class
 
     Returns (height_px, width_px, 3) uint8 RGB.
     """
     check_size_px(width_px, height_px)
     scene = source if isinstance(source, Scene) else None
     frame_index = frame_index if scene is None else scene._frame(frame_index)
-    points, intensity, frame, kept = _cloud(source, frame_index, sensor)
-    classes = _class_colors(_labels_of(source, frame_index, sensor, point_labels), kept)
+    points, frame, kept = _cloud(source, frame_index, sensor)
+    given = _labels_of(source, frame_index, sensor, point_labels, color)
+    classes = _class_colors(given, kept)
+    paint = None if color in (None, "class") and given is not None else _painted(source, frame_index, sensor, color, kept)
     if cuboids is not None:
         same_frame(frame, cuboids.frame, "points and cuboids")
         shown = shown_cuboids(cuboids, categories, captions)
@@ -99,7 +102,7 @@ def render_bev(
     _draw_rings(canvas, view)
     if scene is not None and trails:
         _draw_trails(canvas, view, scene, frame_index, frame or "lidar")
-    _draw_points(canvas, view, points, intensity, shown, classes)
+    _draw_points(canvas, view, points, paint, shown if color is None else None, classes)
     _draw_ego(canvas, view)
     _draw_cuboids(canvas, view, shown, labels)
     _draw_scale(canvas, view)
@@ -115,30 +118,34 @@ def check_size_px(width_px: int, height_px: int) -> None:
             raise ArgumentError(expected="a whole number within 64..16384", got=repr(value), field=name)
 
 
-def height_colors(height_m: Any, intensity: Any = None) -> UInt8s:
-    """(N, 3) RGB by height above the ground, a little brighter where more light came back."""
-    shade = np.stack([np.interp(height_m, RAMP_M, [rgb[i] for rgb in RAMP_RGB]) for i in range(3)], -1)
-    if intensity is not None and len(intensity):
-        strength = np.nan_to_num(np.asarray(intensity, np.float64))
-        top = np.quantile(strength, 0.98)
-        if top > 0:
-            shade = shade * (0.82 + 0.5 * np.clip(strength / top, 0, 1)[:, None])
-    colors: UInt8s = np.clip(shade, 0, 255).astype(np.uint8)
-    return colors
-
-
-def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> tuple[Any, Any, str | None, Bools]:
-    """Finite points, their intensity, the name of their frame, and which of all points they are."""
+def _cloud(source: Scene | Sweep | ArrayLike, frame_index: int, sensor: str) -> tuple[Any, str | None, Bools]:
+    """Finite points, the name of their frame, and which of all points they are."""
     if isinstance(source, Scene):
         if not source.has_points(frame_index, sensor):
-            return np.zeros((0, 3)), None, sensor if source.lidars else vehicle_frame(source), np.zeros(0, np.bool_)
+            return np.zeros((0, 3)), sensor if source.lidars else vehicle_frame(source), np.zeros(0, np.bool_)
         source = source.points(frame_index, sensor)
     if isinstance(source, Sweep):
         finite = source.is_finite
-        return as_points("source", source)[finite], None if source.intensity is None else source.intensity[finite], source.frame, finite
+        return as_points("source", source)[finite], source.frame, finite
     points = as_points("source", source)
     finite = np.asarray(np.isfinite(points).all(1))
-    return points[finite], None, None, finite
+    return points[finite], None, finite
+
+
+def _painted(source: Any, frame_index: int, sensor: str, color: ColorMode | None, kept: Bools) -> UInt8s:
+    """(N, 3) colours of the kept points."""
+    mode: ColorMode = "height" if color is None else color_mode(color)
+    if isinstance(source, Scene):
+        is_there = source.has_points(frame_index, sensor)
+        sweep = source.points(frame_index, sensor) if is_there else None
+        return np.zeros((0, 3), np.uint8) if sweep is None else point_colors(source, frame_index, sweep, sensor, mode)[kept]
+    if mode in ("class", "camera"):
+        what = "point_labels" if mode == "class" else "a Scene with pictures"
+        raise ArgumentError(expected=f"{what}, to colour points by {mode}", got="points alone", field="color", hint="'height' needs nothing else")
+    values = {"intensity": "intensity", "time": "time_offset_ns"}.get(mode)
+    column = None if values is None or not isinstance(source, Sweep) else getattr(source, values)
+    z = as_points("source", source)[:, 2]
+    return ramp_colors(z[kept], "height") if column is None else ramp_colors(column[kept], mode)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +157,16 @@ class _Classes:
     colors: Sequence[Color]
 
 
-def _labels_of(source: Any, frame_index: int, sensor: str, given: Any) -> PointLabels | None:
+def _labels_of(source: Any, frame_index: int, sensor: str, given: Any, color: ColorMode | None) -> PointLabels | None:
+    """Those whose classes the points are coloured by."""
     if given is not None:
         check_kind("point_labels", given, PointLabels, "PointLabels, or None", "bw.segment(scene, frame_index) makes them")
+    if color not in (None, "class"):
+        return None
+    if given is not None:
         return given  # type: ignore[no-any-return]
+    if color == "class" and isinstance(source, Scene) and source.has_points(frame_index, sensor):
+        return labels_of_points(source, frame_index, sensor)[0]
     is_kept = isinstance(source, Scene) and source.has_points(frame_index, sensor) and source.has_point_labels(frame_index, sensor)
     return source.point_labels(frame_index, sensor) if is_kept else None
 
@@ -204,19 +217,21 @@ def _draw_rings(canvas: Canvas, view: _View) -> None:
     canvas.line([(-1, v), (canvas.width_px, v)], RING, view.scale, opacity=0.6)
 
 
-def _draw_points(canvas: Canvas, view: _View, points: Any, intensity: Any, shown: Shown, classes: _Classes | None) -> None:
+def _draw_points(canvas: Canvas, view: _View, points: Any, paint: UInt8s | None, shown: Shown | None, classes: _Classes | None) -> None:
+    """paint : (N, 3) colours, None for those of the classes; shown : the cuboids that colour the points in them, None where they do not"""
     if not len(points):
         return
     z = np.asarray(points[:, 2], np.float64)
-    colors = height_colors(z - np.quantile(z, 0.1), intensity)
+    colors = np.tile(np.array(NO_CLASS, np.uint8), (len(z), 1)) if paint is None else paint.copy()
     if classes is not None:
         for m, color in enumerate(classes.colors):
             colors[classes.index == m] = color
     # in double precision whatever came: what counted points before has compiled that, and a picture's points are few
-    is_by_cuboid = classes is None and len(shown.cuboids) > 0
-    owner = points_in_cuboids(np.asarray(points, np.float64), shown.cuboids).first if is_by_cuboid else np.full(len(points), -1)
-    for m in np.unique(owner[owner >= 0]):
-        colors[owner == m] = lighter(shown.colors[m], 0.35)
+    owner = np.full(len(points), -1)
+    if classes is None and shown is not None and len(shown.cuboids):
+        owner = points_in_cuboids(np.asarray(points, np.float64), shown.cuboids).first
+        for m in np.unique(owner[owner >= 0]):
+            colors[owner == m] = lighter(shown.colors[m], 0.35)
     order = np.argsort(z, kind="stable")
     order = np.concatenate([order[owner[order] < 0], order[owner[order] >= 0]])
     uv = view.uv(points[order])

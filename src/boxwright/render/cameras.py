@@ -15,6 +15,7 @@ from ..scene import Scene
 from .bev import check_size_px
 from .canvas import Canvas, Color
 from .labels import Shown, free_place, lighter, shown_cuboids, shown_of_scene, vehicle_frame
+from .point_colors import ColorMode, color_mode, point_colors
 from .shapes import draw_shapes
 
 __all__ = ["render_cameras"]
@@ -38,6 +39,7 @@ def render_cameras(
     points: bool = False,
     labels: bool = True,
     width_px: int | None = None,
+    color: ColorMode | None = None,
 ) -> dict[str, UInt8s]:
     """The pictures of a frame with its cuboids drawn in, and its labels in the pictures themselves.
 
@@ -46,6 +48,7 @@ def render_cameras(
     points : draw the LiDAR's points too, near ones red, far ones blue
     labels : write captions
     width_px : width of the pictures; by default the cameras' own
+    color : what the points are coloured by instead: "height", "intensity", "time", "class" or "camera", as on the page
 
     A camera that is not calibrated gets its picture with no cuboids drawn in.
 
@@ -58,11 +61,27 @@ def render_cameras(
         shown = shown_cuboids(cuboids, categories, captions)
         frame = frame if cuboids.frame is None else cuboids.frame
     names = list(scene.cameras) if cameras is None else list(cameras)
-    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels, width_px, cuboids is None) for name in names}
+    paint = _painted(scene, frame_index, color) if points and color is not None else None
+    return {name: _overlay(scene, frame_index, name, shown, frame, points, labels, width_px, cuboids is None, paint) for name in names}
+
+
+def _painted(scene: Scene, frame_index: int, color: ColorMode) -> UInt8s | None:
+    """(N, 3) colours of the sweep's points."""
+    mode = color_mode(color)
+    return point_colors(scene, frame_index, scene.still_points(frame_index), "lidar", mode) if scene.has_points(frame_index) else None
 
 
 def _overlay(
-    scene: Scene, frame_index: int, name: str, shown: Shown, frame: str, points: bool, labels: bool, width_px: int | None, shapes: bool
+    scene: Scene,
+    frame_index: int,
+    name: str,
+    shown: Shown,
+    frame: str,
+    points: bool,
+    labels: bool,
+    width_px: int | None,
+    shapes: bool,
+    paint: UInt8s | None,
 ) -> UInt8s:
     camera = scene.camera(name).camera
     if width_px is not None:
@@ -70,7 +89,10 @@ def _overlay(
         camera = camera.resized(width_px, max(1, round(camera.height_px * width_px / camera.width_px)))
     canvas = _background(scene, frame_index, name, camera)
     if not isinstance(camera, UncalibratedCamera):
-        _draw_scene(canvas, scene, frame_index, name, camera, shown, frame, points, labels)
+        if points and scene.has_points(frame_index):
+            sweep = scene.still_points(frame_index)
+            _draw_points(canvas, project_points(sweep, camera, scene.cam_from(frame_index, name, sweep.frame)), paint)
+        _draw_scene(canvas, scene, frame_index, name, camera, shown, frame, labels)
     if shapes and scene.image_tracks:
         own = scene.camera(name).camera
         scale_u, scale_v = canvas.width_px / own.width_px, canvas.height_px / own.height_px
@@ -78,13 +100,8 @@ def _overlay(
     return canvas.pixels
 
 
-def _draw_scene(
-    canvas: Canvas, scene: Scene, frame_index: int, name: str, camera: Camera, shown: Shown, frame: str, points: bool, labels: bool
-) -> None:
-    """Points and cuboids."""
-    if points and scene.has_points(frame_index):
-        sweep = scene.still_points(frame_index)
-        _draw_points(canvas, project_points(sweep, camera, scene.cam_from(frame_index, name, sweep.frame)))
+def _draw_scene(canvas: Canvas, scene: Scene, frame_index: int, name: str, camera: Camera, shown: Shown, frame: str, labels: bool) -> None:
+    """Cuboids."""
     if not len(shown.cuboids):
         return
     cam_from_cuboids = scene.cam_from(frame_index, name, frame)
@@ -115,12 +132,12 @@ def _background(scene: Scene, frame_index: int, name: str, camera: Camera) -> Ca
     return canvas
 
 
-def _draw_points(canvas: Canvas, image: Any) -> None:
+def _draw_points(canvas: Canvas, image: Any, paint: UInt8s | None) -> None:
     seen = np.flatnonzero(image.in_image)
     seen = seen[np.argsort(-image.depth_m[seen], kind="stable")]
     depth = image.depth_m[seen]
-    colors = np.stack([np.interp(depth, NEAR_TO_FAR_M, [rgb[i] for rgb in NEAR_TO_FAR_RGB]) for i in range(3)], -1).astype(np.uint8)
-    uv = image.uv[seen]
+    far = np.stack([np.interp(depth, NEAR_TO_FAR_M, [rgb[i] for rgb in NEAR_TO_FAR_RGB]) for i in range(3)], -1).astype(np.uint8)
+    uv, colors = image.uv[seen], far if paint is None else paint[seen]
     canvas.points(uv[:, 0], uv[:, 1], colors, 2 if min(canvas.width_px, canvas.height_px) > 300 else 1)
 
 

@@ -16,6 +16,7 @@ from ..scene import Scene
 from .bev import USUAL_PX, check_size_px, render_bev
 from .cameras import render_cameras
 from .canvas import Canvas, Color
+from .point_colors import ColorMode
 
 __all__ = ["mosaic", "render_overview", "write_picture"]
 
@@ -53,28 +54,30 @@ def render_overview(
     labels: bool = True,
     range_m: float | None = None,
     above: UInt8s | None = None,
+    color: ColorMode | None = None,
 ) -> UInt8s:
     """One picture of a frame: from above on the left, all cameras with their overlays on the right.
 
     above : the picture from above where it is drawn already, (height_px, min(height_px, width_px), 3)
+    color : what points are coloured by, see `render_bev` and `render_cameras`
 
     Returns (height_px, width_px, 3) uint8 RGB.
     """
     check_size_px(width_px, height_px)
     side = min(height_px, width_px)
     if not scene.cameras:
-        return render_bev(scene, frame_index, width_px=width_px, height_px=height_px, labels=labels, range_m=range_m)
+        return render_bev(scene, frame_index, width_px=width_px, height_px=height_px, labels=labels, range_m=range_m, color=color)
     if width_px - side - GAP_PX < 64:
         raise ArgumentError(expected="width_px at least 70 more than height_px", got=f"{width_px} x {height_px}", field="width_px")
     if above is None:
-        above = render_bev(scene, frame_index, width_px=side, height_px=height_px, labels=labels, range_m=range_m)
+        above = render_bev(scene, frame_index, width_px=side, height_px=height_px, labels=labels, range_m=range_m, color=color)
     elif above.shape != (height_px, side, 3):
         raise ArgumentError(expected=f"({height_px}, {side}, 3) picture", got=f"shape {above.shape}", field="above")
     room = width_px - side - GAP_PX
     cells = _cells([sensor.camera.size_px for sensor in scene.cameras.values()], room, height_px)
     pictures: dict[str, UInt8s] = {}
     for name, (_, _, width, _) in zip(scene.cameras, cells):  # drawn in their final size, so that lines and captions stay sharp
-        pictures |= render_cameras(scene, frame_index, [name], points=points, labels=labels, width_px=max(width, 64))
+        pictures |= render_cameras(scene, frame_index, [name], points=points, labels=labels, width_px=max(width, 64), color=color)
     cameras = mosaic(pictures, width_px=room, height_px=height_px)
     gap: UInt8s = np.full((height_px, GAP_PX, 3), GAP, np.uint8)
     return np.concatenate([above, gap, cameras], axis=1)

@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aggregation import Aggregate
-from ..arrays import UInt8s, as_points
-from ..cameras import UncalibratedCamera
-from ..errors import ArgumentError, BoxwrightError
+from ..arrays import UInt8s
+from ..errors import ArgumentError
 from ..occlusion import depth_map
-from ..point_labels import PointLabels
 from ..points import Sweep
 from ..projection import project_points
+from ..render.point_colors import labels_of_points, picture_colors
 from ..scene import Scene
-from ..segmentation import apply_edits, segment
 
-__all__ = ["COMPUTED", "KNOWN", "OF_MANY", "chosen_columns", "columns_of_many", "further_fields", "painted"]
+__all__ = ["COMPUTED", "KNOWN", "OF_MANY", "chosen_columns", "columns_of_many", "further_fields"]
 
 KNOWN = ("intensity", "time_offset_ns", "index")  # of every sweep that has them
 COMPUTED = ("class_id", "instance_id", "rgba", "uv", "sees")  # made for the request
@@ -35,25 +33,15 @@ def further_fields(sweep: Sweep) -> list[str]:
     return [name for name, column in sweep.fields.items() if _PLAIN.fullmatch(name) and name not in taken and column.dtype.kind in "biuf"]
 
 
-def painted(scene: Scene, frame_index: int, sensor: str) -> tuple[PointLabels, str]:
-    """The labels of a sweep's points with the edits by hand, and where they are from: "kept", or "cuboids" where none are kept."""
-    name = scene.lidar(sensor).name
-    if not scene.has_point_labels(frame_index, name):
-        return segment(scene, frame_index, name), "cuboids"
-    edits = [edit for edit in scene.point_edits if edit.frame_index == frame_index and scene.lidar(edit.sensor).name == name]
-    labels = scene.point_labels(frame_index, name)
-    return apply_edits(labels, scene.points(frame_index, name), edits) if edits else labels, "kept"
-
-
 def chosen_columns(scene: Scene, frame_index: int, sweep: Sweep, sensor: str, wanted: Sequence[str], cameras: Sequence[str] | None) -> dict[str, Any]:
     """name -> (N,) or (N, 4) for those of `wanted` that are not of every sweep. ArgumentError for a name that is none."""
     further = further_fields(sweep)
     names = [name for one in wanted for name in (further if one == OTHERS else [one]) if name not in KNOWN]
     columns: dict[str, Any] = {}
-    labels = painted(scene, frame_index, sensor)[0] if {"class_id", "instance_id"} & set(names) else None
+    labels = labels_of_points(scene, frame_index, sensor)[0] if {"class_id", "instance_id"} & set(names) else None
     for name in dict.fromkeys(names):
         if name == "rgba":
-            columns[name] = _colours(scene, frame_index, sweep, sensor, cameras)
+            columns[name] = picture_colors(scene, frame_index, sweep, sensor, cameras)
         elif name == "uv":
             columns[name] = _places(scene, frame_index, sweep, sensor, _one(cameras, name))
         elif name == "sees":
@@ -86,7 +74,7 @@ def columns_of_many(scene: Scene, cloud: Aggregate, at_ns: int, wanted: Sequence
             if sweep.time_offset_ns is not None:
                 times[rows] += sweep.time_offset_ns[index]
         if "class_id" in wanted:
-            labels = painted(scene, i, sensor)[0]
+            labels = labels_of_points(scene, i, sensor)[0]
             chosen = labels.class_id[index]
             for k in np.unique(chosen[chosen > 0]).tolist():
                 class_id[rows[chosen == k]] = numbers.setdefault(labels.class_name(k), len(numbers) + 1)
@@ -121,28 +109,3 @@ def _places(scene: Scene, i: int, sweep: Sweep, sensor: str, camera: str) -> NDA
     seen = project_points(sweep, scene.camera(camera).camera, scene.cam_from(i, camera, sensor), dtype=np.float32)
     uv: NDArray[np.float32] = np.where(seen.in_image[:, None], seen.uv, np.float32(np.nan))
     return uv
-
-
-def _colours(scene: Scene, i: int, sweep: Sweep, sensor: str, cameras: Sequence[str] | None) -> UInt8s:
-    """(N, 4) uint8: the colour of the pixel that shows a point in the first of the cameras that does, and 255; 0 where none does. What stands before
-    a point in a picture is not looked at."""
-    rgba = np.zeros((len(sweep), 4), np.uint8)
-    for name in scene.cameras if cameras is None else dict.fromkeys(cameras):
-        camera = scene.camera(name).camera
-        if isinstance(camera, UncalibratedCamera) or not scene.has_image(i, name):
-            continue
-        left = np.flatnonzero(rgba[:, 3] == 0)
-        try:
-            pose = scene.cam_from(i, name, sensor)
-        except BoxwrightError:  # no pose at its exposure
-            continue
-        seen = project_points(as_points("points", sweep)[left], camera, pose, dtype=np.float32)
-        rows = np.flatnonzero(seen.in_image)
-        if not len(rows):
-            continue
-        image = scene.image(i, name)
-        u, v = np.rint(seen.uv[rows]).astype(np.int64).T
-        inside = (u >= 0) & (v >= 0) & (u < image.shape[1]) & (v < image.shape[0])
-        rgba[left[rows[inside]], :3] = image[v[inside], u[inside]]
-        rgba[left[rows[inside]], 3] = 255
-    return rgba

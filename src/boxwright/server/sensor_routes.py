@@ -17,11 +17,12 @@ from ..errors import ArgumentError
 from ..formats.images import image_bytes
 from ..points import Sweep
 from ..projection import project_cuboids
+from ..render.point_colors import labels_of_points
 from ..scene import Scene
 from ..store.roles import Action
 from ..tracks import State
 from .answers import json_answer
-from .point_columns import COMPUTED, KNOWN, chosen_columns, further_fields, painted
+from .point_columns import COMPUTED, KNOWN, chosen_columns, further_fields
 from .rights import CheckedRoute, asked, asks
 
 __all__ = ["labelled_at", "labelled_of", "ordered", "packed", "router", "scene_of"]
@@ -172,7 +173,7 @@ def get_point_labels(request: Request, scene_id: str, frame_index: FrameIndex, s
     """What the numbers of the fields class_id and instance_id mean in a sweep, and how many points have each. `seq` is the moment of the labels;
     `made_from` is "kept", or "cuboids" where no labels of points are kept."""
     seq, scene = labelled_at(request)
-    labels, made_from = painted(scene, scene._frame(frame_index), sensor)
+    labels, made_from = labels_of_points(scene, scene._frame(frame_index), sensor)
     classes = [{"class_id": i, "category": labels.class_name(i), "n_points": n} for i, n in enumerate(np.bincount(labels.class_id).tolist()) if n]
     ids, counts = np.unique(labels.instance_id, return_counts=True)
     pairs = [(i, n) for i, n in zip(ids.tolist(), counts.tolist()) if i]

@@ -18,15 +18,15 @@ from ..cuboids import EDGES, Cuboids
 from ..errors import BoxwrightError, ExtraMissing
 from ..outputs import check_outside
 from ..render import render_cameras, write_picture
-from ..render.bev import height_colors
 from ..render.canvas import Color, plain
 from ..render.labels import color_of, shown_of_scene, vehicle_frame
+from ..render.point_colors import COLOR_MODES, ColorMode, color_mode, point_colors
 from ..scene import Scene
 from ..tracks import interpolate_tracks
 
 __all__ = ["HELP", "Window", "check_window", "load_open3d", "open_window", "picture_of_window"]
 
-HELP = "keys: right arrow or N next frame, left arrow or P previous, C camera pictures, T trails, R whole view, Q close"
+HELP = "keys: right arrow or N next frame, left arrow or P previous, M other colours, C camera pictures, T trails, R whole view, Q close"
 BACKGROUND = (0.051, 0.059, 0.078)
 EDGE_M = 0.07
 EYE_M, LOOK_AT_M = (-21.0, 0.0, 15.0), (7.0, 0.0, 0.0)
@@ -52,6 +52,7 @@ class Window:
     """What the window shows, and what its keys do. `visible=False` draws without a display.
 
     pictures_to : folder the camera pictures are written into
+    color : what points are coloured by, as on the page: "height", "intensity", "time", "class" or "camera"
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Window:
         width_px: int = 1280,
         height_px: int = 800,
         pictures_to: Path = Path("boxwright-view"),
+        color: ColorMode = "height",
     ) -> None:
         self.scene = scene
+        self.color = color_mode(color)
         self.frame_index = scene._frame(frame_index)
         self.pictures_to = pictures_to
         self.trails = True
@@ -84,6 +87,7 @@ class Window:
             (LEFT, self.previous),
             (ord("P"), self.previous),
             (ord("T"), self.toggle_trails),
+            (ord("M"), self.next_color),
             (ord("C"), self.write_pictures),
             (ord("R"), self.look),
         ):
@@ -99,6 +103,10 @@ class Window:
 
     def toggle_trails(self) -> None:
         self.trails = not self.trails
+        self._draw()
+
+    def next_color(self) -> None:
+        self.color = COLOR_MODES[(COLOR_MODES.index(self.color) + 1) % len(COLOR_MODES)]
         self._draw()
 
     def look(self) -> None:
@@ -166,7 +174,7 @@ class Window:
 
     def _draw(self, *, first: bool = False) -> None:
         """What was drawn before takes the new content: Open3D draws in an order of addresses, which would decide ties anew for new objects."""
-        for name, new in _geometries(self._o3d, self.scene, self.frame_index, self.trails).items():
+        for name, new in _geometries(self._o3d, self.scene, self.frame_index, self.trails, self.color).items():
             old = self._drawn.get(name)
             if new.is_empty():
                 if old is not None:
@@ -215,15 +223,16 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> dict[str, Any]:
+def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool, color: ColorMode) -> dict[str, Any]:
     frame = vehicle_frame(scene)
     shown = shown_of_scene(scene, frame_index, frame)
     vertices, triangles, colors = [np.zeros((0, 3))], [np.zeros((0, 3), np.int32)], [np.zeros((0, 3))]
-    for start, end, color, thickness_m in [*_cuboid_bars(shown.cuboids, shown.colors), *(_trail_bars(scene, frame_index, frame) if trails else ())]:
+    bars = [*_cuboid_bars(shown.cuboids, shown.colors), *(_trail_bars(scene, frame_index, frame) if trails else ())]
+    for start, end, edge_color, thickness_m in bars:
         corners, faces = _prism(start, end, thickness_m)
         triangles.append(faces + sum(len(v) for v in vertices))
         vertices.append(corners)
-        colors.append(np.tile(np.array(color) / 255, (len(corners), 1)))
+        colors.append(np.tile(np.array(edge_color) / 255, (len(corners), 1)))
     mesh = o3d.geometry.TriangleMesh(
         o3d.utility.Vector3dVector(np.concatenate(vertices)), o3d.utility.Vector3iVector(np.concatenate(triangles).astype(np.int32))
     )
@@ -232,10 +241,10 @@ def _geometries(o3d: Any, scene: Scene, frame_index: int, trails: bool) -> dict[
     if scene.has_points(frame_index):
         sweep = scene.still_points(frame_index)
         xyz = np.asarray(as_points("points", sweep)[sweep.is_finite], np.float64)
-        intensity = None if sweep.intensity is None else sweep.intensity[sweep.is_finite]
         if len(xyz):
             cloud.points = o3d.utility.Vector3dVector(xyz)
-            cloud.colors = o3d.utility.Vector3dVector(height_colors(xyz[:, 2] - np.quantile(xyz[:, 2], 0.1), intensity) / 255)
+            paint = point_colors(scene, frame_index, sweep, "lidar", color)[sweep.is_finite]
+            cloud.colors = o3d.utility.Vector3dVector(paint / 255)
     outlines = o3d.geometry.LineSet()  # far away a bar is thinner than a pixel; a line never is
     if len(shown.cuboids):
         corners = shown.cuboids.corners_m().reshape(-1, 3)
