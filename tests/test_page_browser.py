@@ -602,6 +602,18 @@ def test_two_pages_see_each_other_and_a_conflict_is_shown(fresh, site):
     ben.by("conflict-theirs").click()
     assert stored(site, "car-21", 0).size_m[0] == 3.5
 
+    anna.select("car-21")
+    anna.evaluate("() => { boxwright.endFeed(); }")  # nothing can be put on top of what is gone
+    ben.key("Shift+Delete")
+    ben.saved()
+    anna.key("w")
+    anna.wait("() => document.querySelector('[data-testid=conflict]')")
+    assert anna.by("conflict-who").text_content().startswith("ben deleted the keyframe")
+    assert anna.by("conflict-mine").count() == 0
+    anna.by("conflict-theirs").click()
+    ben.by("undo").click()
+    ben.saved()
+
 
 # ------------------------------------------------------------ text is text
 

@@ -26,7 +26,9 @@ export function startNotices(app, place) {
       conflicts,
       edits.refused.map((one) => {
         const first = one.conflicts[0];
-        const who = first?.account ? `${first.account} changed ${(first.changed ?? []).join(', ') || `the ${first.kind}`} in transaction ${first.seq}.` : one.error.message;
+        const isGone = one.conflicts.some((/** @type {any} */ other) => other.body === null);
+        const what = isGone ? `deleted the ${first.kind}` : `changed ${(first?.changed ?? []).join(', ') || `the ${first?.kind}`}`;
+        const who = first?.account ? `${first.account} ${what} in transaction ${first.seq}.` : one.error.message;
         const isConflict = one.error.status === 412 || one.error.status === 409;
         const title = isConflict ? `Somebody else was first: “${one.entry.what}” is not saved.` : `“${one.entry.what}” was refused and is not saved.`;
         return el(
@@ -39,7 +41,7 @@ export function startNotices(app, place) {
             'div',
             { class: 'row' },
             button('Keep theirs', 'conflict-theirs', () => edits.drop(one)),
-            one.entry.undo === null && button('Put mine on top', 'conflict-mine', () => edits.retry(one)),
+            one.entry.undo === null && !isGone && button('Put mine on top', 'conflict-mine', () => edits.retry(one)),
           ),
         );
       }),
