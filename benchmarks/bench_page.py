@@ -115,6 +115,17 @@ DRAW = """async () => {
   return (performance.now() - start) / 20;
 }"""
 
+MOVE = """async () => {
+  const { space } = boxwright;
+  const start = performance.now();
+  for (let k = 0; k < 20; k += 1) {
+    space.big.camera.position.x += 0.01;
+    space.big.controls.update();
+    await new Promise((done) => requestAnimationFrame(done));
+  }
+  return (performance.now() - start) / 20;
+}"""
+
 
 def memory(page, n):
     """(MB of script's heap before, after, geometries of the renderer before, after) over n frame changes."""
@@ -160,10 +171,11 @@ def main():
                     ("the next frame", CHANGE, range(1, 21)),
                     ("any other frame", CHANGE, [(11 * i) % FRAMES for i in range(1, 21)]),
                     ("a fit, there and back", FIT, [None] * 10),
-                    ("a picture while the view turns", DRAW, [None] * 3),
+                    ("a picture of all points", DRAW, [None] * 3),
+                    ("a picture while the view moves", MOVE, [None] * 5),
                 ):
                     cpu, times = cpu_s(), [page.evaluate(script, one) for one in arguments]
-                    each = 1000 * (cpu_s() - cpu) / len(times) / (20 if script is DRAW else 1)
+                    each = 1000 * (cpu_s() - cpu) / len(times) / (20 if script in (DRAW, MOVE) else 1)
                     print(f"{what}: {statistics.median(times):.0f} ms, {each:.0f} ms of CPU")
                 heap, geometries, heap_after, geometries_after = memory(page, wanted.frames)
                 print(f"over {wanted.frames} frame changes: {heap:.1f} -> {heap_after:.1f} MB, {geometries} -> {geometries_after} geometries")

@@ -116,9 +116,9 @@ def test_points_are_coloured_by(page, site, mode):
     page.wait("mode => boxwright.space.cloud.mode === mode", mode)
     columns = {"class": ["class_id"], "camera": ["rgba"], "intensity": ["intensity"], "time": ["time_offset_ns"], "height": []}[mode]
     page.wait("names => Object.keys(boxwright.space.cloud.points.fields).join() === names.join()", columns)
-    n = page.evaluate("() => new Set(boxwright.space.cloud.mesh.geometry.getAttribute('color').array).size")
+    n = page.evaluate("() => new Set(boxwright.space.cloud.colors).size")
     assert n > (6 if mode == "class" else 20)
-    shown = np.array(page.evaluate("() => [...boxwright.space.cloud.mesh.geometry.getAttribute('color').array]")).reshape(-1, 3)
+    shown = np.array(page.evaluate("() => [...boxwright.space.cloud.colors]")).reshape(-1, 3)
     scene = site.project.read("sample")
     apart = np.abs(shown - point_colors(scene, FRAME, scene.still_points(FRAME), "lidar", mode))  # quantiles are of some points on the page
     assert apart.max() <= (0 if mode in ("class", "camera") else 12) and apart.mean() < 2
@@ -134,7 +134,7 @@ def test_several_sweeps_are_one_cloud(page):
     )
     assert {"car", "pedestrian"} <= set(named)
     painted = """() => { const { fields, classes } = boxwright.frames.points;
-        const { array } = boxwright.space.cloud.mesh.geometry.getAttribute('color');
+        const array = boxwright.space.cloud.colors;
         const of = (k) => [...array.slice(3 * k, 3 * k + 3)].join(); const car = [...classes].find(([, name]) => name === 'car')[0];
         const all = new Set(); fields.class_id.forEach((id, k) => id === car && all.add(of(k))); return [...all]; }"""
     assert page.wait(painted) == [",".join(map(str, bw.Taxonomy.default().find("car").color))]
@@ -144,6 +144,39 @@ def test_several_sweeps_are_one_cloud(page):
     page.by("sweeps").select_option("1")
     page.by("colour").select_option("height")
     page.wait("n => boxwright.space.cloud.points.xyz.length === n", one)
+
+
+def test_many_points_are_fewer_while_the_view_moves(fresh):
+    page = fresh()
+    n = 300_000
+    page.evaluate(
+        """n => { const { space } = boxwright; const xyz = new Float32Array(3 * n).map((_, k) => (k % 3 ? Math.sin(k) * 20 : k / n));
+        window.many = { xyz, originM: [0, 0, 0], frame: 'lidar', all: n, fields: {}, classes: new Map() };
+        space.cloud.show(many, null); space.cloud.place(space.anchor); space.paint(); space.budget = 30_000; space.move(); }""",
+        n,
+    )
+    page.wait("() => boxwright.space.cloud.thin.visible && !boxwright.space.cloud.mesh.visible")
+    index = np.array(page.evaluate("() => [...boxwright.space.cloud.thin.geometry.index.array]"))
+    assert 20_000 <= len(index) <= 100_000 and index[0] >= 0 and index[-1] < n and (np.diff(index) > 0).all()
+    assert np.abs(np.histogram(index, 10, (0, n))[0] / len(index) - 0.1).max() < 0.01  # all of the sweep alike
+    page.wait("() => boxwright.space.cloud.mesh.visible && !boxwright.space.cloud.thin.visible")  # at rest there are all of them
+    drawn = "() => { const { space } = boxwright; space.renderer.info.autoReset = false; space.renderer.info.reset(); return true; }"
+    page.evaluate(drawn)
+    page.evaluate("() => boxwright.space.draw()")
+    page.wait("n => boxwright.space.renderer.info.render.points >= n", n)
+
+
+def test_buffers_of_points_stay_for_frames_that_fit(fresh):
+    page = fresh()
+    kept = page.evaluate("() => { window.kept = boxwright.space.cloud.mesh.geometry.getAttribute('position'); return kept.count; }")
+    colours = "() => boxwright.space.cloud.colors.length === boxwright.space.cloud.points.xyz.length"
+    for frame in (21, 22, 35):
+        page.go(frame)
+        page.wait(f"frame => boxwright.frames.pointsFrame === frame && ({colours})()", frame)
+        assert page.evaluate("() => boxwright.space.cloud.mesh.geometry.getAttribute('position') === kept")
+        assert page.evaluate("() => boxwright.space.cloud.mesh.geometry.drawRange.count * 3 === boxwright.space.cloud.points.xyz.length")
+        assert page.evaluate("() => boxwright.space.cloud.points.xyz.every((one, k) => Object.is(one, kept.array[k]))")
+    assert kept > 14_000
 
 
 def test_nothing_is_drawn_while_nothing_changes(page):

@@ -31,8 +31,15 @@ export class Cloud {
   constructor() {
     this.material = new THREE.PointsMaterial({ size: 2, sizeAttenuation: false, vertexColors: true });
     this.mesh = new THREE.Points(new THREE.BufferGeometry(), this.material);
-    this.mesh.matrixAutoUpdate = false;
-    this.mesh.frustumCulled = false;
+    /** The same points thinned out, for while the view moves. */
+    this.thin = new THREE.Points(new THREE.BufferGeometry(), this.material);
+    for (const one of [this.mesh, this.thin]) {
+      one.matrixAutoUpdate = false;
+      one.frustumCulled = false;
+    }
+    this.thin.visible = false;
+    /** Of how many points there is room in the buffers, which stay for frames that fit. */
+    this.room = 0;
     this.near = new THREE.Points(new THREE.BufferGeometry(), new THREE.PointsMaterial({ size: 3, sizeAttenuation: false, vertexColors: true }));
     this.near.matrixAutoUpdate = false;
     this.near.frustumCulled = false;
@@ -49,25 +56,64 @@ export class Cloud {
   /** @param {Points|null} points @param {number[][]|null} labelFrom */
   show(points, labelFrom) {
     if (points !== this.points) {
-      this.mesh.geometry.dispose();
-      this.mesh.geometry = new THREE.BufferGeometry();
-      if (points) {
-        this.mesh.geometry.setAttribute('position', new THREE.BufferAttribute(points.xyz, 3));
-        this.mesh.geometry.setAttribute('color', new THREE.BufferAttribute(new Uint8Array(points.xyz.length), 3, true));
-      }
       this.points = points;
       this.mode = '';
+      if (points) this.#fill(points.xyz);
+      this.thinTo(Infinity);
     }
     this.labelFrom = labelFrom;
+  }
+
+  /** How many points there are. */
+  get n() {
+    return this.points ? this.points.xyz.length / 3 : 0;
+  }
+
+  /** Red, green and blue of every point, 0 to 255. */
+  get colors() {
+    return /** @type {Uint8Array} */ (this.mesh.geometry.getAttribute('color').array).subarray(0, 3 * this.n);
+  }
+
+  /** @param {Float32Array} xyz */
+  #fill(xyz) {
+    const { n } = this;
+    if (n > this.room || n < this.room / 4) {
+      this.room = Math.ceil(1.1 * n);
+      const position = new THREE.BufferAttribute(new Float32Array(3 * this.room), 3).setUsage(THREE.DynamicDrawUsage);
+      const color = new THREE.BufferAttribute(new Uint8Array(3 * this.room), 3, true).setUsage(THREE.DynamicDrawUsage);
+      for (const one of [this.mesh, this.thin]) {
+        one.geometry.dispose();
+        one.geometry = new THREE.BufferGeometry();
+        one.geometry.setAttribute('position', position);
+        one.geometry.setAttribute('color', color);
+      }
+    }
+    const position = this.mesh.geometry.getAttribute('position');
+    position.array.set(xyz);
+    changed(position, 3 * n);
+    this.mesh.geometry.setDrawRange(0, n);
+    this.thin.geometry.setIndex(null);
+  }
+
+  /** Shows at most so many points, spread evenly over the sweep. @param {number} most */
+  thinTo(most) {
+    const { n } = this;
+    const isWhole = most >= 0.8 * n;
+    this.mesh.visible = n > 0 && isWhole;
+    this.thin.visible = n > 0 && !isWhole;
+    const m = Math.round(most);
+    if (isWhole || this.thin.geometry.index?.count === m) return;
+    const index = new Uint32Array(m);
+    for (let k = 0; k < m; k += 1) index[k] = Math.min(n - 1, Math.floor(((k + ((k * 0.618034) % 1)) * n) / m)); // no stripes where points come in rows
+    this.thin.geometry.setIndex(new THREE.BufferAttribute(index, 1));
   }
 
   /** Where the points are, from an anchor in the label frame. @param {number[]} anchor */
   place(anchor) {
     if (!this.points) return;
     this.mesh.matrix.copy(anchorFrom(this.points, this.labelFrom, anchor));
-    this.mesh.matrixWorldNeedsUpdate = true;
-    this.near.matrix.copy(this.mesh.matrix);
-    this.near.matrixWorldNeedsUpdate = true;
+    for (const one of [this.thin, this.near]) one.matrix.copy(this.mesh.matrix);
+    for (const one of [this.mesh, this.thin, this.near]) one.matrixWorldNeedsUpdate = true;
   }
 
   /**
@@ -77,7 +123,7 @@ export class Cloud {
   paint(mode, classColor) {
     const attribute = /** @type {any} */ (this.mesh.geometry.getAttribute('color'));
     if (!this.points || !attribute) return;
-    const out = /** @type {Uint8Array} */ (attribute.array);
+    const out = this.colors;
     const { fields, xyz } = this.points;
     this.legend = null;
     if (mode === 'class' && fields.class_id && classColor) paintClasses(out, fields.class_id, classColor);
@@ -86,7 +132,7 @@ export class Cloud {
     else if (mode === 'time' && fields.time_offset_ns) {
       this.legend = paintRamp(out, xyz.length / 3, (i) => Number(fields.time_offset_ns[i]) / 1e6, 0, 1, ' ms');
     } else this.legend = paintRamp(out, xyz.length / 3, (i) => xyz[3 * i + 2], 0.02, 0.98, ' m');
-    attribute.needsUpdate = true;
+    changed(attribute, 3 * this.n);
     this.mode = mode;
   }
 
@@ -97,7 +143,7 @@ export class Cloud {
     if (!center.length || !this.points) return;
     const at = new THREE.Vector3(...center).applyMatrix4(this.mesh.matrix.clone().invert());
     const { xyz } = this.points;
-    const colors = this.mesh.geometry.getAttribute('color').array;
+    const { colors } = this;
     const found = [];
     const r2 = radius * radius;
     for (let i = 0; i < xyz.length; i += 3) {
@@ -155,6 +201,13 @@ export function anchorFrom(points, labelFrom, anchor) {
   const o = points.originM;
   const shift = [0, 1, 2].map((k) => m[k][0] * o[0] + m[k][1] * o[1] + m[k][2] * o[2] + m[k][3] - anchor[k]);
   return new THREE.Matrix4().set(m[0][0], m[0][1], m[0][2], shift[0], m[1][0], m[1][1], m[1][2], shift[1], m[2][0], m[2][1], m[2][2], shift[2], 0, 0, 0, 1);
+}
+
+/** The first numbers of a buffer are others, and are sent again. @param {any} attribute @param {number} count */
+function changed(attribute, count) {
+  attribute.clearUpdateRanges();
+  attribute.addUpdateRange(0, count);
+  attribute.needsUpdate = true;
 }
 
 /**

@@ -17,6 +17,9 @@ import { BigView, SideView } from './views.js';
 
 const NO_CLASS = [96, 105, 122];
 const GRASPABLE_PX = 110; // width and height of a cuboid that has handles
+const REST_MS = 250; // without a movement
+const [SMOOTH_MS, SLOW_MS] = [25, 45];
+const LEAST_POINTS = 20_000;
 const FAR_M = 300; // how far the anchor may be from the vehicle
 
 export class Space {
@@ -44,8 +47,8 @@ export class Space {
     this.otherShown = [];
     this.trails = new Trails();
     this.grid = new Grid();
-    this.scene.add(this.grid.mesh, this.cloud.mesh, this.cloud.near, this.trails.mesh, this.others.group, this.boxes.group);
-    this.big = new BigView(places.big, () => this.draw());
+    this.scene.add(this.grid.mesh, this.cloud.mesh, this.cloud.thin, this.cloud.near, this.trails.mesh, this.others.group, this.boxes.group);
+    this.big = new BigView(places.big, () => this.move());
     this.sides = [new SideView('top', places.top), new SideView('side', places.side), new SideView('front', places.front)];
     this.plates = new Plates(app, places.big);
     /** The place in the label frame that everything is drawn from: float32 is fine near it. */
@@ -62,6 +65,12 @@ export class Space {
     this.isFirst = true;
     this.drawn = 0;
     this.nearKey = '';
+    /** How many points are drawn while the view moves: as many as the machine draws smoothly. */
+    this.budget = Infinity;
+    this.movedAt = 0;
+    this.isMoving = false;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.resting = undefined;
     new ResizeObserver(() => this.resize()).observe(place);
   }
 
@@ -146,9 +155,11 @@ export class Space {
     } else if (length(shift) > 0) this.big.carry(new THREE.Matrix4().makeTranslation(shift[0], shift[1], shift[2]));
   }
 
-  paint() {
+  /** Colours the points, where they are not yet. @param {boolean} [isAnew] in any case: classes have other colours */
+  paint(isAnew = false) {
     const { state, frames, taxonomy } = this.app;
     this.cloud.material.size = state.show.pointSize * this.renderer.getPixelRatio();
+    if (this.cloud.mode === state.show.colour && !isAnew) return;
     this.cloud.paint(state.show.colour, (id) => {
       const name = frames.className(id);
       return name ? taxonomy.color(name) : NO_CLASS;
@@ -234,6 +245,28 @@ export class Space {
     this.draw();
   }
 
+  /** The view, or a cuboid, is on its way: with fewer points, where all of them cannot be drawn smoothly, until it rests. */
+  move() {
+    if (!this.isMoving) this.movedAt = 0;
+    this.isMoving = true;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.isMoving = false;
+      if (this.cloud.thin.visible) this.draw();
+    }, REST_MS);
+    this.draw();
+  }
+
+  /** How long the last picture took says how many points the next one has. */
+  #adapt() {
+    const now = performance.now();
+    const taken = this.movedAt ? now - this.movedAt : 0;
+    this.movedAt = now;
+    const drawn = Math.min(this.budget, this.cloud.n);
+    if (taken > SLOW_MS) this.budget = Math.max(LEAST_POINTS, drawn * Math.max(0.3, SMOOTH_MS / taken));
+    else if (taken && taken < SMOOTH_MS && this.budget < this.cloud.n) this.budget *= 1.15;
+  }
+
   /** Soon, and once for however many changes there are. */
   draw() {
     if (this.isDrawing) return;
@@ -245,6 +278,8 @@ export class Space {
   }
 
   #drawNow() {
+    if (this.isMoving) this.#adapt();
+    this.cloud.thinTo(this.isMoving ? this.budget : Infinity);
     const whole = this.canvas.getBoundingClientRect();
     this.renderer.setScissor(0, 0, whole.width, whole.height);
     this.renderer.setClearColor(0x2a3140, 1);
@@ -324,9 +359,13 @@ export function startSpace(app, place) {
   });
   state.on('points', () => space.showPoints());
   state.on('cuboids', () => space.showPoints());
-  for (const name of ['labels', 'draft']) state.on(name, () => space.showLabels());
+  state.on('labels', () => space.showLabels());
+  state.on('draft', () => {
+    space.showLabels();
+    if (state.draft) space.move();
+  });
   state.on('taxonomy', () => {
-    space.paint();
+    space.paint(true);
     space.showLabels();
   });
   state.on('selection', () => {
