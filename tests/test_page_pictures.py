@@ -126,3 +126,25 @@ def test_the_pictures_can_be_small_large_and_away(site, nothing_wrong):
     page.go(30)
     tile(page, "rear")
     assert page.page.locator("figure[data-camera=rear]").get_attribute("data-frame") == "30"
+
+
+def test_what_is_picked_comes_into_the_middle_of_a_large_picture(site, nothing_wrong):
+    page = site.visit(frame=20)
+    tile(page, "front")
+    page.by("picture-height").fill("3")
+    page.by("picture-large-front").click()
+    page.page.wait_for_timeout(300)
+    middle = """name => { const one = boxwright.pictures.large; const row = one.cuboids.find((row) => row.track_id === name); if (!row) return null;
+        const at = one.view.toCanvas((row.xyxy[0] + row.xyxy[2]) / 2, (row.xyxy[1] + row.xyxy[3]) / 2);
+        return [...at, one.view.canvasWidth / 2, one.view.canvasHeight / 2, one.view.zoom]; }"""
+    for frame, track_id in ((20, "car-13"), (25, "car-11")):
+        page.evaluate("([trackId, frame]) => boxwright.state.tell('seek', { trackId, frame })", [track_id, frame])
+        page.shown(frame)
+        page.wait("frame => !boxwright.pictures.isSought && boxwright.pictures.large.frame === frame", frame)
+        u, v, u0, v0, zoom = page.evaluate(middle, track_id)
+        assert zoom > 1.5 and abs(u - u0) < 60 and abs(v - v0) < 60
+    page.by("picture-whole-front").click()
+    page.evaluate("() => boxwright.state.select(boxwright.labels.named('car-13').id)")
+    assert page.evaluate("() => boxwright.pictures.large.view.zoom") == 1
+    page.key("o")
+    assert page.evaluate("() => boxwright.pictures.large.view.zoom") > 1.5

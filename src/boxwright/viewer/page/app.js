@@ -49,6 +49,12 @@ export class App {
     this.state.tell('notice', { text, kind });
   }
 
+  /** What is selected into the middle, in the perspective and in the picture that is large. */
+  lookAtSelected() {
+    this.space?.lookAtSelected();
+    this.pictures?.lookAtSelected();
+  }
+
   async start() {
     const said = await this.api.open();
     const [me, project, { scenes }] = await Promise.all(['/me', '/project', '/scenes'].map((path) => this.api.get(path)));

@@ -69,6 +69,7 @@ export class Tile {
         if (bitmap) this.#sizes(frame);
         await this.#loadPoints(frame);
         this.draw();
+        this.pictures.meet();
         if (frame === this.app.state.frame && width === this.#wantedWidth()) return;
       }
     } finally {

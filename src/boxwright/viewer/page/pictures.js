@@ -3,6 +3,7 @@
 
 import { button, el, fill, put } from './dom.js';
 import { PictureData } from './picture_data.js';
+import { boundsOf } from './picture_draw.js';
 import { Tile } from './picture_tile.js';
 
 /** @typedef {import('./picture_draw.js').Drawn} Drawn */
@@ -24,6 +25,7 @@ export class Pictures {
     /** @type {PictureTool|null} who edits in pictures */
     this.tool = null;
     this.withPoints = false;
+    this.isSought = false;
     /** @type {Map<string, (camera: string) => [Drawn, Look][]>} what else is drawn over pictures, by who asked for it */
     this.overlays = new Map();
     this.isDrawing = false;
@@ -106,7 +108,10 @@ export class Pictures {
   load() {
     const { frame, scene } = this.app.state;
     if (!scene?.cameras.length || this.grid.hidden) return;
-    void this.data.load(frame, () => this.draw());
+    void this.data.load(frame, () => {
+      this.meet();
+      this.draw();
+    });
     for (const tile of this.tiles) if (!tile.element.hidden) void tile.load();
   }
 
@@ -170,13 +175,25 @@ export class Pictures {
     return [...this.overlays.values()].flatMap((one) => one(camera));
   }
 
-  /** What is selected into the middle of its picture, where one is large. */
+  /** Brings what is selected into the middle of the picture that is large, as soon as what the picture shows is there. */
   lookAtSelected() {
+    this.isSought = true;
+    this.meet();
+  }
+
+  /** Asked whenever something has come that it may wait for. */
+  meet() {
+    const { frame, selected } = this.app.state;
     const tile = this.large;
-    if (!tile) return;
-    const one = tile.cuboids.find((row) => this.isSelected(row.track_id));
-    if (one) tile.view.show(one.xyxy);
+    if (!this.isSought || (tile && (tile.frame !== frame || !this.data.projections.has(frame)))) return;
+    this.isSought = false;
+    if (!tile || !selected) return;
+    const row = [...tile.cuboids, ...tile.shapes].find((one) => this.isSelected(one.track_id));
+    const box = row && ('shape' in row ? boundsOf(row, row.shape) : row.xyxy);
+    if (!box) return;
+    tile.view.show(box);
     tile.draw();
+    void tile.load(); // nearer, it may want more pixels
   }
 }
 

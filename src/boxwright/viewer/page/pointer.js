@@ -38,6 +38,7 @@ export function startPointer(app, space) {
     const frame = state.frame;
     place.setPointerCapture(start.pointerId);
     space.big.controls.enabled = false;
+    space.big.flight = null;
     let isMoved = false;
     const move = (/** @type {PointerEvent} */ event) => {
       isMoved = isMoved || Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) > 2;

@@ -202,6 +202,7 @@ export class Space {
     const one = this.sought === state.selected ? this.cuboidOf(this.sought) : null;
     this.sought = null;
     if (one) this.big.near(one, this.anchor);
+    this.app.pictures?.lookAtSelected();
   }
 
   #makeTrails() {

@@ -26,7 +26,7 @@ export function startTools(app, place) {
     el('div', { class: 'row of-space' },
       view('Home', 'view-home', 'Home of the view: H', () => app.space?.big.home(app.space.egoFrom, app.space.anchor)),
       view('Above', 'view-above', 'U', () => app.space?.big.above(app.space.egoFrom, app.space.anchor)),
-      view('Near', 'view-object', 'O', () => app.space?.lookAtSelected()),
+      view('Near', 'view-object', 'O', () => app.lookAtSelected()),
     ),
     el('details', { open: true, class: 'group' },
       el('summary', { testid: 'shown' }, 'Shown'),
