@@ -388,13 +388,13 @@ def test_the_search_finds_what_trying_all_headings_finds(rng):
     tuning = np.array([0.2, 60.0, 1.5, 0.0, 0.0, 0.2, 6.0, 3.0])
     along = 2 * np.cos(2 * (np.arange(60) * np.pi / 60 - 0.9)) ** 2
     for yaw, yaw_costs, n_rays in ((0.2, np.zeros(60), 0), (1.1, along, 0), (2.5, np.zeros(60), 12), (1.8, along, 12)):
-        points = np.ascontiguousarray((seen_car(rng, CAR[0], yaw, n=200) - CAR[0])[:150, :2])
+        points = np.ascontiguousarray((seen_car(rng, CAR[0], yaw, n=200) - CAR[0])[:80, :2])
         rays = np.column_stack(
             [rng.uniform(5, 20, (n_rays, 1)) * [1.0, 0.5] + rng.normal(0, 2.5, (n_rays, 2)), np.full(n_rays, 0.2), np.full(n_rays, 0.8)]
         )
         out = np.empty(7)
         kernels.search(points, points, *sensor, size, sigma, 0.0, np.inf, yaw_costs, rays, tuning, out)
-        headings = np.radians(np.arange(0, 180, 0.5 if n_rays == 0 else 6))
+        headings = np.radians(np.arange(0, 180, 1 if n_rays == 0 else 6))
         best = min(naive.pose_cost(points, heading, sensor, size, sigma, tuning, yaw_costs, rays)[0] for heading in headings)
         own, extents = naive.pose_cost(points, out[0], sensor, size, sigma, tuning, yaw_costs, rays)
         assert out[5] == pytest.approx(own, abs=1e-6) and own <= best + 0.1

@@ -73,9 +73,9 @@ def test_directions_equal_the_slow_twin(rng):
     kernels.directions(points, np.arange(90), 0.1, -0.2, 0.7, 6.0, 0.3, 0.8, 3.0, 10_000, votes)
     np.testing.assert_array_equal(votes, naive.directions(points, [0.1, -0.2], 0.7, 0.3, 6.0, 0.8, 3.0, 60))
     turned = np.c_[-points[:, 1], points[:, 0], points[:, 2]]  # a quarter turn moves the votes by half of them; cells turn along
-    kernels.directions(points, np.arange(90), 0.0, 0.0, 0.7, 6.0, 1e-3, 0.8, 0.9, 10_000, votes)
+    kernels.directions(points, np.arange(90), 0.0, 0.0, 0.7, 6.0, 1e-2, 0.8, 0.9, 10_000, votes)
     other = np.empty(60)
-    kernels.directions(turned, np.arange(90), 0.0, 0.0, 0.7, 6.0, 1e-3, 0.8, 0.9, 10_000, other)
+    kernels.directions(turned, np.arange(90), 0.0, 0.0, 0.7, 6.0, 1e-2, 0.8, 0.9, 10_000, other)
     assert votes.sum() > 20 and np.abs(np.roll(votes, 30) - other).sum() <= 2
 
 
