@@ -82,6 +82,16 @@ def test_edited_helper_is_compiled_again_and_the_first_one_found_again(small: Pa
     assert {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*.nb?")} == compiled
 
 
+def test_installs_of_the_same_sources_share_what_is_compiled(small: Path, tmp_path: Path):
+    """Another venv, or the same release installed again, finds the code where it is."""
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    folder, _ = run_python(CALL, path=small.parent, **cache).split()
+    compiled = {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*.nb?")}
+    shutil.copytree(small.parent, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    assert run_python(CALL, path=tmp_path / "elsewhere", **cache).split() == [folder, "2"]
+    assert compiled and {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*.nb?")} == compiled
+
+
 def test_bounds_check_has_a_folder_of_its_own(small: Path, tmp_path: Path):
     cache = str(tmp_path / "cache")
     plain = run_python(CALL, path=small.parent, NUMBA_CACHE_DIR=cache, NUMBA_BOUNDSCHECK=None).split()[0]

@@ -1,7 +1,8 @@
 """Compiled geometry: arrays in, arrays out. Nothing here checks its input; the verb modules do.
 
 Kernels are compiled on first call and kept on disk. The folder is named after everything that decides the machine code: all sources of this
-package, the numba version and the bounds-check switch (numba's own key misses edits in imported helpers, and the switch).
+package, the numba version and the bounds-check switch (numba's own key misses edits in imported helpers, and the switch). Installs with the same
+sources share it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ __all__ = ["cache_folder", "compiled", "kernel"]
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} boundscheck={numba.config.BOUNDSCHECK}".encode())
+    digest = hashlib.sha256(f"{__name__} {numba.__version__} {np.__version__} boundscheck={numba.config.BOUNDSCHECK}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
@@ -57,15 +58,39 @@ def _find_cache_folder() -> Path | None:
 cache_folder: Path | None = _find_cache_folder()
 
 
+class Locator:
+    """Tells numba where a kernel's code is kept. Its own locators put the path of the source file into it, so that every install compiles anew."""
+
+    def __init__(self, line):
+        self._line = line
+
+    @classmethod
+    def from_function(cls, function, _):
+        return cls(function.__code__.co_firstlineno)
+
+    def ensure_cache_path(self):
+        cache_folder.mkdir(parents=True, exist_ok=True)
+
+    def get_cache_path(self):
+        return str(cache_folder)
+
+    def get_source_stamp(self):
+        return cache_folder.name  # which tells of all sources
+
+    def get_disambiguator(self):
+        return str(self._line)
+
+
 @contextmanager
 def _our_cache():
-    """numba picks the folder when a function is decorated; the setting is put back, so that users' own kernels are not moved."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder)
+    """numba picks the folder when a function is decorated; the settings are put back, so that users' own kernels are not moved."""
+    ours = {"CACHE_DIR": str(cache_folder), "CACHE_LOCATOR_CLASSES": f"{__name__}.{Locator.__name__}"}  # the second of newer numbas alone
+    before = {name: getattr(numba.config, name, "") for name in ours}
+    vars(numba.config).update(ours)
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        vars(numba.config).update(before)
 
 
 @contextmanager
