@@ -12,9 +12,10 @@ import numpy as np
 from ..arrays import Int64s
 from ..cameras import PinholeCamera
 from ..errors import BoxwrightError, CalibrationError, FormatError
-from ..frames import Pose, Trajectory
+from ..frames import Pose, Trajectory, many_poses, unit_quats
 from ..limits import FARTHEST_M, has_file
 from ..points import Sweep
+from ..rotations import matrix_from_quat
 from .argoverse2_tables import HINT, Rows, read_rows
 from .looking import names_of
 from .sensor_files import left_out_note
@@ -52,8 +53,13 @@ _STAMP = "(0|[1-9][0-9]{0,18})"
 
 
 def poses_of(table: Rows) -> list[Pose]:
+    quats, places = table.stack("qw", "qx", "qy", "qz"), table.stack("tx_m", "ty_m", "tz_m")
+    if (np.abs(np.linalg.norm(quats, axis=1) - 1) <= 1e-6).all():
+        many = many_poses(matrix_from_quat(unit_quats("pose.quat_wxyz", quats)), places)
+        if many is not None:
+            return many
     poses = []
-    for row, (quat, place) in enumerate(zip(table.stack("qw", "qx", "qy", "qz"), table.stack("tx_m", "ty_m", "tz_m"))):
+    for row, (quat, place) in enumerate(zip(quats, places)):  # one of them is none: which, and why
         try:
             poses.append(Pose.from_quat(quat, place))
         except BoxwrightError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from ..errors import BoxwrightError, CorruptionError
 from . import schema
 from .canonical import as_stored, chained, change_line, compacted, first_hash
 from .entities import PROJECT, slot_of
+from .garbage import without_collector
 from .project import Project
 
 __all__ = ["Damage", "Report", "fsck"]
@@ -77,10 +77,8 @@ class Report:
 def fsck(project: Project, *, progress: Callable[[int], Any] = lambda n: None) -> Report:
     """Everything the database holds, against itself; recorded files are `Project.check_files`. progress : told the changes that were looked at"""
     report = Report(project.place)
-    was_on = gc.isenabled()
-    gc.disable()  # a million things are made and none of them in a circle: looking for circles takes a third of the time
     try:
-        with project.database.reading() as connection:
+        with without_collector(), project.database.reading() as connection:
             if project.database.is_sqlite:
                 _check_sqlite(connection, report)
             else:
@@ -90,12 +88,10 @@ def fsck(project: Project, *, progress: Callable[[int], Any] = lambda n: None) -
             _check_state(connection, report, last)
             _check_blobs(connection, report)
         if not report.damages:
-            _check_scenes(project, report)
+            with without_collector():
+                _check_scenes(project, report)
     except (BoxwrightError, sa.exc.SQLAlchemyError, ValueError, TypeError, KeyError, AttributeError) as error:
         report.add("database", "unreadable", None, f"{type(error).__name__}: {error}")
-    finally:
-        if was_on:
-            gc.enable()
     return report
 
 

@@ -24,6 +24,7 @@ from .canonical import checked_id, new_id
 from .edits import Edits, label_bytes
 from .engines import Database
 from .entities import PROJECT, Entity, columns_of, entity_of, named
+from .garbage import without_collector
 from .history import Blame, log_of, values_of
 from .member_verbs import checked_account
 from .places import check_places
@@ -350,7 +351,8 @@ class Project:
             "point_labels": labels,
         }
         edit |= {} if source is None else {"source": source_body(source)}
-        return self.commit([edit], by=by, op_id=op_id, blobs=blobs)
+        with without_collector():
+            return self.commit([edit], by=by, op_id=op_id, blobs=blobs)
 
     # ------------------------------------------------------------ history
 
