@@ -10,7 +10,9 @@ import pytest
 import boxwright as bw
 from boxwright.certification.clients import ask_client, python_with
 from boxwright.formats import datumaro, datumaro_writer
+from boxwright.formats.images import image_bytes
 from boxwright.rotations import quat_from_euler
+from formats_scenes import full_scene
 from platform_scenes import (
     ANGLES,
     CENTER,
@@ -18,6 +20,7 @@ from platform_scenes import (
     SIZE,
     TOL,
     YAW,
+    asked,
     check_golden,
     check_tilted,
     faulty,
@@ -196,3 +199,66 @@ def test_datumaro_itself_reads_it(tmp_path):
     np.testing.assert_allclose(told.cuboids.cuboids.center_m, np.round(scene.tracks[0].cuboids.center_m, 2), rtol=0, atol=TOL)
     np.testing.assert_allclose(told.cuboids.cuboids.size_m, np.round(scene.tracks[0].cuboids.size_m, 2), rtol=0, atol=TOL)
     np.testing.assert_allclose(told.cuboids.cuboids.quat_wxyz[0], quat_from_euler(np.round(ANGLES, 2), "XYZ"), rtol=0, atol=TOL)
+
+
+# ------------------------------------------------------------ pictures beside the clouds
+
+
+def test_pictures_beside_the_clouds(tmp_path, rng):
+    """CVAT's context images: pixel by pixel, of the frames that have one; where the cameras are is told to be lost."""
+    scene = full_scene(rng)
+    report = bw.write(scene, tmp_path / "out", "datumaro", subset="street")
+    top = json.loads((tmp_path / "out/annotations/street.json").read_text())
+    beside = [[one["path"] for one in item.get("related_images", [])] for item in top["items"]]
+    assert beside == [[f"{item['id']}/front.png"] for item in top["items"][:3]] + [[]]
+    assert any("lenses and places of 2 cameras" in line for line in report.dropped) and any("camera round" in line for line in report.dropped)
+    back = bw.read(tmp_path / "out")
+    assert [*back.cameras] == ["front"] and back.cameras["front"].camera == bw.UncalibratedCamera(48, 32)
+    for i in range(4):
+        assert back.has_image(i, "front") == scene.has_image(i, "front") == (i < 3)
+    for i in range(3):
+        np.testing.assert_array_equal(back.image(i, "front"), scene.image(i, "front"))
+    bw.write(back, tmp_path / "again", "datumaro")
+    assert {path.relative_to(tmp_path / "again") for path in (tmp_path / "again/images").rglob("*.*")} == {
+        path.relative_to(tmp_path / "out") for path in (tmp_path / "out/images").rglob("*.*")
+    }
+
+
+def test_pictures_that_are_not_there(tmp_path, rng):
+    """They stay with their item, and no path leads out of the folder; those of items out of order go to their frames."""
+    make(tmp_path)
+    document = json.loads((tmp_path / "annotations/default.json").read_text())
+    told = {"a": ["a/left.png"], "c": ["/tmp/c/left.png", "../../secret.png", "c/right.png", "notes.txt"], "b": []}
+    for one in document["items"]:
+        one["related_images"] = [{"path": path} for path in told[one["id"]]]
+    save(tmp_path / "annotations/default.json", document)
+    (tmp_path / "secret.png").write_bytes(image_bytes(np.zeros((2, 3, 3), np.uint8)))
+    (tmp_path / "images/default/c").mkdir(parents=True)
+    (tmp_path / "images/default/c/left.png").write_bytes(image_bytes(np.full((4, 5, 3), 9, np.uint8)))
+    scene = bw.read(tmp_path)
+    assert [*scene.cameras] == ["left"] and [scene.has_image(i, "left") for i in range(3)] == [False, False, True]
+    bw.write(scene, tmp_path / "out", "datumaro")
+    again = {one["id"]: one for one in json.loads(next((tmp_path / "out/annotations").iterdir()).read_text())["items"]}
+    assert [one["path"] for one in again["c"]["related_images"]] == ["c/left.png", "../../secret.png", "c/right.png", "notes.txt"]
+    assert [one["path"] for one in again["a"]["related_images"]] == ["a/left.png"] and "related_images" not in again["b"]
+
+
+PICTURES = """
+import json, sys
+from datumaro.components.dataset import Dataset
+items = Dataset.import_from(sys.argv[1], "datumaro")
+print(json.dumps({item.id: [image.data.tolist() for image in (item.media.extra_images if item.media else ())] for item in items}))
+"""
+
+
+@pytest.mark.peers
+def test_datumaro_itself_finds_the_pictures(tmp_path, rng):
+    python = python_with("datumaro")
+    if python is None:
+        pytest.skip("datumaro is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    scene = full_scene(rng)
+    bw.write(scene, tmp_path / "out", "datumaro")
+    found = asked(python, PICTURES, tmp_path / "out")
+    assert [len(one) for one in found.values()] == [1, 1, 1, 0]
+    for i, (picture, *_) in enumerate([*found.values()][:3]):
+        np.testing.assert_array_equal(np.array(picture)[..., ::-1], scene.image(i, "front"))

@@ -585,6 +585,22 @@ def test_no_points_compressed(tmp_path):
                 call(path)
 
 
+def test_names_with_blanks(tmp_path):
+    """They could be read and not be written: a recording with one became no folder of boxwright's."""
+    columns = {name: np.arange(3.0) for name in "xyz"}
+    np.savez(tmp_path / "a.npz", **columns, **{"my ring": np.arange(3), "_": np.arange(3) + 5})
+    head = b"VERSION 0.7\nFIELDS x y z \0ring\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 1 1 1 1\nWIDTH 1\nHEIGHT 1\nPOINTS 1\nDATA ascii\n1 2 3 4\n"
+    (tmp_path / "b.pcd").write_bytes(head)
+    assert {*bw.read_points(tmp_path / "a.npz").fields} == {"my_ring", "field"}
+    sweep = bw.read_points(tmp_path / "b.pcd")
+    assert [*sweep.fields] == ["_ring"]
+    bw.write_points(sweep, tmp_path / "c.pcd")
+    assert bw.read_points(tmp_path / "c.pcd").fields["_ring"].tolist() == [4]
+    np.savez(tmp_path / "d.npz", **columns, **{"my ring": np.arange(3), "my_ring": np.arange(3)})
+    with pytest.raises(bw.FormatError, match="columns whose names differ"):
+        bw.read_points(tmp_path / "d.npz")
+
+
 def test_pcd_values_that_would_share_a_name(tmp_path):
     head = "FIELDS x y z a a_0\nSIZE 4 4 4 4 4\nTYPE F F F F F\nCOUNT 1 1 1 2 1\nWIDTH 1\nHEIGHT 1\nPOINTS 1\nDATA binary\n"
     (tmp_path / "a.pcd").write_bytes(head.encode() + bytes(24))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +13,10 @@ from ..arrays import Floats
 from ..errors import ArgumentError, BoxwrightError, FormatError
 from ..points import Sweep
 
-__all__ = ["columns_of_records", "columns_of_sweep", "name_of", "other_size", "record_bytes", "records_from", "sweep_of_columns"]
+__all__ = ["columns_of_records", "columns_of_sweep", "name_of", "other_size", "record_bytes", "records_from", "sweep_of_columns", "without_blanks"]
 
 OWN_NAMES = ("x", "y", "z", "intensity", "time_offset_ns")
+_BLANK = re.compile("[\x00- ]")
 
 
 def other_size(room: int, promised: int, expected: str, path: str | os.PathLike[str], field: str | None, offset: int | None = None) -> FormatError:
@@ -36,6 +38,12 @@ def name_of(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def without_blanks(name: str) -> str:
+    """A field's name as headers of points can hold it, where blanks and control characters part names: "_" in their place."""
+    safe = _BLANK.sub("_", name)
+    return "field" if safe in ("", "_") else safe
 
 
 def records_from(file: Any, dtype: Any, n: int, path: str | os.PathLike[str]) -> Any:
@@ -88,12 +96,14 @@ def _adjacent(parts: list[Any]) -> Floats | None:
     return view
 
 
-def sweep_of_columns(columns: Mapping[str, Any], path: str | os.PathLike[str], *, frame: str, scale_m: float | None = None) -> Sweep:
+def sweep_of_columns(given: Mapping[str, Any], path: str | os.PathLike[str], *, frame: str, scale_m: float | None = None) -> Sweep:
     """A Sweep; x, y, z are metres, or whole numbers of `scale_m` metres, and then become float32 where that keeps a tenth of the scale."""
-    missing = [name for name in "xyz" if name not in columns]
+    missing = [name for name in "xyz" if name not in given]
     if missing:
-        raise FormatError(expected="columns x, y and z", got=", ".join(columns) or "none", path=path, hint="rename the columns")
-    columns = {name: np.asarray(values) for name, values in columns.items()}
+        raise FormatError(expected="columns x, y and z", got=", ".join(given) or "none", path=path, hint="rename the columns")
+    columns = {name if name in OWN_NAMES else without_blanks(name): np.asarray(values) for name, values in given.items()}
+    if len(columns) < len(given):
+        raise FormatError(expected="columns whose names differ", got=", ".join(given), path=path, hint="rename the columns")
     for name, values in columns.items():
         if values.dtype.kind not in "iufb":
             got, hint = f"dtype {values.dtype}", "save plain numbers"
@@ -150,7 +160,7 @@ def columns_of_sweep(sweep: Sweep, scale_m: float | None = None) -> dict[str, An
         columns["time_offset_ns"] = time.astype(np.int32) if small else time
     columns.update({name: np.asarray(values) for name, values in sweep.fields.items()})
     for name, values in columns.items():
-        if not name or name == "_" or any(ord(c) < 33 for c in name):
+        if not name or name == "_" or _BLANK.search(name):
             raise ArgumentError(expected="field names without spaces", got=repr(name), field="fields")
         if values.dtype == np.bool_:
             columns[name] = values.astype(np.uint8)

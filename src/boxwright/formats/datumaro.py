@@ -2,6 +2,7 @@
 
     annotations/default.json            {categories: {label: {labels: [{name}]}}, items: [{id, annotations, attr: {frame}, point_cloud: {path}}]}
     point_clouds/default/000000.pcd     one cloud for each item
+    images/default/000000/front.png     pictures beside it, CVAT's context images: the item's related_images: [{path: "000000/front.png"}]
 
 A cuboid is {type: "cuboid_3d", label_id, position, rotation, scale, attributes: {track_id, keyframe, occluded, outside, ...}}: geometric centre,
 Euler angles R = Rx @ Ry @ Rz, and sizes along the own x, y, z, that is length, width, height, in the frame of the cloud. (Datumaro's writer of KITTI
@@ -23,8 +24,11 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from ..tracks import Origin, Visibility
+from .boxwright_scene import is_safe_name
+from .cameras_of_frames import Shot
 from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, unescaped
 from .declared import Capabilities, Exactness
+from .images import IMAGE_SUFFIXES
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
 from .looking import head, names_of
@@ -35,11 +39,12 @@ __all__ = ["CAPABILITIES", "CUBOID", "INTERNAL", "NUMBER", "detect", "list_scene
 
 CAPABILITIES = Capabilities(
     title="Datumaro JSON with cuboids, as CVAT has it for 3-D tasks",
-    reads="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps",
-    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps",
+    reads="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps pictures",
     partly={
         "frame_names": "those that cannot be names of files are numbered",
         "sweeps": "those of the first LiDAR stay",
+        "pictures": "beside the clouds, of cameras without calibration",
     },
     frame="lidar",
     exact=Exactness(m=1e-9, rad=1e-9),
@@ -93,7 +98,7 @@ def scene_file(path: Path, scene: str) -> Path:
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     file, notes = scene_file(path, scene), list[str]()
     top = load_by_parts(file, frozenset({"items"}), _left_of_item)
-    reading = _Reading(top, problems)
+    reading = _Reading(top, file, problems)
     for item in top["items"]:
         with problems.aside(item.value):
             reading.item(item)
@@ -111,22 +116,25 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         path,
         notes=notes,
         source_attributes={"datumaro": {key: value for key, value in kept.items() if value}},
+        shots=[Shot(i, camera, picture) for i, k in enumerate(order) for camera, picture in reading.pictures[k].items()],
     )
 
 
 class _Reading:
     """The items of a file, one after the other.
 
-    ids, numbers, clouds : of each, its name, the frame it says it is, and the name of its cloud's file
+    ids, numbers, clouds, pictures : of each, its name, the frame it says it is, the name of its cloud's file, and camera -> file beside that
     extras : id of an item -> what it says that is no cuboid
     """
 
-    def __init__(self, top: Node, problems: Problems) -> None:
+    def __init__(self, top: Node, file: Path, problems: Problems) -> None:
+        self.folders = [file.parent.parent / "images" / file.stem, file.parent.parent / "images"]
         self.names = [label["name"].word() for label in top["categories"].get("label", {}).get("labels", [])]
         self.problems, self.rows = problems, LabelRows()
         self.ids: list[str] = []
         self.numbers: list[int | None] = []
         self.clouds: list[str] = []
+        self.pictures: list[dict[str, Path]] = []
         self.extras: dict[str, dict[str, Any]] = {}
         self.n_alone, self.others = 0, Counter[str]()
         self._taken = set[str]()
@@ -154,11 +162,26 @@ class _Reading:
                 continue
             with self.problems.aside(one.value):
                 self._add(i, k, one)
-        rest = {key: value for key, value in item.value.items() if key not in ("id", "annotations", "point_cloud")}
+        rest = {key: value for key, value in item.value.items() if key not in ("id", "annotations", "point_cloud", "related_images")}
+        self.pictures.append({})
+        others_beside = [one.value for one in item.get("related_images", []) if not self._picture(one)]
+        if others_beside:
+            rest["related_images"] = others_beside
         if others:
             rest["annotations"] = others
         if rest and rest != {"attr": {"frame": i}}:
             self.extras[name] = rest
+
+    def _picture(self, node: Node) -> bool:
+        """Whether it is there. Only the last two parts of its path count, so that none leads out of the folder; the camera is called as its file."""
+        parts = re.split(r"[/\\]", node["path"].text())[-2:]
+        name, _, suffix = parts[-1].rpartition(".")
+        if f".{suffix.lower()}" not in IMAGE_SUFFIXES or not name or name in self.pictures[-1] or not all(map(is_safe_name, parts)):
+            return False
+        found = next((place for folder in self.folders if (place := folder.joinpath(*parts)).is_file()), None)
+        if found is not None:
+            self.pictures[-1][name] = found
+        return found is not None
 
     def _add(self, i: int, k: int, node: Node) -> None:
         node["type"].one_of({CUBOID: CUBOID})

@@ -16,6 +16,7 @@ from .boxwright_scene import is_safe_name
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
 from .datumaro import CAPABILITIES, CUBOID, INTERNAL, NUMBER
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
+from .pictures_of_frames import Pictures
 from .reach import check_reach
 from .streamed_json import StreamedJson
 from .write_report import WriteReport
@@ -41,7 +42,8 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, subset: str | None
     stems = frame_stems(scene, report)
     clouds = write_clouds(scene, folder / "point_clouds" / name, stems, pcd_encoding, report)
     kept = scene.source_attributes.get("datumaro")
-    items = _Items(scene, kept if isinstance(kept, Mapping) else {})
+    pictures = Pictures(scene, folder, address=lambda camera, stem: f"images/{name}/{stem}/{camera}")
+    items = _Items(scene, kept if isinstance(kept, Mapping) else {}, pictures)
     (folder / "annotations").mkdir()
     with StreamedJson(folder / "annotations" / f"{name}.json", f"scene {scene.name!r}") as file:
         file.member("dm_format_version", "1.0")
@@ -49,14 +51,15 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, subset: str | None
         file.member("infos", items.kept.get("infos", {}))
         file.member("categories", items.categories())
         file.list("items", (items.item(one, stems[one.index], clouds) for one in labelled_frames(scene, sensor_frame(scene), report)))
+    pictures.say(report)
     say_what_is_lost(scene, CAPABILITIES, report)
 
 
 class _Items:
     """The frames as items of a dataset. What a file said beside its cuboids goes back to the item of the same name."""
 
-    def __init__(self, scene: Scene, kept: Mapping[str, Any]) -> None:
-        self.scene, self.kept = scene, kept
+    def __init__(self, scene: Scene, kept: Mapping[str, Any], pictures: Pictures) -> None:
+        self.scene, self.kept, self.pictures = scene, kept, pictures
         self.labels, self.label_of = _labels(scene, kept)
         self.extras = kept.get("items") if isinstance(kept.get("items"), Mapping) else {}
         self.ids = [_track_number(track.track_id) for track in scene.tracks]
@@ -79,13 +82,16 @@ class _Items:
         extra = self.extras.get(self.scene.frame_ids[frame.index]) if self.extras else None
         extra = dict(extra) if isinstance(extra, Mapping) else {}
         others = extra.pop("annotations", ())
-        attr = extra.pop("attr", {})
+        attr, beside = extra.pop("attr", {}), extra.pop("related_images", ())
         cuboids = self._cuboids(frame)
+        related = [{"path": "/".join(one.address.split("/")[2:])} for one in self.pictures.of(frame.index, stem)]
+        related += beside if isinstance(beside, (list, tuple)) else []
         return {
             "id": stem,
             "annotations": cuboids + list(others) if isinstance(others, (list, tuple)) else cuboids,
             "attr": {**(attr if isinstance(attr, Mapping) else {}), "frame": frame.index},
             **({"point_cloud": {"path": f"{stem}.pcd"}} if frame.index in clouds else {}),
+            **({"related_images": related} if related else {}),
             **extra,
         }
 

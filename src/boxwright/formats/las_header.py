@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import FormatError, number_of
 from ..limits import FARTHEST_M, limits
-from .columns import other_size
+from .columns import other_size, without_blanks
 
 __all__ = ["LasHeader", "checked_las_header"]
 
@@ -185,7 +185,7 @@ def _row(kind: int, row_bytes: int, vlrs: list[tuple[str, int, bytes]], path: st
     told = next((raw for user, record, raw in vlrs if (user, record) == ("LASF_Spec", 4)), b"")
     for at in range(0, len(told) - 191, 192):
         code, options = told[at + 2 : at + 4]
-        name = "extra_" + told[at + 4 : at + 36].split(b"\0")[0].decode("utf-8", "replace").strip().replace(" ", "_")
+        name = without_blanks("extra_" + told[at + 4 : at + 36].split(b"\0")[0].decode("utf-8", "replace").strip())
         dtype = _EXTRA_KINDS.get(code)
         width = np.dtype(dtype).itemsize if dtype else options if code == 0 else 0
         if not 0 < width <= left or any(name == other for other, _ in fields):
