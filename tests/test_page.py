@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 import boxwright as bw
+from boxwright.fitting import Fit
 from boxwright.server import app as server_app
 from serving import served
 
@@ -93,3 +94,10 @@ def test_the_default_classes_are_told_where_a_project_has_none(tmp_path):
         said = one.http("ada").get("/taxonomy").json()
         assert said["taxonomy"] is None
         assert [each["name"] for each in said["default"]["categories"]] == list(bw.Taxonomy.default().names)
+
+
+def test_every_doubt_of_a_fit_has_words():
+    """Those that Fit's docstring names."""
+    named = set(re.findall(r'"([a-z_0-9]+)"', Fit.__doc__.split("flags : of")[1].split("point_index")[0]))
+    told = re.search(r"const DOUBTS = \{(.*?)\};", (PAGE / "verbs.js").read_text(), re.S)
+    assert set(re.findall(r"^  (\w+):", told[1], re.M)) == named and len(named) == 7

@@ -6,6 +6,17 @@ import { compare, copy, same } from './exact.js';
 import { axesOf, faceMoved, moved, movedAlong, turned } from './geometry.js';
 import { cuboidOf, shapeOf } from './labels.js';
 
+/** What a fit says of itself. @type {Record<string, string>} */
+const DOUBTS = {
+  length_from_prior: 'its length is that of its class',
+  width_from_prior: 'its width is that of its class',
+  height_from_prior: 'its height is that of its class',
+  heading_unknown_180: 'front and rear may be each other (B turns it about)',
+  yaw_ambiguous_90: 'it may be turned by a quarter',
+  yaw_from_motion: 'points of this class do not tell its heading',
+  too_few_points: 'they are few',
+};
+
 /** @typedef {import('./state.js').Entity} Entity */
 /** @typedef {import('./state.js').Cuboid} Cuboid */
 
@@ -141,7 +152,8 @@ export class Verbs {
     if (!fit || state.scene !== scene || state.frame !== frame) return;
     if (track) this.setCuboid(track.id, cuboidOf(fit.label), 'fit', 'fit');
     else this.addTrack(cuboidOf(fit.label), category, 'fit');
-    if (fit.flags.length) this.app.say(`Fitted to ${fit.n_points} points: ${fit.flags.join(', ').replaceAll('_', ' ')}.`);
+    const doubts = fit.flags.map((/** @type {string} */ one) => DOUBTS[one] ?? one.replaceAll('_', ' '));
+    if (doubts.length) this.app.say(`Fitted to ${fit.n_points} points: ${doubts.join('; ')}.`);
   }
 
   /** The selected cuboid snapped to its points. */
