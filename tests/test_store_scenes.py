@@ -155,6 +155,12 @@ def recorded(tmp_path, rng):
         yield made
 
 
+def test_an_entry_of_a_listing_is_imported(recorded, tmp_path):
+    (entry,) = bw.scenes(tmp_path / "in")
+    recorded.import_scene(tmp_path / "in", entry, name="again")
+    same_scene(recorded.read("again"), recorded.read(recorded.scenes()[0].name).replace(name="again"))
+
+
 @pytest.mark.parametrize("kind", ["lidars/lidar", "cameras/front"])
 def test_a_changed_file_is_noticed(recorded, tmp_path, kind):
     file = sorted((tmp_path / "in" / kind).iterdir())[0]

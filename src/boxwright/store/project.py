@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import ArgumentError, CorruptionError, FrameMissing, StorageError, UnknownName
-from ..formats import read, scenes
+from ..formats import SceneEntry, read, scenes
 from ..formats.boxwright_writer import scene_mapping
 from ..outputs import as_path
 from ..point_labels import NoPointLabels
@@ -298,7 +298,7 @@ class Project:
     def import_scene(
         self,
         path: str | os.PathLike[str],
-        scene: str | None = None,
+        scene: str | SceneEntry | None = None,
         format: str | None = None,
         *,
         labels: str | os.PathLike[str] | None = None,
@@ -315,7 +315,7 @@ class Project:
         """
         self.permit(Action.IMPORT)
         recording = read(path, scene, format, labels=labels, strict=strict)
-        chosen = scenes(path, format).names[0] if scene is None else scene
+        chosen = scenes(path, format).names[0] if scene is None else scene.name if isinstance(scene, SceneEntry) else scene
         source = Source(as_path(path).absolute(), chosen, recording.format, strict)
         return self.add_scene(recording, source, name=name, by=by, op_id=op_id, progress=progress)
 
