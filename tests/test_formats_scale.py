@@ -12,6 +12,7 @@ import pytest
 import boxwright as bw
 from boxwright.certification.clients import python_with
 from boxwright.formats import scale_geometry
+from boxwright.sample import sample_folder
 from formats_scenes import MemoryData
 from platform_scenes import (
     CENTER,
@@ -330,3 +331,27 @@ print(json.dumps([corners[0, :4].mean(0).tolist(), float(compute_outer_iou(xyz[:
     np.testing.assert_allclose(front, np.add(CENTER, (2.1 * math.cos(YAW), 2.1 * math.sin(YAW), 0)), rtol=0, atol=1e-9)
     assert share > 1 - 1e-6
     assert SIZE[0] / 2 == 2.1
+
+
+TOOLKIT = """
+import json, sys, types
+sys.modules["open3d"] = types.ModuleType("open3d")  # it draws with that, and nothing is drawn here
+from scale_lidar_io import helper
+with open(sys.argv[1]) as file:
+    print(json.dumps([helper.parse_cuboid_frame(frame).tolist() for frame in json.load(file)]))
+"""
+
+
+@pytest.mark.peers
+def test_scales_own_toolkit_reads_a_finished_task(tmp_path):
+    """Its reader of results takes the places of cuboids alone; they are ours, frame by frame, in the world."""
+    python = python_with("scale-lidar-io")
+    if python is None:
+        pytest.skip("scale-lidar-io is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    scene = bw.read(sample_folder(), scene="truth").replace(data=bw.scene.NoData(), image_tracks=())
+    bw.write(scene, tmp_path / "out", "scale")
+    told = asked(python, TOOLKIT, tmp_path / "out/annotations.json")
+    assert len(told) == len(scene) and sum(map(len, told)) == len(bw.interpolate_tracks(scene.tracks, scene.times_ns)) > 100
+    for i, places in enumerate(told):
+        ours = scene.cuboids(i, "world").center_m
+        np.testing.assert_allclose(sorted(places), sorted(ours.tolist()), rtol=0, atol=1e-9)

@@ -14,10 +14,12 @@ from scipy.spatial.transform import Rotation
 
 import boxwright as bw
 import mutations
+from boxwright.certification.clients import python_with
 from boxwright.formats import openlabel_tracks, openlabel_writer
 from boxwright.rotations import quat_from_yaw, quat_multiply
 from formats_scenes import full_scene
 from fuzz_child import Child
+from platform_scenes import asked
 from test_formats_openlabel import CAR_EGO, YAW, assert_same_scene, car, document, ego_to_world, read, save
 
 # ------------------------------------------------------------ leaf by leaf
@@ -400,6 +402,28 @@ def test_an_independent_reading_finds_the_cuboids(tmp_path, rng):
 def test_kognics_client_finds_the_cuboids(tmp_path, rng):
     for k, scene in enumerate(scenes_to_write(rng, tmp_path / "in")):
         check_placed(scene, as_kognic_has_it(written_of(tmp_path / f"out{k}", scene)))
+
+
+RESOLVED = """
+import json, sys
+from pathlib import Path
+from kognic.io.model.pre_annotation.resolved_pre_annotation import ResolvedPreAnnotation
+content = json.loads(next(Path(sys.argv[1]).glob("*.json")).read_text("utf-8"))
+around = {"uuid": "a", "sceneUuid": "b", "externalId": "c", "created": "2026-01-01T00:00:00Z", "content": content}
+taken = ResolvedPreAnnotation.model_validate(around)
+print(taken.content.model_dump_json(exclude_none=True))
+"""
+
+
+@pytest.mark.peers
+def test_kognics_other_client_takes_it_as_a_pre_annotation(tmp_path, rng):
+    """kognic-io, as what its platform gives back of a scene."""
+    python = python_with("kognic-io")
+    if python is None:
+        pytest.skip("kognic-io is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    scene = full_scene(rng)
+    written_of(tmp_path / "out", scene)
+    check_placed(scene, asked(python, RESOLVED, tmp_path / "out")["openlabel"])
 
 
 FAULTS = {

@@ -47,6 +47,8 @@ MODULES = {
     "label-studio-sdk": "label_studio_sdk",
     "kognic-openlabel": "kognic.openlabel",
     "scale-nucleus": "nucleus",
+    "scale-lidar-io": "scale_lidar_io",
+    "kognic-io": "kognic.io",
 }
 VARIABLE = "BOXWRIGHT_CLIENT_PYTHON"
 _SCRIPTS = Path(__file__).parent / "client_scripts"

@@ -57,7 +57,7 @@ CAPABILITIES = Capabilities(
         "Cuboids are written with quaternions, scalar last, never with Euler angles, whose order the standard leaves open.",
         "In files of RailLabel, such as OSDaR23's, the coordinate systems of cameras have x ahead, y left and z up; they are read and written so.",
         "Kognic takes such files. Its client kognic-io does nothing without the platform and an account, so the model of kognic-openlabel, which it "
-        "sends, is asked alone.",
+        "sends, is asked; a test has kognic-io take a file as the pre-annotation of a scene.",
     ),
     client="kognic-openlabel",
 )

@@ -51,7 +51,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
         "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
-        "Scale's own client knows tasks but reads no annotations; those of Nucleus, which are the same cuboids, are certified with its client.",
+        "Scale's own client knows tasks but reads no annotations. Its older toolkit, scale-lidar-io, reads where cuboids are and no more, and a test "
+        "asks it; those of Nucleus, which are the same cuboids, are certified with its client.",
     ),
 )
 
