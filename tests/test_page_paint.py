@@ -76,6 +76,10 @@ def before_instance(labels, track_id):
     return next(key for key, name in labels.instances.items() if name == track_id)
 
 
+EYE = """() => import('/static/lasso.js').then(({ eyeOf }) => { const { big, anchor } = boxwright.space; const { place, camera } = big;
+    return eyeOf({ camera, width: place.clientWidth, height: place.clientHeight, ring: [] }, anchor); })"""
+
+
 def ring_of(page, place, middle, half):
     """Draws a square around a place of a view, pixels of the window, with the mouse held down."""
     (u, v), mouse = middle, page.page.mouse
@@ -116,7 +120,13 @@ def test_points_are_painted_around_them_in_a_view(site, nothing_wrong):
     page.wait("() => document.querySelectorAll('[data-testid=paint-edit]').length === 2")
     page.saved()
     painted = segment(site.project.read("sample"), 20).of_class("other")
-    assert painted.any() and painted.sum() < len(sweep) / 2
+    eye = page.evaluate(EYE)
+    camera = bw.PinholeCamera(eye["width_px"], eye["height_px"], *[eye["focal_px"]] * 2, (eye["width_px"] - 1) / 2, (eye["height_px"] - 1) / 2)
+    pose = bw.Pose.from_matrix(eye["cam_from_label"]) @ scene.transform(scene.label_frame, "lidar", int(scene.times_ns[20]))
+    (u, v), sees = bw.project_points(sweep, camera, pose).uv.T, bw.depth_map(sweep, camera, pose).sees
+    middle = np.array(page.pixel("car-16")) - [page.by("view-big").bounding_box()[k] for k in "xy"]
+    off = np.maximum(abs(u - middle[0]), abs(v - middle[1])) - 40
+    assert painted[(off < -2) & sees].all() and not painted[(off > 2) | ~sees].any() and 20 < painted.sum() < ((off < 2) & (u > 0)).sum()
 
     page.key("Escape")
     assert page.evaluate("() => boxwright.state.tool") == "select" and page.selected() == "car-16"

@@ -170,6 +170,13 @@ def test_columns_of_points(server, http):
     answer = http.get(path, params={"field": "sees", "camera": "front"})
     sees = bw.depth_map(sweep, scene.camera("front").camera, scene.cam_from(0, "front", "lidar"), sensor_origins_m=scene.lidar_origins_m()).sees
     assert np.array_equal(unpacked(answer.content, answer.headers)["sees"], sees) and sees.any() and not sees.all()
+    eye = {"width_px": 300, "height_px": 200, "focal_px": 150.0, "cam_from_label": scene.cam_from(0, "front", "world").matrix().tolist()}
+    pose, camera = scene.cam_from(0, "front", "world") @ scene.transform("world", "lidar", int(scene.times_ns[0])), (300, 200, 150, 150, 149.5, 99.5)
+    sees = bw.depth_map(scene.still_points(0), bw.PinholeCamera(*camera), pose, sensor_origins_m=scene.lidar_origins_m()).sees
+    answer = http.post(f"{path}/seen", json=eye)
+    assert np.array_equal(np.frombuffer(answer.content, np.uint8), sees) and sees.any() and not sees.all()
+    for wrong in ({"width_px": 0}, {"focal_px": -1.0}, {"cam_from_label": [[1.0] * 4] * 4}, {"more": 1}):
+        is_error(http.post(f"{path}/seen", json=eye | wrong), 422)
     for field in ("uv", "sees"):
         is_error(http.get(path, params={"field": field}), 422)
     others = unpacked(*(lambda got: (got.content, got.headers))(http.get(path, params={"field": "others"})))

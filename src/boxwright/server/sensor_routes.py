@@ -13,8 +13,11 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..cameras import PinholeCamera
 from ..errors import ArgumentError
 from ..formats.images import image_bytes
+from ..frames import as_pose
+from ..occlusion import depth_map
 from ..points import Sweep
 from ..projection import project_cuboids
 from ..render.point_colors import labels_of_points
@@ -22,6 +25,7 @@ from ..scene import Scene
 from ..store.roles import Action
 from ..tracks import State
 from .answers import json_answer
+from .models import SeenBody
 from .point_columns import COMPUTED, KNOWN, chosen_columns, further_fields
 from .rights import CheckedRoute, asked, asks
 
@@ -165,6 +169,20 @@ def get_points(
     if compress == "gzip":
         data, headers = gzip.compress(data, 5, mtime=0), {**headers, "Content-Encoding": "gzip"}
     return Response(data, headers={**headers, **_BINARY, **({} if tag is None else {"ETag": tag})}, media_type="application/octet-stream")
+
+
+@router.post("/points/seen")
+@asks(Action.READ)
+def post_seen(request: Request, scene_id: str, frame_index: FrameIndex, body: SeenBody) -> Response:
+    """One byte for each point of a sweep, as the frame's stamp would have seen it: 1 where an eye sees it, with nothing before it."""
+    scene = scene_of(request)
+    i, name = scene._frame(frame_index), scene.lidar(body.sensor).name
+    width, height = body.width_px, body.height_px
+    eye = PinholeCamera(width, height, body.focal_px, body.focal_px, (width - 1) / 2, (height - 1) / 2)
+    cam_from_label = as_pose("cam_from_label", np.array(body.cam_from_label))
+    cam_from_points = cam_from_label @ scene.transform(scene.label_frame, name, int(scene.times_ns[i]))
+    sees = depth_map(scene.still_points(i, name), eye, cam_from_points, sensor_origins_m=scene.lidar(name).origins_m).sees
+    return Response(sees.astype(np.uint8).tobytes(), headers=_BINARY, media_type="application/octet-stream")
 
 
 @router.get("/point-labels")

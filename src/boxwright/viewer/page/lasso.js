@@ -113,3 +113,18 @@ export function heldBy({ camera, width, height, ring }, points, anchorFrom) {
   }
   return found;
 }
+
+/**
+ * The eye of the perspective as the server takes it; null for the side views, whose rays are parallel.
+ * @param {Drawn} drawn
+ * @param {number[]} anchor of the view, in the label frame
+ */
+export function eyeOf({ camera, width, height }, anchor) {
+  if (!(camera instanceof THREE.PerspectiveCamera)) return null;
+  camera.updateMatrixWorld();
+  const e = camera.matrixWorldInverse.elements;
+  const rows = [1, -1, -1].map((sign, k) => [e[k], e[4 + k], e[8 + k], e[12 + k]].map((value) => sign * value)); // y down, z ahead
+  const moved = rows.map(([x, y, z, t]) => [x, y, z, t - x * anchor[0] - y * anchor[1] - z * anchor[2]]);
+  const focal = height / 2 / Math.tan((camera.fov * Math.PI) / 360);
+  return { width_px: width, height_px: height, focal_px: focal, cam_from_label: [...moved, [0, 0, 0, 1]] };
+}

@@ -6,7 +6,7 @@ import { anchorFrom } from './cloud.js';
 import { button, el, fill, put, swatch } from './dom.js';
 import { dot, minus, multiplied, normalized, quatOfMatrix } from './geometry.js';
 import { told } from './jobs.js';
-import { heldBy } from './lasso.js';
+import { eyeOf, heldBy } from './lasso.js';
 import { isInside } from './shape_math.js';
 
 const NONE = ''; // what takes a label away
@@ -27,7 +27,8 @@ export function startPaint(app, place, tool) {
   const seen = el('input', { type: 'checkbox', testid: 'paint-seen', id: 'paint-seen', checked: true });
   const hint = el('p', { class: 'hint' }, 'Click around them in a camera picture; Enter, a double click or the first place ends it.');
   const around = button('Draw around points in a view', 'paint-around', () => state.use('lasso'), { class: 'wide', 'aria-pressed': 'false', title: 'Hold the mouse down and draw around them (Y)' });
-  const aroundHint = el('p', { class: 'hint' }, 'Hold the mouse down and draw around them, in the perspective or in a side view. Points behind are painted too: turn the view, or draw from above.');
+  const near = el('input', { type: 'checkbox', testid: 'paint-near', id: 'paint-near', checked: true });
+  const aroundHint = el('p', { class: 'hint' }, 'Hold the mouse down and draw around them, in the perspective or in a side view. A side view holds all that it shows.');
   const from = el('p', { class: 'hint', testid: 'paint-from' });
   const classes = el('dl', { class: 'figures', testid: 'paint-classes' });
   const list = el('ul', { class: 'pair-list', testid: 'paint-edits' });
@@ -35,7 +36,7 @@ export function startPaint(app, place, tool) {
     place,
     el('div', { class: 'field' }, el('label', { for: 'paint-class' }, 'Paint as'), category),
     el('div', { class: 'group' }, inCuboid),
-    el('div', { class: 'group' }, around, aroundHint),
+    el('div', { class: 'group' }, around, el('label', { class: 'check', for: 'paint-near' }, near, 'only what is seen in the perspective'), aroundHint),
     el('div', { class: 'group' }, lasso, el('label', { class: 'check', for: 'paint-seen' }, seen, 'only what the camera sees'), hint),
     el('h2', {}, 'Points of this frame'),
     from,
@@ -93,6 +94,9 @@ export function startPaint(app, place, tool) {
     else app.say('There are no points.');
   };
 
+  /** @param {string} path @param {any} eye @returns {Promise<Uint8Array>} 1 for each point that it sees */
+  const seenBy = async (path, eye) => new Uint8Array(await (await api.send('POST', path, { body: eye })).arrayBuffer());
+
   /** @param {import('./lasso.js').Drawn} drawn */
   const paintAround = async (drawn) => {
     const { scene, frame } = state;
@@ -101,7 +105,12 @@ export function startPaint(app, place, tool) {
     if (!space || !name || !frames.place || frames.pointsFrame !== frame) return;
     const isShown = state.show.sweeps === 1; // of several, points are those of many frames
     const points = isShown ? frames.points : await told(app, () => api.points(`/scenes/${scene?.id}/frames/${frame}/points`, { sensor: name }));
-    if (points && scene === state.scene && frame === state.frame) paintRows(heldBy(drawn, points, anchorFrom(points, frames.place.lidar, space.anchor)));
+    if (!points) return;
+    const rows = heldBy(drawn, points, anchorFrom(points, frames.place.lidar, space.anchor));
+    const eye = near.checked && rows.length ? eyeOf(drawn, space.anchor) : null;
+    const sees = eye && (await told(app, () => seenBy(`/scenes/${scene?.id}/frames/${frame}/points/seen`, { ...eye, sensor: name })));
+    if ((eye && !sees) || scene !== state.scene || frame !== state.frame) return;
+    paintRows(sees ? rows.filter((row) => sees[row]) : rows);
   };
   state.on('ringed', (drawn) => void paintAround(drawn));
 
