@@ -13,6 +13,7 @@ from boxwright.store.taxonomies import taxonomy_mapping
 from serving import ACTORS, change, key, recorded_scene
 
 NUMBER = itertools.count(1)
+EYE = {"width_px": 40, "height_px": 30, "focal_px": 20.0, "cam_from_label": [[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]}
 SHAPE = {"center_m": [1.0, 2, 3], "size_m": [4.0, 2, 1.5], "yaw_rad": 0.5}
 
 
@@ -156,6 +157,7 @@ def calls(server):
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/ground": plain(),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/cuboids": plain(),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}": plain(),
+        "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/points/seen": post(EYE),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": plain(),
         "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": post({"cuboids": [SHAPE]}),
         "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/trails": plain(),
@@ -231,6 +233,7 @@ EXPECTED = {
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/cuboids": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projection": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}": (401, 401, 403, 200, 404, 200, 200, 200),
+    "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/points/seen": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": (401, 401, 403, 200, 404, 200, 200, 200),
     "POST /api/v1/scenes/{scene_id}/frames/{frame_index}/projections": (401, 401, 403, 200, 404, 200, 200, 200),
     "GET /api/v1/scenes/{scene_id}/frames/{frame_index}/trails": (401, 401, 403, 200, 404, 200, 200, 200),
