@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 import boxwright as bw
 from boxwright.store import schema
 from boxwright.store.engines import check_local
+from boxwright.store.snapshots import snapshot, snapshot_lines
 from stores import clip, cuboid, same_scene
 
 
@@ -601,3 +603,17 @@ def test_ids_are_in_the_order_of_time_and_differ():
     ids = [new_id() for _ in range(2000)]
     assert len(set(ids)) == 2000 and all(uuid.UUID(one).version == 7 and uuid.UUID(one).variant == uuid.RFC_4122 for one in ids)
     assert [one[:8] for one in ids] == sorted(one[:8] for one in ids)
+
+
+def test_labels_as_lines_are_the_labels(filled):
+    """On both databases: as the entities say, with bodies as they are stored."""
+    edits = filled.edits("clip")
+    edits.set_attributes(filled.track("clip", "car-1"), {'a "name",{<&>': [1, 1.0, -0.0, 2**60, None, "\N{GREEK SMALL LETTER ALPHA}"]})
+    edits.commit()
+    scene_id, kinds = filled.scene_id("clip"), ["track", "keyframe", "tag", "relation"]
+    (seq, entities), (also, lines) = snapshot(filled, scene_id, kinds), snapshot_lines(filled, scene_id, kinds)
+    assert seq == also == filled.seq and lines.isascii()
+    for line, one in zip(lines.splitlines(), entities, strict=True):
+        kind, *head, at_ns, body = json.loads(line)
+        assert [kind, *head] == [one.kind, one.id, one.parent_id, one.place, one.rev, one.seq]
+        assert at_ns == (one.body["timestamp_ns"] if kind == "keyframe" else None) and repr(body) == repr(one.body)

@@ -38,6 +38,10 @@ export function startShapes(app, place) {
     [['visible', 'visible'], ['occluded', 'occluded'], ['outside', 'gone from here on']].map(([value, text]) => el('option', { value }, text)));
   const attributes = el('div', { class: 'attributes', testid: 'shape-attributes' });
   const name = el('strong', { testid: 'shape-name' });
+  const carrying = [
+    button('◀ Carry back', 'shape-back', () => void verbs.propagate(-10), { title: 'Carry it over 10 frames before, by the pictures' }),
+    button('Carry on ▶', 'shape-propagate', () => void verbs.propagate(10), { title: 'Carry it over the next 10 frames, by the pictures' }),
+  ];
   const { element: points, show: showPoints } = startShapePoints(app, verbs);
   put(
     body,
@@ -48,8 +52,7 @@ export function startShapes(app, place) {
     attributes,
     el('div', { class: 'row wrap' },
       button('Keyframe here', 'shape-keyframe', () => verbs.makeKeyframe()),
-      button('◀ Carry back', 'shape-back', () => void verbs.propagate(-10), { title: 'Carry it over 10 frames before, by the pictures' }),
-      button('Carry on ▶', 'shape-propagate', () => void verbs.propagate(10), { title: 'Carry it over the next 10 frames, by the pictures' }),
+      ...carrying,
       button('Delete keyframe', 'shape-delete-keyframe', () => verbs.deleteKeyframe(), { title: 'Delete' }),
       button('Delete track', 'shape-delete-track', () => verbs.deleteTrack(), { title: 'Shift+Delete', class: 'danger' })),
     points,
@@ -88,6 +91,7 @@ export function startShapes(app, place) {
     fill(category, (names.includes(now) ? names : [now, ...names]).map((one) => el('option', { value: one }, one)));
     category.value = now;
     visibility.value = keyframe?.body.visibility ?? row?.visibility ?? 'outside';
+    for (const one of carrying) one.hidden = track.body.shape === 'mask'; // which are not followed
     showPoints();
     if (attributes.contains(document.activeElement) && attributes.dataset.of === `${track.id} ${state.frame}`) return;
     attributes.dataset.of = `${track.id} ${state.frame}`;
