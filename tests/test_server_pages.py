@@ -175,7 +175,7 @@ def test_columns_of_points(server, http):
     sees = bw.depth_map(scene.still_points(0), bw.PinholeCamera(*camera), pose, sensor_origins_m=scene.lidar_origins_m()).sees
     answer = http.post(f"{path}/seen", json=eye)
     assert np.array_equal(np.frombuffer(answer.content, np.uint8), sees) and sees.any() and not sees.all()
-    for wrong in ({"width_px": 0}, {"focal_px": -1.0}, {"cam_from_label": [[1.0] * 4] * 4}, {"more": 1}):
+    for wrong in ({"width_px": 0}, {"height_px": 4097}, {"focal_px": -1.0}, {"cam_from_label": [[1.0] * 4] * 4}, {"more": 1}):
         is_error(http.post(f"{path}/seen", json=eye | wrong), 422)
     for field in ("uv", "sees"):
         is_error(http.get(path, params={"field": field}), 422)

@@ -78,7 +78,7 @@ def cuboid_dict(one: Cuboid) -> dict[str, Any]:
 
 
 @router.get("/frames/{frame_index}/ground")
-@asks(Action.READ)
+@asks(Action.READ, work=True)
 def get_ground(
     request: Request, scene_id: str, frame_index: FrameIndex, sensor: Annotated[str, Query(min_length=1, max_length=256)] = "lidar"
 ) -> Response:

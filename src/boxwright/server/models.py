@@ -120,8 +120,8 @@ class ProjectBody(Body):
 class SeenBody(Body):
     """An eye without distortion that looks through the middle of a picture. cam_from_label : (4, 4), x right, y down, z ahead"""
 
-    width_px: Annotated[int, Field(ge=1, le=8192)]
-    height_px: Annotated[int, Field(ge=1, le=8192)]
+    width_px: Annotated[int, Field(ge=1, le=4096)]
+    height_px: Annotated[int, Field(ge=1, le=4096)]
     focal_px: Annotated[float, Field(allow_inf_nan=False, gt=0, lt=1e6)]
     cam_from_label: Annotated[list[Annotated[list[Number], Field(min_length=4, max_length=4)]], Field(min_length=4, max_length=4)]
     sensor: Name = "lidar"

@@ -172,7 +172,7 @@ def get_points(
 
 
 @router.post("/points/seen")
-@asks(Action.READ)
+@asks(Action.READ, work=True)
 def post_seen(request: Request, scene_id: str, frame_index: FrameIndex, body: SeenBody) -> Response:
     """One byte for each point of a sweep, as the frame's stamp would have seen it: 1 where an eye sees it, with nothing before it."""
     scene = scene_of(request)

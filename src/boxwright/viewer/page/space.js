@@ -2,6 +2,7 @@
 /** Points and cuboids in four views of one canvas, drawn when something has changed and never otherwise. */
 
 import * as THREE from './vendor/three.module.js';
+import { ApiError } from './api.js';
 import { Boxes, Grid, Trails } from './boxes.js';
 import { Cloud } from './cloud.js';
 import { el, put } from './dom.js';
@@ -134,8 +135,10 @@ export class Space {
     const { api, state } = this.app;
     const { scene, frame } = state;
     this.isGroundAsked = true;
-    const said = await api.get(`/scenes/${scene?.id}/frames/${frame}/ground`, { sensor: scene?.lidars[0]?.name }).catch(() => null);
-    if (typeof said?.ego_above_m !== 'number' || scene !== state.scene) return;
+    const said = await api.get(`/scenes/${scene?.id}/frames/${frame}/ground`, { sensor: scene?.lidars[0]?.name }).catch((error) => error);
+    if (scene !== state.scene) return;
+    if (said instanceof ApiError && said.isPassing) this.isGroundAsked = false; // at the next frame again
+    if (typeof said.ego_above_m !== 'number') return;
     this.egoAbove = said.ego_above_m;
     this.grid.place(this.egoFrom, this.anchor, this.egoAbove);
     this.draw();
