@@ -94,7 +94,8 @@ def one(format: str, n_frames: int) -> dict[str, float]:
         rise = memory.rise_mib(lambda: reports.append(bw.write(scene, Path(aside) / "second", format)))
         used = time.process_time() - used
         size = sum(path.stat().st_size for path in (Path(aside) / "second").rglob("*") if path.is_file())
-        return {"cpu_s": used, "memory_mib": -1.0 if rise is None else rise, "labels": reports[0].n_labels, "file_mb": size / 1e6}
+        n_labels = n_frames * N_POINTS if isinstance(scene.data, Sweeps) else reports[0].n_labels
+        return {"cpu_s": used, "memory_mib": -1.0 if rise is None else rise, "labels": n_labels, "file_mb": size / 1e6}
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ from .dense_tracks import dense_image_track
 from .free_names import FreeNames
 from .json_parts import load_by_parts
 from .looking import files_of, head
+from .remembering import of_file
 from .sensor_files import SensorFiles
 from .strict_json import Node
 
@@ -91,13 +92,17 @@ def _places(path: Path) -> dict[str, tuple[Path, str | None]]:
     found: dict[str, tuple[Path, str | None]] = {}
     taken = FreeNames()
     for file in _files(path):
-        names: list[str | None] = [None]
-        if b'"videos"' in head(file, limits().json_bytes):
-            names = [*dict.fromkeys(name for name, _ in _videos(load_by_parts(file, {"images", "annotations"}), file).values())] or [None]
-        for name in names:
+        for name in of_file(file, _names):
             called = file.stem if name is None else name
             found[taken.take(f"{file.stem}/{called}" if called in taken else called)] = (file, name)
     return found
+
+
+def _names(file: Path) -> tuple[str | None, ...]:
+    """Of the scenes of its videos."""
+    if b'"videos"' not in head(file, limits().json_bytes):
+        return (None,)
+    return tuple(dict.fromkeys(name for name, _ in _videos(load_by_parts(file, {"images", "annotations"}), file).values())) or (None,)
 
 
 def _videos(top: Node, file: Path) -> dict[int, tuple[str, str]]:

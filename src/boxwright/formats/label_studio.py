@@ -36,6 +36,7 @@ from .frame_rates import is_rate
 from .free_names import FreeNames
 from .laid_over import NO_SIZE
 from .looking import files_of, head
+from .remembering import of_file
 from .strict_json import Node, load
 
 __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "read", "read_sized"]
@@ -95,12 +96,17 @@ def _places(path: Path) -> dict[str, tuple[Path, list[int]]]:
     found: dict[str, tuple[Path, list[int]]] = {}
     names = FreeNames()
     for file in _files(path):
-        own: dict[tuple[str, str], list[int]] = {}
-        for k, task in enumerate(load(file)):
-            own.setdefault(_scene_of(task, file, k), []).append(k)
-        for (name, _), tasks in own.items():
+        for (name, _), tasks in of_file(file, _tasks).items():
             found[names.take(f"{file.stem}/{name}" if name in names else name)] = (file, tasks)
     return found
+
+
+def _tasks(file: Path) -> Mapping[tuple[str, str], list[int]]:
+    """The tasks of each scene, by their places in the file."""
+    own: dict[tuple[str, str], list[int]] = {}
+    for k, task in enumerate(load(file)):
+        own.setdefault(_scene_of(task, file, k), []).append(k)
+    return own
 
 
 def _scene_of(task: Node, file: Path, k: int) -> tuple[str, str]:

@@ -34,6 +34,7 @@ from .frame_rates import is_rate
 from .free_names import FreeNames
 from .laid_over import NO_SIZE
 from .looking import files_of, head
+from .remembering import of_file
 from .strict_json import Node, of_bytes
 
 __all__ = ["CAPABILITIES", "TRACK_ID", "detect", "list_scenes", "read"]
@@ -85,7 +86,7 @@ def _places(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
     found: dict[str, tuple[Path, dict[str, str]]] = {}
     names = FreeNames()
     for file in _files(path):
-        keys = list(dict.fromkeys(_key(line) for line in _lines(file)))
+        keys = of_file(file, _keys)
         parts = [key.rpartition("/") for key in keys]
         cameras = [last if last not in ("world", "ego", "lidar") else "camera" for _, _, last in parts]
         if len({first for first, _, _ in parts}) == 1 and parts[0][1] and re.sub(r"\W", "_", parts[0][0]) == re.sub(r"\W", "_", file.stem):
@@ -95,6 +96,10 @@ def _places(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
             name = re.split(r"[/\\]", key)[-1]
             found[names.take(name.rpartition(".")[0] or name)] = (file, {key: "camera"})
     return found
+
+
+def _keys(file: Path) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_key(line) for line in _lines(file)))
 
 
 def _lines(file: Path) -> Iterator[Node]:
