@@ -51,7 +51,7 @@ CAPABILITIES = Capabilities(
     partly={
         "relations": "the times in which they hold are dropped",
         "poses": "those of the first LiDAR at the frames stay",
-        "calibration": f"{CALIBRATION}. Cameras are known by their pictures, and when they exposed is dropped",
+        "calibration": f"{CALIBRATION}. Cameras are known by their pictures",
         "frame_names": "those that cannot be names of files are numbered",
         "sweeps": "those of all LiDARs become one cloud in the frame of the first",
     },
@@ -61,7 +61,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Upright cuboids are written with their yaw, others with the quaternion too.",
         "Segments.ai interpolates linearly between keyframes; every frame is written as a keyframe, so that what it shows is what the track is.",
-        "Timestamps are taken as nanoseconds, and left out where they have fractions. "
+        "Timestamps are taken as nanoseconds, and left out where they have fractions. When a picture was taken, where that is not at its frame's "
+        "stamp, is told beside it as `boxwright_exposure_ns`, which nobody else reads. "
         "A track whose name is no whole number gets one, and its name as the attribute `boxwright_track_id`.",
     ),
 )

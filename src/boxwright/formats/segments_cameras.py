@@ -29,7 +29,8 @@ CALIBRATION = "pinhole cameras without thin prisms and tilt, and fisheyes withou
 _BROWN = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _ROUND = ("k1", "k2", "k3", "k4")
 _MODELS = {"brown-conrady": _BROWN, "fisheye": _ROUND}
-_OWN = {"name", "url", "intrinsics", "extrinsics", "distortion", "camera_convention"}
+_EXPOSURE = "boxwright_exposure_ns"  # of a picture that was not taken at its frame's stamp
+_OWN = {"name", "url", "intrinsics", "extrinsics", "distortion", "camera_convention", _EXPOSURE}
 _CV_FROM_GL = np.diag([1.0, -1.0, -1.0])
 
 
@@ -51,7 +52,8 @@ def shots_of_sample(
                 lens, pose, place = _lens(node, others), _pose(node), places[i]
                 if in_world:
                     pose = None if pose is None or place is None else place @ pose
-                shots.append(Shot(i, name, files.find(node["url"].text()), lens, pose))
+                exposure = node[_EXPOSURE].whole() if node.has(_EXPOSURE) else None
+                shots.append(Shot(i, name, files.find(node["url"].text()), lens, pose, exposure))
                 extras.setdefault(name, {key: value for key, value in node.value.items() if key not in _OWN})
     notes += others.notes()
     return shots, extras
@@ -124,6 +126,8 @@ def images_in_segments(
         name = one.sensor.name
         extra = extras.get(name) if isinstance(extras, Mapping) else None
         image = {"name": name, "url": one.address, "row": 0, "col": columns[name], **(extra if isinstance(extra, Mapping) else {})}
+        if scene.has_time and one.exposure_ns != int(scene.times_ns[frame_index]):
+            image[_EXPOSURE] = one.exposure_ns
         if name not in uncalibrated:
             image |= _calibration(one.sensor.camera, place_of_camera(scene, frame_index, name, reference))
         found.append(image)
