@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -674,6 +675,20 @@ def test_a_shard_is_on_the_disk_before_its_line(dataset, tmp_path, monkeypatch):
         assert order.index(("content", entry[1])) < order.index(entry)
     written = {str(path) for path in (tmp_path / "out" / "converted").rglob("*")}
     assert len(written) > 4 * 3 and written <= {entry[1] for entry in order if entry[0] == "content"}
+
+
+def test_a_disk_that_cannot_be_waited_for_is_not_and_one_that_fails_is_told(dataset, tmp_path, monkeypatch):
+    def refuse(code):
+        def fsync(handle):
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    refuse(errno.EINVAL)
+    assert threads(dataset, "fill", tmp_path / "out").n_failed == 0
+    refuse(errno.EIO)
+    with pytest.raises(bw.StorageError, match="cannot write: Input/output error"):
+        threads(dataset, "fill", tmp_path / "other")
 
 
 def test_file_labels_are_safe_and_differ():

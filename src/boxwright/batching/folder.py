@@ -175,7 +175,10 @@ class BatchFolder:
         written: dict[str, tuple[int, str]] = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
         written |= dict.fromkeys(folders, (-1, ""))
         for folder in {(self.out / name).parent for name in before.keys() & contents.keys()}:
-            on_disk(folder)  # a power cut must not bring back what was there before
+            try:
+                on_disk(folder)  # a power cut must not bring back what was there before
+            except OSError as error:
+                raise _cannot_write(error, folder) from error
         for name in before.keys() - written.keys():
             self._remove(name)
         record = {**record, "files": {name: list(said) for name, said in sorted(written.items())}}
