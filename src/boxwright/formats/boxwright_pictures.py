@@ -23,7 +23,7 @@ import numpy as np
 
 from ..errors import BoxwrightError, FormatError, number_of
 from ..image_tracks import ImageTrack
-from ..keyframes import Origin, Visibility, code_names
+from ..keyframes import Keyframed, Origin, Visibility, code_names
 from ..limits import FARTHEST_PX, limits
 from ..problems import Problems
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes, Skeleton
@@ -40,6 +40,7 @@ __all__ = [
     "read_span",
     "read_tags",
     "rows_of",
+    "said_at",
     "shape_mappings",
     "tag_mapping",
 ]
@@ -226,16 +227,19 @@ _READERS = {
 # ------------------------------------------------------------ writing tracks
 
 
+def said_at(track: Keyframed, k: int) -> dict[str, Any]:
+    """The attributes of keyframe k, of every keyframe where any has some."""
+    said = {"attributes": track.keyframe_attributes, "source_attributes": track.keyframe_source_attributes}
+    return {key: dict(rows[k]) for key, rows in said.items() if rows}
+
+
 def image_track_mapping(track: ImageTrack) -> dict[str, Any]:
     of_track, of_keyframes = shape_mappings(track.shapes)
     keyframes = []
     visibility, origin = code_names(Visibility, track.visibility), code_names(Origin, track.origin)
     for i, stamp in enumerate(track.times_ns.tolist()):
         row: dict[str, Any] = {"timestamp_ns": stamp, **of_keyframes[i], "visibility": visibility[i], "origin": origin[i]}
-        for key, rows in (("attributes", track.keyframe_attributes), ("source_attributes", track.keyframe_source_attributes)):
-            if rows:
-                row[key] = dict(rows[i])
-        keyframes.append(row)
+        keyframes.append(row | said_at(track, i))
     return {
         "track_id": track.track_id,
         "category": track.category,

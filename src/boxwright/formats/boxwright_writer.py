@@ -17,7 +17,7 @@ from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Relation, Scene
 from ..tracks import Origin, Track, Visibility
 from .boxwright_files import LABELS
-from .boxwright_pictures import image_track_mapping, tag_mapping
+from .boxwright_pictures import image_track_mapping, said_at, tag_mapping
 from .boxwright_scene import RESERVED_NAMES, VERSION, is_safe_name, unposed_frames
 from .boxwright_videos import write_videos
 from .json_shape import check_shape
@@ -184,10 +184,7 @@ def track_mapping(track: Track) -> dict[str, Any]:
             row["quat_wxyz"] = cuboids.quat_wxyz[i].tolist()
         row["visibility"] = Visibility(track.visibility[i]).name.lower()
         row["origin"] = Origin(track.origin[i]).name.lower()
-        for key, rows in (("attributes", track.keyframe_attributes), ("source_attributes", track.keyframe_source_attributes)):
-            if rows:
-                row[key] = dict(rows[i])
-        keyframes.append(row)
+        keyframes.append(row | said_at(track, i))
     return {
         "track_id": track.track_id,
         "category": track.category,

@@ -23,7 +23,7 @@ from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, RotatedBoxes, Shapes
 from .dense_tracks import dense_image_track
 from .reach import check_pixels
-from .write_report import WriteReport
+from .write_report import WriteReport, lost_beside_labels
 
 __all__ = [
     "EDGE_PX",
@@ -202,18 +202,9 @@ def say_what_pictures_lose(scene: Scene, cameras: Sequence[CameraLabels], report
         report.notes.append(f"{number_of(len(scene.tracks), 'track')} of cuboids became {number_of(n_projected, 'track')} of boxes in the pictures")
     if scene.tracks:
         report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay")
-    if scene.tags:
-        report.dropped.append(number_of(len(scene.tags), "tag"))
-    if scene.relations:
-        report.dropped.append(number_of(len(scene.relations), "relation"))
-    if scene.has_time and "times" not in kept:
-        report.dropped.append("the times of frames: they are counted")
-    if scene.lidars or scene.trajectory is not None:
-        report.dropped.append("LiDARs, calibration and poses")
+    report.dropped += lost_beside_labels(scene, has_times="times" in kept)
     if any(scene.has_image(i, name) for name in scene.cameras for i in range(min(len(scene), 3))):
         report.dropped.append("pictures: the platform has them, or gets them by itself")
-    if scene.problems:
-        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
     tracks = scene.image_tracks
     lost_links = [one for one in tracks if one.object_id is not None and linked_object(one.track_id, one.camera) != one.object_id]
     if lost_links and "object_id" not in kept:

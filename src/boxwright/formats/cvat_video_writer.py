@@ -87,7 +87,8 @@ class _Writer:
                 for row in rows:
                     for name, value in row.items():
                         mutable, texts = into.get(name, (False, set()))
-                        into[name] = (mutable or is_mutable, texts | {self._text(value)})
+                        texts.add(self._text(value))  # of scores there may be as many as labels
+                        into[name] = (mutable or is_mutable, texts)
             names = point_names(track.shapes) if isinstance(track.shapes, Keypoints) else None
             if names is not None:
                 skeletons[track.category] = names

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin
@@ -20,7 +18,7 @@ from .camera_labels import CameraLabels, Span, camera_labels, say_what_pictures_
 from .darwin import OWN
 from .darwin_shapes import SHAPE_KEYS, shape_fields
 from .file_names import file_name
-from .frame_rates import checked_rate, is_rate, say_no_rate
+from .frame_rates import checked_rate, is_rate, say_no_rate, say_one_rate
 from .json_text import as_json
 from .write_report import WriteReport
 
@@ -30,7 +28,6 @@ _SCHEMA = "https://darwin-public.s3.eu-west-1.amazonaws.com/darwin_json/2.0/sche
 _NAMES = uuid.UUID("5f3a7c0e-6a0f-5b8e-9d59-0f2f5e1d7b11")  # of ids made from the names of scenes and tracks: the same scene gives the same ids
 _KNOWN = (Boxes, RotatedBoxes, Polygons, Polylines, Keypoints)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_UNEVEN = 0.01  # of a frame
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
@@ -148,15 +145,15 @@ class _Writer:
             yield shape_fields(span.shapes, k, is_ellipse=is_ellipse) or {}
 
     def say_what_is_lost(self) -> None:
-        report, steps = self.report, np.diff(self.scene.times_ns)
+        report = self.report
         if self.boxed:
             report.rounded.append(f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them")
         if self.n_turned:
             report.rounded.append(f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners")
         if self.odd_rate_hz:
             say_no_rate(report, self.odd_rate_hz, "V7's")
-        elif self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
-            report.rounded.append("times: V7 has one rate for all frames")
+        elif self.scene.has_time:
+            say_one_rate(report, self.scene.times_ns, "V7")
 
 
 def _between(track: ImageTrack) -> set[int]:

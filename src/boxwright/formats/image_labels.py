@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
-from .write_report import WriteReport
+from .write_report import WriteReport, lost_beside_labels
 
 __all__ = ["frames_of", "say_what_is_lost", "the_camera"]
 
@@ -69,16 +69,7 @@ def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool
     """What such a format has no place for."""
     if scene.tracks:
         report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids")
-    if scene.tags:
-        report.dropped.append(number_of(len(scene.tags), "tag"))
-    if scene.relations:
-        report.dropped.append(number_of(len(scene.relations), "relation"))
+    report.dropped += lost_beside_labels(scene, has_times=holds.get("times", False))
     linked = sum(track.object_id is not None for track in scene.image_tracks)
     if linked and not holds.get("object_id", False):
         report.dropped.append(f"the links of {number_of(linked, 'track')} to their objects")
-    if scene.has_time and not holds.get("times", False):
-        report.dropped.append("the times of frames: they are counted")
-    if scene.lidars or scene.trajectory is not None:
-        report.dropped.append("LiDARs, calibration and poses")
-    if scene.problems:
-        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")

@@ -16,7 +16,7 @@ from ..scene import Scene
 from ..shapes2d import Boxes, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .file_names import file_name
-from .frame_rates import checked_rate, is_rate, say_no_rate
+from .frame_rates import checked_rate, is_rate, say_no_rate, say_one_rate
 from .json_text import as_json
 from .label_studio import OWN_NAMES
 from .write_report import WriteReport
@@ -24,7 +24,6 @@ from .write_report import WriteReport
 __all__ = ["write"]
 
 _USUAL_HZ = 1.0
-_UNEVEN = 0.01  # of a frame
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
@@ -133,7 +132,7 @@ class _Writer:
         )
 
     def say_what_is_lost(self) -> None:
-        report, steps = self.report, np.diff(self.scene.times_ns)
+        report = self.report
         if self.boxed:
             report.rounded.append(f"shapes that Label Studio has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
         if self.lost_names:
@@ -145,8 +144,8 @@ class _Writer:
         if self.odd_rate_hz:
             say_no_rate(report, self.odd_rate_hz, "Label Studio's")
             report.notes.append(f"a rate of {_USUAL_HZ:g} frames a second is written in its place, as Label Studio reckons frames from one")
-        elif self.scene.has_time and len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
-            report.rounded.append("times: Label Studio has one rate for all frames")
+        elif self.scene.has_time:
+            say_one_rate(report, self.scene.times_ns, "Label Studio")
         if not self.scene.has_time and self.frame_rate is None:
             report.notes.append(f"no rate of frames is known: {_USUAL_HZ:g} a second is written, frame_rate= says the video's")
 
