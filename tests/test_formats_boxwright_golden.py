@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.formats import boxwright_scene, boxwright_writer
+from boxwright.formats import boxwright_tracks, boxwright_writer
 from boxwright.formats.images import image_bytes
 from test_formats_kitti_tracking import MUTATIONS
 
@@ -113,8 +113,8 @@ def test_golden_sensors(tmp_path):
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_golden_numbers_catch_a_planted_fault(tmp_path, monkeypatch, name):
-    honest = boxwright_scene._cuboids
-    monkeypatch.setattr(boxwright_scene, "_cuboids", lambda *args: MUTATIONS[name](honest(*args)))
+    honest = boxwright_tracks._cuboids
+    monkeypatch.setattr(boxwright_tracks, "_cuboids", lambda *args: MUTATIONS[name](honest(*args)))
     scene = bw.read(folder_by_hand(tmp_path / "clip"))
     with pytest.raises(AssertionError):
         check_read(scene)

@@ -15,24 +15,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s, Int64s
+from ..arrays import Int64s
 from ..cameras import CAMERA_MODELS, Camera, UncalibratedCamera
-from ..cuboids import Cuboids
 from ..errors import BoxwrightError, FormatError, number_of
 from ..frames import Pose, Trajectory, many_poses
 from ..limits import FARTHEST_M, limits
 from ..problems import Problem, Problems
-from ..rotations import quat_from_yaw
 from ..scene import CameraSensor, Lidar, Relation, Scene
 from ..tracks import Track, Visibility
 from .boxwright_files import label_files, read_point_edits, sensor_files, stray_notes
-from .boxwright_pictures import ORIGINS, VISIBILITIES, placed, read_image_tracks, read_span, read_tags, rows_of
+from .boxwright_pictures import placed, read_image_tracks, read_span, read_tags
+from .boxwright_tracks import one_rotation, track_of
 from .boxwright_videos import read_video
 from .declared import FIELDS, Capabilities
 from .json_parts import load_by_parts
@@ -51,7 +50,6 @@ __all__ = [
     "relation_of",
     "scene_file",
     "scene_of",
-    "track_of",
     "unposed_frames",
 ]
 
@@ -76,9 +74,6 @@ CAMERA_KEYS, CAMERA_EXTRAS = (
     frozenset({"name", "model"}),
     frozenset({"timestamp_ns", "readout_ns", "rolling_shutter", "video"}),
 )  # and what the model has
-TRACK_KEYS, TRACK_EXTRAS = frozenset({"track_id", "category", "keyframes"}), frozenset({"method", "attributes", "source_attributes"})
-KEYFRAME_KEYS = frozenset({"timestamp_ns", "center_m", "size_m"})
-KEYFRAME_EXTRAS = frozenset({"yaw_rad", "quat_wxyz", "visibility", "origin", "attributes", "source_attributes"})
 PROBLEM_KEYS, PROBLEM_TEXTS = frozenset({"code"}), frozenset({"what", "expected", "got", "path", "field", "hint"})
 RELATION_KEYS, RELATION_EXTRAS = frozenset({"kind", "subject", "object"}), frozenset({"span_ns"})
 _BAD_IN_NAMES = set('/\\:*?"<>|') | {chr(i) for i in range(32)}
@@ -239,18 +234,11 @@ def _name(node: Node) -> str:
 
 def _pose(node: Node, extra: frozenset[str] = frozenset()) -> Pose:
     node.only(POSE_KEYS | extra, POSE_EXTRAS)
-    _one_rotation(node, "rotation")
+    one_rotation(node, "rotation")
     shift_m = within_reach(node["translation_m"], node["translation_m"].numbers(3))
     if node.has("quat_wxyz"):  # written by hand
         return Pose.from_quat(node["quat_wxyz"].numbers(4), shift_m, field=node.field)
     return Pose(node["rotation"].numbers(3, 3), shift_m, field=node.field)
-
-
-def _one_rotation(node: Node, other: str) -> None:
-    """FormatError unless one of `other` and quat_wxyz is given."""
-    n = node.has(other) + node.has("quat_wxyz")
-    if n != 1:
-        raise node.wrong(f"{other!r} or 'quat_wxyz'", "both" if n else "neither")
 
 
 def _lidar(node: Node) -> Lidar:
@@ -334,63 +322,6 @@ def unposed_frames(track: Track, trajectory: Trajectory, times_ns: Int64s) -> In
     last = np.searchsorted(track.times_ns, times_ns[beyond], side="right") - 1
     at_end = (last == len(track) - 1) & (track.times_ns[last] != times_ns[beyond])
     return np.asarray(beyond[(last >= 0) & ~at_end & (track.visibility[last] != Visibility.OUTSIDE)])
-
-
-def track_of(node: Node, label_frame: str) -> Track:
-    node.only(TRACK_KEYS, TRACK_EXTRAS)
-    keyframes = list(node["keyframes"])
-    limits().check("keyframes_per_track", len(keyframes), node.path, f"{node.field}.keyframes")
-    if not keyframes:
-        raise node["keyframes"].wrong("at least one keyframe", "none")
-    for keyframe in keyframes:
-        keyframe.only(KEYFRAME_KEYS, KEYFRAME_EXTRAS)
-        _one_rotation(keyframe, "yaw_rad")
-    return Track(
-        track_id=node["track_id"].word(),
-        category=node["category"].word(),
-        times_ns=np.array([item["timestamp_ns"].whole() for item in keyframes], np.int64),
-        cuboids=_cuboids(keyframes, label_frame),
-        visibility=np.array([item.get("visibility", "visible").one_of(VISIBILITIES) for item in keyframes], np.uint8),
-        origin=np.array([item.get("origin", "given").one_of(ORIGINS) for item in keyframes], np.uint8),
-        attributes=node.get("attributes", {}).mapping(),
-        keyframe_attributes=rows_of(keyframes, "attributes"),
-        method=node.get("method", "makima").text(),
-        source_attributes=node.get("source_attributes", {}).mapping(),
-        keyframe_source_attributes=rows_of(keyframes, "source_attributes"),
-    )
-
-
-def _cuboids(keyframes: Sequence[Node], frame: str) -> Cuboids:
-    """Keyframes carry `yaw_rad` where the cuboid is upright, else `quat_wxyz`; either gives back the very bits that were written."""
-    center, size = (_triples(keyframes, key) for key in ("center_m", "size_m"))
-    for key, values in (("center_m", center), ("size_m", size)):
-        if np.abs(values).max() >= FARTHEST_M:
-            i = int(np.argmax(np.abs(values).max(1)))
-            within_reach(keyframes[i][key], values[i], "coordinates" if key == "center_m" else "sizes")
-    yaw = np.array([item["yaw_rad"].number() if item.has("yaw_rad") else np.nan for item in keyframes])
-    turned = np.isnan(yaw)
-    quat = quat_from_yaw(np.where(turned, 0.0, yaw))
-    for i in np.flatnonzero(turned).tolist():
-        quat[i] = keyframes[i]["quat_wxyz"].numbers(4)
-    field = keyframes[0].field.removesuffix("[0]")
-    try:
-        checked = Cuboids(center, size, quat_wxyz=quat, frame=frame)
-    except BoxwrightError as error:
-        raise FormatError(
-            error.what, expected=error.expected, got=error.got, path=keyframes[0].path, field=f"{field}.{error.field}", hint="correct the label"
-        ) from None
-    upright = Cuboids(center, size, yaw_rad=np.where(turned, 0.0, yaw), frame=frame)
-    as_written = np.where(np.abs(np.linalg.norm(quat, axis=1, keepdims=True) - 1) < 1e-15, quat, checked.quat_wxyz)
-    exact = Cuboids._trusted(center, size, as_written, None, frame)
-    return Cuboids._trusted(center, size, as_written, np.where(turned, exact.yaw_rad, upright.yaw_rad), frame)
-
-
-def _triples(keyframes: Sequence[Node], key: str) -> Float64s:
-    """(K, 3) of a key that every keyframe has: at once where all is as usual, one by one where something is not, which then is named."""
-    values = [item.value.get(key) for item in keyframes]
-    if all(type(row) is list and len(row) == 3 and type(row[0]) is type(row[1]) is type(row[2]) is float for row in values):
-        return np.array(values)
-    return np.array([item[key].numbers(3) for item in keyframes])
 
 
 def _problems(node: Node) -> list[Problem]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..errors import ArgumentError, BoxwrightError, CorruptionError
 from ..formats.boxwright_pictures import image_track_of
-from ..formats.boxwright_scene import scene_of, track_of
+from ..formats.boxwright_scene import scene_of
+from ..formats.boxwright_tracks import track_of
 from ..formats.strict_json import Node
 from ..image_tracks import ImageTrack
 from ..problems import Problems
