@@ -176,6 +176,9 @@ RECORDINGS = {
     ),
     "mot": Recording(lambda folder: mot.make(folder / "street"), "street/gt/gt.txt", "street"),
     "datumaro": Recording(datumaro.make, "annotations/default.json"),
+    "datumaro_pictured": Recording(
+        lambda folder: bw.write(cameras_of_frames.pictured(), folder, "datumaro", subset="default"), "annotations/default.json"
+    ),
     "waymo": Recording(waymo.full, "lidar_box/seg.parquet", small=waymo.small),
     "labelbox": Recording(labelbox.full, "street.ndjson", small=labelbox.small),
     "labelbox_exported": Recording(labelbox.exported, "export.ndjson"),
