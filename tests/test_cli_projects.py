@@ -66,6 +66,21 @@ def test_a_whole_day(run, street, tmp_path):
     assert code == 0 and ": whole; 4 transactions" in out and "all recorded files are as they were" in out
 
 
+def test_the_only_scene_need_not_be_named(run, street, recording, tmp_path):
+    assert run("export", street, tmp_path / "named", "--to", "boxwright")[0] == 0
+    assert bw.read(tmp_path / "named").track_index == bw.read(recording).track_index
+    code, _, err = run("export", street, "monday", "tuesday", tmp_path / "both")
+    assert code == 2 and "expected one scene: monday, got 2 of them" in err
+    assert run("import", street, recording, "--name", "tuesday")[0] == 0
+    code, _, err = run("export", street, tmp_path / "which")
+    assert code == 2 and "expected one scene: monday, tuesday, got none, and the project has 2" in err and not (tmp_path / "which").exists()
+    assert run("export", street, tmp_path / "which", "tuesday")[0] == 2, "the last is where it goes"
+    with bw.create_project(tmp_path / "empty"):
+        pass
+    code, _, err = run("export", tmp_path / "empty", tmp_path / "which")
+    assert code == 2 and "the project has no scenes" in err
+
+
 def test_json(run, street, tmp_path):
     seq = move(street)
     listed = json.loads(run("log", street, "--json")[1])["transactions"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,6 +62,11 @@ def test_edits_of_a_recording_are_kept_in_a_project_that_is_found_again(viewed, 
         edits.commit()
     code, _, again, _ = viewed(recording, "--no-browser")
     assert (code, folder in again) == (0, True)
+    (command,) = re.findall(r"boxwright (export .*) writes the labels out", again)
+    with pytest.raises(SystemExit) as ended:
+        main([word.replace("OUT", str(tmp_path / "out")) for word in shlex.split(command)])
+    assert ended.value.code == 0
+    assert bw.read(tmp_path / "out").track("car-1").category == "van"
     with bw.open_project(folder) as project:
         assert project.read("monday").track("car-1").category == "van"
     other = recording.with_name("elsewhere") / "monday"
@@ -75,9 +81,10 @@ def test_a_project_of_ones_own_choice_takes_several_recordings(viewed, recording
         assert viewed(one, "--project", tmp_path / "labels", "--no-browser")[0] == 0
     with bw.open_project(tmp_path / "labels") as project:
         assert [one.name for one in project.scenes()] == ["monday", "tuesday"]
-    code, (address,), _, _ = viewed(tmp_path / "labels", "--scene", "tuesday")
+    code, (address,), out, _ = viewed(tmp_path / "labels", "--scene", "tuesday")
     assert code == 0
     assert "scene=tuesday" in address
+    assert f"boxwright export {tmp_path / 'labels'} tuesday OUT writes" in out
 
 
 @pytest.mark.parametrize(

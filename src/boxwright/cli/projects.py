@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ArgumentError
 from .common import number_of, path_of, print_json, print_lines, print_table
 
 if TYPE_CHECKING:
     from ..scene import Scene
-    from ..store import Commit
+    from ..store import Commit, Project
 
-__all__ = ["ByOption", "NewProjectArgument", "ProjectArgument", "ReasonOption", "commit_dict", "place_of", "project_scene", "said"]
+__all__ = ["ByOption", "NewProjectArgument", "ProjectArgument", "ReasonOption", "commit_dict", "one_scene", "place_of", "project_scene", "said"]
 
 
 def place_of(text: str) -> str:
@@ -62,3 +64,17 @@ def project_scene(place: str, scene: str | None, as_json: bool) -> Scene | None:
     rows = [[one.name, one.format, one.n_tracks, one.n_keyframes, one.last_seq] for one in scenes]
     print_table(title, ["scene", "format", "tracks", "keyframes", "last transaction"], rows)
     return None
+
+
+def one_scene(opened: Project, named: Sequence[str]) -> str:
+    """The scene that is named; where none is, the project's only one. ArgumentError where it has several, or several are named."""
+    if len(named) == 1:
+        return named[0]
+    names = [one.name for one in opened.scenes()]
+    if not named and len(names) == 1:
+        return names[0]
+    if not names:
+        raise ArgumentError("the project has no scenes", field="PROJECT", hint="'boxwright import' brings one in")
+    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    got = f"{len(named)} of them" if named else f"none, and the project has {len(names)}"
+    raise ArgumentError(expected=f"one scene: {shown}", got=got, field="SCENE")

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shlex
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def view(
     """See a recording or a project in the browser, click, correct.
 
     Points, cuboids, trails and camera pictures; every edit is saved at once, and may be undone. It answers this machine alone. Of a recording, whose
-    files stay as they are, edits are kept in a project whose folder is printed: 'boxwright export FOLDER OUT' writes them out. Ctrl-C ends it.
+    files stay as they are, edits are kept in a project whose folder is printed, with the command that writes the labels out. Ctrl-C ends it.
 
     Keys of the window of --desktop: right arrow or N next frame, left arrow or P previous, M other colours of the points,
     C write the camera pictures with overlays, T trails, R whole view, Q close.
@@ -75,7 +76,7 @@ def view(
         server = Server(opened, port=port)
         ending.callback(server.close)
         address = f"{server.start_url(_account(opened))}&{urlencode(first)}"
-        print_lines(f"open {address}", "Ctrl-C ends it")
+        print_lines(f"open {address}", f"{_export(opened, first.get('scene'))} writes the labels out", "Ctrl-C ends it")
         sys.stdout.flush()
         if not no_browser:
             webbrowser.open(address)
@@ -139,6 +140,13 @@ def _first(opened: Project, scene: str | None, frame: int) -> dict[str, str]:
     shown = names[0] if scene is None else scene
     (frames,) = opened.entities(shown, "frames")
     return {"scene": shown, "frame": str(parse_frame(frame, len((frames.body or {})["frames"])))}
+
+
+def _export(opened: Project, shown: str | None) -> str:
+    """The command that writes the shown scene's labels out, as a shell takes it."""
+    place = str(opened.database.folder or opened.place)
+    named = [shown] if shown is not None and len(opened.scenes()) > 1 else []
+    return shlex.join(["boxwright", "export", place, *named, "OUT"])
 
 
 def _account(opened: Project) -> str:
