@@ -62,9 +62,21 @@ def test_a_finding_leads_to_its_place_and_its_correction_is_taken_and_taken_back
     left = site.project.read("sample").track_index
     assert len({"twice", "car-16"} & set(left)) == 1 and site.project.log(most=2)[-1].reason == said["suggestion"]["sentence"]
     assert bw.Work(site.project).findings("sample")[0].status == "fixed"
+    page.page.reload()  # what undo finds then is what the log tells
+    page.wait("() => document.body.dataset.ready === 'yes'", seconds=30)
+    page.by("tab-judge").click()
+    page.by("judge-findings-tab").click()
+    page.wait("() => boxwright.edits.undoable.length && document.querySelector('[data-testid=finding-count]').textContent.startsWith('0 shown')")
     page.by("undo").click()
     page.saved()
     assert {"twice", "car-16"} <= set(site.project.read("sample").track_index)
+    finding(page).get_by_test_id("finding-accept").wait_for()  # asked again: it is open
+    assert bw.Work(site.project).findings("sample")[0].status == "open"
+    page.by("redo").click()
+    page.wait("() => document.querySelectorAll('[data-testid=finding]').length === 0")
+    assert bw.Work(site.project).findings("sample")[0].status == "fixed"
+    page.by("undo").click()
+    finding(page).get_by_test_id("finding-accept").wait_for()
     gone(site.project)
 
 

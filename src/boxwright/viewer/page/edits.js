@@ -11,6 +11,13 @@ import { ApiError, newId } from './api.js';
 import { Keeping } from './keeping.js';
 
 const WAITS_MS = [300, 1000, 3000, 8000, 15000];
+/** Verbs of the log that can be undone: findings, tasks and members are changed, never taken back. */
+const OF_LABELS = /(_track|_keyframe|_attributes|_tag|_relation|_point_edit|_point_labels)$|^(merge|split|several|undo|restore)$/;
+
+/** What an undo or a redo takes back, of what it is called in the log. @param {string} what */
+export function takenBack(what) {
+  return what.replace(/^(undo|redo): /, '');
+}
 
 /**
  * @typedef {object} Entry
@@ -70,7 +77,7 @@ export class Edits {
     this.undoable = [];
     this.redoable = [];
     for (const one of [...transactions].reverse()) {
-      if (one.account !== this.state.me.account || one.verb.includes('add_scene')) continue;
+      if (one.account !== this.state.me.account || !OF_LABELS.test(one.verb)) continue;
       const mine = { op: String(one.seq), what: one.reason ?? one.verb };
       if (one.undo_of === null) {
         this.undoable.push(mine);

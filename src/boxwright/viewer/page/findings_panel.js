@@ -3,6 +3,7 @@
 
 import { newId } from './api.js';
 import { button, el, fill, put } from './dom.js';
+import { takenBack } from './edits.js';
 import { runJob, told } from './jobs.js';
 
 /**
@@ -29,6 +30,10 @@ export function startFindings(app, place) {
   /** @type {string|null} finding_id of the one that is being waived */
   let waiving = null;
   let isBusy = false;
+  /** @type {Map<string, string>} what a correction is called in the log -> the rule that suggested it */
+  const rules = new Map();
+  /** @type {Set<string>} rules that are asked again as soon as the check that runs is over */
+  const again = new Set();
 
   const check = button('Check the labels', 'check', () => void run(null), { class: 'wide' });
   const filter = el('select', { testid: 'finding-filter', id: 'finding-filter', on: { change: () => show() } },
@@ -47,24 +52,33 @@ export function startFindings(app, place) {
 
   // ------------------------------------------------------------ fetching
 
+  const learn = () => {
+    for (const { said } of rows) if (said.suggestion) rules.set(said.suggestion.sentence, said.rule);
+  };
+
   const load = async () => {
     const { scene } = state;
     if (!scene) return;
     const found = await told(app, () => api.get(`/scenes/${scene.id}/findings`));
     if (!found || scene !== state.scene) return;
     rows = found.findings.map((/** @type {any} */ one) => ({ said: one.said, status: one.status, isStale: one.is_stale, entity: one.entity_id, rev: one.rev, reason: one.reason, by: one.waived_by }));
+    learn();
     show();
   };
 
-  /** @param {string[]|null} rules all of them where null */
-  const run = async (rules) => {
+  /** @param {string[]|null} asked rules, all of them where null */
+  const run = async (asked) => {
     const { scene } = state;
-    if (!scene || isBusy) return;
+    if (!scene) return;
+    if (isBusy) {
+      for (const one of asked ?? []) again.add(one);
+      return;
+    }
     isBusy = true;
     check.disabled = true;
     const keep = state.may('find');
     const result = await told(app, () =>
-      runJob(app, `/scenes/${scene.id}/check`, { keep, rules }, (share) => {
+      runJob(app, `/scenes/${scene.id}/check`, { keep, rules: asked }, (share) => {
         check.textContent = share === null ? 'Checking …' : `Checking … ${Math.round(100 * share)} %`;
       }));
     isBusy = false;
@@ -75,10 +89,18 @@ export function startFindings(app, place) {
       await load();
     } else {
       const fresh = result.findings.map((/** @type {any} */ said) => ({ said, status: 'open', isStale: false, entity: null, rev: 0, reason: null, by: null }));
-      rows = rules ? [...rows.filter((one) => !rules.includes(one.said.rule)), ...fresh] : fresh;
+      rows = asked ? [...rows.filter((one) => !asked.includes(one.said.rule)), ...fresh] : fresh;
+      learn();
       show();
     }
-    if (!rules) app.say(result.findings.length ? `The check found ${result.findings.length}.` : 'The check found nothing.');
+    if (!asked) app.say(result.findings.length ? `The check found ${result.findings.length}.` : 'The check found nothing.');
+    await runAgain();
+  };
+
+  const runAgain = async () => {
+    const left = [...again];
+    again.clear();
+    if (left.length) await run(left);
   };
 
   // ------------------------------------------------------------ acting
@@ -176,11 +198,17 @@ export function startFindings(app, place) {
 
   state.on('scene', () => {
     rows = [];
+    rules.clear();
+    again.clear();
     current = waiving = null;
     show();
     void load();
   });
   for (const event of ['frame', 'selection']) state.on(event, () => here.checked && show());
+  state.on('saved', ({ entry }) => {
+    const rule = entry.undo === null ? undefined : rules.get(takenBack(entry.what));
+    if (rule) void run([rule]); // a correction undone, or done again: what was fixed is open, and the other way round
+  });
   let timer = 0;
   for (const event of ['saved', 'heard']) {
     state.on(event, () => {
