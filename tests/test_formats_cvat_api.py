@@ -249,3 +249,13 @@ def test_shapes_in_pictures_are_told(tmp_path):
     flat = {**shape(0), "type": "rectangle", "points": [1, 2, 3, 4]}
     scene = bw.read(make(tmp_path, track(flat), track(shape(0), number=8)))
     assert len(scene.tracks) == 1 and any("1 shape of the type 'rectangle' is no cuboid" in note for note in scene.notes)
+
+
+def test_frames_whose_names_no_file_can_have(tmp_path):
+    """They were read, and then no format with names of frames took them."""
+    make(tmp_path / "in")
+    save(tmp_path / "in/meta.json", {"size": 5, "frames": [{"name": f"x/{name}.pcd"} for name in ("a", "\x1b[2J", "c", "d", "e")]})
+    scene = bw.read(tmp_path / "in")
+    assert scene.frame_ids == ("000000", "000001", "000002", "000003", "000004")
+    bw.write(scene, tmp_path / "out")
+    assert bw.read(tmp_path / "out").frame_ids == scene.frame_ids
