@@ -393,6 +393,38 @@ def test_a_click_is_fitted_as_the_core_fits_it(page, site):
     page.saved()
 
 
+def test_a_frame_without_a_sweep_offers_no_fit(fresh):
+    page = fresh()
+    assert page.by("frames").text_content() == "in 0 … 40"
+    page.select("car-16")
+    assert page.by("tool-fit").is_enabled() and page.by("refit").is_enabled()
+    n = page.evaluate("() => boxwright.edits.undoable.length")
+    page.evaluate("() => { boxwright.state.scene.data.sweeps = { lidar: [[0, 24]] }; }")
+    page.go(26)
+    assert [page.by(one).is_disabled() for one in ("tool-fit", "refit", "propagate", "propagate-back")] == [True] * 4
+    for key in "frp":
+        page.key(key)
+        page.wait("() => document.querySelector('[data-testid=notice]')?.textContent.startsWith('Frame 26 has no sweep')")
+        page.by("notice-close").click()
+    assert page.evaluate("() => [boxwright.state.tool, boxwright.edits.undoable.length]") == ["select", n]
+    page.go(24)
+    assert page.by("tool-fit").is_enabled() and page.by("refit").is_enabled()
+
+
+NARROW = """() => [...document.querySelectorAll('label:not(.hidden-label), button, legend, summary, input[type=number]')]
+  .filter((one) => one.offsetParent && one.clientWidth && !one.closest('.track-list') && one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+HEIGHTS = "() => [...document.querySelectorAll('#tabs button, #tools label')].map((one) => one.offsetHeight)"
+
+
+@pytest.mark.parametrize("width", [1024, 1500])
+def test_no_label_is_cut_where_the_window_is_small(site, fresh, width):
+    page = fresh(context=site.browser.new_context(viewport={"width": width, "height": 640}, reduced_motion="reduce"))
+    page.select("car-16")
+    assert page.evaluate(NARROW) == []
+    assert max(page.evaluate(HEIGHTS)) < 40, "one line each"
+
+
 def test_a_track_is_carried_on_and_back_and_taken_back(page, site):
     page.select("cyclist-22")
     n = len(site.project.read("sample").track("cyclist-22"))

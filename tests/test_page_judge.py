@@ -84,6 +84,9 @@ def test_a_finding_is_waived_with_a_reason(site, nothing_wrong):
     twice(site.project, "again")
     page = judging(site, "findings")
     finding(page).get_by_test_id("finding-waive").click()
+    assert page.selected() is None, "a button of a card does its own, and leads nowhere"
+    finding(page).locator(".about").first.click()
+    assert page.selected() in ("again", "car-16"), "the card leads there, not its title alone"
     page.by("waive-reason").fill(MARKUP)
     page.by("waive-done").click()
     page.wait("() => document.querySelectorAll('[data-testid=finding]').length === 0")

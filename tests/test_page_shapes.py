@@ -89,6 +89,23 @@ def test_a_box_is_drawn_pulled_and_interpolated(page):
     assert len(tracks(page)[0]) == 3
 
 
+def test_a_frame_that_is_not_there_yet_tells_nothing_of_another(page):
+    page.by("shape-box").click()
+    drag(page, [100, 100], [180, 160])
+    page.saved()
+    assert page.by("shape-state").text_content().startswith("Keyframe here") and page.by("shape-count").text_content() == "1 here of 1"
+    held = []
+    page.page.route("**/frames/37", lambda route: held.append(route))
+    page.evaluate("() => boxwright.state.go(37)")
+    page.wait("() => document.querySelector('[data-testid=shape-state]').textContent === '…'")
+    assert page.by("shape-count").text_content() == "" and page.by("shape-visibility").is_disabled()
+    (route,) = held
+    route.continue_()
+    page.shown(37)
+    page.wait("() => document.querySelector('[data-testid=shape-state]').textContent.startsWith('Not in this frame')")
+    assert page.by("shape-count").text_content() == "0 here of 1" and page.by("shape-visibility").is_enabled()
+
+
 def test_a_polygon_gets_and_loses_vertices(page):
     page.by("shape-polygon").click()
     click(page, [200, 100], [260, 100], [260, 160], [200, 160], [200, 100])

@@ -22,9 +22,9 @@ const GREY = [150, 158, 170];
 export const COLOURS = {
   height: 'height',
   intensity: 'intensity',
-  time: 'time in the sweep',
+  time: 'time',
   class: 'class',
-  camera: 'camera pictures',
+  camera: 'cameras',
 };
 
 export class Cloud {

@@ -159,6 +159,11 @@ export function startFindings(app, place) {
     if (shown.length > SHOWN_ROWS) put(list, el('li', { class: 'finding' }, el('span', { class: 'about' }, `and ${shown.length - SHOWN_ROWS} more`)));
   };
 
+  /** The whole card leads there; what else is in it does its own. @param {MouseEvent} event @param {Row} row */
+  const clicked = (event, row) => {
+    if (!(/** @type {Element} */ (event.target).closest('button, form')) && !String(getSelection())) go(row);
+  };
+
   /** @param {Row} row */
   const item = (row) => {
     const { said } = row;
@@ -167,7 +172,7 @@ export function startFindings(app, place) {
     const mending = said.suggestion?.sentence ?? null;
     const canAccept = mending && row.status === 'open' && !row.isStale && state.may('edit') && said.track_ids.length;
     const canWaive = row.entity && row.status === 'open' && !row.isStale && state.may('waive');
-    const made = el('li', { class: 'finding', testid: 'finding', 'data-finding': said.finding_id, 'data-rule': said.rule },
+    const made = el('li', { class: 'finding', testid: 'finding', 'data-finding': said.finding_id, 'data-rule': said.rule, on: { click: (/** @type {MouseEvent} */ event) => clicked(event, row) } },
       el('div', { class: 'line' },
         el('span', { class: `badge is-${said.severity}` }, said.severity),
         button(said.message, 'finding-go', () => go(row), { class: 'link message', title: 'Go there' })),

@@ -48,6 +48,10 @@ export function startObject(app, place) {
   const steps = el('input', { type: 'number', min: 1, max: 200, step: 1, value: '10', testid: 'propagate-frames', id: 'propagate-frames' });
   const carry = (/** @type {number} */ sign) => void verbs.propagate(sign * Math.max(1, Math.min(200, Math.round(steps.valueAsNumber) || 10)));
 
+  const refit = button('Refit', 'refit', () => void verbs.refit(), { title: 'Snap to the points (R)' });
+  const back = button('◀ Carry back', 'propagate-back', () => carry(-1), { title: 'Propagate backwards (Shift+P)' });
+  const on = button('Carry on ▶', 'propagate', () => carry(1), { title: 'Propagate forwards (P)' });
+
   put(
     body,
     el('div', { class: 'field' }, el('label', { for: 'track-id' }, 'Track'), name),
@@ -56,16 +60,16 @@ export function startObject(app, place) {
     where,
     el('fieldset', { class: 'numbers' }, el('legend', {}, 'Cuboid'), fields.map((one) => one.row)),
     el('div', { class: 'row wrap' },
-      button('Refit', 'refit', () => void verbs.refit(), { title: 'Snap to the points (R)' }),
+      refit,
       button('Keyframe', 'keyframe', () => verbs.makeKeyframe(), { title: 'Make a keyframe here (K)' }),
       button('One size', 'same-size', () => verbs.sameSize(), { title: 'This size at every keyframe (Z)' }),
       button('Copy', 'copy', () => verbs.copy(), { title: 'Ctrl+C' }),
     ),
     el('div', { class: 'row' },
-      button('◀ Carry back', 'propagate-back', () => carry(-1), { title: 'Propagate backwards (Shift+P)' }),
+      back,
       el('label', { for: 'propagate-frames', class: 'hidden-label' }, 'Frames to carry the track over'),
       steps,
-      button('Carry on ▶', 'propagate', () => carry(1), { title: 'Propagate forwards (P)' }),
+      on,
     ),
     el('div', { class: 'field' }, el('label', { for: 'visibility' }, 'Here it is'), visibility),
     attributes,
@@ -158,6 +162,7 @@ export function startObject(app, place) {
     hint.hidden = Boolean(track);
     body.hidden = !track;
     if (!track) return;
+    for (const one of [refit, back, on]) one.disabled = !state.hasSweep; // they go by points
     const keyframe = labels.keyframeAt(track.id, state.stamp());
     if (document.activeElement !== name) name.value = track.body.track_id;
     showClasses(track.body.category);

@@ -168,6 +168,7 @@ export function startPointer(app, space) {
     if (Math.hypot(event.clientX - down[0], event.clientY - down[1]) > MOVED_PX) return;
     const [u, v] = pixel(event, big.place);
     if (state.tool === 'fit') {
+      if (!verbs.canFit) return;
       const at = space.cloud.pick(big.camera, u, v, big.place.clientWidth, big.place.clientHeight);
       if (at) void verbs.fitAt(plus(at, space.anchor), event.shiftKey);
       else app.say('There is no point: click on the object.');

@@ -82,15 +82,17 @@ export function startShapes(app, place) {
     const { track, keyframe, row } = verbs;
     body.hidden = !track;
     if (!track) return;
+    const isThere = app.frames.rowsFrame === state.frame; // what the server fills comes after the frame
     const all = labels.keyframes(track.id).length;
     name.textContent = `${track.body.track_id} · ${track.body.shape.replace('_', ' ')} in ${track.body.camera}`;
-    title.textContent = keyframe ? `Keyframe here (one of ${all})` : row ? `Interpolated between its ${all} keyframes` : `Not in this frame (${all} keyframes)`;
-    title.dataset.kind = keyframe ? 'keyframe' : row ? 'between' : 'absent';
+    title.textContent = keyframe ? `Keyframe here (one of ${all})` : row ? `Interpolated between its ${all} keyframes` : isThere ? `Not in this frame (${all} keyframes)` : '…';
+    title.dataset.kind = keyframe ? 'keyframe' : row ? 'between' : isThere ? 'absent' : 'coming';
     const names = taxonomy.categories.map((one) => one.name);
     const now = track.body.category;
     fill(category, (names.includes(now) ? names : [now, ...names]).map((one) => el('option', { value: one }, one)));
     category.value = now;
-    visibility.value = keyframe?.body.visibility ?? row?.visibility ?? 'outside';
+    visibility.disabled = !isThere;
+    visibility.value = keyframe?.body.visibility ?? row?.visibility ?? (isThere ? 'outside' : '');
     for (const one of carrying) one.hidden = track.body.shape === 'mask'; // which are not followed
     showPoints();
     if (attributes.contains(document.activeElement) && attributes.dataset.of === `${track.id} ${state.frame}`) return;
@@ -119,7 +121,7 @@ export function startShapes(app, place) {
     const there = new Set(shown.map((row) => row.track_id));
     const isHere = (/** @type {import('./state.js').Entity} */ one) => there.has(one.body.track_id);
     tracks.sort((a, b) => Number(isHere(b)) - Number(isHere(a)));
-    count.textContent = `${there.size} here of ${tracks.length}`;
+    count.textContent = app.frames.rowsFrame === state.frame ? `${there.size} here of ${tracks.length}` : '';
     fill(
       list,
       tracks.map((one) => {
@@ -138,7 +140,7 @@ export function startShapes(app, place) {
     showList();
   });
   tool.modes.push(showModes);
-  for (const event of ['scene', 'labels', 'selection', 'cuboids', 'taxonomy', 'show', 'tab']) state.on(event, show);
+  for (const event of ['scene', 'frame', 'labels', 'selection', 'cuboids', 'taxonomy', 'show', 'tab']) state.on(event, show);
   state.on('scene', () => tool.mode !== 'select' && tool.use(tool.mode));
   show();
   return tool;

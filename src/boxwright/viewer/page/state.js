@@ -105,6 +105,11 @@ export class State extends EventTarget {
     return runs.some(([first, last]) => first <= frame && frame <= last);
   }
 
+  /** Whether the frame that is shown has points of its own, which a fit needs. */
+  get hasSweep() {
+    return this.scene?.lidars.some((one) => this.has('sweeps', one.name, this.frame)) ?? false;
+  }
+
   /** Shows a frame. @param {number} frame */
   go(frame) {
     const wanted = Math.max(0, Math.min(this.nFrames - 1, Math.round(frame)));

@@ -48,7 +48,7 @@ export function startTimeline(app, place) {
     range.max = String(strip.last);
     range.value = number.value = String(state.frame);
     number.max = String(Math.max(0, state.nFrames - 1));
-    all.textContent = `of ${state.nFrames}`;
+    all.textContent = `in 0 … ${Math.max(0, state.nFrames - 1)}`;
     whole.disabled = strip.isWhole;
     ofTrack.disabled = !state.selected;
     part.textContent = strip.isWhole ? '' : `${strip.first} to ${strip.last}`;

@@ -7,7 +7,7 @@ import { COLOURS } from './cloud.js';
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startTools(app, place) {
   const { state, taxonomy } = app;
-  const fit = button('◎ Click to fit', 'tool-fit', () => state.use('fit'), { title: 'Click an object, and a cuboid is fitted to it (F)', class: 'wide of-space' });
+  const fit = button('◎ Click to fit', 'tool-fit', () => state.use('fit'), { class: 'wide of-space' });
   const category = el('select', { testid: 'category', id: 'category', on: { change: () => (state.category = category.value) } });
   const colour = el('select', { testid: 'colour', id: 'colour', on: { change: () => recolour(colour.value) } }, Object.entries(COLOURS).map(([value, text]) => el('option', { value }, text)));
   const size = el('input', { type: 'range', testid: 'point-size', id: 'point-size', min: 1, max: 6, step: 1, on: { input: () => state.change({ pointSize: Number(size.value) }) } });
@@ -55,6 +55,10 @@ export function startTools(app, place) {
     for (const { name, box } of layers) box.checked = Boolean(/** @type {any} */ (state.show)[name]);
     document.body.dataset.tool = state.tool;
   };
+  const canFit = () => {
+    fit.disabled = !state.hasSweep;
+    fit.title = state.hasSweep ? 'Click an object, and a cuboid is fitted to it (F)' : 'This frame has no sweep';
+  };
   const classes = () => {
     const names = taxonomy.categories.map((one) => one.name);
     const others = taxonomy.isOwn ? [] : [...new Set(app.labels.cuboidTracks.map((one) => one.body.category))].filter((one) => !names.includes(one)).sort();
@@ -64,7 +68,9 @@ export function startTools(app, place) {
     category.value = state.category;
   };
   state.on('show', show);
+  for (const name of ['scene', 'frame']) state.on(name, canFit);
   state.on('taxonomy', classes);
   state.on('labels', classes);
   show();
+  canFit();
 }

@@ -51,6 +51,13 @@ export class Verbs {
     return false;
   }
 
+  /** Whether the frame has a sweep for a cuboid to be fitted to; says so where not. */
+  get canFit() {
+    if (this.app.state.hasSweep) return true;
+    this.app.say(`Frame ${this.app.state.frame} has no sweep: there is nothing to fit a cuboid to. Go to a frame with points.`, 'warning');
+    return false;
+  }
+
   // ------------------------------------------------------------ cuboids of a frame
 
   /**
@@ -161,6 +168,7 @@ export class Verbs {
     const { track, cuboid } = this;
     const { state, api } = this.app;
     if (!track || !cuboid) return this.app.say('Select a cuboid first.');
+    if (!this.canFit) return undefined;
     const { scene, frame } = state;
     const known = this.app.taxonomy.find(track.body.category)?.size_prior ? { category: track.body.category } : {};
     const body = { center_m: cuboid.center, size_m: cuboid.size, quat_wxyz: cuboid.quat, ...known };
@@ -174,7 +182,7 @@ export class Verbs {
     const { track } = this;
     const { state, api, labels, edits } = this.app;
     if (!track) return this.app.say('Select a cuboid first.');
-    if (!this.isAllowed) return undefined;
+    if (!this.isAllowed || !this.canFit) return undefined;
     const from = state.frame;
     const to = Math.max(0, Math.min(state.nFrames - 1, from + frames));
     if (to === from) return this.app.say('There is no frame to carry it to.');
