@@ -148,3 +148,25 @@ def test_what_is_picked_comes_into_the_middle_of_a_large_picture(site, nothing_w
     assert page.evaluate("() => boxwright.pictures.large.view.zoom") == 1
     page.key("o")
     assert page.evaluate("() => boxwright.pictures.large.view.zoom") > 1.5
+
+
+def test_pictures_say_that_kernels_are_compiled_at_their_first_use(site, nothing_wrong):
+    """Their cuboids wait for them, and the bar says so while a click does."""
+    warming, held = site.server.app.state.warming, []
+    context = site.browser.new_context(viewport={"width": 1500, "height": 900}, reduced_motion="reduce")
+    context.route("**/projections*", lambda route: held.append(route) if warming.doing else route.continue_())
+    warming.doing = "projection"
+    try:
+        page = site.visit(context=context, frame=5)
+        page.wait("() => document.querySelector('[data-testid=picture-note-front]').textContent === 'cuboids: first use, being compiled'")
+        said = page.evaluate(
+            """() => { const { state, verbs } = window.boxwright; verbs.isBusy = true; state.tell('edits'); verbs.isBusy = false;
+            return document.querySelector('[data-testid=saved]').textContent; }"""
+        )
+        assert said == "asking the server; first use: being compiled"
+    finally:
+        warming.doing = None
+    for route in held:
+        route.continue_()
+    tile(page, "front")
+    page.wait("() => document.querySelector('[data-testid=picture-note-front]').textContent === ''")

@@ -16,6 +16,7 @@ import typer
 from ..errors import AccessDenied, BoxwrightError, UnknownName
 from .common import path_of, print_lines, say
 from .projects import ProjectArgument
+from .warmup import page_steps
 
 if TYPE_CHECKING:
     from ..server import Server
@@ -71,6 +72,7 @@ def serve(
         server = Server(opened, host, port, allow_host or (), root or (), tls_cert, tls_key, behind_proxy, docs)
         try:
             server.check_tls()
+            server.warm(page_steps())
             _say_where(server, opened, account, open_browser)
             server.run()
         finally:

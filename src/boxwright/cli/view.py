@@ -20,6 +20,7 @@ from ..errors import ArgumentError
 from .common import FormatOption, FrameOption, LenientOption, LimitOption, SceneOption, open_scene, parse_frame, print_lines, say_problems, tracked
 from .projects import place_of
 from .serve import PortOption, local_account
+from .warmup import page_steps
 
 if TYPE_CHECKING:
     from ..store import Project
@@ -75,6 +76,7 @@ def view(
         first = _first(opened, shown, frame)
         server = Server(opened, port=port)
         ending.callback(server.close)
+        server.warm(page_steps())
         address = f"{server.start_url(_account(opened))}&{urlencode(first)}"
         print_lines(f"open {address}", f"{_export(opened, first.get('scene'))} writes the labels out", "Ctrl-C ends it")
         sys.stdout.flush()

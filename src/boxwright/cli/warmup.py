@@ -68,6 +68,16 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+# What a page asks for, in the order in which it is asked for: cuboids between keyframes, in pictures, sweeps that are made still, clicks.
+OF_PAGE = ("interpolation", "projection", "sweeps", "terrain", "fitting", "containment", "occlusion")
+
+
+def page_steps() -> dict[str, Callable[[], Any]]:
+    """Calls that have the kernels compiled which the page needs, the first needed first."""
+    steps = _steps()
+    return {name: steps[name] for name in OF_PAGE}
+
+
 def _steps() -> dict[str, Callable[[], Any]]:
     """One small call of every verb, with float32 points as sensors give them and with float64 ones."""
     import numpy as np

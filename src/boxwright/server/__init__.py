@@ -7,6 +7,7 @@ and how much. docs/server.md tells the API, SECURITY.md what is promised.
     answers.py    one shape for every error
     strict.py     JSON that means what it says
     sessions.py   tokens, the one-time code of the start, failed attempts
+    warming.py    kernels compiled in the background
     recordings.py files opened beneath declared roots, pictures decoded in a process of their own
     project_routes.py label_routes.py history_routes.py sensor_routes.py geometry_routes.py job_routes.py work_routes.py feed.py   the routes
     app.py        all of it put together

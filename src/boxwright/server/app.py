@@ -40,6 +40,7 @@ from .recordings import Recordings
 from .rights import CheckedRoute, asks
 from .sessions import Codes, Counter, Sessions
 from .settings import Settings
+from .warming import Warming
 
 __all__ = ["create_app"]
 
@@ -80,6 +81,8 @@ def _fill(app: FastAPI, stack: ExitStack, project: Project, settings: Settings) 
     stack.callback(state.recordings.close)
     state.jobs = Jobs(settings.all_works, forgotten=lambda job: job_routes.forget(job, state.exports))
     stack.callback(state.jobs.close)
+    state.warming = Warming()
+    stack.callback(state.warming.close)
     state.watcher = Watcher(project)
     state.nudge = state.watcher.nudge
     state.is_ending = lambda: False  # whoever runs it says better
@@ -101,6 +104,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    app.state.warming.start()
     try:
         yield
     finally:

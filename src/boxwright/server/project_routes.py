@@ -67,8 +67,9 @@ def get_me(request: Request) -> Response:
 @router.get("/project")
 @asks(Action.READ)
 def get_project(request: Request) -> Response:
-    project = asked(request).project
-    return json_answer({"project_id": project.project_id, "name": project.name, "seq": project.seq})
+    """The project, and which kernels are being compiled in the background: null where none are."""
+    project, compiling = asked(request).project, request.app.state.warming.doing
+    return json_answer({"project_id": project.project_id, "name": project.name, "seq": project.seq, "compiling": compiling})
 
 
 @router.get("/taxonomy")

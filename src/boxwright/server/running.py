@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,10 @@ class Server:
     def start_url(self, account: str) -> str:
         """An address to start a browser with; its code is good once, for a minute, and is never sent as part of a request's address."""
         return f"{self.url}/#code={self.app.state.codes.make(account)}"
+
+    def warm(self, steps: Mapping[str, Callable[[], Any]]) -> None:
+        """What `run` has compiled in the background from its start on: calls by name, in the order in which they are wanted."""
+        self.app.state.warming.steps = steps
 
     def check_tls(self) -> None:
         """ArgumentError where the certificate and the key cannot be used, such as those of two different pairs."""

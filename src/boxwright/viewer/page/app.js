@@ -60,6 +60,7 @@ export class App {
     const [me, project, { scenes }] = await Promise.all(['/me', '/project', '/scenes'].map((path) => this.api.get(path)));
     this.state.me = me;
     this.state.scenes = scenes;
+    void this.#compiled(project);
     document.title = `${project.name} · boxwright`;
     this.state.tell('scenes');
     const wanted = this.state.scenes.find((one) => one.name === said.get('scene')) ?? this.state.scenes[0];
@@ -108,6 +109,21 @@ export class App {
       },
     );
     await showing;
+  }
+
+  /** Tells while the server compiles kernels, which answers wait for. @param {{compiling: string|null}} project */
+  async #compiled(project) {
+    const { state } = this;
+    for (let told = project; told?.compiling; told = await this.api.get('/project').catch(() => null)) {
+      if (!state.isCompiling) {
+        state.isCompiling = true;
+        state.tell('compiling');
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    if (!state.isCompiling) return;
+    state.isCompiling = false;
+    state.tell('compiling');
   }
 
   /** Labels of a scene, packed where they come over a network. @param {string} sceneId */

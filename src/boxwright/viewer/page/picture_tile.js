@@ -204,7 +204,8 @@ export class Tile {
     const told = this.pictures.data.camera(this.app.state.frame, this.camera);
     const late = this.shown?.bitmap && this.shown.frame !== this.app.state.frame ? `frame ${this.shown.frame}` : '';
     const none = this.shown && !this.shown.bitmap && !this.isLoading ? 'no picture' : '';
-    fill(this.note, late || none || (told && !told.is_calibrated ? 'not calibrated' : ''));
+    const isAwaited = this.app.state.isCompiling && !this.pictures.data.projections.has(this.frame) ? 'cuboids: first use, being compiled' : '';
+    fill(this.note, late || none || isAwaited || (told && !told.is_calibrated ? 'not calibrated' : ''));
     const n = this.cuboids.length;
     this.canvas.setAttribute('aria-label', `Picture of ${this.camera}: ${n} ${n === 1 ? 'cuboid' : 'cuboids'}, ${this.shapes.length} shapes`);
     this.element.dataset.frame = String(this.frame);

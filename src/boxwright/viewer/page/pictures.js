@@ -219,7 +219,7 @@ export function startPictures(app, place) {
     pictures.draw();
   });
   for (const name of ['saved', 'heard']) state.on(name, () => pictures.data.stale());
-  for (const name of ['selection', 'labels', 'taxonomy', 'show']) state.on(name, () => pictures.draw());
+  for (const name of ['selection', 'labels', 'taxonomy', 'show', 'compiling']) state.on(name, () => pictures.draw());
   state.on('draft', () => void pictures.data.follow(state.draft?.cuboid ?? null, () => pictures.draw()));
   pictures.restart();
   return pictures;

@@ -13,6 +13,7 @@
  *   show       another colour, tool or layer
  *   ringed     something was drawn around points in a view
  *   edits      something was queued, sent, saved or refused
+ *   compiling  the server has begun to compile what its first answers need, or is done
  *   seek       {trackId?, frame?}: somebody asks for a frame and a track
  */
 
@@ -67,6 +68,8 @@ export class State extends EventTarget {
     this.isPlaying = false;
     /** Whether the server is heard. */
     this.isLive = true;
+    /** Whether the server still compiles what its first answers need. */
+    this.isCompiling = false;
     /** @type {{trackId: string, cuboid: Cuboid}|null} what is being dragged, by the id of its track's entity */
     this.draft = null;
     /** @type {{account: string, roles: string[], may: string[]}} */

@@ -30,12 +30,12 @@ export function startTopbar(app, place) {
   state.on('scene', () => {
     scenes.value = state.scene?.id ?? '';
   });
-  state.on('edits', () => {
+  const show = () => {
     const waiting = edits.queue.length;
     let [text, kind] = [edits.savedSeq === null ? 'nothing changed' : `saved at revision ${edits.savedSeq}`, 'is-good'];
     if (waiting) [text, kind] = [edits.isOffline ? `${waiting} unsent: the server does not answer` : `saving ${waiting}`, edits.isOffline ? 'is-bad' : 'is-busy'];
     else if (edits.refused.length) [text, kind] = [`${edits.refused.length} not saved`, 'is-bad'];
-    else if (app.verbs.isBusy) [text, kind] = ['asking the server', 'is-busy'];
+    else if (app.verbs.isBusy) [text, kind] = [state.isCompiling ? 'asking the server; first use: being compiled' : 'asking the server', 'is-busy'];
     else if (!state.isLive) [text, kind] = ['the server does not answer', 'is-bad'];
     saved.textContent = text;
     saved.className = `saved ${kind}`;
@@ -43,5 +43,6 @@ export function startTopbar(app, place) {
     redo.disabled = !edits.redoable.length;
     undo.title = edits.undoable.length ? `Undo ${edits.undoable.at(-1)?.what} (Ctrl+Z)` : 'Nothing to undo';
     redo.title = edits.redoable.length ? `Redo ${edits.redoable.at(-1)?.what} (Ctrl+Shift+Z)` : 'Nothing to redo';
-  });
+  };
+  for (const name of ['edits', 'compiling']) state.on(name, show);
 }
