@@ -341,7 +341,8 @@ def test_numbers_make_a_keyframe_where_there_was_none(page, site):
     assert np.degrees(np.arctan2(ahead[1], ahead[0])) == pytest.approx(90, abs=1e-6)
     page.by("field-length").fill("-1")
     page.by("field-length").press("Enter")
-    assert page.number("length") > 0
+    assert page.by("number-wrong").text_content().startswith("length: -1 is refused; it is between 0.01")
+    page.key("Escape")
 
 
 def test_keys_nudge_and_resize(page, site):
@@ -653,7 +654,8 @@ def test_two_pages_see_each_other_and_a_conflict_is_shown(fresh, site):
     anna.by("field-length").fill("3.5")
     anna.by("field-length").press("Enter")
     anna.wait("() => document.querySelector('[data-testid=conflict]')")
-    assert "ben" in anna.by("conflict-who").text_content()
+    assert anna.by("conflict-who").text_content() == "ben changed size."
+    assert anna.by("conflict-values").locator("li").all_text_contents() == ["length: yours 3.50 m, ben's 5.25 m"]
     assert stored(site, "car-21", 0).size_m[0] == 5.25
     assert "not saved" in anna.by("saved").text_content()
     anna.evaluate("() => boxwright.openScene(boxwright.state.scene.id, 0)")

@@ -20,6 +20,7 @@ from ..problems import Problems
 from .json_shape import check_shape
 
 __all__ = [
+    "FILE_HINT",
     "Node",
     "decoder",
     "file_aside",
@@ -29,6 +30,7 @@ __all__ = [
     "refusing",
 ]
 
+FILE_HINT = "correct the file or export it again"
 _HINT = "copy or export the file again"
 
 _INT64 = range(-(2**63), 2**63)
@@ -45,7 +47,7 @@ class Node:
 
     def wrong(self, expected: str, got: Any = None, hint: str | None = None) -> FormatError:
         shown = _kind(self.value) if got is None else got
-        return FormatError(expected=expected, got=shown, path=self.path, field=self._place(), hint=hint or "correct the file or export it again")
+        return FormatError(expected=expected, got=shown, path=self.path, field=self._place(), hint=hint or FILE_HINT)
 
     def mapping(self) -> dict[str, Any]:
         if not isinstance(self.value, dict):

@@ -9,7 +9,7 @@ from ..errors import ArgumentError, BoxwrightError, CorruptionError
 from ..formats.boxwright_pictures import image_track_of
 from ..formats.boxwright_scene import scene_of
 from ..formats.boxwright_tracks import track_of
-from ..formats.strict_json import Node
+from ..formats.strict_json import FILE_HINT, Node
 from ..image_tracks import ImageTrack
 from ..problems import Problems
 from ..scene import Scene
@@ -72,7 +72,8 @@ def track_from(track: Entity, keyframes: Sequence[Entity], frame: str) -> Track 
         return track_of(node, frame) if is_of_cuboids(track) else image_track_of(node)
     except BoxwrightError as error:
         field = f"track {(track.body or {}).get('track_id', '')!r}: {error.field}"
-        raise ArgumentError(error.what, expected=error.expected, got=error.got, field=field, hint=error.hint) from None
+        hint = "correct the edit and send it again" if error.hint == FILE_HINT else error.hint
+        raise ArgumentError(error.what, expected=error.expected, got=error.got, field=field, hint=hint) from None
 
 
 def scene_from(entities: Iterable[Entity], place: str, **data: Any) -> Scene:

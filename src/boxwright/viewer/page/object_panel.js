@@ -13,6 +13,12 @@ const FIELDS = [
   ['length', 'length', 'm', 0.05], ['width', 'width', 'm', 0.05], ['height', 'height', 'm', 0.05],
   ['heading', 'heading', '°', 1],
 ];
+/** What a number may be, as text and as a test; the server takes no more. @type {Record<string, [string, (value: number) => boolean]>} */
+const BOUNDS = {
+  place: ['between -99999999 and 99999999 m', (value) => Math.abs(value) < 1e8],
+  size: ['between 0.01 and 500 m', (value) => value >= 0.01 && value <= 500],
+  heading: ['between -360 and 360°', (value) => Math.abs(value) <= 360],
+};
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startObject(app, place) {
@@ -30,13 +36,17 @@ export function startObject(app, place) {
   const where = el('p', { class: 'where', testid: 'keyframe-state' });
   /** @type {Set<HTMLInputElement>} fields that somebody is typing in */
   const dirty = new Set();
+  const wrong = el('p', { class: 'wrong', id: 'number-wrong', testid: 'number-wrong', role: 'alert' });
   const fields = FIELDS.map(([id, text, unit, step]) => {
     const input = el('input', { type: 'number', step, testid: `field-${id}`, id: `field-${id}`, inputmode: 'decimal', on: {
-      input: () => dirty.add(input),
+      input: () => {
+        dirty.add(input);
+        accept(input);
+      },
       blur: () => dirty.delete(input),
       change: () => {
         dirty.delete(input);
-        apply(String(id), input.valueAsNumber);
+        apply(String(id), input);
       },
     } });
     return { id: String(id), input, row: el('div', { class: 'number' }, el('label', { for: `field-${id}` }, text, el('span', { class: 'unit' }, ` ${unit}`)), input) };
@@ -58,7 +68,7 @@ export function startObject(app, place) {
     el('div', { class: 'field' }, el('label', { for: 'track-class' }, 'Class ', color), category),
     advice,
     where,
-    el('fieldset', { class: 'numbers' }, el('legend', {}, 'Cuboid'), fields.map((one) => one.row)),
+    el('fieldset', { class: 'numbers' }, el('legend', {}, 'Cuboid'), fields.map((one) => one.row), wrong),
     el('div', { class: 'row wrap' },
       refit,
       button('Keyframe', 'keyframe', () => verbs.makeKeyframe(), { title: 'Make a keyframe here (K)' }),
@@ -95,12 +105,26 @@ export function startObject(app, place) {
     } else verbs.setTrack({ track_id: wanted });
   };
 
-  /** @param {string} id @param {number} value */
-  const apply = (id, value) => {
+  /** What was refused in a field does not count any more. @param {HTMLInputElement} input */
+  const accept = (input) => {
+    if (!input.hasAttribute('aria-invalid')) return;
+    input.removeAttribute('aria-invalid');
+    input.removeAttribute('aria-describedby');
+    wrong.textContent = '';
+  };
+
+  /** @param {string} id @param {HTMLInputElement} input */
+  const apply = (id, input) => {
     const { cuboid } = verbs;
+    const value = input.valueAsNumber;
     const at = FIELDS.findIndex(([one]) => one === id);
-    if (!cuboid || !Number.isFinite(value) || (at >= 3 && at < 6 && value <= 0)) {
-      show();
+    if (!cuboid) return;
+    const [bounds, isGood] = BOUNDS[at < 3 ? 'place' : at < 6 ? 'size' : 'heading'];
+    if (!isGood(value)) { // no number at all neither
+      for (const one of fields) accept(one.input);
+      input.setAttribute('aria-invalid', 'true');
+      input.setAttribute('aria-describedby', wrong.id);
+      wrong.textContent = `${id}: ${Number.isNaN(value) ? 'that is no number' : `${value} is refused`}; it is ${bounds}. Nothing has changed.`;
       return;
     }
     const next = { center: [...cuboid.center], size: [...cuboid.size], quat: [...cuboid.quat] };
@@ -151,7 +175,7 @@ export function startObject(app, place) {
     for (const { id, input } of fields) {
       const at = FIELDS.findIndex(([one]) => one === id);
       input.disabled = !cuboid;
-      if (document.activeElement === input && dirty.has(input)) continue;
+      if (input.hasAttribute('aria-invalid') || (document.activeElement === input && dirty.has(input))) continue;
       const value = cuboid ? [...cuboid.center, ...cuboid.size, yawOf(cuboid.quat) / DEGREE][at] : NaN;
       input.value = Number.isFinite(value) ? value.toFixed(at === 6 || Math.abs(value) >= 1000 ? 2 : 3) : '';
     }
@@ -178,6 +202,7 @@ export function startObject(app, place) {
     fill(into, labels.cuboidTracks.filter((one) => one.id !== track.id).map((one) => el('option', { value: one.id }, one.body.track_id)));
     if (labels.get(chosen)) into.value = chosen;
   };
+  for (const name of ['selection', 'frame', 'draft']) state.on(name, () => fields.forEach((one) => accept(one.input)));
   for (const name of ['selection', 'shown', 'taxonomy']) state.on(name, show);
   state.on('draft', showNumbers);
   state.on('frame', () => {
