@@ -115,6 +115,29 @@ def test_a_label_that_was_moved_has_a_new_box(tmp_path):
     assert label["bbox"] == [21, 22, 10, 5] and label["id"] == 6
 
 
+@pytest.mark.parametrize(
+    ("moved", "box"),
+    [
+        (0, [10, 20, 30, 40]),  # as it was, one point outside of the person's box
+        ([[1, 0], [0, 0]], [13.5, 22.5, 29, 28]),  # one is elsewhere, and the other outside
+        ([[1, 0], [-9, 0]], [10, 20, 30, 40]),  # now both are inside
+        ([[500, 0], [500, 0]], [512.5, 22.5, 30, 28]),  # somebody else's: the box around them
+    ],
+)
+def test_the_box_of_a_person_is_not_that_of_keypoints(tmp_path, moved, box):
+    rings, told = [[10, 20, 40, 20, 40, 60, 10, 60]], [12, 22, 2, 42, 50, 2, 7, 7, 0]
+    label = {"id": 8, "image_id": 4, "category_id": 8, "bbox": [10, 20, 30, 40], "area": 1200, "segmentation": rings, "keypoints": told}
+    scene = bw.read(put(tmp_path / "in", document(annotations=[label])))
+    (track,) = scene.image_tracks
+    uv = track.shapes.uv.copy()
+    uv[0, :2] += moved
+    track = track.replace(shapes=bw.Keypoints(uv, track.shapes.visibility, track.shapes.skeleton))
+    bw.write(scene.replace(image_tracks=[track]), tmp_path / "out", "coco")
+    (back,) = json.loads((tmp_path / "out/street.json").read_text())["annotations"]
+    assert back["bbox"] == box and back["segmentation"] == rings and back["area"] == 1200
+    assert back["keypoints"] == [*uv[0, 0].tolist(), 2, *uv[0, 1].tolist(), 2, 0, 0, 0]
+
+
 def test_videos_of_one_recording_are_cameras_of_one_scene(tmp_path):
     scene = bw.read(put(tmp_path / "in", videos()))
     assert (scene.name, [*scene.cameras], scene.frame_ids, scene.has_time) == ("a", ["front", "rear"], ("f0", "f1", "f2", "f3"), True)
@@ -248,6 +271,21 @@ def test_pictures_of_several_sizes(tmp_path):
     assert json.loads((tmp_path / "out/street.json").read_text())["images"] == given["images"]
 
 
+def test_a_mask_has_the_size_of_its_own_picture(tmp_path):
+    """Pictures of two sizes: COCO's readers refuse a mask of another size than its picture."""
+    given = document()
+    given["images"][1] |= {"width": 8, "height": 6}
+    given["annotations"] = [{**given["annotations"][2], "bbox": [0, 1, 1, 2], "segmentation": {"size": [6, 8], "counts": [1, 2, 45]}}]
+    scene = bw.read(put(tmp_path / "in", given), format="coco")
+    assert scene.cameras["camera"].camera.size_px == (64, 48)
+    report = bw.write(scene, tmp_path / "out", "coco")
+    assert report.rounded == [] and report.dropped == []
+    (label,) = json.loads((tmp_path / "out/street.json").read_text())["annotations"]
+    assert label["segmentation"]["size"] == [6, 8] and label["bbox"] == [0, 1, 1, 2]
+    (back,) = bw.read(tmp_path / "out").image_tracks
+    assert np.argwhere(back.shapes.to_arrays()[0]).tolist() == [[1, 0], [2, 0]]
+
+
 def test_names_do_not_lead_out_of_the_dataset(tmp_path):
     given = document()
     given["images"][0]["file_name"] = "../../secret.png"
@@ -351,3 +389,14 @@ def test_pycocotools_reads_single_pictures(tmp_path):
     areas = scene.replace(image_tracks=scene.image_tracks[:3])  # a box of keypoints is the file's own, which need not be the tightest
     _, theirs = bw.certify(areas, "coco", client_python=sys.executable).readings
     assert theirs.read_with.startswith("pycocotools") and not theirs.reasons
+
+
+@pytest.mark.peers
+def test_pycocotools_holds_keypoints_of_a_larger_object(tmp_path):
+    """Its reading is of the points, whatever box is told beside them."""
+    pytest.importorskip("pycocotools")
+    label = {"id": 8, "image_id": 4, "category_id": 8, "bbox": [1, 1, 40, 30], "segmentation": [], "keypoints": POINTS}
+    certificate = bw.certify(bw.read(put(tmp_path / "in", document(annotations=[label]))), "coco", tmp_path / "out")
+    assert certificate.holds, certificate.reasons
+    assert len(certificate.readings) == 2
+    assert json.loads((tmp_path / "out/street.json").read_text())["annotations"][0]["bbox"] == [1, 1, 40, 30]

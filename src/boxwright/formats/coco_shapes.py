@@ -26,6 +26,7 @@ _MOST_MASK_PX = 1 << 23  # of pictures in which parts that overlap are made one 
 _MOST_DRAWN_PX = 1 << 25  # of all of them together
 _MOST_COMPARED = 1000  # parts, each with each
 _CODES = {0: Visibility.OUTSIDE, 1: Visibility.OCCLUDED, 2: Visibility.VISIBLE}
+_NUMBERS = {visibility: number for number, visibility in _CODES.items()}
 _HINT = "correct the label or export it again"
 Kind = tuple[Any, ...]  # "box", ...; of keypoints and masks also what shapes of one track share
 
@@ -64,6 +65,7 @@ def shape_of(node: Node, attributes: dict[str, Any], skeletons: Skeletons, size_
         kind, (uv, codes) = _keypoints(node["keypoints"], skeletons)
         if (codes != Visibility.OUTSIDE).any():
             kept |= {"segmentation": node.value["segmentation"]} if node.value.get("segmentation") else {}
+            kept |= _own_points(node, uv, codes)
             return kind, (uv, codes), kept
         kept |= {"keypoints": node.value["keypoints"]}
     told = node.get("segmentation", [])
@@ -99,6 +101,18 @@ def _keypoints(node: Node, skeletons: Skeletons) -> tuple[Kind, tuple[Float64s, 
     codes = np.array([_CODES[int(code)] for code in values[:, 2]], np.uint8)
     uv = np.where((codes == Visibility.OUTSIDE)[:, None], np.nan, values[:, :2])
     return ("keypoints", len(values), skeleton), (uv, codes)
+
+
+def _own_points(node: Node, uv: Float64s, codes: UInt8s) -> dict[str, Any]:
+    """The keypoints as the file told them, where `bbox` is another box than theirs: as long as they stay, so does the box."""
+    if not node.has("bbox"):
+        return {}
+    left, top, width, height = node["bbox"].numbers(4).tolist()
+    around = [*np.nanmin(uv, axis=0) + EDGE_PX, *np.nanmax(uv, axis=0) + EDGE_PX]
+    if np.abs(np.subtract(around, [left, top, left + width, top + height])).max() <= NEAR_PX:
+        return {}
+    told = np.c_[np.nan_to_num(uv), [_NUMBERS[Visibility(code)] for code in codes.tolist()]]
+    return {"keypoints": told.ravel().tolist()}
 
 
 def _ring(node: Node) -> Float64s:

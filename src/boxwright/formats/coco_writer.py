@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Visibility
+from ..limits import limits
 from ..scene import Scene
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, camera_labels, linked_object, say_what_pictures_lose
@@ -26,6 +27,7 @@ from .write_report import WriteReport
 __all__ = ["write"]
 
 _CODES = {Visibility.OUTSIDE: 0, Visibility.OCCLUDED: 1, Visibility.VISIBLE: 2}
+_SAME_PX = 1e-6  # keypoints nearer to where the file had them were not moved
 _NEAR_AREA = 0.2  # how far an area may be off the shape's own, as a share: some count pixels, some go by the box
 Row = dict[str, Any]
 
@@ -171,7 +173,7 @@ class _Writer:
         is_keyframe = track.times_ns[index] == one.stamps_ns[frames]
         category = self._category(track)["id"]
         is_track, link = track.source_attributes.get("coco") != "single" or len(track) > 1, self._link(track)
-        told = self._shapes(shapes, track)
+        told = self._shapes(shapes, [self._size_px(images[frame], track) for frame in frames.tolist()])
         for frame, k, is_own, said in zip(frames.tolist(), index.tolist(), is_keyframe.tolist(), told):
             if said is None:
                 self.n_empty += 1
@@ -215,28 +217,36 @@ class _Writer:
         self.used.add(number)
         return number
 
-    def _shapes(self, shapes: Shapes, track: ImageTrack) -> Iterator[Row | None]:
-        """bbox, area and segmentation or keypoints of each; None where there is nothing to be seen."""
+    def _size_px(self, image: Row, track: ImageTrack) -> tuple[int, int]:
+        """Of one picture: what the file that it came from said, which may be less than the camera's own."""
+        width, height = _whole(image.get("width")) or 0, _whole(image.get("height")) or 0
+        is_told = min(width, height) > 0 and width * height <= limits().image_px
+        return (width, height) if is_told else self.scene.camera(track.camera).camera.size_px
+
+    def _shapes(self, shapes: Shapes, sizes_px: Sequence[tuple[int, int]]) -> Iterator[Row | None]:
+        """bbox, area and segmentation or keypoints of each; None where there is nothing to be seen. sizes_px : of the picture of each"""
         if isinstance(shapes, Polygons) and np.diff(shapes.ring_offsets).min(initial=3) < 3:
             self.boxed.add("polygon of less than three points")
             shapes = Boxes(shapes.bounds_xyxy())
         if isinstance(shapes, Polygons) and any(overlap(shapes.rings(k)) for k in range(len(shapes))):
             self.n_holes += 1
-            shapes = Masks.from_polygons(shapes, *self.scene.camera(track.camera).camera.size_px)
+            shapes = Masks.from_polygons(shapes, *np.max(sizes_px, axis=0).tolist())
+        elif isinstance(shapes, Masks):
+            self.n_cut += sum((shapes.width_px, shapes.height_px) != size for size in sizes_px)
         bounds = shapes.bounds_xyxy()
         boxes = np.c_[bounds[:, :2] + EDGE_PX, bounds[:, 2:] - bounds[:, :2]].tolist()
         if isinstance(shapes, Boxes):
             yield from ({"bbox": _short(box), "area": _short_number(box[2] * box[3]), "iscrowd": 0, "segmentation": []} for box in boxes)
             return
-        for k, box in enumerate(boxes):
+        for k, (box, size) in enumerate(zip(boxes, sizes_px)):
             if not all(map(math.isfinite, box)):
                 yield None
                 continue
-            yield {"bbox": _short(box), "area": _short_number(box[2] * box[3]), "iscrowd": 0, "segmentation": []} | self._one(shapes, k, track)
+            yield {"bbox": _short(box), "area": _short_number(box[2] * box[3]), "iscrowd": 0, "segmentation": []} | self._one(shapes, k, size)
 
-    def _one(self, shapes: Shapes, k: int, track: ImageTrack) -> Row:
+    def _one(self, shapes: Shapes, k: int, size_px: tuple[int, int]) -> Row:
         if isinstance(shapes, Masks):
-            return self._mask(shapes, k, track)
+            return _mask(shapes[k], size_px)
         if isinstance(shapes, RotatedBoxes):
             corners = (shapes.corners_uv()[k] + EDGE_PX).ravel().tolist()
             told = [*(shapes.center_uv[k] + EDGE_PX).tolist(), *shapes.size_px[k].tolist(), math.degrees(float(shapes.rotation_rad[k]))]
@@ -251,18 +261,6 @@ class _Writer:
         self.boxed.add(shapes.KIND)
         return {}
 
-    def _mask(self, masks: Masks, k: int, track: ImageTrack) -> Row:
-        """With the box around the pixels, all of them in the picture."""
-        one, size = masks[k], self.scene.camera(track.camera).camera.size_px
-        if (one.width_px, one.height_px) != size:
-            one = _of_size(one, *size)
-            self.n_cut += 1
-        left, top, right, bottom = one.bounds_xyxy()[0].tolist()
-        if not math.isfinite(left):
-            return {}
-        box = [left + EDGE_PX, top + EDGE_PX, right - left, bottom - top]
-        return {"bbox": _short(box), "area": int(one.area_px[0]), "segmentation": {"size": [size[1], size[0]], "counts": one.to_coco()[0]}}
-
     def say_what_is_lost(self) -> None:
         if self.boxed:
             self.report.rounded.append(f"shapes that COCO lacks, {', '.join(sorted(self.boxed))}: the boxes around them")
@@ -276,6 +274,18 @@ class _Writer:
             self.report.dropped.append(f"{number_of(self.n_empty, 'label')} of which nothing is in the picture, such as masks without a pixel")
         if self.n_renamed:
             self.report.rounded.append(f"{number_of(self.n_renamed, 'name')} of frames that no file can have")
+
+
+def _mask(mask: Masks, size_px: tuple[int, int]) -> Row:
+    """With the box around the pixels, all of them in the picture."""
+    width, height = size_px
+    if (mask.width_px, mask.height_px) != size_px:
+        mask = _of_size(mask, width, height)
+    left, top, right, bottom = mask.bounds_xyxy()[0].tolist()
+    if not math.isfinite(left):
+        return {}
+    box = [left + EDGE_PX, top + EDGE_PX, right - left, bottom - top]
+    return {"bbox": _short(box), "area": int(mask.area_px[0]), "segmentation": {"size": [height, width], "counts": mask.to_coco()[0]}}
 
 
 def _of_size(mask: Masks, width_px: int, height_px: int) -> Masks:
@@ -293,7 +303,7 @@ def _with_kept(said: Row, source: Mapping[str, Any]) -> Row:
     if not said["segmentation"] and source.get("segmentation"):
         others["segmentation"] = source["segmentation"]
     box = source.get("bbox")
-    if isinstance(box, (list, tuple)) and len(box) == 4 and _is_near(box, said["bbox"], NEAR_PX):
+    if isinstance(box, (list, tuple)) and len(box) == 4 and (_is_near(box, said["bbox"], NEAR_PX) or _is_around_points(box, said, source)):
         others["bbox"] = list(box)
     area = source.get("area")
     if (isinstance(area, (int, float)) and abs(area - said["area"]) <= max(_NEAR_AREA * said["area"], 1.0)) or (
@@ -303,8 +313,24 @@ def _with_kept(said: Row, source: Mapping[str, Any]) -> Row:
     return said | others
 
 
+def _is_around_points(box: Sequence[Any], said: Row, source: Mapping[str, Any]) -> bool:
+    """Whether a box of the whole object, which the reader told from that of its keypoints, still holds: they are where they were, or inside."""
+    points, told = said.get("keypoints", ()), source.get("keypoints")
+    if not isinstance(told, (list, tuple)) or len(told) != len(points) or not all(map(_is_number, box)):
+        return False
+    if _is_near(told, points, _SAME_PX):
+        return True
+    left, top, width, height = box
+    seen = [(u - left, v - top) for u, v, code in zip(points[::3], points[1::3], points[2::3]) if code]
+    return all(0 <= u <= width and 0 <= v <= height for u, v in seen)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -math.inf < value < math.inf
+
+
 def _is_near(a: Sequence[Any], b: Sequence[float], most: float) -> bool:
-    return all(isinstance(one, (int, float)) and abs(one - other) <= most for one, other in zip(a, b))
+    return all(_is_number(one) and abs(one - other) <= most for one, other in zip(a, b))
 
 
 def _whole(value: Any) -> int | None:

@@ -36,8 +36,13 @@ for one in coco.loadAnns(coco.getAnnIds()):
     camera, number = places[one["image_id"]]
     track = one.get("attributes", {}).get("track_id", one.get("track_id", one.get("instance_id")))
     are_tracks = are_tracks and track is not None
+    xyxy = [x - EDGE_PX, y - EDGE_PX, x + w - EDGE_PX, y + h - EDGE_PX]
+    told = one.get("keypoints", [])
+    seen = [(u, v) for u, v, code in zip(told[::3], told[1::3], told[2::3]) if code]
+    if seen:  # the shape is these: `bbox` is around the whole object
+        xyxy = [side(axis) for side in (min, max) for axis in zip(*seen)]
     row = (frames[number], f"label {one['id']}" if track is None else track, category["name"], camera)
-    for values, value in zip(columns.values(), (*row, [x - EDGE_PX, y - EDGE_PX, x + w - EDGE_PX, y + h - EDGE_PX])):
+    for values, value in zip(columns.values(), (*row, xyxy)):
         values.append(value)
 knows = ["shapes", "video", "classes", *(["track_ids"] if are_tracks else [])]
 print(json.dumps({"client": f"pycocotools {version('pycocotools')}", "knows": knows, "boxes": columns}))
