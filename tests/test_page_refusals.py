@@ -1,4 +1,4 @@
-"""What the page refuses before it is sent, and what it shows of what the server refused."""
+"""What the page refuses or asks back before it is sent, and what it shows of what the server refused."""
 
 from __future__ import annotations
 
@@ -86,3 +86,36 @@ def test_what_is_refused_and_no_conflict_is_discarded(site):
     page.saved()
     assert page.by("conflict").count() == 0 and site.project.seq == seq
     page.check()
+
+
+SURFACE = """() => { const { space } = boxwright; const one = space.shown.find((each) => each.name === 'car-16').cuboid;
+  const { xyz } = space.cloud.points; const at = boxwright.frames.place.lidar; let best = null; let most = 0;
+  for (let i = 0; i < xyz.length; i += 3) {
+    const p = [xyz[i], xyz[i + 1], xyz[i + 2]].map(Number).map((value, k) => value + (space.cloud.points.originM?.[k] ?? 0));
+    const world = [0, 1, 2].map((k) => at[k][0] * p[0] + at[k][1] * p[1] + at[k][2] * p[2] + at[k][3]);
+    const far = Math.hypot(...world.map((value, k) => value - one.center[k]));
+    if (far < 0.9 * one.size[0] / 2 && far > most && world[2] > one.center[2]) { most = far; best = world; }
+  }
+  return best; }"""
+
+
+def test_an_object_that_has_a_cuboid_gets_no_second_one(page, site):
+    at = page.evaluate(SURFACE)
+    seq = site.project.seq
+    page.evaluate("at => boxwright.verbs.fitAt(at)", at)
+    assert page.selected() == "car-16"
+    assert "car-16 is here already" in page.page.get_by_test_id("notice").last.text_content()
+    # a cuboid that is too small to hold the click, where the fit's would be
+    page.evaluate("() => { const { verbs } = boxwright; verbs.setCuboid(verbs.track.id, { ...verbs.cuboid, size: [0.5, 0.5, 0.5] }, 'resize'); }")
+    page.saved()
+    page.evaluate("() => boxwright.state.select(null)")
+    page.evaluate("at => boxwright.verbs.fitAt(at)", at)
+    assert page.selected() == "car-16" and site.project.seq == seq + 1
+    page.by("undo").click()
+    page.saved()
+    page.evaluate("at => boxwright.verbs.fitAt(at, 'new')", at)
+    assert page.selected() not in (None, "car-16")
+    page.saved()
+    page.by("undo").click()
+    page.saved()
+    assert "car-16" in site.project.read("sample").track_index

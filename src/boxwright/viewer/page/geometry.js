@@ -95,6 +95,12 @@ export function faceMoved(one, axis, sign, by) {
   return { ...one, size, center: plus(one.center, times(axesOf(one.quat)[axis], (sign * real) / 2)) };
 }
 
+/** Whether a place lies in a cuboid, or not further than `slack` metres beside each face. @param {Cuboid} one @param {Vector} point @param {number} [slack] */
+export function holds(one, point, slack = 0) {
+  const rel = minus(point, one.center);
+  return axesOf(one.quat).every((axis, k) => Math.abs(dot(rel, axis)) <= one.size[k] / 2 + slack);
+}
+
 /** The middle of a face. @param {Cuboid} one @param {number} axis @param {number} sign @returns {Vector} */
 export function faceCenter(one, axis, sign) {
   return plus(one.center, times(axesOf(one.quat)[axis], (sign * one.size[axis]) / 2));

@@ -17,7 +17,7 @@ export const KEYS = [
   key('Home', 'Frames', 'first frame', (app) => app.state.go(0)),
   key('End', 'Frames', 'last frame', (app) => app.state.go(app.state.nFrames - 1)),
   key('Space', 'Frames', 'play and stop', (app) => app.state.tell('play')),
-  key('f', 'Label', 'click to fit: then click on an object; Shift and a click: into the selected track', (app) => (app.state.tool === 'fit' || app.verbs.canFit) && app.state.use('fit')),
+  key('f', 'Label', 'click to fit: then click on an object; Shift and a click: into the selected track; Alt and a click: a new one where there is one already', (app) => (app.state.tool === 'fit' || app.verbs.canFit) && app.state.use('fit')),
   key('r', 'Label', 'refit the selected cuboid to its points', (app) => void app.verbs.refit()),
   key('k', 'Label', 'make a keyframe here', (app) => app.verbs.makeKeyframe()),
   key('p', 'Label', 'carry the track on over the next frames; Shift: back', (app, e) => void app.verbs.propagate((e.shiftKey ? -1 : 1) * carried())),

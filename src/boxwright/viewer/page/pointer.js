@@ -170,7 +170,7 @@ export function startPointer(app, space) {
     if (state.tool === 'fit') {
       if (!verbs.canFit) return;
       const at = space.cloud.pick(big.camera, u, v, big.place.clientWidth, big.place.clientHeight);
-      if (at) void verbs.fitAt(plus(at, space.anchor), event.shiftKey);
+      if (at) void verbs.fitAt(plus(at, space.anchor), event.shiftKey ? 'into-selected' : event.altKey ? 'new' : 'unless-there');
       else app.say('There is no point: click on the object.');
       return;
     }

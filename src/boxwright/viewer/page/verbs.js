@@ -3,8 +3,10 @@
 
 import { ApiError, newId } from './api.js';
 import { compare, copy, same } from './exact.js';
-import { axesOf, faceMoved, moved, movedAlong, turned } from './geometry.js';
+import { axesOf, faceMoved, holds, moved, movedAlong, turned } from './geometry.js';
 import { cuboidOf, shapeOf } from './labels.js';
+
+const BESIDE_M = 0.1; // that a click on an object may be off the cuboid it has
 
 /** What a fit says of itself. @type {Record<string, string>} */
 const DOUBTS = {
@@ -146,10 +148,15 @@ export class Verbs {
 
   // ------------------------------------------------------------ proposals of the server
 
-  /** A click becomes a cuboid of the class that is chosen. @param {number[]} pointM in the label frame @param {boolean} intoSelected */
-  async fitAt(pointM, intoSelected = false) {
+  /**
+   * A click becomes a cuboid of the class that is chosen. Where there is one already, that is selected instead.
+   * @param {number[]} pointM in the label frame @param {'unless-there'|'into-selected'|'new'} [how]
+   */
+  async fitAt(pointM, how = 'unless-there') {
     const { state, api } = this.app;
-    const track = intoSelected ? this.track : undefined;
+    const track = how === 'into-selected' ? this.track : undefined;
+    const isCareful = !track && how !== 'new';
+    if (isCareful && this.#isThere((one) => holds(one, pointM, BESIDE_M))) return;
     const category = track ? track.body.category : state.category;
     const scene = state.scene;
     const frame = state.frame;
@@ -157,10 +164,21 @@ export class Verbs {
     const body = { click_m: pointM, frame: scene?.labelFrame, category: known };
     const fit = await this.#asked(() => api.post(`/scenes/${scene?.id}/frames/${frame}/fit`, body));
     if (!fit || state.scene !== scene || state.frame !== frame) return;
-    if (track) this.setCuboid(track.id, cuboidOf(fit.label), 'fit', 'fit');
-    else this.addTrack(cuboidOf(fit.label), category, 'fit');
+    const made = cuboidOf(fit.label);
+    if (isCareful && this.#isThere((one) => holds(one, made.center) && holds(made, one.center))) return;
+    if (track) this.setCuboid(track.id, made, 'fit', 'fit');
+    else this.addTrack(made, category, 'fit');
     const doubts = fit.flags.map((/** @type {string} */ one) => DOUBTS[one] ?? one.replaceAll('_', ' '));
     if (doubts.length) this.app.say(`Fitted to ${fit.n_points} points: ${doubts.join('; ')}.`);
+  }
+
+  /** Selects the cuboid of the frame that is already where one was asked for, and says so. @param {(one: Cuboid) => boolean} isSame */
+  #isThere(isSame) {
+    const found = this.app.space?.shown.find((one) => isSame(one.cuboid));
+    if (!found) return false;
+    this.app.state.select(found.id);
+    this.app.say(`${found.name} is here already. R refits it to its points; Alt and a click make another one nevertheless.`);
+    return true;
   }
 
   /** The selected cuboid snapped to its points. */
