@@ -87,6 +87,29 @@ def test_a_project_of_ones_own_choice_takes_several_recordings(viewed, recording
     assert f"boxwright export {tmp_path / 'labels'} tuesday OUT writes" in out
 
 
+def test_of_several_scenes_the_first_is_shown_and_the_others_are_there(viewed, tmp_path, monkeypatch):
+    bw.write(recorded_scene(), tmp_path / "object", format="kitti_object")
+    names = list(bw.scenes(tmp_path / "object").names)
+    assert len(names) == 3
+    code, (address,), out, _ = viewed(tmp_path / "object", "--project", tmp_path / "all")
+    assert (code, parse_qs(urlsplit(address).fragment)["scene"]) == (0, names[:1])
+    assert "is the first of" not in out
+    with bw.open_project(tmp_path / "all") as project:
+        assert [one.name for one in project.scenes()] == names
+        seq = project.seq
+    assert viewed(tmp_path / "object", "--project", tmp_path / "all")[0] == 0
+    with bw.open_project(tmp_path / "all") as project:
+        assert project.seq == seq, "nothing is read twice"
+    monkeypatch.setattr(view_module, "FEW", 2)
+    code, _, out, _ = viewed(tmp_path / "object", "--project", tmp_path / "one")
+    assert code == 0
+    assert f"{names[0]} is the first of 3 scenes; --scene NAME opens another" in out
+    code, (address,), out, _ = viewed(tmp_path / "object", "--project", tmp_path / "one", "--scene", names[2])
+    assert (code, parse_qs(urlsplit(address).fragment)["scene"]) == (0, names[2:])
+    with bw.open_project(tmp_path / "one") as project:
+        assert [one.name for one in project.scenes()] == [names[0], names[2]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -33,6 +33,7 @@ FolderOption = Annotated[
     str | None, typer.Option("--project", metavar="FOLDER", parser=place_of, help="Where edits of a recording are kept; made where it is new.")
 ]
 BrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the address alone.")]
+FEW = 8  # scenes of a dataset that are all read at once
 DesktopOption = Annotated[bool, typer.Option("--desktop", help="A window of Open3D instead, to look at (extra 'desktop').")]
 
 
@@ -52,6 +53,7 @@ def view(
 
     Points, cuboids, trails and camera pictures; every edit is saved at once, and may be undone. It answers this machine alone. Of a recording, whose
     files stay as they are, edits are kept in a project whose folder is printed, with the command that writes the labels out. Ctrl-C ends it.
+    Of a dataset with several scenes the first is shown, and the page chooses among them.
 
     Keys of the window of --desktop: right arrow or N next frame, left arrow or P previous, M other colours of the points,
     C write the camera pictures with overlays, T trails, R whole view, Q close.
@@ -112,23 +114,32 @@ def _folder_of(path: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def _project_of(path: Path, scene: str | None, format: str | None, lenient: bool, folder: str | None) -> Iterator[tuple[Project, str]]:
-    """A project that has the recording, made or taken up again, and what the scene is called in it."""
+    """A project that has the recording, made or taken up again, and what the scene is called in it; of several scenes the first is shown, and where
+    they are few the others are there too, for the page's chooser."""
     import boxwright as bw
 
     found = bw.scenes(path, format)
-    if scene is None and len(found) != 1:
+    if scene is not None:
+        wanted = [found[scene].name]
+    elif found:
+        wanted = list(found.names) if len(found) <= FEW else [found.names[0]]
+    else:
         from ..formats import read
 
-        read(path, scene=None, format=format)  # raises: it lists them
-    name = found[0].name if scene is None else found[scene].name
+        read(path, scene=None, format=format)  # raises: it says that there is none
     place = folder or str(_folder_of(path, path.resolve().name))
     with bw.open_project(place) if _is_project(place) else bw.create_project(place, path.resolve().name) as opened:
-        if name not in {one.name for one in opened.scenes()}:
-            with tracked(f"reading {path}"):
-                opened.import_scene(path, found[0].name if scene is None else scene, format, strict=not lenient, name=name)
+        there = {one.name for one in opened.scenes()}
+        for name in wanted:
+            if name in there:
+                continue
+            with tracked(f"reading {path}" if len(found) == 1 else f"reading {path}: {name}"):
+                opened.import_scene(path, name, format, strict=not lenient, name=name)
             if lenient:
                 say_problems(opened.read(name))
-        yield opened, name
+        if scene is None and len(found) > len(wanted):
+            print_lines(f"{wanted[0]} is the first of {len(found)} scenes; --scene NAME opens another, and boxwright info {path} lists them")
+        yield opened, wanted[0]
 
 
 def _first(opened: Project, scene: str | None, frame: int) -> dict[str, str]:
