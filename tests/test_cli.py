@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import os
@@ -210,10 +211,24 @@ def test_no_poses_are_told_once(run, tmp_path):
 
 
 def test_labels_in_pictures_of_a_scene_that_has_none(run, tmp_path):
+    """It was advised to use Python, or to name a camera and get an empty file; now cuboids become boxes in the pictures of that camera."""
     scene = street.scene()
-    bw.write(scene, tmp_path / "scene")
+    left = dataclasses.replace(scene.cameras["front"], name="left")
+    bw.write(scene.replace(cameras={"front": scene.cameras["front"], "left": left}), tmp_path / "scene")
+    seen = bw.project_tracks(scene, ["front"], occlusion=False).image_tracks()
     for to in ("mot", "cvat_video"):
-        fails(run("convert", tmp_path / "scene", tmp_path / "out", "--to", to), "no label in the pictures of", "of cuboids; make such labels first")
+        arguments = ("convert", tmp_path / "scene", tmp_path / to, "--to", to)
+        fails(run(*arguments), "no label in the pictures of front, left, but", "of cuboids; name one with --camera NAME")
+        assert not (tmp_path / to).exists()
+        code, out, _ = run(*arguments, "--camera", "front")
+        assert code == 0 and f"of {len(scene.tracks)} tracks of cuboids {len(seen)} became boxes in the pictures of front" in out
+        back = bw.read(tmp_path / to)
+        for one, other in zip(seen, back.image_tracks, strict=True):
+            frames = one.at(scene.exposures_ns("front"))
+            again = other.at(back.times_ns)
+            np.testing.assert_array_equal(again.is_valid, frames.is_valid)
+            there = frames.is_valid
+            np.testing.assert_allclose(again.shapes.bounds_xyxy()[there], frames.shapes.bounds_xyxy()[there], rtol=0, atol=1e-8)
     bw.write(scene.replace(cameras={}), tmp_path / "blind")
     assert fails(run("convert", tmp_path / "blind", tmp_path / "out", "--to", "mot"), "got a scene without cameras, with")
 

@@ -53,10 +53,10 @@ def certified(format: str, place: str, folder: Path | None = None) -> bw.Certifi
     scene = recording(place, folder)
     if scene.tracks and scene.image_tracks and not bw.capabilities()[format].can_write("shapes"):
         scene = scene.replace(image_tracks=())
-    if place == "sample" and format in ("cvat_video", "mot"):  # of one camera, and without cuboids
-        scene = scene.replace(image_tracks=bw.project_tracks(scene, ["front"], occlusion=False).image_tracks(), tracks=(), relations=())
-    # the challenge's files tell a rate, and Datumaro wants one; this recording has 30 Hz
-    return bw.certify(scene, format, **({"frame_rate": 30.0} if format == "mot" and not scene.has_time else {}))
+    options: dict[str, object] = {"camera": "front"} if place == "sample" and bw.capabilities()[format].one_camera else {}
+    if format == "mot" and not scene.has_time:
+        options["frame_rate"] = 30.0  # the challenge's files tell a rate, and Datumaro wants one; this recording has 30 Hz
+    return bw.certify(scene, format, **options)
 
 
 def check(format: str, place: str, folder: Path | None = None) -> None:

@@ -125,14 +125,14 @@ def certify(
 
 def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, int]:
     """The scene as the format can know it, and how many shapes are left out: those in the pictures of other cameras than the one that is written."""
+    name: Any = options.get("camera")
+    if said.one_camera:
+        name = the_camera(scene, name, WriteReport("", Path())).name
     if said.projects:
-        scene = with_boxes_of_cuboids(scene)
+        scene = with_boxes_of_cuboids(scene, [name] if said.one_camera else None)
         scene = cut_to_pictures(scene) if said.within_pictures else scene
-        if options.get("camera") is None or not scene.image_tracks:
-            return scene, 0
-    elif not said.one_camera or not scene.image_tracks:
+    if name is None or not said.projects or not scene.image_tracks:
         return scene, 0
-    name = the_camera(scene, options.get("camera"), WriteReport("", Path())).name
     kept = [track for track in scene.image_tracks if track.camera == name]
     others = [track for track in scene.image_tracks if track.camera != name]
     return scene.replace(image_tracks=ImageTracks(kept)), sum(map(len, others))

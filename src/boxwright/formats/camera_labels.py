@@ -114,9 +114,9 @@ def boxes_of_cuboids(scene: Scene, camera: str) -> Iterator[ImageTrack]:
     yield from boxes_of_tracks(scene, camera, fresh)
 
 
-def with_boxes_of_cuboids(scene: Scene) -> Scene:
-    """The scene with the boxes of its cuboids in all cameras."""
-    fresh = [track for name in scene.cameras for track in boxes_of_cuboids(scene, name)]
+def with_boxes_of_cuboids(scene: Scene, cameras: Iterable[str] | None = None) -> Scene:
+    """The scene with the boxes of its cuboids in some cameras, by default in all."""
+    fresh = [track for name in (scene.cameras if cameras is None else cameras) for track in boxes_of_cuboids(scene, name)]
     return scene.replace(image_tracks=ImageTracks([*scene.image_tracks, *fresh])) if fresh else scene
 
 

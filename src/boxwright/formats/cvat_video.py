@@ -49,6 +49,7 @@ CAPABILITIES = Capabilities(
         "frame_names": "whole numbers stay, others are counted",
     },
     one_camera=True,
+    projects=True,
     exact=Exactness(px=1e-9),
     client="datumaro",
     client_exact=Exactness(px=0.0052),  # 0.01 px, in float32, whose steps at 4,000 px are 0.0002

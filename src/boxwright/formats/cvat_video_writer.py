@@ -17,7 +17,7 @@ from ..shapes2d import Keypoints, Masks, Polygons
 from .cvat_video import NAME
 from .cvat_video_meta import attribute_text, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
-from .image_labels import frames_of, say_what_is_lost, the_camera
+from .image_labels import frames_of, say_what_is_lost, the_camera, with_cuboids_seen
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -32,9 +32,10 @@ _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None) -> None:
     """Writes one XML file, called as the scene, into `folder`, which exists and is empty.
 
-    camera : whose labels, where the scene has labels in the pictures of several
+    camera : whose labels, where the scene has labels in the pictures of several, or only cuboids and several cameras
     """
     sensor = the_camera(scene, camera, report)
+    scene = with_cuboids_seen(scene, sensor, report)
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
     check_pixels(tracks)
     writer = _Writer(scene, sensor, report)

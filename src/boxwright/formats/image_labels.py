@@ -9,9 +9,19 @@ import numpy as np
 from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
+from .camera_labels import with_boxes_of_cuboids
 from .write_report import WriteReport, lost_beside_labels
 
-__all__ = ["frames_of", "say_what_is_lost", "the_camera"]
+__all__ = ["frames_of", "say_what_is_lost", "the_camera", "with_cuboids_seen"]
+
+
+def with_cuboids_seen(scene: Scene, sensor: CameraSensor, report: WriteReport) -> Scene:
+    """The scene with the boxes around what a camera sees of cuboids, where nobody has labelled these in its pictures; the report says how many."""
+    seen = with_boxes_of_cuboids(scene, [sensor.name])
+    if scene.tracks:
+        n = len(seen.image_tracks) - len(scene.image_tracks)
+        report.notes.append(f"of {number_of(len(scene.tracks), 'track')} of cuboids {n} became boxes in the pictures of {sensor.name}")
+    return seen
 
 
 def the_camera(scene: Scene, name: str | None, report: WriteReport) -> CameraSensor:
@@ -39,7 +49,7 @@ def _no_camera(labelled: Counter[str], names: list[str], scene: Scene) -> Argume
     there = f"{number_of(len(scene.tracks), 'track')} of cuboids" if scene.tracks else "no labels"
     if not names:
         return ArgumentError(what, got=f"a scene without cameras, with {there}", field="camera", hint="write a format that holds cuboids")
-    hint = "make such labels first with bw.project_tracks, or name a camera with camera= to write none"
+    hint = "name one with camera=: cuboids become boxes around what it sees of them"
     return ArgumentError(what, got=f"no label in the pictures of {', '.join(names)}, but {there}", field="camera", hint=hint)
 
 
@@ -68,7 +78,7 @@ def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: Wri
 def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool]) -> None:
     """What such a format has no place for."""
     if scene.tracks:
-        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids")
+        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what the camera sees of them stay")
     report.dropped += lost_beside_labels(scene, has_times=holds.get("times", False))
     linked = sum(track.object_id is not None for track in scene.image_tracks)
     if linked and not holds.get("object_id", False):

@@ -49,6 +49,7 @@ CAPABILITIES = Capabilities(
         "times": "one rate for all frames, from 0",
     },
     one_camera=True,
+    projects=True,
     exact=Exactness(px=1e-9),
     client="datumaro",
     client_exact=Exactness(px=0.0156),  # 0.01 px for each of three numbers, in float32

@@ -17,7 +17,7 @@ from ..limits import FARTHEST_PX
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
 from .frame_rates import checked_rate, is_rate, say_no_rate
-from .image_labels import say_what_is_lost, the_camera
+from .image_labels import say_what_is_lost, the_camera, with_cuboids_seen
 from .mot import CLASSES, CORNER_PX
 from .reach import check_pixels
 from .write_report import WriteReport
@@ -31,11 +31,12 @@ _NUMBERS = {name: number for number, name in CLASSES.items()} | {"person": 1, "p
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
     """Writes gt/gt.txt and seqinfo.ini into `folder`, which exists and is empty: a line for every frame in which a track is, keyframe or not.
 
-    camera : whose labels, where the scene has labels in the pictures of several
+    camera : whose labels, where the scene has labels in the pictures of several, or only cuboids and several cameras
     frame_rate : in Hz, where the scene has no time; tools of the challenge ask for one
     """
     frame_rate = checked_rate(frame_rate)
     sensor = the_camera(scene, camera, report)
+    scene = with_cuboids_seen(scene, sensor, report)
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
     check_pixels(tracks)
     ids = _numbers(tracks, report)
