@@ -201,3 +201,64 @@ def test_bad_keyframes(tmp_path, change, told):
     assert told in str(caught.value) and "result[1]" in str(caught.value) and "tasks.json" in str(caught.value)
     scene = bw.read(tmp_path, strict=False)
     assert len(scene.problems) == 1 and len(scene.image_tracks) == 1
+
+
+def annotated(who, *regions, **more):
+    return {"completed_by": who, "result": list(regions)} | more
+
+
+def test_each_annotator_is_a_scene(tmp_path):
+    """The second annotation of a task was left out, and nothing told it."""
+    box, other = (of_picture("rectanglelabels", x=x, y=20, width=5, height=50, rotation=0) for x in (10, 40))
+    both = picture_task() | {
+        "annotations": [annotated(1, box), annotated({"id": 2, "email": "b@c.de"}, other), annotated(3, box, was_cancelled=True)]
+    }
+    once = picture_task(name="b.png") | {"annotations": [annotated(1, other, other)]}
+    put(tmp_path, both, once, picture_task(name="c.png") | {"annotations": []})
+    entries = bw.scenes(tmp_path)
+    assert [*entries.names] == ["tasks by annotator 1", "tasks by b@c.de"]
+    first, second = (entry.read() for entry in entries)
+    assert [len(scene) for scene in (first, second)] == [3, 3]  # so that they can be compared
+    assert any("2 tasks of 3 without an annotation of b@c.de" in note for note in second.notes)
+    assert [track.shapes.xyxy[0, 0] for track in first.image_tracks] == [19.5, 79.5, 79.5]
+    assert [track.shapes.xyxy[0, 0] for track in second.image_tracks] == [79.5]
+
+
+def test_annotators_of_a_video_and_predictions(tmp_path):
+    two = task(SAID) | {"annotations": [annotated(1, region()), annotated(1, region(label="van"))]}
+    put(tmp_path, two | {"predictions": [{"result": [region()]}]})
+    assert [*bw.scenes(tmp_path).names] == ["street by annotator 1", "street by annotator 1, time 2"]
+    scenes = [entry.read() for entry in bw.scenes(tmp_path)]
+    assert [scene.image_tracks[0].category for scene in scenes] == ["car", "van"]
+    assert all(any("1 prediction left out" in note for note in scene.notes) for scene in scenes)
+
+
+def test_what_is_said_of_pictures_and_videos_is_a_tag(tmp_path):
+    """Choices of no region were lost, and so were those of regions whose ids several pictures share."""
+    box = of_picture("rectanglelabels", x=10, y=20, width=5, height=50, rotation=0)
+    colour, light = SAID | {"id": box["id"]}, SAID | {"id": "none", "from_name": "light", "value": {"choices": ["day"]}}
+    brush = {"id": "b", "type": "brushlabels", "value": {"rle": []}}
+    scene = bw.read(put(tmp_path / "pictures", picture_task(box, colour), picture_task(box, colour, light, brush, name="b.png")))
+    assert [track.attributes for track in scene.image_tracks] == [{"colour": "red"}] * 2
+    assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in scene.tags] == [("light", "day", (1, 1), "camera")]
+    assert any("1 result of other kinds" in note for note in scene.notes)
+    scene = bw.read(put(tmp_path / "video", task(region(), SAID, light, **SIZE)))
+    assert scene.image_tracks[0].attributes == {"colour": "red"}
+    assert [(tag.name, tag.value, tag.span_ns) for tag in scene.tags] == [("light", "day", None)]
+    report = bw.write(scene, tmp_path / "out", "label_studio")
+    assert any("tag" in line for line in report.dropped)
+
+
+def test_tags_and_annotators_over_the_recording(tmp_path):
+    """Tags of frames have the stamps of the recording, and its camera."""
+    light = SAID | {"id": "none", "from_name": "light", "value": {"choices": ["day"]}}
+    box = of_picture("rectanglelabels", x=10, y=20, width=5, height=50, rotation=0)
+    tasks = [picture_task() | {"annotations": [annotated(1, box), annotated(2, box)]}, picture_task() | {"annotations": [annotated(2, light)]}]
+    put(tmp_path / "labels", *tasks)
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(200, 100))
+    bw.write(bw.Scene("a", [5, 9, 12], cameras={"front": camera}, label_frame="front"), tmp_path / "clip")
+    with pytest.raises(bw.ArgumentError, match="labels= an entry of"):
+        bw.read(tmp_path / "clip", labels=tmp_path / "labels")
+    scene = bw.read(tmp_path / "clip", labels=bw.scenes(tmp_path / "labels")["tasks by annotator 2"])
+    assert [(tag.name, tag.span_ns, tag.camera) for tag in scene.tags] == [("light", (9, 9), "front")]
+    assert [track.times_ns.tolist() for track in scene.image_tracks] == [[5]]

@@ -209,7 +209,7 @@ def read(
     scene: str | SceneEntry | None = None,
     format: str | None = None,
     *,
-    labels: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | SceneEntry | None = None,
     strict: bool = True,
 ) -> Scene:
     """One scene; its labels now, its points and pictures when they are asked for.
@@ -217,7 +217,8 @@ def read(
     path : a dataset's folder, one scene's folder, or a point file
     scene : which one, by name or as an entry of `scenes`; needed where there are several
     format : its format, found by looking where None
-    labels : a file or folder of labels in the pictures of this recording, such as CVAT's for a video; its format is found by looking
+    labels : a file or folder of labels in the pictures of this recording, such as CVAT's for a video; its format is found by looking. An
+        entry of `scenes` where it holds several, as of several annotators
     strict : True raises the first record that cannot be taken as it is (a negative size, a word for a number); False leaves such records out of the
         labels and keeps them, each with its error, in `scene.problems`. Damaged files and the limits are refused either way.
     """
@@ -225,16 +226,20 @@ def read(
         raise ArgumentError(expected="a scene's name, or an entry of bw.scenes", got=repr(scene)[:60], field="scene")
     scene = scene.name if isinstance(scene, SceneEntry) else scene
     found = scenes(path, format)
-    if scene is None and len(found) > 1:
-        raise ArgumentError(
-            f"the dataset holds {number_of(len(found), 'scene')} and none was named",
-            expected=f"one of {some_of(found.names)}",
-            path=path,
-            field="scene",
-            hint="pass scene=",
-        )
-    recording = (found[0] if scene is None else found[scene]).read(strict=strict)
-    return recording if labels is None else laid_over(recording, read(labels, strict=strict), as_path(labels))
+    recording = (_only(found, "scene") if scene is None else found[scene]).read(strict=strict)
+    if labels is None:
+        return recording
+    those = labels if isinstance(labels, SceneEntry) else _only(scenes(labels), "labels")
+    return laid_over(recording, those.read(strict=strict), those.path)
+
+
+def _only(found: SceneList, field: str) -> SceneEntry:
+    """ArgumentError where there are several and none was named."""
+    if len(found) > 1:
+        said, hint = f"the dataset holds {number_of(len(found), 'scene')} and none was named", "pass scene="
+        hint = hint if field == "scene" else "from Python, pass labels= an entry of bw.scenes; or export one annotator's alone"
+        raise ArgumentError(said, expected=f"one of {some_of(found.names)}", path=found.path, field=field, hint=hint)
+    return found[0]
 
 
 def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright", **options: Any) -> WriteReport:

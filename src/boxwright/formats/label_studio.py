@@ -7,8 +7,9 @@
     of a region    "choices", "textarea", "number", "rating" of the same id: attributes, called by their from_name
 
 Frames count from 1. A keyframe that is not enabled is the last of a visible span; a span without one goes on to the end of the video. A video task is
-a scene; those that boxwright wrote of one recording are its cameras. The tasks of pictures in one file are the frames of one scene. Of several
-annotations of one task the first that was not cancelled is read. An export does not say how large a video's pictures are: then 100 x 100 px are
+a scene; those that boxwright wrote of one recording are its cameras. The tasks of pictures in one file are the frames of one scene. Where a task has
+annotations of several, those of each annotator are a scene, called <scene> by <annotator>; cancelled ones are not read. What is chosen, written or
+counted for no region is a tag of the clip or of the picture's frame. An export does not say how large a video's pictures are: then 100 x 100 px are
 taken, so that pixels are percent, until the labels are laid over the video itself.
 """
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polygons, RotatedBoxes, Shapes
+from ..tags import Tag
 from .camera_labels import EDGE_PX, Span, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
 from .free_names import FreeNames
+from .label_studio_annotators import all_annotators, annotators, left_out, regions
 from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .remembering import of_file
@@ -43,7 +46,7 @@ __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "
 
 CAPABILITIES = Capabilities(
     title="Label Studio, tasks of videos and pictures",
-    reads="shapes video attributes classes track_ids relations times",
+    reads="shapes video attributes classes track_ids relations times tags",
     writes="shapes video attributes classes track_ids relations times",
     partly={
         "shapes": "boxes, turned ones too, stay as far as they are in the picture, others become boxes; what is written is tasks of videos",
@@ -58,6 +61,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "The SDK checks it against the labelling interface that is written beside the tasks, and fills the frames between keyframes.",
         "Label Studio blends degrees without regard to the full turn: turned boxes are written at every frame, their turns without a jump.",
+        "Where several annotated a task, the labels of each annotator are a scene of their own.",
+        "What is chosen, written or counted for no region is read as tags, of a video's clip or of a picture's frame.",
         "It reckons frames from times by one rate, which has to be that of the video.",
     ),
 )
@@ -91,22 +96,27 @@ def list_scenes(path: Path) -> list[str]:
     return list(_places(path))
 
 
-def _places(path: Path) -> dict[str, tuple[Path, list[int]]]:
-    """Scene -> its file and its tasks there."""
-    found: dict[str, tuple[Path, list[int]]] = {}
+def _places(path: Path) -> dict[str, tuple[Path, list[int], str | None]]:
+    """Scene -> its file, its tasks there, and the annotator whose labels they are, None where a task has one alone."""
+    found: dict[str, tuple[Path, list[int], str | None]] = {}
     names = FreeNames()
     for file in _files(path):
-        for (name, _), tasks in of_file(file, _tasks).items():
-            found[names.take(f"{file.stem}/{name}" if name in names else name)] = (file, tasks)
+        for (name, _, who), tasks in of_file(file, _tasks).items():
+            full = name if who is None else f"{name} by {who or 'nobody'}"
+            found[names.take(f"{file.stem}/{full}" if full in names else full)] = (file, tasks, who)
     return found
 
 
-def _tasks(file: Path) -> Mapping[tuple[str, str], list[int]]:
-    """The tasks of each scene, by their places in the file."""
-    own: dict[tuple[str, str], list[int]] = {}
+def _tasks(file: Path) -> Mapping[tuple[str, str, str | None], list[int]]:
+    """The tasks of each scene and annotator, by their places in the file."""
+    own: dict[tuple[str, str], list[tuple[int, list[str]]]] = {}
     for k, task in enumerate(load(file)):
-        own.setdefault(_scene_of(task, file, k), []).append(k)
-    return own
+        own.setdefault(_scene_of(task, file, k), []).append((k, annotators(task)))
+    found: dict[tuple[str, str, str | None], list[int]] = {}
+    for scene, tasks in own.items():
+        places = [k for k, _ in tasks]
+        found.update({(*scene, who): places for who in all_annotators(tasks)})
+    return found
 
 
 def _scene_of(task: Node, file: Path, k: int) -> tuple[str, str]:
@@ -121,15 +131,7 @@ def _scene_of(task: Node, file: Path, k: int) -> tuple[str, str]:
 
 
 def _is_video(task: Node) -> bool:
-    return task["data"].has("video") or any(region.get("type", "").value == _VIDEO for region in _regions(task))
-
-
-def _regions(task: Node) -> Iterator[Node]:
-    for name in ("annotations", "predictions"):
-        for annotation in task.get(name, []):
-            if annotation.get("was_cancelled", default=False).value is not True:
-                yield from annotation.get("result", [])
-                return
+    return task["data"].has("video") or any(_kind(region) == _VIDEO for region in regions(task))
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
@@ -138,16 +140,16 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 
 def read_sized(path: Path, scene: str, problems: Problems, size_px: tuple[int, int] | None) -> Scene:
     """size_px : of the pictures of videos that do not say it themselves"""
-    file, tasks = _places(path)[scene]
+    file, tasks, who = _places(path)[scene]
     wanted = set(tasks)
     chosen = [task for k, task in enumerate(load(file)) if k in wanted]
-    reader = _Reader(file, problems, size_px)
+    reader = _Reader(file, problems, size_px, who)
     return reader.videos(scene, chosen) if _is_video(chosen[0]) else reader.pictures(scene, chosen)
 
 
 class _Reader:
-    def __init__(self, file: Path, problems: Problems, size_px: tuple[int, int] | None) -> None:
-        self.file, self.problems, self.size_px, self.room = file, problems, size_px, LabelRoom(file)
+    def __init__(self, file: Path, problems: Problems, size_px: tuple[int, int] | None, who: str | None) -> None:
+        self.file, self.problems, self.size_px, self.who, self.room = file, problems, size_px, who, LabelRoom(file)
         self.notes: list[str] = []
         self.n_other = 0
 
@@ -156,6 +158,7 @@ class _Reader:
     def videos(self, name: str, tasks: list[Node]) -> Scene:
         cameras: dict[str, CameraSensor] = {}
         tracks: list[ImageTrack] = []
+        tags: list[Tag] = []
         rates: set[float] = set()
         n_frames = 1
         for task in tasks:
@@ -165,8 +168,9 @@ class _Reader:
             if camera in cameras:
                 raise task.wrong("each camera of a recording once", f"{camera!r} again", _HINT)
             cameras[camera] = CameraSensor(camera, UncalibratedCamera(*self._size(data)))
-            own, n, rate = self._of_video(task, camera, cameras[camera].camera.size_px, {track.track_id for track in tracks})
+            own, said, n, rate = self._of_video(task, camera, cameras[camera].camera.size_px, {track.track_id for track in tracks})
             tracks += own
+            tags += said
             n_frames = max(n_frames, n)
             rates |= {rate} if rate else set()
         rate = rates.pop() if len(rates) == 1 else 0.0
@@ -179,13 +183,14 @@ class _Reader:
             times_ns=times,
             cameras=cameras,
             image_tracks=[track.replace(times_ns=times[track.times_ns]) for track in tracks],
+            tags=tags,
             has_time=bool(rate),
             label_frame=next(iter(cameras)),
             frame_ids=tuple(map(str, range(n_frames))),
             format="label_studio",
             path=os.fspath(self.file),
             source_attributes={"label_studio": {camera: self._task(task) for camera, task in zip(cameras, tasks)}} if first else {},
-            notes=[*self.notes, *self._left_out()],
+            notes=[*self.notes, *self._left_out(tasks)],
         )
 
     def _size(self, data: Node) -> tuple[int, int]:
@@ -199,11 +204,11 @@ class _Reader:
             self.notes.append(f"{NO_SIZE}: places are percent of it, as if it had {PERCENT_PX[0]} x {PERCENT_PX[1]} px")
         return self.size_px or PERCENT_PX
 
-    def _of_video(self, task: Node, camera: str, size_px: tuple[int, int], known: set[str]) -> tuple[list[ImageTrack], int, float]:
-        """The tracks, with times in frames; how many frames; the rate, 0 where it is not told."""
-        regions = [region for region in _regions(task) if region.get("type", "").value == _VIDEO]
-        said = self._said_of_regions(task)
-        values = [region.value["value"] for region in regions if isinstance(region.value.get("value"), dict)]
+    def _of_video(self, task: Node, camera: str, size_px: tuple[int, int], known: set[str]) -> tuple[list[ImageTrack], list[Tag], int, float]:
+        """The tracks, with times in frames; what is said of all of it; how many frames; the rate, 0 where it is not told."""
+        videos = [region for region in regions(task, self.who) if _kind(region) == _VIDEO]
+        said, tags = self._said(task, (_VIDEO,), None, camera)
+        values = [region.value["value"] for region in videos if isinstance(region.value.get("value"), dict)]
         keyframes = [one for value in values if isinstance(value.get("sequence"), list) for one in value["sequence"] if isinstance(one, dict)]
         numbers = _told(keyframes, "frame", int)
         base = 0 if 0 in numbers else 1
@@ -212,7 +217,7 @@ class _Reader:
         lasts_s = max(_told(values, "duration", float), default=0.0)
         rate = task["data"].get("fps", 0).number() or (n_frames / lasts_s if lasts_s > 0 else 0.0)
         tracks, seen = list[ImageTrack](), set(known)
-        for region in regions:
+        for region in videos:
             with self.problems.aside(region.value):
                 track_id = region.get("id", f"region {len(seen)}").word()
                 if track_id in seen:
@@ -221,7 +226,7 @@ class _Reader:
                 self.room.take(TRACK_BYTES)
                 limits().check("tracks_per_scene", len(seen), self.file)
                 tracks.append(self._track(region, track_id, camera, size_px, n_frames, base, said.get(track_id, {})))
-        return tracks, n_frames, rate if is_rate(rate) else 0.0
+        return tracks, tags, n_frames, rate if is_rate(rate) else 0.0
 
     def _track(
         self, region: Node, track_id: str, camera: str, size_px: tuple[int, int], n_frames: int, base: int, attributes: dict[str, Any]
@@ -256,22 +261,30 @@ class _Reader:
         source = {key: item for key, item in region.mapping().items() if key not in ("id", "type", "value", "from_name", "to_name")}
         return track_of_spans(track_id, category, camera, spans, n_frames, attributes=attributes, source_attributes=source)
 
-    def _said_of_regions(self, task: Node) -> dict[str, dict[str, Any]]:
-        """Region's id -> attributes: what was chosen, written or counted for it."""
+    def _said(self, task: Node, kinds: Container[str], span_ns: tuple[int, int] | None, camera: str) -> tuple[dict[str, dict[str, Any]], list[Tag]]:
+        """What was chosen, written or counted: attributes by the ids of regions, and what is said of none of them. kinds : of regions"""
         found: dict[str, dict[str, Any]] = {}
-        for region in _regions(task):
-            kind = region.get("type", "").value
-            key = _SAID.get(kind) if isinstance(kind, str) else None
-            if key is None:
-                self.n_other += kind not in (_VIDEO, "labels", *_SHAPES)
-            elif region.has("id") and region.get("value", {}).has(key):
-                value = region["value"][key].value
-                value = value[0] if isinstance(value, list) and len(value) == 1 else value
-                found.setdefault(region["id"].text(), {})[region["from_name"].word()] = value
-        return found
+        tags: list[Tag] = []
+        ids = {str(region.get("id", "").value) for region in regions(task, self.who) if _kind(region) in kinds}
+        for region in regions(task, self.who):
+            kind = _kind(region)
+            key = _SAID.get(kind, "")
+            if not region.get("value", {}).has(key):
+                self.n_other += kind != "labels" and kind not in kinds
+                continue
+            value = region["value"][key].value
+            value = value[0] if isinstance(value, list) and len(value) == 1 else value
+            name = region["from_name"].word()
+            if region.has("id") and str(region["id"].value) in ids:
+                found.setdefault(region["id"].text(), {})[name] = value
+            else:
+                self.room.take(LABEL_BYTES)
+                tags.append(Tag(name, value, span_ns, camera, {"label_studio": region.mapping()}))
+        return found, tags
 
-    def _left_out(self) -> list[str]:
-        return [f"{number_of(self.n_other, 'result')} of other kinds, such as relations and brushes, left out"] if self.n_other else []
+    def _left_out(self, tasks: list[Node]) -> list[str]:
+        others = [f"{number_of(self.n_other, 'result')} of other kinds, such as relations and brushes, left out"] if self.n_other else []
+        return [*others, *left_out(tasks, self.who)]
 
     @staticmethod
     def _task(task: Node) -> Mapping[str, Any]:
@@ -282,11 +295,13 @@ class _Reader:
     def pictures(self, name: str, tasks: list[Node]) -> Scene:
         limits().check("frames_per_scene", len(tasks), self.file)
         tracks: list[ImageTrack] = []
+        tags: list[Tag] = []
         size, seen = (1, 1), FreeNames()
         for i, task in enumerate(tasks):
-            said = self._said_of_regions(task)
-            for region in _regions(task):
-                if region.get("type", "").value not in _SHAPES:
+            said, own = self._said(task, _SHAPES, (i, i), "camera")
+            tags += own
+            for region in regions(task, self.who):
+                if _kind(region) not in _SHAPES:
                     continue
                 with self.problems.aside(region.value):
                     width, height = region["original_width"].whole(), region["original_height"].whole()
@@ -294,9 +309,10 @@ class _Reader:
                     if min(width, height) < 1:
                         raise region.wrong("a width and a height from 1", f"{width} x {height}", _HINT)
                     self.room.take(LABEL_BYTES + TRACK_BYTES)
-                    track_id = seen.take(region.get("id", f"region {len(seen)}").word())
+                    own_id = region.get("id", f"region {len(seen)}").word()
+                    track_id = seen.take(own_id)
                     limits().check("tracks_per_scene", len(seen), self.file)
-                    tracks.append(_of_picture(region, track_id, i, (width, height), said.get(track_id, {})))
+                    tracks.append(_of_picture(region, track_id, i, (width, height), said.get(own_id, {})))
                     size = (max(size[0], width), max(size[1], height))
         limits().check("image_px", size[0] * size[1], self.file)
         return Scene(
@@ -304,14 +320,20 @@ class _Reader:
             times_ns=np.arange(len(tasks)),
             cameras={"camera": CameraSensor("camera", UncalibratedCamera(*size))},
             image_tracks=tracks,
+            tags=tags,
             has_time=False,
             label_frame="camera",
             frame_ids=tuple(map(str, range(len(tasks)))),
             format="label_studio",
             path=os.fspath(self.file),
             source_attributes={"label_studio": {"pictures": [self._task(task) for task in tasks]}},
-            notes=["tasks of pictures: every label is a track of its own, frames are counted", *self.notes, *self._left_out()],
+            notes=["tasks of pictures: every label is a track of its own, frames are counted", *self.notes, *self._left_out(tasks)],
         )
+
+
+def _kind(region: Node) -> str:
+    kind = region.get("type", "").value
+    return kind if isinstance(kind, str) else ""
 
 
 def _told(rows: Sequence[Mapping[str, Any]], name: str, kind: type[int] | type[float]) -> list[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from ..arrays import Int64s
 from ..errors import FormatError, TimeError, number_of
 from ..problems import Problems
 from ..scene import Scene
+from ..tags import Tag
 
 __all__ = ["NO_SIZE", "laid_over"]
 
@@ -28,7 +31,7 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
         hint = "give labels in pictures, or read that recording itself"
         raise FormatError("labels that are laid over a recording are those in its pictures", got="tracks of cuboids", path=path, hint=hint)
     labels = _sized(scene, labels, path)
-    names = {name: _camera_for(scene, labels, name, path) for name in dict.fromkeys(track.camera for track in labels.image_tracks)}
+    names = {name: _camera_for(scene, labels, name, path) for name in _cameras_of(labels)}
     frames = _frames(scene, labels, path)
     tracks = []
     for track in labels.image_tracks:
@@ -41,12 +44,29 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
     notes = [note for note in labels.notes if not note.startswith((NO_SIZE, "the file has no times", "the rate of frames"))]
     return scene.replace(
         image_tracks=[*scene.image_tracks, *tracks],
-        tags=[*scene.tags, *labels.tags],
+        tags=[*scene.tags, *[_tag_over(scene, labels, tag, names, frames) for tag in labels.tags]],
         relations=[*scene.relations, *labels.relations],
         source_attributes={**scene.source_attributes, **labels.source_attributes},
         notes=[*scene.notes, *notes, f"labels in pictures come from {Path(path).name} ({labels.format})"],
         problems=[*scene.problems, *labels.problems],
     )
+
+
+def _cameras_of(labels: Scene) -> list[str]:
+    """In whose pictures something is said."""
+    said = [*(track.camera for track in labels.image_tracks), *(tag.camera for tag in labels.tags if tag.camera is not None)]
+    return list(dict.fromkeys(said))
+
+
+def _tag_over(scene: Scene, labels: Scene, tag: Tag, names: Mapping[str, str], frames: Int64s) -> Tag:
+    """A tag at the recording's times and of its camera."""
+    camera, span = (None if tag.camera is None else names[tag.camera]), tag.span_ns
+    if span is not None and labels.format in _COUNTED:
+        theirs = labels.times_ns if tag.camera is None else labels.exposures_ns(tag.camera)
+        own = scene.times_ns if camera is None else scene.exposures_ns(camera)
+        first, last = own[frames[np.searchsorted(theirs, span)]].tolist()
+        span = (first, last)
+    return dataclasses.replace(tag, camera=camera, span_ns=span)
 
 
 def _sized(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:
@@ -82,7 +102,8 @@ def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Int64s
         first = 1 if labels.format == "mot" else 0
         frames = np.array([int(name) - first for name in labels.frame_ids], np.int64)
         used = [int(np.searchsorted(labels.exposures_ns(track.camera), track.times_ns[-1])) for track in labels.image_tracks]
-        last = max((int(frames[i]) for i in used), default=0)
+        ends = [int(np.searchsorted(labels.exposures_ns(tag.camera), tag.span_ns[1])) for tag in labels.tags if tag.camera and tag.span_ns]
+        last = max((int(frames[i]) for i in [*used, *ends]), default=0)
         if last >= len(scene):
             raise FormatError(expected=f"labels in {number_of(len(scene), 'frame')}", got=f"in frame {last}, counted from 0", path=path, hint=hint)
         return np.minimum(frames, len(scene) - 1)
