@@ -169,3 +169,42 @@ def test_bad_lines(tmp_path, bad, told):
     assert told in str(caught.value) and "line 2" in str(caught.value) and "street.ndjson" in str(caught.value)
     scene = bw.read(tmp_path, strict=False)
     assert len(scene.problems) == 1 and [track.track_id for track in scene.image_tracks] == ["good"]
+
+
+def test_answers_of_videos_and_frames_are_tags(tmp_path):
+    """They were lost, and of several labels of a data row nothing was told."""
+
+    def radio(name, value, **more):
+        return {"feature_id": name, "name": name, "radio_answer": {"name": value} | more}
+
+    row = json.loads((exported(tmp_path) / "export.ndjson").read_text())
+    labels = row["projects"]["p"]["labels"]
+    annotations = labels[0]["annotations"]
+    annotations["classifications"] = [radio("place", "town")]
+    rain, sun = {"classifications": [radio("weather", "rain")]}, {"classifications": [radio("weather", "sun")]}
+    for key, said in (("1", rain), ("2", rain), ("4", rain), ("5", sun)):
+        annotations["frames"].setdefault(key, {}).update(said)
+    annotations["frames"]["4"]["objects"]["m"] = annotations["frames"]["2"]["objects"]["m"]  # one mask in two frames
+    annotations["frames"]["1"]["objects"]["xyz"]["classifications"] = [radio("door", "open", classifications=[radio("side", "left")])]
+    labels.append(labels[0])
+    put(tmp_path, row, name="export.ndjson")
+    scene = bw.read(tmp_path)
+    assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in scene.tags] == [
+        ("place", "town", None, "camera"),
+        ("weather", "rain", (0, 10**8), "camera"),
+        ("weather", "rain", (3 * 10**8, 3 * 10**8), "camera"),
+        ("weather", "sun", (4 * 10**8, 4 * 10**8), "camera"),
+    ]
+    assert scene.image_tracks[1].attributes == {"door": "open", "side": "left"}
+    assert any(note.startswith("1 label of kinds") for note in scene.notes) and any("1 further label" in note for note in scene.notes)
+    assert any("4 tags" in said for said in bw.write(scene, tmp_path / "out", "labelbox").dropped)
+
+
+def test_answers_to_import_are_tags(tmp_path):
+    row = {"uuid": UUID, "dataRow": {"globalKey": "street/front"}, "name": "weather", "answer": {"name": "rain"}}
+    put(tmp_path, line(), row, row | {"name": "busy", "answer": "yes", "frames": [{"start": 2, "end": 9}]})
+    scene = bw.read(tmp_path)
+    assert [(tag.name, tag.value, tag.span_ns) for tag in scene.tags] == [("weather", "rain", None), ("busy", "yes", (1, 8))] and len(scene) == 9
+    put(tmp_path, line(), row | {"frames": [{"start": 3, "end": 2}]})
+    with pytest.raises(bw.FormatError, match="a first frame from 1 and a last one"):
+        bw.read(tmp_path)

@@ -5,8 +5,9 @@
                  [{"annotations": {"frames": {"1": {"objects": {"...": {"name", "bounding_box", ...}}}}, "segments": {"...": [[first, last]]}}}]}}}
 
 Frames count from 1, pixels from the picture's corner. A segment is a visible span, both ends included; between its keyframes the shape runs straight.
-A track's name is the answer of its text classification `track_id`, else the label's uuid; other answers are attributes. The data rows of boxwright's
-own files are the cameras of one scene, other rows are scenes. Files to import know neither sizes nor rates; exported ones do.
+A track's name is the answer of its text classification `track_id`, else the label's uuid; other answers are attributes. Answers of the data row, or
+of its frames, are tags; a line to import that holds one has "answer", and "frames": [{"start", "end"}] where it is not of all of them. The data rows
+of boxwright's own files are the cameras of one scene, other rows are scenes. Files to import know neither sizes nor rates; exported ones do.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..arrays import Int64s
 from ..cameras import UncalibratedCamera
 from ..errors import FormatError, number_of
 from ..image_tracks import ImageTrack
@@ -28,20 +30,22 @@ from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_s
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
+from ..tags import Tag
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import is_rate
 from .free_names import FreeNames
+from .labelbox_answers import TRACK_ID, answers_of, plain
 from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .remembering import of_file
 from .strict_json import Node, of_bytes
 
-__all__ = ["CAPABILITIES", "TRACK_ID", "detect", "list_scenes", "read"]
+__all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="Labelbox, NDJSON of videos",
-    reads="shapes video attributes classes track_ids relations times",
+    reads="shapes video attributes classes track_ids relations times tags",
     writes="shapes video attributes classes track_ids relations",
     partly={
         "shapes": "boxes, polylines and single points stay, others become the boxes around them",
@@ -54,11 +58,11 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Each camera is a data row, whose global key is <scene>/<camera>; ontology.json beside the labels has the tools and texts they need.",
         "The names of tracks are answers to the text classification `track_id`, so that they come back with edited labels.",
+        "Answers of a whole video, or of its frames, are read as tags; of several labels of a data row the first is read, others are counted.",
         "Files to import tell no rate of frames and no size of pictures; exported ones do, and are read.",
     ),
 )
 
-TRACK_ID = "track_id"
 _LINE = re.compile(rb'(\xef\xbb\xbf)?\s*\{[^\n]*?"(dataRow|data_row)"\s*:\s*\{')
 _KINDS = {"bbox": "box", "bounding_box": "box", "point": "point", "line": "line"}
 _HINT = "correct the line or export the labels again"
@@ -151,7 +155,9 @@ class _Reader:
         self.sizes: dict[str, tuple[int, int]] = {}
         self.rates: set[float] = set()
         self.n_frames = 1
-        self.n_other = 0
+        self.others: set[tuple[str, str]] = set()  # camera, label
+        self.n_unread = 0
+        self.tags: list[Tag] = []  # at frames
         self.tracks: dict[str, ImageTrack] = {}
 
     def scene(self, name: str) -> Scene:
@@ -164,21 +170,27 @@ class _Reader:
             elif line.has("segments"):
                 with self.problems.aside(line.value):
                     self._add(self._imported(line, camera))
+            elif line.has("answer") or line.has("answers"):
+                with self.problems.aside(line.value):
+                    self._answered(line, camera)
             else:
-                self.n_other += 1
+                self.others.add((camera, f"line {line.field}"))
         limits().check("frames_per_scene", self.n_frames, self.file)
         rate = self.rates.pop() if len(self.rates) == 1 else 0.0
         has_time = is_rate(rate)
         times = np.round(np.arange(self.n_frames) * (1e9 / rate)).astype(np.int64) if has_time else np.arange(self.n_frames)
         notes = [] if has_time else ["the file tells no rate of frames: they are counted"]
-        if self.n_other:
-            notes.append(f"{number_of(self.n_other, 'label')} of kinds without a place over time, such as masks and answers, left out")
+        if self.others:
+            notes.append(f"{number_of(len(self.others), 'label')} of kinds without a place over time, such as masks, left out")
+        if self.n_unread:
+            notes.append(f"{number_of(self.n_unread, 'further label')} of data rows, as of a second annotator, left out: the first of each is read")
         cameras = {camera: self._camera(camera, notes) for camera in dict.fromkeys(self.cameras.values())}
         return Scene(
             name=name,
             times_ns=times,
             cameras=cameras,
             image_tracks=[track.replace(times_ns=times[track.times_ns]) for track in self.tracks.values()],
+            tags=[replace(tag, span_ns=None if tag.span_ns is None else _stamps(times, tag.span_ns)) for tag in self.tags],
             has_time=has_time,
             label_frame=next(iter(cameras)),
             frame_ids=tuple(map(str, range(self.n_frames))),
@@ -201,7 +213,7 @@ class _Reader:
     # -------------------------------------------------------- files to import
 
     def _imported(self, line: Node, camera: str) -> _Label:
-        answers = _answers(line)
+        answers = answers_of(line)
         track_id = answers.pop(TRACK_ID, None) or line.get("uuid", f"line {len(self.tracks)}").word()
         label = _Label(line, str(track_id), line["name"].word(), camera, attributes=answers)
         for segment in line["segments"]:
@@ -238,10 +250,48 @@ class _Reader:
             self.n_frames = max(self.n_frames, media["frame_count"].whole())
         for name in line["projects"].mapping():
             project = line["projects"][name]
+            self.n_unread += max(len(project.get("labels", [])) - 1, 0)
             for said in list(project.get("labels", []))[:1]:
+                self._say(said.get("annotations", {}), camera)
                 for label in self._labels(said.get("annotations", {}), camera).values():
                     with self.problems.aside(label.node.value):
                         self._add(label)
+
+    def _say(self, annotations: Node, camera: str) -> None:
+        """Answers of the whole video, and of its frames: one tag while the same is answered frame after frame."""
+        with self.problems.aside(annotations.value):
+            for name, value in answers_of(annotations).items():
+                self._tag(name, value, None, camera)
+            frames = [(int(key) - 1, frame) for key, frame in annotations.get("frames", {}).items() if re.fullmatch("[1-9][0-9]{0,8}", key)]
+            opened: dict[str, tuple[Any, int, int]] = {}
+            for number, frame in sorted(frames, key=lambda one: one[0]):
+                for name, value in answers_of(frame).items():
+                    limits().check("frames_per_scene", number + 1, self.file, frame.field)
+                    said, first, last = opened.get(name, (value, number, number))
+                    if type(said) is not type(value) or said != value or number > last + 1:
+                        self._tag(name, said, (first, last), camera)
+                        first = number
+                    opened[name] = (value, first, number)
+            for name, (value, first, last) in opened.items():
+                self._tag(name, value, (first, last), camera)
+
+    def _answered(self, line: Node, camera: str) -> None:
+        """A line to import that is an answer alone."""
+        spans: list[tuple[int, int] | None] = []
+        for run in line.get("frames", []):
+            first, last = run["start"].whole() - 1, run["end"].whole() - 1
+            if not 0 <= first <= last:
+                raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], _HINT)
+            limits().check("frames_per_scene", last + 1, self.file, run.field)
+            spans.append((first, last))
+        value = plain(line["answer" if line.has("answer") else "answers"].value)
+        for span in spans or [None]:
+            self._tag(line["name"].word(), value, span, camera)
+
+    def _tag(self, name: str, value: Any, span: tuple[int, int] | None, camera: str) -> None:
+        self.room.take(LABEL_BYTES)
+        self.tags.append(Tag(name, value, span, camera))
+        self.n_frames = max(self.n_frames, span[1] + 1 if span else 1)
 
     def _labels(self, annotations: Node, camera: str) -> dict[str, _Label]:
         found: dict[str, _Label] = {}
@@ -250,13 +300,13 @@ class _Reader:
             number = int(key) if re.fullmatch("[0-9]{1,9}", key) else -1
             for name, node in frame.get("objects", {}).items():
                 if not any(node.has(kind) for kind in _KINDS):
-                    self.n_other += 1
+                    self.others.add((camera, name))
                     continue
                 with self.problems.aside(node.value):
                     if name in bad:
                         continue
                     bad.add(name)
-                    answers = _answers(node)
+                    answers = answers_of(node)
                     track_id = str(answers.pop(TRACK_ID, None) or name)
                     label = found.setdefault(name, _Label(node, track_id, node["name"].word(), camera))
                     label.attributes.update(answers)
@@ -299,28 +349,8 @@ class _Reader:
         limits().check("tracks_per_scene", len(self.tracks), self.file)
 
 
-def _answers(node: Node) -> dict[str, Any]:
-    """Texts, chosen names, or lists of such, by the names of classifications."""
-    found: dict[str, Any] = {}
-    for one in node.get("classifications", []):
-        if not one.has("name"):
-            continue
-        value: Any = None
-        if one.has("answer"):
-            value = one["answer"].value
-            value = value.get("name") if isinstance(value, dict) else value
-            value = [item.get("name") if isinstance(item, dict) else item for item in value] if isinstance(value, list) else value
-        elif one.has("text_answer"):
-            value = one["text_answer"]["content"].sentence()
-        elif one.has("radio_answer"):
-            value = one["radio_answer"]["name"].text()
-        elif one.has("checklist_answers"):
-            value = [item["name"].text() for item in one["checklist_answers"]]
-        if value is not None:
-            found[one["name"].word()] = value
-    if found.get(TRACK_ID) is not None and (not isinstance(found[TRACK_ID], (str, int)) or not str(found[TRACK_ID]).strip()):
-        raise node.wrong("a text as the track's id", repr(found[TRACK_ID])[:40], _HINT)
-    return found
+def _stamps(times_ns: Int64s, span: tuple[int, int]) -> tuple[int, int]:
+    return int(times_ns[span[0]]), int(times_ns[span[1]])
 
 
 def _numbers(kind: str, node: Node) -> Any:

@@ -17,7 +17,7 @@ from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .file_names import file_name
 from .json_text import as_json, dumps
-from .labelbox import TRACK_ID
+from .labelbox_answers import TRACK_ID
 from .write_report import WriteReport
 
 __all__ = ["write"]
