@@ -89,6 +89,23 @@ def test_a_box_is_drawn_pulled_and_interpolated(page):
     assert len(tracks(page)[0]) == 3
 
 
+def test_shapes_and_projected_cuboids_are_shown_apart(page):
+    page.by("shape-box").click()
+    drag(page, [100, 100], [180, 160])
+    page.saved()
+    figure = page.page.locator('[data-camera="front"]')
+    counts = lambda: [int(figure.get_attribute(f"data-{one}")) for one in ("cuboids", "shapes")]  # noqa: E731
+    n, one = counts()
+    assert n > 3 and one == 1
+    for box, wanted in (("projected", [0, 1]), ("shapes", [0, 0]), ("projected", [n, 0])):
+        page.by(f"show-{box}").click()
+        page.page.wait_for_timeout(150)
+        assert counts() == wanted
+    page.by("shape-polygon").click()  # what is drawn is seen
+    page.page.wait_for_timeout(150)
+    assert counts() == [n, 1] and page.by("show-shapes").is_checked()
+
+
 def test_a_frame_that_is_not_there_yet_tells_nothing_of_another(page):
     page.by("shape-box").click()
     drag(page, [100, 100], [180, 160])

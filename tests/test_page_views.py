@@ -104,6 +104,49 @@ def test_names_do_not_lie_over_each_other_and_the_selected_one_is_shown(site, no
     page.wait("name => [...document.querySelectorAll('.plate:not([hidden])')].some((one) => one.textContent === name)", hidden)
 
 
+def test_long_ids_are_short_everywhere_and_whole_in_a_tooltip(site, nothing_wrong):
+    page, full = site.visit(frame=20), "7fab2350-6ad1-4ee8-b1c0-1f9ae2b4f8d7"
+    page.select("pedestrian-31")
+    page.by("track-id").fill(full)
+    page.by("track-id").press("Enter")
+    page.saved()
+    row = page.page.locator(f'[data-track="{full}"]')
+    assert row.locator(".track-name").text_content() == "7fab23" and row.get_attribute("title") == f"{full} · pedestrian"
+    page.wait("() => [...document.querySelectorAll('.plate.is-selected')].map((one) => one.textContent).join() === 'pedestrian 7fab23'")
+    page.select("car-16")
+    said = page.evaluate("full => [...document.querySelectorAll('#merge-into option')].find((one) => one.title === full).textContent", full)
+    assert said == "7fab23"
+    names = ["car-16", "construction vehicle 12", "7fab2350-6ad1-4ee8-b1c0", "dIuyTGm6eXnpHPz9aQ"]
+    short = page.evaluate("names => import('/static/taxonomy.js').then(({ shortOf }) => names.map(shortOf))", names)
+    assert short == ["car-16", "construction vehicle 12", "7fab23", "dIuyTG"]
+    page.key("Control+z")
+    page.saved()
+
+
+BOXES = """() => [...document.querySelectorAll('.view-title, [data-testid=notice], .view-big')]
+  .map((one) => { const { left, top, right, bottom } = one.getBoundingClientRect(); return [one.className, left, top, right, bottom]; })"""
+
+
+def test_notices_cover_no_title_and_only_the_foot_of_the_perspective(site, nothing_wrong):
+    page = site.visit(frame=20)
+    page.evaluate("() => { for (const k of [1, 2, 3, 4]) boxwright.say(`${k} of four sentences`); }")
+    boxes = page.evaluate(BOXES)
+    ((_, _, top, right, bottom),) = [one for one in boxes if "view-big" in one[0]]
+    notices = [one[1:] for one in boxes if one[0].startswith("notice")]
+    assert len(notices) == 4
+    assert all((top + bottom) / 2 < one[1] and one[3] < bottom and one[2] < right for one in notices)
+
+
+def test_a_sentence_of_a_server_that_does_not_answer_goes_when_it_does(site, nothing_wrong):
+    page = site.visit(frame=20)
+    page.allowed += ["Failed to load resource", "net::ERR"]
+    page.page.route("**/frames/33*", lambda route: route.abort())
+    page.evaluate("() => boxwright.state.go(33)")
+    page.wait("() => document.querySelector('[data-testid=notice]')?.textContent.startsWith('Frame 33: the server does not answer')")
+    page.go(5)
+    assert page.by("notice").count() == 0
+
+
 def test_the_timeline_shows_a_part_and_tells_how_many_keyframes_lie_together(site, nothing_wrong):
     page = site.visit(frame=20)
     grouped = "rows => import('/static/strip.js').then(({ grouped }) => grouped(rows.map(([at, visibility]) => ({ at, visibility }))))"

@@ -5,12 +5,13 @@ import { parse, print } from './exact.js';
 
 const TOKEN = 'boxwright-token';
 const BASE = '/api/v1';
+export const UNREACHABLE = 'the server does not answer';
 
 /** An answer that is an error, or none at all (status 0). */
 export class ApiError extends Error {
   /** @param {number} status @param {any} body */
   constructor(status, body) {
-    super(body?.message ?? (status ? `the server answered ${status}` : 'the server does not answer'));
+    super(body?.message ?? (status ? `the server answered ${status}` : UNREACHABLE));
     this.status = status;
     this.code = body?.code ?? 'unreachable';
     this.hint = body?.hint ?? null;
@@ -41,6 +42,9 @@ export class Api {
     this.token = sessionStorage.getItem(TOKEN);
     /** Called when the token is not good any more. */
     this.onLost = () => {};
+    /** Called when the server answers again. */
+    this.onBack = () => {};
+    this.isAway = false;
   }
 
   /**
@@ -82,7 +86,12 @@ export class Api {
       answer = await fetch(`${BASE}${path}${query.size ? `?${query}` : ''}`, { method, headers, body, signal: sent.signal, redirect: 'error' });
     } catch (error) {
       if (/** @type {any} */ (error)?.name === 'AbortError') throw error;
+      this.isAway = true;
       throw new ApiError(0, null);
+    }
+    if (this.isAway) {
+      this.isAway = false;
+      this.onBack();
     }
     if (!answer.ok) {
       const body = await answer.text().then(parse).catch(() => null);

@@ -192,6 +192,7 @@ async function main() {
   startKeys(app);
   app.wire();
   app.space = startSpace(app, byId('space'));
+  app.api.onBack = () => app.state.tell('answers');
   app.api.onLost = () => app.say('The token of this tab has ended. Start the browser again: boxwright view, or the address that boxwright serve prints.', 'error');
   try {
     await app.start();

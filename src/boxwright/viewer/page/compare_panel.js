@@ -3,6 +3,7 @@
 
 import { button, el, fill, put } from './dom.js';
 import { runJob, told } from './jobs.js';
+import { shortOf } from './taxonomy.js';
 
 const OTHER = [255, 140, 240];
 const SHOWN_ROWS = 120;
@@ -108,10 +109,10 @@ export function startCompare(app, place) {
       fact('Mean likeness', pairs.length ? mean.toFixed(2) : '–', 'compare-mean'),
     );
     const rows = [
-      ...found.only_a.map((/** @type {any} */ one) => line(`${one.track_id} is only here`, one.category, () => pick(one.track_id))),
-      ...found.only_b.map((/** @type {any} */ one) => line(`${one.track_id} is only there`, one.category, () => look(one))),
+      ...found.only_a.map((/** @type {any} */ one) => line(`${shortOf(one.track_id)} is only here`, one.category, () => pick(one.track_id))),
+      ...found.only_b.map((/** @type {any} */ one) => line(`${shortOf(one.track_id)} is only there`, one.category, () => look(one))),
       ...pairs.map((one) => line(
-        `${one.a.track_id} and ${one.b.track_id}`,
+        `${shortOf(one.a.track_id)} and ${shortOf(one.b.track_id)}`,
         `likeness ${one.similarity.toFixed(2)}, ${one.distance_m.toFixed(2)} m apart, ${(one.yaw_rad / DEGREE).toFixed(1)}°${one.is_same_class ? '' : `, ${one.a.category} and ${one.b.category}`}`,
         () => pick(one.a.track_id),
       )),
@@ -153,7 +154,7 @@ export function startCompare(app, place) {
       fact('Errors', Object.entries(n).filter(([, one]) => one).map(([kind, one]) => `${one} ${kind.replaceAll('_', ' ')}`).join(', ') || 'none', 'score-errors-by-kind'),
     );
     fill(wrong, errors.slice(0, SHOWN_ROWS).map((one) => line(
-      `${one.kind.replaceAll('_', ' ')}: ${one.track_id ?? one.gold_track_id}`,
+      `${one.kind.replaceAll('_', ' ')}: ${shortOf(one.track_id ?? one.gold_track_id)}`,
       `frame ${one.frame_index}${one.off_by === null ? '' : `, off by ${one.off_by.toFixed(2)} ${one.unit}`}`,
       () => state.tell('seek', { trackId: one.track_id ?? one.gold_track_id, frame: one.frame_index }),
     )));
@@ -175,7 +176,7 @@ export function startCompare(app, place) {
       const frames = one.first_frame === one.last_frame ? `frame ${one.first_frame}` : `frames ${one.first_frame} to ${one.last_frame}`;
       const far = one.off_by === null ? '' : `, up to ${one.off_by.toFixed(2)} ${one.unit}`;
       whole.hidden = false;
-      return line(`${one.kind.replaceAll('_', ' ')}: ${ids.join(', ')}`, `${frames}${far}`, () => state.tell('seek', { trackId: one.track_ids[scene?.name ?? '']?.[0], frame: one.first_frame }));
+      return line(`${one.kind.replaceAll('_', ' ')}: ${ids.map(shortOf).join(', ')}`, `${frames}${far}`, () => state.tell('seek', { trackId: one.track_ids[scene?.name ?? '']?.[0], frame: one.first_frame }));
     }));
   };
 

@@ -5,6 +5,7 @@ import { newId } from './api.js';
 import { button, el, fill, put } from './dom.js';
 import { takenBack } from './edits.js';
 import { runJob, told } from './jobs.js';
+import { shortOf, shortened } from './taxonomy.js';
 
 /**
  * @typedef {object} Row
@@ -175,10 +176,10 @@ export function startFindings(app, place) {
     const made = el('li', { class: 'finding', testid: 'finding', 'data-finding': said.finding_id, 'data-rule': said.rule, on: { click: (/** @type {MouseEvent} */ event) => clicked(event, row) } },
       el('div', { class: 'line' },
         el('span', { class: `badge is-${said.severity}` }, said.severity),
-        button(said.message, 'finding-go', () => go(row), { class: 'link message', title: 'Go there' })),
-      el('div', { class: 'about' }, [said.rule.replaceAll('_', ' '), frames, said.track_ids.join(', '), said.sensor].filter(Boolean).join(' · '), state_ ? ' · ' : '', state_ && el('span', { class: 'badge', testid: 'finding-status' }, state_)),
+        button(shortened(said.message, said.track_ids), 'finding-go', () => go(row), { class: 'link message', title: `Go there: ${said.message}` })),
+      el('div', { class: 'about', title: said.track_ids.join(', ') }, [said.rule.replaceAll('_', ' '), frames, said.track_ids.map(shortOf).join(', '), said.sensor].filter(Boolean).join(' · '), state_ ? ' · ' : '', state_ && el('span', { class: 'badge', testid: 'finding-status' }, state_)),
       row.reason ? el('div', { class: 'about' }, `${row.by}: ${row.reason}`) : null,
-      mending ? el('div', { class: 'suggestion', testid: 'finding-suggestion' }, mending) : null,
+      mending ? el('div', { class: 'suggestion', testid: 'finding-suggestion', title: mending }, shortened(mending, said.track_ids)) : null,
       canAccept || canWaive
         ? el('div', { class: 'row' },
             canAccept && button('Do that', 'finding-accept', () => void accept(row), { title: 'Take the suggested correction' }),

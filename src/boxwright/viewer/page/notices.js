@@ -1,8 +1,9 @@
 // @ts-check
 /** Sentences for the user, and conflicts that wait for a decision. */
 
+import { UNREACHABLE } from './api.js';
 import { fieldsOf, valuesOf } from './conflicts.js';
-import { button, el, fill } from './dom.js';
+import { button, el, fill, put } from './dom.js';
 
 const STAYS_MS = 6000;
 const MOST_VALUES = 7; // of a conflict
@@ -12,7 +13,7 @@ export function startNotices(app, place) {
   const { state, edits } = app;
   const passing = el('div', { class: 'passing' });
   const conflicts = el('div', { class: 'conflicts' });
-  place.append(conflicts, passing);
+  put(place, el('div', { class: 'sayings' }, conflicts, passing));
 
   state.on('notice', ({ text, kind }) => {
     for (const old of passing.children) if (old.firstChild?.textContent === text) old.remove();
@@ -21,6 +22,10 @@ export function startNotices(app, place) {
     passing.append(one);
     while (passing.children.length > 4) passing.firstElementChild?.remove();
     if (kind !== 'error') setTimeout(() => one.remove(), STAYS_MS);
+  });
+
+  state.on('answers', () => {
+    for (const one of [...passing.children]) if (one.firstChild?.textContent?.includes(UNREACHABLE)) one.remove();
   });
 
   const show = () => {

@@ -4,6 +4,7 @@
 import { attributeRow, heldAt, otherAttributes } from './attributes.js';
 import { button, el, fill, put, swatch } from './dom.js';
 import { quatOfYaw, multiplied, normalized, yawOf } from './geometry.js';
+import { shortOf } from './taxonomy.js';
 
 const DEGREE = Math.PI / 180;
 /** @type {Record<string, string>} who made a keyframe, where it was not a person */
@@ -189,6 +190,7 @@ export function startObject(app, place) {
     for (const one of [refit, back, on]) one.disabled = !state.hasSweep; // they go by points
     const keyframe = labels.keyframeAt(track.id, state.stamp());
     if (document.activeElement !== name) name.value = track.body.track_id;
+    name.title = track.body.track_id;
     showClasses(track.body.category);
     showNumbers();
     const all = labels.keyframes(track.id).length;
@@ -199,7 +201,7 @@ export function startObject(app, place) {
     visibility.value = keyframe?.body.visibility ?? 'visible';
     showAttributes(track);
     const chosen = into.value;
-    fill(into, labels.cuboidTracks.filter((one) => one.id !== track.id).map((one) => el('option', { value: one.id }, one.body.track_id)));
+    fill(into, labels.cuboidTracks.filter((one) => one.id !== track.id).map((one) => el('option', { value: one.id, title: one.body.track_id }, shortOf(one.body.track_id))));
     if (labels.get(chosen)) into.value = chosen;
   };
   for (const name of ['selection', 'frame', 'draft']) state.on(name, () => fields.forEach((one) => accept(one.input)));

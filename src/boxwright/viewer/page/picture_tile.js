@@ -113,12 +113,13 @@ export class Tile {
 
   /** @returns {import('./picture_draw.js').Drawn[]} */
   get cuboids() {
+    if (!this.app.state.show.projected) return [];
     return this.pictures.data.projections.get(this.frame)?.[this.camera]?.cuboids ?? [];
   }
 
   /** Shapes of the frame: as the server fills them, and over those the keyframes of this page. */
   get shapes() {
-    return this.pictures.shapesOf(this.camera, this.frame);
+    return this.app.state.show.shapes ? this.pictures.shapesOf(this.camera, this.frame) : [];
   }
 
   resize() {

@@ -42,6 +42,7 @@ export class ShapeTool {
   use(mode) {
     this.mode = this.mode === mode ? 'select' : mode;
     this.drawing = null;
+    if (!['select', 'lasso'].includes(this.mode)) this.app.state.change({ shapes: true }); // what is drawn is seen
     this.#told();
     this.app.pictures?.draw();
   }

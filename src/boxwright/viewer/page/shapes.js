@@ -6,6 +6,7 @@ import { button, el, fill, onceADrawing, put, swatch } from './dom.js';
 import { startShapePoints } from './shape_points.js';
 import { ShapeTool } from './shape_tool.js';
 import { ShapeVerbs } from './shape_verbs.js';
+import { shortOf } from './taxonomy.js';
 
 /** @type {[import('./shape_tool.js').Mode, string, string][]} */
 const MODES = [
@@ -84,7 +85,8 @@ export function startShapes(app, place) {
     if (!track) return;
     const isThere = app.frames.rowsFrame === state.frame; // what the server fills comes after the frame
     const all = labels.keyframes(track.id).length;
-    name.textContent = `${track.body.track_id} · ${track.body.shape.replace('_', ' ')} in ${track.body.camera}`;
+    name.title = track.body.track_id;
+    name.textContent = `${shortOf(track.body.track_id)} · ${track.body.shape.replace('_', ' ')} in ${track.body.camera}`;
     title.textContent = keyframe ? `Keyframe here (one of ${all})` : row ? `Interpolated between its ${all} keyframes` : isThere ? `Not in this frame (${all} keyframes)` : '…';
     title.dataset.kind = keyframe ? 'keyframe' : row ? 'between' : isThere ? 'absent' : 'coming';
     const names = taxonomy.categories.map((one) => one.name);
@@ -125,8 +127,8 @@ export function startShapes(app, place) {
     fill(
       list,
       tracks.map((one) => {
-        const row = button('', 'shape-track', () => pick(one), { class: 'track', 'data-track': one.body.track_id });
-        row.append(swatch(taxonomy.color(one.body.category)), el('span', { class: 'track-name' }, one.body.track_id), el('span', { class: 'track-class' }, `${one.body.shape.replace('_', ' ')}, ${one.body.camera}`));
+        const row = button('', 'shape-track', () => pick(one), { class: 'track', 'data-track': one.body.track_id, title: one.body.track_id });
+        row.append(swatch(taxonomy.color(one.body.category)), el('span', { class: 'track-name' }, shortOf(one.body.track_id)), el('span', { class: 'track-class' }, `${one.body.shape.replace('_', ' ')}, ${one.body.camera}`));
         row.classList.toggle('is-absent', !isHere(one));
         if (one.id === state.selected) row.setAttribute('aria-current', 'true');
         return el('li', {}, row);

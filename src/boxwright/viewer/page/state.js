@@ -14,6 +14,7 @@
  *   ringed     something was drawn around points in a view
  *   edits      something was queued, sent, saved or refused
  *   compiling  the server has begun to compile what its first answers need, or is done
+ *   answers    the server does again
  *   seek       {trackId?, frame?}: somebody asks for a frame and a track
  */
 
@@ -50,7 +51,7 @@
 /** @typedef {'select'|'fit'|'lasso'} Tool  lasso: around points */
 
 const KEPT = 'boxwright-show';
-const SHOWN = { colour: 'height', pointSize: 2, labels: true, trails: true, grid: true, sweeps: 1, follow: true };
+const SHOWN = { colour: 'height', pointSize: 2, labels: true, trails: true, grid: true, shapes: true, projected: true, sweeps: 1, follow: true };
 
 export class State extends EventTarget {
   constructor() {

@@ -13,9 +13,22 @@ export function plain(name) {
   return name.replace(/[\s_.\-/()]+/g, '').toLowerCase();
 }
 
-/** What an object is called where there is little room: ids that are long, as UUIDs are, by their beginning. @param {string} id @param {string} category */
+const MOST_LETTERS = 16;
+const BEGINNING = 6;
+
+/** A name for lists and sentences: ids that are long, as UUIDs are, by their beginning; words and a number stay as they are. @param {string} id */
+export function shortOf(id) {
+  return id.length <= MOST_LETTERS || /^[a-z]+([_ -][a-z]+)*([_ -]?\d+)?$/i.test(id) ? id : id.slice(0, BEGINNING);
+}
+
+/** A sentence with short names in it. @param {string} text @param {string[]} ids */
+export function shortened(text, ids) {
+  return ids.reduce((said, id) => said.replaceAll(id, shortOf(id)), text);
+}
+
+/** What an object is called where there is little room: long ids, of words too, by their beginning, as in pictures. @param {string} id @param {string} category */
 export function captionOf(id, category) {
-  const name = id.length <= 16 ? id : id.slice(0, 6);
+  const name = id.length <= MOST_LETTERS ? id : id.slice(0, BEGINNING);
   return name.toLowerCase().startsWith(category.toLowerCase()) ? name : `${category} ${name}`;
 }
 

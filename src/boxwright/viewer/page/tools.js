@@ -13,9 +13,9 @@ export function startTools(app, place) {
   const size = el('input', { type: 'range', testid: 'point-size', id: 'point-size', min: 1, max: 6, step: 1, on: { input: () => state.change({ pointSize: Number(size.value) }) } });
   const sweeps = el('select', { testid: 'sweeps', id: 'sweeps', on: { change: () => reload({ sweeps: Number(sweeps.value) }) } },
     [[1, 'one'], [3, '3'], [5, '5'], [10, '10']].map(([value, text]) => el('option', { value }, text)));
-  const layers = [['labels', 'Names', 'L'], ['trails', 'Trails', 'T'], ['grid', 'Grid', 'G'], ['follow', 'Follow vehicle', '']].map(([name, text, key]) => {
+  const layers = [['labels', 'Names', 'L'], ['trails', 'Trails', 'T'], ['grid', 'Grid', 'G'], ['follow', 'Follow vehicle', ''], ['shapes', '2-D shapes', ''], ['projected', 'Cuboids in pictures', '']].map(([name, text, key]) => {
     const box = el('input', { type: 'checkbox', testid: `show-${name}`, on: { change: () => state.change({ [name]: box.checked }) } });
-    return { name, box, label: el('label', { class: name === 'labels' ? 'check' : 'check of-space', title: key ? `${text} (${key})` : text }, box, ' ', text) };
+    return { name, box, label: el('label', { class: ['labels', 'shapes'].includes(name) ? 'check' : 'check of-space', title: key ? `${text} (${key})` : text }, box, ' ', text) };
   });
   const view = (/** @type {string} */ text, /** @type {string} */ id, /** @type {string} */ key, /** @type {() => void} */ act) => button(text, id, act, { title: `${text} (${key})` });
 

@@ -2,6 +2,7 @@
 /** All tracks of the scene: which are there in this frame, one click selects. */
 
 import { button, el, fill, onceADrawing, put, swatch } from './dom.js';
+import { shortOf } from './taxonomy.js';
 
 /** @param {import('./app.js').App} app @param {HTMLElement} place */
 export function startTracks(app, place) {
@@ -59,7 +60,8 @@ export function startTracks(app, place) {
     if (made.dataset.said !== said) {
       made.dataset.said = said;
       made.dataset.track = name;
-      fill(made, swatch(taxonomy.color(category)), el('span', { class: 'track-name' }, name), el('span', { class: 'track-class' }, category));
+      made.title = `${name} · ${category}`;
+      fill(made, swatch(taxonomy.color(category)), el('span', { class: 'track-name' }, shortOf(name)), el('span', { class: 'track-class' }, category));
     }
     made.classList.toggle('is-absent', !isHere);
     made.tabIndex = -1;
