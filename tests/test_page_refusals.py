@@ -1,9 +1,12 @@
-"""What the page refuses or asks back before it is sent, and what it shows of what the server refused."""
+"""What the page keeps from being made by mistake: numbers that cannot be, second cuboids, classes of no use; and what the server refused."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from boxwright.scene import NoData
 from browsing import browsed
 
 
@@ -102,6 +105,7 @@ SURFACE = """() => { const { space } = boxwright; const one = space.shown.find((
 def test_an_object_that_has_a_cuboid_gets_no_second_one(page, site):
     at = page.evaluate(SURFACE)
     seq = site.project.seq
+    page.by("category").select_option("car")
     page.evaluate("at => boxwright.verbs.fitAt(at)", at)
     assert page.selected() == "car-16"
     assert "car-16 is here already" in page.page.get_by_test_id("notice").last.text_content()
@@ -119,3 +123,26 @@ def test_an_object_that_has_a_cuboid_gets_no_second_one(page, site):
     page.by("undo").click()
     page.saved()
     assert "car-16" in site.project.read("sample").track_index
+
+
+def test_new_objects_have_the_class_that_most_of_the_recording_have(site):
+    scene = site.project.read("sample")
+    page = site.visit(frame=20)
+    (most, _), *_ = Counter(one.category for one in scene.tracks).most_common()
+    page.wait("most => boxwright.state.category === most", most)
+    own = {"car": "REGULAR_VEHICLE", "pedestrian": "PEDESTRIAN"}
+    tracks = [one.replace(category=own[one.category]) for one in scene.tracks if one.category in own]
+    rest = {"image_tracks": [], "tags": [], "point_edits": [], "relations": [], "data": NoData()}
+    site.project.add_scene(scene.replace(name="named otherwise", tracks=tracks, **rest), by="ben")
+    (most, _), (less, _) = Counter(one.category for one in tracks).most_common()
+    other = site.visit(scene="named otherwise", frame=20)
+    other.wait("most => boxwright.state.category === most", most)
+    assert other.by("category").input_value() == most
+    assert other.by("category").locator("> option").all_text_contents() == [most, less]
+    apart = other.by("category").locator("optgroup > option").all_text_contents()
+    assert "car" in apart and most not in apart
+    other.by("category").select_option("bus")
+    other.evaluate("() => boxwright.state.tell('labels')")
+    assert other.evaluate("() => boxwright.state.category") == other.by("category").input_value() == "bus"
+    for one in (page, other):
+        one.check()

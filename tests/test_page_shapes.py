@@ -21,6 +21,8 @@ def page(site, nothing_wrong):
     """The front camera's picture large, at frame 10, with the panel of shapes."""
     made = site.visit(frame=10)
     tile(made, "front")
+    made.wait("() => boxwright.labels.classes.length")
+    made.by("category").select_option("car")
     made.by("tab-shapes").click()
     made.by("picture-height").fill("3")
     made.by("picture-large-front").click()

@@ -4,7 +4,7 @@
 /** Attributes that may be set; none of them can hold a script. */
 const ALLOWED = new Set([
   'id', 'class', 'type', 'value', 'title', 'for', 'name', 'role', 'tabindex', 'min', 'max', 'step', 'disabled', 'hidden', 'checked', 'selected',
-  'placeholder', 'autocomplete', 'spellcheck', 'colspan', 'rows', 'maxlength', 'list', 'inputmode', 'open', 'width', 'height', 'alt', 'multiple',
+  'placeholder', 'autocomplete', 'spellcheck', 'colspan', 'rows', 'maxlength', 'list', 'inputmode', 'open', 'width', 'height', 'alt', 'multiple', 'label',
 ]);
 
 /**

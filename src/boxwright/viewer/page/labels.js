@@ -86,6 +86,14 @@ export class Labels {
     return this.tracks.filter((one) => !('shape' in one.body));
   }
 
+  /** Classes of tracks, those that most have first. */
+  get classes() {
+    /** @type {Map<string, number>} */
+    const counts = new Map();
+    for (const { body } of this.tracks) counts.set(body.category, (counts.get(body.category) ?? 0) + 1);
+    return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([name]) => name);
+  }
+
   get tags() {
     return this.#indexed().tags;
   }

@@ -8,7 +8,10 @@ import { COLOURS } from './cloud.js';
 export function startTools(app, place) {
   const { state, taxonomy } = app;
   const fit = button('◎ Click to fit', 'tool-fit', () => state.use('fit'), { class: 'wide of-space' });
-  const category = el('select', { testid: 'category', id: 'category', on: { change: () => (state.category = category.value) } });
+  const category = el('select', { testid: 'category', id: 'category', on: { change: () => choose(category.value) } });
+  /** @type {string|undefined} the scene whose class of new objects stands: the one that most of its objects have, until somebody chooses */
+  let settled;
+  let said = '';
   const colour = el('select', { testid: 'colour', id: 'colour', on: { change: () => recolour(colour.value) } }, Object.entries(COLOURS).map(([value, text]) => el('option', { value }, text)));
   const size = el('input', { type: 'range', testid: 'point-size', id: 'point-size', min: 1, max: 6, step: 1, on: { input: () => state.change({ pointSize: Number(size.value) }) } });
   const sweeps = el('select', { testid: 'sweeps', id: 'sweeps', on: { change: () => reload({ sweeps: Number(sweeps.value) }) } },
@@ -47,6 +50,12 @@ export function startTools(app, place) {
     reload({ colour: mode });
   }
 
+  /** @param {string} name */
+  function choose(name) {
+    settled = state.scene?.id;
+    state.category = name;
+  }
+
   const show = () => {
     fit.setAttribute('aria-pressed', String(state.tool === 'fit'));
     colour.value = state.show.colour;
@@ -61,10 +70,23 @@ export function startTools(app, place) {
   };
   const classes = () => {
     const names = taxonomy.categories.map((one) => one.name);
-    const others = taxonomy.isOwn ? [] : [...new Set(app.labels.cuboidTracks.map((one) => one.body.category))].filter((one) => !names.includes(one)).sort();
-    const wanted = [...others, ...names];
-    if (wanted.join('\n') !== [...category.options].map((one) => one.value).join('\n')) fill(category, wanted.map((name) => el('option', { value: name }, name)));
-    if (!wanted.includes(state.category) && wanted.length) [state.category] = wanted;
+    const used = app.labels.classes;
+    const here = taxonomy.isOwn ? names : used;
+    const others = taxonomy.isOwn ? [] : names.filter((one) => !used.includes(one));
+    const wanted = [here.join('\n'), others.join('\n')].join('\n\n');
+    if (wanted !== said) {
+      said = wanted;
+      const options = (/** @type {string[]} */ list) => list.map((name) => el('option', { value: name }, name));
+      if (here.length && others.length) fill(category, options(here), el('optgroup', { label: 'not in this recording' }, options(others)));
+      else fill(category, options([...here, ...others]));
+    }
+    const most = used.find((one) => here.includes(one));
+    if (most && settled !== state.scene?.id) {
+      settled = state.scene?.id;
+      state.category = most;
+    }
+    const all = [...here, ...others];
+    if (all.length && !all.includes(state.category)) [state.category] = all;
     category.value = state.category;
   };
   state.on('show', show);
