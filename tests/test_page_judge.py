@@ -80,6 +80,28 @@ def test_a_finding_leads_to_its_place_and_its_correction_is_taken_and_taken_back
     gone(site.project)
 
 
+def test_keys_go_through_findings_and_do_what_they_suggest(site, nothing_wrong):
+    twice(site.project, "by key")
+    page = site.visit()
+    page.key("i")
+    assert page.by("notice").last.text_content().startswith("N goes to a finding first")
+    seen = []
+    for key in ("n", "n", "Shift+N"):
+        page.key(key)
+        seen.append(page.evaluate("() => document.querySelector('[data-testid=finding][aria-current]').dataset.finding"))
+    shown = page.evaluate("() => [...document.querySelectorAll('[data-testid=finding]')].map((one) => one.dataset.finding)")
+    assert seen == [shown[0], shown[1 % len(shown)], shown[0]] and page.selected() is not None
+    page.key("Shift+I")
+    assert page.by("waive-reason").is_visible()
+    page.by("waive-reason").press("Escape")
+    page.key("i")
+    page.wait("name => ![...document.querySelectorAll('[data-testid=finding]')].some((one) => one.dataset.finding === name)", seen[0])
+    assert len({"by key", "car-16"} & set(site.project.read("sample").track_index)) == 1
+    page.key("Control+z")
+    page.saved()
+    gone(site.project, "by key")
+
+
 def test_a_finding_is_waived_with_a_reason(site, nothing_wrong):
     twice(site.project, "again")
     page = judging(site, "findings")

@@ -147,6 +147,24 @@ def test_a_sentence_of_a_server_that_does_not_answer_goes_when_it_does(site, not
     assert page.by("notice").count() == 0
 
 
+def test_keys_choose_the_colour_the_tool_of_pictures_and_what_is_merged(site, nothing_wrong):
+    page = site.visit(frame=20)
+    modes = []
+    for _ in range(5):
+        page.key("m")
+        modes.append(page.by("colour").input_value())
+    assert modes == ["intensity", "time", "class", "camera", "height"]
+    tools = []
+    for _ in range(6):
+        page.key("j")
+        tools.append(page.evaluate("() => boxwright.pictures.tool.mode"))
+    assert tools == ["box", "rotated_box", "polygon", "polyline", "keypoints", "select"]
+    assert page.by("tab-shapes").get_attribute("aria-selected") == "true"
+    page.select("car-16")
+    page.key("Shift+X")
+    assert page.evaluate("() => document.activeElement.id") == "merge-into" and page.by("merge-into").is_visible()
+
+
 def test_the_timeline_shows_a_part_and_tells_how_many_keyframes_lie_together(site, nothing_wrong):
     page = site.visit(frame=20)
     grouped = "rows => import('/static/strip.js').then(({ grouped }) => grouped(rows.map(([at, visibility]) => ({ at, visibility }))))"

@@ -150,15 +150,43 @@ export function startFindings(app, place) {
     return (first <= state.frame && state.frame <= last) || tracks.includes(selected);
   };
 
+  const listed = () => rows.filter(isShown).sort((a, b) => SEVERITIES.indexOf(a.said.severity) - SEVERITIES.indexOf(b.said.severity));
+
   const show = () => {
     const open = rows.filter((one) => one.status === 'open');
     state.tell('findings', open.map(({ said }) => ({ frame: said.frame_index, last: said.last_frame_index, severity: said.severity })));
-    const shown = rows.filter(isShown).sort((a, b) => SEVERITIES.indexOf(a.said.severity) - SEVERITIES.indexOf(b.said.severity));
+    const shown = listed();
     count.textContent = rows.length ? `${shown.length} shown, ${open.length} open of ${rows.length}` : 'Nothing is kept of this scene yet.';
     if (list.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement) return;
     fill(list, shown.slice(0, SHOWN_ROWS).map(item));
     if (shown.length > SHOWN_ROWS) put(list, el('li', { class: 'finding' }, el('span', { class: 'about' }, `and ${shown.length - SHOWN_ROWS} more`)));
   };
+
+  /** @param {Row} row */
+  const isFresh = (row) => row.status === 'open' && !row.isStale;
+  /** @param {Row} row */
+  const mayAccept = (row) => row.said.suggestion?.sentence && isFresh(row) && state.may('edit') && row.said.track_ids.length;
+  /** @param {Row} row */
+  const mayWaive = (row) => row.entity && isFresh(row) && state.may('waive');
+
+  /** What a key asks for. @param {'next'|'before'|'accept'|'waive'|'check'} what */
+  const asked = (what) => {
+    if (what === 'check') return void run(null);
+    const shown = listed();
+    const at = shown.findIndex((one) => one.said.finding_id === current);
+    const row = shown[at];
+    if (!shown.length) app.say('There is no finding in the list: C checks the labels.');
+    else if (what === 'next' || what === 'before') go(shown[at < 0 ? 0 : (at + (what === 'next' ? 1 : -1) + shown.length) % shown.length]);
+    else if (!row) app.say('N goes to a finding first.');
+    else if (what === 'accept' && mayAccept(row)) void accept(row);
+    else if (what === 'waive' && mayWaive(row)) {
+      waiving = current;
+      show();
+    } else app.say(what === 'accept' ? 'This finding suggests nothing that could be done now.' : 'This finding cannot be waived now.');
+    list.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+    return undefined;
+  };
+  state.on('finding', asked);
 
   /** The whole card leads there; what else is in it does its own. @param {MouseEvent} event @param {Row} row */
   const clicked = (event, row) => {
@@ -171,8 +199,8 @@ export function startFindings(app, place) {
     const frames = said.frame_index === said.last_frame_index ? `frame ${said.frame_index}` : `frames ${said.frame_index} to ${said.last_frame_index}`;
     const state_ = row.status === 'open' ? (row.isStale ? 'changed since' : '') : row.status;
     const mending = said.suggestion?.sentence ?? null;
-    const canAccept = mending && row.status === 'open' && !row.isStale && state.may('edit') && said.track_ids.length;
-    const canWaive = row.entity && row.status === 'open' && !row.isStale && state.may('waive');
+    const canAccept = mayAccept(row);
+    const canWaive = mayWaive(row);
     const made = el('li', { class: 'finding', testid: 'finding', 'data-finding': said.finding_id, 'data-rule': said.rule, on: { click: (/** @type {MouseEvent} */ event) => clicked(event, row) } },
       el('div', { class: 'line' },
         el('span', { class: `badge is-${said.severity}` }, said.severity),

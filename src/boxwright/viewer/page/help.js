@@ -14,6 +14,16 @@ const MOUSE = [
   ['double click', 'come near to the selected cuboid'],
 ];
 
+const PICTURE = [
+  ['click, Shift and a click', 'the next place of a shape; a keypoint that is hidden'],
+  ['Space', 'leave a keypoint out'],
+  ['Enter, double click', 'close or end what is drawn; one picture large, or all again'],
+  ['Backspace', 'take the last place back'],
+  ['Alt and a click, or Delete over it', 'take a vertex away'],
+  ['wheel, + and −, drag', 'zoom, move the picture'],
+  ['0', 'the whole picture'],
+];
+
 /** @param {import('./app.js').App} app @param {HTMLDialogElement} place */
 export function startHelp(app, place) {
   const groups = new Map([...KEYS, ...CONTROL_KEYS].map((one) => [one.group, /** @type {any[]} */ ([])]));
@@ -27,7 +37,7 @@ export function startHelp(app, place) {
   put(
     place,
     el('div', { class: 'row heading' }, el('h2', {}, 'Keys and mouse'), button('Close', 'help-close', () => place.close())),
-    el('div', { class: 'sheet', testid: 'help-sheet' }, table('Mouse', MOUSE, true), [...groups].map(([title, rows]) => table(title, rows, false))),
+    el('div', { class: 'sheet', testid: 'help-sheet' }, table('Mouse', MOUSE, true), table('In a picture', PICTURE, true), [...groups].map(([title, rows]) => table(title, rows, false))),
   );
   app.state.on('help', () => (place.open ? place.close() : place.showModal()));
 }

@@ -24,6 +24,10 @@ export function startJudge(app, place) {
     tabs.forEach((one, k) => one.setAttribute('aria-pressed', String(k === wanted)));
     app.state.tell('judging', PARTS[wanted][0]);
   };
+  app.state.on('finding', () => {
+    app.state.tell('tab', 'judge');
+    show(0);
+  });
   PARTS.forEach(([, , start], k) => start(app, panels[k]));
   show(0);
 }

@@ -59,6 +59,7 @@ export function startObject(app, place) {
   const steps = el('input', { type: 'number', min: 1, max: 200, step: 1, value: '10', testid: 'propagate-frames', id: 'propagate-frames' });
   const carry = (/** @type {number} */ sign) => void verbs.propagate(sign * Math.max(1, Math.min(200, Math.round(steps.valueAsNumber) || 10)));
 
+  const more = el('details', { class: 'group' });
   const refit = button('Refit', 'refit', () => void verbs.refit(), { title: 'Snap to the points (R)' });
   const back = button('◀ Carry back', 'propagate-back', () => carry(-1), { title: 'Propagate backwards (Shift+P)' });
   const on = button('Carry on ▶', 'propagate', () => carry(1), { title: 'Propagate forwards (P)' });
@@ -84,17 +85,26 @@ export function startObject(app, place) {
     ),
     el('div', { class: 'field' }, el('label', { for: 'visibility' }, 'Here it is'), visibility),
     attributes,
-    el('details', { class: 'group' },
-      el('summary', { testid: 'more' }, 'Split, merge, delete'),
-      el('div', { class: 'row wrap' },
-        button('Split here', 'split', () => verbs.split(), { title: 'From this frame on it is another track (X)' }),
-        button('Delete keyframe', 'delete-keyframe', () => verbs.deleteKeyframe(), { title: 'Delete' }),
-        button('Delete track', 'delete-track', () => verbs.deleteTrack(), { title: 'Shift+Delete', class: 'danger' }),
-      ),
-      el('div', { class: 'field' }, el('label', { for: 'merge-into' }, 'Merge into'), into),
-      button('Merge', 'merge', () => ((found) => found && verbs.merge(found))(labels.get(into.value))),
-    ),
+    more,
   );
+  put(
+    more,
+    el('summary', { testid: 'more' }, 'Split, merge, delete'),
+    el('div', { class: 'row wrap' },
+      button('Split here', 'split', () => verbs.split(), { title: 'From this frame on it is another track (X)' }),
+      button('Delete keyframe', 'delete-keyframe', () => verbs.deleteKeyframe(), { title: 'Delete' }),
+      button('Delete track', 'delete-track', () => verbs.deleteTrack(), { title: 'Shift+Delete', class: 'danger' }),
+    ),
+    el('div', { class: 'field' }, el('label', { for: 'merge-into' }, 'Merge into'), into),
+    button('Merge', 'merge', () => ((found) => found && verbs.merge(found))(labels.get(into.value))),
+  );
+
+  state.on('merge', () => {
+    if (!verbs.track) return app.say('Select a cuboid first.');
+    state.tell('tab', 'object');
+    more.open = true;
+    return into.focus();
+  });
 
   const rename = () => {
     const track = verbs.track;

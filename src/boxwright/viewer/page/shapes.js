@@ -141,6 +141,11 @@ export function startShapes(app, place) {
     showSelected();
     showList();
   });
+  state.on('draw', () => {
+    if (!state.may('edit') || !state.scene?.cameras.length) return;
+    state.tell('tab', 'shapes');
+    tool.use(MODES[(MODES.findIndex(([id]) => id === tool.mode) + 1) % MODES.length][0]);
+  });
   tool.modes.push(showModes);
   for (const event of ['scene', 'frame', 'labels', 'selection', 'cuboids', 'taxonomy', 'show', 'tab']) state.on(event, show);
   state.on('scene', () => tool.mode !== 'select' && tool.use(tool.mode));

@@ -14,6 +14,8 @@
  *   ringed     something was drawn around points in a view
  *   edits      something was queued, sent, saved or refused
  *   compiling  the server has begun to compile what its first answers need, or is done
+ *   finding    a key asks for the next finding, the one before, accept, waive or check
+ *   draw       a key asks for the next tool of pictures; recolour: for the next colour of points; merge: for the list of tracks
  *   answers    the server does again
  *   seek       {trackId?, frame?}: somebody asks for a frame and a track
  */

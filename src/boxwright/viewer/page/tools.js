@@ -64,6 +64,10 @@ export function startTools(app, place) {
     for (const { name, box } of layers) box.checked = Boolean(/** @type {any} */ (state.show)[name]);
     document.body.dataset.tool = state.tool;
   };
+  state.on('recolour', () => {
+    const modes = Object.keys(COLOURS);
+    recolour(modes[(modes.indexOf(state.show.colour) + 1) % modes.length]);
+  });
   const canFit = () => {
     fit.disabled = !state.hasSweep;
     fit.title = state.hasSweep ? 'Click an object, and a cuboid is fitted to it (F)' : 'This frame has no sweep';
