@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+import httpx
 import numpy as np
 import pytest
 
@@ -726,3 +727,28 @@ def test_payloads_in_every_text_are_inert(fresh, site):
     assert page.by("track-id").input_value() == PAYLOAD
     assert page.evaluate("() => document.querySelectorAll('img[src=x], #space script, aside script').length") == 0
     page.page.wait_for_timeout(100)
+
+
+def test_without_a_code_there_is_one_message_and_no_editor(site):
+    """Nor with one that was used; Chromium says of itself that the server refused."""
+    context = site.browser.new_context()
+    used = site.server.start_url("anna")
+    assert httpx.post(f"{site.server.url}/api/v1/session", json={"code": used.split("code=")[1]}, trust_env=False).status_code == 200
+    for address in (site.server.url, used):
+        tab = context.new_page()
+        tab.goto(address)
+        tab.get_by_test_id("door").wait_for()
+        assert tab.get_by_role("alert").count() == 1
+        assert "Press Enter in the terminal" in tab.locator("body").inner_text()
+        assert tab.get_by_test_id("notice").count() == tab.locator("#topbar, main, footer").count() == 0
+    context.close()
+
+
+def test_another_tab_is_opened_from_the_page(fresh):
+    page = fresh()
+    with page.page.context.expect_page() as opened:
+        page.by("new-tab").click()
+    other = opened.value
+    other.wait_for_selector("body[data-ready=yes]")
+    assert other.evaluate("() => [boxwright.state.me.account, boxwright.state.frame]") == ["anna", FRAME]
+    assert "code=" not in other.url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ import typer
 
 from ..errors import AccessDenied, BoxwrightError, UnknownName
 from .common import path_of, print_lines, say
+from .fresh import PRESS_ENTER, at_enter
 from .projects import ProjectArgument
 from .warmup import page_steps
 
@@ -73,13 +75,16 @@ def serve(
         try:
             server.check_tls()
             server.warm(page_steps())
-            _say_where(server, opened, account, open_browser)
-            server.run()
+            name = _say_where(server, opened, account, open_browser)
+            with at_enter(lambda: server.start_url(name)) if name is not None else contextlib.nullcontext(False) as is_asked:
+                print_lines(*[PRESS_ENTER] * is_asked)
+                server.run()
         finally:
             server.close()
 
 
-def _say_where(server: Server, opened: Project, account: str | None, open_browser: bool) -> None:
+def _say_where(server: Server, opened: Project, account: str | None, open_browser: bool) -> str | None:
+    """Prints it; the account that an address was printed for."""
     from ..server.running import is_loopback
 
     print_lines(f"{opened.place}: served at {server.url}")
@@ -89,13 +94,16 @@ def _say_where(server: Server, opened: Project, account: str | None, open_browse
         if name is None or (members and name not in members):
             print_lines("its members come with tokens of their own; --as NAME prints an address for one of them")
             sys.stdout.flush()
-            return
+            return None
         path = token_of(opened, name)
         address = server.start_url(name)
         print_lines(f"open {address}", f"token of {name} for scripts: in {path}")
+        sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
+        return name
     sys.stdout.flush()
+    return None
 
 
 def local_account(opened: Project, members: Collection[str]) -> str | None:

@@ -18,6 +18,7 @@ import typer
 
 from ..errors import ArgumentError
 from .common import FormatOption, FrameOption, LenientOption, LimitOption, SceneOption, open_scene, parse_frame, print_lines, say_problems, tracked
+from .fresh import PRESS_ENTER, at_enter
 from .projects import place_of
 from .serve import PortOption, local_account
 from .warmup import page_steps
@@ -79,8 +80,14 @@ def view(
         server = Server(opened, port=port)
         ending.callback(server.close)
         server.warm(page_steps())
-        address = f"{server.start_url(_account(opened))}&{urlencode(first)}"
-        print_lines(f"open {address}", f"{_export(opened, first.get('scene'))} writes the labels out", "Ctrl-C ends it")
+        account = _account(opened)
+
+        def fresh() -> str:
+            return f"{server.start_url(account)}&{urlencode(first)}"
+
+        address = fresh()
+        print_lines(f"open {address}", f"{_export(opened, first.get('scene'))} writes the labels out")
+        print_lines(*[PRESS_ENTER] * ending.enter_context(at_enter(fresh)), "Ctrl-C ends it")
         sys.stdout.flush()
         if not no_browser:
             webbrowser.open(address)

@@ -3,6 +3,7 @@
 
 import { Api, ApiError } from './api.js';
 import { byId } from './dom.js';
+import { FRESH, showDoor } from './door.js';
 import { Edits } from './edits.js';
 import { Frames } from './frames.js';
 import { startHelp } from './help.js';
@@ -193,14 +194,14 @@ async function main() {
   app.wire();
   app.space = startSpace(app, byId('space'));
   app.api.onBack = () => app.state.tell('answers');
-  app.api.onLost = () => app.say('The token of this tab has ended. Start the browser again: boxwright view, or the address that boxwright serve prints.', 'error');
   try {
     await app.start();
     document.body.dataset.ready = 'yes';
+    app.api.onLost = () => app.say(`The token of this tab has ended. ${FRESH}`, 'error');
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    const isToken = error.status === 401 && !app.api.token;
-    app.say(isToken ? 'This address needs its one-time code: use the one that boxwright view or boxwright serve prints.' : `${error.message}. ${error.hint ?? ''}`, 'error');
+    if (error.status === 401) showDoor(error.message);
+    else app.say(`${error.message}. ${error.hint ?? ''}`, 'error');
   }
 }
 

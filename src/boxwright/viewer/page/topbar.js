@@ -20,6 +20,7 @@ export function startTopbar(app, place) {
     undo,
     redo,
     who,
+    button('New tab', 'new-tab', () => window.open(location.href, '_blank'), { title: 'This scene and frame in another tab, which has a token too' }),
     button('Keys ?', 'help-open', () => state.tell('help'), { title: 'All keys (?)' }),
   );
 
