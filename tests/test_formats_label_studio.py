@@ -262,3 +262,29 @@ def test_tags_and_annotators_over_the_recording(tmp_path):
     scene = bw.read(tmp_path / "clip", labels=bw.scenes(tmp_path / "labels")["tasks by annotator 2"])
     assert [(tag.name, tag.span_ns, tag.camera) for tag in scene.tags] == [("light", (9, 9), "front")]
     assert [track.times_ns.tolist() for track in scene.image_tracks] == [[5]]
+
+
+def test_tasks_of_pictures_come_back_as_they_were(tmp_path):
+    """They became one task of a video, without the pictures' addresses."""
+    box = of_picture("rectanglelabels", x=10, y=20, width=5, height=50, rotation=0)
+    turned = of_picture("rectanglelabels", x=50, y=20, width=5, height=10, rotation=30) | {"id": "turned"}
+    ring = of_picture("polygonlabels", points=[[0, 0], [50, 0], [50, 100]], closed=True)
+    ellipse = of_picture("ellipselabels", x=50, y=50, radiusX=10, radiusY=20, rotation=0)
+    point = of_picture("keypointlabels", x=50, y=50, width=0.3)
+    colour = SAID | {"id": box["id"], "to_name": "image"}
+    light = {"id": "l", "from_name": "light", "to_name": "image", "type": "choices", "value": {"choices": ["day", "rain"]}}
+    tasks = [picture_task(box, colour, turned, ring), picture_task(ellipse, point, box, light, name="b.png")]
+    scene = bw.read(put(tmp_path / "in", *tasks))
+    report = bw.write(scene, tmp_path / "out", "label_studio")
+    assert not report.rounded and not report.dropped and report.n_labels == 6
+    told = json.loads((tmp_path / "out/tasks.json").read_text())
+    for given, back in zip(tasks, told, strict=True):
+        assert back["data"] == given["data"] and back["id"] == given["id"]
+        for one, other in zip(given["annotations"][1]["result"], back["annotations"][0]["result"], strict=True):
+            assert {key: one[key] for key in one if key != "value"} == {key: other[key] for key in other if key != "value"}
+            assert one["value"].keys() == other["value"].keys()
+            for key, value in one["value"].items():
+                is_place = not isinstance(value, bool) and key != one["type"]
+                assert other["value"][key] == (pytest.approx(np.array(value), abs=1e-9) if is_place else value)
+    faces = (tmp_path / "out/interface.xml").read_text()
+    assert all(f"<{name} " in faces for name in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "KeyPointLabels", "Choices"))

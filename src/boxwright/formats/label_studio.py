@@ -49,7 +49,7 @@ CAPABILITIES = Capabilities(
     reads="shapes video attributes classes track_ids relations times tags",
     writes="shapes video attributes classes track_ids relations times",
     partly={
-        "shapes": "boxes, turned ones too, stay as far as they are in the picture, others become boxes; what is written is tasks of videos",
+        "shapes": "boxes, turned ones too, stay as far as they are in the picture, in tasks of pictures polygons, ellipses and points too",
         "attributes": "those of a whole track stay, as texts, but for names that Label Studio itself uses",
         "relations": "which track is which object stays where it is called <object>@<camera>, others are dropped",
         "times": "one rate for all frames, from 0",
@@ -74,6 +74,8 @@ _VIDEO = "videorectangle"
 _SINGLE = {"rectanglelabels": "rectangle", "ellipselabels": "ellipse", "polygonlabels": "polygon", "keypointlabels": "keypoint"}
 _SHAPES = {**_SINGLE, **{name: name for name in _SINGLE.values()}}
 _SAID = {"choices": "choices", "textarea": "text", "number": "number", "rating": "rating"}
+_PLACES = {"x", "y", "radiusX", "radiusY", "rotation", "points", "labels", *_SHAPES}
+_Said = dict[str, dict[str, tuple[Any, Mapping[str, Any]]]]  # region's id -> name -> value, and all that the file says of it
 _HINT = "correct the file or export the project again, as JSON"
 
 
@@ -225,7 +227,11 @@ class _Reader:
                 seen.add(track_id)
                 self.room.take(TRACK_BYTES)
                 limits().check("tracks_per_scene", len(seen), self.file)
-                tracks.append(self._track(region, track_id, camera, size_px, n_frames, base, said.get(track_id, {})))
+                tracks.append(
+                    self._track(
+                        region, track_id, camera, size_px, n_frames, base, {name: value for name, (value, _) in said.get(track_id, {}).items()}
+                    )
+                )
         return tracks, tags, n_frames, rate if is_rate(rate) else 0.0
 
     def _track(
@@ -261,9 +267,9 @@ class _Reader:
         source = {key: item for key, item in region.mapping().items() if key not in ("id", "type", "value", "from_name", "to_name")}
         return track_of_spans(track_id, category, camera, spans, n_frames, attributes=attributes, source_attributes=source)
 
-    def _said(self, task: Node, kinds: Container[str], span_ns: tuple[int, int] | None, camera: str) -> tuple[dict[str, dict[str, Any]], list[Tag]]:
+    def _said(self, task: Node, kinds: Container[str], span_ns: tuple[int, int] | None, camera: str) -> tuple[_Said, list[Tag]]:
         """What was chosen, written or counted: attributes by the ids of regions, and what is said of none of them. kinds : of regions"""
-        found: dict[str, dict[str, Any]] = {}
+        found: _Said = {}
         tags: list[Tag] = []
         ids = {str(region.get("id", "").value) for region in regions(task, self.who) if _kind(region) in kinds}
         for region in regions(task, self.who):
@@ -276,7 +282,7 @@ class _Reader:
             value = value[0] if isinstance(value, list) and len(value) == 1 else value
             name = region["from_name"].word()
             if region.has("id") and str(region["id"].value) in ids:
-                found.setdefault(region["id"].text(), {})[name] = value
+                found.setdefault(region["id"].text(), {})[name] = (value, region.mapping())
             else:
                 self.room.take(LABEL_BYTES)
                 tags.append(Tag(name, value, span_ns, camera, {"label_studio": region.mapping()}))
@@ -368,7 +374,7 @@ def _shapes(rows: Float64s, is_turned: bool) -> Shapes:
     return RotatedBoxes(middle - EDGE_PX, rows[:, 2:4], turn)
 
 
-def _of_picture(region: Node, track_id: str, frame: int, size_px: tuple[int, int], attributes: dict[str, Any]) -> ImageTrack:
+def _of_picture(region: Node, track_id: str, frame: int, size_px: tuple[int, int], said: Mapping[str, tuple[Any, Mapping[str, Any]]]) -> ImageTrack:
     kind, value = _SHAPES[region["type"].value], region["value"]
     category = _category(value, (f"{kind}labels", "labels", region["type"].value))
     scale = np.array(size_px) / 100
@@ -393,5 +399,7 @@ def _of_picture(region: Node, track_id: str, frame: int, size_px: tuple[int, int
             if not 0 <= radii.min() <= radii.max() < 1e7 or not abs(degrees) < 1e6:
                 raise value.wrong("radii from 0, and degrees", " ".join(f"{one:g}" for one in (*radii, degrees)), _HINT)
             shapes = RotatedBoxes((middle - EDGE_PX)[None], 2 * radii[None], np.deg2rad([degrees]))
-    source = {key: item for key, item in region.mapping().items() if key not in ("id", "value", "from_name", "to_name")}
+    source = {**region.mapping(), "value": {key: item for key, item in value.mapping().items() if key not in _PLACES}}
+    source |= {"said": {name: raw for name, (_, raw) in said.items()}} if said else {}
+    attributes = {name: told for name, (told, _) in said.items()}
     return ImageTrack(track_id, category, "camera", np.array([frame]), shapes, attributes=attributes, source_attributes=source)

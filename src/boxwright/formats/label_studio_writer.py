@@ -19,6 +19,7 @@ from .file_names import file_name
 from .frame_rates import checked_rate, is_rate, say_no_rate, say_one_rate
 from .json_text import as_json
 from .label_studio import OWN_NAMES
+from .label_studio_pictures import given_pictures, write_pictures
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -28,12 +29,16 @@ _USUAL_HZ = 1.0
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
     """Writes tasks.json, a task for the video of every camera, and interface.xml, the labelling interface, into `folder`, which exists and is empty.
+    A scene that was read from tasks of pictures has a task for each picture.
 
     camera : whose labels alone
     frame_rate : in Hz, where the scene has no time; Label Studio reckons frames from it
     """
     frame_rate = checked_rate(frame_rate)
     cameras = camera_labels(scene, report, camera, cut=True)
+    if pictures := given_pictures(scene, cameras):
+        write_pictures(scene, cameras[0], pictures, folder, report)
+        return
     writer = _Writer(scene, cameras, report, frame_rate)
     with (folder / "tasks.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.tasks())
