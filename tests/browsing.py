@@ -150,14 +150,15 @@ class Browsed:
     visits: list[Visited] = field(default_factory=list)
 
     def visit(self, *, account="anna", scene="sample", frame=0, context=None):
-        """The page, opened with a one-time code as `boxwright view` does, once its first frame is there."""
+        """The page, opened with a one-time code as `boxwright view` does, once its first frame is there. frame : None leaves it out of the address"""
         context = context or self.browser.new_context(viewport={"width": 1500, "height": 900}, reduced_motion="reduce")
         made = Visited(context.new_page())
         made.listen()
         self.visits.append(made)
-        made.page.goto(f"{self.server.start_url(account)}&scene={scene}&frame={frame}")
+        made.page.goto(f"{self.server.start_url(account)}&scene={scene}{'' if frame is None else f'&frame={frame}'}")
         made.wait("() => document.body.dataset.ready === 'yes'", seconds=30)
-        made.shown(frame)
+        if frame is not None:
+            made.shown(frame)
         return made
 
 

@@ -77,6 +77,21 @@ def test_argoverse_2_is_looked_at_fitted_and_saved(tmp_path, real_data):
         done(page)
 
 
+def test_the_page_opens_where_something_was_recorded(tmp_path, real_data):
+    """Two of 156 frames have a sweep; without a frame in the address the first of them is shown, and keys go from one to the other."""
+    with opened(tmp_path, real_data / "av2" / "sensor", AV2) as site:
+        scene = site.project.read("real")
+        recorded = [i for i in range(len(scene)) if any(scene.has_points(i, name) for name in scene.lidars)]
+        page = site.visit(scene="real", frame=None)
+        now = "() => boxwright.state.frame"
+        assert len(recorded) < len(scene) and page.page.evaluate(now) == recorded[0]
+        first, second = recorded
+        for key, frame in ((">", second), (">", second), ("<", first), ("<", first)):
+            page.key(key)
+            assert page.page.evaluate(now) == frame
+        done(page)
+
+
 def test_pictures_of_three_cameras(tmp_path, real_data):
     with opened(tmp_path, real_data / "dgp" / "scene_01") as site:
         scene = site.project.read("real")

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import typer
 
 from ..errors import ArgumentError
-from .common import FormatOption, FrameOption, LenientOption, LimitOption, SceneOption, open_scene, parse_frame, print_lines, say_problems, tracked
+from .common import FormatOption, LenientOption, LimitOption, SceneOption, open_scene, parse_frame, print_lines, say_problems, tracked
 from .fresh import PRESS_ENTER, at_enter
 from .projects import place_of
 from .serve import PortOption, local_account
@@ -34,13 +34,17 @@ FolderOption = Annotated[
     str | None, typer.Option("--project", metavar="FOLDER", parser=place_of, help="Where edits of a recording are kept; made where it is new.")
 ]
 BrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the address alone.")]
+FirstFrameOption = Annotated[
+    int | None,
+    typer.Option("--frame", metavar="N", help="Which frame first, from 0; a negative one counts from the end; without it the first with a sweep."),
+]
 FEW = 8  # scenes of a dataset that are all read at once
 DesktopOption = Annotated[bool, typer.Option("--desktop", help="A window of Open3D instead, to look at (extra 'desktop').")]
 
 
 def view(
     path: ViewedArgument,
-    frame: FrameOption = 0,
+    frame: FirstFrameOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     lenient: LenientOption = False,
@@ -95,10 +99,13 @@ def view(
             server.run()
 
 
-def _window(path: str, frame: int, scene: str | None, format: str | None, lenient: bool) -> None:
-    from ..viewer.desktop import HELP, open_window
+def _window(path: str, frame: int | None, scene: str | None, format: str | None, lenient: bool) -> None:
+    from ..viewer.desktop import HELP, check_window, open_window
 
+    check_window()
     recording = open_scene(Path(path), scene, format, lenient)
+    if frame is None:
+        frame = next((i for i in range(len(recording)) if any(recording.has_points(i, name) for name in recording.lidars)), 0)
     open_window(recording, parse_frame(frame, len(recording)), opened=lambda: print_lines(*HELP.splitlines()))
 
 
@@ -149,7 +156,7 @@ def _project_of(path: Path, scene: str | None, format: str | None, lenient: bool
         yield opened, wanted[0]
 
 
-def _first(opened: Project, scene: str | None, frame: int) -> dict[str, str]:
+def _first(opened: Project, scene: str | None, frame: int | None) -> dict[str, str]:
     """What the page shows first. ArgumentError where there is no such scene or frame."""
     names = [one.name for one in opened.scenes()]
     if scene is not None and scene not in names:
@@ -158,6 +165,8 @@ def _first(opened: Project, scene: str | None, frame: int) -> dict[str, str]:
     if not names:
         return {}
     shown = names[0] if scene is None else scene
+    if frame is None:
+        return {"scene": shown}
     (frames,) = opened.entities(shown, "frames")
     return {"scene": shown, "frame": str(parse_frame(frame, len((frames.body or {})["frames"])))}
 

@@ -71,11 +71,12 @@ export class App {
       this.say('This project has no scenes yet: boxwright import PROJECT PATH brings one in.');
       return;
     }
-    await this.openScene(wanted.scene_id, Number(said.get('frame') ?? 0));
+    const frame = said.get('frame');
+    await this.openScene(wanted.scene_id, frame === null ? undefined : Number(frame));
   }
 
-  /** Shows a scene. @param {string} sceneId @param {number} [frame] */
-  async openScene(sceneId, frame = 0) {
+  /** Shows a scene. @param {string} sceneId @param {number} [asked] the frame; without one the first that was recorded */
+  async openScene(sceneId, asked) {
     const { state } = this;
     this.endFeed();
     this.frames.reset();
@@ -84,6 +85,7 @@ export class App {
     this.taxonomy.tell(told.colors);
     state.selected = null;
     state.draft = null;
+    const frame = asked ?? state.recorded[0]?.[0] ?? 0;
     state.frame = Math.max(0, Math.min(state.nFrames - 1, frame < 0 ? state.nFrames + frame : frame));
     this.labels.reset({ seq: told.seq, entities: [] });
     this.#remember(state.frame);

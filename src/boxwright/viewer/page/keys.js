@@ -14,6 +14,8 @@ const step = (event) => (event.shiftKey ? 0.5 : 0.05);
 export const KEYS = [
   key('ArrowRight .', 'Frames', 'next frame; Shift: next keyframe', (app, e) => (e.shiftKey ? keyframe(app, 1) : app.state.go(app.state.frame + 1))),
   key('ArrowLeft ,', 'Frames', 'frame before; Shift: keyframe before', (app, e) => (e.shiftKey ? keyframe(app, -1) : app.state.go(app.state.frame - 1))),
+  key('>', 'Frames', 'next frame with a sweep, or with pictures where there are no sweeps', (app) => recorded(app, 1)),
+  key('<', 'Frames', 'the one before', (app) => recorded(app, -1)),
   key('Home', 'Frames', 'first frame', (app) => app.state.go(0)),
   key('End', 'Frames', 'last frame', (app) => app.state.go(app.state.nFrames - 1)),
   key('Space', 'Frames', 'play and stop', (app) => app.state.tell('play')),
@@ -90,6 +92,12 @@ export function startKeys(app) {
     event.preventDefault();
     found.act(app, event);
   });
+}
+
+/** @param {import('./app.js').App} app @param {number} step */
+function recorded(app, step) {
+  const next = app.state.nextRecorded(step);
+  if (next !== undefined) app.state.go(next);
 }
 
 /** @param {import('./app.js').App} app @param {number} step */

@@ -116,6 +116,23 @@ export class State extends EventTarget {
     return this.scene?.lidars.some((one) => this.has('sweeps', one.name, this.frame)) ?? false;
   }
 
+  /** The frames that have sweeps, or pictures where there is no sweep at all, as runs in order: first and last. @returns {number[][]} */
+  get recorded() {
+    const { data } = this.scene ?? {};
+    const runs = (/** @type {Record<string, number[][]>|undefined} */ of) => Object.values(of ?? {}).flat();
+    const found = runs(data?.sweeps);
+    return (found.length ? found : [...runs(data?.images), ...runs(data?.videos)]).sort(([a], [b]) => a - b);
+  }
+
+  /** The nearest frame with a recording, after the one that is shown or before it, or undefined. @param {number} step 1 or -1 */
+  nextRecorded(step) {
+    const from = this.frame + step;
+    const found = this.recorded
+      .map(([first, last]) => (step > 0 ? Math.max(first, from) : Math.min(last, from)))
+      .filter((frame, k) => this.recorded[k][0] <= frame && frame <= this.recorded[k][1]);
+    return found.length ? (step > 0 ? Math.min(...found) : Math.max(...found)) : undefined;
+  }
+
   /** Shows a frame. @param {number} frame */
   go(frame) {
     const wanted = Math.max(0, Math.min(this.nFrames - 1, Math.round(frame)));

@@ -9,7 +9,7 @@ const EDGE_PX = 8; // half the slider's thumb
 const DIAMOND_PX = 5; // half of it
 const TICK_PX = 3; // narrower ones become one bar with their number
 const LEAST = 10; // frames
-const COLOURS = { ground: '#1b212d', keyframe: '#ffd640', occluded: '#a58b2f', tag: '#9d8bff', error: '#ff6b5e', warning: '#ffb000', info: '#5aa9ff', now: '#ffffff' };
+const COLOURS = { ground: '#1b212d', keyframe: '#ffd640', occluded: '#a58b2f', tag: '#9d8bff', error: '#ff6b5e', warning: '#ffb000', info: '#5aa9ff', recorded: '#4fd1c5', now: '#ffffff' };
 
 /** @typedef {{frame: number, last: number, severity: string}} Mark  of findings, told by the event `findings` */
 /** @typedef {{at: number, visibility: string}} Row  a keyframe: pixels, and what it says */
@@ -105,6 +105,7 @@ export class Strip {
     to.setTransform(ratio, 0, 0, ratio, 0, 0);
     to.clearRect(0, 0, canvas.clientWidth, HEIGHT_PX);
     this.#track(to);
+    this.#recorded(to);
     for (const { body } of this.app.labels.tags) {
       if (!body.span_ns) continue;
       const [first, last] = body.span_ns.map((/** @type {number|bigint} */ stamp) => this.nearest(stamp));
@@ -126,6 +127,17 @@ export class Strip {
     to.fillStyle = color;
     const left = this.x(first) - 2;
     to.fillRect(left, top, Math.max(4, this.x(last) + 2 - left), 5);
+  }
+
+  /** Which frames have a sweep, where not all have: a thin line at the top. @param {CanvasRenderingContext2D} to */
+  #recorded(to) {
+    const { recorded, nFrames } = this.app.state;
+    if (recorded.some(([first, last]) => first === 0 && last === nFrames - 1)) return;
+    to.fillStyle = COLOURS.recorded;
+    for (const [first, last] of recorded) {
+      const left = this.x(first) - 1;
+      if (first <= this.last && last >= this.first) to.fillRect(left, 0, Math.max(2, this.x(last) + 1 - left), 2);
+    }
   }
 
   /** @param {CanvasRenderingContext2D} to */
