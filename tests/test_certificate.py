@@ -13,7 +13,7 @@ import boxwright.certification as certification
 from boxwright.certification.clients import MODULES, python_with
 from boxwright.formats import _WRITERS
 from boxwright.formats.declared import FIELDS
-from formats_scenes import full_scene
+from formats_scenes import CAM_AXES, full_scene
 from test_cli import run
 
 __all__ = ["run"]
@@ -174,6 +174,38 @@ def test_faults_in_pictures(monkeypatch, format):
     assert not certificate.holds or format == "cvat_video"
     writing(monkeypatch, lambda scene: scene.replace(image_tracks=scene.image_tracks[1:]))
     assert any("shapes in pictures are lost" in reason for reason in bw.certify(scene, format).reasons)
+
+
+def two_cameras() -> bw.Scene:
+    """Cuboids 1 and 2 before two cameras; in pictures 1 is labelled, and a sign that is no cuboid, at other places in the second camera."""
+    cuboids = bw.Cuboids([[12, 1, 0], [15, -4, 0]], [[4, 2, 1.5], [4, 2, 1.5]], [0.1, 0.2], frame="lidar")
+    tracks = [bw.Track(str(k + 1), "car", [0], cuboids[k : k + 1]) for k in range(2)]
+    lens = bw.PinholeCamera(640, 480, 300.0, 300.0, 320.0, 240.0)
+    poses = [bw.Pose(CAM_AXES, (0.3 * k, 0.2 * k, 0.0)) for k in range(2)]
+    cameras = {name: bw.CameraSensor(name, lens, pose) for name, pose in zip(("left", "other"), poses)}
+    places = {("1", "left"): [280, 210, 340, 260], ("sign", "left"): [20, 20, 60, 70], ("1", "other"): [500, 30, 600, 90]}
+    labels = [bw.ImageTrack(f"{name}@{camera}", "car", camera, [0], bw.Boxes([box]), object_id=name) for (name, camera), box in places.items()]
+    lidars = {"lidar": bw.Lidar("lidar")}
+    return bw.Scene("0001", [0], lidars, cameras, tracks=tracks, image_tracks=labels, label_frame="lidar")
+
+
+def test_shapes_are_compared_with_those_of_their_object_in_their_camera(monkeypatch):
+    """KITTI has a box for cuboid 2 too, which nobody gave: it is neither the sign nor what the other camera sees."""
+    scene = two_cameras()
+    certificate = bw.certify(scene, "kitti_tracking")
+    every = certificate.readings[0].shapes[0]
+    assert certificate.holds, certificate.reasons
+    assert (every.n_given, every.n_lost, every.edge_px, every.iou) == (3, 2, 0.0, 1.0)
+
+    def moved(scene):
+        first, *others = scene.image_tracks
+        return scene.replace(image_tracks=[first.replace(shapes=bw.Boxes(first.shapes.xyxy + 0.5)), *others])
+
+    assert bw.certify(scene, "waymo").readings[0].shapes[0].n_lost == 0  # which keeps those of no cuboid too
+    writing(monkeypatch, moved)
+    certificate = bw.certify(scene, "kitti_tracking")
+    assert certificate.readings[0].shapes[0].edge_px == pytest.approx(0.5)
+    assert any("an edge moves by 0.5 px" in reason for reason in certificate.reasons)
 
 
 def test_a_vertex_that_moves_inside_the_box(monkeypatch):

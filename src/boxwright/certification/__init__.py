@@ -24,7 +24,7 @@ from ..scene import Scene
 from .clients import ClientReading, ask_client, python_with
 from .fields import LostField, Readings, lost_fields, poses_of
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
-from .rows import Clip, Rows, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
+from .rows import Clip, Rows, common_frame, cuboid_rows, pair_cuboids, pair_shapes, renamed, shape_rows
 
 __all__ = ["Certificate", "CuboidErrors", "LostField", "Reading", "ShapeErrors", "certify"]
 
@@ -151,8 +151,15 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
     by_id = said.can_write("track_ids")
     cuboids = (cuboid_rows(given, frame), cuboid_rows(back, frame))
     shapes = (shape_rows(given), shape_rows(back))
-    readings = Readings(given, back, (*cuboids, pair_cuboids(*cuboids, by_id)), (*shapes, pair_shapes(*shapes, by_id)))
+    pairs = pair_cuboids(*cuboids, by_id)
+    objects = renamed(*cuboids, pairs) if _may_keep_those_of_cuboids(said) else None
+    readings = Readings(given, back, (*cuboids, pairs), (*shapes, pair_shapes(*shapes, by_id, objects)))
     return _measured("boxwright", frame, readings, said, said.exact, n_lost, n_other, None)
+
+
+def _may_keep_those_of_cuboids(said: Capabilities) -> bool:
+    """Whether the shapes in pictures that a format keeps may be those of its cuboids alone, as in KITTI."""
+    return "shapes" in said.partly and said.can_write("cuboids") and not said.one_camera and not said.projects
 
 
 def _frames_together(given: Clip, back: Clip) -> tuple[Clip, Clip, int]:
@@ -283,7 +290,7 @@ def _reasons(reading: Reading, said: Capabilities) -> list[str]:
             found.append(f"{one.n_lost} of {one.n_given} cuboids are lost")
     keeps_shapes = "shapes" not in said.partly or said.one_camera or said.projects
     for shape in reading.shapes[:1]:
-        if shape.edge_px > exact.px and keeps_shapes:
+        if shape.edge_px > exact.px:
             found.append(f"an edge moves by {shape.edge_px:.3g} px, allowed are {exact.px:.3g}")
         if shape.n_lost and keeps_shapes:
             found.append(f"{shape.n_lost} of {shape.n_given} shapes in pictures are lost")

@@ -17,7 +17,7 @@ from ..point_labels import PointLabels
 from ..projection import project_points
 from ..scene import CameraSensor, Scene
 from .measured import is_tilted
-from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows
+from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
 
 __all__ = ["LostField", "Readings", "lost_fields", "poses_of"]
 
@@ -152,17 +152,8 @@ def _attributes(readings: Readings) -> Count:
     return n, n_lost
 
 
-def _renamed(readings: Readings) -> dict[str, str]:
-    """Id of a track -> what it is called now."""
-    names: dict[str, str] = {}
-    for a, b, pairs in readings.both:
-        for i, j in zip(a.track[pairs.a].tolist(), b.track[pairs.b].tolist()):
-            names.setdefault(a.track_ids[i], b.track_ids[j])
-    return names
-
-
 def _relations(readings: Readings) -> Count:
-    names = _renamed(readings)
+    names = renamed(*readings.shapes) | renamed(*readings.cuboids)
     back = [scene for scene, _, _ in readings.back.scenes]
     there = {(one.kind, one.subject, one.object) for scene in back for one in scene.relations}
     links = {(track.track_id, track.object_id) for scene in back for track in scene.image_tracks}

@@ -18,7 +18,7 @@ from ..scene import Scene
 from ..shapes2d import Shapes
 from ..tracks import interpolate_tracks
 
-__all__ = ["Clip", "CuboidRows", "Pairs", "Rows", "ShapeRows", "common_frame", "cuboid_rows", "pair_cuboids", "pair_shapes", "shape_rows"]
+__all__ = ["Clip", "CuboidRows", "Pairs", "Rows", "ShapeRows", "common_frame", "cuboid_rows", "pair_cuboids", "pair_shapes", "renamed", "shape_rows"]
 
 _CLOSE = 0.01  # metres, pixels: what is nearer counts little more than this when labels without common ids are paired
 
@@ -228,15 +228,52 @@ def pair_cuboids(a: CuboidRows, b: CuboidRows, by_id: bool) -> Pairs:
     return _paired(a, b, by_id, far, [""] * len(a.track_ids), [""] * len(b.track_ids))
 
 
-def pair_shapes(a: ShapeRows, b: ShapeRows, by_id: bool) -> Pairs:
-    """As `pair_cuboids`, within each camera; where one of the two knows one camera alone, its name does not matter."""
-    several = len({*a.cameras}) > 1 and len({*b.cameras}) > 1
-    cameras_a, cameras_b = (list(rows.cameras) if several else [""] * len(rows.track_ids) for rows in (a, b))
+def pair_shapes(a: ShapeRows, b: ShapeRows, by_id: bool, objects: Mapping[str, str] | None = None) -> Pairs:
+    """As `pair_cuboids`, within each camera; where one of the two knows one camera alone, by whatever name, it is the one of the other that fits.
 
+    objects : what the tracks of cuboids are called now, where a format may keep the shapes of these alone, and have some where nobody gave any. Where
+        all that came back are such, shapes of one object go together, and no others
+    """
+    cameras_a, cameras_b = list(a.cameras), list(b.cameras)
+    if len({*cameras_b}) == 1:
+        cameras_b = [_which_camera(a, b)] * len(cameras_b)
+    elif len({*cameras_a}) == 1:
+        cameras_a = [_which_camera(b, a)] * len(cameras_a)
+    if objects is not None and all(track.object_id is not None for track in b.tracks):  # type: ignore[attr-defined]
+        cameras_a = [f"{camera} {objects.get(track.object_id)!r}" for camera, track in zip(cameras_a, a.tracks)]  # type: ignore[attr-defined]
+        cameras_b = [f"{camera} {track.object_id!r}" for camera, track in zip(cameras_b, b.tracks)]  # type: ignore[attr-defined]
+    return _paired(a, b, by_id, _pixels_apart(a, b), cameras_a, cameras_b)
+
+
+def renamed(a: Rows, b: Rows, pairs: Pairs) -> dict[str, str]:
+    """Id of a track -> what it is called now."""
+    names: dict[str, str] = {}
+    for i, j in zip(a.track[pairs.a].tolist(), b.track[pairs.b].tolist()):
+        names.setdefault(a.track_ids[i], b.track_ids[j])
+    return names
+
+
+def _pixels_apart(a: ShapeRows, b: ShapeRows) -> Callable[[Int64s, Int64s], Float64s]:
     def far(i: Int64s, j: Int64s) -> Float64s:
         return np.asarray(np.nan_to_num(np.abs(a.xyxy[i][:, None] - b.xyxy[j][None]).max(2), nan=1e9))
 
-    return _paired(a, b, by_id, far, cameras_a, cameras_b)
+    return far
+
+
+def _which_camera(many: ShapeRows, one: ShapeRows) -> str:
+    """The camera of `many` in whose pictures the labels of `one` lie, frame by frame; by its name, where no other fits better."""
+    own = one.cameras[0]
+    names = sorted({*many.cameras}, key=lambda name: name != own)
+    if len(names) < 2:
+        return names[0] if names else own
+    far = _pixels_apart(many, one)
+    there = _by_place(one, np.arange(len(one)), [""] * len(one.track_ids))
+    fits = dict.fromkeys(names, 0.0)
+    for (frame, camera), rows in _by_place(many, np.arange(len(many)), many.cameras).items():
+        others = there.get((frame, ""), [])
+        if others:
+            fits[camera] += float((1 / (_CLOSE + far(np.array(rows), np.array(others)))).max(0).sum())
+    return max(names, key=lambda name: fits[name])
 
 
 def _paired(a: Rows, b: Rows, by_id: bool, far: Callable[[Int64s, Int64s], Float64s], groups_a: Sequence[str], groups_b: Sequence[str]) -> Pairs:
