@@ -19,7 +19,7 @@ import typer
 
 import boxwright as bw
 import street
-from boxwright.cli import app, main
+from boxwright.cli import app, common, main
 from boxwright.cli.common import parse_frames
 from boxwright.cli.fit import parse_place
 from boxwright.cli.sweeps import said_spans
@@ -260,6 +260,25 @@ def test_convert_there_and_back(run, folder, tmp_path):
         order = [int(np.argmin(np.linalg.norm(b.center_m - center, axis=1))) for center in a.center_m]
         np.testing.assert_allclose(b.center_m[order], a.center_m, atol=1e-3)
         np.testing.assert_allclose(b.size_m[order], a.size_m, atol=1e-3)
+
+
+def test_a_format_that_nobody_writes_names_the_option(run, folder, tmp_path):
+    """The sentence named --format, which is that of PATH."""
+    for more in ((tmp_path / "out",), ("--dry-run",)):
+        code, _, err = run("convert", folder, *more, "--to", "coco2")
+        assert code == 2 and "error: --to: no such format to write: " in err and "did you mean coco?" in err
+
+
+def test_a_table_that_ends_in_words_breaks_these_alone(monkeypatch, capsys):
+    """What a certificate calls lost had its first column cut into letters, since only that could be broken."""
+    from rich.console import Console
+
+    monkeypatch.setattr(common, "stdout", lambda: Console(width=80))
+    words = "those that the challenge has numbers for stay, and all of the others are dropped as if they were none"
+    common.print_table("", ["field", "given", "as the format says"], [["track ids and names", 1234, words]], ends_in_words=True)
+    first, *rest = capsys.readouterr().out.splitlines()[3:]
+    assert first.strip().startswith("track ids and names   1,234   those that")
+    assert " ".join([first, *rest]).split()[5:] == words.split() and all(len(line) <= 80 for line in (first, *rest))
 
 
 def test_convert_never_overwrites(run, folder, tmp_path):

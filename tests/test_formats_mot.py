@@ -8,6 +8,9 @@ import pytest
 import boxwright as bw
 from boxwright.formats import mot
 from boxwright.formats.images import image_bytes
+from test_cli import run
+
+__all__ = ["run"]
 
 ROWS = "1,2,11,21,30,40,1,1,0.5\n2,2,12,21,30,40,1,1,1\n5,2,15,21,30,40,1,1,1\n2,7,1,1,4,6.5,0,3,0.25\n"
 INFO = "[Sequence]\nname=street\nimDir=img1\nframeRate=25\nseqLength=6\nimWidth=64\nimHeight=48\nimExt=.png\n"
@@ -48,6 +51,20 @@ def test_round_trip(tmp_path):
     assert (report.n_frames, report.n_tracks, report.n_labels, report.dropped, report.rounded) == (6, 2, 4, [], [])
     assert lines(tmp_path / "out/gt/gt.txt") == lines(tmp_path / "a/gt/gt.txt")
     assert sorted((tmp_path / "out/seqinfo.ini").read_text().splitlines()) == sorted(INFO.splitlines())
+
+
+def test_no_rate_no_file_that_needs_one(tmp_path, run):
+    """A seqinfo.ini without frameRate was written, which Datumaro refuses."""
+    make(tmp_path / "a", info="")
+    code, out, _ = run("convert", tmp_path / "a", tmp_path / "bare", "--to", "mot")
+    assert code == 0 and "seqinfo.ini holds them" in out and "--frame-rate" not in out.partition("note:")[0]
+    assert [file.name for file in (tmp_path / "bare").iterdir()] == ["gt"]
+    assert lines(tmp_path / "bare/gt/gt.txt") == lines(tmp_path / "a/gt/gt.txt")
+    code, out, _ = run("convert", tmp_path / "a", tmp_path / "rated", "--to", "mot", "--frame-rate", "25")
+    assert code == 0 and "seqinfo.ini" not in out
+    np.testing.assert_array_equal(bw.read(tmp_path / "rated").times_ns, np.arange(5) * 40_000_000)
+    code, _, err = run("convert", tmp_path / "a", tmp_path / "none", "--to", "mot", "--frame-rate", "-1")
+    assert code == 2 and "--frame-rate: expected frames a second" in err
 
 
 def test_pictures(tmp_path):

@@ -244,7 +244,7 @@ def _gold(name: str, value: Any) -> str:
 
 
 def _format(name: str, value: Any) -> str:
-    check_writable(value)
+    check_writable(value, "to")
     return str(value)
 
 

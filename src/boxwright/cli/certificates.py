@@ -44,7 +44,7 @@ def _print_reading(format: str, reading: Reading) -> None:
         print_table(title, ["class", "shapes", "lost", "edge px", "IoU"], rows)
     if reading.lost:
         lost = [[one.field.replace("_", " "), one.n_given, one.n_lost, one.said or "NOT DECLARED"] for one in reading.lost]
-        print_table(f"lost, as {reading.read_with} finds it", ["field", "given", "lost", "as the format says"], lost)
+        print_table(f"lost, as {reading.read_with} finds it", ["field", "given", "lost", "as the format says"], lost, ends_in_words=True)
     if reading.time_error_ns is not None:
         print_lines(f"times move by at most {reading.time_error_ns} ns")
 

@@ -176,8 +176,13 @@ def print_json(value: Any) -> None:
     print_lines(json.dumps(_plain(value), ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
-    """A table on standard output; numbers to the right."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None, ends_in_words: bool = False
+) -> None:
+    """A table on standard output; numbers to the right.
+
+    ends_in_words : whether the last column holds sentences: these are broken where the line is too short, and the first column never is
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -188,7 +193,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         console.print(Text(one_line(title)), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
-        table.add_column(Text(name), justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold")
+        is_words = i == len(columns) - 1 if ends_in_words else i == 0
+        table.add_column(Text(name), justify="left" if i == 0 or is_words else "right", no_wrap=not is_words, overflow="fold")
     for row in rows:
         table.add_row(*[Text(one_line(cell)) for cell in row])
     console.print(table)

@@ -53,6 +53,10 @@ VideosOption = Annotated[
 CameraOption = Annotated[
     str | None, typer.Option("--camera", metavar="NAME", help="Whose labels, where FORMAT holds those of one camera's pictures.")
 ]
+FrameRateOption = Annotated[
+    float | None,
+    typer.Option("--frame-rate", metavar="HZ", help="Frames a second, where FORMAT tells a rate (mot, darwin, label_studio) and PATH has no times."),
+]
 RECORD_CHARACTERS = 200
 
 
@@ -62,6 +66,7 @@ def convert(
     to: ToOption = "boxwright",
     labels: LabelsOption = None,
     camera: CameraOption = None,
+    frame_rate: FrameRateOption = None,
     videos: VideosOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
@@ -91,7 +96,7 @@ def convert(
         raise ArgumentError("it is missing", expected="a new folder to write to", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
     recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
-    options = {name: value for name, value in (("camera", camera), ("videos", videos)) if value is not None}
+    options = {name: value for name, value in (("camera", camera), ("frame_rate", frame_rate), ("videos", videos)) if value is not None}
     certificate = None
     if certify:
         import boxwright as bw

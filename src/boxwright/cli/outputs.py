@@ -36,7 +36,7 @@ def check_output(out: Path, to: str, source: Path | None = None, option: str = "
     from ..formats import check_writable
     from ..outputs import check_new_folder
 
-    check_writable(to)
+    check_writable(to, "to")
     if source is not None:
         check_apart(out, source, option)
     check_new_folder(out)

@@ -16,6 +16,9 @@ _SAME = ("scene", "format", "face_margin_m", "width_px", "out", "engine", "sched
 _FIELDS = {
     **{name: f"--{name.replace('_', '-')}" for name in _SAME},
     "click_m": "--at",
+    "client_python": "--client-python",
+    "frame_rate": "--frame-rate",
+    "to": "--to",
     "n_workers": "--workers",
     "n_drives": "--drives",
     "n_points": "--points",
@@ -29,6 +32,7 @@ _OPTIONS = (  # what a hint tells a program, and what it tells a person at a ter
     (r"\bengine='(\w+)'", r"--engine \1"),
     (r"\bwithout strict\b", "without --strict"),
     (r"\bcamera=", "--camera NAME"),
+    (r"\bframe_rate=", "--frame-rate HZ"),
     (r"scene\.has_\w+\([^)]*\) tells", "'boxwright info' tells"),
     (r"bw\.scenes\(path\) lists them|scene\.\w+ lists? them|scene\.\w+ and scene\.\w+ list the sensors", "'boxwright info' lists them"),
     (r"project\.log\(\) lists", "'boxwright log' lists"),

@@ -266,9 +266,9 @@ def capabilities() -> dict[str, Capabilities]:
     return {name: _module(_READERS, name).CAPABILITIES for name in _READERS}
 
 
-def check_writable(format: str) -> None:
-    """UnknownName where nobody writes that format."""
-    _module(_WRITERS, format)
+def check_writable(format: str, field: str = "format") -> None:
+    """UnknownName where nobody writes that format. field : what the caller calls it"""
+    _module(_WRITERS, format, field)
 
 
 def writer_of(format: str) -> Callable[..., None]:
@@ -311,14 +311,14 @@ def _with_class_note(scene: Scene) -> Scene:
     return scene if notes == list(scene.notes) else scene.replace(notes=notes)
 
 
-def _module(table: dict[str, str], format: str) -> Any:
+def _module(table: dict[str, str], format: str, field: str = "format") -> Any:
     if format not in table:
         near = difflib.get_close_matches(str(format), table, 1)
         raise UnknownName(
             "no such format" if table is _READERS else "no such format to write",
             expected=f"one of {', '.join(table)}",
             got=repr(format),
-            field="format",
+            field=field,
             hint=f"did you mean {near[0]}?" if near else None,
         )
     return importlib.import_module(f"{__name__}.{table[format]}")

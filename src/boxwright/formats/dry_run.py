@@ -55,7 +55,7 @@ def dry_run(
     Labels are read leniently, sweeps in full; pictures are not decoded: their headers, checksums and ends are looked at.
     to : the format whose losses are told; progress : called once for each scene
     """
-    check_writable(to)
+    check_writable(to, "to")
     found = scenes(as_path(path), format)
     result = DryRun(to)
     said: dict[str, dict[str, list[str]]] = {"notes": {}, "dropped": {}, "rounded": {}, "missing": {}}

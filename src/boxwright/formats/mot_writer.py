@@ -29,10 +29,11 @@ _NUMBERS = {name: number for number, name in CLASSES.items()} | {"person": 1, "p
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
-    """Writes gt/gt.txt and seqinfo.ini into `folder`, which exists and is empty: a line for every frame in which a track is, keyframe or not.
+    """Writes gt/gt.txt into `folder`, which exists and is empty: a line for every frame in which a track is, keyframe or not. Beside it seqinfo.ini,
+    where a rate of frames is known, or the scene came with one.
 
     camera : whose labels, where the scene has labels in the pictures of several, or only cuboids and several cameras
-    frame_rate : in Hz, where the scene has no time; tools of the challenge ask for one
+    frame_rate : in Hz, where the scene has no time
     """
     frame_rate = checked_rate(frame_rate)
     sensor = the_camera(scene, camera, report)
@@ -50,7 +51,11 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
             n_lines, n_boxless = n_lines + len(lines), n_boxless + n
     if n_boxless:
         report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
-    (folder / "seqinfo.ini").write_text(_info(scene, sensor, frame_rate, report), "utf-8", newline="\n")
+    known = _info(scene, sensor, frame_rate, report)
+    if "frameRate" in known or "mot" in scene.source_attributes:
+        (folder / "seqinfo.ini").write_text("[Sequence]\n" + "".join(f"{name}={value}\n" for name, value in known.items()), "utf-8", newline="\n")
+    else:  # the challenge's tools refuse one that tells no rate, and do without the file
+        report.dropped.append("the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known")
     report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), n_lines, 1e-9
     _say_what_is_lost(scene, tracks, report, frame_rate)
 
@@ -111,7 +116,8 @@ def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, 
     return numbers
 
 
-def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: WriteReport) -> str:
+def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: WriteReport) -> Mapping[str, str]:
+    """What seqinfo.ini says; without frameRate where no rate is known."""
     width, height = sensor.camera.size_px
     known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
     if scene.has_time and len(scene) > 1:
@@ -125,8 +131,7 @@ def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: 
     known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}
     kept = scene.source_attributes.get("mot")
     lines = known | {name: str(value) for name, value in kept.items() if name not in known} if isinstance(kept, Mapping) else known
-    lines = {"imDir": "img1", "imExt": ".jpg"} | lines
-    return "[Sequence]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
+    return {"imDir": "img1", "imExt": ".jpg"} | lines
 
 
 def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
@@ -135,7 +140,7 @@ def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteR
     if scene.has_time and len(steps) and np.ptp(steps) > 1000:
         report.rounded.append("times: MOT has one rate for all frames")
     if not scene.has_time and frame_rate is None:
-        report.notes.append("no rate of frames is known: tools of the challenge may ask for one (frame_rate=)")
+        report.notes.append("no rate of frames is known; it can be given with frame_rate=")
     others = [track for track in tracks if not isinstance(track.shapes, Boxes)]
     if others:
         report.rounded.append(
