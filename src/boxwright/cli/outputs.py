@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import number_of, path_of, print_lines, tracked
+from .usage import with_options
 
 if TYPE_CHECKING:
     from ..formats import WriteReport
@@ -74,5 +75,5 @@ def print_report(report: dict[str, Any]) -> None:
         *(f"  dropped: {item}" for item in report["dropped"]),
         *(f"  rounded: {item}" for item in report["rounded"]),
         *(f"  missing: {item}" for item in report["missing"]),
-        *(f"  note: {item}" for item in report["notes"]),
+        *(f"  note: {with_options(item)}" for item in report["notes"]),
     )

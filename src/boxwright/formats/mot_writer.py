@@ -30,7 +30,7 @@ _NUMBERS = {name: number for number, name in CLASSES.items()} | {"person": 1, "p
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
     """Writes gt/gt.txt into `folder`, which exists and is empty: a line for every frame in which a track is, keyframe or not. Beside it seqinfo.ini,
-    where a rate of frames is known, or the scene came with one.
+    where a rate of frames is known, the scene came with one, or there is no label.
 
     camera : whose labels, where the scene has labels in the pictures of several, or only cuboids and several cameras
     frame_rate : in Hz, where the scene has no time
@@ -52,7 +52,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     if n_boxless:
         report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
     known = _info(scene, sensor, frame_rate, report)
-    if "frameRate" in known or "mot" in scene.source_attributes:
+    if "frameRate" in known or "mot" in scene.source_attributes or not n_lines:  # a sequence without labels is known by nothing else
         (folder / "seqinfo.ini").write_text("[Sequence]\n" + "".join(f"{name}={value}\n" for name, value in known.items()), "utf-8", newline="\n")
     else:  # the challenge's tools refuse one that tells no rate, and do without the file
         report.dropped.append("the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known")
