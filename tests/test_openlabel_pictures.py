@@ -154,6 +154,7 @@ def test_without_frames(tmp_path):
 # ------------------------------------------------------------ there and back
 
 
+@pytest.mark.peers
 def test_every_shape_comes_back(tmp_path, rng, schema):  # noqa: F811
     scene = pictured_scene(rng)
     report = bw.write(scene, tmp_path / "out", "openlabel")
