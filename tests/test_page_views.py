@@ -207,8 +207,8 @@ def test_classes_that_nobody_knows_have_the_colours_of_pictures(site, nothing_wr
     for name in names:
         wanted = list(color_of(name))
         page.wait("([name, wanted]) => String(boxwright.space.shown.find((one) => one.category === name)?.color) === String(wanted)", [name, wanted])
-        swatch = f"() => [...document.querySelectorAll('.track')].find((one) => one.textContent.endsWith('{name}')).firstChild.style.backgroundColor"
-        assert page.wait(swatch) == "rgb({}, {}, {})".format(*wanted)
+        swatch = "[...document.querySelectorAll('.track')].find((one) => one.textContent.endsWith(name)).firstChild.style.backgroundColor"
+        page.wait(f"([name, color]) => {swatch} === color", [name, "rgb({}, {}, {})".format(*wanted)])  # with the list's next drawing
 
 
 def test_the_keyboard_reaches_the_list_in_one_stop_and_sliders_keep_their_keys(site, nothing_wrong):
