@@ -96,7 +96,7 @@ def test_keys_go_through_findings_and_do_what_they_suggest(site, nothing_wrong):
     page.by("waive-reason").press("Escape")
     page.wait("() => document.querySelector('[data-testid=finding][aria-current] [data-testid=finding-accept]') !== null")
     page.key("i")
-    page.wait("name => ![...document.querySelectorAll('[data-testid=finding]')].some((one) => one.dataset.finding === name)", seen[0], 60)
+    page.wait("name => ![...document.querySelectorAll('[data-testid=finding]')].some((one) => one.dataset.finding === name)", seen[0])
     assert len({"by key", "car-16"} & set(site.project.read("sample").track_index)) == 1
     page.key("Control+z")
     page.saved()

@@ -128,8 +128,8 @@ export class State extends EventTarget {
   nextRecorded(step) {
     const from = this.frame + step;
     const found = this.recorded
-      .map(([first, last]) => (step > 0 ? Math.max(first, from) : Math.min(last, from)))
-      .filter((frame, k) => this.recorded[k][0] <= frame && frame <= this.recorded[k][1]);
+      .filter(([first, last]) => (step > 0 ? last >= from : first <= from))
+      .map(([first, last]) => (step > 0 ? Math.max(first, from) : Math.min(last, from)));
     return found.length ? (step > 0 ? Math.min(...found) : Math.max(...found)) : undefined;
   }
 
