@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib.util
 import os
 import sys
@@ -12,7 +13,37 @@ import pytest
 
 from stores import place, postgresql, project  # noqa: F401  one server of PostgreSQL for all tests
 
+STDERR = pytest.StashKey()
 REAL_DATA = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "real")
+
+
+MARGIN_S = 60  # after which what the timeout of a test did not end, such as a fixture that hangs while it is taken down, ends with its process
+
+
+def pytest_configure(config):
+    config.stash[STDERR] = os.fdopen(os.dup(2), "w")  # before it is captured
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """No test hangs for ever: the timeout of pytest-timeout raises in the main thread, once; this ends the process, telling where it is."""
+    marker = item.get_closest_marker("timeout")
+    limit_s = float(marker.args[0] if marker else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(limit_s + MARGIN_S, exit=True, file=item.config.stash[STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    faulthandler.dump_traceback_later(4 * MARGIN_S, exit=True, file=session.config.stash[STDERR])
+
+
+def pytest_unconfigure(config):
+    faulthandler.cancel_dump_traceback_later()
+    config.stash[STDERR].close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -51,12 +51,12 @@ class Running:
 
     def kill(self):
         self.child.send_signal(signal.SIGKILL)
-        self.child.wait()
+        self.child.wait(60)
         self.child.stdout.close()
 
     def stop(self):
         self.child.terminate()
-        self.child.wait()
+        self.child.wait(60)
         self.child.stdout.close()
 
 

@@ -9,8 +9,7 @@ import pytest
 from server_faults import kill_servers, retries, writers
 from store_faults import make
 
-pytestmark = pytest.mark.timeout(3600)
-SIZES = [pytest.param(False, id="few"), pytest.param(True, id="many", marks=pytest.mark.full)]
+SIZES = [pytest.param(False, id="few"), pytest.param(True, id="many", marks=[pytest.mark.full, pytest.mark.timeout(3600)])]
 
 
 @pytest.fixture
