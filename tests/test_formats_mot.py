@@ -91,7 +91,7 @@ def test_every_frame_of_keyframes_far_apart(tmp_path):
     report = bw.write(scene, tmp_path / "out", "mot")
     assert (tmp_path / "out/gt/gt.txt").read_text() == "1,1,1.5,1.5,9,9,1,-1,1\n2,1,2.5,1.5,9,9,1,-1,1\n3,1,3.5,1.5,9,9,1,-1,1\n"
     said = "\n".join([*report.dropped, *report.rounded, *report.notes])
-    for words in ("van 1", "classes that MOT has no number for: van", "1 track of polygon", "which of them were keyframes"):
+    for words in ("van 1", "classes that MOT has no number for: van", "1 track of polygon", "which labels are keyframes"):
         assert words in said
 
 

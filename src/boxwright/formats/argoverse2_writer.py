@@ -26,10 +26,11 @@ from ..scene import CameraSensor, Scene
 from .boxwright_scene import is_safe_name
 from .images import image_bytes
 from .labelled_frames import LabelBlock, label_blocks
+from .losses import lost_in_pictures
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_cameras, lost_in_pictures
+from .write_report import WriteReport, lost_cameras
 
 __all__ = ["write"]
 

@@ -2,14 +2,14 @@
 visible spans that platforms keep tracks as.
 
 Platforms that know no cuboids get the boxes around what each camera sees of them, "<track>@<camera>". What comes back under such a name is known
-to be that object.
+to be that object; object_links.py has what other names need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,13 +17,17 @@ from ..arrays import Bools, Int64s, UInt8s
 from ..cameras import UncalibratedCamera
 from ..errors import ArgumentError, number_of
 from ..image_tracks import FilledImageTrack, ImageTrack, ImageTracks
-from ..keyframes import Origin, Visibility
+from ..keyframes import Origin, State, Visibility
 from ..linking.projecting import boxes_of_tracks
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, RotatedBoxes, Shapes
+from .declared import Capabilities
 from .dense_tracks import dense_image_track
+from .frame_rates import rate_of
+from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
+from .object_links import told_object
 from .reach import check_pixels
-from .write_report import WriteReport, lost_beside_labels
+from .write_report import WriteReport
 
 __all__ = [
     "EDGE_PX",
@@ -32,7 +36,6 @@ __all__ = [
     "boxes_of_cuboids",
     "camera_labels",
     "cut_to_pictures",
-    "linked_object",
     "say_what_pictures_lose",
     "spans_between",
     "spans_of",
@@ -51,7 +54,8 @@ class CameraLabels:
 
     stamps_ns : (F,) when the camera exposed each frame, as it increases or not
     labelled : the scene's tracks in these pictures, as far as they are written
-    n_projected : how many tracks of cuboids were seen when `tracks` was last gone through
+    n_projected : how many tracks of cuboids were seen when `tracks` was last gone through; has_attributes, n_occluded : whether these have
+        attributes, and how many of their keyframes are occluded; n_dense : of how many tracks `spans_of` told every frame, as it had to
     """
 
     scene: Scene
@@ -59,6 +63,9 @@ class CameraLabels:
     stamps_ns: Int64s
     labelled: Sequence[ImageTrack]
     n_projected: int = 0
+    has_attributes: bool = False
+    n_occluded: int = 0
+    n_dense: int = 0
 
     @property
     def name(self) -> str:
@@ -71,18 +78,19 @@ class CameraLabels:
 
     @property
     def rate_hz(self) -> float:
-        """Frames a second on the average; 0 where there are fewer than two."""
-        span = int(self.stamps_ns[-1] - self.stamps_ns[0]) if len(self.stamps_ns) > 1 else 0
-        return (len(self.stamps_ns) - 1) * 1e9 / span if span > 0 else 0.0
+        """The scene's, one for all cameras; 0 where it has none."""
+        return rate_of(self.scene)
 
     def tracks(self) -> Iterator[ImageTrack]:
         """Those that the scene has, then those of cuboids. These are made as they are asked for, and anew each time: a clip may have millions of
         boxes."""
+        self.n_projected, self.has_attributes, self.n_occluded, self.n_dense = 0, False, 0, 0
         yield from self.labelled
-        self.n_projected = 0
         for track in boxes_of_cuboids(self.scene, self.name):
             check_pixels([track])
             self.n_projected += 1
+            self.has_attributes |= bool(track.attributes)
+            self.n_occluded += int((track.visibility == Visibility.OCCLUDED).sum())
             yield track
 
 
@@ -111,7 +119,8 @@ def boxes_of_cuboids(scene: Scene, camera: str) -> Iterator[ImageTrack]:
     known = {track.object_id for track in scene.image_tracks if track.camera == camera}
     ids = {track.track_id for track in (*scene.tracks, *scene.image_tracks)}
     fresh = [track for track in scene.tracks if track.track_id not in known and f"{track.track_id}@{camera}" not in ids]
-    yield from boxes_of_tracks(scene, camera, fresh)
+    for track in boxes_of_tracks(scene, camera, fresh):
+        yield track.replace(keyframe_attributes=())  # how much of each lies outside is worked out again where it is wanted
 
 
 def with_boxes_of_cuboids(scene: Scene, cameras: Iterable[str] | None = None) -> Scene:
@@ -190,38 +199,24 @@ def _has_labels(scene: Scene, labelled: Sequence[ImageTrack], camera: str) -> bo
     return any(track.camera == camera for track in labelled) or next(boxes_of_cuboids(scene, camera), None) is not None
 
 
-def say_what_pictures_lose(scene: Scene, cameras: Sequence[CameraLabels], report: WriteReport, *, holds: Iterable[str] = ()) -> None:
-    """How many tracks were written, and what such a format has no place for.
-
-    holds : of "times", "attributes", "occluded" and "object_id", what it has one for
-    """
-    kept = set(holds)
+def say_what_pictures_lose(scene: Scene, cameras: Sequence[CameraLabels], report: WriteReport, said: Capabilities) -> None:
+    """How many tracks were written, and what the format has no place for, by what it says of itself. Its frames count from 0 where they lose their
+    names."""
     report.n_frames, report.n_tracks = len(scene), sum(one.n_tracks for one in cameras)
     n_projected = sum(one.n_projected for one in cameras)
     if n_projected:
         report.notes.append(f"{number_of(len(scene.tracks), 'track')} of cuboids became {number_of(n_projected, 'track')} of boxes in the pictures")
-    if scene.tracks:
-        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay")
-    report.dropped += lost_beside_labels(scene, has_times="times" in kept)
-    if any(scene.has_image(i, name) for name in scene.cameras for i in range(min(len(scene), 3))):
-        report.dropped.append("pictures: the platform has them, or gets them by itself")
-    tracks = scene.image_tracks
-    lost_links = [one for one in tracks if one.object_id is not None and linked_object(one.track_id, one.camera) != one.object_id]
-    if lost_links and "object_id" not in kept:
-        report.dropped.append(f"the links of {number_of(len(lost_links), 'track')} to their objects, as their names do not tell them")
-    if "attributes" not in kept and any(one.attributes or any(one.keyframe_attributes) for one in tracks):
-        report.dropped.append("attributes")
-    if "occluded" not in kept and any((one.visibility == Visibility.OCCLUDED).any() for one in tracks):
-        report.dropped.append("which labels are occluded")
+    labelled = [track for one in cameras for track in one.labelled]
+    of_labels = lost_of_labels(
+        scene, labelled, said, has_attributes=any(one.has_attributes for one in cameras), n_occluded=sum(one.n_occluded for one in cameras)
+    )
+    n_dense = sum(one.n_dense for one in cameras)
+    if n_dense and said.can_write("keyframes"):
+        report.rounded.append(f"{number_of(n_dense, 'track')} of other curves than straight ones through even steps: keyframes at every frame")
+    report.dropped += lost_cuboids(scene) + of_labels + lost_beside_labels(scene, said, [str(i) for i in range(len(scene))])
 
 
-def linked_object(track_id: str, camera: str) -> str | None:
-    """The object that the name of a track in pictures tells."""
-    name = track_id.removesuffix(f"@{camera}")
-    return name if name and name != track_id else None
-
-
-def spans_of(track: ImageTrack, stamps_ns: Int64s, kinds: tuple[type[Shapes], ...]) -> Iterator[Span]:
+def spans_of(one: CameraLabels, track: ImageTrack, kinds: tuple[type[Shapes], ...]) -> Iterator[Span]:
     """The visible spans of a track, frame by frame as boxwright has them.
 
     kinds : of shapes that the platform knows; others become the boxes around them, where there are any
@@ -229,6 +224,7 @@ def spans_of(track: ImageTrack, stamps_ns: Int64s, kinds: tuple[type[Shapes], ..
     Only keyframes are told where the platform's own straight line between them is the track's; where it is not, as in frames at uneven times, every
     frame is.
     """
+    stamps_ns = one.stamps_ns
     filled = track.at(stamps_ns)
     shapes = filled.shapes if isinstance(track.shapes, kinds) else None
     bounds = filled.shapes.bounds_xyxy()
@@ -237,6 +233,7 @@ def spans_of(track: ImageTrack, stamps_ns: Int64s, kinds: tuple[type[Shapes], ..
     if not len(seen):
         return
     keep = _told(track, filled, stamps_ns, shapes is not None)
+    one.n_dense += bool(keep.all() and (filled.state[seen] != State.KEYFRAME).any())
     codes = track.visibility[np.maximum(filled.keyframe_index, 0)]
     for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
         told = run[keep[run] | (run == run[0]) | (run == run[-1])]
@@ -257,8 +254,11 @@ def _told(track: ImageTrack, filled: FilledImageTrack, stamps_ns: Int64s, is_own
 # ------------------------------------------------------------ from platforms
 
 
-def track_of_spans(track_id: str, category: str, camera: str, spans: Sequence[Span], n_frames: int, **said: object) -> ImageTrack:
+def track_of_spans(
+    track_id: str, category: str, camera: str, spans: Sequence[Span], n_frames: int, *, attributes: Mapping[str, Any] | None = None, **said: object
+) -> ImageTrack:
     """A track from its visible spans, in order, with times in frames; the end of a span is one more keyframe, OUTSIDE, but at the clip's end."""
+    attributes = dict(attributes or {})
     parts: list[Shapes] = []
     frames: list[Int64s] = []
     codes: list[UInt8s] = []
@@ -279,7 +279,8 @@ def track_of_spans(track_id: str, category: str, camera: str, spans: Sequence[Sp
         type(parts[0]).concatenate(parts),
         visibility=np.concatenate(codes),
         origin=np.concatenate(origins),
-        object_id=linked_object(track_id, camera),
+        object_id=told_object(attributes, track_id, camera),
+        attributes=attributes,
         **said,  # type: ignore[arg-type]
     )
 

@@ -14,10 +14,8 @@ import numpy as np
 
 from .. import rotations
 from ..arrays import Float64s, Int64s
-from ..cameras import UncalibratedCamera
 from ..errors import FormatError, SensorFrameFallback, number_of
 from ..frames import Pose, Trajectory
-from ..keyframes import Visibility
 from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
@@ -26,11 +24,12 @@ from .boxwright_scene import is_safe_name
 from .cameras_of_frames import Cameras, Shot, cameras_of
 from .declared import Capabilities
 from .label_rows import LabelRows
+from .losses import lost_beside_labels, lost_in_pictures, lost_of_labels
 from .one_cloud import OneCloud, without_origin
 from .pcd import pcd_bytes
 from .point_label_files import say_point_labels_are_lost
 from .sensor_files import SensorFiles, read_point_file
-from .write_report import WriteReport, lost_in_pictures
+from .write_report import WriteReport
 
 __all__ = [
     "OWN_PREFIX",
@@ -252,27 +251,11 @@ def write_clouds(scene: Scene, folder: Path, stems: Sequence[str], pcd_encoding:
 
 
 def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> None:
-    """What of this scene the format has no place for, by what it says of itself; labels apart."""
-
-    def drop(field: str, what: str) -> None:
-        if not said.can_write(field) and what:
-            report.dropped.append(what)
-
-    for line in lost_in_pictures(scene.image_tracks):
-        drop("shapes", line)
-    occluded = sum(int((track.visibility == Visibility.OCCLUDED).sum()) for track in scene.tracks)
-    drop("visibility", f"that {number_of(occluded, 'keyframe')} {'is' if occluded == 1 else 'are'} occluded" if occluded else "")
-    drop("poses", "where the vehicle was" if scene.trajectory is not None else "")
-    n_cameras = sum(not isinstance(sensor.camera, UncalibratedCamera) for sensor in scene.cameras.values())
-    drop("calibration", f"the lenses and places of {number_of(n_cameras, 'camera')}" if n_cameras else "")
-    n_pictures = sum(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene)))
-    drop("pictures", number_of(n_pictures, "picture") if n_pictures else "")
-    drop("times", "when each frame was: frames are numbered" if scene.has_time else "")
-    drop("tags", number_of(len(scene.tags), "tag") if scene.tags else "")
-    drop("relations", number_of(len(scene.relations), "relation") if scene.relations else "")
+    """What of this scene the format has no place for, by what it says of itself."""
+    report.dropped += [] if said.can_write("shapes") else lost_in_pictures(scene.image_tracks)
+    report.dropped += lost_of_labels(scene, scene.tracks, said)
+    report.dropped += lost_beside_labels(scene, said)
     more = list(scene.lidars)[1:]
     if more:
         report.dropped.append(f"where further LiDARs are: {', '.join(more)}")
-    if scene.problems:
-        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
     say_point_labels_are_lost(scene, report)

@@ -27,13 +27,13 @@ from ..image_tracks import ImageTrack
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
-from .camera_labels import linked_object
 from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
 from .free_names import FreeNames
 from .json_parts import load_by_parts
 from .looking import files_of, head
+from .object_links import OBJECT_ID, linked_object
 from .remembering import of_file
 from .sensor_files import SensorFiles
 from .strict_json import Node
@@ -47,7 +47,7 @@ CAPABILITIES = Capabilities(
     partly={
         "shapes": "polylines become the boxes around them, polygons with holes masks; keypoints without names are numbered",
         "relations": "which track in pictures is which object stays, others are dropped",
-        "times": "with several cameras the frames have the stamps of the first one's exposures",
+        "times": "the frames have the stamps of the first camera's exposures",
         "frame_names": "what no file can be called becomes _",
     },
     exact=Exactness(px=1e-9),
@@ -205,7 +205,7 @@ class _Reader:
             track = node.value.get(name) if track is None else track
         if track is not None and (isinstance(track, bool) or not isinstance(track, (int, str)) or not str(track).strip()):
             raise node.wrong("a number or a text as the track's id", repr(track)[:40], _HINT)
-        linked, occluded = attributes.pop("object_id", None), attributes.pop("occluded", False)
+        linked, occluded = attributes.pop(OBJECT_ID, None), attributes.pop("occluded", False)
         kind, shape, kept = shape_of(node, attributes, skeletons, self.sizes[number])
         camera, frame = self.place[number]
         source = {key: value for key, value in node.value.items() if key not in _OWN_SHAPE and key not in _TRACK_IDS} | kept

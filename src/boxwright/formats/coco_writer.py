@@ -18,10 +18,12 @@ from ..keyframes import Visibility
 from ..limits import limits
 from ..scene import Scene
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, RotatedBoxes, Shapes
-from .camera_labels import EDGE_PX, CameraLabels, camera_labels, linked_object, say_what_pictures_lose
+from .camera_labels import EDGE_PX, CameraLabels, camera_labels, say_what_pictures_lose
+from .coco import CAPABILITIES
 from .coco_shapes import NEAR_PX, ROTATED, overlap
 from .file_names import file_name
 from .json_text import as_json
+from .object_links import with_link
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -46,7 +48,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_labels = writer.n_labels
     report.tolerance_px = 1e-9
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, cameras, report, holds=("times", "attributes", "occluded", "object_id"))
+    say_what_pictures_lose(scene, cameras, report, CAPABILITIES)
 
 
 @dataclass
@@ -163,7 +165,7 @@ class _Writer:
     def _annotations(self) -> Iterator[Row]:
         for one, images in zip(self.cameras, self.images):
             for track in one.tracks():
-                yield from self._of_track(one, images, track)
+                yield from self._of_track(one, images, with_link(track))
 
     def _of_track(self, one: CameraLabels, images: Sequence[Row], track: ImageTrack) -> Iterator[Row]:
         filled = track.at(one.stamps_ns)
@@ -172,7 +174,7 @@ class _Writer:
         index, held = filled.keyframe_index[frames], track.at(track.times_ns).attributes
         is_keyframe = track.times_ns[index] == one.stamps_ns[frames]
         category = self._category(track)["id"]
-        is_track, link = track.source_attributes.get("coco") != "single" or len(track) > 1, self._link(track)
+        is_track = track.source_attributes.get("coco") != "single" or len(track) > 1
         told = self._shapes(shapes, [self._size_px(images[frame], track) for frame in frames.tolist()])
         for frame, k, is_own, said in zip(frames.tolist(), index.tolist(), is_keyframe.tolist(), told):
             if said is None:
@@ -180,7 +182,7 @@ class _Writer:
                 continue
             source = track.keyframe_source_attributes[k] if is_own and track.keyframe_source_attributes else {}
             extra = said.pop("attributes", {})
-            attributes = {**held[k], **extra, **link}
+            attributes = {**held[k], **extra}
             is_occluded = bool(track.visibility[k] == Visibility.OCCLUDED)
             if is_track:
                 attributes = {name: value for name, value in attributes.items() if value is not None}
@@ -202,11 +204,6 @@ class _Writer:
         if track_id not in self.numbers:
             self.numbers[track_id] = next(self.free_numbers)
         return self.numbers[track_id]
-
-    def _link(self, track: ImageTrack) -> Row:
-        """Which object it is, where its name does not tell that."""
-        is_told = track.object_id is None or track.object_id == linked_object(track.track_id, track.camera)
-        return {} if is_told else {"object_id": track.object_id}
 
     def _id(self, source: Mapping[str, Any]) -> int:
         """The label's own, where it came with one; each once."""
@@ -272,6 +269,8 @@ class _Writer:
             )
         if self.n_empty:
             self.report.dropped.append(f"{number_of(self.n_empty, 'label')} of which nothing is in the picture, such as masks without a pixel")
+        if self.scene.has_time and (self.cameras[0].stamps_ns != self.scene.times_ns).any():
+            self.report.rounded.append(f"times: frames have the stamps at which {self.cameras[0].name} exposed them")
         if self.n_renamed:
             self.report.rounded.append(f"{number_of(self.n_renamed, 'name')} of frames that no file can have")
 

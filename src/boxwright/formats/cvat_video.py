@@ -34,16 +34,18 @@ from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
 from .declared import Capabilities, Exactness
 from .laid_over import NO_SIZE
 from .looking import files_of, head, names_of
+from .object_links import told_object
 from .strict_xml import walk
 
 __all__ = ["CAPABILITIES", "NAME", "OWN_TRACK", "detect", "list_scenes", "read", "scene_file"]
 
 CAPABILITIES = Capabilities(
     title="CVAT for video 1.1",
-    reads="shapes video attributes visibility classes track_ids keyframes frame_names",
-    writes="shapes video attributes visibility classes track_ids keyframes frame_names",
+    reads="shapes video attributes relations visibility classes track_ids keyframes frame_names",
+    writes="shapes video attributes relations visibility classes track_ids keyframes frame_names",
     partly={
         "attributes": "values become texts",
+        "relations": "which track in pictures is which object stays, others are dropped",
         "track_ids": "whole numbers stay; others are numbered, with the name beside, which CVAT leaves out when it saves the file again",
         "keyframes": "curves other than straight ones become keyframes",
         "frame_names": "whole numbers stay, others are counted",
@@ -210,6 +212,7 @@ class _Reader:
             shapes_of(kind, rows, self.size_px or (1, 1)),
             visibility=np.array([row["visibility"] for row in rows], np.uint8),
             origin=np.array([Origin.GIVEN if row.get("keyframe", "1") == "1" else Origin.FILLED for row in rows], np.uint8),
+            object_id=told_object(own, track_id, "camera"),
             attributes=own,
             keyframe_attributes=keyframe_attributes,
             source_attributes=source,

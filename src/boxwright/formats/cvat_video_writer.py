@@ -5,19 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
+from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Keypoints, Masks, Polygons
-from .cvat_video import NAME
-from .cvat_video_meta import attribute_text, leaf, with_labels
+from .cvat_video import CAPABILITIES, NAME
+from .cvat_video_meta import Label, attribute_text, labels_of, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .image_labels import frames_of, say_what_is_lost, the_camera, with_cuboids_seen
+from .object_links import with_link
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -36,7 +38,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     """
     sensor = the_camera(scene, camera, report)
     scene = with_cuboids_seen(scene, sensor, report)
-    tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
+    tracks = [with_link(track, is_named=False) for track in scene.image_tracks if track.camera == sensor.name]
     check_pixels(tracks)
     writer = _Writer(scene, sensor, report)
     name = _UNSAFE.sub("_", scene.name).strip(" .") or "annotations"
@@ -49,7 +51,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_frames, report.n_tracks, report.n_labels = len(scene), len(tracks), writer.n_elements
     report.tolerance_px = 1e-9
     writer.say_what_is_lost()
-    say_what_is_lost(scene, report, holds={"object_id": False})
+    say_what_is_lost(scene, sensor, report, CAPABILITIES, [])
 
 
 @dataclass
@@ -60,11 +62,13 @@ class _Writer:
     n_elements: int = 0
     n_no_number: int = 0
     n_no_text: int = 0
+    n_texts: int = 0
     n_cleaned: int = 0
     n_held: int = 0
     n_taken: int = 0
     n_rings: int = 0
     n_cut: int = 0
+    labels: Mapping[str, Label] = field(default_factory=dict)  # once the meta was made
 
     def __post_init__(self) -> None:
         taken = {int(track.track_id) for track in self.scene.image_tracks if _NUMBER.fullmatch(track.track_id)}
@@ -93,7 +97,9 @@ class _Writer:
             names = point_names(track.shapes) if isinstance(track.shapes, Keypoints) else None
             if names is not None:
                 skeletons[track.category] = names
-        return with_labels(kept if isinstance(kept, list) else self._fresh_meta(), wanted, skeletons)
+        meta = with_labels(kept if isinstance(kept, list) else self._fresh_meta(), wanted, skeletons)
+        self.labels = labels_of(meta)
+        return meta
 
     def _fresh_meta(self) -> list[Any]:
         width, height = self.sensor.camera.size_px
@@ -120,6 +126,8 @@ class _Writer:
         yield f"  <track{self._said(said)}>\n"
         frames, rows = frames_of(self.scene, self.sensor, track, self.report)
         filled = track.at(track.times_ns).attributes
+        label = self.labels[track.category]
+        self.n_texts += sum(label.value(name, text) != value for k in rows for name, value in filled[k].items() if (text := attribute_text(value)))
         for k, (frame, row) in enumerate(zip(frames, rows)):
             if track.method == "hold" and element != "mask" and k and frame > frames[k - 1] + 1:
                 yield from self._element(element, track, rows[k - 1], frame - 1, filled)
@@ -186,6 +194,10 @@ class _Writer:
             lost.append(f"{self.n_no_text} values of attributes that are neither text, number nor flag")
         if self.n_cut:
             lost.append(f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge")
+        if self.n_texts:
+            self.report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+        if [*map(str, self.numbers)] != [*self.scene.frame_ids]:
+            lost.append("the frames' names: they are numbered")
         if self.n_rings:
             lost.append(f"{self.n_rings} rings of polygons, holes or parts, beside the largest ring of each: a polygon has one in CVAT")
         if self.n_taken:

@@ -30,7 +30,7 @@ from ..scene import CameraSensor, Scene
 from .camera_labels import spans_between, track_of_spans
 from .darwin_shapes import SHAPE_KEYS, row_of, shapes_of
 from .declared import Capabilities, Exactness
-from .frame_rates import is_rate
+from .frame_rates import frame_times, is_rate
 from .json_parts import load_by_parts
 from .laid_over import NO_SIZE
 from .looking import files_of, head
@@ -44,7 +44,7 @@ CAPABILITIES = Capabilities(
     writes="shapes video classes track_ids relations keyframes times",
     partly={
         "shapes": "turned boxes become polygons, masks the boxes around them; points that are not there are left out",
-        "relations": "which track is which object stays where it is called <object>@<camera>, others are dropped",
+        "relations": "which track is which object stays where it is called <object>@<camera> or <object>/<camera>, others are dropped",
         "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
         "times": "one rate for all frames, from 0",
     },
@@ -115,7 +115,7 @@ class _Reader:
         rates = {slot["fps"].number() for slot in self.slots.values() if slot.has("fps")}
         rate = rates.pop() if len(rates) == 1 else 0.0
         has_time = is_rate(rate) and self.n_frames > 1
-        times = np.round(np.arange(self.n_frames) * (1e9 / rate)).astype(np.int64) if has_time else np.arange(self.n_frames)
+        times = frame_times(self.n_frames, rate) if has_time else np.arange(self.n_frames)
         if not has_time:
             self.notes.append("the file tells no rate of frames: they are counted")
         if self.n_other:

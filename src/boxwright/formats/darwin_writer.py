@@ -15,11 +15,12 @@ from ..keyframes import Origin
 from ..scene import Scene
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes
 from .camera_labels import CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
-from .darwin import OWN
+from .darwin import CAPABILITIES, OWN
 from .darwin_shapes import SHAPE_KEYS, shape_fields
 from .file_names import file_name
-from .frame_rates import checked_rate, is_rate, say_no_rate, say_one_rate
+from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
 from .json_text import as_json
+from .object_links import linked_object
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -44,7 +45,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, cameras, report, holds=("times",))
+    say_what_pictures_lose(scene, cameras, report, CAPABILITIES)
 
 
 @dataclass
@@ -56,6 +57,7 @@ class _Writer:
     n_labels: int = 0
     boxed: set[str] = field(default_factory=set)
     n_turned: int = 0
+    n_unlinked: int = 0
     odd_rate_hz: float = 0.0
 
     def lines(self) -> Iterator[str]:
@@ -92,7 +94,7 @@ class _Writer:
         if old is None:
             said |= {"type": "video", "frame_urls": [], "source_files": [{"file_name": f"{file_name(one.name)}.mp4"}]}
         said = {**(old or {}), **said}
-        own = one.rate_hz if self.scene.has_time else 0.0
+        own = one.rate_hz
         if own and not is_rate(own):
             self.odd_rate_hz = own
             said.pop("fps", None)
@@ -102,13 +104,14 @@ class _Writer:
 
     def _annotation(self, one: CameraLabels, track: ImageTrack) -> dict[str, Any] | None:
         shown = self._shown(track)
-        spans = list(spans_of(track, one.stamps_ns, _KNOWN if shown else ()))
+        spans = list(spans_of(one, track, _KNOWN if shown else ()))
         if not spans:
             return None
         kept = {key: value for key, value in track.source_attributes.items() if key not in OWN - {"id"} and key not in (*SHAPE_KEYS, "shape")}
         own = kept.pop("id", track.track_id)
         is_id = isinstance(own, str) and _UUID.fullmatch(own) is not None
         instance = {} if own == track.track_id and is_id else {"instance_id": {"value": track.track_id}}
+        self.n_unlinked += track.object_id is not None and track.object_id != linked_object(track.track_id, track.camera)
         filled = _between(track)
         frames: dict[str, Any] = {}
         for span in spans:
@@ -150,10 +153,12 @@ class _Writer:
             report.rounded.append(f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them")
         if self.n_turned:
             report.rounded.append(f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners")
+        if self.n_unlinked:
+            report.dropped.append(f"the links of {number_of(self.n_unlinked, 'track')} to their objects, as their names do not tell them")
         if self.odd_rate_hz:
             say_no_rate(report, self.odd_rate_hz, "V7's")
         elif self.scene.has_time:
-            say_one_rate(report, self.scene.times_ns, "V7")
+            say_rate(report, self.scene, "V7")
 
 
 def _between(track: ImageTrack) -> set[int]:

@@ -6,18 +6,24 @@ import numpy as np
 
 from ..arrays import Int64s, as_floats
 from ..errors import ArgumentError
+from ..scene import Scene
 from .write_report import WriteReport
 
-__all__ = ["LEAST_HZ", "MOST_HZ", "checked_rate", "is_rate", "say_no_rate", "say_one_rate"]
+__all__ = ["LEAST_HZ", "MOST_HZ", "checked_rate", "frame_times", "is_rate", "rate_of", "say_no_rate", "say_rate"]
 
 LEAST_HZ, MOST_HZ = 1e-3, 1e6
-_UNEVEN = 0.01  # of a frame
 _DIGITS = 9  # behind the point, as files tell rates
 
 
 def is_rate(rate_hz: float) -> bool:
     """Whether a file can tell it, also rounded, and whoever reads that takes it for a rate."""
     return rate_hz >= LEAST_HZ and round(rate_hz, _DIGITS) < MOST_HZ
+
+
+def rate_of(scene: Scene) -> float:
+    """Frames a second on the average; 0 where a scene has no time, or fewer frames than two."""
+    span = int(scene.times_ns[-1] - scene.times_ns[0]) if scene.has_time and len(scene) > 1 else 0
+    return (len(scene) - 1) * 1e9 / span if span > 0 else 0.0
 
 
 def checked_rate(frame_rate: float | None) -> float | None:
@@ -31,11 +37,21 @@ def checked_rate(frame_rate: float | None) -> float | None:
     return float(rate)
 
 
-def say_one_rate(report: WriteReport, times_ns: Int64s, whose: str) -> None:
-    """That frames at uneven times lose them, where steps differ by more than a hundredth of a frame. times_ns : (F,) of the frames"""
-    steps = np.diff(times_ns)
-    if len(steps) and np.ptp(steps) > _UNEVEN * steps.mean():
-        report.rounded.append(f"times: {whose} has one rate for all frames")
+def say_rate(report: WriteReport, scene: Scene, whose: str) -> None:
+    """What the times of a scene lose where frames are counted from 0 at one rate, that of `rate_of`."""
+    if not (rate := rate_of(scene)):
+        report.dropped.append(f"when the frame was: {whose} has one rate for all frames, and one alone has none")
+        return
+    if scene.times_ns[0]:
+        report.dropped.append(f"when the first frame was: {whose} counts from 0")
+    apart = int(np.abs(scene.times_ns - scene.times_ns[0] - frame_times(len(scene), rate)).max())
+    if apart:
+        report.rounded.append(f"times: {whose} has one rate for all frames, which moves them by up to {apart / 1e6:g} ms")
+
+
+def frame_times(n_frames: int, rate_hz: float) -> Int64s:
+    """(F,) from 0 on, as whoever reads the rate counts them."""
+    return np.round(np.arange(n_frames) * (1e9 / rate_hz)).astype(np.int64)
 
 
 def say_no_rate(report: WriteReport, rate_hz: float, whose: str) -> None:

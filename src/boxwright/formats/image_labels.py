@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,9 @@ from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
 from .camera_labels import with_boxes_of_cuboids
-from .write_report import WriteReport, lost_beside_labels
+from .declared import Capabilities
+from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
+from .write_report import WriteReport
 
 __all__ = ["frames_of", "say_what_is_lost", "the_camera", "with_cuboids_seen"]
 
@@ -75,11 +78,8 @@ def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: Wri
     return sorted(kept), [kept[frame] for frame in sorted(kept)]
 
 
-def say_what_is_lost(scene: Scene, report: WriteReport, *, holds: dict[str, bool]) -> None:
-    """What such a format has no place for."""
-    if scene.tracks:
-        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what the camera sees of them stay")
-    report.dropped += lost_beside_labels(scene, has_times=holds.get("times", False))
-    linked = sum(track.object_id is not None for track in scene.image_tracks)
-    if linked and not holds.get("object_id", False):
-        report.dropped.append(f"the links of {number_of(linked, 'track')} to their objects")
+def say_what_is_lost(scene: Scene, sensor: CameraSensor, report: WriteReport, said: Capabilities, frame_names: Sequence[str]) -> None:
+    """What such a format has no place for, by what it says of itself. frame_names : what it calls the frames"""
+    tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
+    report.dropped += lost_cuboids(scene) + lost_of_labels(scene, tracks, said)
+    report.dropped += lost_beside_labels(scene, said, frame_names)

@@ -13,12 +13,14 @@ import numpy as np
 from ..arrays import Int64s
 from ..errors import number_of
 from ..image_tracks import ImageTrack
+from ..keyframes import Visibility
 from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..shapes2d import Boxes
 from .dense_tracks import dense_image_track
 from .kitti_labels import BOX
-from .write_report import WriteReport, lost_in_pictures
+from .losses import lost_in_pictures
+from .write_report import WriteReport
 
 __all__ = ["NO_BOX", "DrawnBoxes", "drawn_track"]
 
@@ -72,8 +74,21 @@ class DrawnBoxes:
         changed = sum(not isinstance(track.shapes, Boxes) for track in self.tracks.values())
         if changed:
             report.dropped.append(f"the shapes of {number_of(changed, 'track')} in pictures: KITTI has the boxes around them")
+        hidden = sum(_n_hidden_apart(self.scene, k, track) for k, track in self.tracks.items())
+        if hidden:
+            report.dropped.append(f"that {number_of(hidden, 'box')} in pictures {'is' if hidden == 1 else 'are'} occluded, or not, unlike the cuboid")
         own = self.tracks.values()
         said = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
         names = {name for row in said for name in row}
         if names:
             report.dropped.append(f"attributes of tracks in pictures: {', '.join(sorted(map(str, names)))}")
+
+
+def _n_hidden_apart(scene: Scene, k: int, track: ImageTrack) -> int:
+    """How many boxes of an object are occluded where its cuboid is not, or the other way round."""
+    if not ((track.visibility == Visibility.OCCLUDED).any() or (scene.tracks[k].visibility == Visibility.OCCLUDED).any()):
+        return 0
+    filled, other = track.at(scene.exposures_ns(track.camera)), scene.tracks[k].at(scene.times_ns)
+    both = np.flatnonzero(filled.is_valid & other.is_valid)
+    codes = track.visibility[filled.keyframe_index[both]], scene.tracks[k].visibility[other.keyframe_index[both]]
+    return int(((codes[0] == Visibility.OCCLUDED) != (codes[1] == Visibility.OCCLUDED)).sum())

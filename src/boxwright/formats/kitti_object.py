@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
     reads="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures",
     writes="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures",
     partly={
+        "visibility": "a cuboid and its box in a picture have one, the cuboid's",
         "shapes": "the boxes of the left colour camera stay, for objects that have a cuboid there",
         "attributes": "truncated and occluded stay, others are dropped",
         "relations": "which boxes in pictures are which object stays, others are dropped",

@@ -59,6 +59,7 @@ CAPABILITIES = Capabilities(
     reads="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times frame_names sweeps pictures",
     writes="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times sweeps pictures",
     partly={
+        "visibility": "a cuboid and its box in a picture have one, the cuboid's",
         "shapes": "the boxes of the left colour camera stay, for objects that have a cuboid there",
         "video": "as shapes",
         "attributes": "truncated and occluded stay, others are dropped",

@@ -34,11 +34,12 @@ from ..shapes2d import Boxes, Keypoints, Polygons, RotatedBoxes, Shapes
 from ..tags import Tag
 from .camera_labels import EDGE_PX, Span, track_of_spans
 from .declared import Capabilities, Exactness
-from .frame_rates import is_rate
+from .frame_rates import frame_times, is_rate
 from .free_names import FreeNames
 from .label_studio_annotators import all_annotators, annotators, left_out, regions
 from .laid_over import NO_SIZE
 from .looking import files_of, head
+from .object_links import told_object
 from .remembering import of_file
 from .strict_json import Node, load
 
@@ -46,12 +47,13 @@ __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "
 
 CAPABILITIES = Capabilities(
     title="Label Studio, tasks of videos and pictures",
-    reads="shapes video attributes classes track_ids relations times tags",
-    writes="shapes video attributes classes track_ids relations times",
+    reads="shapes video attributes classes track_ids relations keyframes times tags",
+    writes="shapes video attributes classes track_ids relations keyframes times",
     partly={
         "shapes": "boxes, turned ones too, stay as far as they are in the picture, in tasks of pictures polygons, ellipses and points too",
         "attributes": "those of a whole track stay, as texts, but for names that Label Studio itself uses",
-        "relations": "which track is which object stays where it is called <object>@<camera>, others are dropped",
+        "relations": "which track in pictures is which object stays, others are dropped",
+        "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
         "times": "one rate for all frames, from 0",
     },
     exact=Exactness(px=1e-6),
@@ -176,7 +178,7 @@ class _Reader:
             n_frames = max(n_frames, n)
             rates |= {rate} if rate else set()
         rate = rates.pop() if len(rates) == 1 else 0.0
-        times = np.round(np.arange(n_frames) * (1e9 / rate)).astype(np.int64) if rate else np.arange(n_frames)
+        times = frame_times(n_frames, rate) if rate else np.arange(n_frames)
         if not rate:
             self.notes.append("the file tells no rate of frames: they are counted")
         first = tasks[0]["data"].mapping()
@@ -402,4 +404,5 @@ def _of_picture(region: Node, track_id: str, frame: int, size_px: tuple[int, int
     source = {**region.mapping(), "value": {key: item for key, item in value.mapping().items() if key not in _PLACES}}
     source |= {"said": {name: raw for name, (_, raw) in said.items()}} if said else {}
     attributes = {name: told for name, (told, _) in said.items()}
-    return ImageTrack(track_id, category, "camera", np.array([frame]), shapes, attributes=attributes, source_attributes=source)
+    linked = told_object(attributes, track_id, "camera")
+    return ImageTrack(track_id, category, "camera", np.array([frame]), shapes, attributes=attributes, source_attributes=source, object_id=linked)

@@ -16,6 +16,8 @@ from ..scene import Scene
 from ..shapes2d import Boxes, Keypoints, Polygons, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, say_what_pictures_lose
 from .json_text import as_json
+from .label_studio import CAPABILITIES
+from .object_links import with_link
 from .write_report import WriteReport
 
 __all__ = ["given_pictures", "write_pictures"]
@@ -40,6 +42,7 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
     n_changing = 0
     for track in one.tracks():
         filled = track.at(one.stamps_ns)
+        track = with_link(track)
         n_changing += any(track.keyframe_attributes)
         for frame in np.flatnonzero(filled.is_valid).tolist():
             results[frame] += _regions(track, filled.shapes[frame : frame + 1], one.sensor.camera.size_px, boxed)
@@ -59,7 +62,7 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
         report.rounded.append(f"shapes that Label Studio's pictures do not have, {', '.join(sorted(boxed))}: the boxes around them")
     if n_changing:
         report.dropped.append(f"attributes that change, of {number_of(n_changing, 'track')}")
-    say_what_pictures_lose(scene.replace(tags=[tag for tag in scene.tags if tag not in kept]), [one], report, holds=("attributes",))
+    say_what_pictures_lose(scene.replace(tags=[tag for tag in scene.tags if tag not in kept]), [one], report, CAPABILITIES)
 
 
 def _regions(track: ImageTrack, shapes: Shapes, camera_px: tuple[int, int], boxed: set[str]) -> list[dict[str, Any]]:

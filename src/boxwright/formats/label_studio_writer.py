@@ -16,10 +16,11 @@ from ..scene import Scene
 from ..shapes2d import Boxes, RotatedBoxes, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .file_names import file_name
-from .frame_rates import checked_rate, is_rate, say_no_rate, say_one_rate
+from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
 from .json_text import as_json
-from .label_studio import OWN_NAMES
+from .label_studio import CAPABILITIES, OWN_NAMES
 from .label_studio_pictures import given_pictures, write_pictures
+from .object_links import with_link
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -46,7 +47,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, cameras, report, holds=("times", "attributes"))
+    say_what_pictures_lose(scene, cameras, report, CAPABILITIES)
 
 
 @dataclass
@@ -65,7 +66,7 @@ class _Writer:
     odd_rate_hz: float = 0.0
 
     def rate_hz(self, one: CameraLabels) -> float:
-        told = one.rate_hz if self.scene.has_time else 0.0
+        told = one.rate_hz
         if told and not is_rate(told):
             self.odd_rate_hz = told
             return _USUAL_HZ
@@ -94,7 +95,7 @@ class _Writer:
         yield f'{as_json(task)[:-1]}, "annotations": [{{"result": ['
         n = 0
         for track in one.tracks():
-            for region in self._regions(one, track, rate):
+            for region in self._regions(one, with_link(track), rate):
                 yield f"{',' if n else ''}\n {as_json(region)}"
                 n += 1
         yield "\n]}]}"
@@ -104,7 +105,7 @@ class _Writer:
         self.names.update(dict.fromkeys(name for name in track.attributes if not _is_lost(name)))
         sequence: list[dict[str, Any]] = []
         kinds, size_px = (Boxes, RotatedBoxes), one.sensor.camera.size_px
-        for span in spans_of(track, one.stamps_ns, kinds):
+        for span in spans_of(one, track, kinds):
             self.n_labels += span.last - span.first + 1
             sequence += _keyframes(span, size_px, rate)
             if not isinstance(track.shapes, kinds):
@@ -150,7 +151,7 @@ class _Writer:
             say_no_rate(report, self.odd_rate_hz, "Label Studio's")
             report.notes.append(f"a rate of {_USUAL_HZ:g} frames a second is written in its place, as Label Studio reckons frames from one")
         elif self.scene.has_time:
-            say_one_rate(report, self.scene.times_ns, "Label Studio")
+            say_rate(report, self.scene, "Label Studio")
         if not self.scene.has_time and self.frame_rate is None:
             report.notes.append(f"no rate of frames is known: {_USUAL_HZ:g} a second is written, frame_rate= says the video's")
 

@@ -33,7 +33,7 @@ from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from ..tags import Tag
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
-from .frame_rates import is_rate
+from .frame_rates import frame_times, is_rate
 from .free_names import FreeNames
 from .labelbox_answers import TRACK_ID, answers_of, plain
 from .laid_over import NO_SIZE
@@ -45,12 +45,13 @@ __all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="Labelbox, NDJSON of videos",
-    reads="shapes video attributes classes track_ids relations times tags",
-    writes="shapes video attributes classes track_ids relations",
+    reads="shapes video attributes classes track_ids relations keyframes times tags",
+    writes="shapes video attributes classes track_ids relations keyframes",
     partly={
         "shapes": "boxes, polylines and single points stay, others become the boxes around them",
         "attributes": "those of a whole track stay, as texts",
-        "relations": "which track is which object stays where it is called <object>@<camera>, others are dropped",
+        "relations": "which track in pictures is which object stays, others are dropped",
+        "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
     },
     exact=Exactness(px=1e-6),
     client="labelbox",
@@ -178,7 +179,7 @@ class _Reader:
         limits().check("frames_per_scene", self.n_frames, self.file)
         rate = self.rates.pop() if len(self.rates) == 1 else 0.0
         has_time = is_rate(rate)
-        times = np.round(np.arange(self.n_frames) * (1e9 / rate)).astype(np.int64) if has_time else np.arange(self.n_frames)
+        times = frame_times(self.n_frames, rate) if has_time else np.arange(self.n_frames)
         notes = [] if has_time else ["the file tells no rate of frames: they are counted"]
         if self.others:
             notes.append(f"{number_of(len(self.others), 'label')} of kinds without a place over time, such as masks, left out")

@@ -17,7 +17,9 @@ from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .file_names import file_name
 from .json_text import as_json, dumps
+from .labelbox import CAPABILITIES
 from .labelbox_answers import TRACK_ID
+from .object_links import with_link
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -43,7 +45,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
-    say_what_pictures_lose(scene, cameras, report, holds=("attributes",))
+    say_what_pictures_lose(scene, cameras, report, CAPABILITIES)
 
 
 @dataclass
@@ -63,13 +65,13 @@ class _Writer:
         for one in self.cameras:
             key = kept.get(one.name) if isinstance(kept, Mapping) else None
             for track in one.tracks():
-                line = self._line(one, track, key if isinstance(key, str) and key else f"{self.scene.name}/{one.name}")
+                line = self._line(one, with_link(track), key if isinstance(key, str) and key else f"{self.scene.name}/{one.name}")
                 if line is not None:
                     yield as_json(line) + "\n"
 
     def _line(self, one: CameraLabels, track: ImageTrack, key: str) -> dict[str, Any] | None:
         kind = type(track.shapes) if _is_known(track.shapes) else Boxes
-        spans = list(spans_of(track, one.stamps_ns, (kind,) if kind is type(track.shapes) else ()))
+        spans = list(spans_of(one, track, (kind,) if kind is type(track.shapes) else ()))
         if not spans:
             return None
         if kind is not type(track.shapes):

@@ -48,8 +48,6 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, layout: str = "cen
         top = {**head, **(said if isinstance(said, Mapping) else {}), "objects": _objects(scene, one, layout)}
         (folder / "labels" / f"{stem}.json").write_text(json_line(top, stem) + "\n", encoding="utf-8")
     (folder / "labels" / CLASSES).write_text(json_line(_classes(scene, kept.get("classes"), layout), CLASSES) + "\n", encoding="utf-8")
-    if any(track.attributes or any(track.keyframe_attributes) for track in scene.tracks):
-        report.dropped.append("attributes")
     say_what_is_lost(scene, CAPABILITIES, report)
 
 

@@ -30,7 +30,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
 from .declared import Capabilities, Exactness
-from .frame_rates import LEAST_HZ
+from .frame_rates import LEAST_HZ, frame_times
 from .images import IMAGE_SUFFIXES
 from .laid_over import NO_SIZE
 from .looking import head, names_of, subfolders
@@ -130,7 +130,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     tracks = [_within(track, n_frames) for track in tracks]
     camera, more = _camera(info, tracks)
     rate = info.number("frameRate")
-    times = np.arange(n_frames) if rate is None else np.round(np.arange(n_frames) * (1e9 / rate)).astype(np.int64)
+    times = np.arange(n_frames) if rate is None else frame_times(n_frames, rate)
     if rate is None:
         notes.append("the rate of frames is not said: frames are counted")
     images, said = _pictures(folder, info, n_frames) if folder is not None else ([None] * n_frames, [])

@@ -12,13 +12,12 @@ import numpy as np
 from ..arrays import Int64s
 from ..errors import number_of
 from ..image_tracks import ImageTrack
-from ..keyframes import State, Visibility
 from ..limits import FARTHEST_PX
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
-from .frame_rates import checked_rate, is_rate, say_no_rate
+from .frame_rates import checked_rate, is_rate, rate_of, say_no_rate, say_rate
 from .image_labels import say_what_is_lost, the_camera, with_cuboids_seen
-from .mot import CLASSES, CORNER_PX
+from .mot import CAPABILITIES, CLASSES, CORNER_PX
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -57,7 +56,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     else:  # the challenge's tools refuse one that tells no rate, and do without the file
         report.dropped.append("the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known")
     report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), n_lines, 1e-9
-    _say_what_is_lost(scene, tracks, report, frame_rate)
+    _say_what_is_lost(scene, sensor, tracks, report, frame_rate)
 
 
 def _lines(tracks: Sequence[ImageTrack], ids: Mapping[str, int], first: int, stamps: Int64s) -> tuple[list[str], int]:
@@ -120,13 +119,12 @@ def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: 
     """What seqinfo.ini says; without frameRate where no rate is known."""
     width, height = sensor.camera.size_px
     known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
-    if scene.has_time and len(scene) > 1:
-        rate = (len(scene) - 1) * 1e9 / float(scene.times_ns[-1] - scene.times_ns[0])
+    if rate := rate_of(scene):
         if is_rate(rate):
             known["frameRate"] = _number(rate)
         else:
             say_no_rate(report, rate, "MOT's")
-    elif frame_rate is not None:
+    elif frame_rate is not None and not scene.has_time:
         known["frameRate"] = _number(frame_rate)
     known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}
     kept = scene.source_attributes.get("mot")
@@ -134,11 +132,10 @@ def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: 
     return {"imDir": "img1", "imExt": ".jpg"} | lines
 
 
-def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
-    say_what_is_lost(scene, report, holds={"times": True})
-    steps = np.diff(scene.times_ns)
-    if scene.has_time and len(steps) and np.ptp(steps) > 1000:
-        report.rounded.append("times: MOT has one rate for all frames")
+def _say_what_is_lost(scene: Scene, sensor: CameraSensor, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
+    say_what_is_lost(scene, sensor, report, CAPABILITIES, [str(i + 1) for i in range(len(scene))])
+    if scene.has_time and (is_rate(rate_of(scene)) or not rate_of(scene)):
+        say_rate(report, scene, "MOT")
     if not scene.has_time and frame_rate is None:
         report.notes.append("no rate of frames is known; it can be given with frame_rate=")
     others = [track for track in tracks if not isinstance(track.shapes, Boxes)]
@@ -149,9 +146,7 @@ def _say_what_is_lost(scene: Scene, tracks: Sequence[ImageTrack], report: WriteR
     unknown = sorted({track.category for track in tracks if track.category not in _NUMBERS and "mot" not in track.source_attributes})
     if unknown:
         report.dropped.append(f"classes that MOT has no number for: {', '.join(unknown[:10])}")
-    if any(track.attributes or any(track.keyframe_attributes) for track in tracks):
-        report.dropped.append("attributes")
-    if any((track.visibility == Visibility.OCCLUDED).any() for track in tracks):
-        report.dropped.append("which boxes are occluded")
-    if any((track.at(scene.times_ns).state == State.BETWEEN).any() for track in tracks):
-        report.notes.append("every frame has its line: which of them were keyframes is not told")
+    known = dict.fromkeys(track.category for track in tracks if track.category in _NUMBERS and "mot" not in track.source_attributes)
+    renamed = [f"{name} is {CLASSES[_NUMBERS[name]]}" for name in known if name != CLASSES[_NUMBERS[name]]]
+    if renamed:
+        report.rounded.append(f"classes: {', '.join(renamed)}")

@@ -26,11 +26,12 @@ from ..tracks import interpolate_tracks
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
 from .images import image_bytes
+from .losses import lost_in_pictures
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_cameras, lost_in_pictures
+from .write_report import WriteReport, lost_cameras
 
 __all__ = ["write"]
 
@@ -94,6 +95,7 @@ class _Writer:
             raise ArgumentError(expected="frames a microsecond apart, or more", got="two at one", field="scene.times_ns", hint=hint)
         self.samples = [self.token("sample", i) for i in range(len(scene))]
         self.known: dict[tuple[str, str], str] = {}
+        self.n_texts = 0  # values of attributes that were none
 
     def micro(self, stamp: int) -> int:
         return min((int(stamp) + self.unit // 2) // self.unit, (2**63 - 1) // 1000)
@@ -239,6 +241,8 @@ class _Writer:
             self.report.n_labels += len(many)
             is_between |= bool((many.state == State.BETWEEN).any())
         self.report.n_tracks = self.rows["instance"].n
+        if self.n_texts:
+            self.report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
         if is_between:
             self.report.notes.append("every frame has its label: which of them were keyframes is not told")
 
@@ -271,6 +275,7 @@ class _Writer:
             )
 
     def attributes(self, held: Mapping[str, Any]) -> list[str]:
+        self.n_texts += sum(not isinstance(value, str) for value in held.values() if value is not None)
         texts = [f"{name}.{value if isinstance(value, str) else json.dumps(value)}" for name, value in held.items() if value is not None]
         return [self.named("attribute", text, description="") for text in texts]
 

@@ -19,9 +19,10 @@ from ..segmentation import Overlap, segment
 from .kitti_label_rows import say_what_is_lost
 from .kitti_poses import FRAME_NS
 from .kitti_tracking_sensors import OBJECT, put, rig_of, write_images, write_sweeps
+from .losses import lost_in_pictures
 from .point_label_files import label_bytes, labels_with_points, points_numbered
 from .semantic_kitti_classes import CLASSES, MOVING, class_number
-from .write_report import WriteReport, lost_in_pictures
+from .write_report import WriteReport
 
 __all__ = ["write"]
 

@@ -18,9 +18,10 @@ from ..shapes2d import Boxes
 from .camera_labels import EDGE_PX
 from .file_names import file_name
 from .labelled_frames import LabelBlock, label_blocks
+from .losses import lost_beside_labels, lost_of_labels
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
-from .waymo import CAM_FROM_WAYMO, CAMERAS, LIDARS, SHUTTERS, TYPES
+from .waymo import CAM_FROM_WAYMO, CAMERAS, CAPABILITIES, LIDARS, SHUTTERS, TYPES
 from .waymo_components import Component, pyarrow
 from .write_report import WriteReport, lost_cameras
 
@@ -237,21 +238,13 @@ class _Writer:
         if not scene.has_time:
             report.notes.append("frames have no time: their stamps are counted in microseconds")
         report.dropped += [f"LiDAR {name}: Waymo has five" for name in scene.lidars if name not in self.lidars]
-        if any(scene.has_points(i, name) for name in scene.lidars for i in range(min(len(scene), 3))):
-            report.dropped.append("points")
-        if any(scene.has_image(i, name) for name in scene.cameras for i in range(min(len(scene), 3))):
-            report.dropped.append("pictures")
+        report.dropped += lost_beside_labels(scene, CAPABILITIES, list(map(str, self.micros.tolist())))
         late = [name for name in self.cameras if (scene.exposures_ns(name) != scene.times_ns).any()]
         if late:
             report.dropped.append(f"when {', '.join(late)} exposed: at the frames' stamps")
-        tracks = [*scene.tracks, *scene.image_tracks]
-        if any(one.attributes or any(one.keyframe_attributes) for one in tracks):
-            report.dropped.append("attributes")
-        if any((one.visibility == Visibility.OCCLUDED).any() for one in tracks):
-            report.dropped.append("which labels are occluded")
-        for n, thing in ((len(scene.tags), "tag"), (len(scene.relations), "relation"), (len(scene.problems), "record")):
-            if n:
-                report.dropped.append(number_of(n, thing) + (" kept aside" if thing == "record" else ""))
+        report.dropped += lost_of_labels(scene, [*scene.tracks, *scene.image_tracks], CAPABILITIES)
+        if scene.relations:
+            report.dropped.append(number_of(len(scene.relations), "relation"))
         say_point_labels_are_lost(scene, report)
 
 

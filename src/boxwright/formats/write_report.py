@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import number_of
-from ..image_tracks import ImageTrack
-from ..scene import Scene
 
-__all__ = ["Tolerance", "WriteReport", "lost_beside_labels", "lost_cameras", "lost_in_pictures"]
+__all__ = ["Tolerance", "WriteReport", "lost_cameras"]
 
 
 class Tolerance(NamedTuple):
@@ -62,21 +60,3 @@ def lost_cameras(why: Mapping[str, str]) -> list[str]:
     """Which cameras a format cannot hold, for `dropped`: one sentence for each reason, from camera -> reason."""
     names = {reason: [name for name, said in why.items() if said == reason] for reason in dict.fromkeys(why.values())}
     return [f"camera{'s' * (len(of) > 1)} {', '.join(of)}: {reason}" for reason, of in names.items()]
-
-
-def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:
-    """What a format that has no place for these labels in pictures loses, for `dropped`."""
-    n_keyframes = sum(map(len, tracks))
-    return [f"{number_of(len(tracks), 'track')} in pictures with {number_of(n_keyframes, 'keyframe')}"] if tracks else []
-
-
-def lost_beside_labels(scene: Scene, *, has_times: bool) -> list[str]:
-    """What formats of labels in pictures have no place for, but for labels, for `dropped`."""
-    lost = [number_of(len(things), thing) for things, thing in ((scene.tags, "tag"), (scene.relations, "relation")) if things]
-    if scene.has_time and not has_times:
-        lost.append("the times of frames: they are counted")
-    if scene.lidars or scene.trajectory is not None:
-        lost.append("LiDARs, calibration and poses")
-    if scene.problems:
-        lost.append(f"{number_of(len(scene.problems), 'record')} kept aside")
-    return lost

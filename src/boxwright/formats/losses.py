@@ -1,0 +1,78 @@
+"""What of a scene a format loses by what it says of itself, for `dropped`: reports of writers tell what certificates find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..cameras import UncalibratedCamera
+from ..errors import number_of
+from ..image_tracks import ImageTrack
+from ..keyframes import State, Visibility
+from ..scene import Scene
+from ..tracks import Track
+from .declared import Capabilities
+
+__all__ = ["lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels"]
+
+
+def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[str]:
+    """Of all but labels.
+
+    frame_names : what frames are called by a format that has no place for their names; None where it tells itself what it calls them
+    """
+    n_lenses = sum(not isinstance(sensor.camera, UncalibratedCamera) for sensor in scene.cameras.values())
+    n_pictures = sum(scene.has_image(i, name) for name in scene.cameras for i in range(len(scene)))
+    has_points = any(scene.has_points(i, name) for name in scene.lidars for i in range(len(scene)))
+    used = {
+        "sweeps": "points" if has_points else "",
+        "poses": "where the vehicle was" if scene.trajectory is not None else "",
+        "calibration": f"the lenses and places of {number_of(n_lenses, 'camera')}" if n_lenses else "",
+        "pictures": number_of(n_pictures, "picture") if n_pictures else "",
+        "times": "when each frame was: frames are numbered" if scene.has_time else "",
+        "frame_names": "" if frame_names is None or [*frame_names] == [*scene.frame_ids] else "the frames' names: they are numbered",
+        "tags": number_of(len(scene.tags), "tag") if scene.tags else "",
+        "relations": number_of(len(scene.relations), "relation") if scene.relations else "",
+    }
+    lost = [line for field, line in used.items() if line and (not said.can_write(field) or (field == "relations" and said.projects))]
+    # the relations that formats of labels in pictures hold are links to objects
+    return lost + ([f"{number_of(len(scene.problems), 'record')} kept aside"] if scene.problems else [])
+
+
+def lost_cuboids(scene: Scene) -> list[str]:
+    """Of a format that has boxes around what cameras see of them in their place."""
+    return [f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay"] if scene.tracks else []
+
+
+def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:
+    """Of a format that has no place for these labels in pictures."""
+    n_keyframes = sum(map(len, tracks))
+    return [f"{number_of(len(tracks), 'track')} in pictures with {number_of(n_keyframes, 'keyframe')}"] if tracks else []
+
+
+def lost_of_labels(
+    scene: Scene, tracks: Sequence[Track | ImageTrack], said: Capabilities, *, has_attributes: bool = False, n_occluded: int = 0
+) -> list[str]:
+    """Attributes, links to objects, what is occluded and which labels were set, of the tracks that are written.
+
+    has_attributes, n_occluded : whether others that are written have attributes, and how many of their keyframes are occluded
+    """
+    lost = []
+    if not said.can_write("attributes") and (has_attributes or any(one.attributes or any(one.keyframe_attributes) for one in tracks)):
+        lost.append("attributes")
+    links = [one for one in tracks if isinstance(one, ImageTrack) and one.object_id is not None]
+    if links and not said.can_write("relations"):
+        lost.append(f"the links of {number_of(len(links), 'track')} to their objects")
+    n_occluded += sum(int((one.visibility == Visibility.OCCLUDED).sum()) for one in tracks)
+    if n_occluded and not said.can_write("visibility"):
+        lost.append(f"that {number_of(n_occluded, 'keyframe')} {'is' if n_occluded == 1 else 'are'} occluded")
+    if not said.can_write("keyframes") and any(_is_filled(scene, one) for one in tracks):
+        lost.append("which labels are keyframes: every frame has its own")
+    return lost
+
+
+def _is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
+    """Whether labels lie between keyframes, at frames."""
+    filled = track.at(scene.exposures_ns(track.camera) if isinstance(track, ImageTrack) else scene.times_ns)
+    return bool(np.any(filled.is_valid & (filled.state != State.KEYFRAME)))
