@@ -59,7 +59,7 @@ class Visited:
     def by(self, testid):
         return self.page.get_by_test_id(testid)
 
-    def wait(self, expression, argument=None, seconds=20.0):
+    def wait(self, expression, argument=None, seconds=60.0):
         """Until a function of the page gives something true, which comes back. Playwright's own way needs eval, which the page forbids."""
         end = time.monotonic() + seconds
         while not (found := self.page.evaluate(expression, argument)):
@@ -156,7 +156,7 @@ class Browsed:
         made.listen()
         self.visits.append(made)
         made.page.goto(f"{self.server.start_url(account)}&scene={scene}{'' if frame is None else f'&frame={frame}'}")
-        made.wait("() => document.body.dataset.ready === 'yes'", seconds=30)
+        made.wait("() => document.body.dataset.ready === 'yes'", seconds=60)
         if frame is not None:
             made.shown(frame)
         return made

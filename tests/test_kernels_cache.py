@@ -92,6 +92,20 @@ def test_installs_of_the_same_sources_share_what_is_compiled(small: Path, tmp_pa
     assert compiled and {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*.nb?")} == compiled
 
 
+def test_processes_that_compile_at_the_same_moment_do_not_get_each_others_code(small: Path, tmp_path: Path):
+    """What each of them finds and leaves, had they all looked before the first one wrote: folders of their own, put together."""
+    kinds, shared = ("float64", "float32", "int32"), tmp_path / "shared"
+    calls = {kind: CALL.replace("np.ones((1, 3))", f"np.ones((1, 3), '{kind}')") for kind in kinds}
+    for kind in kinds:
+        folder = Path(run_python(calls[kind], path=small.parent, NUMBA_CACHE_DIR=str(tmp_path / kind)).split()[0])
+        shutil.copytree(folder, shared / folder.relative_to(tmp_path / kind), dirs_exist_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in shared.rglob("*.nb?")}
+    assert len(before) == 2 * len(kinds), "an index and its code for each"
+    for kind in kinds:
+        assert run_python(calls[kind], path=small.parent, NUMBA_CACHE_DIR=str(shared)).split()[1] == "2"
+    assert {path: path.stat().st_mtime_ns for path in shared.rglob("*.nb?")} == before, "nothing was compiled again"
+
+
 def test_bounds_check_has_a_folder_of_its_own(small: Path, tmp_path: Path):
     cache = str(tmp_path / "cache")
     plain = run_python(CALL, path=small.parent, NUMBA_CACHE_DIR=cache, NUMBA_BOUNDSCHECK=None).split()[0]

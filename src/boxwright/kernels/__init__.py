@@ -59,10 +59,16 @@ cache_folder: Path | None = _find_cache_folder()
 
 
 class Locator:
-    """Tells numba where a kernel's code is kept. Its own locators put the path of the source file into it, so that every install compiles anew."""
+    """Tells numba where a kernel's code is kept. Its own locators put the path of the source file into it, so that every install compiles anew.
+
+    Each combination of dtypes has an index of its own: two processes that add theirs to the same index at the same moment may give one number to
+    both, and what is read under it is the code of the other.
+    """
+
+    combination = ""  # of the kernel that is being compiled
 
     def __init__(self, line):
-        self._line = line
+        self._disambiguator = f"{line}-{hashlib.sha256(self.combination.encode()).hexdigest()[:12]}"
 
     @classmethod
     def from_function(cls, function, _):
@@ -78,12 +84,13 @@ class Locator:
         return cache_folder.name  # which tells of all sources
 
     def get_disambiguator(self):
-        return str(self._line)
+        return self._disambiguator
 
 
 @contextmanager
-def _our_cache():
+def _our_cache(combination):
     """numba picks the folder when a function is decorated; the settings are put back, so that users' own kernels are not moved."""
+    Locator.combination = str(combination)
     ours = {"CACHE_DIR": str(cache_folder), "CACHE_LOCATOR_CLASSES": f"{__name__}.{Locator.__name__}"}  # the second of newer numbas alone
     before = {name: getattr(numba.config, name, "") for name in ours}
     vars(numba.config).update(ours)
@@ -157,9 +164,10 @@ class Kernel:
     def _compile(self, key, args):
         with _compiling, _no_garbage_collection():
             if key not in self._dispatchers:
-                with _our_cache():
+                signature = tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True))
+                with _our_cache(signature):
                     dispatcher = _njit(self._function, cache=cache_folder is not None)
-                dispatcher.compile(tuple(self._type(name, arg) for name, arg in zip(self._names, args, strict=True)))
+                dispatcher.compile(signature)
                 dispatcher.disable_compile()
                 self._dispatchers[key] = dispatcher
             return self._dispatchers[key]
