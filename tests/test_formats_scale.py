@@ -8,6 +8,7 @@ import uuid
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import boxwright as bw
 from boxwright.certification.clients import python_with
@@ -274,9 +275,43 @@ def test_identity_survives(tmp_path):
     assert ids[0] == ids[1]
 
 
-def test_tilt_is_told(tmp_path):
-    report = bw.write(tracked(golden(angles=(0.1, 0.0, YAW))), tmp_path / "out", "scale")
+def test_nucleus_keeps_the_heading_alone(tmp_path):
+    report = bw.write(tracked(golden(angles=(0.1, 0.0, YAW))), tmp_path / "out", "nucleus")
     assert any("the tilt of 3 cuboids, up to 5.73 degrees" in line for line in report.dropped)
+
+
+ROLL, PITCH = 0.2, -0.1  # about the axis across, so that the nose is up, and about the one along
+
+
+def test_golden_pitch_and_roll(tmp_path):
+    """Rz(yaw) @ Ry(pitch) @ Rx(roll): the front is the second column, what is up the third."""
+    (sy, sp, sr), (cy, cp, cr) = np.sin([FROM_NORTH, PITCH, ROLL]), np.cos([FROM_NORTH, PITCH, ROLL])
+    (car,) = bw.read(task(tmp_path, {"cuboids": [cuboid(pitch=PITCH, roll=ROLL)]}, {"cuboids": []})).tracks
+    assert car.cuboids.size_m.tolist() == [list(SIZE)] and car.cuboids.center_m.tolist() == [list(CENTER)]
+    front, up = (car.cuboids.rotation[0] @ axis for axis in ((1, 0, 0), (0, 0, 1)))
+    np.testing.assert_allclose(front, (cy * sp * sr - sy * cr, sy * sp * sr + cy * cr, cp * sr), rtol=0, atol=TOL)
+    np.testing.assert_allclose(up, (cy * sp * cr + sy * sr, sy * sp * cr - cy * sr, cp * cr), rtol=0, atol=TOL)
+    assert front[2] > 0.19
+
+
+@pytest.mark.parametrize("angles", [(0.1, 0.0, YAW), (0.3, -0.2, 3.0), (math.pi / 2, 0.0, YAW), (0.0, -math.pi / 2, 0.4), (3.0, 0.1, 2.0)])
+def test_pitch_and_roll_come_back(tmp_path, angles):
+    """Straight up and upside down too; as scipy puts those angles together they are the corners of the cuboid, each in its place."""
+    scene = tracked(golden(angles=angles))
+    report = bw.write(scene, tmp_path / "out", "scale")
+    assert not any("tilt" in line for line in report.dropped) and any("3 cuboids with pitch and roll" in line for line in report.notes)
+    told = json.loads((tmp_path / "out/annotations.json").read_text())[0]["cuboids"][0]
+    turn = Rotation.from_euler("xyz", [told["roll"], told["pitch"], told["yaw"]]).as_matrix()
+    half = np.array([told["dimensions"][axis] for axis in "xyz"]) / 2
+    front_left_above = np.array([told["position"][axis] for axis in "xyz"]) + turn @ (half * (-1, 1, 1))
+    given = scene.tracks[0].cuboids
+    np.testing.assert_allclose(front_left_above, given.center_m[0] + given.rotation[0] @ np.array(SIZE) / 2, rtol=0, atol=1e-9)
+    (back,) = bw.read(tmp_path / "out").tracks
+    np.testing.assert_allclose(back.cuboids.corners_m(), given.corners_m(), rtol=0, atol=1e-9)
+
+
+def test_upright_cuboids_have_no_pitch_and_roll(tmp_path):
+    assert not {"pitch", "roll"} & written(tmp_path / "out", tracked(golden()), "scale").keys()
 
 
 @pytest.mark.parametrize(

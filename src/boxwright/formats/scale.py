@@ -30,15 +30,15 @@ from .label_rows import LabelRows
 from .looking import head, names_of, natural
 from .scale_cameras import CALIBRATION, CAMERA_FIELDS, lens_from_scale, place_from_scale, time_from_scale
 from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
-from .scale_geometry import IN_WORLD
+from .scale_geometry import IN_WORLD, TILTS
 from .strict_json import Node
 
 __all__ = ["CAMERA", "CAPABILITIES", "FIELDS", "N_TERMS", "detect", "list_scenes", "read", "scene_file"]
 
 CAPABILITIES = Capabilities(
     title="Scale AI's LiDAR annotation tasks",
-    reads="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
-    writes="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
     partly={
         "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
         "calibration": CALIBRATION,
@@ -51,6 +51,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
         "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
+        "Cuboids that stand aslant have a pitch and a roll, which a task shows that was made with `pitch_and_roll_enabled`. Scale does not tell in "
+        "which order they turn: they are Rz(yaw) Ry(pitch) Rx(roll) about the axes across, along and up, as others read finished tasks.",
         "Scale's own client knows tasks but reads no annotations. Its older toolkit, scale-lidar-io, reads where cuboids are and no more, and a test "
         "asks it; those of Nucleus, which are the same cuboids, are certified with its client.",
     ),
@@ -58,7 +60,7 @@ CAPABILITIES = Capabilities(
 
 N_TERMS = 8  # of lenses: k1 k2 p1 p2 k3 k4 k5 k6
 CAMERA = "boxwright_camera"  # the name of a camera, which Scale has numbers for
-FIELDS = {"uuid", "label", "position", "dimensions", "yaw", "attributes"}
+FIELDS = {"uuid", "label", "position", "dimensions", "yaw", *TILTS, "attributes"}
 _OWN_OF_IMAGES = {"image_url", "camera_index", "timestamp", "metadata", *CAMERA_FIELDS}
 _CUBOIDS = re.compile(rb'^\s*\[\s*\{[^\[\]{}]*"cuboids"\s*:\s*\[')
 

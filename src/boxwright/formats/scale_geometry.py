@@ -2,6 +2,8 @@
 
 position is the geometric centre; dimensions are x across, y along and z up, that is width, length, height; yaw turns counter-clockwise from +y. So a
 cuboid that looks along +x has yaw = -pi/2 there. (length, width, height) with yaw from +x would fill the same volume, its front a quarter turn off.
+Tasks that allow it have a pitch and a roll too, Nucleus has not: the turn is Rz(yaw) @ Ry(pitch) @ Rx(roll) of these axes, so that roll turns about
+the axis across. Scale tells the names of both angles, and not their order; this is how others read its finished tasks.
 Points are float32 with Scale, so coordinates on a map are told less an origin of whole metres.
 """
 
@@ -26,10 +28,12 @@ from .reach import within_reach
 from .strict_json import Node
 from .write_report import WriteReport
 
-__all__ = ["IN_WORLD", "ORIGIN", "World", "cuboid_from_scale", "origin_of", "pose_of", "scale_from_cuboids", "vector"]
+__all__ = ["IN_WORLD", "ORIGIN", "TILTS", "World", "angles_from_cuboids", "cuboid_from_scale", "origin_of", "pose_of", "scale_from_cuboids", "vector"]
 
 _FAR_M = 1e4  # from here on float32 has steps of a millimetre
 _LEVEL = 1e-9
+_AHEAD = rotations.quat_from_yaw(math.pi / 2)  # from an axis across that is the first to one ahead
+TILTS = ("pitch", "roll")
 ORIGIN = "boxwright_origin_m"  # what was taken off all coordinates; others leave it alone
 IN_WORLD = "in_world"  # set of a scene that came without the place of any device, and yet with coordinates of the world
 
@@ -37,13 +41,28 @@ IN_WORLD = "in_world"  # set of a scene that came without the place of any devic
 def cuboid_from_scale(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height), and quaternion."""
     center, across_along_up = vector(node["position"]), vector(node["dimensions"])
-    yaw = within_reach(node["yaw"], np.array([node["yaw"].number()]), "an angle")[0]
-    return center, across_along_up[[1, 0, 2]], quat_of_yaw(float(yaw) + math.pi / 2)
+    angles = np.array([node["yaw"].number(), *[node.get(name, 0).number() for name in TILTS]])
+    within_reach(node["yaw"], angles, "an angle")
+    if angles[1:].any():
+        quat = rotations.quat_multiply(rotations.quat_from_euler(angles, "ZYX"), _AHEAD)
+        return center, across_along_up[[1, 0, 2]], quat / np.linalg.norm(quat)
+    return center, across_along_up[[1, 0, 2]], quat_of_yaw(float(angles[0]) + math.pi / 2)
 
 
 def scale_from_cuboids(cuboids: Cuboids) -> tuple[Float64s, Float64s, Float64s]:
-    """(M, 3) positions, (M, 3) dimensions across, along and up, and (M,) yaw from +y, in (-pi, pi]."""
+    """(M, 3) positions, (M, 3) dimensions across, along and up, and (M,) yaw from +y, in (-pi, pi], of cuboids as if they were upright."""
     return cuboids.center_m, cuboids.size_m[:, [1, 0, 2]], np.asarray(rotations.wrap_rad(cuboids.yaw_rad - math.pi / 2))
+
+
+def angles_from_cuboids(cuboids: Cuboids) -> Float64s:
+    """(M, 3) yaw, pitch and roll, yaw first: the other two are of what is left when it is turned back, so that they hold straight up, too."""
+    turn = cuboids.rotation
+    across, ahead, up = -turn[:, :, 1], turn[:, :, 0], turn[:, :, 2]
+    yaw = np.arctan2(across[:, 1], across[:, 0])
+    sine, cosine = np.sin(yaw), np.cos(yaw)
+    pitch = np.arctan2(-across[:, 2], np.hypot(across[:, 0], across[:, 1]))
+    roll = np.arctan2(sine * up[:, 0] - cosine * up[:, 1], cosine * ahead[:, 1] - sine * ahead[:, 0])
+    return np.stack([yaw, pitch, roll], 1)
 
 
 def vector(node: Node) -> Float64s:
@@ -88,7 +107,7 @@ class World:
             report.notes.append("no poses are known: coordinates stay as the file had them that they came from")
         elif self.is_in_sensor_frame:
             report.notes.append(f"no poses are known: every frame is told in {self.frame}, and the motion of the vehicle is in the tracks")
-        self.n_tilted, self.most_rad = 0, 0.0
+        self.n_tilted, self.most_rad = 0, 0.0  # of those told by `packed`
 
     def lidar_pose(self, frame_index: int) -> Pose | None:
         """Where the first LiDAR was, less the origin; where no pose is known that early or late, the first or last one."""
@@ -106,7 +125,7 @@ class World:
 
     def packed(self, cuboids: Cuboids) -> list[tuple[dict[str, float], dict[str, float], float]]:
         """position, dimensions and yaw of each, less the origin."""
-        tilt = np.hypot(cuboids.rotation[:, 0, 2], cuboids.rotation[:, 1, 2])
+        tilt = _tilt(cuboids)
         tilted = tilt > _LEVEL
         if tilted.any():
             self.n_tilted += int(tilted.sum())
@@ -115,8 +134,20 @@ class World:
         rows = zip((center - self.origin_m).tolist(), size.tolist(), yaw.tolist())
         return [(dict(zip("xyz", place)), dict(zip("xyz", extents)), angle) for place, extents, angle in rows]
 
+    def packed_with_tilt(self, cuboids: Cuboids) -> list[dict[str, Any]]:
+        """position, dimensions and yaw of each, less the origin, and of those that stand aslant pitch and roll."""
+        rows: list[dict[str, Any]] = [dict(zip(("position", "dimensions", "yaw"), row)) for row in self.packed(cuboids)]
+        for k in np.flatnonzero(_tilt(cuboids) > _LEVEL).tolist():
+            rows[k] |= dict(zip(("yaw", *TILTS), angles_from_cuboids(cuboids[k : k + 1])[0].tolist()))
+        return rows
+
     def say_what_is_lost(self, report: WriteReport) -> None:
         if self.n_tilted:
             turned = f"up to {math.degrees(self.most_rad):.2f} degrees"
             report.dropped.append(f"the tilt of {number_of(self.n_tilted, 'cuboid')}, {turned}: Scale keeps the heading alone")
             report.tolerance_rad = max(report.tolerance_rad, self.most_rad)
+
+
+def _tilt(cuboids: Cuboids) -> Float64s:
+    """(M,) the sine of how far each stands aslant."""
+    return np.hypot(cuboids.rotation[:, 0, 2], cuboids.rotation[:, 1, 2])

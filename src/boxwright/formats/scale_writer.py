@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import number_of
 from ..scene import Scene
 from .clouds_of_frames import frame_stems, say_what_is_lost
 from .labelled_frames import LabelledFrame, labelled_frames
@@ -37,7 +38,8 @@ def write(scene: Scene, folder: Path, report: WriteReport) -> None:
     write_clouds(scene, world, folder / "frames", stems, report, lambda i: _images(world, i, pictures.of(i, stems[i]), numbers))
     pictures.say(report)
     write_list(folder / "annotations.json", f"scene {scene.name!r}", _frames(scene, world, report))
-    world.say_what_is_lost(report)
+    if world.n_tilted:
+        report.notes.append(f"{number_of(world.n_tilted, 'cuboid')} with pitch and roll: make the task with pitch_and_roll_enabled")
     say_what_is_lost(scene, CAPABILITIES, report)
 
 
@@ -88,17 +90,13 @@ def _cuboids(scene: Scene, world: World, frame: LabelledFrame) -> list[dict[str,
     device = np.zeros(3) if pose is None else pose.translation_m + world.origin_m
     away = np.linalg.norm(frame.cuboids.center_m - device, axis=1).tolist() if len(frame) else []
     found = []
-    for k, (position, dimensions, yaw), attributes, source, distance in zip(
-        frame.tracks, world.packed(frame.cuboids), frame.attributes, frame.sources, away
-    ):
+    for k, place, attributes, source, distance in zip(frame.tracks, world.packed_with_tilt(frame.cuboids), frame.attributes, frame.sources, away):
         track = scene.tracks[k]
         found.append(
             {
                 "uuid": track.track_id,
                 "label": track.category,
-                "position": position,
-                "dimensions": dimensions,
-                "yaw": yaw,
+                **place,
                 "attributes": dict(attributes),
                 "distance_to_device": distance,
                 **{key: value for key, value in source.items() if key not in FIELDS},
