@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 import boxwright as bw
@@ -20,15 +22,46 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swi
 PAGE = Path(bw.__file__).parent / "viewer" / "page"
 
 
-def browser_or_skip():
-    """(playwright, browser), which the caller stops; skips by the name of what is not there."""
+@contextlib.contextmanager
+def chromium():
+    """A browser; skips by the name of what is not there. One that does not end is killed, so that a test fails where it would hang."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the page's tests need playwright (extra 'test')")
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"the page's tests need Debian's chromium: there is no {CHROMIUM}")
     if not (PAGE / "vendor" / "three.module.js").is_file():
         pytest.skip("the page is not complete here: python hatch_build.py fetches three.js from npm")
+    before = set(_children())
     playwright = sync_api.sync_playwright().start()
-    return playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    try:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        own = set(_children()) - before
+        try:
+            yield browser
+        finally:
+            with _killed_after(60, own):
+                browser.close()
+    finally:
+        playwright.stop()
+
+
+def _children():
+    """Processes that this one and those that it started have started."""
+    return psutil.Process().children(recursive=True)
+
+
+@contextlib.contextmanager
+def _killed_after(seconds, processes):
+    def kill():
+        for one in processes:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @dataclass
@@ -176,15 +209,9 @@ def sample_project(folder):
 @contextlib.contextmanager
 def browsed(folder, **changes):
     """changes : of the server's Settings"""
-    playwright, browser = browser_or_skip()
-    try:
-        with sample_project(folder) as project:
-            for name in ("anna", "ben"):
-                project.accounts.add(name)
-            server = Server(project, port=0, changes={"writes_per_s": 10_000, "works_at_once": 20, **changes})
-            with server.in_background():
-                yield Browsed(server, project, browser)
-                browser.close()
-    finally:
-        browser.close()
-        playwright.stop()
+    with sample_project(folder) as project:
+        for name in ("anna", "ben"):
+            project.accounts.add(name)
+        server = Server(project, port=0, changes={"writes_per_s": 10_000, "works_at_once": 20, **changes})
+        with server.in_background(), chromium() as browser:
+            yield Browsed(server, project, browser)

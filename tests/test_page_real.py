@@ -6,25 +6,19 @@ import contextlib
 
 import boxwright as bw
 from boxwright.server import Server
-from browsing import Browsed, browser_or_skip
+from browsing import Browsed, chromium
 
 AV2 = "7fab2350-7eaf-3b7e-a39d-6937a4c1bede"
 
 
 @contextlib.contextmanager
 def opened(folder, path, scene=None, format=None):
-    playwright, browser = browser_or_skip()
-    try:
-        with bw.create_project(folder / "project", "real") as project:
-            project.import_scene(path, scene, format, name="real")
-            project.accounts.add("anna")
-            server = Server(project, port=0, changes={"writes_per_s": 10_000, "works_at_once": 20})
-            with server.in_background():
-                yield Browsed(server, project, browser)
-                browser.close()
-    finally:
-        browser.close()
-        playwright.stop()
+    with bw.create_project(folder / "project", "real") as project:
+        project.import_scene(path, scene, format, name="real")
+        project.accounts.add("anna")
+        server = Server(project, port=0, changes={"writes_per_s": 10_000, "works_at_once": 20})
+        with server.in_background(), chromium() as browser:
+            yield Browsed(server, project, browser)
 
 
 def looked_at(site, frame, cameras=(), seconds=60.0):

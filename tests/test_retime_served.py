@@ -10,7 +10,7 @@ import pytest
 
 import boxwright as bw
 from boxwright.server import Server
-from browsing import Browsed, browser_or_skip
+from browsing import Browsed, chromium
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -37,10 +37,8 @@ def site(tmp_path_factory, truth):
 
 @pytest.fixture
 def browser(site):
-    playwright, site.browser = browser_or_skip()
-    yield
-    site.browser.close()
-    playwright.stop()
+    with chromium() as site.browser:
+        yield
 
 
 def centers(scene):
