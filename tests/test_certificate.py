@@ -10,7 +10,7 @@ import pytest
 
 import boxwright as bw
 import boxwright.certification as certification
-from boxwright.certification.clients import MODULES, python_with
+from boxwright.certification.clients import MODULES, ClientReading, _cuboid_rows, _shape_rows, python_with
 from boxwright.formats import _WRITERS
 from boxwright.formats.declared import FIELDS
 from formats_scenes import CAM_AXES, full_scene
@@ -231,6 +231,94 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
     assert not certificate.holds and "it cannot be read" in certificate.reasons[0]
 
 
+# ------------------------------------------------------------ what the format cannot hold
+
+
+def without_clients(monkeypatch):
+    monkeypatch.setattr(certification, "python_with", lambda *_: None)
+
+
+def test_where_nothing_came_back(monkeypatch):
+    """A format may say that it drops shapes: where there was nothing else, what was written is no labelling any more."""
+    without_clients(monkeypatch)
+    certificate = bw.certify(pictures(), "nuscenes")
+    assert certificate.reasons == ["read with boxwright: none of 6 shapes in pictures came back: the format cannot hold them"]
+    assert certificate.lines[0] == "the certificate does not hold: 0 of 6 shapes in pictures came back"
+    none = bw.certify(pictures().replace(image_tracks=[]), "nuscenes")
+    assert none.holds and none.lines[0].endswith("there were no labels to compare")
+    certificate = bw.certify(pictures(), "argoverse2")  # which has no frames either without sweeps and cuboids
+    assert certificate.reasons == ["read with boxwright: none of 6 shapes in pictures came back: the format cannot hold them"]
+
+
+def test_what_is_not_in_it_is_told_at_once(monkeypatch):
+    without_clients(monkeypatch)
+    certificate = bw.certify(two_cameras(), "datumaro")
+    first, second = certificate.lines
+    assert certificate.holds
+    assert first.startswith("the certificate holds for what datumaro can hold: 2 of 2 cuboids and 0 of 3 shapes in pictures came back; no corner")
+    assert second.startswith("not wholly in it: shapes in pictures (3 of 3), tracks in pictures (3 of 3), relations (3 of 3)")
+    told = certificate.to_dict()
+    assert told["readings"][0]["labels"] == {"cuboids": {"n_given": 2, "n_came_back": 2}, "shapes": {"n_given": 3, "n_came_back": 0}}
+    assert told["readings"][0]["exact"] == {"m": 1e-9, "rad": 1e-9}  # no pixels where no shapes are
+
+
+def test_how_far_corners_move_without_roll_and_pitch(monkeypatch):
+    """A cuboid 2 m wide and 1.5 m high that rolls by a: its edges are 1.25 m off its axis, and move by 2 sin(a / 2) 1.25 m."""
+    without_clients(monkeypatch)
+    roll = 0.1
+    quats = [[np.cos(roll / 2), np.sin(roll / 2), 0, 0], [1, 0, 0, 0]]
+    cuboids = bw.Cuboids([[9, 2, 0.3], [9, 6, 0.3]], [[4, 2, 1.5]] * 2, quat_wxyz=quats, frame="lidar")
+    tracks = [bw.Track(str(k), "car", [0], cuboids[k : k + 1]) for k in range(2)]
+    certificate = bw.certify(bw.Scene("0001", [0], {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar"), "kitti_tracking")
+    (reading,) = certificate.readings
+    assert certificate.holds
+    assert (reading.tilted.n_given, reading.tilted.n_lost) == (1, 0)
+    assert reading.corner_m == pytest.approx(2 * np.sin(roll / 2) * 1.25, abs=1e-12)
+    assert "corners moved by up to 0.125 m, as 1 cuboid lost roll and pitch; but for that, no corner moved" in certificate.lines[0]
+
+
+def test_labels_that_are_numbered_anew_in_every_frame():
+    """KITTI object has no tracks: the second object of one frame is the first of another, and keeps its own box."""
+    scene = two_cameras()
+    times = np.arange(3) * 100_000_000
+    first, second = (track.cuboids for track in scene.tracks)
+    tracks = [bw.Track("1", "car", times[:1], first), bw.Track("2", "car", times[:2], bw.Cuboids.concatenate([second, second]))]
+    boxes = [bw.ImageTrack("a", "car", "left", times[:1], bw.Boxes([[280, 210, 340, 260]]), object_id="1")]
+    boxes.append(bw.ImageTrack("b", "car", "left", times[:2], bw.Boxes([[430, 220, 470, 250], [431, 220, 471, 250]]), object_id="2"))
+    (reading,) = bw.certify(scene.replace(times_ns=times, tracks=tracks, image_tracks=boxes, frame_ids=()), "kitti_object").readings
+    assert reading.holds, reading.reasons
+    assert (reading.shapes[0].n_given, reading.shapes[0].n_lost, reading.shapes[0].edge_px) == (3, 0, 0.0)
+    assert {one.field: (one.n_given, one.n_lost) for one in reading.lost}["tracks"] == (2, 1)  # that of one label is still one
+
+
+def test_frames_without_times_and_names(monkeypatch):
+    """MOT without a rate counts frames from 1, and has none after the last label."""
+    without_clients(monkeypatch)
+    scene = pictures().replace(times_ns=np.arange(5), has_time=False, image_tracks=[])
+    track = bw.ImageTrack("1", "pedestrian", "front", [1, 2, 3], bw.Boxes(np.array([[10, 20, 30, 45]]) + np.arange(3)[:, None] * 9))
+    (reading,) = bw.certify(scene.replace(image_tracks=[track]), "mot").readings
+    assert reading.holds, reading.reasons
+    assert (reading.shapes[0].n_given, reading.shapes[0].n_lost) == (3, 0)
+
+
+def test_tracks_of_cameras_that_a_format_leaves_out():
+    """Waymo has five cameras: what is in the pictures of a sixth is lost with its shapes, not torn apart."""
+    lens = bw.PinholeCamera(640, 480, 300.0, 300.0, 320.0, 240.0)
+    cameras = {f"cam{k}": bw.CameraSensor(f"cam{k}", lens, bw.Pose(CAM_AXES, (0.1 * k, 0, 1))) for k in range(6)}
+    times = np.arange(2) * 100_000_000
+    boxes = [bw.ImageTrack(name, "car", name, times, bw.Boxes([[10, 10, 30, 40], [20, 10, 40, 40]])) for name in cameras]
+    certificate = bw.certify(bw.Scene("clip", times, {"lidar": bw.Lidar("lidar")}, cameras, image_tracks=boxes, label_frame="lidar"), "waymo")
+    lost = {one.field: one for one in certificate.readings[0].lost}
+    assert certificate.holds, certificate.reasons
+    assert (lost["video"].n_given, lost["video"].n_lost, lost["video"].said) == (6, 1, lost["shapes"].said)
+
+
+def test_occlusion_is_counted_where_it_is(monkeypatch):
+    without_clients(monkeypatch)
+    lost = {one.field: (one.n_given, one.n_lost) for one in bw.certify(pictures(), "mot").readings[0].lost}
+    assert lost["visibility"] == (2, 2)  # the keyframe at the second frame, and the third that it holds until
+
+
 # ------------------------------------------------------------ clients
 
 
@@ -289,8 +377,30 @@ def test_a_client_that_refuses(rng, monkeypatch, tmp_path):
 
 
 def test_a_python_that_is_none(rng):
-    with pytest.raises(bw.ArgumentError, match="client_python: expected a Python"):
+    with pytest.raises(bw.ArgumentError, match="client_python: it does not run as one: expected a Python"):
         bw.certify(street(rng), "openlabel", client_python="/nowhere/python")
+
+
+def test_a_python_without_the_client(rng, tmp_path):
+    """An empty module search path: whatever Python this is, it has no client there."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
+    python.chmod(0o755)
+    with pytest.raises(bw.ArgumentError, match="kognic-openlabel is not installed for it"):
+        bw.certify(street(rng), "openlabel", tmp_path / "out", client_python=python)
+    assert not (tmp_path / "out").exists()
+    (note,) = bw.certify(street(rng), "kitti_tracking", client_python=python).notes
+    assert note == f"no client is known that reads kitti_tracking: {python} was not asked"
+
+
+def test_times_of_a_clip_that_has_none(rng):
+    """A client counts in its own way where nobody knows when frames were."""
+    scene = street(rng).replace(times_ns=np.arange(3), has_time=False, tracks=[])
+    told = ClientReading("it", None, frozenset({"times"}), "own", _cuboid_rows(None), _shape_rows(None), [0, 5000, 9000])
+    reading = certification._read_by_client(scene, told, bw.capabilities()["nuscenes"])
+    assert reading.time_error_ns is None and reading.holds
+    timed = certification._read_by_client(scene.replace(has_time=True), told, bw.capabilities()["nuscenes"])
+    assert timed.reasons == ("times move by up to 8998 ns, allowed are 500",)
 
 
 # ------------------------------------------------------------ command line
@@ -317,3 +427,28 @@ def test_a_dry_run_has_nothing_to_certify(rng, tmp_path, run):
     bw.write(street(rng), tmp_path / "in")
     code, _, err = run("convert", tmp_path / "in", "--dry-run", "--certify")
     assert code == 2 and "--certify" in err
+
+
+def test_convert_looks_at_the_python_first(rng, tmp_path, run):
+    bw.write(street(rng), tmp_path / "in")
+    for arguments, words in (
+        (("--client-python", sys.executable), "--client-python: nobody is asked without a certificate; pass --certify too"),
+        (("--client-python", "/nowhere/python", "--certify"), "--client-python: it does not run as one: expected a Python, got /nowhere/python"),
+    ):
+        code, _, err = run("convert", tmp_path / "in", tmp_path / "out", "--to", "openlabel", *arguments)
+        assert code == 2 and words in err
+        assert not (tmp_path / "out").exists()
+
+
+def test_convert_to_pictures_that_nobody_has_calibrated(tmp_path, run):
+    scene = two_cameras()
+    plain = bw.CameraSensor("plain", bw.UncalibratedCamera(640, 480))
+    bw.write(scene.replace(image_tracks=[], cameras={**scene.cameras, "plain": plain}), tmp_path / "in")
+    for format in ("mot", "cvat_video", "labelbox", "coco"):
+        code, _, err = run("convert", tmp_path / "in", tmp_path / format, "--to", format, "--camera", "plain")
+        assert code == 2 and not (tmp_path / format).exists()
+        assert "camera: it has no calibration and no labels, so that nothing of 2 tracks of cuboids can be told in its pictures" in err
+        assert "name left or other with --camera NAME" in err
+    bw.write(scene.replace(image_tracks=[], cameras={"plain": plain}), tmp_path / "alone")
+    code, _, err = run("convert", tmp_path / "alone", tmp_path / "out", "--to", "labelbox")
+    assert code == 2 and "write a format that holds cuboids, or add the camera's calibration" in err

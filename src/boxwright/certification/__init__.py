@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,82 +16,19 @@ from ..arrays import Int64s
 from ..errors import BoxwrightError, SensorFrameFallback, number_of
 from ..formats import capabilities, check_writable, scenes, write
 from ..formats.camera_labels import cut_to_pictures, with_boxes_of_cuboids
-from ..formats.declared import Capabilities, Exactness
+from ..formats.declared import Capabilities, Exactness, spelled
 from ..formats.image_labels import the_camera
 from ..formats.write_report import WriteReport
 from ..image_tracks import ImageTracks
 from ..keyframes import State
 from ..scene import Scene
+from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
-from .fields import LostField, Readings, lost_fields, poses_of
+from .fields import LostField, Readings, lost_fields, poses_of, tracks_gone
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
-from .rows import Clip, Rows, common_frame, cuboid_rows, pair_cuboids, pair_shapes, renamed, shape_rows
+from .rows import Clip, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
 
 __all__ = ["Certificate", "CuboidErrors", "LostField", "Reading", "ShapeErrors", "certify"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one reader found in what was written.
-
-    read_with : "boxwright", or a client with its version
-    frame : the frame of reference the cuboids are compared in
-    exact : how far a label may move; m holds the rounding of float64 at the scene's coordinates too
-    cuboids, shapes : by class, "all" first; empty where the scene has none, or the format holds none. Where the format loses roll and pitch, against
-        the cuboids as they are without; `tilted` tells how far those that have any are from where they were
-    time_error_ns : the furthest that a stamp moved; None where no time was told. Where the format tells times only partly, from the first frame on
-    n_frames_lost, n_extra : frames that are gone, labels that nobody gave
-    lost : fields of which something is gone
-    reasons : why it does not hold, one sentence each
-    """
-
-    read_with: str
-    frame: str
-    exact: Exactness
-    cuboids: tuple[CuboidErrors, ...] = ()
-    tilted: CuboidErrors | None = None
-    shapes: tuple[ShapeErrors, ...] = ()
-    time_error_ns: int | None = None
-    n_frames_lost: int = 0
-    n_extra: int = 0
-    lost: tuple[LostField, ...] = ()
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        return not self.reasons
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """The outcome of `certify`.
-
-    format : what was written; report : what its writer said
-    readings : our reader's, and that of the platform's client where it is installed
-    notes : what was not looked at, and why
-    holds : whether every label came back within the format's tolerance, and nothing is gone but what the format says it loses
-    """
-
-    format: str
-    report: WriteReport
-    readings: tuple[Reading, ...]
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def holds(self) -> bool:
-        return all(reading.holds for reading in self.readings)
-
-    @property
-    def reasons(self) -> list[str]:
-        return [f"read with {reading.read_with}: {reason}" for reading in self.readings for reason in reading.reasons]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        readings = [{**asdict(one), "exact": one.exact._asdict(), "holds": one.holds} for one in self.readings]
-        return {"format": self.format, "holds": self.holds, "readings": readings, "notes": list(self.notes), "dropped": self.report.dropped}
-
-    def __str__(self) -> str:
-        return f"{self.format}: {'holds' if self.holds else '; '.join(self.reasons)}"
 
 
 def certify(
@@ -108,18 +46,19 @@ def certify(
     options : of the writer, as `bw.write` takes them
     """
     check_writable(format)
-    said = capabilities()[format]
+    said, notes = capabilities()[format], list[str]()
+    python = None if said.client is None else python_with(said.client, client_python)
+    if said.client is None and client_python is not None:
+        notes.append(f"no client is known that reads {format}: {os.fspath(client_python)} was not asked")
+    if said.client is not None and python is None:
+        notes.append(f"{said.client} is not installed: nobody but boxwright read it back")
     with tempfile.TemporaryDirectory(prefix="boxwright-") as aside:
         folder = Path(aside) / "written" if path is None else Path(path)
         report = write(scene, folder, format, **options)
         given, n_other = _given(scene, said, options)
-        readings, notes = [_read_by_us(given, n_other, folder, format, said)], list[str]()
-        if said.client is not None:
-            python = python_with(said.client, client_python)
-            if python is None:
-                notes.append(f"{said.client} is not installed: nobody but boxwright read it back")
-            else:
-                readings.append(_read_by_client(given, ask_client(format, said.client, python, folder), said))
+        readings = [_read_by_us(given, n_other, folder, format, said)]
+        if said.client is not None and python is not None:
+            readings.append(_read_by_client(given, ask_client(format, said.client, python, folder), said))
     return Certificate(format, report, tuple(readings), tuple(notes))
 
 
@@ -146,15 +85,16 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
     except BoxwrightError as error:
         return Reading("boxwright", "own", said.exact, reasons=(f"it cannot be read: {error}",))
     given = Clip.of([scene])
-    given, back, n_lost = _frames_together(given, back)
+    given, back, n_lost, gone = _frames_together(given, back, said)
+    gone["shapes"] += n_other
     frame = common_frame([given, back], said.frame)
     by_id = said.can_write("track_ids")
     cuboids = (cuboid_rows(given, frame), cuboid_rows(back, frame))
     shapes = (shape_rows(given), shape_rows(back))
     pairs = pair_cuboids(*cuboids, by_id)
-    objects = renamed(*cuboids, pairs) if _may_keep_those_of_cuboids(said) else None
+    objects = called_now(*cuboids, pairs) if _may_keep_those_of_cuboids(said) else None
     readings = Readings(given, back, (*cuboids, pairs), (*shapes, pair_shapes(*shapes, by_id, objects)))
-    return _measured("boxwright", frame, readings, said, said.exact, n_lost, n_other, None)
+    return _measured("boxwright", frame, readings, said, said.exact, n_lost, gone, None)
 
 
 def _may_keep_those_of_cuboids(said: Capabilities) -> bool:
@@ -162,20 +102,23 @@ def _may_keep_those_of_cuboids(said: Capabilities) -> bool:
     return "shapes" in said.partly and said.can_write("cuboids") and not said.one_camera and not said.projects
 
 
-def _frames_together(given: Clip, back: Clip) -> tuple[Clip, Clip, int]:
-    """The frames of both that are the same: all of them where there are as many, else those of one stamp or name; and how many of those that hold
-    anything are gone."""
+def _frames_together(given: Clip, back: Clip, said: Capabilities) -> tuple[Clip, Clip, int, dict[str, int]]:
+    """The frames of both that are the same: all where there are as many, else those of one stamp, or of one name where the format has names, or the
+    first ones; how many are gone that hold what the format can hold; and how many cuboids and shapes were in frames that are gone."""
     if len(given) == len(back):
-        return given, back, 0
+        return given, back, 0, {"cuboids": 0, "shapes": 0}
     have_times = all(scene.has_time for clip in (given, back) for scene, _, _ in clip.scenes)
-    called = [{_called(scene, i, have_times): place for place, (scene, i) in enumerate(clip.places)} for clip in (given, back)]
-    found = [(place, called[1][name]) for name, place in called[0].items() if name in called[1]]
-    if not found:
-        found = [(i, i) for i in range(min(len(given), len(back)))]
-    kept = {i for i, _ in found}
-    held = set(shape_rows(given).frame.tolist()) | set(cuboid_rows(given, "own").frame.tolist())
+    found = list[tuple[int, int]]()
+    if have_times or said.can_write("frame_names"):
+        called = [{_called(scene, i, have_times): place for place, (scene, i) in enumerate(clip.places)} for clip in (given, back)]
+        found = [(place, called[1][name]) for name, place in called[0].items() if name in called[1]]
+    found = found or [(i, i) for i in range(min(len(given), len(back)))]
+    kept = [i for i, _ in found]
+    rows = {"cuboids": cuboid_rows(given, "own").frame, "shapes": shape_rows(given).frame}
+    held = {place for kind, frames in rows.items() if said.can_write(kind) for place in frames.tolist()}
     held |= {i for i, (scene, k) in enumerate(given.places) if any(scene.has_points(k, name) for name in scene.lidars)}
-    return given.taken([i for i, _ in found]), back.taken([j for _, j in found]), len(held - kept)
+    gone = {kind: int((~np.isin(frames, kept)).sum()) for kind, frames in rows.items()}
+    return given.taken(kept), back.taken([j for _, j in found]), len(held - {*kept}), gone
 
 
 def _called(scene: Scene, frame_index: int, by_time: bool) -> int | str:
@@ -202,8 +145,8 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Re
     in_pictures = (shapes, told.shapes, pair_shapes(shapes, told.shapes, by_id))
     readings = Readings(given, given, (mine, theirs, pair_cuboids(mine, theirs, by_id)), in_pictures)
     n_lost = len(scene) - len(told.times_ns) if "times" in told.knows else 0
-    reading = _measured(told.client, frame, readings, said, exact, n_lost, 0, told.knows)
-    if "times" in told.knows and not n_lost:
+    reading = _measured(told.client, frame, readings, said, exact, n_lost, {}, told.knows)
+    if "times" in told.knows and scene.has_time and not n_lost:
         apart = int(np.abs(np.array(told.times_ns, np.int64) - scene.times_ns).max(initial=0))
         late = (f"times move by up to {apart} ns, allowed are {exact.ns}",) if apart > exact.ns else ()
         reading = replace(reading, time_error_ns=apart, reasons=reading.reasons + late)
@@ -218,27 +161,35 @@ def _expected(rows: Rows, told: ClientReading, field: str) -> Int64s:
 
 
 def _measured(
-    read_with: str, frame: str, readings: Readings, said: Capabilities, exact: Exactness, n_lost: int, n_other: int, knows: frozenset[str] | None
+    read_with: str,
+    frame: str,
+    readings: Readings,
+    said: Capabilities,
+    exact: Exactness,
+    n_lost: int,
+    gone: Mapping[str, int],
+    knows: frozenset[str] | None,
 ) -> Reading:
+    """gone : of "cuboids" and "shapes", how many are lost that are not among the rows"""
     a, b, pairs = readings.cuboids
     exact = exact._replace(m=exact.m + _float_room(readings, said, exact))
     cuboids: list[CuboidErrors] = []
     tilted = None
     if len(a) and said.can_write("cuboids"):
-        if not said.can_write("full_rotation") and is_tilted(a.cuboids[pairs.a]).any():
-            tilted = cuboid_errors(a, b, pairs, is_tilted(a.cuboids[pairs.a]))[0]
+        turned = is_tilted(a.cuboids)
+        if not said.can_write("full_rotation") and turned.any():
+            every = cuboid_errors(a, b, pairs, turned[pairs.a])[0]
+            tilted = replace(every, category="with roll and pitch", n_given=int(turned.sum()), n_lost=int(turned[pairs.lost].sum()))
             a = replace(a, cuboids=upright(a.cuboids))
         cuboids = cuboid_errors(a, b, pairs)
+    fields = _with_others(lost_fields(readings, exact, knows), gone)
     shapes = shape_errors(*readings.shapes) if len(readings.shapes[0]) and said.can_write("shapes") else []
-    lost = [
-        LostField(name, n_given, gone, name in said.losses, said.losses.get(name, ""))
-        for name, (n_given, gone) in _with_others(lost_fields(readings, exact, knows), n_other).items()
-        if gone
-    ]
+    lost = [_lost(name, counts, readings, said) for name, counts in fields.items() if counts[1]]
     reading = Reading(
         read_with,
         frame,
         exact,
+        _labels(readings, fields, gone.get("shapes", 0), knows),
         tuple(cuboids),
         tilted,
         tuple(shapes),
@@ -250,11 +201,32 @@ def _measured(
     return replace(reading, reasons=tuple(_reasons(reading, said)))
 
 
-def _with_others(fields: dict[str, tuple[int, int]], n_other: int) -> dict[str, tuple[int, int]]:
-    if n_other:
-        n, lost = fields.get("shapes", (0, 0))
-        fields["shapes"] = (n + n_other, lost + n_other)
-    return fields
+def _with_others(fields: dict[str, tuple[int, int]], gone: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    counts = {kind: fields.get(kind, (0, 0)) for kind, n in gone.items() if n}
+    return {**fields, **{kind: (n + gone[kind], lost + gone[kind]) for kind, (n, lost) in counts.items()}}
+
+
+def _lost(name: str, counts: tuple[int, int], readings: Readings, said: Capabilities) -> LostField:
+    """Tracks that are gone with all of their labels are gone as the format says of these."""
+    labels = {"tracks": ("cuboids", readings.cuboids), "video": ("shapes", readings.shapes)}.get(name)
+    if name not in said.losses and labels is not None and counts[1] == tracks_gone(labels[1]):
+        name_of_loss = labels[0]
+    else:
+        name_of_loss = name
+    return LostField(name, *counts, name_of_loss in said.losses, said.losses.get(name_of_loss, ""))
+
+
+def _labels(readings: Readings, fields: dict[str, tuple[int, int]], n_other: int, knows: frozenset[str] | None) -> dict[str, tuple[int, int]]:
+    """Kind of label -> how many there were, how many came back in whatever way. Sweeps labelled by cuboids are among them."""
+    counts = {kind: (n, n - lost) for kind, (n, lost) in fields.items() if kind in KINDS}
+    a, _, pairs = readings.shapes
+    if "shapes" in counts:
+        counts["shapes"] = (len(a) + n_other, len(pairs.a))  # those that are another kind of shape now are still there
+    if knows is None:
+        labelled = sum(scene.has_point_labels(i, name) for scene, i in readings.back.places for name in scene.lidars)
+        n = max(labelled, counts.get("segmentation", (0, 0))[0])
+        counts["segmentation"] = (n, labelled)
+    return {kind: counts[kind] for kind in KINDS if counts.get(kind, (0, 0))[0]}
 
 
 def _float_room(readings: Readings, said: Capabilities, exact: Exactness) -> float:
@@ -283,22 +255,25 @@ def _reasons(reading: Reading, said: Capabilities) -> list[str]:
     exact, found = reading.exact, list[str]()
     for one in reading.cuboids[:1]:
         if one.corner_m > exact.m:
-            found.append(f"a corner moves by {one.corner_m:.3g} m, allowed are {exact.m:.3g}")
+            found.append(f"a corner moves by {spelled(one.corner_m)} m, allowed are {spelled(exact.m)}")
         if one.heading_rad > exact.rad:
-            found.append(f"a heading turns by {one.heading_rad:.3g} rad, allowed are {exact.rad:.3g}")
+            found.append(f"a heading turns by {spelled(one.heading_rad)} rad, allowed are {spelled(exact.rad)}")
         if one.n_lost:
             found.append(f"{one.n_lost} of {one.n_given} cuboids are lost")
     keeps_shapes = "shapes" not in said.partly or said.one_camera or said.projects
     for shape in reading.shapes[:1]:
         if shape.edge_px > exact.px:
-            found.append(f"an edge moves by {shape.edge_px:.3g} px, allowed are {exact.px:.3g}")
+            found.append(f"an edge moves by {spelled(shape.edge_px)} px, allowed are {spelled(exact.px)}")
         if shape.n_lost and keeps_shapes:
             found.append(f"{shape.n_lost} of {shape.n_given} shapes in pictures are lost")
     if reading.n_frames_lost:
-        found.append(f"{reading.n_frames_lost} frames are lost")
+        found.append(f"{number_of(reading.n_frames_lost, 'frame')} lost")
     if reading.n_extra:
         found.append(f"{number_of(reading.n_extra, 'label')} that nobody gave")
     if reading.time_error_ns is not None and "times" not in said.partly and reading.time_error_ns > exact.ns:
         found.append(f"times move by up to {reading.time_error_ns} ns, allowed are {exact.ns}")
+    n_given, n_back = (sum(counts[k] for counts in reading.labels.values()) for k in (0, 1))
+    if n_given and not n_back and not any(reason.endswith("are lost") for reason in found):
+        found.append(f"none of {kinds_of(reading.labels, '{what}')} came back: the format cannot hold them")
     undeclared = [one for one in reading.lost if not one.is_declared and one.field not in ("cuboids", "shapes")]  # these two are counted by class
     return [*found, *[f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost" for one in undeclared]]

@@ -53,6 +53,7 @@ MODULES = {
 VARIABLE = "BOXWRIGHT_CLIENT_PYTHON"
 _SCRIPTS = Path(__file__).parent / "client_scripts"
 _WAIT_S = 900
+_ASK_S = 60
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,35 @@ class ClientReading:
 
 
 def python_with(client: str, client_python: str | os.PathLike[str] | None = None) -> str | None:
-    """The Python that has the client: the one given, those of the environment, or ours; None where none has."""
+    """The Python that has the client: the one given, else one of the environment, or ours; None where none has.
+
+    ArgumentError where what was given or is in the environment is no Python, or the one that was given lacks the client.
+    """
     module = MODULES[client]
-    named = [os.fspath(client_python)] if client_python is not None else [text for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
-    for python in named:
-        if not Path(python).is_file():
-            raise ArgumentError(expected="a Python", got=python, field="client_python", hint="such as venv/bin/python")
-        ask = f"import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in {_steps(module)!r}))"
-        if subprocess.run([python, "-c", ask], capture_output=True, check=False).returncode == 0:
+    if client_python is not None:
+        given = os.fspath(client_python)
+        if not _has(given, module, "client_python"):
+            hint = f"install {client} for it, or leave it out: boxwright alone reads it back then"
+            raise ArgumentError(
+                f"{client} is not installed for it", expected=f"a Python that has {client}", got=given, field="client_python", hint=hint
+            )
+        return given
+    for python in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        if _has(python, module, VARIABLE):
             return python
     return sys.executable if all(importlib.util.find_spec(name) for name in _steps(module)) else None
+
+
+def _has(python: str, module: str, field: str) -> bool:
+    """Whether a Python has a module. ArgumentError, which names the field, where it is no Python."""
+    ask = f"import importlib.util as u; print('found' if all(u.find_spec(m) for m in {_steps(module)!r}) else 'missing')"
+    try:
+        said = subprocess.run([python, "-c", ask], capture_output=True, text=True, timeout=_ASK_S, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    if said not in ("found", "missing"):
+        raise ArgumentError("it does not run as one", expected="a Python", got=python, field=field, hint="such as venv/bin/python")
+    return said == "found"
 
 
 def _steps(module: str) -> list[str]:

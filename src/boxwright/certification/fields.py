@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Bools
 from ..cameras import UncalibratedCamera
 from ..errors import BoxwrightError
 from ..formats.declared import Exactness
@@ -19,7 +20,7 @@ from ..scene import CameraSensor, Scene
 from .measured import is_tilted
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
 
-__all__ = ["LostField", "Readings", "lost_fields", "poses_of"]
+__all__ = ["LostField", "Readings", "lost_fields", "poses_of", "tracks_gone"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
@@ -65,7 +66,7 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "segmentation": lambda: _point_labels(readings),
         "poses": lambda: _poses(readings),
         "calibration": lambda: _cameras(readings),
-        "visibility": lambda: _differing(readings, _is_occluded),
+        "visibility": lambda: _occluded(readings),
         "classes": lambda: _differing(readings, lambda rows, row: rows.category(row)),
         "track_ids": lambda: _differing(readings, lambda rows, row: rows.track_ids[int(rows.track[row])]),
         "keyframes": lambda: _differing(readings, _how),
@@ -96,16 +97,21 @@ def _tilts(readings: Readings) -> Count:
 
 
 def _tracks(reading: tuple[Rows, Rows, Pairs]) -> Count:
-    """Tracks of two labels and more that came back as several, or as one with another."""
+    """Tracks that are gone, or came back as several, or as one with another."""
     a, b, pairs = reading
     ends: dict[int, set[int]] = defaultdict(set)
     starts: dict[int, set[int]] = defaultdict(set)
     for i, j in zip(a.track[pairs.a].tolist(), b.track[pairs.b].tolist()):
         ends[i].add(j)
         starts[j].add(i)
-    index, n_labels = np.unique(a.track, return_counts=True)
-    long = index[n_labels > 1].tolist()
-    return len(long), sum(len(ends[i]) != 1 or any(len(starts[j]) != 1 for j in ends[i]) for i in long)
+    tracks = np.unique(a.track).tolist()
+    return len(tracks), sum(len(ends[i]) != 1 or any(len(starts[j]) != 1 for j in ends[i]) for i in tracks)
+
+
+def tracks_gone(reading: tuple[Rows, Rows, Pairs]) -> int:
+    """Tracks of which no label came back."""
+    a, _, pairs = reading
+    return len(np.setdiff1d(a.track, a.track[pairs.a]))
 
 
 def _shapes(readings: Readings) -> Count:
@@ -127,10 +133,18 @@ def _differing(readings: Readings, said: Callable[[Rows, int], object]) -> Count
     return n, n_lost
 
 
-def _is_occluded(rows: Rows, row: int) -> bool | None:
-    if rows.visibility is None or not (rows.visibility == Visibility.OCCLUDED).any():
-        return None
-    return bool(rows.visibility[row] == Visibility.OCCLUDED)
+def _occluded(readings: Readings) -> Count:
+    """Labels that are occluded, and how many no longer are, or are now and were not."""
+    n = n_lost = 0
+    for a, b, pairs in readings.both:
+        here, there = (_is_occluded(rows)[index] for rows, index in ((a, pairs.a), (b, pairs.b)))
+        n += int((here | there).sum())
+        n_lost += int((here != there).sum())
+    return n, n_lost
+
+
+def _is_occluded(rows: Rows) -> Bools:
+    return np.zeros(len(rows), bool) if rows.visibility is None else np.asarray(rows.visibility == Visibility.OCCLUDED)
 
 
 def _how(rows: Rows, row: int) -> object:

@@ -12,13 +12,26 @@ from ..arrays import Float64s, Int64s, UInt8s
 from ..assignment import assigned
 from ..cuboids import Cuboids
 from ..formats.dense_tracks import moved_each
-from ..image_tracks import interpolate_image_tracks
+from ..image_tracks import ImageTrack, ImageTracks, interpolate_image_tracks
 from ..keyframes import Keyframed
 from ..scene import Scene
 from ..shapes2d import Shapes
 from ..tracks import interpolate_tracks
 
-__all__ = ["Clip", "CuboidRows", "Pairs", "Rows", "ShapeRows", "common_frame", "cuboid_rows", "pair_cuboids", "pair_shapes", "renamed", "shape_rows"]
+__all__ = [
+    "Clip",
+    "CuboidRows",
+    "Pairs",
+    "Rows",
+    "ShapeRows",
+    "called_now",
+    "common_frame",
+    "cuboid_rows",
+    "pair_cuboids",
+    "pair_shapes",
+    "renamed",
+    "shape_rows",
+]
 
 _CLOSE = 0.01  # metres, pixels: what is nearer counts little more than this when labels without common ids are paired
 
@@ -75,10 +88,15 @@ class Rows:
 
     def taken(self, index: Int64s) -> Self:
         """Some of the rows, with all of the tracks."""
-        codes = {name: None if values is None else values[index] for name, values in (("state", self.state), ("visibility", self.visibility))}
-        attributes = [self.attributes[i] for i in index.tolist()] if self.attributes else ()
-        own = self._taken(index)
-        return replace(self, frame=self.frame[index], track=self.track[index], attributes=attributes, **codes, **own)  # type: ignore[arg-type]
+        return replace(
+            self,
+            frame=self.frame[index],
+            track=self.track[index],
+            state=None if self.state is None else self.state[index],
+            visibility=None if self.visibility is None else self.visibility[index],
+            attributes=[self.attributes[i] for i in index.tolist()] if self.attributes else (),
+            **self._taken(index),
+        )
 
     def _taken(self, index: Int64s) -> dict[str, Any]:
         return {}
@@ -101,6 +119,7 @@ class CuboidRows(Rows):
 class ShapeRows(Rows):
     """xyxy : (R, 4) pixels, the boxes around the shapes. cameras : of each track. shapes : where each row's shape is, none for a client's boxes"""
 
+    tracks: Sequence[ImageTrack] = ()
     xyxy: Float64s = field(default_factory=lambda: np.zeros((0, 4)))
     cameras: Sequence[str] = ()
     shapes: Sequence[tuple[Shapes, int]] = ()
@@ -126,7 +145,8 @@ def common_frame(clips: Sequence[Clip], wanted: str) -> str:
     """The frame of reference in which the cuboids of both are compared: the format's own where both can tell it."""
     scenes = [scene for clip in clips for scene, _, _ in clip.scenes]
     labelled = [scene for scene in scenes if scene.tracks]
-    for frame in dict.fromkeys([wanted or "lidar", "lidar", "ego", "world"]):
+    instead = ["ego"] if wanted == "world" else []  # what is written for a world that nobody knows of
+    for frame in dict.fromkeys([wanted or "lidar", *instead, "lidar", "ego", "world"]):
         if all(_can_tell(scene, frame) for scene in labelled):
             return frame
     return "own"
@@ -167,10 +187,10 @@ def cuboid_rows(clip: Clip, frame: str) -> CuboidRows:
 def shape_rows(clip: Clip) -> ShapeRows:
     """All shapes in pictures, each at the exposure of its frame."""
     parts: list[tuple[Any, ...]] = []
-    tracks: list[Any] = []
+    tracks: list[ImageTrack] = []
     shapes: list[tuple[Shapes, int]] = []
     for scene, frames, places in clip.scenes:
-        for group, index in scene.image_tracks.groups():  # type: ignore[attr-defined]
+        for group, index in ImageTracks(scene.image_tracks).groups():
             many = interpolate_image_tracks(group, scene.exposures_ns(group[0].camera)[frames])
             bounds = many.shapes.bounds_xyxy()
             parts.append((places[many.time_index], index[many.track_index].astype(np.int64) + len(tracks), many.state, many.visibility, bounds))
@@ -225,24 +245,32 @@ def pair_cuboids(a: CuboidRows, b: CuboidRows, by_id: bool) -> Pairs:
         turn = 1 - np.abs(a.cuboids.quat_wxyz[i] @ b.cuboids.quat_wxyz[j].T)
         return np.asarray(center + 0.1 * size + turn)
 
-    return _paired(a, b, by_id, far, [""] * len(a.track_ids), [""] * len(b.track_ids))
+    return _paired(a, b, by_id, far, [""] * len(a), [""] * len(b))
 
 
-def pair_shapes(a: ShapeRows, b: ShapeRows, by_id: bool, objects: Mapping[str, str] | None = None) -> Pairs:
+def pair_shapes(a: ShapeRows, b: ShapeRows, by_id: bool, objects: Mapping[tuple[int, str], str] | None = None) -> Pairs:
     """As `pair_cuboids`, within each camera; where one of the two knows one camera alone, by whatever name, it is the one of the other that fits.
 
-    objects : what the tracks of cuboids are called now, where a format may keep the shapes of these alone, and have some where nobody gave any. Where
-        all that came back are such, shapes of one object go together, and no others
+    objects : what the cuboids of each frame and track are called now, where a format may keep the shapes of these alone, and have some where nobody
+        gave any. Where all that came back are such, shapes of one object go together, and no others
     """
     cameras_a, cameras_b = list(a.cameras), list(b.cameras)
     if len({*cameras_b}) == 1:
         cameras_b = [_which_camera(a, b)] * len(cameras_b)
     elif len({*cameras_a}) == 1:
         cameras_a = [_which_camera(b, a)] * len(cameras_a)
-    if objects is not None and all(track.object_id is not None for track in b.tracks):  # type: ignore[attr-defined]
-        cameras_a = [f"{camera} {objects.get(track.object_id)!r}" for camera, track in zip(cameras_a, a.tracks)]  # type: ignore[attr-defined]
-        cameras_b = [f"{camera} {track.object_id!r}" for camera, track in zip(cameras_b, b.tracks)]  # type: ignore[attr-defined]
-    return _paired(a, b, by_id, _pixels_apart(a, b), cameras_a, cameras_b)
+    groups_a, groups_b = ([cameras[k] for k in rows.track.tolist()] for rows, cameras in ((a, cameras_a), (b, cameras_b)))
+    if objects is not None and all(track.object_id is not None for track in b.tracks):
+        there = [objects.get((frame, a.tracks[k].object_id or "")) for frame, k in zip(a.frame.tolist(), a.track.tolist())]
+        groups_a = [f"{camera} {name!r}" for camera, name in zip(groups_a, there)]
+        groups_b = [f"{camera} {b.tracks[k].object_id!r}" for camera, k in zip(groups_b, b.track.tolist())]
+    return _paired(a, b, by_id, _pixels_apart(a, b), groups_a, groups_b)
+
+
+def called_now(a: Rows, b: Rows, pairs: Pairs) -> dict[tuple[int, str], str]:
+    """Frame and id of a track -> what its label there is called now: where a format has no tracks, another name in every frame."""
+    rows = zip(a.frame[pairs.a].tolist(), a.track[pairs.a].tolist(), b.track[pairs.b].tolist())
+    return {(frame, a.track_ids[i]): b.track_ids[j] for frame, i, j in rows}
 
 
 def renamed(a: Rows, b: Rows, pairs: Pairs) -> dict[str, str]:
@@ -267,9 +295,9 @@ def _which_camera(many: ShapeRows, one: ShapeRows) -> str:
     if len(names) < 2:
         return names[0] if names else own
     far = _pixels_apart(many, one)
-    there = _by_place(one, np.arange(len(one)), [""] * len(one.track_ids))
+    there = _by_place(one, np.arange(len(one)), [""] * len(one))
     fits = dict.fromkeys(names, 0.0)
-    for (frame, camera), rows in _by_place(many, np.arange(len(many)), many.cameras).items():
+    for (frame, camera), rows in _by_place(many, np.arange(len(many)), [many.cameras[k] for k in many.track.tolist()]).items():
         others = there.get((frame, ""), [])
         if others:
             fits[camera] += float((1 / (_CLOSE + far(np.array(rows), np.array(others)))).max(0).sum())
@@ -280,9 +308,9 @@ def _paired(a: Rows, b: Rows, by_id: bool, far: Callable[[Int64s, Int64s], Float
     first = np.full(len(a), -1, np.int64)
     taken = np.zeros(len(b), bool)
     if by_id:
-        places = {(frame, groups_b[k], b.track_ids[k]): row for row, (frame, k) in enumerate(zip(b.frame.tolist(), b.track.tolist()))}
+        places = {(frame, groups_b[row], b.track_ids[k]): row for row, (frame, k) in enumerate(zip(b.frame.tolist(), b.track.tolist()))}
         for row, (frame, k) in enumerate(zip(a.frame.tolist(), a.track.tolist())):
-            found = places.get((frame, groups_a[k], a.track_ids[k]), -1)
+            found = places.get((frame, groups_a[row], a.track_ids[k]), -1)
             if found >= 0:
                 first[row], taken[found] = found, True
     open_a = _by_place(a, np.flatnonzero(first < 0), groups_a)
@@ -298,7 +326,8 @@ def _paired(a: Rows, b: Rows, by_id: bool, far: Callable[[Int64s, Int64s], Float
 
 
 def _by_place(rows: Rows, index: Int64s, groups: Sequence[str]) -> dict[tuple[int, str], list[int]]:
+    """(frame, group) -> rows; groups : (R,) of each row"""
     found: dict[tuple[int, str], list[int]] = {}
     for row in index.tolist():
-        found.setdefault((int(rows.frame[row]), groups[int(rows.track[row])]), []).append(row)
+        found.setdefault((int(rows.frame[row]), groups[row]), []).append(row)
     return found

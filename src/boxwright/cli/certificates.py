@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,9 @@ import typer
 from .common import path_of, print_lines, print_table
 
 if TYPE_CHECKING:
-    from ..certification import Certificate, CuboidErrors, Reading
+    from ..certification import Certificate, CuboidErrors, Reading, ShapeErrors
 
-__all__ = ["CertifyOption", "ClientPythonOption", "print_certificate"]
+__all__ = ["CertifyOption", "ClientPythonOption", "check_client_python", "print_certificate"]
 
 CertifyOption = Annotated[
     bool,
@@ -25,33 +26,58 @@ ClientPythonOption = Annotated[
 MOST_CLASSES = 20
 
 
+def check_client_python(format: str, client_python: Path | None) -> None:
+    """ArgumentError where a Python was named that is none, or has not the client that reads the format."""
+    from ..certification.clients import python_with
+    from ..formats import capabilities
+
+    client = capabilities()[format].client
+    if client is not None and client_python is not None:
+        python_with(client, client_python)
+
+
 def print_certificate(certificate: Certificate) -> None:
     for reading in certificate.readings:
         _print_reading(certificate.format, reading)
     print_lines(*(f"note: {note}" for note in certificate.notes))
-    reasons = [f"  {reason}" for reason in certificate.reasons]
-    print_lines("the certificate holds" if certificate.holds else "the certificate does not hold:", *reasons)
+    first, *others = certificate.lines
+    print_lines(first, *(f"  {line}" for line in others))
 
 
 def _print_reading(format: str, reading: Reading) -> None:
-    title = f"{format} read back with {reading.read_with}; a label may move by {reading.exact}"
+    from ..formats.declared import spelled
+
+    title = f"{format} read back with {reading.read_with}"
     if reading.cuboids:
-        rows = [_cuboid_row(one.category, one) for one in reading.cuboids[: MOST_CLASSES + 1]]
-        rows += [] if reading.tilted is None else [_cuboid_row("their roll and pitch", reading.tilted)]
-        print_table(f"{title}, compared in the frame {reading.frame!r}", ["class", "cuboids", "lost", "corner m", "IoU", "heading rad"], rows)
+        rows = [_cuboid_row(one) for one in reading.cuboids[: MOST_CLASSES + 1]]
+        rows += [] if reading.tilted is None else [_cuboid_row(reading.tilted)]
+        columns = ["class", "cuboids", "lost", "corner m", "IoU", "heading rad"]
+        allowed = f"a corner may move by {spelled(reading.exact.m)} m, a heading by {spelled(reading.exact.rad)} rad"
+        allowed = allowed if reading.exact.m else "no corner may move"
+        tilt = "" if reading.tilted is None else ", beside the roll and pitch that it cannot hold"
+        print_table(f"{title}, in the frame {reading.frame!r}: {allowed}{tilt}", columns, rows, caption=_more(reading.cuboids))
     if reading.shapes:
         rows = [[one.category, one.n_given, one.n_lost, *_small(one.edge_px, one.iou)] for one in reading.shapes[: MOST_CLASSES + 1]]
-        print_table(title, ["class", "shapes", "lost", "edge px", "IoU"], rows)
+        allowed = f"an edge may move by {spelled(reading.exact.px)} px" if reading.exact.px else "no edge may move"
+        print_table(f"{title}: {allowed}", ["class", "shapes", "lost", "edge px", "IoU"], rows, caption=_more(reading.shapes))
     if reading.lost:
         lost = [[one.field.replace("_", " "), one.n_given, one.n_lost, one.said or "NOT DECLARED"] for one in reading.lost]
         print_table(f"lost, as {reading.read_with} finds it", ["field", "given", "lost", "as the format says"], lost, ends_in_words=True)
     if reading.time_error_ns is not None:
-        print_lines(f"times move by at most {reading.time_error_ns} ns")
+        print_lines(f"times move by at most {reading.time_error_ns:,} ns, allowed are {reading.exact.ns:,}")
 
 
-def _cuboid_row(name: str, one: CuboidErrors) -> list[Any]:
-    return [name, one.n_given, one.n_lost, *_small(one.corner_m, one.iou, one.heading_rad)]
+def _more(of_classes: Sequence[CuboidErrors] | Sequence[ShapeErrors]) -> str | None:
+    """A table has the first classes by name."""
+    n = len(of_classes) - MOST_CLASSES - 1
+    return f"and {n} more {'class' if n == 1 else 'classes'}; --json lists them" if n > 0 else None
+
+
+def _cuboid_row(one: CuboidErrors) -> list[Any]:
+    return [one.category, one.n_given, one.n_lost, *_small(one.corner_m, one.iou, one.heading_rad)]
 
 
 def _small(*values: float) -> list[str]:
-    return ["-" if value != value else f"{value:.3g}" if value != 1 else "1" for value in values]
+    from ..formats.declared import spelled
+
+    return ["-" if value != value else spelled(value) for value in values]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArgumentError
-from .certificates import CertifyOption, ClientPythonOption, print_certificate
+from .certificates import CertifyOption, ClientPythonOption, check_client_python, print_certificate
 from .common import (
     FormatOption,
     JsonOption,
@@ -85,6 +85,8 @@ def convert(
 
     Example: boxwright convert recording converted --to kitti_tracking
     """
+    if client_python is not None and not certify:
+        raise ArgumentError("nobody is asked without a certificate", field="--client-python", hint="pass --certify too, or leave it out")
     if dry_run:
         if certify:
             raise ArgumentError("a dry run writes nothing that could be read back", field="--certify", hint="leave one of the two out")
@@ -95,6 +97,8 @@ def convert(
     if out is None:
         raise ArgumentError("it is missing", expected="a new folder to write to", field="OUT", hint="name one, or pass --dry-run to write nothing")
     check_output(out, to, path)
+    if certify:
+        check_client_python(to, client_python)
     recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
     options = {name: value for name, value in (("camera", camera), ("frame_rate", frame_rate), ("videos", videos)) if value is not None}
     certificate = None

@@ -24,6 +24,7 @@ from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..scene import CameraSensor, Scene
 from .boxwright_scene import is_safe_name
+from .exactness import rotations_rounded
 from .images import image_bytes
 from .labelled_frames import LabelBlock, label_blocks
 from .losses import lost_in_pictures
@@ -246,6 +247,7 @@ def _write_calibration(scene: Scene, folder: Path, report: WriteReport) -> list[
             mounts[name] = lidar.ego_from_lidar @ Pose.from_yaw(0.0, origin)
     if not kept and not scene.lidars:
         return kept
+    report.rounded += rotations_rounded(mounts)
     turns, places = (np.array([getattr(pose, name) for pose in mounts.values()], np.float64) for name in ("quat_wxyz", "translation_m"))
     where = _pose_columns(turns.reshape(-1, 4), places.reshape(-1, 3))
     _write_table(folder / "egovehicle_SE3_sensor.feather", {"sensor_name": list(mounts), **where})

@@ -35,6 +35,7 @@ __all__ = [
     "Span",
     "boxes_of_cuboids",
     "camera_labels",
+    "check_sees",
     "cut_to_pictures",
     "say_what_pictures_lose",
     "spans_between",
@@ -189,10 +190,23 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut:
         raise ArgumentError(
             "the format holds labels in pictures", expected="a scene with a camera", field="scene.cameras", hint="write another format"
         )
+    if camera is not None or not any(_has_labels(scene, labelled, name) for name in names):
+        check_sees(scene, names[0])
     left_out = sum(track.camera not in names for track in labelled)
     if left_out:
         report.dropped.append(f"{number_of(left_out, 'track')} in the pictures of other cameras than {', '.join(names)}")
     return [CameraLabels(scene, scene.camera(name), scene.exposures_ns(name), [one for one in labelled if one.camera == name]) for name in names]
+
+
+def check_sees(scene: Scene, camera: str) -> None:
+    """ArgumentError where there are cuboids alone, and a camera that nobody has calibrated: what it sees of them cannot be told."""
+    is_known = not isinstance(scene.camera(camera).camera, UncalibratedCamera)
+    if is_known or not scene.tracks or any(track.camera == camera for track in scene.image_tracks):
+        return
+    others = [name for name, sensor in scene.cameras.items() if not isinstance(sensor.camera, UncalibratedCamera)]
+    hint = f"name {' or '.join(others)} with camera=" if others else "write a format that holds cuboids, or add the camera's calibration"
+    what = f"it has no calibration and no labels, so that nothing of {number_of(len(scene.tracks), 'track')} of cuboids can be told in its pictures"
+    raise ArgumentError(what, expected="a calibrated camera", got=repr(camera), field="camera", hint=hint)
 
 
 def _has_labels(scene: Scene, labelled: Sequence[ImageTrack], camera: str) -> bool:

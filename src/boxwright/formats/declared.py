@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["FIELDS", "LABEL_FIELDS", "Capabilities", "Exactness"]
+__all__ = ["FIELDS", "LABEL_FIELDS", "Capabilities", "Exactness", "spelled"]
 
 FIELDS = {
     "cuboids": "3-D cuboids",
@@ -53,8 +54,14 @@ class Exactness(NamedTuple):
     ns: int = 0
 
     def __str__(self) -> str:
-        said = [f"{value:g} {unit}" for value, unit in zip(self, ("m", "rad", "px", "ns")) if value]
+        said = [f"{spelled(value)} {unit}" for value, unit in zip(self, self._fields) if value]
         return ", ".join(said) or "bit by bit"
+
+
+def spelled(value: float) -> str:
+    """A length, an angle, a time in three digits: 1.07e-9, 0.0052, 500."""
+    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return re.sub(r"e([+-])0", r"e\1", text)
 
 
 @dataclass(frozen=True)
@@ -104,4 +111,5 @@ class Capabilities:
         """Field -> what writing loses of it; empty for a format that is only read."""
         partly = {**({"shapes": "those of one camera stay"} if self.one_camera else {}), **self.partly}
         names = [name for name in FIELDS if name in partly or not self.can_write(name)] if self.writes else []
-        return {name: partly.get(name, "dropped") for name in names}
+        gone = {"cuboids": "boxes around what cameras see of them stay"} if self.projects else {}
+        return {name: partly.get(name, gone.get(name, "dropped")) for name in names}

@@ -1,16 +1,17 @@
-"""What a reader says of rotations that are not quite such in their file."""
+"""What is said of rotations that are not quite such in their file, by who reads them and who writes them as quaternions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..arrays import Float64s
 from ..errors import number_of
+from ..frames import Pose
 from ..scene import Scene
 
-__all__ = ["exactness_notes"]
+__all__ = ["exactness_notes", "rotations_rounded"]
 
 _EXACT = 1e-9  # the tolerance that files are read and written with
 _ROTATION = 1e-6  # digits that are lost in a calibration file, and then some
@@ -35,3 +36,12 @@ def exactness_notes(scene: Scene, norms_off: Sequence[Float64s]) -> list[str]:
         if error > _ROTATION:
             notes.append(f"the rotation of {name} is off an orthonormal one by {error:.2g}: it is kept as it is written, the file has few digits")
     return notes
+
+
+def rotations_rounded(places: Mapping[str, Pose]) -> list[str]:
+    """What a writer of quaternions says of poses whose matrices are no exact rotations, for `rounded`. places : sensor -> its pose"""
+    off = {name: float(np.abs(Pose.from_quat(pose.quat_wxyz, pose.translation_m).rotation - pose.rotation).max()) for name, pose in places.items()}
+    names = [name for name, by in off.items() if by > _EXACT]
+    if not names:
+        return []
+    return [f"the rotation of {', '.join(names)}, no exact one, is a quaternion: off by up to {max(off[name] for name in names):.2g}"]

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
-from .camera_labels import with_boxes_of_cuboids
+from .camera_labels import check_sees, with_boxes_of_cuboids
 from .declared import Capabilities
 from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
 from .write_report import WriteReport
@@ -19,11 +19,18 @@ __all__ = ["frames_of", "say_what_is_lost", "the_camera", "with_cuboids_seen"]
 
 
 def with_cuboids_seen(scene: Scene, sensor: CameraSensor, report: WriteReport) -> Scene:
-    """The scene with the boxes around what a camera sees of cuboids, where nobody has labelled these in its pictures; the report says how many."""
+    """The scene with the boxes around what a camera sees of cuboids, where nobody has labelled these in its pictures; the report says how many.
+
+    ArgumentError where the camera cannot know.
+    """
+    check_sees(scene, sensor.name)
     seen = with_boxes_of_cuboids(scene, [sensor.name])
-    if scene.tracks:
+    labelled = {track.object_id for track in scene.image_tracks if track.camera == sensor.name}
+    n_own = sum(track.track_id in labelled for track in scene.tracks)
+    if len(scene.tracks) > n_own:
         n = len(seen.image_tracks) - len(scene.image_tracks)
-        report.notes.append(f"of {number_of(len(scene.tracks), 'track')} of cuboids {n} became boxes in the pictures of {sensor.name}")
+        own = f", {n_own} were labelled there" if n_own else ""
+        report.notes.append(f"of {number_of(len(scene.tracks), 'track')} of cuboids {n} became boxes in the pictures of {sensor.name}{own}")
     return seen
 
 

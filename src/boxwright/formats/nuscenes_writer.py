@@ -25,6 +25,7 @@ from ..scene import CameraSensor, Scene
 from ..tracks import interpolate_tracks
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
+from .exactness import rotations_rounded
 from .images import image_bytes
 from .losses import lost_in_pictures
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
@@ -141,6 +142,9 @@ class _Writer:
             matrix = [[lens.fx_px, 0.0, lens.cx_px], [0.0, lens.fy_px, lens.cy_px], [0.0, 0.0, 1.0]]
             self.sensor(camera.name, "camera", camera.ego_from_cam, matrix, camera)
         self.report.dropped += lost_cameras(lost)
+        mounts = {name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()}
+        mounts |= {name: camera.ego_from_cam for name, camera in scene.cameras.items() if name not in lost}
+        self.report.rounded += rotations_rounded(mounts)
         self.labels()
 
     @staticmethod
