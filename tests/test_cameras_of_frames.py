@@ -78,13 +78,11 @@ def test_there_and_back(tmp_path, format):
         assert type(theirs) is type(sensor.camera) and theirs.distortion == sensor.camera.distortion
         assert [getattr(theirs, part) for part in ("fx_px", "fy_px", "cx_px", "cy_px")] == list(K)
         for i in range(len(scene)):
-            if format == "supervisely" and name == "front":
-                continue  # when it exposed is not told, so its place is that of one frame
             np.testing.assert_allclose(back.cam_from(i, name).matrix(), scene.cam_from(i, name).matrix(), rtol=0, atol=1e-9)
     assert any("Supervisely has pinhole cameras without distortion alone" in line for line in report.dropped) == is_plain
-    if format != "supervisely":
-        np.testing.assert_array_equal(back.exposures_ns("front"), scene.exposures_ns("front"))
-        assert back.cameras["plain"].times_ns is None
+    np.testing.assert_array_equal(back.times_ns, scene.times_ns)
+    np.testing.assert_array_equal(back.exposures_ns("front"), scene.exposures_ns("front"))
+    assert back.cameras["plain"].times_ns is None
 
 
 @pytest.mark.parametrize("format", [*FORMATS, "datumaro", "cvat_api", "labelcloud"])
@@ -252,6 +250,27 @@ def test_golden_numbers_of_supervisely(tmp_path):
     told = json.loads((tmp_path / "out/street/related_images/a_pcd/front.png.json").read_text())
     assert (told["name"], told["meta"]["deviceId"], told["meta"]["weather"]) == ("front.png", "front", "dry")
     np.testing.assert_allclose(told["meta"]["sensorsData"]["extrinsicMatrix"], [0, -1, 0, 0, 0, 0, -1, 0, 1, 0, 0, -1], rtol=0, atol=1e-12)
+
+
+def test_exposures_in_supervisely(tmp_path):
+    """A camera that fires late has the vehicle's motion in its matrix, frame by frame; where it sits on the vehicle stands beside, and comes back."""
+    scene = pictured()
+    plain = scene.cameras["plain"]
+    late = bw.CameraSensor("plain", plain.camera, plain.ego_from_cam, scene.times_ns + 7_000_000)
+    scene = scene.replace(cameras={"plain": late})
+    report = bw.write(scene, tmp_path / "out", "supervisely")
+    assert not any("when each frame was" in line for line in report.dropped)
+    told = [json.loads(file.read_text())["meta"] for file in sorted((tmp_path / "out").rglob("plain.png.json"))]
+    shifts = [np.reshape(meta["sensorsData"]["extrinsicMatrix"], (3, 4))[:, 3] for meta in told]
+    assert len({meta["timestamp"] for meta in told}) == 4 and np.abs(shifts[0] - shifts[2]).max() > 1e-3
+    back = bw.read(tmp_path / "out")
+    assert back.has_time and not any("differs by up to" in note for note in back.notes)
+    np.testing.assert_array_equal(back.exposures_ns("plain"), scene.exposures_ns("plain"))
+    mounts = [one.ego_from("lidar" if one is back else "top").inverse() @ one.ego_from("plain") for one in (scene, back)]
+    np.testing.assert_allclose(mounts[0].matrix(), mounts[1].matrix(), rtol=0, atol=1e-12)
+    few = scene.replace(data=MemoryData(scene.data.sweeps, {(0, "plain"): picture()}))
+    report = bw.write(few, tmp_path / "few", "supervisely")
+    assert any("not all frames have one" in line for line in report.dropped) and not bw.read(tmp_path / "few").has_time
 
 
 def test_zeros_are_no_calibration(tmp_path):

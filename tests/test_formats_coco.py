@@ -132,9 +132,11 @@ def test_the_box_of_a_person_is_not_that_of_keypoints(tmp_path, moved, box):
     uv = track.shapes.uv.copy()
     uv[0, :2] += moved
     track = track.replace(shapes=bw.Keypoints(uv, track.shapes.visibility, track.shapes.skeleton))
-    bw.write(scene.replace(image_tracks=[track]), tmp_path / "out", "coco")
+    report = bw.write(scene.replace(image_tracks=[track]), tmp_path / "out", "coco")
     (back,) = json.loads((tmp_path / "out/street.json").read_text())["annotations"]
-    assert back["bbox"] == box and back["segmentation"] == rings and back["area"] == 1200
+    holds = box == [10, 20, 30, 40]
+    assert back["bbox"] == box and back["segmentation"] == (rings if holds else []) and back["area"] == (1200 if holds else box[2] * box[3])
+    assert any("the outlines of 1 object" in line for line in report.dropped) == (not holds)
     assert back["keypoints"] == [*uv[0, 0].tolist(), 2, *uv[0, 1].tolist(), 2, 0, 0, 0]
 
 

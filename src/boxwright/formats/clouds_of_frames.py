@@ -41,6 +41,7 @@ __all__ = [
     "say_what_is_lost",
     "scene_of_clouds",
     "scene_of_places",
+    "times_of",
     "unescaped",
     "write_clouds",
 ]
@@ -87,28 +88,34 @@ def scene_of_clouds(
     notes: Sequence[str] = (),
     source_attributes: Mapping[str, Any] | None = None,
     shots: Sequence[Shot] = (),
+    times: tuple[Int64s, bool] | None = None,
 ) -> Scene:
-    """A scene of frames that are numbered, one LiDAR, labels in its frame, and the pictures of these frames."""
-    times, notes = np.arange(len(frame_ids), dtype=np.int64), list(notes)
-    seen = cameras_of(shots, times, False, None, notes)
+    """A scene of one LiDAR, labels in its frame, and the pictures of these frames.
+
+    times : those of the frames, and whether they are times; None where they are numbered
+    """
+    times_ns, has_time = (np.arange(len(frame_ids), dtype=np.int64), False) if times is None else times
+    notes = list(notes)
+    seen = cameras_of(shots, times_ns, has_time, None, notes)
+    untold = "no poses" if has_time else "neither times nor poses: frames are numbered"
 
     def read_cloud(frame_index: int, sensor: str, file: Path) -> Sweep:
-        return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=frame_index)
+        return dataclasses.replace(read_point_file(file, frame=sensor), timestamp_ns=int(times_ns[frame_index]))
 
     return Scene(
         name=name,
-        times_ns=times,
+        times_ns=times_ns,
         lidars={"lidar": Lidar("lidar")},
         cameras=seen.sensors,
         tracks=tracks,
         data=SensorFiles({"lidar": list(clouds)}, seen.images, read_cloud, seen.sizes_px),
-        has_time=False,
+        has_time=has_time,
         label_frame="lidar",
         frame_ids=tuple(frame_ids),
         format=format,
         path=os.fspath(path),
         source_attributes=source_attributes or {},
-        notes=[*notes, "the format tells neither times nor poses: frames are numbered, and the motion of the vehicle is in the tracks"],
+        notes=[*notes, f"the format tells {untold}, and the motion of the vehicle is in the tracks"],
     )
 
 
@@ -140,7 +147,7 @@ def scene_of_places(
 
     FormatError where labels or a cloud come before the first place or after the last; with lenient `problems` they are left out.
     """
-    times, has_time = _times(stamps, path)
+    times, has_time = times_of(stamps, path)
     posed = {int(times[i]): pose for i, pose in enumerate(places) if pose is not None}
     near = Trajectory([*posed], [*posed.values()]) if posed else None
     rows.reference = "lidar" if near is None else "world"
@@ -215,7 +222,7 @@ def _clouds_with_a_place(
     return [None if i in set(beyond) else cloud for i, cloud in enumerate(clouds)]
 
 
-def _times(stamps: Sequence[Any], path: Path) -> tuple[Int64s, bool]:
+def times_of(stamps: Sequence[Any], path: Path) -> tuple[Int64s, bool]:
     """The frames' times where all of them tell one."""
     if not stamps or any(stamp is None for stamp in stamps):
         return np.arange(len(stamps), dtype=np.int64), False

@@ -62,6 +62,7 @@ class _Writer:
     n_holes: int = 0
     n_cut: int = 0
     n_renamed: int = 0
+    n_stale: int = 0
 
     def __post_init__(self) -> None:
         kept = self.scene.source_attributes.get("coco", {})
@@ -190,12 +191,14 @@ class _Writer:
             elif is_occluded:
                 attributes["occluded"] = True
             self.n_labels += 1
+            row = _with_kept(said, source)
+            self.n_stale += bool(source.get("segmentation")) and "keypoints" in row and not row["segmentation"]
             yield {
                 "id": self._id(source),
                 "image_id": images[frame]["id"],
                 "category_id": category,
                 **({"track_id": self._number(track.track_id)} if is_track else {}),  # a label that came without a track has none
-                **_with_kept(said, source),
+                **row,
                 "attributes": attributes,
             }
 
@@ -267,6 +270,8 @@ class _Writer:
             self.report.rounded.append(
                 f"{number_of(self.n_cut, 'mask')} of another size than the picture: it is the picture's, from its first pixel on"
             )
+        if self.n_stale:
+            self.report.dropped.append(f"the outlines of {number_of(self.n_stale, 'object')} whose keypoints have left the box around them")
         if self.n_empty:
             self.report.dropped.append(f"{number_of(self.n_empty, 'label')} of which nothing is in the picture, such as masks without a pixel")
         if self.scene.has_time and (self.cameras[0].stamps_ns != self.scene.times_ns).any():
@@ -299,15 +304,13 @@ def _with_kept(said: Row, source: Mapping[str, Any]) -> Row:
     others = {
         key: value for key, value in source.items() if key not in ("bbox", "area", "id", "segmentation") and (key not in said or key == "iscrowd")
     }
-    if not said["segmentation"] and source.get("segmentation"):
-        others["segmentation"] = source["segmentation"]
-    box = source.get("bbox")
+    box, area, holds = source.get("bbox"), source.get("area"), "bbox" not in source
     if isinstance(box, (list, tuple)) and len(box) == 4 and (_is_near(box, said["bbox"], NEAR_PX) or _is_around_points(box, said, source)):
-        others["bbox"] = list(box)
-    area = source.get("area")
-    if (isinstance(area, (int, float)) and abs(area - said["area"]) <= max(_NEAR_AREA * said["area"], 1.0)) or (
-        "keypoints" in said and area is not None
-    ):
+        others["bbox"], holds = list(box), True
+    is_of_points = "keypoints" in said and holds  # what is beside them is of the whole object, and fits no longer once they have left its box
+    if is_of_points and source.get("segmentation"):
+        others["segmentation"] = source["segmentation"]
+    if (isinstance(area, (int, float)) and abs(area - said["area"]) <= max(_NEAR_AREA * said["area"], 1.0)) or (is_of_points and area is not None):
         others["area"] = area
     return said | others
 

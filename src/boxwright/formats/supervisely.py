@@ -34,7 +34,7 @@ from ..problems import Problems
 from ..scene import Scene
 from ..tracks import Visibility
 from . import strict_json
-from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, unescaped
+from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, times_of, unescaped
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
@@ -47,12 +47,13 @@ __all__ = ["CAPABILITIES", "CUBOID", "NAME_TAG", "OCCLUDED", "OF_CVAT", "RESERVE
 
 CAPABILITIES = Capabilities(
     title="Supervisely projects of point cloud episodes, or of single clouds as CVAT has them",
-    reads="cuboids full_rotation tracks attributes calibration visibility classes track_ids frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks attributes calibration visibility classes track_ids frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes calibration visibility classes track_ids times frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks attributes calibration visibility classes track_ids times frame_names sweeps pictures",
     partly={
         "attributes": "values that are neither texts nor numbers become texts",
         "calibration": CALIBRATION,
         "frame_names": "those that cannot be names of files are numbered",
+        "times": "those of frames and exposures stay where every frame has a picture, whose meta tells them",
         "sweeps": "those of all LiDARs become one cloud in the frame of the first",
     },
     frame="lidar",
@@ -114,8 +115,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     files = {name: folder / "pointcloud" / name for name in names_of(folder / "pointcloud", _CLOUD)}
     for kind, n in reading.others.items():
         notes.append(f"{number_of(n, 'figure')} of the type {kind!r} {'is' if n == 1 else 'are'} no cuboid: left out")
-    tracks = reading.rows.tracks(np.arange(len(names), dtype=np.int64), None, folder, notes)
-    shots, of_cameras = shots_beside(folder, names, problems, notes)
+    shots, of_cameras, stamps = shots_beside(folder, names, problems, notes)
+    times = times_of(stamps, folder)
+    tracks = reading.rows.tracks(times[0], None, folder, notes)
     kept = {"meta": reading.meta.value, "objects": reading.kept_objects(), "annotation": reading.top, "clouds": reading.clouds, "cameras": of_cameras}
     return scene_of_clouds(
         scene,
@@ -127,6 +129,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         notes=notes,
         source_attributes={"supervisely": {key: value for key, value in kept.items() if value or key == "meta"}},
         shots=shots,
+        times=times,
     )
 
 

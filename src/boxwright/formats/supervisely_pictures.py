@@ -3,7 +3,9 @@
     related_images/000000_pcd/front.png         a folder for each cloud, its points as _
     related_images/000000_pcd/front.png.json    {name, meta: {deviceId, timestamp, sensorsData: {extrinsicMatrix, intrinsicMatrix}}}
 
-extrinsicMatrix is cam_from_lidar, 3 x 4 row by row, the camera looking along its z; intrinsicMatrix is 3 x 3. There is no distortion.
+extrinsicMatrix is cam_from_lidar, 3 x 4 row by row, the camera looking along its z; intrinsicMatrix is 3 x 3. There is no distortion. Supervisely has
+no times of frames, and in extrinsicMatrix the vehicle moves on until the picture is taken: fields of boxwright's own in the meta tell the stamp of
+the frame, the exposure, and where the camera sits on the vehicle.
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ from .write_report import WriteReport
 
 __all__ = ["CALIBRATION", "shots_beside", "write_pictures"]
 
-CALIBRATION = (
-    "pinhole cameras without distortion stay, with the vehicle's motion between cloud and picture in their places; of others the pictures alone"
-)
+CALIBRATION = "pinhole cameras without distortion stay, of others the pictures alone"
 _FOLDER = "related_images"
+_SAME = 1e-12
 _DESCRIBED = r"[^.].*\.(?i:png|jpe?g)\.json"
-_OWN_META = {"deviceId", "timestamp", "sensorsData"}
+_STAMP, _EXPOSURE, _MOUNT = "boxwright_frame_ns", "boxwright_exposure_ns", "boxwright_cam_from_lidar"
+_OWN_META = {"deviceId", "timestamp", "sensorsData", _STAMP, _EXPOSURE, _MOUNT}
 
 
 def _called(cloud: str) -> str:
@@ -44,9 +46,13 @@ def _called(cloud: str) -> str:
     return cloud.replace(".", "_")
 
 
-def shots_beside(folder: Path, clouds: Sequence[str], problems: Problems, notes: list[str]) -> tuple[list[Shot], dict[str, Any]]:
-    """The pictures of all frames, and camera -> what else the meta of its first picture tells. clouds : the names of the frames' files"""
+def shots_beside(folder: Path, clouds: Sequence[str], problems: Problems, notes: list[str]) -> tuple[list[Shot], dict[str, Any], list[int | None]]:
+    """The pictures of all frames, camera -> what else its first picture tells, and the stamps of frames, None where no picture tells it.
+
+    clouds : the names of the frames' files
+    """
     shots, extras, others = list[Shot](), dict[str, Any](), OtherLenses()
+    stamps: list[int | None] = [None] * len(clouds)
     there = {place.name: place for place in subfolders(folder / _FOLDER)} if (folder / _FOLDER).is_dir() else {}
     for i, cloud in enumerate(clouds):
         place = there.get(_called(cloud))
@@ -59,10 +65,14 @@ def shots_beside(folder: Path, clouds: Sequence[str], problems: Problems, notes:
                 camera = given if isinstance(given, str) and given.strip() else f"camera {k}"
                 data = meta.get("sensorsData", {})
                 file = place / name.removesuffix(".json")
-                shots.append(Shot(i, camera, file if file.is_file() else None, _lens(data, others), _pose(data)))
+                if meta.has(_STAMP):
+                    stamps[i] = meta[_STAMP].whole()
+                mounted = _pose(meta, _MOUNT) if _is_told(meta, _MOUNT) else _pose(data, "extrinsicMatrix")
+                taken = meta[_EXPOSURE].whole() if meta.has(_EXPOSURE) else stamps[i]
+                shots.append(Shot(i, camera, file if file.is_file() else None, _lens(data, others), mounted, taken))
                 extras.setdefault(camera, {key: value for key, value in meta.value.items() if key not in _OWN_META})
     notes += others.notes()
-    return shots, {camera: rest for camera, rest in extras.items() if rest}
+    return shots, {camera: rest for camera, rest in extras.items() if rest}, stamps
 
 
 def _is_told(data: Node, name: str) -> bool:
@@ -81,11 +91,11 @@ def _lens(data: Node, others: OtherLenses) -> Lens | None:
     return Lens(PinholeCamera, fx, fy, cx, cy).checked(matrix)
 
 
-def _pose(data: Node) -> Pose | None:
+def _pose(data: Node, name: str) -> Pose | None:
     """lidar_from_cam"""
-    if not _is_told(data, "extrinsicMatrix"):
+    if not _is_told(data, name):
         return None
-    matrix = data["extrinsicMatrix"]
+    matrix = data[name]
     try:
         return Pose.from_matrix(within_reach(matrix, matrix.numbers(12)).reshape(3, 4)).inverse()
     except GeometryError as error:
@@ -99,16 +109,25 @@ def write_pictures(scene: Scene, folder: Path, stems: Sequence[str], reference: 
     """The pictures of all frames, with what is told of each. reference : the frame of the clouds; extras : camera -> what a file told of it"""
     uncalibrated = {name: said for name, sensor in scene.cameras.items() if (said := _why_not(sensor.camera)) is not None}
     pictures = Pictures(scene, folder, address=lambda camera, stem: f"{_FOLDER}/{_called(f'{stem}.pcd')}/{camera}")
+    are_all_stamped = scene.has_time
     for i, stem in enumerate(stems):
-        for one in pictures.of(i, stem):
+        taken = pictures.of(i, stem)
+        are_all_stamped &= bool(taken)
+        for one in taken:
             extra = extras.get(one.sensor.name) if isinstance(extras, Mapping) else None
             meta: dict[str, Any] = {"deviceId": one.sensor.name, **(extra if isinstance(extra, Mapping) else {})}
             if scene.has_time:
-                meta["timestamp"] = _in_words(one.exposure_ns)
+                meta |= {"timestamp": _in_words(one.exposure_ns), _STAMP: int(scene.times_ns[i])}
+                meta |= {_EXPOSURE: one.exposure_ns} if one.exposure_ns != scene.times_ns[i] else {}
             if one.sensor.name not in uncalibrated:
-                meta["sensorsData"] = _calibration(one, place_of_camera(scene, i, one.sensor.name, reference))
+                place = place_of_camera(scene, i, one.sensor.name, reference)
+                mount = scene.ego_from(reference).inverse() @ scene.ego_from(one.sensor.name)
+                meta["sensorsData"] = _calibration(one, place)
+                meta |= {_MOUNT: _rows(mount)} if np.abs(place.matrix() - mount.matrix()).max() > _SAME else {}
             told = json_line({"name": one.address.rpartition("/")[2], "meta": meta}, one.address)
             (folder / f"{one.address}.json").write_text(told + "\n", encoding="utf-8")
+    if scene.has_time and not are_all_stamped:
+        report.dropped.append("when each frame was: frames are numbered, since pictures tell it, and not all frames have one")
     pictures.say(report)
     say_what_lenses_are_lost(scene, uncalibrated, report)
 
@@ -117,7 +136,13 @@ def _calibration(picture: Picture, lidar_from_cam: Pose) -> dict[str, list[float
     lens = picture.sensor.camera
     assert isinstance(lens, PinholeCamera)  # others were left out
     matrix = [lens.fx_px, 0.0, lens.cx_px, 0.0, lens.fy_px, lens.cy_px, 0.0, 0.0, 1.0]
-    return {"extrinsicMatrix": np.ravel(lidar_from_cam.inverse().matrix()[:3]).tolist(), "intrinsicMatrix": matrix}
+    return {"extrinsicMatrix": _rows(lidar_from_cam), "intrinsicMatrix": matrix}
+
+
+def _rows(lidar_from_cam: Pose) -> list[float]:
+    """cam_from_lidar, 3 x 4 row by row."""
+    rows: list[float] = np.ravel(lidar_from_cam.inverse().matrix()[:3]).tolist()
+    return rows
 
 
 def _why_not(camera: Camera) -> str | None:
