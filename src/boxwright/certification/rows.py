@@ -261,8 +261,9 @@ def pair_shapes(a: ShapeRows, b: ShapeRows, by_id: bool, objects: Mapping[tuple[
         cameras_a = [_which_camera(b, a)] * len(cameras_a)
     groups_a, groups_b = ([cameras[k] for k in rows.track.tolist()] for rows, cameras in ((a, cameras_a), (b, cameras_b)))
     if objects is not None and all(track.object_id is not None for track in b.tracks):
-        there = [objects.get((frame, a.tracks[k].object_id or "")) for frame, k in zip(a.frame.tolist(), a.track.tolist())]
-        groups_a = [f"{camera} {name!r}" for camera, name in zip(groups_a, there)]
+        of_track = _one_name(objects)
+        known = [(frame, a.tracks[k].object_id or "") for frame, k in zip(a.frame.tolist(), a.track.tolist())]
+        groups_a = [f"{camera} {objects.get(key, of_track.get(key[1]))!r}" for camera, key in zip(groups_a, known)]
         groups_b = [f"{camera} {b.tracks[k].object_id!r}" for camera, k in zip(groups_b, b.track.tolist())]
     return _paired(a, b, by_id, _pixels_apart(a, b), groups_a, groups_b)
 
@@ -271,6 +272,14 @@ def called_now(a: Rows, b: Rows, pairs: Pairs) -> dict[tuple[int, str], str]:
     """Frame and id of a track -> what its label there is called now: where a format has no tracks, another name in every frame."""
     rows = zip(a.frame[pairs.a].tolist(), a.track[pairs.a].tolist(), b.track[pairs.b].tolist())
     return {(frame, a.track_ids[i]): b.track_ids[j] for frame, i, j in rows}
+
+
+def _one_name(objects: Mapping[tuple[int, str], str]) -> dict[str, str]:
+    """Id of a track -> what it is called now, of those that are called the same in all frames: so are they where they have no cuboid."""
+    names: dict[str, set[str]] = {}
+    for (_, track_id), name in objects.items():
+        names.setdefault(track_id, set()).add(name)
+    return {track_id: next(iter(said)) for track_id, said in names.items() if len(said) == 1}
 
 
 def renamed(a: Rows, b: Rows, pairs: Pairs) -> dict[str, str]:
