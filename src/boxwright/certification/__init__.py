@@ -92,7 +92,7 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
     cuboids = (cuboid_rows(given, frame), cuboid_rows(back, frame))
     shapes = (shape_rows(given), shape_rows(back))
     pairs = pair_cuboids(*cuboids, by_id)
-    objects = called_now(*cuboids, pairs) if _may_keep_those_of_cuboids(said) else None
+    objects = called_now(*cuboids, pairs, said.can_write("tracks")) if _may_keep_those_of_cuboids(said) else None
     readings = Readings(given, back, (*cuboids, pairs), (*shapes, pair_shapes(*shapes, by_id, objects)))
     return _measured("boxwright", frame, readings, said, said.exact, n_lost, gone, None)
 

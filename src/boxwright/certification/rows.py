@@ -33,6 +33,7 @@ __all__ = [
     "shape_rows",
 ]
 
+ANY_FRAME = -1  # in the place of a frame: what holds at those of which nothing else is known
 _CLOSE = 0.01  # metres, pixels: what is nearer counts little more than this when labels without common ids are paired
 
 
@@ -261,25 +262,19 @@ def pair_shapes(a: ShapeRows, b: ShapeRows, by_id: bool, objects: Mapping[tuple[
         cameras_a = [_which_camera(b, a)] * len(cameras_a)
     groups_a, groups_b = ([cameras[k] for k in rows.track.tolist()] for rows, cameras in ((a, cameras_a), (b, cameras_b)))
     if objects is not None and all(track.object_id is not None for track in b.tracks):
-        of_track = _one_name(objects)
         known = [(frame, a.tracks[k].object_id or "") for frame, k in zip(a.frame.tolist(), a.track.tolist())]
-        groups_a = [f"{camera} {objects.get(key, of_track.get(key[1]))!r}" for camera, key in zip(groups_a, known)]
+        groups_a = [f"{camera} {objects.get(key, objects.get((ANY_FRAME, key[1])))!r}" for camera, key in zip(groups_a, known)]
         groups_b = [f"{camera} {b.tracks[k].object_id!r}" for camera, k in zip(groups_b, b.track.tolist())]
     return _paired(a, b, by_id, _pixels_apart(a, b), groups_a, groups_b)
 
 
-def called_now(a: Rows, b: Rows, pairs: Pairs) -> dict[tuple[int, str], str]:
-    """Frame and id of a track -> what its label there is called now: where a format has no tracks, another name in every frame."""
+def called_now(a: Rows, b: Rows, pairs: Pairs, has_tracks: bool) -> dict[tuple[int, str], str]:
+    """Frame and id of a track -> what its label there is called now: where a format has no tracks, another name in every frame; where it has, also at
+    ANY_FRAME."""
     rows = zip(a.frame[pairs.a].tolist(), a.track[pairs.a].tolist(), b.track[pairs.b].tolist())
-    return {(frame, a.track_ids[i]): b.track_ids[j] for frame, i, j in rows}
-
-
-def _one_name(objects: Mapping[tuple[int, str], str]) -> dict[str, str]:
-    """Id of a track -> what it is called now, of those that are called the same in all frames: so are they where they have no cuboid."""
-    names: dict[str, set[str]] = {}
-    for (_, track_id), name in objects.items():
-        names.setdefault(track_id, set()).add(name)
-    return {track_id: next(iter(said)) for track_id, said in names.items() if len(said) == 1}
+    there = {(frame, a.track_ids[i]): b.track_ids[j] for frame, i, j in rows}
+    elsewhere = renamed(a, b, pairs) if has_tracks else {}
+    return there | {(ANY_FRAME, track_id): name for track_id, name in elsewhere.items()}
 
 
 def renamed(a: Rows, b: Rows, pairs: Pairs) -> dict[str, str]:
