@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
+import time
 
 import pytest
 
@@ -33,17 +36,22 @@ def test_enter_prints_a_fresh_address_each_time():
         said += _until(terminal, b"address 1")
         os.write(terminal, b"\n")
         said += _until(terminal, b"ended")
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
     finally:
-        assert os.waitpid(pid, 0)[1] == 0
+        status = os.waitpid(pid, 0)[1]
         os.close(terminal)
+    assert status == 0
     assert b"open address 1" in said
     assert b"open address 2" in said
     assert b"address 3" not in said
 
 
 def _until(terminal, words):
-    found = b""
+    found, end = b"", time.monotonic() + 60
     while words not in found:
+        assert select.select([terminal], [], [], max(end - time.monotonic(), 0))[0], found
         found += os.read(terminal, 4096)
     return found
 
