@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.certification.clients import python_with
 from formats_scenes import full_scene
+from platform_scenes import asked
+from test_cli import run
+
+__all__ = ["run"]
 
 
 def keyframe(frame, x, *, enabled=True, rotation=0, **more):
@@ -86,7 +91,8 @@ def test_round_trip(tmp_path):
     scene = bw.read(full(tmp_path / "in"))
     assert [*scene.cameras] == ["front", "rear"] and scene.image_track("x@rear").object_id == "x"
     report = bw.write(scene, tmp_path / "out", "label_studio")
-    assert not report.dropped and not report.rounded and report.n_labels == 3 * 6 + 2
+    assert not report.dropped and report.n_labels == 3 * 6 + 2
+    assert report.rounded == ["1 track of other curves than straight ones through even steps: keyframes at every frame"]  # which turns
     back = bw.read(tmp_path / "out")
     np.testing.assert_array_equal(back.times_ns, scene.times_ns)
     for mine, theirs in zip(scene.image_tracks, back.image_tracks, strict=True):
@@ -245,8 +251,99 @@ def test_what_is_said_of_pictures_and_videos_is_a_tag(tmp_path):
     scene = bw.read(put(tmp_path / "video", task(region(), SAID, light, **SIZE)))
     assert scene.image_tracks[0].attributes == {"colour": "red"}
     assert [(tag.name, tag.value, tag.span_ns) for tag in scene.tags] == [("light", "day", None)]
+    bw.write(scene, tmp_path / "out", "label_studio")
+    assert [(tag.name, tag.value, tag.span_ns) for tag in bw.read(tmp_path / "out").tags] == [("light", "day", None)]
+    (told,) = [one for one in json.loads((tmp_path / "out/tasks.json").read_text())[0]["annotations"][0]["result"] if one["id"] == "none"]
+    assert told == light
+
+
+def tagged():
+    """Frames of 40 ms, two cameras, and every kind of tag."""
+    times = np.arange(8) * 40_000_000
+    cameras = {name: bw.CameraSensor(name, bw.UncalibratedCamera(64, 48)) for name in ("front", "rear")}
+    tracks = [bw.ImageTrack(name, "car", name, times[:2], bw.Boxes([[1, 2, 9, 9]] * 2), attributes={"colour": "red"}) for name in cameras]
+    tags = [
+        bw.Tag("rain"),
+        bw.Tag("weather", ["rain", "fog"], camera="front"),
+        bw.Tag("speed", 12.5, camera="rear"),
+        bw.Tag("light", "dark", (int(times[2]), int(times[5])), "rear"),
+        bw.Tag("light", "day", None, "rear"),
+        bw.Tag("honks", True, (int(times[3]) - 1, int(times[3]) + 1), "front"),
+        bw.Tag("colour", "of no car"),
+        bw.Tag("between frames", True, (int(times[3]) + 1, int(times[3]) + 2)),
+    ]
+    return bw.Scene("a", times, cameras=cameras, image_tracks=tracks, label_frame="front", frame_ids=[*map(str, range(8))], tags=tags)
+
+
+def test_tags_of_videos(tmp_path):
+    """They were read and not written. A timeline tells the frames of those of some time, counted from 1."""
+    scene = tagged()
     report = bw.write(scene, tmp_path / "out", "label_studio")
-    assert any("tag" in line for line in report.dropped)
+    tasks = json.loads((tmp_path / "out/tasks.json").read_text())
+    front, rear = ([one for one in task["annotations"][0]["result"] if one["id"].startswith("tag")] for task in tasks)
+    assert [(one["from_name"], one["type"], one["value"]) for one in front] == [
+        ("rain", "choices", {"choices": ["rain"]}),
+        ("weather", "choices", {"choices": ["rain", "fog"]}),
+        ("honks", "timelinelabels", {"ranges": [{"start": 4, "end": 4}], "timelinelabels": ["honks"]}),
+    ]
+    assert [one["value"].get("ranges") for one in rear] == [None, [{"start": 3, "end": 6}], [{"start": 1, "end": 8}]]
+    back = bw.read(tmp_path / "out")
+    ms = 1_000_000
+    assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in back.tags] == [
+        ("rain", True, None, "front"),
+        ("weather", ["rain", "fog"], None, "front"),
+        ("honks", True, (120 * ms, 120 * ms), "front"),
+        ("speed", "12.5", None, "rear"),
+        ("light", "dark", (80 * ms, 200 * ms), "rear"),
+        ("light", "day", (0, 280 * ms), "rear"),
+    ]
+    lost = "\n".join([*report.dropped, *report.rounded])
+    names = ("1 tag with names of attributes", "1 tag of a time without", "1 value of tags that")
+    for words in (*names, "2 tags of some time", "2 tags of the clip: those of front", "1 tag of the clip, called as"):
+        assert words in lost
+    again = bw.write(back, tmp_path / "again", "label_studio")
+    assert again.dropped == [] and bw.read(tmp_path / "again").tags == back.tags
+
+
+@pytest.mark.parametrize("ranges", [[{"start": 0, "end": 3}], [{"start": 5, "end": 3}], [{"start": 1.5, "end": 3}]])
+def test_bad_timelines(tmp_path, ranges):
+    said = {"id": "t", "from_name": "light", "to_name": "video", "type": "timelinelabels", "value": {"ranges": ranges, "timelinelabels": ["dark"]}}
+    put(tmp_path, task(region(), said, **SIZE))
+    with pytest.raises(bw.FormatError, match=r"result\[1\].*(from 1|whole number)"):
+        bw.read(tmp_path)
+    scene = bw.read(tmp_path, strict=False)
+    assert len(scene.problems) == 1 and len(scene.image_tracks) == 1
+
+
+def test_the_size_that_a_region_tells(tmp_path):
+    scene = bw.read(put(tmp_path, task(region(original_width=64, original_height=48))))
+    assert scene.cameras["camera"].camera.size_px == (64, 48) and not any("size is not said" in note for note in scene.notes)
+
+
+@pytest.mark.parametrize("format", ["coco", "mot"])
+def test_pixels_that_are_percent_are_told_when_they_are_written(tmp_path, format):
+    report = bw.write(bw.read(put(tmp_path / "in", task(region()))), tmp_path / "out", format)
+    assert any("the picture's size is not said" in note for note in report.notes)
+
+
+@pytest.mark.peers
+def test_the_interface_takes_tags(tmp_path):
+    """Label Studio's own check of results against the labelling interface."""
+    python = python_with("label-studio-sdk")
+    if python is None:
+        pytest.skip("label-studio-sdk is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    bw.write(tagged(), tmp_path / "out", "label_studio")
+    assert asked(python, CHECK, tmp_path / "out") == [True, True]
+
+
+CHECK = """
+import json, sys
+from pathlib import Path
+from label_studio_sdk.label_interface import LabelInterface
+folder = Path(sys.argv[1])
+interface = LabelInterface((folder / "interface.xml").read_text())
+print(json.dumps([bool(interface.validate_annotation(task["annotations"][0])) for task in json.loads((folder / "tasks.json").read_text())]))
+"""
 
 
 def test_tags_and_annotators_over_the_recording(tmp_path):
@@ -262,6 +359,21 @@ def test_tags_and_annotators_over_the_recording(tmp_path):
     scene = bw.read(tmp_path / "clip", labels=bw.scenes(tmp_path / "labels")["tasks by annotator 2"])
     assert [(tag.name, tag.span_ns, tag.camera) for tag in scene.tags] == [("light", (9, 9), "front")]
     assert [track.times_ns.tolist() for track in scene.image_tracks] == [[5]]
+
+
+def test_labels_of_one_annotator_at_the_command_line(tmp_path, run):
+    """An entry of a list could be told in Python alone."""
+    box, other = (of_picture("rectanglelabels", x=x, y=20, width=5, height=50, rotation=0) for x in (10, 40))
+    put(tmp_path / "labels", picture_task() | {"annotations": [annotated(1, box), annotated(2, other, box | {"id": "b"})]})
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(200, 100))
+    bw.write(bw.Scene("a", [5], cameras={"front": camera}, label_frame="front"), tmp_path / "clip")
+    code, out, _ = run("info", tmp_path / "clip", "--labels", f"{tmp_path / 'labels'}::tasks by annotator 2", "--json")
+    assert code == 0, out
+    assert [one["n_tracks"] for one in json.loads(out)["image_classes"]] == [2]
+    code, _, err = run("info", tmp_path / "clip", "--labels", tmp_path / "labels")
+    assert code == 2 and "FILE::NAME" in err and "tasks by annotator 1" in err
+    code, _, err = run("info", tmp_path / "clip", "--labels", f"{tmp_path / 'labels'}::tasks by annotator 3")
+    assert code == 2 and "tasks by annotator 3" in err and "tasks by annotator 1" in err and "Traceback" not in err
 
 
 def test_tasks_of_pictures_come_back_as_they_were(tmp_path):

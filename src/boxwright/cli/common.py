@@ -16,6 +16,7 @@ from ..errors import ArgumentError, number_of, one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..formats import SceneEntry
     from ..problems import Problem
     from ..scene import Scene
 
@@ -55,6 +56,17 @@ def path_of(text: str | Path) -> Path:
     return Path(text)
 
 
+def labels_of(text: Any) -> Path | SceneEntry:
+    """A file of labels as it was typed, or with "::" and a name those of one annotator, as `bw.scenes` lists them."""
+    place = path_of(text)
+    file, mark, name = str(text).rpartition("::")
+    if not mark or not file or place.exists():
+        return place
+    import boxwright as bw
+
+    return bw.scenes(file)[name]
+
+
 PathArgument = Annotated[
     Path,
     typer.Argument(
@@ -67,9 +79,12 @@ SceneOption = Annotated[str | None, typer.Option("--scene", metavar="NAME", help
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Format of PATH; by default found by looking.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 LabelsOption = Annotated[
-    Path | None,
+    Any,
     typer.Option(
-        "--labels", metavar="FILE", parser=path_of, help="Labels in the pictures of PATH, such as those an annotation tool gave for a video."
+        "--labels",
+        metavar="FILE",
+        parser=labels_of,
+        help="Labels in the pictures of PATH, such as those an annotation tool gave for a video; FILE::NAME where FILE holds those of several.",
     ),
 ]
 LenientOption = Annotated[
@@ -133,7 +148,13 @@ def say(sentence: str, style: str = "") -> None:
 
 
 def open_scene(
-    path: Path, scene: str | None = None, format: str | None = None, lenient: bool = False, labels: Path | None = None, *, tells_notes: bool = False
+    path: Path,
+    scene: str | None = None,
+    format: str | None = None,
+    lenient: bool = False,
+    labels: Path | SceneEntry | None = None,
+    *,
+    tells_notes: bool = False,
 ) -> Scene:
     """The scene; read leniently, what was kept aside is told on standard error.
 

@@ -239,7 +239,7 @@ def _only(found: SceneList, field: str) -> SceneEntry:
     """ArgumentError where there are several and none was named."""
     if len(found) > 1:
         said, hint = f"the dataset holds {number_of(len(found), 'scene')} and none was named", "pass scene="
-        hint = hint if field == "scene" else "from Python, pass labels= an entry of bw.scenes; or export one annotator's alone"
+        hint = hint if field == "scene" else "name one as FILE::NAME; from Python, pass labels= an entry of bw.scenes"
         raise ArgumentError(said, expected=f"one of {some_of(found.names)}", path=found.path, field=field, hint=hint)
     return found[0]
 

@@ -24,6 +24,7 @@ from ..shapes2d import Boxes, Keypoints, RotatedBoxes, Shapes
 from .declared import Capabilities
 from .dense_tracks import dense_image_track
 from .frame_rates import rate_of
+from .laid_over import notes_on_sizes
 from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
 from .object_links import told_object
 from .reach import check_pixels
@@ -186,6 +187,7 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut:
             report.dropped.append(f"{number_of(len(uncut), 'track')} of which nothing is in a picture")
     names = [name for name in scene.cameras if _has_labels(scene, labelled, name)] if camera is None else [camera]
     names = names or list(scene.cameras)[:1]
+    report.notes += notes_on_sizes(scene)
     if not names:
         raise ArgumentError(
             "the format holds labels in pictures", expected="a scene with a camera", field="scene.cameras", hint="write another format"

@@ -12,6 +12,7 @@ from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
 from .camera_labels import check_sees, with_boxes_of_cuboids
 from .declared import Capabilities
+from .laid_over import notes_on_sizes
 from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
 from .write_report import WriteReport
 
@@ -90,3 +91,4 @@ def say_what_is_lost(scene: Scene, sensor: CameraSensor, report: WriteReport, sa
     tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
     report.dropped += lost_cuboids(scene) + lost_of_labels(scene, tracks, said)
     report.dropped += lost_beside_labels(scene, said, frame_names)
+    report.notes += notes_on_sizes(scene)

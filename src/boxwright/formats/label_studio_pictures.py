@@ -47,13 +47,14 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
         for frame in np.flatnonzero(filled.is_valid).tolist():
             results[frame] += _regions(track, filled.shapes[frame : frame + 1], one.sensor.camera.size_px, boxed)
             report.n_labels += 1
-    kept = []
-    for tag in scene.tags:
+    n_kept = 0
+    for k, tag in enumerate(scene.tags):
         raw = tag.source_attributes.get("label_studio")
         at = np.flatnonzero(one.stamps_ns == tag.span_ns[0]) if tag.span_ns is not None else np.zeros(0, np.int64)
-        if isinstance(raw, Mapping) and len(at) and tag.span_ns is not None and tag.span_ns[0] == tag.span_ns[1]:
-            results[int(at[0])].append(_said(tag.name, tag.value, raw, str(raw.get("id", tag.name))))
-            kept.append(tag)
+        if len(at) and tag.span_ns is not None and tag.span_ns[0] == tag.span_ns[1]:
+            own = str(raw.get("id", tag.name)) if isinstance(raw, Mapping) else f"tag {k}"
+            results[int(at[0])].append(_said(tag.name, tag.name if tag.value is True else tag.value, raw, own))
+            n_kept += 1
     whole = [{**task, "annotations": [{"result": results[k]}]} for k, task in enumerate(tasks)]
     (folder / "tasks.json").write_text("[\n" + ",\n".join(map(as_json, whole)) + "\n]\n", "utf-8", newline="\n")
     (folder / "interface.xml").write_text(_interface(whole), "utf-8", newline="\n")
@@ -62,7 +63,9 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
         report.rounded.append(f"shapes that Label Studio's pictures do not have, {', '.join(sorted(boxed))}: the boxes around them")
     if n_changing:
         report.dropped.append(f"attributes that change, of {number_of(n_changing, 'track')}")
-    say_what_pictures_lose(scene.replace(tags=[tag for tag in scene.tags if tag not in kept]), [one], report, CAPABILITIES)
+    if n_kept < len(scene.tags):
+        report.dropped.append(f"{number_of(len(scene.tags) - n_kept, 'tag')} of more than one picture, or of none")
+    say_what_pictures_lose(scene, [one], report, CAPABILITIES)
 
 
 def _regions(track: ImageTrack, shapes: Shapes, camera_px: tuple[int, int], boxed: set[str]) -> list[dict[str, Any]]:

@@ -20,7 +20,9 @@ from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
 from .json_text import as_json
 from .label_studio import CAPABILITIES, OWN_NAMES
 from .label_studio_pictures import given_pictures, write_pictures
+from .label_studio_tags import tag_controls, tag_results, writable_tags
 from .object_links import with_link
+from .video_tags import VideoTag
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -41,6 +43,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
         write_pictures(scene, cameras[0], pictures, folder, report)
         return
     writer = _Writer(scene, cameras, report, frame_rate)
+    writer.tags = writable_tags(cameras, OWN_NAMES, report)
     with (folder / "tasks.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.tasks())
     (folder / "interface.xml").write_text(writer.interface(), "utf-8", newline="\n")
@@ -63,6 +66,7 @@ class _Writer:
     n_texts: int = 0
     classes: dict[str, None] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)  # of attributes that have a text
+    tags: dict[str, list[VideoTag]] = field(default_factory=dict)  # by camera
     odd_rate_hz: float = 0.0
 
     def rate_hz(self, one: CameraLabels) -> float:
@@ -98,6 +102,9 @@ class _Writer:
             for region in self._regions(one, with_link(track), rate):
                 yield f"{',' if n else ''}\n {as_json(region)}"
                 n += 1
+        for region in tag_results(self.tags[one.name], len(one.stamps_ns)):
+            yield f"{',' if n else ''}\n {as_json(region)}"
+            n += 1
         yield "\n]}]}"
 
     def _regions(self, one: CameraLabels, track: ImageTrack, rate: float) -> Iterator[dict[str, Any]]:
@@ -131,10 +138,11 @@ class _Writer:
         """All classes, and a text for each attribute, once the tasks were written; the rate is that of the first camera."""
         labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self.classes or ["object"])
         texts = "".join(f'  <TextArea name={quoteattr(name)} toName="video" perRegion="true"/>\n' for name in self.names)
+        controls = tag_controls([one for own in self.tags.values() for one in own])
         rate = f"{self.rate_hz(self.cameras[0]):.9g}"
         return (
             f'<View>\n  <Labels name="labels" toName="video">\n{labels}  </Labels>\n'
-            f'  <Video name="video" value="$video" frameRate="{rate}"/>\n  <VideoRectangle name="box" toName="video"/>\n{texts}</View>\n'
+            f'  <Video name="video" value="$video" frameRate="{rate}"/>\n  <VideoRectangle name="box" toName="video"/>\n{texts}{controls}</View>\n'
         )
 
     def say_what_is_lost(self) -> None:

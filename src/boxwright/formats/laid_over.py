@@ -15,10 +15,15 @@ from ..problems import Problems
 from ..scene import Scene
 from ..tags import Tag
 
-__all__ = ["NO_SIZE", "laid_over"]
+__all__ = ["NO_SIZE", "laid_over", "notes_on_sizes"]
 
 NO_SIZE = "the picture's size is not said"
 _COUNTED = ("cvat_video", "mot", "label_studio", "darwin", "labelbox")  # formats that count the frames of one video
+
+
+def notes_on_sizes(scene: Scene) -> list[str]:
+    """What was said of the sizes of pictures that a file did not tell, for whoever writes its labels."""
+    return [note for note in scene.notes if note.startswith(NO_SIZE)]
 
 
 def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:

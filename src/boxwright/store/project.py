@@ -301,7 +301,7 @@ class Project:
         scene: str | SceneEntry | None = None,
         format: str | None = None,
         *,
-        labels: str | os.PathLike[str] | None = None,
+        labels: str | os.PathLike[str] | SceneEntry | None = None,
         strict: bool = True,
         name: str | None = None,
         by: str | None = None,

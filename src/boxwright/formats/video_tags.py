@@ -1,0 +1,73 @@
+"""Tags in formats of videos that answer questions with words, of a whole video or of some of its frames: whose they are, and in which frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import number_of
+from ..tags import Tag
+from .camera_labels import CameraLabels
+from .json_text import as_json
+from .write_report import WriteReport
+
+__all__ = ["VideoTag", "tags_of_videos", "value_of"]
+
+
+class VideoTag(NamedTuple):
+    """words : what it says; span : first and last frame from 0, None where it is of all of them"""
+
+    tag: Tag
+    words: tuple[str, ...]
+    span: tuple[int, int] | None
+
+
+def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict[str, list[VideoTag]]:
+    """Those of each camera's video; a tag of no camera is told in the first. The report says what is lost of them."""
+    found: dict[str, list[VideoTag]] = {one.name: [] for one in cameras}
+    n_other = n_outside = n_texts = n_whole = n_timed = 0
+    for tag in cameras[0].scene.tags:
+        one = next((one for one in cameras if one.name == tag.camera), cameras[0] if tag.camera is None else None)
+        if one is None:
+            n_other += 1
+            continue
+        span = None
+        if tag.span_ns is not None:
+            stamps = one.scene.times_ns if tag.camera is None else one.stamps_ns
+            inside = np.flatnonzero((stamps >= tag.span_ns[0]) & (stamps <= tag.span_ns[1]))
+            if not len(inside):
+                n_outside += 1
+                continue
+            span = (int(inside[0]), int(inside[-1]))
+        words, is_text = _words(tag)
+        n_texts, n_whole, n_timed = n_texts + (not is_text), n_whole + (tag.camera is None), n_timed + (span is not None)
+        found[one.name].append(VideoTag(tag, words, span))
+    if n_other:
+        report.dropped.append(f"{number_of(n_other, 'tag')} of cameras that are not written")
+    if n_outside:
+        report.dropped.append(f"{number_of(n_outside, 'tag')} of a time without a frame")
+    if n_texts:
+        report.rounded.append(f"{number_of(n_texts, 'value')} of tags that became texts")
+    if n_timed:
+        report.rounded.append(f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told")
+    if n_whole and len(cameras) > 1:
+        report.rounded.append(f"{number_of(n_whole, 'tag')} of the clip: those of {cameras[0].name}")
+    return found
+
+
+def value_of(name: str, word: Any) -> Any:
+    """What a word says; a tag that is a word alone answers with its own name."""
+    return True if word == name else word
+
+
+def _words(tag: Tag) -> tuple[tuple[str, ...], bool]:
+    """What a tag says, and whether nothing of it has to become a text."""
+    if tag.value is True:
+        return (tag.name,), True
+    if isinstance(tag.value, str) and tag.value.strip() and tag.value != tag.name:
+        return (tag.value,), True
+    if isinstance(tag.value, (list, tuple)) and len(tag.value) > 1 and all(isinstance(one, str) and one.strip() for one in tag.value):
+        return tuple(tag.value), True
+    return (as_json(tag.value),), False
