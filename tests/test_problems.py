@@ -8,7 +8,7 @@ import pytest
 import boxwright as bw
 import test_formats_kitti_object as kitti_object
 import test_formats_kitti_tracking as tracking
-from boxwright.problems import Problem, Problems
+from boxwright.problems import Problem, Problems, within_depth
 
 
 def test_strict_raises_the_first():
@@ -158,3 +158,21 @@ def test_a_scene_may_not_bring_more_problems_than_are_kept(tmp_path):
     bw.write(bw.Scene("clip", [0, 100], label_frame="lidar", problems=problems), tmp_path / "b")
     with pytest.raises(bw.LimitError, match=r"scene.json: problems: more kept problems than allowed: expected at most 10,000"):
         bw.read(tmp_path / "b")
+
+
+def test_what_is_kept_goes_sixteen_deep():
+    def nested(depth):
+        return {"x": [nested(depth - 2)]} if depth > 1 else {"x": 1} if depth else 1
+
+    def depth_of(value):
+        parts = [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if parts is None else 1 + max(map(depth_of, parts), default=0)
+
+    for depth in (1, 2, 15, 16):
+        kept = nested(depth)
+        assert depth_of(kept) == depth
+        assert within_depth(kept) is kept
+    for depth in (17, 18, 31, 200):
+        kept = within_depth(nested(depth))
+        assert depth_of(nested(depth)) == depth and depth_of(kept) == 16
+        assert bw.Tag("a", source_attributes=nested(depth)).source_attributes == kept

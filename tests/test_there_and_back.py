@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -283,3 +284,56 @@ def test_a_damaged_picture_is_not_copied(tmp_path, rng, to):
     with pytest.raises(bw.FormatError, match=rf"{picture.name}: frame \d, front: the picture is cut off or damaged"):
         bw.write(bw.read(tmp_path / "in"), tmp_path / "out", to)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize("to", TO)
+def test_attributes_nested_as_deep_as_a_file_may_be(tmp_path, rng, to):
+    """A file may nest 32 deep; kept one level further down, such a value made a file that could not be read again."""
+    deep = {"x": "end"}
+    for k in range(30):
+        deep = {"x": [deep]} if k % 2 else {"x": deep}
+    scene = full_scene(rng)
+    tracks = [track.replace(attributes=deep, source_attributes=deep, keyframe_source_attributes=[deep] * len(track)) for track in scene.tracks]
+    tags = [bw.Tag("deep", deep, source_attributes=deep)]
+    scene = scene.replace(tracks=tracks, tags=tags, source_attributes={"other": deep})
+    bw.write(scene, tmp_path / "out", to)
+    consume(tmp_path / "out", True, to)
+
+
+NAMED = {  # recording -> what names its second frame in its files, and that with a name that no file can have
+    "supervisely": (b'"b.pcd"', b'":.pcd"'),
+    "datumaro": (b'"id": "b"', b'"id": "street/b"'),
+    "coco": (b'"b.png"', b'"b:2.png"'),
+    "segments": (b'"name": "b"', b'"name": "street/b"'),
+    "nucleus": (b'"cloud 1"', b'"street/1"'),
+    "nuscenes": (b'"s1"', b'"s/1"'),
+    "cvat_api": (b'"x/b.pcd"', b'"x/b\\u0000.pcd"'),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_names_of_frames_that_no_file_can_have(tmp_path, name):
+    """Such a recording was read, and refused when it was to be written."""
+    victim, (good, other) = Victim(name, tmp_path / "in"), NAMED[name]
+    was = bw.read(victim.path)
+    for file, raw in victim.good.items():
+        victim.put(file, raw.replace(good, other) if file.endswith(".json") else raw)
+    scene = bw.read(victim.path)
+    assert len(scene) == len(was) and scene.frame_ids != was.frame_ids and len(scene.tracks) == len(was.tracks)
+    if name != "coco":  # whose frames have numbers of their own
+        assert list(scene.frame_ids) == [f"{i:06d}" for i in range(len(scene))]
+        assert any("cannot be a file's: frames are numbered" in note for note in scene.notes)
+    bw.write(scene, tmp_path / "out")
+    assert bw.read(tmp_path / "out").frame_ids == scene.frame_ids
+
+
+def test_items_of_datumaro_keep_ids_that_no_file_can_have(tmp_path):
+    victim = Victim("datumaro", tmp_path / "in")
+    victim.put("annotations/default.json", victim.good["annotations/default.json"].replace(*NAMED["datumaro"]))
+    bw.write(bw.read(tmp_path / "in"), tmp_path / "out", "datumaro", subset="default")
+    items = json.loads((tmp_path / "out/annotations/default.json").read_text())["items"]
+    assert [one["id"] for one in items] == ["a", "street/b", "c"]
+    assert (tmp_path / "out/point_clouds/default/000001.pcd").is_file()
+    assert [one.read().frame_ids for one in bw.scenes(tmp_path / "out")] == [("000000", "000001", "000002")]

@@ -37,7 +37,8 @@ class ImageTrack(Keyframed):
     method : "linear", or "hold" for a shape that stays until the next keyframe; boxes, rotated boxes and keypoints also follow the curves of
     cuboids, such
         as "makima"; masks are always held
-    source_attributes, keyframe_source_attributes : fields of a file that boxwright has no name for, kept for the way back
+    source_attributes, keyframe_source_attributes : fields of a file that boxwright has no name for, kept for the way back. What
+        attributes nest deeper than 16 lists and mappings becomes a text
     object_id : the track_id of the same object's cuboids, or one name for all image tracks of one object; None where nobody said
     """
 

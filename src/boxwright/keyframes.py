@@ -24,6 +24,7 @@ import numpy as np
 
 from .arrays import Bools, Int64s, UInt8s, as_array, as_times_ns, check_kind, frozen, some_rows
 from .errors import ArgumentError, number_of
+from .problems import within_depth
 
 __all__ = ["Filled", "Keyframed", "Origin", "State", "Visibility", "Way", "as_codes", "code_names", "items_of", "one_after_another", "ways"]
 
@@ -81,6 +82,7 @@ class Keyframed:
             check_kind(f"{name}.{column}", getattr(self, column), str, "a text", "pass str(...)")
         for column in ("attributes", "source_attributes"):
             check_kind(f"{name}.{column}", getattr(self, column), Mapping, "a mapping", "give a dict of what JSON can hold")
+            object.__setattr__(self, column, within_depth(getattr(self, column)))
         times = as_times_ns(f"{name}.times_ns", self.times_ns, increasing=True)
         n, labels = len(times), getattr(self, self.LABELS)
         if n == 0:
@@ -98,6 +100,8 @@ class Keyframed:
                 wanted, hint = f"{number_of(n, 'mapping')}, one per keyframe", "an empty one where a keyframe says nothing"
                 got = len(rows) if isinstance(rows, Sequence) and len(rows) != n else f"{rows!r:.60}"
                 raise ArgumentError(expected=wanted, got=got, field=f"{name}.{column}", hint=hint)
+            if any(within_depth(row) is not row for row in rows):
+                object.__setattr__(self, column, [within_depth(row) for row in rows])
 
     def __len__(self) -> int:
         return len(self.times_ns)

@@ -1,4 +1,7 @@
-"""Records of a file that cannot be taken as they are: refused in strict reading, otherwise kept aside with the reason."""
+"""Records of a file that cannot be taken as they are: refused in strict reading, otherwise kept aside with the reason.
+
+What is kept of a file, records and attributes, is nested 16 deep at most, so that a file that holds it can be read again.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from typing import Any
 
 from .errors import BoxwrightError, FormatError, LimitError
 
-__all__ = ["Problem", "Problems", "summary_of"]
+__all__ = ["Problem", "Problems", "summary_of", "within_depth"]
 
-_DEPTH = 16  # of a record; what is nested deeper becomes a text, so that a file with the record stays within the limit of `json_depth`
+_DEPTH = 16  # what is nested deeper becomes a text, so that a file that holds it stays within the limit of `json_depth`
+_NESTED = (dict, list, tuple, Mapping)
 _ONE_BYTES = 1500  # what a problem takes in memory beside its record
 _SAID = ("what", "expected", "got", "path", "offset", "field", "hint")
 
@@ -113,6 +117,20 @@ def summary_of(problems: Sequence[Problem]) -> list[str]:
         error = problem.error
         kinds.setdefault(" ".join(str(part) for part in (error.what, error.expected) if part), []).append(problem)
     return [str(some[0]) if len(some) == 1 else f"{some[0]} (and {len(some) - 1:,} more like it)" for some in kinds.values()]
+
+
+def within_depth(kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same object; where lists and mappings are nested deeper than 16, a copy with texts in the place of what is deeper."""
+    for item in kept.values():
+        if isinstance(item, _NESTED) and _is_deeper(item, _DEPTH - 1):
+            return {key: _for_json(value, _DEPTH - 1) for key, value in kept.items()}
+    return kept
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    if not isinstance(value, _NESTED):
+        return False
+    return not depth or any(_is_deeper(item, depth - 1) for item in (value.values() if isinstance(value, Mapping) else value))
 
 
 def _for_json(value: Any, depth: int) -> Any:

@@ -15,7 +15,7 @@ from .errors import ArgumentError, CalibrationError, FrameMissing, UnknownName
 from .frames import Trajectory
 from .image_tracks import ImageTrack, ImageTracks
 from .point_labels import MappedPointLabels, NoPointLabels, PointEdit, PointLabelData
-from .problems import Problem
+from .problems import Problem, within_depth
 from .sensors import CameraSensor, Lidar, NoData, SensorData
 from .tags import Relation, Tag
 from .tracks import Track, Tracks, as_track_list
@@ -94,6 +94,7 @@ class SceneFields:
         check_kind("scene.format", self.format, str, "a text", "name the format it was read from")
         check_kind("scene.path", self.path, (str, type(None)), "a text, or None", "pass os.fspath(path)")
         check_kind("scene.source_attributes", self.source_attributes, Mapping, "a mapping", "give a dict of what JSON can hold")
+        object.__setattr__(self, "source_attributes", within_depth(self.source_attributes))
         check_kinds("scene.tags", self.tags, Tag, "Tag", "make them: bw.Tag(name, value)")
         check_kinds("scene.relations", self.relations, Relation, "Relation", "make them: bw.Relation(kind, subject, object)")
         check_kinds("scene.notes", self.notes, str, "text", "one sentence each")

@@ -8,6 +8,7 @@ from typing import Any
 
 from .arrays import check_kind, one_time_ns
 from .errors import ArgumentError
+from .problems import within_depth
 
 __all__ = ["Relation", "Tag"]
 
@@ -33,6 +34,8 @@ class Tag:
         check_kind("tag.name", self.name, str, "a text", "say in a word what it is")
         check_kind("tag.camera", self.camera, (str, type(None)), "a camera's name, or None", "the name it has in the scene")
         check_kind("tag.source_attributes", self.source_attributes, Mapping, "a mapping", "give a dict of what JSON can hold")
+        object.__setattr__(self, "value", within_depth({"value": self.value})["value"])
+        object.__setattr__(self, "source_attributes", within_depth(self.source_attributes))
         object.__setattr__(self, "span_ns", _span("tag.span_ns", self.span_ns))
 
     def holds_at(self, time_ns: int) -> bool:

@@ -41,7 +41,8 @@ class Track(Keyframed):
     attributes : what holds for the whole track
     keyframe_attributes : K mappings of what may change; a value holds until the next keyframe that names it
     method : interpolation of the centre between keyframes
-    source_attributes, keyframe_source_attributes : fields of a file that boxwright has no name for, kept for the way back
+    source_attributes, keyframe_source_attributes : fields of a file that boxwright has no name for, kept for the way back. What
+        attributes nest deeper than 16 lists and mappings becomes a text
     """
 
     LABELS: ClassVar[str] = "cuboids"

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ __all__ = [
     "RESERVED_NAMES",
     "VERSION",
     "detect",
+    "frame_names",
     "is_safe_name",
     "list_scenes",
     "read",
@@ -113,6 +114,15 @@ def scene_file(path: Path, scene: str) -> Path:
 def is_safe_name(name: str) -> bool:
     """Fit to be a file's or folder's name anywhere."""
     return bool(name) and len(name) <= 128 and not name.startswith(".") and not name.endswith((".", " ")) and not set(name) & _BAD_IN_NAMES
+
+
+def frame_names(names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """The names, where every one of them can be a file's; else the frames are numbered, and notes say so: no other format could have them."""
+    unsafe = next((name for name in names if not is_safe_name(name)), None)
+    if unsafe is None:
+        return tuple(names)
+    notes.append(f"a frame's name such as {unsafe[:40]!r} cannot be a file's: frames are numbered")
+    return tuple(f"{i:06d}" for i in range(len(names)))
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:

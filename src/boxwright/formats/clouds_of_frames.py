@@ -20,7 +20,7 @@ from ..points import Sweep
 from ..problems import Problems
 from ..scene import Lidar, Scene
 from ..tracks import Track
-from .boxwright_scene import is_safe_name
+from .boxwright_scene import frame_names, is_safe_name
 from .cameras_of_frames import Cameras, Shot, cameras_of
 from .declared import Capabilities
 from .label_rows import LabelRows
@@ -111,7 +111,7 @@ def scene_of_clouds(
         data=SensorFiles({"lidar": list(clouds)}, seen.images, read_cloud, seen.sizes_px),
         has_time=has_time,
         label_frame="lidar",
-        frame_ids=tuple(frame_ids),
+        frame_ids=frame_names(frame_ids, notes),
         format=format,
         path=os.fspath(path),
         source_attributes=source_attributes or {},
@@ -172,7 +172,7 @@ def scene_of_places(
         data=SensorFiles({"lidar": list(clouds)}, seen.images, read_sweep, seen.sizes_px),
         has_time=has_time,
         label_frame=rows.reference,
-        frame_ids=tuple(frame_ids),
+        frame_ids=frame_names(frame_ids, notes),
         format=format,
         path=os.fspath(path),
         source_attributes=source_attributes,

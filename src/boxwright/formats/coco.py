@@ -27,6 +27,7 @@ from ..image_tracks import ImageTrack
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
+from .boxwright_scene import is_safe_name
 from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
@@ -308,7 +309,8 @@ class _Reader:
     def _frame_names(self, frames: list[int]) -> tuple[str, ...]:
         own = next(iter(self.images.values()), {})
         names = [Path(str(own[frame].get("file_name", ""))).stem if frame in own else "" for frame in frames]
-        return tuple(names) if all(names) and len(set(names)) == len(names) else tuple(map(str, frames))
+        are_names = all(map(is_safe_name, names)) and len(set(names)) == len(names)
+        return tuple(names) if are_names else tuple(map(str, frames))
 
     def _pictures(self, frames: list[int]) -> dict[str, list[Path | None]]:
         """Beside the file, in a folder `images` there or one further up; files of no such name are not there."""

@@ -30,7 +30,6 @@ from ..problems import Problems
 from ..scene import Scene
 from ..tracks import Origin, Track, Visibility
 from . import strict_json
-from .boxwright_scene import is_safe_name
 from .clouds_of_frames import quat_from_xyz, scene_of_clouds, unescaped
 from .cvat_video_meta import Label
 from .declared import Capabilities, Exactness
@@ -108,7 +107,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     kept |= {key: value for key, value in top.value.items() if key not in ("tracks", "shapes", "version")}
     return scene_of_clouds(
         scene,
-        _frame_ids([Path(name).stem for name in names]),
+        [Path(name).stem for name in names],
         [clouds.get(name) for name in names],
         [one.track(len(names)) for one in reading.found],
         "cvat_api",
@@ -268,11 +267,6 @@ def cuboid_from_points(node: Node) -> tuple[Float64s, Float64s, Float64s]:
 
 def _rest(node: Node, own: set[str]) -> dict[str, Any]:
     return {key: value for key, value in node.value.items() if key not in own}
-
-
-def _frame_ids(stems: Sequence[str]) -> list[str]:
-    """The names, where every one of them can be a file's; else the frames are numbered, for no other format could have them."""
-    return list(stems) if all(map(is_safe_name, stems)) else [f"{i:06d}" for i in range(len(stems))]
 
 
 def _names(meta: Node, at_least: int) -> list[str]:

@@ -24,7 +24,7 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from ..tracks import Origin, Visibility
-from .boxwright_scene import is_safe_name
+from .boxwright_scene import frame_names, is_safe_name
 from .cameras_of_frames import Shot
 from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, unescaped
 from .declared import Capabilities, Exactness
@@ -104,9 +104,12 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
             reading.item(item)
     order = reading.order(notes)
     clouds = _clouds(file)
-    names = [reading.ids[i] for i in order]
+    ids = [reading.ids[i] for i in order]
+    names, items = frame_names(ids, notes), reading.extras
+    if names != tuple(ids):
+        items = {name: {**items.get(one, {}), "id": one} for name, one in zip(names, ids)}
     tracks = reading.rows.tracks(np.arange(len(names), dtype=np.int64), None, file, notes)
-    kept = {"categories": top.get("categories", {}).value, "infos": top.get("infos", {}).value, "items": reading.extras}
+    kept = {"categories": top.get("categories", {}).value, "infos": top.get("infos", {}).value, "items": items}
     return scene_of_clouds(
         scene,
         names,

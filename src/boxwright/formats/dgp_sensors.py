@@ -19,6 +19,7 @@ from ..limits import FARTHEST_M
 from ..problems import Problems
 from ..scene import Lidar
 from . import strict_json
+from .boxwright_scene import is_safe_name
 from .images import image_size_px
 from .strict_json import Node
 
@@ -80,7 +81,7 @@ class Samples:
         first = [data[self.main] if self.main in data else next(iter(data.values()), None) for data in self.data]
         stems = [PurePosixPath(item[1].get("filename", "").text()).stem if item else "" for item in first]
         for names in (stems, self.names):
-            if all(names) and len({*names}) == len(names):
+            if all(map(is_safe_name, names)) and len({*names}) == len(names):
                 return tuple(names)
         return ()
 

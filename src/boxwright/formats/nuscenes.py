@@ -29,6 +29,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
 from . import strict_json
+from .boxwright_scene import frame_names
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_track
 from .looking import subfolders
@@ -120,7 +121,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         tracks=labels.tracks(),
         data=SensorFiles(rig.sweeps, rig.images, rig.read_sweep, rig.sizes_px),
         label_frame="world" if trajectory is not None else "ego",
-        frame_ids=tuple(node["token"].text() for node in samples),
+        frame_ids=frame_names([node["token"].text() for node in samples], notes),
         format="nuscenes",
         path=os.fspath(path),
         source_attributes={"nuscenes": {"token": top["token"].text(), "description": top.get("description", "").sentence()}},
