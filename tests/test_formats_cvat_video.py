@@ -368,3 +368,16 @@ def test_masks_larger_than_the_pictures_are_cut_off(tmp_path):
     report, _, again = written_from_elsewhere(tmp_path / "out", labels, size=(5, 7))
     assert any("beyond the right and bottom edge" in line for line in report.dropped)
     np.testing.assert_array_equal(again.image_tracks[0].shapes.to_arrays(), pixels[:, :7, :5])
+
+
+@pytest.mark.parametrize("angles", [(0.0, 0.0), (0.0, 0.5), (0.5, 0.0)])
+def test_boxes_that_could_turn_stay_such(tmp_path, angles):
+    """Those that never did came back as boxes that cannot."""
+    boxes = bw.RotatedBoxes([[10.0, 20], [12, 20]], [[8.0, 4], [8, 4]], angles)
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    scene = bw.Scene("a", [0, 1], cameras={"front": camera}, image_tracks=[bw.ImageTrack("1", "car", "front", [0, 1], boxes)], label_frame="front")
+    bw.write(scene, tmp_path / "out", "cvat_video")
+    (track,) = bw.read(tmp_path / "out").image_tracks
+    assert isinstance(track.shapes, bw.RotatedBoxes)
+    np.testing.assert_allclose(track.shapes.rotation_rad, angles, atol=1e-9)
+    assert next((tmp_path / "out").iterdir()).read_text().count("rotation=") == 1

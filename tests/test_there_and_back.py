@@ -14,7 +14,7 @@ import boxwright as bw
 import test_formats_argoverse2 as argoverse2
 from boxwright.formats import _WRITERS
 from boxwright.formats.camera_labels import with_boxes_of_cuboids
-from formats_scenes import full_scene
+from formats_scenes import MemoryData, full_scene
 from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
 IN_PICTURES = ("cvat_video", "mot")  # these hold the labels in one camera's pictures, and no sensor's data
@@ -337,3 +337,41 @@ def test_items_of_datumaro_keep_ids_that_no_file_can_have(tmp_path):
     assert [one["id"] for one in items] == ["a", "street/b", "c"]
     assert (tmp_path / "out/point_clouds/default/000001.pcd").is_file()
     assert [one.read().frame_ids for one in bw.scenes(tmp_path / "out")] == [("000000", "000001", "000002")]
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize(
+    "to, options", [("scale", {}), ("labelcloud", {}), ("supervisely", {"layout": "clouds"}), ("segments", {}), ("datumaro", {})]
+)
+@pytest.mark.parametrize("ids", [("b", "a"), ("10", "9"), ("a", "a b"), ("01", "1"), ("9", "10")])
+def test_frames_stay_in_order_whatever_they_are_called(tmp_path, to, options, ids):
+    """Where only names of files tell the order, frames called otherwise changed places."""
+    scene = scene_of_two(bw.Cuboids([[10.0, 0, 0], [20.0, 0, 0]], [[4, 2, 1.5]] * 2, yaw_rad=[0.0, 0.0]), ids)
+    bw.write(scene, tmp_path / "out", to, **options)
+    back = bw.scenes(tmp_path / "out")[0].read()
+    assert [back.cuboids(i).center_m[0, 0] for i in range(2)] == [10, 20]
+    is_kept = back.frame_ids == ids
+    assert is_kept == (ids == ("9", "10") or to in ("segments", "datumaro"))
+
+
+def scene_of_two(cuboids, ids):
+    sweeps = {(i, "lidar"): bw.Sweep(np.full((3, 3), float(i)), i, "lidar") for i in range(2)}
+    track = bw.Track("1", "car", [0, 1], cuboids)
+    return bw.Scene(
+        "a", [0, 1], {"lidar": bw.Lidar("lidar")}, tracks=[track], data=MemoryData(sweeps, {}), has_time=False, label_frame="lidar", frame_ids=ids
+    )
+
+
+LONG = {"ascii": "a" * 300, "two bytes": "é" * 190, "three bytes": "漢" * 126, "with points": "a." * 99 + "b" * 9, "half a character": "a\ud800"}
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize("to", EVERY)
+@pytest.mark.parametrize("name", LONG)
+def test_a_scene_whose_name_is_longer_than_a_file_s_can_be(tmp_path, to, name):
+    """It could not be written in half of the formats."""
+    scene = scene_of_two(bw.Cuboids([[10.0, 0, 0], [20.0, 0, 0]], [[4, 2, 1.5]] * 2, yaw_rad=[0.0, 0.0]), ("0", "1"))
+    front = bw.CameraSensor("front", bw.PinholeCamera(640, 480, 500, 500, 320, 240), bw.Pose([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], (0, 0, 0)))
+    report = bw.write(scene.replace(name=LONG[name], cameras={"front": front}), tmp_path / "out", to)
+    assert report.n_labels == 2 or to == "semantic_kitti"
+    assert sum(len(entry.read()) for entry in bw.scenes(tmp_path / "out")) == 2

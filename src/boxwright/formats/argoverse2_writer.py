@@ -25,6 +25,7 @@ from ..keyframes import State, Visibility
 from ..scene import CameraSensor, Scene
 from .boxwright_scene import is_safe_name
 from .exactness import rotations_rounded
+from .file_names import fitting
 from .images import image_bytes
 from .labelled_frames import LabelBlock, label_blocks
 from .losses import lost_in_pictures
@@ -46,7 +47,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, log: str | None = 
     log : its name, which is that of its folder; by default the scene's
     """
     check_reach(scene)
-    name = re.sub(r"[^\w.-]", "_", scene.name if log is None else log).strip(".") or "log"
+    name = fitting(re.sub(r"[^\w.-]", "_", scene.name if log is None else log).strip(".")) or "log"
     if name != scene.name and log is None:
         report.dropped.append(f"the scene's name {scene.name!r}: the log is called {name!r}")
     if len(scene) and scene.times_ns[0] < 0:

@@ -34,6 +34,7 @@ from .boxwright_pictures import placed, read_image_tracks, read_span, read_tags
 from .boxwright_tracks import one_rotation, track_of
 from .boxwright_videos import read_video
 from .declared import FIELDS, Capabilities
+from .file_names import fitting
 from .json_parts import load_by_parts
 from .looking import is_dgp_scene, subfolders
 from .reach import within_reach
@@ -113,7 +114,7 @@ def scene_file(path: Path, scene: str) -> Path:
 
 def is_safe_name(name: str) -> bool:
     """Fit to be a file's or folder's name anywhere."""
-    return bool(name) and len(name) <= 128 and not name.startswith(".") and not name.endswith((".", " ")) and not set(name) & _BAD_IN_NAMES
+    return bool(name) and name == fitting(name) and not name.startswith(".") and not set(name) & _BAD_IN_NAMES
 
 
 def frame_names(names: Sequence[str], notes: list[str]) -> tuple[str, ...]:

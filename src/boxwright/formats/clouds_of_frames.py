@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
 import warnings
@@ -24,6 +25,7 @@ from .boxwright_scene import frame_names, is_safe_name
 from .cameras_of_frames import Cameras, Shot, cameras_of
 from .declared import Capabilities
 from .label_rows import LabelRows
+from .looking import natural
 from .losses import lost_beside_labels, lost_in_pictures, lost_of_labels
 from .one_cloud import OneCloud, without_origin
 from .pcd import pcd_bytes
@@ -233,10 +235,14 @@ def times_of(stamps: Sequence[Any], path: Path) -> tuple[Int64s, bool]:
     return np.array(stamps, np.int64), True
 
 
-def frame_stems(scene: Scene, report: WriteReport) -> list[str]:
-    """Names for the files of frames: the frames' own where all of them can be files' names and differ, letters large or small, else numbers."""
+def frame_stems(scene: Scene, report: WriteReport, *, in_order: bool = False) -> list[str]:
+    """Names for the files of frames: the frames' own where all of them can be files' names and differ, letters large or small, else numbers.
+
+    in_order : whether nothing but these names tells which frame comes first; then those in another order are numbered too
+    """
     ids = list(scene.frame_ids)
-    if all(map(is_safe_name, ids)) and len({one.lower() for one in ids}) == len(ids):
+    are_placed = not in_order or all(natural(a) < natural(b) and natural(f"{a}.") < natural(f"{b}.") for a, b in itertools.pairwise(ids))
+    if are_placed and all(map(is_safe_name, ids)) and len({one.lower() for one in ids}) == len(ids):
         return ids
     if ids:
         report.dropped.append("the frames' names: they are numbered")

@@ -180,7 +180,7 @@ def shapes_of(kind: str, rows: Sequence[Row], size_px: tuple[int, int]) -> Shape
         return Masks([_mask(size_px)(row) for row in rows], *size_px)
     xyxy = np.array([(_box if kind == "box" else _ellipse)(row) for row in rows])
     degrees = np.array([_turned(row) for row in rows])
-    if kind == "box" and not degrees.any():
+    if kind == "box" and not degrees.any() and not any("rotation" in row for row in rows):
         return Boxes(xyxy)
     return RotatedBoxes((xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2], np.deg2rad(degrees))
 
@@ -214,7 +214,8 @@ def shape_lines(shapes: Shapes, k: int, element: str, size_px: tuple[int, int]) 
         numbers = np.r_[middle, half] if element == "ellipse" else np.r_[middle - half, middle + half]
         degrees = math.degrees(float(shapes.rotation_rad[k])) % 360
         said = dict(zip(NUMBERS[element], map(number_text, numbers.tolist())))
-        return {**said, "rotation": number_text(degrees)} if round(degrees, 9) % 360 else said, []
+        is_told = round(degrees, 9) % 360 or not (k or shapes.rotation_rad.any())  # of boxes that do not turn the first says that they could
+        return {**said, "rotation": number_text(degrees)} if is_told else said, []
     if isinstance(shapes, Polygons):
         rings = shapes.rings(k)
         return {"points": _points_text(rings[int(Polygons(rings).area_px2.argmax())])}, []

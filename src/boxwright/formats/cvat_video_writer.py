@@ -18,6 +18,7 @@ from ..shapes2d import Keypoints, Masks, Polygons
 from .cvat_video import CAPABILITIES, NAME
 from .cvat_video_meta import Label, attribute_text, labels_of, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
+from .file_names import fitting
 from .image_labels import frames_of, say_what_is_lost, the_camera, with_cuboids_seen
 from .object_links import with_link
 from .reach import check_pixels
@@ -41,7 +42,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     tracks = [with_link(track, is_named=False) for track in scene.image_tracks if track.camera == sensor.name]
     check_pixels(tracks)
     writer = _Writer(scene, sensor, report)
-    name = _UNSAFE.sub("_", scene.name).strip(" .") or "annotations"
+    name = fitting(_UNSAFE.sub("_", scene.name).strip(" .")) or "annotations"
     with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
         _put(file, writer.meta(tracks), 1)

@@ -120,7 +120,7 @@ class _Writer:
                 is_keyframe = frame in (span.first, span.last) or int(one.stamps_ns[frame]) not in filled
                 frames[str(frame)] = {**shape, **instance, "keyframe": is_keyframe}
         return {
-            "id": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}")),
+            "id": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}".encode("utf-8", "replace").decode())),
             "name": track.category,
             "slot_names": [one.name],
             "ranges": [[span.first, span.last + 1] for span in spans],

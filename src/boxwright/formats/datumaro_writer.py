@@ -15,6 +15,7 @@ from ..scene import Scene
 from .boxwright_scene import is_safe_name
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
 from .datumaro import CAPABILITIES, CUBOID, INTERNAL, NUMBER
+from .file_names import fitting
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
 from .pictures_of_frames import Pictures
 from .reach import check_reach
@@ -33,7 +34,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, subset: str | None
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
     check_reach(scene)
-    name = re.sub(r"[^\w.-]", "_", scene.name).strip("._") or "default" if subset is None else subset
+    name = fitting(re.sub(r"[^\w.-]", "_", scene.name).strip("._")) or "default" if subset is None else subset
     if not is_safe_name(name):
         raise ArgumentError(expected="the name of a folder", got=repr(name), field="subset")
     if name != scene.name:

@@ -85,7 +85,7 @@ class _Writer:
         own = track.source_attributes.get("uuid")
         is_id = isinstance(own, str) and _UUID.fullmatch(own) is not None
         return {
-            "uuid": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}")),
+            "uuid": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}".encode("utf-8", "replace").decode())),
             "dataRow": {"globalKey": key},
             "name": track.category,
             "classifications": [{"name": name, "answer": text} for name, text in answers.items()],

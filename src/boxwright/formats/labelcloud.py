@@ -39,7 +39,7 @@ CAPABILITIES = Capabilities(
     reads="cuboids full_rotation tracks classes track_ids frame_names sweeps",
     writes="cuboids full_rotation tracks classes track_ids frame_names sweeps",
     partly={
-        "frame_names": "those that cannot be names of files are numbered",
+        "frame_names": "those that cannot be names of files, or come in another order than such files, are numbered",
         "sweeps": "those of the first LiDAR stay",
     },
     frame="lidar",

@@ -35,7 +35,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, layout: str = "cen
     if layout not in FORMATS:
         raise ArgumentError(expected=f"one of {', '.join(FORMATS)}", got=repr(layout), field="layout")
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
-    stems = frame_stems(scene, report)
+    stems = frame_stems(scene, report, in_order=True)
     write_clouds(scene, folder / "pointclouds", stems, pcd_encoding, report)
     kept = scene.source_attributes.get("labelcloud")
     kept = kept if isinstance(kept, Mapping) else {}

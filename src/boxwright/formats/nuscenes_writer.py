@@ -27,6 +27,7 @@ from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
 from .exactness import rotations_rounded
 from .images import image_bytes
+from .json_text import as_json
 from .losses import lost_in_pictures
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .point_label_files import say_point_labels_are_lost
@@ -39,7 +40,6 @@ __all__ = ["write"]
 _JPEG_QUALITY = 95
 _COUNTS = ("num_lidar_pts", "num_radar_pts")
 _FIRST = "LIDAR_TOP"  # what the kit asks for
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ROWS_AT_ONCE = 16_384  # labels that are in memory together, as far as tracks can be parted
 
 
@@ -77,7 +77,7 @@ class _Table:
         self._stream.close()
 
     def append(self, record: dict[str, Any]) -> None:
-        self._stream.write((",\n" if self.n else "") + _ENCODER.encode(record))
+        self._stream.write((",\n" if self.n else "") + as_json(record, self.file.stem))
         self.n += 1
 
 

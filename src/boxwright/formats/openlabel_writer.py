@@ -28,6 +28,7 @@ from . import json_text
 from .boxwright_pictures import tag_mapping
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
+from .file_names import fitting
 from .openlabel import SCHEMA
 from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, is_sound, joined, split_named
 from .openlabel_document import OURS
@@ -62,7 +63,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     stems = scene.frame_ids if all(map(is_safe_name, scene.frame_ids)) else [f"{i:06d}" for i in range(len(scene))]
     sweeps = write_sweeps(scene, folder, stems, pcd_encoding)
     images = write_images(scene, folder, stems, jpeg_quality)
-    name = re.sub(r"[^\w.-]", "_", scene.name) or "scene"
+    name = fitting(re.sub(r"[^\w.-]", "_", scene.name)) or "scene"
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder) as aside,
         (folder / f"{name}.json").open("w", encoding="utf-8") as file,

@@ -42,7 +42,7 @@ CAPABILITIES = Capabilities(
     partly={
         "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
         "calibration": CALIBRATION,
-        "frame_names": "those that cannot be names of files are numbered",
+        "frame_names": "those that cannot be names of files, or come in another order than such files, are numbered",
         "sweeps": SWEEPS,
         "pictures": "of cameras that are dropped",
     },

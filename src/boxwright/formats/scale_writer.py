@@ -33,7 +33,7 @@ def write(scene: Scene, folder: Path, report: WriteReport) -> None:
     check_reach(scene)
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
     world = World(scene, report)
-    stems = frame_stems(scene, report)
+    stems = frame_stems(scene, report, in_order=True)
     pictures, numbers = Pictures(scene, folder, without=lenses_left_out(scene, N_TERMS)), _numbers(scene)
     write_clouds(scene, world, folder / "frames", stems, report, lambda i: _images(world, i, pictures.of(i, stems[i]), numbers))
     pictures.say(report)

@@ -22,6 +22,7 @@ from ..scene import Scene
 from ..tracks import Track
 from .boxwright_scene import is_safe_name
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
+from .file_names import fitting
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
 from .reach import check_reach
 from .streamed_json import StreamedJson, json_line
@@ -49,7 +50,7 @@ def write(
     check_reach(scene)
     if layout not in ("episode", "clouds"):
         raise ArgumentError(expected="'episode' or 'clouds'", got=repr(layout), field="layout")
-    own = re.sub(r"[^\w.-]", "_", scene.name).strip("._") or "scene"
+    own = fitting(re.sub(r"[^\w.-]", "_", scene.name).strip("._")) or "scene"
     name = (_BASE if layout == "clouds" else own) if dataset is None else dataset
     if not is_safe_name(name):
         raise ArgumentError(expected="the name of a folder", got=repr(name), field="dataset")
@@ -58,7 +59,7 @@ def write(
     report.tolerance_m = report.tolerance_rad = 1e-9
     place = folder / name
     (place / "pointcloud").mkdir(parents=True)
-    stems = frame_stems(scene, report)
+    stems = frame_stems(scene, report, in_order=layout == "clouds")
     write_clouds(scene, place / "pointcloud", stems, pcd_encoding, report)
     project = _Project(scene, report, layout == "episode")
     write_pictures(scene, place, stems, sensor_frame(scene), project.kept.get("cameras"), report)
