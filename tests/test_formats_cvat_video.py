@@ -381,3 +381,15 @@ def test_boxes_that_could_turn_stay_such(tmp_path, angles):
     assert isinstance(track.shapes, bw.RotatedBoxes)
     np.testing.assert_allclose(track.shapes.rotation_rad, angles, atol=1e-9)
     assert next((tmp_path / "out").iterdir()).read_text().count("rotation=") == 1
+
+
+def test_texts_longer_than_cvat_takes(tmp_path):
+    """They made a file that could not be read again."""
+    rows = [{"one": "a" * 4096, "more": "b" * 4097, "c" * 4097: "x"}, {"many": "d" * 3000}, {"many": "e" * 3000}]
+    track = bw.ImageTrack("1", "car", "front", [0, 1, 2], bw.Boxes([[1.0, 2, 3, 4]] * 3), keyframe_attributes=rows)
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    scene = bw.Scene("a", [0, 1, 2], cameras={"front": camera}, image_tracks=[track], label_frame="front")
+    report = bw.write(scene, tmp_path / "out", "cvat_video")
+    assert any(line.startswith("6 values of attributes that are neither") for line in report.dropped)  # two, in each of three frames
+    (back,) = bw.read(tmp_path / "out").image_tracks
+    assert back.at([0, 1, 2]).attributes == [{"one": "a" * 4096}, {"one": "a" * 4096, "many": "d" * 3000}, {"one": "a" * 4096, "many": "e" * 3000}]

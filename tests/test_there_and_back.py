@@ -19,6 +19,7 @@ from mutants import MOST_FRAMES, RECORDINGS, Victim, consume
 
 IN_PICTURES = ("cvat_video", "mot")  # these hold the labels in one camera's pictures, and no sensor's data
 PLATFORMS = ("coco", "label_studio", "darwin", "labelbox")  # these hold the labels in all cameras' pictures, cuboids as boxes
+BEYOND_PICTURES = ("places in pictures under 1e+07 px", "no calibration and no labels")  # what formats of labels in pictures refuse
 TO = [name for name in _WRITERS if name not in (*IN_PICTURES, *PLATFORMS)]
 
 
@@ -76,7 +77,7 @@ def assert_seen_as_before(scene: bw.Scene, back: bw.Scene, report: bw.WriteRepor
         for one, other in zip(mine, theirs):
             if f"of track {one.track_id!r} " in told:
                 continue
-            assert other.category == one.category
+            assert other.category == one.category or "characters that XML has no place for" in told
             frames, shapes = seen(one, scene.cameras[name], scene)
             again, others = seen(other, back.cameras[other.camera], back)
             np.testing.assert_array_equal(again, frames)
@@ -122,7 +123,7 @@ def in_pictures_and_back(scene: bw.Scene, to: str, folder) -> str:
         try:
             report = bw.write(scene, folder, to, camera=name)
         except bw.ArgumentError as error:
-            assert "places in pictures under 1e+07 px" in str(error)
+            assert any(words in str(error) for words in BEYOND_PICTURES)
             return "refused"
         consume(folder, True, to)
         (back,) = [entry.read() for entry in bw.scenes(folder)]
@@ -140,7 +141,7 @@ def platform_and_back(scene: bw.Scene, to: str, folder) -> str:
     try:
         report = bw.write(scene, folder, to)
     except bw.ArgumentError as error:
-        assert any(words in str(error) for words in ("places in pictures under 1e+07 px", "a scene with a camera", "hold labels alone")), error
+        assert any(words in str(error) for words in (*BEYOND_PICTURES, "a scene with a camera", "hold labels alone")), error
         assert not folder.exists()
         return "refused"
     consume(folder, True, to)

@@ -16,7 +16,7 @@ from ..keyframes import Origin, Visibility
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Keypoints, Masks, Polygons
 from .cvat_video import CAPABILITIES, NAME
-from .cvat_video_meta import Label, attribute_text, labels_of, leaf, with_labels
+from .cvat_video_meta import LONGEST, Label, attribute_text, labels_of, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .file_names import fitting
 from .image_labels import frames_of, say_what_is_lost, the_camera, with_cuboids_seen
@@ -92,6 +92,8 @@ class _Writer:
             for is_mutable, rows in ((False, [track.attributes]), (True, track.keyframe_attributes)):
                 for row in rows:
                     for name, value in row.items():
+                        if len(name) > LONGEST:
+                            continue
                         mutable, texts = into.get(name, (False, set()))
                         texts.add(self._text(value))  # of scores there may be as many as labels
                         into[name] = (mutable or is_mutable, texts)
@@ -110,7 +112,8 @@ class _Writer:
         return ["meta", {}, [["task", {}, [*[leaf(*part) for part in parts], size]]]]
 
     def _text(self, value: Any) -> str:
-        return attribute_text(value) or ""
+        text = attribute_text(value) or ""
+        return text if len(text) <= LONGEST else ""
 
     # -------------------------------------------------------- tracks
 
@@ -174,7 +177,7 @@ class _Writer:
         lines = []
         for name, value in values.items():
             text = attribute_text(value)
-            if text is None:
+            if text is None or max(len(text), len(name)) > LONGEST:
                 self.n_no_text += 1
                 continue
             lines.append(f"{indent}<attribute name={quoteattr(self._clean(name))}>{escape(self._clean(text))}</attribute>" + ("\n" if indent else ""))
@@ -192,7 +195,9 @@ class _Writer:
     def say_what_is_lost(self) -> None:
         lost = self.report.dropped
         if self.n_no_text:
-            lost.append(f"{self.n_no_text} values of attributes that are neither text, number nor flag")
+            lost.append(
+                f"{self.n_no_text} values of attributes that are neither number, flag nor text of at most {LONGEST:,} letters, the name included"
+            )
         if self.n_cut:
             lost.append(f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge")
         if self.n_texts:
