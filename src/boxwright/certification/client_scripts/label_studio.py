@@ -33,7 +33,8 @@ for number, task in enumerate(json.loads((folder / "tasks.json").read_text("utf-
         if wrong or not interface.validate_annotation(annotation):
             raise ValueError(f"the interface refuses it: {wrong[0][:300] if wrong else ''}")
         for region in annotation["result"]:
-            for label in region["value"].get(region["type"], []) if region["type"].endswith("labels") else []:
+            is_shape = region["type"].endswith("labels") and region["type"] != "timelinelabels"
+            for label in region["value"].get(region["type"], []) if is_shape else []:
                 px = (region["original_width"], region["original_height"]) * 2
                 row = [one / 100 * size - EDGE_PX for one, size in zip(bounds(region["value"]), px)]
                 for values, value in zip(columns.values(), (number, region["id"], label, "camera", row)):
