@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.certification.clients import python_with
 from formats_scenes import full_scene
 
 UUID = "8f0c7a52-30bb-4c53-9a05-7c1ab2ddf0a1"
@@ -172,7 +173,7 @@ def test_bad_lines(tmp_path, bad, told):
 
 
 def test_answers_of_videos_and_frames_are_tags(tmp_path):
-    """They were lost, and of several labels of a data row nothing was told."""
+    """They were lost."""
 
     def radio(name, value, **more):
         return {"feature_id": name, "name": name, "radio_answer": {"name": value} | more}
@@ -186,7 +187,6 @@ def test_answers_of_videos_and_frames_are_tags(tmp_path):
         annotations["frames"].setdefault(key, {}).update(said)
     annotations["frames"]["4"]["objects"]["m"] = annotations["frames"]["2"]["objects"]["m"]  # one mask in two frames
     annotations["frames"]["1"]["objects"]["xyz"]["classifications"] = [radio("door", "open", classifications=[radio("side", "left")])]
-    labels.append(labels[0])
     put(tmp_path, row, name="export.ndjson")
     scene = bw.read(tmp_path)
     assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in scene.tags] == [
@@ -196,8 +196,88 @@ def test_answers_of_videos_and_frames_are_tags(tmp_path):
         ("weather", "sun", (4 * 10**8, 4 * 10**8), "camera"),
     ]
     assert scene.image_tracks[1].attributes == {"door": "open", "side": "left"}
-    assert any(note.startswith("1 label of kinds") for note in scene.notes) and any("1 further label" in note for note in scene.notes)
-    assert any("4 tags" in said for said in bw.write(scene, tmp_path / "out", "labelbox").dropped)
+    assert any(note.startswith("1 label of kinds") for note in scene.notes)
+    report = bw.write(scene, tmp_path / "out", "labelbox")
+    assert any("3 tags of some time" in said for said in report.rounded) and not any("tag" in said for said in report.dropped)
+    back = bw.read(tmp_path / "out")
+    assert [(tag.name, tag.value, tag.span_ns) for tag in back.tags] == [
+        ("place", "town", None),
+        ("weather", "rain", (0, 1)),
+        ("weather", "rain", (3, 3)),
+        ("weather", "sun", (4, 4)),
+    ]
+    told = [json.loads(text) for text in (tmp_path / "out/clip.ndjson").read_text().splitlines()]
+    assert [one["frames"] for one in told if one["name"] == "weather"] == [[{"start": a, "end": b}] for a, b in ((1, 2), (4, 4), (5, 5))]
+    questions = json.loads((tmp_path / "out/ontology.json").read_text())["classifications"]
+    assert [(one["name"], one["type"], one["scope"], [option["value"] for option in one["options"]]) for one in questions] == [
+        ("place", "radio", "global", ["town"]),
+        ("weather", "radio", "index", ["rain", "sun"]),
+    ]
+
+
+def test_each_annotator_is_a_scene(tmp_path):
+    """Second labels of a data row were counted, and left out."""
+    row = json.loads((exported(tmp_path) / "export.ndjson").read_text())
+    (first,) = row["projects"]["p"]["labels"]
+    second = {"annotations": {"frames": {"2": {"objects": {"o": first["annotations"]["frames"]["1"]["objects"]["xyz"]}}}}}
+    labels = ((first, "a@b.de"), (second, "c@d.de"), (second, "a@b.de"))
+    row["projects"]["p"]["labels"] = [one | {"label_details": {"created_by": who}} for one, who in labels]
+    other = json.loads(json.dumps(row)) | {"data_row": {"id": "s", "global_key": "up/other.mp4"}}
+    other["projects"]["p"]["labels"] = other["projects"]["p"]["labels"][1:2]
+    put(tmp_path, row, other, name="export.ndjson")
+    entries = bw.scenes(tmp_path)
+    assert [*entries.names] == ["clip by a@b.de", "clip by c@d.de", "clip by a@b.de, time 2", "other"]
+    assert [[track.category for track in entry.read().image_tracks] for entry in entries] == [["car", "van"], ["van"], ["van"], ["van"]]
+
+
+def test_annotators_of_two_cameras(tmp_path):
+    """One annotator labelled the front alone: the scene has both cameras, and tells it."""
+    row = json.loads((exported(tmp_path / "one") / "export.ndjson").read_text())
+    (label,) = row["projects"]["p"]["labels"]
+    rows = []
+    for camera, names in (("front", ("a", "b")), ("rear", ("b",))):
+        labels = [json.loads(json.dumps(label).replace("7@camera", f"7@{camera}")) | {"label_details": {"created_by": name}} for name in names]
+        rows.append(row | {"data_row": {"id": camera, "global_key": f"street/{camera}"}, "projects": {"p": {"labels": labels}}})
+        for one in labels:
+            one["annotations"]["frames"]["1"]["objects"].pop("xyz")
+    put(tmp_path, *rows)
+    a, b = (entry.read() for entry in bw.scenes(tmp_path))
+    assert [*a.cameras] == [*b.cameras] == ["front", "rear"]
+    assert [track.track_id for track in a.image_tracks] == ["7@front"] and [track.track_id for track in b.image_tracks] == ["7@front", "7@rear"]
+    assert any("1 data row of 2 without a label of a" in note for note in a.notes)
+
+
+def test_tags_of_every_kind(tmp_path):
+    times = np.arange(4) * 40_000_000
+    cameras = {name: bw.CameraSensor(name, bw.UncalibratedCamera(64, 48)) for name in ("front", "rear")}
+    tracks = [bw.ImageTrack(name, "car", name, times[:1], bw.Boxes([[1, 2, 9, 9]])) for name in cameras]
+    tags = [bw.Tag("rain"), bw.Tag("seen", ["cars", "trams"], camera="rear"), bw.Tag("speed", 12.5, (int(times[1]), int(times[2])), "rear")]
+    scene = bw.Scene("street", times, cameras=cameras, image_tracks=tracks, label_frame="front", tags=tags)
+    report = bw.write(scene, tmp_path / "out", "labelbox")
+    back = bw.read(tmp_path / "out")
+    assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in back.tags] == [
+        ("rain", True, None, "front"),
+        ("seen", ["cars", "trams"], None, "rear"),
+        ("speed", "12.5", (1, 2), "rear"),
+    ]
+    lost = "\n".join(report.rounded)
+    assert all(words in lost for words in ("1 value of tags", "1 tag of some time", "1 tag of the clip: those of front"))
+    bw.write(scene.replace(image_tracks=()), tmp_path / "alone", "labelbox", camera="rear")
+    assert [tag.name for tag in bw.read(tmp_path / "alone").tags] == ["rain", "seen", "speed"]
+
+
+@pytest.mark.peers
+def test_labelbox_takes_tags(rng, tmp_path):
+    """Its own classes for choices in videos, and the ontology that has the options."""
+    python = python_with("labelbox")
+    if python is None:
+        pytest.skip("labelbox is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    scene = full_scene(rng)
+    tags = [*scene.tags, bw.Tag("seen", ["cars", "trams"]), bw.Tag("rain")]
+    certificate = bw.certify(scene.replace(tags=tags), "labelbox", tmp_path / "out", client_python=python)
+    assert certificate.holds, certificate.reasons
+    (file,) = (tmp_path / "out").glob("*.ndjson")
+    assert sum({"answer", "answers"} & json.loads(line).keys() != set() for line in file.read_text().splitlines()) == 4
 
 
 def test_answers_to_import_are_tags(tmp_path):

@@ -32,11 +32,12 @@ from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..tags import Tag
+from .annotators import all_annotators
 from .camera_labels import Span, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
 from .free_names import FreeNames
-from .label_studio_annotators import all_annotators, annotators, left_out, regions
+from .label_studio_annotators import annotators, left_out, regions
 from .label_studio_said import kind_of, what_is_said
 from .label_studio_shapes import SHAPES, category_of, rectangle_of, shapes_of_rectangles, track_of_picture
 from .laid_over import NO_SIZE
@@ -116,7 +117,7 @@ def _tasks(file: Path) -> Mapping[tuple[str, str, str | None], list[int]]:
     found: dict[tuple[str, str, str | None], list[int]] = {}
     for scene, tasks in own.items():
         places = [k for k, _ in tasks]
-        found.update({(*scene, who): places for who in all_annotators(tasks)})
+        found.update({(*scene, who): places for who in all_annotators([names for _, names in tasks])})
     return found
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from ..errors import number_of
+from .annotators import by_annotator, called
 from .strict_json import Node
 
-__all__ = ["all_annotators", "annotators", "left_out", "regions"]
+__all__ = ["annotators", "left_out", "regions"]
 
 
 def _annotations(task: Node) -> dict[str, Node]:
     """Annotator -> what was not cancelled, in the file's order; without any, the first prediction, of nobody."""
-    found: dict[str, Node] = {}
-    times = Counter[str]()
-    for annotation in task.get("annotations", []):
-        if annotation.get("was_cancelled", default=False).value is not True:
-            who = _who(annotation)
-            times[who] += 1
-            found[who if times[who] == 1 else f"{who}, time {times[who]}"] = annotation
+    told = (one for one in task.get("annotations", []) if one.get("was_cancelled", default=False).value is not True)
+    found = by_annotator((_who(one), one) for one in told)
     return found or dict(zip(("",), task.get("predictions", [])))
 
 
 def _who(annotation: Node) -> str:
     """An address where it is told, else a number."""
     value = annotation.get("completed_by", default=None).value
-    value = next((value[name] for name in ("email", "id") if value.get(name)), None) if isinstance(value, dict) else value
-    if type(value) is int:
-        return f"annotator {value}"
-    return value if isinstance(value, str) and value.strip() and value.isprintable() and ", time " not in value else "somebody"
+    return called(next((value[name] for name in ("email", "id") if value.get(name)), None) if isinstance(value, dict) else value)
 
 
 def annotators(task: Node) -> list[str]:
@@ -42,13 +34,6 @@ def regions(task: Node, who: str | None = None) -> Iterator[Node]:
     annotation = next(iter(found.values()), None) if who is None else found.get(who)
     if annotation is not None:
         yield from annotation.get("result", [])
-
-
-def all_annotators(tasks: list[tuple[int, list[str]]]) -> list[str | None]:
-    """All annotators, given those of each task; None alone where no task has several."""
-    if all(len(names) < 2 for _, names in tasks):
-        return [None]
-    return [*dict.fromkeys(name for _, names in tasks for name in names)]
 
 
 def left_out(tasks: list[Node], who: str | None) -> list[str]:

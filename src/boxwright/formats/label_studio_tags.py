@@ -17,24 +17,17 @@ __all__ = ["tag_controls", "tag_results", "writable_tags"]
 
 
 def writable_tags(cameras: Sequence[CameraLabels], own_names: Container[str], report: WriteReport) -> dict[str, list[VideoTag]]:
-    """Camera -> its tags; a control has one name, so that tags with names of attributes or of controls that are there are left out, and told.
-
-    The tags of one name are all of the whole video, or of a timeline.
-    """
+    """Camera -> its tags; a control has one name, so that tags with names of attributes or of controls that are there are left out, and told."""
     scene = cameras[0].scene
     taken = {name for track in (*scene.tracks, *scene.image_tracks) for name in track.attributes} | {OBJECT_ID}
     every = tags_of_videos(cameras, report)
-    timed = {one.tag.name for own in every.values() for one in own if one.span is not None}
-    kept = {}
-    for one in cameras:
-        good = [tag for tag in every[one.name] if tag.tag.name.strip() and tag.tag.name not in taken and tag.tag.name not in own_names]
-        kept[one.name] = [tag._replace(span=(0, len(one.stamps_ns) - 1)) if tag.tag.name in timed and tag.span is None else tag for tag in good]
+    kept = {
+        camera: [one for one in own if one.tag.name.strip() and one.tag.name not in taken and one.tag.name not in own_names]
+        for camera, own in every.items()
+    }
     n_lost = sum(map(len, every.values())) - sum(map(len, kept.values()))
-    n_stretched = sum(one.tag.span_ns is None and one.span is not None for own in kept.values() for one in own)
     if n_lost:
         report.dropped.append(f"{number_of(n_lost, 'tag')} with names of attributes, or of what Label Studio itself uses")
-    if n_stretched:
-        report.rounded.append(f"{number_of(n_stretched, 'tag')} of the clip, called as others of some time: they hold in all frames")
     return kept
 
 

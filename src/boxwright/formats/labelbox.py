@@ -7,7 +7,8 @@
 Frames count from 1, pixels from the picture's corner. A segment is a visible span, both ends included; between its keyframes the shape runs straight.
 A track's name is the answer of its text classification `track_id`, else the label's uuid; other answers are attributes. Answers of the data row, or
 of its frames, are tags; a line to import that holds one has "answer", and "frames": [{"start", "end"}] where it is not of all of them. The data rows
-of boxwright's own files are the cameras of one scene, other rows are scenes. Files to import know neither sizes nor rates; exported ones do.
+of boxwright's own files are the cameras of one scene, other rows are scenes. Where a project has several labels of a data row, those of each
+annotator are a scene, called <scene> by <annotator>. Files to import know neither sizes nor rates; exported ones do.
 """
 
 from __future__ import annotations
@@ -31,25 +32,28 @@ from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from ..tags import Tag
+from .annotators import all_annotators
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
 from .free_names import FreeNames
-from .labelbox_answers import TRACK_ID, answers_of, plain
+from .labelbox_answers import TRACK_ID, answers_of, labels_of, plain
 from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .remembering import of_file
 from .strict_json import Node, of_bytes
+from .video_tags import value_of
 
 __all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="Labelbox, NDJSON of videos",
     reads="shapes video attributes classes track_ids relations keyframes times tags",
-    writes="shapes video attributes classes track_ids relations keyframes",
+    writes="shapes video attributes classes track_ids relations keyframes tags",
     partly={
         "shapes": "boxes, polylines and single points stay, others become the boxes around them",
         "attributes": "those of a whole track stay, as texts",
+        "tags": "words, or lists of them; what else becomes texts; those of some time by frames, those of the clip in the first camera's video",
         "relations": "which track in pictures is which object stays, others are dropped",
         "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
     },
@@ -59,7 +63,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Each camera is a data row, whose global key is <scene>/<camera>; ontology.json beside the labels has the tools and texts they need.",
         "The names of tracks are answers to the text classification `track_id`, so that they come back with edited labels.",
-        "Answers of a whole video, or of its frames, are read as tags; of several labels of a data row the first is read, others are counted.",
+        "Answers of a whole video, or of its frames, are tags: choices, whose options ontology.json has.",
+        "Where several labelled a data row, the labels of each annotator are a scene of their own.",
         "Files to import tell no rate of frames and no size of pictures; exported ones do, and are read.",
     ),
 )
@@ -79,32 +84,40 @@ def _files(path: Path) -> list[Path]:
 
 def _is_ours(file: Path) -> bool:
     start = head(file)
-    return _LINE.match(start) is not None and (b'"segments"' in start or b'"projects"' in start)
+    return _LINE.match(start) is not None and any(name in start for name in (b'"segments"', b'"projects"', b'"answer"', b'"answers"'))
 
 
 def list_scenes(path: Path) -> list[str]:
     return list(_places(path))
 
 
-def _places(path: Path) -> dict[str, tuple[Path, dict[str, str]]]:
-    """Scene -> its file, and of each of its data rows the camera."""
-    found: dict[str, tuple[Path, dict[str, str]]] = {}
+def _places(path: Path) -> dict[str, tuple[Path, dict[str, str], str | None]]:
+    """Scene -> its file, of each of its data rows the camera, and the annotator whose labels they are, None where a data row has one alone."""
+    found: dict[str, tuple[Path, dict[str, str], str | None]] = {}
     names = FreeNames()
     for file in _files(path):
-        keys = of_file(file, _keys)
+        own = of_file(file, _annotators)
+        keys = [*own]
         parts = [key.rpartition("/") for key in keys]
         cameras = [last if last not in ("world", "ego", "lidar") else "camera" for _, _, last in parts]
         if len({first for first, _, _ in parts}) == 1 and parts[0][1] and re.sub(r"\W", "_", parts[0][0]) == re.sub(r"\W", "_", file.stem):
-            found[names.take(parts[0][0])] = (file, dict(zip(keys, cameras)))
-            continue
-        for key in keys:
-            name = re.split(r"[/\\]", key)[-1]
-            found[names.take(name.rpartition(".")[0] or name)] = (file, {key: "camera"})
+            groups = [(parts[0][0], dict(zip(keys, cameras)))]
+        else:
+            last = [re.split(r"[/\\]", key)[-1] for key in keys]
+            groups = [(name.rpartition(".")[0] or name, {key: "camera"}) for key, name in zip(keys, last)]
+        for name, rows in groups:
+            for who in all_annotators([some for key in rows for some in own[key]]):
+                found[names.take(name if who is None else f"{name} by {who}")] = (file, rows, who)
     return found
 
 
-def _keys(file: Path) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_key(line) for line in _lines(file)))
+def _annotators(file: Path) -> Mapping[str, list[list[str]]]:
+    """Data row -> the annotators of each project that has labels of it."""
+    found: dict[str, list[list[str]]] = {}
+    for line in _lines(file):
+        projects = line.get("projects", {})
+        found.setdefault(_key(line), []).extend([*labels_of(projects[name])] for name in projects.mapping())
+    return found
 
 
 def _lines(file: Path) -> Iterator[Node]:
@@ -146,18 +159,18 @@ class _Label:
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    file, cameras = _places(path)[scene]
-    return _Reader(file, cameras, problems).scene(scene)
+    file, cameras, who = _places(path)[scene]
+    return _Reader(file, cameras, who, problems).scene(scene)
 
 
 class _Reader:
-    def __init__(self, file: Path, cameras: Mapping[str, str], problems: Problems) -> None:
-        self.file, self.cameras, self.problems, self.room = file, cameras, problems, LabelRoom(file)
+    def __init__(self, file: Path, cameras: Mapping[str, str], who: str | None, problems: Problems) -> None:
+        self.file, self.cameras, self.who, self.problems, self.room = file, cameras, who, problems, LabelRoom(file)
         self.sizes: dict[str, tuple[int, int]] = {}
         self.rates: set[float] = set()
         self.n_frames = 1
         self.others: set[tuple[str, str]] = set()  # camera, label
-        self.n_unread = 0
+        self.n_without = 0  # data rows without a label of that annotator
         self.tags: list[Tag] = []  # at frames
         self.tracks: dict[str, ImageTrack] = {}
 
@@ -183,8 +196,8 @@ class _Reader:
         notes = [] if has_time else ["the file tells no rate of frames: they are counted"]
         if self.others:
             notes.append(f"{number_of(len(self.others), 'label')} of kinds without a place over time, such as masks, left out")
-        if self.n_unread:
-            notes.append(f"{number_of(self.n_unread, 'further label')} of data rows, as of a second annotator, left out: the first of each is read")
+        if self.n_without:
+            notes.append(f"{number_of(self.n_without, 'data row')} of {len(self.cameras)} without a label of {self.who}: there are none there")
         cameras = {camera: self._camera(camera, notes) for camera in dict.fromkeys(self.cameras.values())}
         return Scene(
             name=name,
@@ -249,10 +262,11 @@ class _Reader:
             self.rates.add(media["frame_rate"].number())
         if media.has("frame_count"):
             self.n_frames = max(self.n_frames, media["frame_count"].whole())
-        for name in line["projects"].mapping():
-            project = line["projects"][name]
-            self.n_unread += max(len(project.get("labels", [])) - 1, 0)
-            for said in list(project.get("labels", []))[:1]:
+        labels = [labels_of(line["projects"][name]) for name in line["projects"].mapping()]
+        chosen = [next(iter(own.values()), None) if self.who is None else own.get(self.who) for own in labels]
+        self.n_without += self.who is not None and all(said is None for said in chosen)
+        for said in chosen:
+            if said is not None:
                 self._say(said.get("annotations", {}), camera)
                 for label in self._labels(said.get("annotations", {}), camera).values():
                     with self.problems.aside(label.node.value):
@@ -291,7 +305,7 @@ class _Reader:
 
     def _tag(self, name: str, value: Any, span: tuple[int, int] | None, camera: str) -> None:
         self.room.take(LABEL_BYTES)
-        self.tags.append(Tag(name, value, span, camera))
+        self.tags.append(Tag(name, value_of(name, value), span, camera))
         self.n_frames = max(self.n_frames, span[1] + 1 if span else 1)
 
     def _labels(self, annotations: Node, camera: str) -> dict[str, _Label]:

@@ -1,15 +1,27 @@
-"""Answers to Labelbox's classifications: of a label, of a frame, of a whole data row, as they are imported and as they are exported."""
+"""Answers to Labelbox's classifications: of a label, of a frame, of a whole data row, as they are imported and as they are exported; and whose they
+are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from .annotators import by_annotator, called
 from .strict_json import Node
 
-__all__ = ["TRACK_ID", "answers_of", "plain"]
+__all__ = ["TRACK_ID", "answers_of", "labels_of", "plain"]
 
 TRACK_ID = "track_id"
+
+
+def labels_of(project: Node) -> dict[str, Node]:
+    """Annotator -> what a project has of a data row, in the file's order."""
+    return by_annotator((_who(one), one) for one in project.get("labels", []))
+
+
+def _who(label: Node) -> str:
+    details = label.value.get("label_details") if isinstance(label.value, dict) else None
+    return called(details.get("created_by") if isinstance(details, dict) else None)
 
 
 def answers_of(node: Node) -> dict[str, Any]:

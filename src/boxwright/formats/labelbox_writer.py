@@ -20,6 +20,7 @@ from .json_text import as_json, dumps
 from .labelbox import CAPABILITIES
 from .labelbox_answers import TRACK_ID
 from .object_links import with_link
+from .video_tags import VideoTag, tags_of_videos
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -35,10 +36,10 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     camera : whose labels alone
     """
     cameras = camera_labels(scene, report, camera)
-    writer = _Writer(scene, cameras, report)
+    writer = _Writer(scene, cameras, report, tags_of_videos(cameras, report))
     with (folder / f"{file_name(scene.name)}.ndjson").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.lines())
-    if not writer.tools:
+    if not writer.tools and not any(writer.tags.values()):
         hint = "label something, or write another format"
         raise ArgumentError("Labelbox's files hold labels alone", expected="at least one label in a picture", field="scene", hint=hint)
     (folder / "ontology.json").write_text(dumps(writer.ontology(), "scene"), "utf-8", newline="\n")
@@ -53,6 +54,7 @@ class _Writer:
     scene: Scene
     cameras: Sequence[CameraLabels]
     report: WriteReport
+    tags: Mapping[str, Sequence[VideoTag]]  # by camera
     n_labels: int = 0
     n_changing: int = 0
     n_texts: int = 0
@@ -68,6 +70,19 @@ class _Writer:
                 line = self._line(one, with_link(track), key if isinstance(key, str) and key else f"{self.scene.name}/{one.name}")
                 if line is not None:
                     yield as_json(line) + "\n"
+            for k, said in enumerate(self.tags[one.name]):
+                yield as_json(self._answer(one, k, said, key if isinstance(key, str) and key else f"{self.scene.name}/{one.name}")) + "\n"
+
+    def _answer(self, one: CameraLabels, k: int, said: VideoTag, key: str) -> dict[str, Any]:
+        """The line of a tag: one choice, or several where any tag of that name has several."""
+        chosen = [{"name": word} for word in said.words]
+        answer = {"answers": chosen} if self._has_several(said.tag.name) else {"answer": chosen[0]}
+        frames = {} if said.span is None else {"frames": [{"start": said.span[0] + 1, "end": said.span[1] + 1}]}
+        name = f"{self.scene.name}\n{one.name}\ntag {k}"
+        return {"uuid": str(uuid.uuid5(_NAMES, name)), "dataRow": {"globalKey": key}, "name": said.tag.name, **answer, **frames}
+
+    def _has_several(self, name: str) -> bool:
+        return any(len(one.words) > 1 for own in self.tags.values() for one in own if one.tag.name == name)
 
     def _line(self, one: CameraLabels, track: ImageTrack, key: str) -> dict[str, Any] | None:
         kind = type(track.shapes) if _is_known(track.shapes) else Boxes
@@ -98,7 +113,20 @@ class _Writer:
         for (category, tool), names in self.tools.items():
             texts = [{"type": "text", "name": name, "instructions": name, "required": False, "options": []} for name in names]
             tools.append({"tool": tool, "name": category, "required": False, "color": "#ff0000", "classifications": texts})
-        return {"tools": tools, "classifications": []}
+        return {"tools": tools, "classifications": self._questions()}
+
+    def _questions(self) -> list[dict[str, Any]]:
+        """What tags answer, with all answers there are."""
+        every = [one for own in self.tags.values() for one in own]
+        found = []
+        for name in dict.fromkeys(one.tag.name for one in every):
+            words = dict.fromkeys(word for one in every if one.tag.name == name for word in one.words)
+            by_frame = any(one.span is not None for one in every if one.tag.name == name)
+            kind = "checklist" if self._has_several(name) else "radio"
+            options = [{"label": word, "value": word, "options": []} for word in words]
+            said = {"type": kind, "name": name, "instructions": name, "required": False, "options": options}
+            found.append({**said, "scope": "index" if by_frame else "global"})
+        return found
 
     def say_what_is_lost(self) -> None:
         report = self.report

@@ -25,7 +25,8 @@ class VideoTag(NamedTuple):
 
 
 def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict[str, list[VideoTag]]:
-    """Those of each camera's video; a tag of no camera is told in the first. The report says what is lost of them."""
+    """Those of each camera's video; a tag of no camera is told in the first. Tags of one name are all of whole videos, or all of frames. The report
+    says what is lost of them."""
     found: dict[str, list[VideoTag]] = {one.name: [] for one in cameras}
     n_other = n_outside = n_texts = n_whole = n_timed = 0
     for tag in cameras[0].scene.tags:
@@ -44,6 +45,13 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
         words, is_text = _words(tag)
         n_texts, n_whole, n_timed = n_texts + (not is_text), n_whole + (tag.camera is None), n_timed + (span is not None)
         found[one.name].append(VideoTag(tag, words, span))
+    timed = {one.tag.name for own in found.values() for one in own if one.span is not None}
+    n_stretched = sum(one.tag.name in timed and one.span is None for own in found.values() for one in own)
+    for one in cameras:  # what has one name is asked of the whole video, or frame by frame
+        every = (0, len(one.stamps_ns) - 1)
+        found[one.name] = [tag._replace(span=every) if tag.tag.name in timed and tag.span is None else tag for tag in found[one.name]]
+    if n_stretched:
+        report.rounded.append(f"{number_of(n_stretched, 'tag')} of the clip, called as others of some time: they hold in all frames")
     if n_other:
         report.dropped.append(f"{number_of(n_other, 'tag')} of cameras that are not written")
     if n_outside:

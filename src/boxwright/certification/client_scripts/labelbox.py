@@ -7,11 +7,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from labelbox import OntologyBuilder
+from labelbox.data.serialization.ndjson.classification import NDChecklist, NDRadio
 from labelbox.data.serialization.ndjson.objects import NDSegments
 
 EDGE_PX = 0.5  # (0, 0) is the picture's corner in Labelbox
 folder = Path(sys.argv[1])
-tools = {tool.name for tool in OntologyBuilder.from_dict(json.loads((folder / "ontology.json").read_text("utf-8"))).tools}
+ontology = OntologyBuilder.from_dict(json.loads((folder / "ontology.json").read_text("utf-8")))
+tools = {tool.name for tool in ontology.tools}
+questions = {one.name: {option.value for option in one.options} for one in ontology.classifications}
 
 
 def box_of(keyframe):
@@ -25,7 +28,13 @@ def box_of(keyframe):
 columns = {name: [] for name in ("frame", "track", "category", "camera", "xyxy")}
 (file,) = folder.glob("*.ndjson")
 for line in file.read_text("utf-8").splitlines():
-    label = NDSegments(**json.loads(line))
+    said = json.loads(line)
+    if "segments" not in said:
+        answer = NDChecklist(**said) if "answers" in said else NDRadio(**said)
+        if not {one.name for one in (answer.answer if "answers" in said else [answer.answer])} <= questions[answer.name]:
+            raise ValueError(f"the ontology has no such answer to {answer.name}")
+        continue
+    label = NDSegments(**said)
     if label.name not in tools:
         raise ValueError(f"the ontology has no {label.name}")
     (track,) = [one.answer for one in label.classifications if one.name == "track_id"]
