@@ -67,6 +67,21 @@ def test_no_rate_no_file_that_needs_one(tmp_path, run):
     assert code == 2 and "--frame-rate: expected frames a second" in err
 
 
+@pytest.mark.parametrize(("rate", "whole"), [(29.97, 30), (0.25, 1), (9.9999997, 10), (25.0, 25)])
+def test_rates_are_whole(tmp_path, rate, whole):
+    """The challenge's tools refuse others, and further names; a comment tells the rate, as long as nobody tells another one."""
+    scene = bw.read(make(tmp_path / "a", info=""))
+    report = bw.write(scene, tmp_path / "out", "mot", frame_rate=rate)
+    file = tmp_path / "out/seqinfo.ini"
+    values = [line.partition("=")[0] for line in file.read_text().splitlines() if "=" in line]
+    assert f"frameRate={whole}\n" in file.read_text()
+    assert sorted(values) == ["frameRate", "imDir", "imExt", "imHeight", "imWidth", "name", "seqLength"]
+    np.testing.assert_array_equal(bw.read(tmp_path / "out").times_ns, np.round(np.arange(5) * (1e9 / rate)))
+    assert any("tells" in note and "comment" in note for note in report.notes) == (rate != whole)
+    file.write_text(file.read_text().replace(f"frameRate={whole}\n", "frameRate=50\n"))
+    np.testing.assert_array_equal(bw.read(tmp_path / "out").times_ns, np.arange(5) * 20_000_000)
+
+
 def test_a_sequence_without_labels_and_rate_is_read_again(tmp_path):
     """Nothing but its seqinfo.ini tells that it is one: without it, what was written was no scene of any format."""
     scene = bw.read(make(tmp_path / "a", info="")).replace(image_tracks=())

@@ -6,7 +6,8 @@
 
 Frames, ids and pixels count from 1: the corner of the first pixel is (1, 1) there and (-0.5, -0.5) here. An object is in the picture where it has a
 line, and nowhere else: a gap between its lines ends a visible span. What the columns after the box say stays with the track as "mot", or with its
-keyframes where it changes.
+keyframes where it changes. The challenge's rates are whole, and its tools refuse others and further names: the rate of a recording that has another
+stands in a comment beside the nearest whole one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from .laid_over import NO_SIZE
 from .looking import head, names_of, subfolders
 from .sensor_files import SensorFiles
 
-__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "detect", "list_scenes", "read", "sequence_place"]
+__all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "RATE_COMMENT", "detect", "list_scenes", "read", "sequence_place", "whole_rate"]
 
 CAPABILITIES = Capabilities(
     title="MOTChallenge",
@@ -56,6 +57,7 @@ CAPABILITIES = Capabilities(
     remarks=("Datumaro reads it with every corner and size rounded to 0.01 px.",),
 )
 
+RATE_COMMENT = "; boxwright: frames a second "  # without the sign that makes lines of values
 CORNER_PX = 1.5  # MOT's place of the point that is (0, 0) here, less one corner: left = u + CORNER_PX
 CLASSES = {
     1: "pedestrian",
@@ -78,6 +80,11 @@ _NUMBER = _GAP + rb"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?" + _GAP
 _LINE = re.compile(rb"\s*+\d++" + _GAP + b"," + _GAP + rb"-?\d++" + _GAP + b"(?:," + _NUMBER + rb"){4,8}+\r?(?:\n|\Z)", re.IGNORECASE)
 _HINT = "correct the line or get the file again"
 Row = tuple[int, list[float], tuple[float, ...]]  # frame from 0, left top width height, the columns after
+
+
+def whole_rate(rate_hz: float) -> int:
+    """The nearest that the challenge's tools take."""
+    return min(max(round(rate_hz), 1), 999_999)
 
 
 def detect(path: Path) -> bool:
@@ -129,7 +136,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     limits().check("frames_per_scene", n_frames, info.file or file)
     tracks = [_within(track, n_frames) for track in tracks]
     camera, more = _camera(info, tracks)
-    rate = info.number("frameRate")
+    rate = info.rate_hz()
     times = np.arange(n_frames) if rate is None else frame_times(n_frames, rate)
     if rate is None:
         notes.append("the rate of frames is not said: frames are counted")
@@ -155,13 +162,17 @@ class _Info:
 
     def __init__(self, file: Path | None) -> None:
         self.file, self.values = file, dict[str, str]()
+        self.exact_hz: float | None = None  # what a comment tells
         if file is None:
             return
         limits().check("text_characters", checked_size(file), file)
         parser = configparser.ConfigParser(interpolation=None)
         parser.optionxform = str  # type: ignore[assignment, method-assign]
         try:
-            parser.read_string(file.read_text("utf-8-sig"))
+            text = file.read_text("utf-8-sig")
+            parser.read_string(text)
+            exact = re.search(rf"^{RATE_COMMENT}([0-9]{{1,6}}\.[0-9]{{1,12}})$", text, re.MULTILINE)
+            self.exact_hz = None if exact is None else float(exact[1])
             self.values = dict(parser["Sequence"])
         except (configparser.Error, KeyError, UnicodeDecodeError) as error:
             expected, hint = "a section [Sequence] with lines name=value", "correct the file, or take it away"
@@ -177,6 +188,11 @@ class _Info:
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,12})?", text) or float(text) < LEAST_HZ:
             raise FormatError(expected="a positive number", got=repr(text[:40]), path=self.file, field=name, hint="correct the file, or take it away")
         return float(text)
+
+    def rate_hz(self) -> float | None:
+        """That of the comment, as long as it goes with the rate that the file tells."""
+        told = self.number("frameRate")
+        return self.exact_hz if self.exact_hz is not None and told == whole_rate(self.exact_hz) and self.exact_hz >= LEAST_HZ else told
 
     def whole(self, name: str) -> int | None:
         text = self.text(name)

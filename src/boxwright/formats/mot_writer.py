@@ -17,7 +17,7 @@ from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
 from .frame_rates import checked_rate, is_rate, rate_of, say_no_rate, say_rate
 from .image_labels import say_what_is_lost, the_camera, with_cuboids_seen
-from .mot import CAPABILITIES, CLASSES, CORNER_PX
+from .mot import CAPABILITIES, CLASSES, CORNER_PX, RATE_COMMENT, whole_rate
 from .reach import check_pixels
 from .write_report import WriteReport
 
@@ -50,9 +50,13 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
             n_lines, n_boxless = n_lines + len(lines), n_boxless + n
     if n_boxless:
         report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
-    known = _info(scene, sensor, frame_rate, report)
+    known, rate = _info(scene, sensor, frame_rate, report)
     if "frameRate" in known or "mot" in scene.source_attributes or not n_lines:  # a sequence without labels is known by nothing else
-        (folder / "seqinfo.ini").write_text("[Sequence]\n" + "".join(f"{name}={value}\n" for name, value in known.items()), "utf-8", newline="\n")
+        comment = f"{RATE_COMMENT}{rate:.9f}\n" if rate is not None and round(rate, 9) != whole_rate(rate) else ""
+        values = "".join(f"{name}={value}\n" for name, value in known.items())
+        (folder / "seqinfo.ini").write_text(f"[Sequence]\n{comment}{values}", "utf-8", newline="\n")
+        if comment:
+            report.notes.append(f"seqinfo.ini tells {whole_rate(rate or 0)} frames a second, as MOT's are whole; a comment there tells {rate:.9g}")
     else:  # the challenge's tools refuse one that tells no rate, and do without the file
         report.dropped.append("the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known")
     report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), n_lines, 1e-9
@@ -115,21 +119,20 @@ def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, 
     return numbers
 
 
-def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: WriteReport) -> Mapping[str, str]:
-    """What seqinfo.ini says; without frameRate where no rate is known."""
+def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: WriteReport) -> tuple[Mapping[str, str], float | None]:
+    """What seqinfo.ini says, without frameRate where no rate is known; and the rate."""
     width, height = sensor.camera.size_px
     known: dict[str, str] = {"name": re.sub(r"\s+", " ", scene.name)}
-    if rate := rate_of(scene):
-        if is_rate(rate):
-            known["frameRate"] = _number(rate)
-        else:
-            say_no_rate(report, rate, "MOT's")
-    elif frame_rate is not None and not scene.has_time:
-        known["frameRate"] = _number(frame_rate)
+    rate = rate_of(scene) or (None if scene.has_time else frame_rate)
+    if rate is not None and not is_rate(rate):
+        say_no_rate(report, rate, "MOT's")
+        rate = None
+    if rate is not None:
+        known["frameRate"] = str(whole_rate(rate))
     known |= {"seqLength": str(len(scene)), "imWidth": str(width), "imHeight": str(height)}
     kept = scene.source_attributes.get("mot")
     lines = known | {name: str(value) for name, value in kept.items() if name not in known} if isinstance(kept, Mapping) else known
-    return {"imDir": "img1", "imExt": ".jpg"} | lines
+    return {"imDir": "img1", "imExt": ".jpg"} | lines, rate
 
 
 def _say_what_is_lost(scene: Scene, sensor: CameraSensor, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
