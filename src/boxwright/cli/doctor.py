@@ -22,7 +22,8 @@ def doctor(
     """Which conventions of a recording are wrong, found from its data alone.
 
     Fourteen faults, such as sizes in another order, yaw of another sign, bottoms for centres, inverted or swapped cameras: of each whether it is
-    there, what was seen, how sure that is and what to change, or why nothing can be said. Exit code 1 where a fault is found.
+    there, what was seen, how sure that is and what to change, or why nothing can be said and what would let it be told. Exit code 1 where a fault is
+    found.
 
     Example: boxwright doctor recording
     """
@@ -45,13 +46,14 @@ def doctor(
 
 
 def _print(diagnosis: Diagnosis) -> None:
-    from ..diagnosis import Presence
+    from ..diagnosis import FAULTS, Presence
 
-    rows = [[one.fault, str(one.presence), f"{one.sureness:.2f}" if one.sureness else "-"] for one in diagnosis]
-    print_table(f"scene {diagnosis.scene}", ["fault", "", "sureness"], rows)
-    for one in diagnosis:
-        if one.presence == Presence.FOUND:
-            print_lines(f"{one.fault}: {one.saw}", f"  change: {one.change}")
-    for one in diagnosis:
-        if one.presence == Presence.UNDECIDABLE:
-            print_lines(f"{one.fault}: undecidable: {one.saw}")
+    counts = ", ".join(f"{len(diagnosis.those(presence))} {presence}" for presence in Presence)
+    print_lines(f"scene {diagnosis.scene}: {counts}")
+    for one in diagnosis.found:
+        print_lines(f"FOUND {one.fault} (sureness {one.sureness:.2f}): {FAULTS[one.fault]}", f"  seen: {one.saw}", f"  change: {one.change}")
+    rows = [[one.fault, f"{one.sureness:.2f}", one.saw] for one in diagnosis.those(Presence.ABSENT)]
+    if rows:
+        print_table("", ["not there", "sureness", "what was seen"], rows, ends_in_words=True)
+    for faults, why, wanted in diagnosis.reasons():
+        print_lines(f"undecidable: {', '.join(faults)}", f"  why: {why}", f"  to tell: {wanted}")

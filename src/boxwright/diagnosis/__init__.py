@@ -1,7 +1,8 @@
 """The convention doctor: fourteen faults of conventions, calibration and clocks, found from the data alone.
 
 Whoever gives a doctor a recording learns of each fault whether it is there, what was seen, how sure that is and what to change, or why nothing can be
-said. A fault of the labels that is found is undone before the next is looked for, so that one does not hide another.
+said and what would let it be. A fault that is found is undone before the next is looked for, so that one does not hide another; where it cannot be
+undone, what it hides is not guessed at.
 """
 
 from __future__ import annotations
@@ -11,15 +12,26 @@ import os
 from ..errors import ArgumentError
 from ..formats import scenes
 from ..scene import Scene
+from .clocks import clocks
 from .evidence import Evidence, gathered
-from .placing import bottoms, degrees, headings
-from .rig import clocks, inverted_cameras, lenses, swapped_cameras
+from .headings import headings
+from .placing import bottoms, misplaced
+from .rig import inverted_cameras, lenses
 from .sizes import far_away, order_of_euler, order_of_sizes, scalar_last
-from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, undecidable
+from .swaps import swapped_cameras
+from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, hidden, undecidable
 
 __all__ = ["FAULTS", "Diagnosis", "FaultVerdict", "Presence", "doctor", "examine"]
 
-_ALONE = ("quaternion_xyzw", "utm", "inverted_extrinsic", "scaled_intrinsics")  # do not need labels in a sensor's own coordinates
+_OF_THEMSELVES = ("quaternion_xyzw", "size_hwl", "size_wlh", "euler_order")
+_UPRIGHT, _MOST_LYING = 0.9, 0.3
+_OF_SIZE = "cuboids that were placed by a wrong height do not lie on their points"
+_OF_CAMERA = "with such a camera sweeps and boxes do not fit its pictures"
+_BEARING = (
+    ("size_hwl", ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre"), _OF_SIZE),
+    ("size_wlh", ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre"), _OF_SIZE),
+)
+_OF_PLACES = ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre", "clock_offset")
 
 
 def doctor(path: str | os.PathLike[str] | Scene, scene: str | None = None, format: str | None = None) -> list[Diagnosis]:
@@ -41,28 +53,77 @@ def doctor(path: str | os.PathLike[str] | Scene, scene: str | None = None, forma
 def examine(scene: Scene) -> Diagnosis:
     """The diagnosis of one scene."""
     evidence = gathered(scene)
+    inverted, lens, far = inverted_cameras(evidence), lenses(evidence), far_away(evidence)
+    verdicts = [inverted, lens, far]
+    if len(evidence.labels):
+        more, evidence = _of_themselves(evidence)
+        verdicts += more
+        open_ = [one.fault for one in more if one.presence == Presence.UNDECIDABLE]
+        blocked = _hidden(evidence, far, inverted)
+        if not blocked:
+            more, evidence = _of_places(evidence, not {"size_hwl", "size_wlh"} & set(open_))
+        verdicts += blocked or more
+    else:
+        verdicts += _unlabelled(scene)
+    odd = next((one.fault for one in (inverted, lens) if one.presence == Presence.FOUND), "")
+    verdicts.append(hidden("swapped_cameras", odd, _OF_CAMERA) if odd else swapped_cameras(evidence))
+    results = {verdict.fault: verdict for verdict in verdicts}
+    return Diagnosis(scene.name, tuple(_explained(results)[name] for name in FAULTS))
+
+
+def _unlabelled(scene: Scene) -> list[FaultVerdict]:
+    why, wanted = "there is no cuboid", "label some objects, best of several classes and headings, in frames with sweeps"
+    if scene.tracks:
+        why, wanted = "labels are in the world frame, and no pose of the vehicle tells where a sensor saw them", "add the poses of the vehicle"
+    return [undecidable(name, why, wanted) for name in (*_OF_THEMSELVES, *_OF_PLACES)]
+
+
+def _of_themselves(evidence: Evidence) -> tuple[list[FaultVerdict], Evidence]:
+    """Of the faults that cuboids show by themselves."""
     scalar, labels = scalar_last(evidence)
     evidence = evidence.with_labels(labels)
-    far = far_away(evidence)
-    results = {"quaternion_xyzw": scalar, "utm": far}
-    if far.presence == Presence.FOUND:
-        results |= {name: undecidable(name, "bring the coordinates home first, and ask again") for name in FAULTS if name not in _ALONE}
-    else:
-        results |= _of_places(evidence)
-    for verdict in (inverted_cameras(evidence), lenses(evidence)):
-        results[verdict.fault] = verdict
-    return Diagnosis(scene.name, tuple(results[name] for name in FAULTS))
-
-
-def _of_places(evidence: Evidence) -> dict[str, FaultVerdict]:
-    """Of the faults that need labels in a sensor's coordinates: each is undone before the next is looked for."""
     euler, labels = order_of_euler(evidence)
     evidence = evidence.with_labels(labels)
     sizes, labels = order_of_sizes(evidence)
-    evidence = evidence.with_labels(labels)
-    turns, labels = headings(evidence)
-    evidence = evidence.with_labels(labels)
-    bottom, labels = bottoms(evidence)
-    evidence = evidence.with_labels(labels)
-    verdicts = [euler, *sizes, *turns, bottom, degrees(evidence), swapped_cameras(evidence), clocks(evidence)]
-    return {verdict.fault: verdict for verdict in verdicts}
+    return [scalar, euler, *sizes], evidence.with_labels(labels)
+
+
+def _hidden(evidence: Evidence, far: FaultVerdict, inverted: FaultVerdict) -> list[FaultVerdict]:
+    """Where labels are not where sweeps have objects: that nothing else can be said of places. Empty where they are, or where no sweep tells."""
+    if far.presence == Presence.FOUND:
+        return [hidden(name, "utm", "labels and points so far off cannot be compared") for name in _OF_PLACES]
+    lying = float((evidence.labels.up[:, 2] < _UPRIGHT).mean())
+    if lying > _MOST_LYING:
+        why, wanted = f"{lying:.0%} of the cuboids do not stand upright, so that headings and bottoms mean nothing", "mend their angles first"
+        return [undecidable(name, why, wanted) for name in _OF_PLACES]
+    lost = misplaced(evidence)
+    if inverted.presence == Presence.FOUND and (lost or not evidence.clouds):
+        why = "labels that were given in a camera's frame are in the wrong place with it"
+        return [hidden(name, "inverted_extrinsic", why) for name in _OF_PLACES]
+    if lost:
+        wanted = "mend the pose between the frame of the labels and the LiDAR, or check that sweeps and labels are of the same frames"
+        return [undecidable(name, lost, wanted) for name in _OF_PLACES]
+    return []
+
+
+def _of_places(evidence: Evidence, sizes_known: bool) -> tuple[list[FaultVerdict], Evidence]:
+    """Of the faults that points and motion show. Motion is that of right poses, and points are in cuboids of the right height, so these come first;
+    mirrored labels have neither, so that both are asked again."""
+    clock, later_ns = clocks(evidence)
+    bottom, raised = bottoms(evidence, sizes_known)
+    turns, labels = headings(evidence.with_later_poses(later_ns).with_labels(raised), sizes_known)
+    if any(one.fault == "left_handed" and one.presence == Presence.FOUND for one in turns):
+        clock, _ = clocks(evidence.with_labels(labels))
+        if bottom.presence != Presence.FOUND:
+            bottom, labels = bottoms(evidence.with_labels(labels), sizes_known)
+    return [*turns, bottom, clock], evidence.with_labels(labels)
+
+
+def _explained(verdicts: dict[str, FaultVerdict]) -> dict[str, FaultVerdict]:
+    """What is undecidable while another fault is there that bears on it says so."""
+    found = [name for name, verdict in verdicts.items() if verdict.presence == Presence.FOUND]
+    for by, names, why in _BEARING:
+        for name in names:
+            if by in found and verdicts[name].presence == Presence.UNDECIDABLE and "hidden" not in verdicts[name].saw:
+                verdicts[name] = hidden(name, by, why)
+    return verdicts

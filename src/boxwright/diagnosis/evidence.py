@@ -19,7 +19,7 @@ from ..scene import Scene
 from ..terrain import Ground, ground
 from ..tracks import interpolate_tracks
 
-__all__ = ["Box", "Cloud", "Evidence", "Labels", "gathered"]
+__all__ = ["Box", "Cloud", "Evidence", "Labels", "gathered", "is_boxlike", "points_frame"]
 
 _MOST_SWEEPS = 8
 _ABOVE_M = 0.25  # over the ground, where points are of objects
@@ -61,12 +61,13 @@ class Labels:
 
 @dataclass(frozen=True)
 class Cloud:
-    """The points of one sweep, in the LiDAR's frame. above : (N, 3) those over the ground"""
+    """The points of one sweep, in the LiDAR's frame. above : (K, 3) those over the ground. intensity : (N,), where the sensor told"""
 
     frame_index: int
     xyz: Float64s
     above: Float64s
     ground: Ground | None
+    intensity: Float64s | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class Evidence:
     def with_labels(self, labels: Labels) -> Evidence:
         return replace(self, labels=labels)
 
+    def with_later_poses(self, offset_ns: int) -> Evidence:
+        """With the poses of so much later, where there are any."""
+        return replace(self, poses=_poses(self.scene, offset_ns)) if offset_ns else self
+
     def counts(self, labels: Labels) -> Float64s:
         """(R,) points over the ground in each cuboid; NaN where its frame has no sweep."""
         found = np.full(len(labels), np.nan)
@@ -104,14 +109,18 @@ class Evidence:
         return self.scene.tracks[int(self.labels.track[row])].category
 
 
+def points_frame(scene: Scene) -> str:
+    """The frame that sweeps, and labels with them, are looked at in."""
+    return "lidar" if scene.lidars else "ego"
+
+
 def gathered(scene: Scene) -> Evidence:
     """The evidence of a scene, as much of it as there is."""
-    frame = "lidar" if scene.lidars else "ego"
+    frame = points_frame(scene)
     if scene.label_frame != "world" and scene.trajectory is None:
         frame = scene.label_frame if not scene.lidars else frame
     labels = _labels(scene, frame)
-    poses = [_pose(scene, i, frame) for i in range(len(scene))]
-    return Evidence(scene, labels, poses, _clouds(scene, labels), _boxes(scene, labels))
+    return Evidence(scene, labels, _poses(scene), _clouds(scene, labels), _boxes(scene, labels))
 
 
 def _labels(scene: Scene, frame: str) -> Labels:
@@ -133,10 +142,13 @@ def _transform(scene: Scene, frame: str, stamp: int) -> Pose | None:
         return None
 
 
-def _pose(scene: Scene, frame_index: int, frame: str) -> Pose | None:
-    if scene.trajectory is None or not scene.trajectory.covers(scene.times_ns[frame_index : frame_index + 1])[0]:
-        return None
-    return scene.transform("world", frame, int(scene.times_ns[frame_index]))
+def _poses(scene: Scene, later_ns: int = 0) -> list[Pose | None]:
+    if scene.trajectory is None:
+        return [None] * len(scene)
+    stamps = scene.times_ns + later_ns
+    return [
+        scene.transform("world", points_frame(scene), int(stamp)) if known else None for stamp, known in zip(stamps, scene.trajectory.covers(stamps))
+    ]
 
 
 def _clouds(scene: Scene, labels: Labels) -> list[Cloud]:
@@ -148,12 +160,16 @@ def _clouds(scene: Scene, labels: Labels) -> list[Cloud]:
 
 
 def _cloud(scene: Scene, frame_index: int) -> Cloud:
-    xyz = np.asarray(as_points("sweep", scene.points(frame_index)), np.float64)
-    xyz = xyz[np.isfinite(xyz).all(1)]
+    sweep = scene.points(frame_index)
+    xyz = np.asarray(as_points("sweep", sweep), np.float64)
+    is_finite = np.isfinite(xyz).all(1)
+    xyz = xyz[is_finite]
+    intensity = None if sweep.intensity is None else np.nan_to_num(np.asarray(sweep.intensity, np.float64)[is_finite])
     if len(xyz) < 3 or np.median(np.abs(xyz[:, :2])) > _FAR_M:
-        return Cloud(frame_index, xyz, xyz[:0], None)
+        return Cloud(frame_index, xyz, xyz[:0], None, intensity)
     surface = ground(xyz)
-    return Cloud(frame_index, xyz, np.ascontiguousarray(xyz[xyz[:, 2] > surface.height_m(xyz[:, :2]) + _ABOVE_M]), surface)
+    above = np.ascontiguousarray(xyz[xyz[:, 2] > surface.height_m(xyz[:, :2]) + _ABOVE_M])
+    return Cloud(frame_index, xyz, above, surface, intensity)
 
 
 def _boxes(scene: Scene, labels: Labels) -> list[Box]:

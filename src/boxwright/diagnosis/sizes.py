@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from ..arrays import Float64s
+from ..errors import number_of
 from ..taxonomy import SizePrior, Taxonomy
 from .evidence import Evidence, Labels
 from .turns import REORDERS, as_scalar_last, permuted
@@ -17,22 +18,28 @@ __all__ = ["far_away", "order_of_euler", "order_of_sizes", "scalar_last"]
 _FAR_M = 1e4
 _UPRIGHT = 0.9  # of the z of a cuboid's own up
 _ENOUGH = 6.0  # of log-likelihood
+_SIDES = ("length", "width", "height")
 _FLAT = np.radians(0.3)
+_N_TILTED = 10
+_TILTED = "label cuboids with pitch and roll, ten or more that head in several directions; where there are none, the order does no harm"
+_ONE_WAY = 0.95  # length of the mean of headings, 1 where all are one
 _SPREAD = np.radians(0.5)
 
 
 def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
     labels, name = evidence.labels, "quaternion_xyzw"
-    if not len(labels):
-        return undecidable(name, "there is no cuboid"), labels
     mended = as_scalar_last(labels)
     lying, still = float((labels.up[:, 2] < _UPRIGHT).mean()), float((mended.up[:, 2] < _UPRIGHT).mean())
     if lying > 0.05 and still < 0.02:
-        saw = f"{lying:.0%} of {len(labels)} cuboids lie on their sides or heads, and {1 - still:.0%} stand once the scalar is taken to be last"
+        saw = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} lie on their sides or heads, and {1 - still:.0%} stand with the scalar last"
         return found(name, saw, 1 - still - 0.01, "read quaternions as x, y, z, w"), mended
-    if lying < 0.05:
-        return absent(name, f"{1 - lying:.0%} of {len(labels)} cuboids stand upright", 1 - lying), labels
-    return undecidable(name, f"{lying:.0%} of the cuboids do not stand, and do not with the scalar last either"), labels
+    if lying > 0.05:
+        why = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} do not stand upright, and taking the scalar to be last does not mend that"
+        return undecidable(name, why, "look at a few of them; their angles may be wrong in another way"), labels
+    if still < 0.02:
+        why = "all cuboids stand upright whether the scalar is first or last: they head along x, there or back"
+        return undecidable(name, why, "label an object that heads elsewhere"), labels
+    return absent(name, f"{1 - lying:.0%} of {number_of(len(labels), 'cuboid')} stand upright", 1 - lying), labels
 
 
 def far_away(evidence: Evidence) -> FaultVerdict:
@@ -40,7 +47,7 @@ def far_away(evidence: Evidence) -> FaultVerdict:
     places = [np.abs(labels.center_m[:, :2]).max(1)] if len(labels) else []
     clouds = [np.abs(cloud.xyz[:, :2]).max(1) for cloud in evidence.clouds if len(cloud.xyz)]
     if not places and not clouds:
-        return undecidable(name, "there is neither a cuboid nor a sweep")
+        return undecidable(name, "there is neither a cuboid nor a sweep", "open a recording with one of them")
     far = float(np.median(np.concatenate(places))) if places else 0.0
     cloud = float(np.median(np.concatenate(clouds))) if clouds else 0.0
     if max(far, cloud) > _FAR_M:
@@ -48,7 +55,8 @@ def far_away(evidence: Evidence) -> FaultVerdict:
         step = np.spacing(np.float32(max(far, cloud)))
         saw = f"half of the {what} are more than {max(far, cloud):,.0f} m from the sensor, where float32 has steps of {step:.2g} m"
         return found(name, saw, 0.99, "give points and cuboids in the sensor's or the vehicle's frame, and the place on the map in the poses")
-    return absent(name, f"cuboids are {far:.0f} m away and points {cloud:.0f} m, in the median", 0.99)
+    parts = [f"cuboids are {far:.0f} m away"] * bool(places) + [f"points are {cloud:.0f} m away"] * bool(clouds)
+    return absent(name, f"{' and '.join(parts)}, in the median", 0.99)
 
 
 # ------------------------------------------------------------ sizes
@@ -57,30 +65,50 @@ def far_away(evidence: Evidence) -> FaultVerdict:
 def order_of_sizes(evidence: Evidence) -> tuple[list[FaultVerdict], Labels]:
     """The sizes of each track against what its class usually has, in each order."""
     gains, n = _gains(evidence)
-    names = list(REORDERS)
-    best = max(names, key=lambda name: gains[name].sum(), default=names[0])
-    results: list[FaultVerdict] = []
-    mended = evidence.labels
-    for name in names:
-        gain = gains[name]
-        total, share = float(gain.sum()), float((gain > 0).mean()) if n else 0.0
-        if not n:
-            results.append(undecidable(name, "no class with a usual size is among the cuboids"))
-        elif name == best and total > _ENOUGH and share >= 0.7:
-            saw = f"{share:.0%} of {n} tracks have the size of their class in that order, log-likelihood ratio {total:.0f}"
-            order = "height, width, length" if name == "size_hwl" else "width, length, height"
-            results.append(found(name, saw, 1 - np.exp(-total / 6), f"read sizes as {order}"))
-            mended = permuted(evidence.labels, name)
-        elif total < -_ENOUGH / 2 or best != name:
-            saw = f"{1 - share:.0%} of {n} tracks have the size of their class as they are, log-likelihood ratio {-total:.0f}"
-            results.append(absent(name, saw, 1 - np.exp(-abs(total) / 6)))
-        else:
-            results.append(undecidable(name, f"sizes of {n} tracks fit both orders, log-likelihood ratio {total:.1f}"))
-    return results, mended
+    if not n:
+        some = ", ".join(sorted({track.category for track in evidence.scene.tracks})[:5])
+        why = f"none of the classes ({some}) has a size that boxwright knows"
+        return [undecidable(name, why, "call classes by usual names, such as car or pedestrian") for name in REORDERS], evidence.labels
+    total = {order: float(gain.sum()) for order, gain in gains.items()}
+    named, other = sorted(REORDERS.values(), key=lambda order: -total[order])
+    rare = max(set(total) - {named, other}, key=lambda order: total[order])
+    best = rare if total[rare] > max(total[named], 0) + _ENOUGH else named  # car and van are as wide as they are high: the usual mistake goes first
+    share = float((gains[best] > 0).mean())
+    is_found = total[best] > _ENOUGH and share >= 0.7 and total[best] - total[other] > _ENOUGH / 2
+    usual = total[best] if is_found else 0.0
+    verdicts = {name: _of_order(name, total[order] - usual, n) for name, order in REORDERS.items()}
+    if not is_found:
+        return list(verdicts.values()), evidence.labels
+    nearest = next(name for name, order in REORDERS.items() if order == named)  # the same one, unless it is none of the two
+    saw = f"{share:.0%} of {number_of(n, 'object')} have the size of their class as {_spelt(best)}, log-likelihood ratio {total[best]:.0f}"
+    verdicts[nearest] = found(nearest, saw, _sure(total[best]), f"read sizes as {_spelt(best)}: {_exchange(best)}")
+    return list(verdicts.values()), permuted(evidence.labels, best)
 
 
-def _gains(evidence: Evidence) -> tuple[dict[str, Float64s], int]:
-    """Fault -> log-likelihood that each track of a known class gains by its sizes in the other order."""
+def _spelt(order: tuple[int, ...]) -> str:
+    """What is taken for length, width, height, in an order: where each of them is found tells what stands at each place."""
+    return ", ".join(_SIDES[order.index(place)] for place in range(3))
+
+
+def _exchange(order: tuple[int, ...]) -> str:
+    moved = [side for place, side in enumerate(_SIDES) if order[place] != place]
+    return f"exchange what is taken for {' and for '.join(moved)}" if len(moved) == 2 else "all three are in other places"
+
+
+def _of_order(name: str, gain: float, n: int) -> FaultVerdict:
+    """Of an order that was not found: log-likelihood that it gains over the one that was, or that is."""
+    if gain < -_ENOUGH / 2:
+        return absent(name, f"{number_of(n, 'object')} fit their classes worse in that order, log-likelihood ratio {gain:.0f}", _sure(-gain))
+    why = f"the sizes of {number_of(n, 'object')} fit their classes about as well as {_spelt(REORDERS[name])}, log-likelihood ratio {gain:.1f}"
+    return undecidable(name, why, "label more objects of usual classes, such as cars")
+
+
+def _sure(odds: float) -> float:
+    return float(1 - np.exp(-odds / 6))
+
+
+def _gains(evidence: Evidence) -> tuple[dict[tuple[int, ...], Float64s], int]:
+    """Order -> log-likelihood that each track of a known class gains by its sizes in the other order."""
     labels, known = evidence.labels, Taxonomy.default()
     sizes, priors = [], list[SizePrior]()
     for k in np.unique(labels.track).tolist():
@@ -90,7 +118,8 @@ def _gains(evidence: Evidence) -> tuple[dict[str, Float64s], int]:
             priors.append(category.size_prior)
     size = np.array(sizes).reshape(-1, 3)
     now = _costs(size, priors)
-    return {name: np.clip(now - _costs(size[:, order], priors), -9, 9) / 2 for name, order in REORDERS.items()}, len(priors)
+    orders = [order for order in itertools.permutations(range(3)) if order != (0, 1, 2)]
+    return {order: np.clip(now - _costs(size[:, order], priors), -9, 9) / 2 for order in orders}, len(priors)
 
 
 def _costs(size: Float64s, priors: list[SizePrior]) -> Float64s:
@@ -107,11 +136,12 @@ def _costs(size: Float64s, priors: list[SizePrior]) -> Float64s:
 def order_of_euler(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
     """Cuboids of one frame stand on one ground, so their ups agree; put together in another order, a common tilt turns with each cuboid's yaw."""
     labels, name = evidence.labels, "euler_order"
-    if len(labels) < 5:
-        return undecidable(name, f"{len(labels)} cuboids are too few to compare their tilts"), labels
+    if len(labels) < _N_TILTED:
+        return undecidable(name, f"{number_of(len(labels), 'cuboid')} cannot be compared in tilt", _TILTED), labels
     tilted = np.arccos(np.clip(labels.up[:, 2], -1, 1)) > _FLAT
-    if tilted.sum() < 5:
-        return undecidable(name, f"{tilted.sum()} of {len(labels)} cuboids are tilted: for the others every order gives the same"), labels
+    if tilted.sum() < _N_TILTED:
+        why = "no cuboid is tilted" if not tilted.any() else f"only {tilted.sum()} of {len(labels)} cuboids are tilted"
+        return undecidable(name, f"{why}; for those that stand straight every order of Euler angles is the same", _TILTED), labels
     some = Labels(labels.frame[tilted], labels.track[tilted], labels.center_m[tilted], labels.size_m[tilted], labels.quat_wxyz[tilted])
     spread, usual = _spread(some, some.up), float(np.median(np.arccos(np.clip(some.up[:, 2], -1, 1))))
     orders = {pair: _spread(some, _reordered(some, *pair)[1]) for pair in itertools.permutations(("XYZ", "ZYX", "YXZ", "ZXY"), 2)}
@@ -121,11 +151,13 @@ def order_of_euler(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
         saw = f"cuboids of one frame are tilted {degrees(spread):.1f} degrees against each other, and {degrees(least):.2f} as {meant}, not {read_as}"
         quat, _ = _reordered(labels, read_as, meant)
         return found(name, saw, 1 - least / spread, f"put the angles together as {meant}, not as {read_as}"), labels.changed(quat_wxyz=quat)
-    if spread < 0.5 * usual or spread < 1.5 * least:
-        return absent(
-            name, f"{len(some)} cuboids are tilted, by {degrees(usual):.1f} degrees, and alike in a frame: within {degrees(spread):.2f}"
-        ), labels
-    return undecidable(name, f"tilts differ by {degrees(spread):.1f} degrees in one frame, and no order explains it"), labels
+    if spread < 0.5 * usual:
+        alike = f"{number_of(len(some), 'cuboid')} are tilted, by {degrees(usual):.1f} degrees, and alike in a frame: within {degrees(spread):.2f}"
+        if np.hypot(np.cos(some.yaw_rad).mean(), np.sin(some.yaw_rad).mean()) > _ONE_WAY:
+            return undecidable(name, f"{alike}; but all head one way, and would be alike in any order", _TILTED), labels
+        return absent(name, alike), labels
+    why = f"cuboids of one frame are tilted {degrees(spread):.1f} degrees against each other, and no order of Euler angles explains that"
+    return undecidable(name, why, "where sizes of tilts matter, look at how cuboids stand on sloping ground"), labels
 
 
 def _spread(labels: Labels, up: Float64s) -> float:

@@ -18,8 +18,8 @@ def as_scalar_last(labels: Labels) -> Labels:
     return labels.changed(quat_wxyz=labels.quat_wxyz[:, [3, 0, 1, 2]])
 
 
-def permuted(labels: Labels, fault: str) -> Labels:
-    return labels.changed(size_m=labels.size_m[:, REORDERS[fault]])
+def permuted(labels: Labels, order: tuple[int, ...]) -> Labels:
+    return labels.changed(size_m=labels.size_m[:, order])
 
 
 def mirrored_turns(labels: Labels) -> Labels:

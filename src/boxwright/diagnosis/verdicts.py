@@ -22,7 +22,7 @@ FAULTS = {
     "euler_order": "Euler angles are put together in another order",
     "inverted_extrinsic": "the pose of a camera is the inverse of what it should be",
     "scaled_intrinsics": "a camera's lens is that of pictures of another size",
-    "swapped_cameras": "cameras have each other's calibration",
+    "swapped_cameras": "cameras have each other's calibration, or each other's pictures",
     "clock_offset": "poses and labels are of different moments",
 }
 
@@ -44,6 +44,7 @@ class FaultVerdict:
     saw : what was seen, with its numbers, or why nothing can be said
     sureness : from 0 to 1, by how much what was seen tells the fault from its absence; 0 where undecidable
     change : what to change, where it was found
+    wanted : what would let it be told, where it is undecidable
     """
 
     fault: str
@@ -51,11 +52,12 @@ class FaultVerdict:
     saw: str
     sureness: float = 0.0
     change: str = ""
+    wanted: str = ""
 
     def __str__(self) -> str:
         said = f"{self.fault}: {self.presence}"
         said += f" (sureness {self.sureness:.2f})" if self.sureness else ""
-        return f"{said}: {self.saw}" + (f"; {self.change}" if self.change else "")
+        return f"{said}: {self.saw}" + "".join(f"; {more}" for more in (self.change, self.wanted) if more)
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,20 @@ class Diagnosis:
     def __getitem__(self, fault: str) -> FaultVerdict:
         return next(verdict for verdict in self.verdicts if verdict.fault == fault)
 
+    def those(self, presence: Presence) -> list[FaultVerdict]:
+        """The verdicts of one kind."""
+        return [verdict for verdict in self.verdicts if verdict.presence == presence]
+
     @property
     def found(self) -> list[FaultVerdict]:
-        return [verdict for verdict in self.verdicts if verdict.presence == Presence.FOUND]
+        return self.those(Presence.FOUND)
+
+    def reasons(self) -> list[tuple[list[str], str, str]]:
+        """Of what is undecidable: faults that have one reason, the reason, and what would let them be told."""
+        grouped: dict[tuple[str, str], list[str]] = {}
+        for verdict in self.those(Presence.UNDECIDABLE):
+            grouped.setdefault((verdict.saw, verdict.wanted), []).append(verdict.fault)
+        return [(faults, *why) for why, faults in grouped.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -88,5 +101,10 @@ def absent(fault: str, saw: str, sureness: float = 0.9) -> FaultVerdict:
     return FaultVerdict(fault, Presence.ABSENT, saw, round(min(max(sureness, 0.5), 0.999), 3))
 
 
-def undecidable(fault: str, why: str) -> FaultVerdict:
-    return FaultVerdict(fault, Presence.UNDECIDABLE, why)
+def undecidable(fault: str, why: str, wanted: str) -> FaultVerdict:
+    return FaultVerdict(fault, Presence.UNDECIDABLE, why, wanted=wanted)
+
+
+def hidden(fault: str, by: str, why: str) -> FaultVerdict:
+    """What cannot be told while another fault is there."""
+    return undecidable(fault, f"hidden by {by}: {why}", f"mend {by} and run the doctor again")

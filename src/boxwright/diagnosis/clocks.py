@@ -1,0 +1,69 @@
+"""The fault of clocks: poses of another moment than the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arrays import Float64s, Int64s
+from ..errors import number_of
+from ..frames import Trajectory
+from .evidence import Evidence, points_frame
+from .verdicts import FaultVerdict, absent, found, undecidable
+
+__all__ = ["clocks"]
+
+_REACH_NS = 500_000_000
+
+
+def clocks(evidence: Evidence) -> tuple[FaultVerdict, int]:
+    """What stands is in one place in the world: poses of another moment move it about as the vehicle speeds up, brakes and turns. And by how many
+    nanoseconds later poses should be taken, 0 where that is not found."""
+    scene, name = evidence.scene, "clock_offset"
+    if scene.trajectory is None or not scene.has_time:
+        return undecidable(name, "there are no poses of the vehicle with times", "open a recording with them"), 0
+    offsets = np.linspace(-_REACH_NS, _REACH_NS, 41).astype(np.int64)
+    spreads, n = _spreads(evidence, offsets)
+    if n < 3:
+        why = f"only {number_of(n, 'object')} stand still and are labelled in six frames or more, with poses for half a second before and after"
+        return undecidable(name, why, "label parked objects over more frames of a clip in which the vehicle turns, brakes or speeds up"), 0
+    middle = len(offsets) // 2
+    best = int(np.argmin(spreads))
+    now, least = float(spreads[middle]), float(spreads[best])
+    seconds = float(offsets[best]) * 1e-9
+    if abs(best - middle) >= 2 and now - least > 0.02 and now > 1.5 * least:
+        saw = f"{n} tracks that stand wander by {now:.3f} m, and by {least:.3f} m if poses are taken {seconds:+.3f} s later"
+        change = f"add {seconds:+.3f} s to the stamps of the sweeps, or take it off those of the poses"
+        return found(name, saw, 1 - least / now + 0.3, change), int(offsets[best])
+    around = float(min(spreads[middle - 4], spreads[middle + 4]))
+    if around > 1.25 * now and around - now > 0.005:
+        return absent(name, f"{n} tracks that stand wander by {now:.3f} m, and by {around:.3f} m with poses 0.1 s off", 0.9), 0
+    why = f"the vehicle drives too evenly: {n} things that stand wander by {now:.3f} m, and by {around:.3f} m with poses 0.1 s off"
+    return undecidable(name, why, "look at a part of the drive in which the vehicle turns, brakes or speeds up"), 0
+
+
+def _spreads(evidence: Evidence, offsets: np.ndarray) -> tuple[Float64s, int]:
+    """For each offset, how far tracks that stand wander in the world, in the median; and how many there are."""
+    scene, labels = evidence.scene, evidence.labels
+    covered = np.ones(len(scene), bool)
+    for offset in (offsets[0], offsets[-1], 0):
+        covered &= scene.trajectory.covers(scene.times_ns + offset)  # type: ignore[union-attr]
+    frames = np.flatnonzero(covered)[:: max(1, int(covered.sum()) // 150)]
+    tracks = [np.flatnonzero((labels.track == k) & np.isin(labels.frame, frames)) for k in np.unique(labels.track).tolist()]
+    tracks = [rows for rows in tracks if len(rows) >= 6]
+    if len(tracks) < 3:
+        return np.zeros(len(offsets)), len(tracks)
+    centers_ego = scene.ego_from(points_frame(scene)).apply(labels.center_m)
+    spreads = np.empty((len(tracks), len(offsets)))
+    for column, offset in enumerate(offsets.tolist()):
+        places = _in_world(scene.trajectory, scene.times_ns[labels.frame] + offset, centers_ego)  # type: ignore[arg-type]
+        spreads[:, column] = [np.sqrt(((places[rows] - places[rows].mean(0)) ** 2).sum(1).mean()) for rows in tracks]
+    still = spreads.min(1) < 1.0
+    if still.sum() < 3:
+        return np.zeros(len(offsets)), int(still.sum())
+    return np.median(spreads[still], axis=0), int(still.sum())
+
+
+def _in_world(trajectory: Trajectory, times_ns: Int64s, centers_ego: Float64s) -> Float64s:
+    """(R, 3) places in the world of things seen at (R,) times; poses are held beyond those that are known."""
+    rotation, translation = trajectory.sample(times_ns, outside="hold")
+    return np.asarray(np.einsum("rij,rj->ri", rotation, centers_ego) + translation)

@@ -1,0 +1,239 @@
+"""Faults of headings: mirrored labels, yaw of another sign or zero, degrees. The fewest that explain points and motion are found."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Bools
+from ..errors import number_of
+from ..rotations import wrap_rad
+from .evidence import Evidence, Labels, is_boxlike
+from .trials import NEAR, Trial, View, compared
+from .turns import as_quarter_turned, as_yaw, mirrored, mirrored_turns
+from .verdicts import FaultVerdict, absent, found, hidden, undecidable
+
+__all__ = ["headings"]
+
+_UNDONE: dict[str, Callable[[Labels], Labels]] = {"left_handed": mirrored, "yaw_sign": mirrored_turns, "yaw_zero_axis": as_quarter_turned}
+_NONE = frozenset[str]()
+_SETS = [frozenset(some) for n in range(1, 4) for some in itertools.combinations(_UNDONE, n)]
+_CHANGES = {"left_handed": "negate y and yaw of every label", "yaw_sign": "negate every yaw"}
+_TURNS = np.arange(36) * np.radians(5)
+_OFF = 0.35  # of cuboids that another heading suits far better: headings have nothing to do with the points
+_WIDE = (
+    "turned by a quarter cuboids hold far more points, and so they do with length and width exchanged: most are wider than long, and no class tells",
+    "exchange length and width (size_wlh), or turn every yaw by 90 degrees, and look at one object",
+)
+_STILL_M, _STEADY = 1.0, np.radians(10)
+_AHEAD = 0.4  # of moving objects that head where they go: headings have nothing to do with motion
+_MORE = "label more objects in frames with sweeps, or more frames of objects that move (with poses), turned in several directions"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well headings fit on the whole.
+
+    off, n : objects whose cuboids some other heading suits far better, of n that tell
+    ahead, n_moving : objects that head where they go, of those that move
+    steady, n_standing : objects that keep their heading while the vehicle turns, of those that keep their place
+    """
+
+    off: int
+    n: int
+    ahead: int
+    n_moving: int
+    steady: int
+    n_standing: int
+
+    @property
+    def is_senseless(self) -> bool:
+        """As if headings were drawn by lot."""
+        by_points = self.n >= 8 and self.off > _OFF * self.n
+        by_motion = self.n_moving >= 5 and self.ahead < _AHEAD * self.n_moving
+        by_rest = self.n_standing >= 5 and self.steady < _AHEAD * self.n_standing
+        moves_well = self.n_moving >= 3 and self.ahead > 0.6 * self.n_moving
+        return by_motion or ((by_points or by_rest) and not moves_well)
+
+    @property
+    def is_good(self) -> bool:
+        by_points = self.n >= 8 and self.off < 0.2 * self.n
+        by_motion = self.n_moving >= 3 and self.ahead > 0.7 * self.n_moving
+        by_rest = self.n_standing >= 5 and self.steady > 0.7 * self.n_standing
+        return ((by_points or by_rest) and self.ahead >= 0.5 * self.n_moving) or by_motion
+
+    def said(self) -> str:
+        parts = []
+        if self.n:
+            parts.append(f"{self.off} of {number_of(self.n, 'object')} with points would hold far more if their cuboids were turned")
+        if self.n_moving:
+            parts.append(f"{self.ahead} of {number_of(self.n_moving, 'moving object')} head where they go")
+        if self.n_standing:
+            parts.append(f"{self.steady} of {number_of(self.n_standing, 'standing object')} keep their heading while the vehicle turns")
+        return ", ".join(parts)
+
+
+def headings(evidence: Evidence, order_known: bool) -> tuple[list[FaultVerdict], Labels]:
+    """left_handed, yaw_sign, yaw_zero_axis and degrees: the fewest of them that explain points and motion, where some do.
+
+    order_known : whether length and width are known not to be exchanged, which to points looks like a quarter turn
+    """
+    now = View(evidence, evidence.labels)
+    views = {some: View(evidence, _undone(evidence.labels, some)) for some in _SETS} | {_NONE: now}
+    again = _radians_again(evidence, now)
+    chosen = _best(views)
+    if again is not None and (not chosen or again[1].odds > compared(now, views[chosen]).odds):
+        return _with_radians_again(evidence, *again)
+    if _fit(views[chosen]).is_senseless:
+        chosen = chosen & {"left_handed"}  # which places show, whatever becomes of headings
+        if chosen and not compared(now, views[chosen]).is_better:
+            chosen = _NONE
+        if _fit(views[chosen]).is_senseless:
+            return _senseless(views, chosen), views[chosen].labels
+    best = views[chosen]
+    results = [_of_one(name, chosen, best, evidence) for name in _UNDONE]
+    if "yaw_zero_axis" in chosen and not order_known and not _of_long(best):
+        results[2] = undecidable("yaw_zero_axis", *_WIDE)
+    sign = _which_way(best) if "yaw_zero_axis" in chosen else 1
+    labels = best.labels if sign >= 0 else _undone(evidence.labels, chosen, -1)
+    return [*results, _degrees(best)], labels
+
+
+def _of_long(best: View) -> bool:
+    """Whether cuboids that are turned by a quarter are meant to be turned, and not to be longer than wide."""
+    size = best.labels.size_m[is_boxlike(best.labels)]
+    return best.n_ahead(np.ones(len(best.moving[0]), bool))[1] >= 3 or bool(np.median(size[:, 0] / size[:, 1]) > 1)
+
+
+def _undone(labels: Labels, faults: Iterable[str], sign: int = 1) -> Labels:
+    for name, undo in _UNDONE.items():
+        if name in faults:
+            labels = as_quarter_turned(labels, sign) if name == "yaw_zero_axis" else undo(labels)
+    return labels
+
+
+def _best(views: dict[frozenset[str], View]) -> frozenset[str]:
+    """The fewest faults that are better than none and that no larger set is better than; empty where none is better."""
+    chosen = _NONE
+    for size in (1, 2, 3):
+        trials = {some: compared(views[chosen], views[some]) for some in _SETS if len(some) == size}
+        better = [some for some in trials if trials[some].is_better]
+        chosen = max(better, key=lambda some: trials[some].odds, default=chosen)
+    return chosen
+
+
+def _of_one(name: str, chosen: frozenset[str], best: View, evidence: Evidence) -> FaultVerdict:
+    """Whether one fault is among the chosen, is not, or cannot be told: by the labels as explained against those with it the other way."""
+    other = View(evidence, _undone(evidence.labels, chosen ^ {name}))
+    if name in chosen:
+        trial = compared(other, best)
+        return found(name, f"undone, {trial.said()}", _sure(trial.odds), _CHANGES.get(name) or _quarter(best, chosen))
+    trial = compared(best, other)
+    if trial.is_worse:
+        return absent(name, f"with it undone, {trial.said()}", _sure(-trial.odds))
+    return undecidable(name, *_why(evidence, trial))
+
+
+def _sure(odds: float) -> float:
+    """Of one supposition against seven others."""
+    return float(1 / (1 + len(_SETS) * np.exp(-odds)))
+
+
+def _why(evidence: Evidence, trial: Trial) -> tuple[str, str]:
+    if not evidence.clouds and all(pose is None for pose in evidence.poses):
+        return "headings show by sweeps or by poses, and there are neither", _MORE
+    if not trial.said():
+        return "no object that has points, or moves, or stands while the vehicle turns, would look different with it undone", _MORE
+    few = trial.n < 4 and trial.n_moving < 3 and trial.restless + trial.steadier < 6
+    return f"{'too few objects tell' if few else 'what is seen fits about as well either way'}: with it undone, {trial.said()}", _MORE
+
+
+def _which_way(view: View) -> int:
+    """1 or -1, as most moving objects head where they go or the opposite way; 0 where none moves."""
+    rows, ahead = view.moving
+    return int(np.sign(np.cos(view.labels.yaw_rad[rows] - ahead).sum().round(6))) if len(rows) else 0
+
+
+def _quarter(view: View, chosen: frozenset[str]) -> str:
+    way, after = _which_way(view), " after negating it" if "yaw_sign" in chosen else ""
+    if way:
+        return f"add {90 * way:+d} degrees to every yaw{after}"
+    return f"turn every yaw by 90 degrees{after}; nothing moves, so look at one object to tell which way"
+
+
+# ------------------------------------------------------------ degrees
+
+
+def _fit(view: View, among: Bools | bool = True) -> Fit:
+    """Of all labels, or of some."""
+    chosen = is_boxlike(view.labels) & among
+    ahead, n_moving = view.n_ahead(chosen[view.moving[0]])
+    off, tells = (np.bincount(view.labels.track[rows & chosen], minlength=len(view.unrest)) for rows in _off_points(view))
+    turn, wander = view.unrest[np.unique(view.labels.track[chosen])].T
+    stands = wander < _STILL_M
+    return Fit(int((off > tells / 2).sum()), int((tells > 0).sum()), ahead, n_moving, int((stands & (turn < _STEADY)).sum()), int(stands.sum()))
+
+
+def _off_points(view: View) -> tuple[Bools, Bools]:
+    """(R,) whether another heading would give a cuboid a third more points, and whether it has enough of them to tell."""
+    labels = view.labels
+    turned = np.stack([view.evidence.counts(as_yaw(labels, labels.yaw_rad + turn)) for turn in _TURNS])
+    most = np.where(np.isnan(turned), -1, turned).max(0)
+    tells = (most >= 20) & is_boxlike(labels)
+    with np.errstate(invalid="ignore"):
+        return tells & (most > 1.35 * view.counts + 5), tells
+
+
+def _senseless(views: dict[frozenset[str], View], base: frozenset[str]) -> list[FaultVerdict]:
+    """Of headings that fit nothing: they are degrees, unless they would fit with one of the other faults undone."""
+    fit, trial = _fit(views[base]), compared(views[_NONE], views[frozenset({"left_handed"})])
+    others = [some for some in _SETS if base < some and (_fit(views[some]).is_good or compared(views[base], views[some]).is_better)]
+    if others:
+        why = f"headings fit nothing as they are ({fit.said()}), and too few objects tell which fault explains that"
+        results = [undecidable(name, why, _MORE) for name in (*_UNDONE, "degrees")]
+    else:
+        saw = f"{fit.said()}, and no common turn or mirror mends that, as when degrees are taken for radians"
+        sureness = 0.8 if fit.off > 0.5 * fit.n and fit.n_moving >= 3 else 0.65
+        results = [hidden(name, "degrees", "headings that fit nothing look the same with it and without") for name in _UNDONE]
+        results.append(found("degrees", saw, sureness, "read the angles as degrees (or write them in radians)"))
+    if base:
+        results[0] = found("left_handed", f"undone, {trial.said()}", _sure(trial.odds), _CHANGES["left_handed"])
+    elif trial.is_worse:
+        results[0] = absent("left_handed", f"with it undone, {trial.said()}", _sure(-trial.odds))
+    return results
+
+
+def _degrees(view: View) -> FaultVerdict:
+    """Headings that fit although they would not, had they been degrees: near 0 both are the same."""
+    name, yaw = "degrees", wrap_rad(view.labels.yaw_rad)
+    away = np.abs(yaw) > NEAR
+    fit, whole = _fit(view, away), _fit(view)
+    if fit.is_good:
+        return absent(name, f"{fit.said()}, among those turned by more than {np.degrees(NEAR):.0f} degrees")
+    if whole.is_good:
+        why = f"headings fit, but nearly all are within {np.degrees(NEAR):.0f} degrees of 0, where those of degrees taken for radians may fit too"
+        return undecidable(name, why, "label objects that are turned, such as those of another street")
+    if whole.said():
+        return undecidable(name, f"too few objects show whether their headings fit: {whole.said()}", _MORE)
+    return undecidable(name, "neither points nor motion show whether headings fit", _MORE)
+
+
+def _radians_again(evidence: Evidence, now: View) -> tuple[View, Trial] | None:
+    """Labels with yaws, none of which is over pi degrees, as if these were radians made of radians; None unless they are better so."""
+    yaw = now.labels.yaw_rad
+    if not len(yaw) or (np.abs(yaw) > np.radians(np.pi) + 1e-9).any():
+        return None
+    view = View(evidence, as_yaw(now.labels, np.degrees(yaw)))
+    trial = compared(now, view)
+    return (view, trial) if trial.is_better else None
+
+
+def _with_radians_again(evidence: Evidence, view: View, trial: Trial) -> tuple[list[FaultVerdict], Labels]:
+    most = np.degrees(np.abs(evidence.labels.yaw_rad)).max()
+    saw = f"no yaw is more than {most:.1f} degrees; taken for radians that were turned into radians again, {trial.said()}"
+    verdict = found("degrees", saw, _sure(trial.odds), "do not turn radians into radians again")
+    others = [_of_one(name, frozenset(), view, view.evidence.with_labels(view.labels)) for name in _UNDONE]
+    return [*others, verdict], view.labels
