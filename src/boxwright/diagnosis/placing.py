@@ -70,5 +70,5 @@ def _depths(evidence: Evidence, height: int) -> Float64s:
             depth = (cloud.ground.height_m(labels.center_m[rows, :2]) - bottom[:, 2]) / labels.size_m[rows, height]
             for track, one in zip(labels.track[rows].tolist(), depth.tolist()):
                 depths.setdefault(track, []).append(one)
-    depth: Float64s = np.array([np.median(seen) for seen in depths.values()])
-    return depth[np.isfinite(depth)]
+    middle = np.array([np.median(seen) for seen in depths.values()])
+    return np.asarray(middle[np.isfinite(middle)], np.float64)
