@@ -20,6 +20,8 @@ PER_FRAME = {
     "label_studio": 4000,
     "cvat_api": 5500,
     "nucleus": 3000,
+    "cvat_video": 2000,
+    "mot": 2000,
 }
 PER_FRAME_OF_OTHERS = 1000
 AHEAD = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])

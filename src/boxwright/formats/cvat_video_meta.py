@@ -13,10 +13,10 @@ from typing import Any
 
 from ..errors import FormatError
 
-__all__ = ["LONGEST", "Label", "attribute_text", "label_nodes", "labels_of", "leaf", "size_of", "text_of", "whole_of", "with_labels"]
+__all__ = ["LONGEST", "MOST_VALUES", "Label", "attribute_text", "label_nodes", "labels_of", "leaf", "size_of", "text_of", "whole_of", "with_labels"]
 
 _OLD = re.compile(r"([~@])(\w+)=([^:]*):(.*)", re.DOTALL)
-_MOST_VALUES = 30
+MOST_VALUES = 30
 LONGEST = 4096  # characters that CVAT takes in a value of an attribute, and in all values to choose from
 Node = list[Any]
 
@@ -135,7 +135,7 @@ def label_nodes(values: Mapping[str, tuple[bool, set[str]]]) -> list[Node]:
         if texts <= {"true", "false"}:
             kind, listed = "checkbox", ["false"]
         else:
-            is_short = len(texts) <= _MOST_VALUES and sum(map(len, texts)) + len(texts) <= LONGEST
+            is_short = len(texts) <= MOST_VALUES and sum(map(len, texts)) + len(texts) <= LONGEST
             kind = "select" if is_short and not any("\n" in text or not text for text in texts) else "text"
         parts = [("name", name), ("mutable", str(is_mutable)), ("input_type", kind), ("default_value", listed[0] if kind != "text" else "")]
         nodes.append(["attribute", {}, [leaf(*part) for part in parts] + [leaf("values", "\n".join(listed) if kind != "text" else "")]])

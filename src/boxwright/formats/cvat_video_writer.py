@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,12 +16,11 @@ from ..keyframes import Origin, Visibility
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Keypoints, Masks, Polygons
 from .cvat_video import CAPABILITIES, NAME
-from .cvat_video_meta import LONGEST, Label, attribute_text, labels_of, leaf, with_labels
+from .cvat_video_meta import LONGEST, MOST_VALUES, Label, attribute_text, labels_of, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .file_names import fitting
-from .image_labels import frames_of, say_what_is_lost, the_camera, with_cuboids_seen
+from .image_labels import frames_of, labels_seen, say_what_is_lost, the_camera
 from .object_links import with_link
-from .reach import check_pixels
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -38,21 +37,19 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     camera : whose labels, where the scene has labels in the pictures of several, or only cuboids and several cameras
     """
     sensor = the_camera(scene, camera, report)
-    scene = with_cuboids_seen(scene, sensor, report)
-    tracks = [with_link(track, is_named=False) for track in scene.image_tracks if track.camera == sensor.name]
-    check_pixels(tracks)
+    seen = labels_seen(scene, sensor)
     writer = _Writer(scene, sensor, report)
     name = fitting(_UNSAFE.sub("_", scene.name).strip(" .")) or "annotations"
     with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
-        _put(file, writer.meta(tracks), 1)
-        for track in tracks:
-            file.writelines(writer.track_lines(track))
+        _put(file, writer.meta(with_link(track, is_named=False) for track in seen.tracks()), 1)
+        for track in seen.tracks():
+            file.writelines(writer.track_lines(with_link(track, is_named=False)))
         file.write("</annotations>\n")
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), len(tracks), writer.n_elements
+    report.n_frames, report.n_tracks, report.n_labels = len(scene), seen.n_tracks, writer.n_elements
     report.tolerance_px = 1e-9
     writer.say_what_is_lost()
-    say_what_is_lost(scene, sensor, report, CAPABILITIES, [])
+    say_what_is_lost(seen, report, CAPABILITIES, [])
 
 
 @dataclass
@@ -83,7 +80,7 @@ class _Writer:
 
     # -------------------------------------------------------- the task
 
-    def meta(self, tracks: Sequence[ImageTrack]) -> list[Any]:
+    def meta(self, tracks: Iterable[ImageTrack]) -> list[Any]:
         kept = self.scene.source_attributes.get("cvat", {}).get("meta")
         wanted: dict[str, dict[str, tuple[bool, set[str]]]] = {}
         skeletons: dict[str, Sequence[str]] = {}
@@ -95,7 +92,8 @@ class _Writer:
                         if len(name) > LONGEST:
                             continue
                         mutable, texts = into.get(name, (False, set()))
-                        texts.add(self._text(value))  # of scores there may be as many as labels
+                        if len(texts) <= MOST_VALUES:  # more than can be listed are not; of scores there may be as many as labels
+                            texts.add(self._text(value))
                         into[name] = (mutable or is_mutable, texts)
             names = point_names(track.shapes) if isinstance(track.shapes, Keypoints) else None
             if names is not None:

@@ -10,29 +10,25 @@ import numpy as np
 from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
 from ..scene import CameraSensor, Scene
-from .camera_labels import check_sees, with_boxes_of_cuboids
+from .camera_labels import CameraLabels, check_sees
 from .declared import Capabilities
 from .laid_over import notes_on_sizes
 from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
+from .reach import check_pixels
 from .write_report import WriteReport
 
-__all__ = ["frames_of", "say_what_is_lost", "the_camera", "with_cuboids_seen"]
+__all__ = ["frames_of", "labels_seen", "say_what_is_lost", "the_camera"]
 
 
-def with_cuboids_seen(scene: Scene, sensor: CameraSensor, report: WriteReport) -> Scene:
-    """The scene with the boxes around what a camera sees of cuboids, where nobody has labelled these in its pictures; the report says how many.
+def labels_seen(scene: Scene, sensor: CameraSensor) -> CameraLabels:
+    """The labels in a camera's pictures, and the boxes around what it sees of cuboids, where nobody has labelled these in its pictures.
 
     ArgumentError where the camera cannot know.
     """
     check_sees(scene, sensor.name)
-    seen = with_boxes_of_cuboids(scene, [sensor.name])
-    labelled = {track.object_id for track in scene.image_tracks if track.camera == sensor.name}
-    n_own = sum(track.track_id in labelled for track in scene.tracks)
-    if len(scene.tracks) > n_own:
-        n = len(seen.image_tracks) - len(scene.image_tracks)
-        own = f", {n_own} were labelled there" if n_own else ""
-        report.notes.append(f"of {number_of(len(scene.tracks), 'track')} of cuboids {n} became boxes in the pictures of {sensor.name}{own}")
-    return seen
+    labelled = [track for track in scene.image_tracks if track.camera == sensor.name]
+    check_pixels(labelled)
+    return CameraLabels(scene, sensor, scene.exposures_ns(sensor.name), labelled)
 
 
 def the_camera(scene: Scene, name: str | None, report: WriteReport) -> CameraSensor:
@@ -86,9 +82,18 @@ def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: Wri
     return sorted(kept), [kept[frame] for frame in sorted(kept)]
 
 
-def say_what_is_lost(scene: Scene, sensor: CameraSensor, report: WriteReport, said: Capabilities, frame_names: Sequence[str]) -> None:
-    """What such a format has no place for, by what it says of itself. frame_names : what it calls the frames"""
-    tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
-    report.dropped += lost_cuboids(scene) + lost_of_labels(scene, tracks, said)
+def say_what_is_lost(seen: CameraLabels, report: WriteReport, said: Capabilities, frame_names: Sequence[str]) -> None:
+    """What such a format has no place for, by what it says of itself, and what became of cuboids, once all labels were gone through.
+
+    frame_names : what it calls the frames
+    """
+    scene, n = seen.scene, seen.n_projected
+    labelled = {track.object_id for track in seen.labelled}
+    n_own = sum(track.track_id in labelled for track in scene.tracks)
+    if len(scene.tracks) > n_own:
+        own = f", {n_own} were labelled there" if n_own else ""
+        report.notes.append(f"of {number_of(len(scene.tracks), 'track')} of cuboids {n} became boxes in the pictures of {seen.name}{own}")
+    report.dropped += lost_cuboids(scene)
+    report.dropped += lost_of_labels(scene, seen.labelled, said, has_attributes=seen.has_attributes, n_occluded=seen.n_occluded, n_links=n)
     report.dropped += lost_beside_labels(scene, said, frame_names)
     report.notes += notes_on_sizes(scene)

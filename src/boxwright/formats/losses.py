@@ -52,18 +52,19 @@ def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:
 
 
 def lost_of_labels(
-    scene: Scene, tracks: Sequence[Track | ImageTrack], said: Capabilities, *, has_attributes: bool = False, n_occluded: int = 0
+    scene: Scene, tracks: Sequence[Track | ImageTrack], said: Capabilities, *, has_attributes: bool = False, n_occluded: int = 0, n_links: int = 0
 ) -> list[str]:
     """Attributes, links to objects, what is occluded and which labels were set, of the tracks that are written.
 
-    has_attributes, n_occluded : whether others that are written have attributes, and how many of their keyframes are occluded
+    has_attributes, n_occluded, n_links : whether others that are written have attributes, how many of their keyframes are occluded, and how many of
+        them are linked to objects
     """
     lost = []
     if not said.can_write("attributes") and (has_attributes or any(one.attributes or any(one.keyframe_attributes) for one in tracks)):
         lost.append("attributes")
-    links = [one for one in tracks if isinstance(one, ImageTrack) and one.object_id is not None]
-    if links and not said.can_write("relations"):
-        lost.append(f"the links of {number_of(len(links), 'track')} to their objects")
+    n_links += sum(isinstance(one, ImageTrack) and one.object_id is not None for one in tracks)
+    if n_links and not said.can_write("relations"):
+        lost.append(f"the links of {number_of(n_links, 'track')} to their objects")
     n_occluded += sum(int((one.visibility == Visibility.OCCLUDED).sum()) for one in tracks)
     if n_occluded and not said.can_write("visibility"):
         lost.append(f"that {number_of(n_occluded, 'keyframe')} {'is' if n_occluded == 1 else 'are'} occluded")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -15,10 +16,10 @@ from ..image_tracks import ImageTrack
 from ..limits import FARTHEST_PX
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
+from .camera_labels import CameraLabels
 from .frame_rates import checked_rate, is_rate, rate_of, say_no_rate, say_rate
-from .image_labels import say_what_is_lost, the_camera, with_cuboids_seen
+from .image_labels import labels_seen, say_what_is_lost, the_camera
 from .mot import CAPABILITIES, CLASSES, CORNER_PX, RATE_COMMENT, whole_rate
-from .reach import check_pixels
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -36,17 +37,16 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     """
     frame_rate = checked_rate(frame_rate)
     sensor = the_camera(scene, camera, report)
-    scene = with_cuboids_seen(scene, sensor, report)
-    tracks = [track for track in scene.image_tracks if track.camera == sensor.name]
-    check_pixels(tracks)
-    ids = _numbers(tracks, report)
-    stamps = scene.times_ns if sensor.times_ns is None else sensor.times_ns
-    n_lines = n_boxless = 0
+    seen = labels_seen(scene, sensor)
+    tracks, stamps, n_lines, n_boxless = seen.labelled, seen.stamps_ns, 0, 0
     (folder / "gt").mkdir()
-    with (folder / "gt" / "gt.txt").open("w", encoding="utf-8", newline="\n") as file:
+    with tempfile.TemporaryFile(dir=folder) as aside, (folder / "gt" / "gt.txt").open("w", encoding="utf-8", newline="\n") as file:
+        boxes = _Boxes(aside, seen)
+        ids = _numbers([track.track_id for track in (*tracks, *boxes.tracks)], report)
         for first in range(0, len(stamps), _AT_ONCE):
             lines, n = _lines(tracks, ids, first, stamps[first : first + _AT_ONCE])
-            file.writelines(lines)
+            lines += boxes.lines(ids, first)
+            file.writelines(text for _, _, text in sorted(lines, key=lambda line: line[:2]))
             n_lines, n_boxless = n_lines + len(lines), n_boxless + n
     if n_boxless:
         report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
@@ -59,19 +59,56 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
             report.notes.append(f"seqinfo.ini tells {whole_rate(rate or 0)} frames a second, as MOT's are whole; a comment there tells {rate:.9g}")
     else:  # the challenge's tools refuse one that tells no rate, and do without the file
         report.dropped.append("the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known")
-    report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), len(tracks), n_lines, 1e-9
-    _say_what_is_lost(scene, sensor, tracks, report, frame_rate)
+    report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), seen.n_tracks, n_lines, 1e-9
+    _say_what_is_lost(seen, [*tracks, *boxes.tracks], report, frame_rate)
 
 
-def _lines(tracks: Sequence[ImageTrack], ids: Mapping[str, int], first: int, stamps: Int64s) -> tuple[list[str], int]:
-    """(the lines of some frames, by frame and number; how many labels have no box: masks without a pixel, keypoints of which none is there)"""
+class _Boxes:
+    """The boxes around what the camera sees of cuboids, set aside in a file while all tracks are gone through once, and read some frames at a time: a
+    clip may have millions.
+
+    tracks : as they are without all but their first keyframe
+    """
+
+    _ROW = np.dtype([("frame", np.int64), ("xyxy", np.float64, 4)])
+
+    def __init__(self, file: IO[bytes], seen: CameraLabels) -> None:
+        self.file, self.tracks, self._left = file, list[ImageTrack](), list[tuple[int, int]]()
+        n_rows = 0
+        for track in seen.tracks():
+            if seen.n_projected:  # those labelled there come first
+                filled = track.at(seen.stamps_ns)
+                frames = np.flatnonzero(filled.is_valid)
+                rows = np.zeros(len(frames), self._ROW)
+                rows["frame"], rows["xyxy"] = frames, filled.shapes[frames].bounds_xyxy()
+                file.write(rows.tobytes())
+                self.tracks.append(track.take(slice(1)))
+                self._left.append((n_rows, n_rows + len(rows)))
+                n_rows += len(rows)
+
+    def lines(self, ids: Mapping[str, int], first: int) -> list[tuple[int, int, str]]:
+        """(frame, number, text) of the lines of the frames from `first`, which follow those asked for before."""
+        lines = []
+        for k, (track, (at, end)) in enumerate(zip(self.tracks, self._left)):
+            self.file.seek(at * self._ROW.itemsize)
+            rows = np.frombuffer(self.file.read(min(end - at, _AT_ONCE) * self._ROW.itemsize), self._ROW)
+            rows = rows[rows["frame"] < first + _AT_ONCE]
+            self._left[k] = (at + len(rows), end)
+            number, rest = ids[track.track_id], _rest(track, {})
+            places = (rows["frame"] - first).tolist()
+            lines += [(i, number, _line(first + i, number, box, rest)) for i, box in zip(places, rows["xyxy"].tolist())]
+        return lines
+
+
+def _lines(tracks: Sequence[ImageTrack], ids: Mapping[str, int], first: int, stamps: Int64s) -> tuple[list[tuple[int, int, str]], int]:
+    """((frame, number, text) of the lines of some frames; how many labels have no box: masks without a pixel, keypoints of which none is there)"""
     lines, n_boxless = list[tuple[int, int, str]](), 0
     for track in tracks:
         if track.times_ns[0] <= stamps.max() and track.times_ns[-1] >= stamps.min():
             own, n = _lines_of(track, ids[track.track_id], first, stamps)
             lines += own
             n_boxless += n
-    return [text for _, _, text in sorted(lines, key=lambda line: line[:2])], n_boxless
+    return lines, n_boxless
 
 
 def _lines_of(track: ImageTrack, number: int, first: int, stamps: Int64s) -> tuple[list[tuple[int, int, str]], int]:
@@ -81,16 +118,22 @@ def _lines_of(track: ImageTrack, number: int, first: int, stamps: Int64s) -> tup
     has_box = np.isfinite(xyxy).all(axis=1)
     lines = []
     for i in np.flatnonzero(filled.is_valid & has_box).tolist():
-        left, top, right, bottom = xyxy[i].tolist()
-        box = (left + CORNER_PX, top + CORNER_PX, right - left, bottom - top)
         k = int(filled.keyframe_index[i])
-        own = track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
-        rest = own.get("mot", track.source_attributes.get("mot"))
-        if not _are_numbers(rest):
-            rest = [1, _NUMBERS.get(track.category, -1), 1]
-        words = [str(first + i + 1), str(number), *map(_number, box), *map(_number, rest)]
-        lines.append((i, number, ",".join(words) + "\n"))
+        rest = _rest(track, track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {})
+        lines.append((i, number, _line(first + i, number, xyxy[i].tolist(), rest)))
     return lines, int((filled.is_valid & ~has_box).sum())
+
+
+def _rest(track: ImageTrack, own: Mapping[str, Any]) -> Sequence[float]:
+    """What a line says behind the box: as it came with the track, else that it counts, its class, and that all of it is seen."""
+    rest = own.get("mot", track.source_attributes.get("mot"))
+    return rest if _are_numbers(rest) else [1, _NUMBERS.get(track.category, -1), 1]
+
+
+def _line(frame: int, number: int, xyxy: Sequence[float], rest: Sequence[float]) -> str:
+    left, top, right, bottom = xyxy
+    box = (left + CORNER_PX, top + CORNER_PX, right - left, bottom - top)
+    return ",".join([str(frame + 1), str(number), *map(_number, box), *map(_number, rest)]) + "\n"
 
 
 def _are_numbers(values: Any) -> bool:
@@ -106,12 +149,12 @@ def _number(value: float) -> str:
     return str(int(rounded)) if rounded == int(rounded) else repr(rounded)
 
 
-def _numbers(tracks: Sequence[ImageTrack], report: WriteReport) -> Mapping[str, int]:
+def _numbers(track_ids: Sequence[str], report: WriteReport) -> Mapping[str, int]:
     """track_id -> MOT's number: the id itself where it is one."""
-    numbers = {track.track_id: int(track.track_id) for track in tracks if re.fullmatch("0|[1-9][0-9]{0,8}", track.track_id)}
+    numbers = {one: int(one) for one in track_ids if re.fullmatch("0|[1-9][0-9]{0,8}", one)}
     taken = set(numbers.values())
     free = (i for i in range(1, 10**9) if i not in taken)
-    others = [track.track_id for track in tracks if track.track_id not in numbers]
+    others = [one for one in track_ids if one not in numbers]
     for track_id in others:
         numbers[track_id] = next(free)
     if others:
@@ -135,8 +178,9 @@ def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: 
     return {"imDir": "img1", "imExt": ".jpg"} | lines, rate
 
 
-def _say_what_is_lost(scene: Scene, sensor: CameraSensor, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
-    say_what_is_lost(scene, sensor, report, CAPABILITIES, [str(i + 1) for i in range(len(scene))])
+def _say_what_is_lost(seen: CameraLabels, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
+    scene = seen.scene
+    say_what_is_lost(seen, report, CAPABILITIES, [str(i + 1) for i in range(len(scene))])
     if scene.has_time and (is_rate(rate_of(scene)) or not rate_of(scene)):
         say_rate(report, scene, "MOT")
     if not scene.has_time and frame_rate is None:
