@@ -63,6 +63,7 @@ def test_strict_reading_stops_and_writes_nothing(run, recording, arguments):
     code, out, err = run(*[a.format(folder) for a in arguments])
     assert (code, out) == (2, "")
     assert "positive length, width, height" in err and "scene.json" in err and "keyframes" in err
+    assert err.rstrip().endswith("pass --lenient to keep it aside")
     assert contents(folder.parent) == before
 
 

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 import boxwright as bw
 import mutations
 from boxwright.certification.clients import python_with
-from boxwright.formats import openlabel_tracks, openlabel_writer
+from boxwright.formats import openlabel_track_writer, openlabel_tracks
 from boxwright.rotations import quat_from_yaw, quat_multiply
 from formats_scenes import full_scene
 from fuzz_child import Child
@@ -436,8 +436,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_independent_readings_see_a_fault_of_the_writer(tmp_path, rng, monkeypatch, fault):
-    right = openlabel_writer.packed
-    monkeypatch.setattr(openlabel_writer, "packed", lambda center, quat, size: right(*FAULTS[fault](center, quat, size)))
+    right = openlabel_track_writer.packed
+    monkeypatch.setattr(openlabel_track_writer, "packed", lambda center, quat, size: right(*FAULTS[fault](center, quat, size)))
     for k, scene in enumerate(scenes_to_write(rng, tmp_path / "in")):
         written = written_of(tmp_path / f"out{k}", scene)
         with pytest.raises(AssertionError, match="Not equal to tolerance"):

@@ -211,7 +211,7 @@ SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {
         ("many.json", json.dumps(dict.fromkeys("abcdefg")).encode(), "'e' and 2 more at its top"),
         ("list.json", b" [1]", "got JSON that is a list"),
         ("broken.json", b'{"a": 1', "got JSON that cannot be read; correct the file"),
-        ("none.json", b"{}", "got JSON; give"),
+        ("none.json", b"{}", "got JSON with nothing in it; export"),
         ("a.xml", b"<?xml version='1.0'?>\n<!-- <note> --><kml a='1'>", "got XML with the root <"),
         ("README.md", b"# What is here\n", "got a text; give the dataset's own folder: this file holds no labels that are read alone"),
         ("a.dat", b"\x00\x01", "got binary data in a file ending in '.dat'"),
@@ -250,6 +250,29 @@ def test_a_part_of_a_dataset_names_the_folder_to_give(tmp_path):
             bw.scenes(tmp_path / "set/training" / part)
         said = str(caught.value)
         assert f"it is inside {tmp_path}/set/training, which is read as kitti_object: give that folder" in said, said
+
+
+def test_what_is_named_as_another_format_is_not_sent_to_the_folder_it_is_in(tmp_path):
+    kitti(tmp_path / "set", "training", "label_2")
+    write(tmp_path / "set/training/notes.json", '[{"a": 1}]')
+    for format, is_sent in (("labelbox", False), ("kitti_object", True)):
+        with pytest.raises(bw.FormatError) as caught:
+            bw.scenes(tmp_path / "set/training/notes.json", format)
+        assert ("give that folder" in str(caught.value)) == is_sent
+    for text in ("[]", "{ }\n"):
+        write(tmp_path / "set/training/notes.json", text)
+        with pytest.raises(bw.FormatError, match="got JSON with nothing in it; export the labels again: there are none in it"):
+            bw.scenes(tmp_path / "set/training/notes.json", "labelbox")
+
+
+def test_folders_that_anything_may_lie_in_are_no_datasets(tmp_path, monkeypatch):
+    """A file in the folder of temporary files is no part of what else lies there."""
+    kitti(tmp_path / "tmp", "training", "label_2")
+    write(tmp_path / "tmp/training/notes.json", '[{"a": 1}]')
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp/training"))
+    with pytest.raises(bw.FormatError, match="got JSON that is a list") as caught:
+        bw.scenes(tmp_path / "tmp/training/notes.json")
+    assert "it is inside" not in str(caught.value)
 
 
 def test_a_format_spelt_wrong_is_told_the_right_one(tmp_path):

@@ -49,9 +49,11 @@ class BoxwrightError(Exception):
     path, offset, field : the file (or URL), byte or line in it, and the field or argument
     hint : what to do
     code : a stable name for programs
+    could_be_kept_aside : whether it is of one record, without which lenient reading goes on
     """
 
     code: str = "error"
+    could_be_kept_aside = False
 
     def __init__(
         self,

@@ -74,7 +74,10 @@ class Problems:
 
     def keep(self, error: BoxwrightError, record: Any = None) -> None:
         """Raises `error` in strict reading; else keeps the record aside."""
-        if self.strict or isinstance(error, LimitError):
+        if isinstance(error, LimitError):
+            raise error
+        if self.strict:
+            error.could_be_kept_aside = True
             raise error
         if self.is_full:
             self.n_more += 1

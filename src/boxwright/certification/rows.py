@@ -143,11 +143,11 @@ class Pairs:
 
 
 def common_frame(clips: Sequence[Clip], wanted: str) -> str:
-    """The frame of reference in which the cuboids of both are compared: the format's own where both can tell it."""
-    scenes = [scene for clip in clips for scene, _, _ in clip.scenes]
-    labelled = [scene for scene in scenes if scene.tracks]
-    instead = ["ego"] if wanted == "world" else []  # what is written for a world that nobody knows of
-    for frame in dict.fromkeys([wanted or "lidar", *instead, "lidar", "ego", "world"]):
+    """The frame of reference in which the cuboids of both are compared: the format's own where both can tell it, else that in which the last of the
+    clips has them, which is where its file does. A world that only a file knows is the vehicle's own frame."""
+    labelled = [scene for clip in clips for scene, _, _ in clip.scenes if scene.tracks]
+    own = [scene.label_frame for scene, _, _ in clips[-1].scenes[:1]]
+    for frame in dict.fromkeys([wanted or "lidar", *own, *(["ego"] if "world" in own else []), "lidar", "ego", "world"]):
         if all(_can_tell(scene, frame) for scene in labelled):
             return frame
     return "own"

@@ -167,7 +167,12 @@ def open_scene(
     with warnings.catch_warnings():
         if tells_notes:
             warnings.simplefilter("ignore", bw.SensorFrameFallback)
-        recording = bw.read(path, scene=scene, format=format, labels=labels, strict=not lenient)
+        try:
+            recording = bw.read(path, scene=scene, format=format, labels=labels, strict=not lenient)
+        except bw.BoxwrightError as error:
+            if error.could_be_kept_aside:
+                error.hint = f"{error.hint}, or pass --lenient to keep it aside" if error.hint else "pass --lenient to keep it aside"
+            raise
     if lenient:
         say_problems(recording)
     return recording

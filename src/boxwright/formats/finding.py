@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 
 from ..errors import BoxwrightError, FormatError, number_of, one_line
 from .looking import may_be_dataset, subfolders
-from .unread import said_kind
+from .unread import EMPTY_JSON, said_kind
 
 __all__ = ["Finder", "some_of"]
 
 _MOST_FOLDERS = 100  # looked into, where a folder's own format is not plain
 _LEVELS_UP = 3  # from a file to the dataset that it is a part of
-_BROKEN = ("an empty file", "JSON that cannot be read")  # the folder it is in would not help
+_BROKEN = ("an empty file", "JSON that cannot be read", EMPTY_JSON)  # the folder it is in would not help
 
 
 class Finder:
@@ -48,7 +49,7 @@ class Finder:
             fits = [name for name in self._fitting_as_far_as_seen(place) if name != format]
             if fits:
                 raise FormatError(what, path=place, hint=f"it looks like {' or '.join(fits)}: name that format, or none")
-            got, hint = self._kind_and_hint(place)
+            got, hint = self._kind_and_hint(place, format)
             raise FormatError(what, got=got, path=place, hint=hint)
         others = self._beside(place, found[0], names) if format is None else []
         if others:
@@ -92,15 +93,18 @@ class Finder:
         got, hint = self._kind_and_hint(place)
         return FormatError("no known format", expected=f"one of {', '.join(self.readers)}", got=got, path=place, hint=hint)
 
-    def _kind_and_hint(self, place: Path) -> tuple[str, str]:
-        """What a path is that is not read, and what to do: where it is a part of a dataset, which folder to give."""
+    def _kind_and_hint(self, place: Path, format: str | None = None) -> tuple[str, str]:
+        """What a path is that is not read, and what to do: where it is a part of a dataset, which folder to give. JSON of which a format was named is
+        no part of a dataset in another, and nothing is one of a folder that anything may lie in."""
         got, hint = said_kind(place)
         if got in _BROKEN and place.suffix.lower() == ".json":
             return got, hint
         levels = _LEVELS_UP if place.is_file() else 1 if any(place.iterdir()) else 0
         for folder in list(place.absolute().parents)[:levels]:
+            if folder in _anybodys():
+                break
             fits = self._fitting_as_far_as_seen(folder)
-            if fits:
+            if fits and (format is None or format in fits or place.suffix.lower() != ".json"):
                 return got, f"it is inside {folder}, which is read as {' or '.join(fits)}: give that folder"
         return got, hint
 
@@ -121,6 +125,14 @@ class Finder:
 
     def _videos_in(self, folder: Path, place: Path) -> list[tuple[str, list[str]]]:
         return [(file.relative_to(place).as_posix(), ["video"]) for file in self._module("video").videos_in(folder)]
+
+
+def _anybodys() -> list[Path]:
+    """Folders in which anything may lie."""
+    places = [Path(tempfile.gettempdir())]
+    with suppress(RuntimeError):  # nobody's home
+        places.append(Path.home())
+    return places
 
 
 def _subfolders_or_none(folder: Path) -> list[Path]:

@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from .. import __version__
-from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera, UncalibratedCamera, model_of
-from ..cuboids import Cuboids
-from ..errors import ArgumentError, number_of
+from ..errors import ArgumentError
 from ..image_tracks import ImageTrack
-from ..rotations import quat_from_matrix, quat_multiply
 from ..scene import Scene
-from ..shapes2d import Keypoints
-from ..tracks import Origin, State, Track, Visibility
+from ..tracks import Track, Visibility
 from . import json_text
 from .boxwright_pictures import tag_mapping
 from .boxwright_scene import is_safe_name
-from .dense_tracks import moved_each
 from .file_names import fitting
 from .openlabel import SCHEMA
-from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, is_sound, joined, split_named
+from .openlabel_data import Occurrences, attribute_kind, covers, intervals_of, is_data, joined, split_named
 from .openlabel_document import OURS
-from .openlabel_image_writer import said_of, sights_of
 from .openlabel_kept import Places, cuboid_name, kept_of, uids_of, uids_of_seen
-from .openlabel_objects import CUBOID_NAME
 from .openlabel_relation_writer import relations_now
-from .openlabel_shapes import OTHERS
 from .openlabel_stream_writer import put_streams
-from .openlabel_tracks import IN_PICTURES, UPRIGHT_FROM_CAMERA
+from .openlabel_track_writer import OwnImageTrack, OwnTrack, end_of
+from .openlabel_tracks import IN_PICTURES
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_writer import SweepFile, write_images, write_sweeps
@@ -68,7 +61,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
         tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder) as aside,
         (folder / f"{name}.json").open("w", encoding="utf-8") as file,
     ):
-        document = _Document(scene, report, sweeps, images).top(aside)
+        document = Document(scene, report, sweeps, images).top(aside)
         json_text.dump_into(file, {"openlabel": document}, f"scene {scene.name!r}")
     say_point_labels_are_lost(scene, report)
     report.n_frames = len(scene)
@@ -77,7 +70,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
         report.rounded.append("pictures that were not in files are compressed as JPEG")
 
 
-class _Document:
+class Document:
     def __init__(self, scene: Scene, report: WriteReport, sweeps: Mapping[tuple[str, int], SweepFile], images: Mapping[tuple[str, int], str]) -> None:
         self.scene, self.report, self.sweeps, self.images = scene, report, sweeps, images
         ids = list(scene.frame_ids)
@@ -124,8 +117,8 @@ class _Document:
     def _told_frames(self, aside: TextIO) -> dict[str, Any] | json_text.WrittenAlready:
         """The frames with the objects in them, which are declared on the way; those of a long clip go into a file as they are made."""
         tracks = sorted(self.scene.tracks, key=lambda one: self.uids[one.track_id] == one.source_attributes.get("uid"))
-        own: list[_OwnTrack | _OwnImageTrack] = [_OwnTrack(self, track) for track in tracks]
-        own += [_OwnImageTrack(self, track) for track in self.scene.image_tracks]
+        own: list[OwnTrack | OwnImageTrack] = [OwnTrack(self, track) for track in tracks]
+        own += [OwnImageTrack(self, track) for track in self.scene.image_tracks]
         kept = self._kept_objects()
         told = {uid: Occurrences() for uid in self.objects}
         for uid, thing in self.objects.items():
@@ -170,50 +163,6 @@ class _Document:
             "tracks": self.own_tracks,
             **({"image_tracks": self.own_image_tracks} if self.own_image_tracks else {}),
         }
-
-    def values(self, track: Track, cuboids: Cuboids, there: Int64s) -> tuple[str, Float64s]:
-        """(coordinate system, (M, 10) x y z qx qy qz qw sx sy sz): as the labels came where that is known, else in the scene's label frame."""
-        system = track.source_attributes.get("cuboid_system")
-        poses = [self.places.pose(system, i) for i in there.tolist()] if isinstance(system, str) and system in self.places.systems else [None]
-        known = [pose for pose in poses if pose is not None]
-        if not isinstance(system, str) or len(known) < max(len(there), 1):
-            system = self.places.label
-        else:
-            cuboids = moved_each(cuboids, known, np.arange(len(there)), system)
-        size, quat = cuboids.size_m, cuboids.quat_wxyz
-        if self.places.is_camera(system):
-            size, quat = size[:, [0, 2, 1]], quat_multiply(quat, quat_from_matrix(UPRIGHT_FROM_CAMERA.T))
-        return system, packed(cuboids.center_m, quat, size)
-
-    def labels_of(self, track: Track, k: int, is_key: bool, beside: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(what the object says in a frame beside its cuboid, the cuboid without its numbers) of a keyframe, or of a time after it."""
-        kept = track.keyframe_source_attributes[k] if track.keyframe_source_attributes else {}
-        fields = kept["cuboid"] if "cuboid" in kept and is_sound(kept["cuboid"]) else {}
-        cuboid: dict[str, Any] = {"name": str(fields.get("name", CUBOID_NAME))}
-        if not is_key:
-            return {}, cuboid
-        given = track.keyframe_attributes[k] if track.keyframe_attributes else {}
-        if not kept and not given:
-            return {}, cuboid | _codes(track, k)
-        kinds = self.attributes({name: value for name, value in given.items() if name not in beside}, f"track {track.track_id!r}")
-        aside = self.attributes({name: value for name, value in given.items() if name in beside}, f"track {track.track_id!r}")
-        taken = ["cuboid"] if fields else []
-        entry: dict[str, Any] = {}
-        if isinstance(kept.get("object"), Mapping) and "object_data" not in kept["object"]:
-            entry, taken = dict(kept["object"]), [*taken, "object"]
-        data = kept.get("object_data", {})
-        if "object_data" in kept and is_data(data) and "cuboid" not in data:
-            taken.append("object_data")
-        else:
-            data = {}
-        data = joined(aside, data)
-        cuboid |= fields
-        attributes = joined(kinds, cuboid.get("attributes", {}))
-        if attributes:
-            cuboid["attributes"] = attributes
-        cuboid |= _codes(track, k)
-        rest = {key: value for key, value in kept.items() if key not in taken}
-        return {**entry, **({"object_data": data} if data else {})}, {**cuboid, **({"source_attributes": rest} if rest else {})}
 
     def put_data(self, uid: str, i: int, entry: Mapping[str, Any], cuboid: Mapping[str, Any] | None = None) -> None:
         """Into frame i, beside what is there already."""
@@ -263,7 +212,7 @@ class _Document:
             said["track_id"] = track.track_id
         outside = np.flatnonzero(track.visibility == Visibility.OUTSIDE)
         if len(outside):  # where curves end, in no frame
-            said["outside"] = [_end(track, k) for k in outside.tolist()]
+            said["outside"] = [end_of(track, k) for k in outside.tolist()]
         self.own_tracks[uid if uid not in self.own_tracks else f"{uid}/{cuboid_name(track)}"] = said
 
     def declare_seen(self, track: ImageTrack, uid: str, owner: str) -> None:
@@ -342,102 +291,5 @@ class _Document:
             self.report.dropped.append(lost)
 
 
-class _OwnTrack:
-    """A track, its cuboids put into some frames after the other. name : its own among all tracks"""
-
-    def __init__(self, document: _Document, track: Track) -> None:
-        self.document, self.track, self.uid = document, track, document.uids[track.track_id]
-        self.name = f"track {track.track_id}"
-        self.n_labels = 0
-        self.off_frame = bool((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).any())
-        if self.off_frame:
-            n = int((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).sum())
-            said = f"{number_of(n, 'keyframe')} between the frames; its cuboids in the frames are written"
-            document.report.dropped.append(f"track {track.track_id!r}: {said}")
-        beside = track.source_attributes.get("attributes_beside", ())
-        self.beside = beside if isinstance(beside, (list, tuple)) else ()
-        document.declare(track, self.uid, self.name)
-
-    def put(self, first: int, end: int) -> None:
-        filled = self.track.at(self.document.scene.times_ns[first:end])
-        there = np.flatnonzero(filled.is_valid)
-        is_key = (filled.state[there] == State.KEYFRAME).tolist()
-        system, values = self.document.values(self.track, filled.cuboids[there], there + first)
-        for i, key, k, value in zip((there + first).tolist(), is_key, filled.keyframe_index[there].tolist(), values.tolist()):
-            entry, cuboid = self.document.labels_of(self.track, k, key, self.beside)
-            cuboid |= {"coordinate_system": system, "val": value}
-            if not key and not self.off_frame:
-                cuboid["is_keyframe"] = False
-            self.document.put_data(self.uid, i, entry, cuboid)
-        self.n_labels += len(there)
-
-    def done(self) -> None:
-        self.document.report.n_tracks += bool(self.n_labels)
-        self.document.report.n_labels += self.n_labels
-
-
-class _OwnImageTrack:
-    """As `_OwnTrack`, of shapes in pictures; an object is made where no cuboid is of it."""
-
-    def __init__(self, document: _Document, track: ImageTrack) -> None:
-        self.document, self.track, self.uid = document, track, document.uids[track.track_id]
-        self.name = f"image track {track.track_id!r}"
-        self.exposures = document.scene.exposures_ns(track.camera)
-        self.keyframes, self.n_seen = list[int](), 0
-        if self.uid not in document.objects:
-            document.declare_seen(track, self.uid, self.name)
-
-    def put(self, first: int, end: int) -> None:
-        for at, kind, items, given in sights_of(self.track, self.exposures[first:end]):
-            self.n_seen += 1
-            if "is_keyframe" not in items[0]:
-                self.keyframes.append(first + at)
-            for n, item in enumerate(items):
-                values = item.pop("own_attributes", {} if n else given)
-                others = {name: value for name, value in values.items() if attribute_kind(value) is None}
-                own = self.document.attributes({name: value for name, value in values.items() if name not in others}, self.name)
-                if attributes := joined(own, item.get("attributes", {})):
-                    item["attributes"] = attributes
-                if others:
-                    item[OTHERS] = others
-            self.document.put_data(self.uid, first + at, {"object_data": {kind: items}})
-
-    def done(self) -> None:
-        track, document = self.track, self.document
-        if isinstance(track.shapes, Keypoints) and np.isfinite(track.shapes.uv[track.shapes.visibility == Visibility.OUTSIDE]).any():
-            document.drop(f"{self.name}: where points are that are not marked")
-        if track.source_attributes.get("is_given_once"):
-            document.drop(f"object {self.uid!r}: that a shape is given once, for no frame; it is written into its frame")
-        document.report.n_tracks += bool(self.n_seen)
-        document.report.n_labels += self.n_seen
-        told = said_of(track, self.exposures[self.keyframes], self.uid, str(document.objects[self.uid]["type"]))
-        document.own_image_tracks[track.track_id] = told
-
-
-def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
-    """(M, 10) x y z qx qy qz qw sx sy sz"""
-    return np.concatenate([center, quat_wxyz[:, [1, 2, 3, 0]], size], 1)
-
-
 def _is_object(thing: Mapping[str, Any]) -> bool:
     return isinstance(thing.get("type"), str) and isinstance(thing.get("name", ""), str) and is_data(thing.get("object_data", {}))
-
-
-def _codes(track: Track, k: int) -> dict[str, str]:
-    """Who set a keyframe and how it is seen, where that is not the usual."""
-    codes: dict[str, str] = {}
-    if track.origin[k] != Origin.GIVEN:
-        codes["origin"] = Origin(track.origin[k]).name.lower()
-    if track.visibility[k] != Visibility.VISIBLE:
-        codes["visibility"] = Visibility(track.visibility[k]).name.lower()
-    return codes
-
-
-def _end(track: Track, k: int) -> dict[str, Any]:
-    """An OUTSIDE keyframe, which no frame holds."""
-    value = packed(track.cuboids.center_m[[k]], track.cuboids.quat_wxyz[[k]], track.cuboids.size_m[[k]])[0]
-    end: dict[str, Any] = {"timestamp_ns": int(track.times_ns[k]), "val": value.tolist(), "origin": Origin(track.origin[k]).name.lower()}
-    for key, rows in (("attributes", track.keyframe_attributes), ("source_attributes", track.keyframe_source_attributes)):
-        if rows and rows[k]:
-            end[key] = dict(rows[k])
-    return end

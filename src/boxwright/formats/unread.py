@@ -30,6 +30,9 @@ _BEGINNINGS = (  # first bytes, what they say, what to do
 _XML_ROOT = re.compile(rb"<([A-Za-z_][\w.:-]{0,60})[\s/>]")
 
 
+EMPTY_JSON = "JSON with nothing in it"
+
+
 def said_kind(place: Path) -> tuple[str, str]:
     """(what it is, what to do), such as ("a ZIP archive", "unpack it and give the folder")."""
     return _folder(place) if place.is_dir() else _file(place)
@@ -73,6 +76,8 @@ def _file(place: Path) -> tuple[str, str]:
 
 
 def _json(place: Path, text: bytes) -> tuple[str, str]:
+    if re.fullmatch(rb"\[\s*\]|\{\s*\}", text.rstrip()):
+        return EMPTY_JSON, "export the labels again: there are none in it"
     if text[:1] == b"[":
         return "JSON that is a list", _OWN_FOLDER
     try:
