@@ -37,8 +37,6 @@ class Limits:
     """points_per_frame, image_px : counts; *_bytes : sizes; decompressed_ratio : output bytes per input byte.
 
     json_depth, xml_depth : brackets in brackets, elements in elements
-    kept_depth : brackets in brackets of attributes and of what else is kept of a file beside its labels; writers put up to twelve more around them,
-        and stay within json_depth
     json_values : numbers, texts, lists and objects in one file; a log of 12,000 cuboids has 300,000
     json_room_bytes : what these and the file's text may take in memory beyond four times the file's size, reckoned before any is made
     json_items : those of one list or object
@@ -57,7 +55,6 @@ class Limits:
     image_px: int = 64_000_000
     json_bytes: int = 512 << 20
     json_depth: int = 32
-    kept_depth: int = 20
     text_bytes: int = 512 << 20
     xml_depth: int = 32
     json_values: int = 20_000_000

@@ -33,7 +33,6 @@ from .declared import Capabilities
 from .exactness import exactness_notes
 from .finding import Finder, some_of
 from .image_folder import ImageFolder, open_video
-from .kept_depth import check_kept_depth
 from .laid_over import laid_over
 from .pcd import pcd_bytes
 from .ply import ply_bytes
@@ -132,7 +131,6 @@ class SceneEntry:
             scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
         for name, sensor in scene.cameras.items():  # before anyone makes a picture of that size
             bounds.check("image_px", sensor.camera.width_px * sensor.camera.height_px, self.path, f"the size of camera {name}")
-        check_kept_depth(scene, self.path)
         notes = [note for note in exactness_notes(scene, norms_off) if note not in scene.notes]
         if problems.found or problems.n_more or notes:
             scene = scene.replace(problems=problems.all_with(scene.problems), notes=(*scene.notes, *notes))
@@ -257,7 +255,6 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     for name in options:
         if name not in allowed:
             raise ArgumentError(expected=f"one of {', '.join(sorted(allowed)) or 'no options'}", got=repr(name), field=f"options of {format!r}")
-    check_kept_depth(scene, as_path(path))
     report = WriteReport(format, as_path(path))
     with whole_folder(path) as folder:
         writer(scene, folder, report, **options)
