@@ -26,6 +26,8 @@ from .write_report import WriteReport
 __all__ = ["write"]
 
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_PLAIN = re.compile(r"[0-9A-Za-z_.,;\- ]*")  # as it stands in XML too
+_OUTSIDE, _OCCLUDED, _FILLED = int(Visibility.OUTSIDE), int(Visibility.OCCLUDED), int(Origin.FILLED)  # members of an enum are slow to look up
 _UNSAFE = re.compile(r"[^\w.\- ]")
 _NUMBER = re.compile("[0-9]{1,9}")
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
@@ -146,14 +148,15 @@ class _Writer:
         own = dict(track.keyframe_source_attributes[k]) if track.keyframe_source_attributes else {}
         given, hidden = own.pop("points", {}), own.pop("occluded", None)
         part_attributes = given if isinstance(given, Mapping) and all(isinstance(one, Mapping) for one in given.values()) else {}
-        code = Visibility.OUTSIDE if is_end else track.visibility[k]
-        is_occluded = track.visibility[k] == Visibility.OCCLUDED or (hidden == "1" and code == Visibility.OUTSIDE)
+        seen = int(track.visibility[k])
+        is_outside = is_end or seen == _OUTSIDE
+        is_occluded = seen == _OCCLUDED or (hidden == "1" and is_outside)
         numbers, parts = shape_lines(track.shapes, k, element, self.sensor.camera.size_px)
-        keyframe = "0" if track.origin[k] == Origin.FILLED and not is_end else "1"
+        keyframe = "0" if int(track.origin[k]) == _FILLED and not is_end else "1"
         flags = {
             "frame": str(self.numbers[frame]),
             "keyframe": keyframe,
-            "outside": str(int(code == Visibility.OUTSIDE)),
+            "outside": str(int(is_outside)),
             "occluded": str(int(is_occluded)),
         }
         said = self._with_own({**flags, **numbers, "z_order": str(own.pop("z_order", "0"))}, own, is_end)
@@ -167,6 +170,8 @@ class _Writer:
 
     def _with_own(self, said: dict[str, str], kept: Mapping[str, Any], is_again: bool = False) -> dict[str, str]:
         """With fields of the file that the track came from; not those that say something else in a file of CVAT."""
+        if not kept:
+            return said
         more = _texts(kept)
         self.n_taken += 0 if is_again else len(said.keys() & more)
         return {**said, **{name: text for name, text in more.items() if name not in said}}
@@ -182,7 +187,7 @@ class _Writer:
         return "".join(lines)
 
     def _said(self, said: Mapping[str, str]) -> str:
-        return "".join(f" {name}={quoteattr(self._clean(text))}" for name, text in said.items())
+        return "".join([f' {name}="{text}"' if _PLAIN.fullmatch(text) else f" {name}={quoteattr(self._clean(text))}" for name, text in said.items()])
 
     def _clean(self, text: str) -> str:
         """What XML cannot hold becomes a question mark."""
