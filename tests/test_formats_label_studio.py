@@ -400,3 +400,18 @@ def test_tasks_of_pictures_come_back_as_they_were(tmp_path):
                 assert other["value"][key] == (pytest.approx(np.array(value), abs=1e-9) if is_place else value)
     faces = (tmp_path / "out/interface.xml").read_text()
     assert all(f"<{name} " in faces for name in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "KeyPointLabels", "Choices"))
+
+
+@pytest.mark.parametrize(
+    "make", [full, lambda folder: put(folder, picture_task(of_picture("rectanglelabels", rectanglelabels=["car"], x=1, y=2, width=5, height=5)))]
+)
+def test_tasks_are_known_whatever_else_came_with_them(tmp_path, make):
+    """What a file says beside data and annotations was written before them, and where it was long nobody knew the file again."""
+    make(tmp_path / "in")
+    file = next((tmp_path / "in").iterdir())
+    file.write_text(json.dumps([{**one, "meta": {"told": "x" * 200_000}} for one in json.loads(file.read_text())]))
+    scene = bw.scenes(tmp_path / "in", "label_studio")[0].read()
+    bw.write(scene, tmp_path / "out", "label_studio")
+    back = bw.scenes(tmp_path / "out")
+    assert back.format == "label_studio" and len(back[0].read().image_tracks) == len(scene.image_tracks) > 0
+    assert all(len(one["meta"]["told"]) == 200_000 for one in json.loads((tmp_path / "out/tasks.json").read_text()))

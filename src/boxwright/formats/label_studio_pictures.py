@@ -55,7 +55,7 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
             own = str(raw.get("id", tag.name)) if isinstance(raw, Mapping) else f"tag {k}"
             results[int(at[0])].append(_said(tag.name, tag.name if tag.value is True else tag.value, raw, own))
             n_kept += 1
-    whole = [{**task, "annotations": [{"result": results[k]}]} for k, task in enumerate(tasks)]
+    whole = [{"data": task["data"], "annotations": [{"result": results[k]}], **_beside(task)} for k, task in enumerate(tasks)]
     (folder / "tasks.json").write_text("[\n" + ",\n".join(map(as_json, whole)) + "\n]\n", "utf-8", newline="\n")
     (folder / "interface.xml").write_text(_interface(whole), "utf-8", newline="\n")
     report.tolerance_px = 1e-6
@@ -111,6 +111,11 @@ def _value(shapes: Shapes, size_px: Any, given: object, boxed: set[str]) -> tupl
     bounds = shapes.bounds_xyxy()[0]
     (x, y), (width, height) = ((bounds[:2] + EDGE_PX) * scale).tolist(), ((bounds[2:] - bounds[:2]) * scale).tolist()
     return "rectanglelabels", {"x": x, "y": y, "width": width, "height": height, "rotation": 0}
+
+
+def _beside(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What else came with it, behind that by which the file is known."""
+    return {key: value for key, value in task.items() if key not in ("data", "annotations")}
 
 
 def _said(name: str, value: Any, raw: object, own_id: str, to_name: str = "image") -> dict[str, Any]:

@@ -95,8 +95,7 @@ class _Writer:
         own = {"scene": self.scene.name, "camera": one.name, "width_px": width, "height_px": height, "fps": rate, "frames": len(self.scene)}
         given = kept.get("data")
         data = {"video": f"{file_name(one.name)}.mp4", **(given if isinstance(given, Mapping) else {}), **own}
-        task = {**{key: value for key, value in kept.items() if key not in ("data", "annotations", "predictions")}, "data": data}
-        yield f'{as_json(task)[:-1]}, "annotations": [{{"result": ['
+        yield f'{as_json({"data": data})[:-1]}, "annotations": [{{"result": ['  # by which the file is known: what else came comes behind
         n = 0
         for track in one.tracks():
             for region in self._regions(one, with_link(track), rate):
@@ -105,7 +104,9 @@ class _Writer:
         for region in tag_results(self.tags[one.name], len(one.stamps_ns)):
             yield f"{',' if n else ''}\n {as_json(region)}"
             n += 1
-        yield "\n]}]}"
+        yield "\n]}]"
+        yield from (f", {as_json({key: value})[1:-1]}" for key, value in kept.items() if key not in ("data", "annotations", "predictions"))
+        yield "}"
 
     def _regions(self, one: CameraLabels, track: ImageTrack, rate: float) -> Iterator[dict[str, Any]]:
         self.classes[track.category] = None
