@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 import boxwright as bw
-from boxwright import client, errors
+from boxwright import errors, requesting
 from boxwright.client import RemoteProject
 from boxwright.server.answers import refused
 
@@ -48,7 +48,7 @@ def answering(status, body, kind="application/json", **headers):
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
-    monkeypatch.setattr(client, "WAITS_S", (0.0,))
+    monkeypatch.setattr(requesting, "WAITS_S", (0.0,))
 
 
 HTML = b"<html>moved</html>"

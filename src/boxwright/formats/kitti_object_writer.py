@@ -27,7 +27,9 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, first_frame: int |
     """
     if not scene.lidars:
         raise ArgumentError(
-            "KITTI object needs a LiDAR: its cuboids stand upright in the LiDAR's frame", field=f"scene {scene.name!r}", hint="add one"
+            "KITTI object needs a LiDAR: its cuboids stand upright in the LiDAR's frame",
+            field=f"scene {scene.name!r}",
+            hint="add one, or write another format",
         )
     stems = _stems(scene, first_frame, report)
     report.tolerance_m = report.tolerance_rad = SAME

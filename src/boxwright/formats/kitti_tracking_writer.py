@@ -22,7 +22,9 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | No
     """
     if not scene.lidars:
         raise ArgumentError(
-            "KITTI tracking needs a LiDAR: its cuboids stand upright in the LiDAR's frame", field=f"scene {scene.name!r}", hint="add one"
+            "KITTI tracking needs a LiDAR: its cuboids stand upright in the LiDAR's frame",
+            field=f"scene {scene.name!r}",
+            hint="add one, or write another format",
         )
     if sequence is None:
         sequence = scene.name if re.fullmatch(r"[0-9]{4}", scene.name) else "0000"
