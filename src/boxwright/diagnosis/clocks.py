@@ -24,7 +24,8 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int]:
     offsets = np.linspace(-_REACH_NS, _REACH_NS, 41).astype(np.int64)
     spreads, n = _spreads(evidence, offsets)
     if n < 3:
-        why = f"only {number_of(n, 'object')} stand still and are labelled in six frames or more, with poses for half a second before and after"
+        some = f"only {number_of(n, 'object')}" if n else "no object"
+        why = f"{some} stood still and was labelled in six frames or more, with poses for half a second before and after"
         return undecidable(name, why, "label parked objects over more frames of a clip in which the vehicle turns, brakes or speeds up"), 0
     middle = len(offsets) // 2
     best = int(np.argmin(spreads))
