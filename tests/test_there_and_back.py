@@ -376,3 +376,28 @@ def test_a_scene_whose_name_is_longer_than_a_file_s_can_be(tmp_path, to, name):
     report = bw.write(scene.replace(name=LONG[name], cameras={"front": front}), tmp_path / "out", to)
     assert report.n_labels == 2 or to == "semantic_kitti"
     assert sum(len(entry.read()) for entry in bw.scenes(tmp_path / "out")) == 2
+
+
+CAMERAS = {  # recording -> what calls its camera in its files
+    "coco_videos": b'"camera": "%s"',
+    "darwin": b'"%s"',
+    "labelbox": b'"street/%s"',
+    "label_studio": b'"camera": "%s"',
+    "segments": b'"name": "%s"',
+    "supervisely": b'"deviceId": "%s"',
+    "nucleus": b'"%s": {"reference_id"',
+}
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+def test_names_of_cameras_that_no_file_can_have(tmp_path, name):
+    """Such a recording was read, and refused when it was to be written."""
+    victim, called = Victim(name, tmp_path / "in"), CAMERAS[name]
+    for file, raw in victim.good.items():
+        victim.put(file, raw.replace(called % b"front", called % b"front:top"))
+    scenes = [entry.read() for entry in bw.scenes(victim.path)]
+    assert any("front_top" in scene.cameras for scene in scenes)
+    for k, scene in enumerate(scenes):
+        bw.write(scene, tmp_path / str(k))
+        assert [*bw.read(tmp_path / str(k)).cameras] == [*scene.cameras]

@@ -34,7 +34,7 @@ from .boxwright_pictures import placed, read_image_tracks, read_span, read_tags
 from .boxwright_tracks import one_rotation, track_of
 from .boxwright_videos import read_video
 from .declared import FIELDS, Capabilities
-from .file_names import fitting
+from .file_names import file_name, fitting
 from .json_parts import load_by_parts
 from .looking import is_dgp_scene, subfolders
 from .reach import within_reach
@@ -44,6 +44,7 @@ __all__ = [
     "CAPABILITIES",
     "RESERVED_NAMES",
     "VERSION",
+    "camera_name",
     "detect",
     "frame_names",
     "is_safe_name",
@@ -115,6 +116,12 @@ def scene_file(path: Path, scene: str) -> Path:
 def is_safe_name(name: str) -> bool:
     """Fit to be a file's or folder's name anywhere."""
     return bool(name) and name == fitting(name) and not name.startswith(".") and not set(name) & _BAD_IN_NAMES
+
+
+def camera_name(name: str) -> str:
+    """What a camera that a file calls so is called here: without what no file's name can have, and not as a frame of reference."""
+    kept = name if is_safe_name(name) else file_name(name)
+    return kept if kept not in RESERVED_NAMES | {"lidar"} else "camera"
 
 
 def frame_names(names: Sequence[str], notes: list[str]) -> tuple[str, ...]:

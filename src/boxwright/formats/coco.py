@@ -27,7 +27,7 @@ from ..image_tracks import ImageTrack
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
-from .boxwright_scene import is_safe_name
+from .boxwright_scene import camera_name, is_safe_name
 from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
@@ -112,7 +112,7 @@ def _videos(top: Node, file: Path) -> dict[int, tuple[str, str]]:
     for video in top.get("videos", []):
         number, name = video["id"].whole(), video.get("name", "").text() or str(video["id"].whole())
         camera = video.get("camera", "camera").word()
-        place = (video.get("scene", name).word(), camera if camera not in ("world", "ego", "lidar") else "camera")
+        place = (video.get("scene", name).word(), camera_name(camera))
         if number in found or place in found.values():
             raise video.wrong("each video once", f"{name!r} again", _HINT)
         found[number] = place

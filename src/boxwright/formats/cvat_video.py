@@ -29,6 +29,7 @@ from ..keyframes import Origin, Visibility
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
+from .boxwright_scene import camera_name
 from .cvat_video_meta import Label, labels_of, size_of, text_of, whole_of
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
 from .declared import Capabilities, Exactness
@@ -338,7 +339,7 @@ class _Reader:
     def _camera(self) -> tuple[CameraSensor, str | None]:
         source = re.split(r"[/\\]", text_of(self.meta, "source") or "")[-1]
         name = source.rpartition(".")[0] or source
-        name = name if name and name not in ("world", "ego", "lidar") else "camera"
+        name = camera_name(name or "camera")
         size = self.size_px or size_of(self.meta)
         if size is not None:
             self.limits.check("image_px", size[0] * size[1], self.file, "meta/task/original_size")

@@ -27,6 +27,7 @@ from ..keyframes import Origin, Visibility
 from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
+from .boxwright_scene import camera_name
 from .camera_labels import spans_between, track_of_spans
 from .darwin_shapes import SHAPE_KEYS, row_of, shapes_of
 from .declared import Capabilities, Exactness
@@ -243,7 +244,7 @@ def _counts(*groups: Sequence[tuple[int, int]]) -> tuple[Int64s, list[Int64s]]:
 
 
 def _camera_name(name: str) -> str:
-    return name if name not in ("world", "ego", "lidar") else f"slot {name}"
+    return f"slot {name}" if name in ("world", "ego", "lidar") else camera_name(name)
 
 
 def _one_frame(node: Node) -> Node:

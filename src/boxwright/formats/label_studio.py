@@ -33,6 +33,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..tags import Tag
 from .annotators import all_annotators
+from .boxwright_scene import camera_name
 from .camera_labels import Span, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
@@ -165,8 +166,7 @@ class _Reader:
         n_frames = 1
         for task in tasks:
             data = task["data"]
-            camera = data.get("camera", "camera").word()
-            camera = "camera" if camera in ("world", "ego", "lidar") else camera
+            camera = camera_name(data.get("camera", "camera").word())
             if camera in cameras:
                 raise task.wrong("each camera of a recording once", f"{camera!r} again", _HINT)
             cameras[camera] = CameraSensor(camera, UncalibratedCamera(*self._size(task)))

@@ -33,6 +33,7 @@ from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from ..tags import Tag
 from .annotators import all_annotators
+from .boxwright_scene import camera_name
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
@@ -99,7 +100,7 @@ def _places(path: Path) -> dict[str, tuple[Path, dict[str, str], str | None]]:
         own = of_file(file, _annotators)
         keys = [*own]
         parts = [key.rpartition("/") for key in keys]
-        cameras = [last if last not in ("world", "ego", "lidar") else "camera" for _, _, last in parts]
+        cameras = [camera_name(last) for _, _, last in parts]
         if len({first for first, _, _ in parts}) == 1 and parts[0][1] and re.sub(r"\W", "_", parts[0][0]) == re.sub(r"\W", "_", file.stem):
             groups = [(parts[0][0], dict(zip(keys, cameras)))]
         else:

@@ -26,6 +26,7 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from . import scale_geometry, strict_json
+from .boxwright_scene import camera_name
 from .cameras_of_frames import OtherLenses, PictureFiles, Shot
 from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
@@ -139,7 +140,7 @@ def _shots(frames: Node, files: PictureFiles, problems: Problems, notes: list[st
                 kind = item.get("type", IMAGE if item.has("image_url") else "").text()
                 if kind != IMAGE or not name.strip():
                     continue
-                metadata = item.get("metadata", {})
+                name, metadata = camera_name(name), item.get("metadata", {})
                 params = item if item.has(PARAMS) else metadata
                 lens, place = None, None
                 if params.has(PARAMS):

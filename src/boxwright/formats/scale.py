@@ -22,6 +22,7 @@ from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
 from . import scale_geometry
+from .boxwright_scene import camera_name
 from .cameras_of_frames import OtherLenses, PictureFiles, Shot, listed
 from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
@@ -142,6 +143,7 @@ def _shots(heads: list[Node], files: PictureFiles, problems: Problems, notes: li
                 name = metadata.get(CAMERA)
                 if not isinstance(name, str) or not name.strip():
                     name = f"camera {node.get('camera_index', k).whole()}"
+                name = camera_name(name)
                 lens, place = lens_from_scale(node, others), place_from_scale(node)
                 shots.append(Shot(i, name, files.find(node["image_url"].text()), lens, place, time_from_scale(node)))
                 rest = {key: value for key, value in said.items() if key not in _OWN_OF_IMAGES}

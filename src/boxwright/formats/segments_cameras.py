@@ -18,6 +18,7 @@ from ..cameras import Camera, FisheyeCamera, PinholeCamera, UncalibratedCamera
 from ..frames import Pose
 from ..problems import Problems
 from ..scene import Scene
+from .boxwright_scene import camera_name
 from .cameras_of_frames import Lens, OtherLenses, PictureFiles, Shot, listed
 from .pictures_of_frames import Picture, place_of_camera
 from .reach import within_reach
@@ -48,7 +49,7 @@ def shots_of_sample(
         for k, node in enumerate(listed(frame, "images", problems)):
             with problems.aside(node.value):
                 given = node.get("name", "").text()
-                name = given if given.strip() else f"camera {k}"
+                name = camera_name(given if given.strip() else f"camera {k}")
                 lens, pose, place = _lens(node, others), _pose(node), places[i]
                 if in_world:
                     pose = None if pose is None or place is None else place @ pose

@@ -23,6 +23,7 @@ from ..frames import Pose
 from ..problems import Problems
 from ..scene import Scene
 from . import strict_json
+from .boxwright_scene import camera_name
 from .cameras_of_frames import Lens, OtherLenses, Shot
 from .looking import names_of, subfolders
 from .pictures_of_frames import Picture, Pictures, place_of_camera, say_what_lenses_are_lost
@@ -62,7 +63,7 @@ def shots_beside(folder: Path, clouds: Sequence[str], problems: Problems, notes:
             with strict_json.file_aside(place / name, problems):
                 meta = strict_json.load(place / name)["meta"]
                 given = meta.get("deviceId", "").value
-                camera = given if isinstance(given, str) and given.strip() else f"camera {k}"
+                camera = camera_name(given if isinstance(given, str) and given.strip() else f"camera {k}")
                 data = meta.get("sensorsData", {})
                 file = place / name.removesuffix(".json")
                 if meta.has(_STAMP):
