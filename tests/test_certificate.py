@@ -403,6 +403,19 @@ def test_times_of_a_clip_that_has_none(rng):
     assert timed.reasons == ("times move by up to 8998 ns, allowed are 500",)
 
 
+def test_a_frame_by_the_name_of_another_file(rng):
+    """OpenLABEL's files keep what theirs called the frame of the labels: a client knows it by that name alone."""
+    scene = street(rng)
+    rows = certification.cuboid_rows(certification.Clip.of([scene]), "own")
+    told = ClientReading("it", None, frozenset({"cuboids"}), "vehicle-iso8855", rows, _shape_rows(None))
+    reading = certification._read_by_client(scene, told, bw.capabilities()["openlabel"])
+    assert reading.holds and reading.frame == "own" and reading.cuboids[0].corner_m == 0
+    moved = ClientReading(
+        "it", None, frozenset({"cuboids"}), "vehicle-iso8855", certification.replace(rows, cuboids=sunk(rows.cuboids)), _shape_rows(None)
+    )
+    assert not certification._read_by_client(scene, moved, bw.capabilities()["openlabel"]).holds
+
+
 # ------------------------------------------------------------ command line
 
 

@@ -130,7 +130,9 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Re
     if told.error is not None or told.cuboids is None or told.shapes is None:
         return Reading(told.client, "own", exact, reasons=(f"it refuses what was written: {told.error}",))
     given = Clip.of([scene])
+    known = ("own", "world", "ego", "lidar", *scene.lidars, *scene.cameras)
     frame = told.frame if len(told.cuboids) else common_frame([given], told.frame)
+    frame = frame if frame in known else "own"  # what the file it came from calls the frame of its labels
     if frame == "world" and scene.trajectory is None:
         frame = "ego"  # where nobody knows of a world, what is written for it is the vehicle's own frame
     mine, shapes = cuboid_rows(given, frame), shape_rows(given)

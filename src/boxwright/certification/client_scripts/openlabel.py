@@ -8,19 +8,22 @@ from pathlib import Path
 from kognic.openlabel.models import OpenLabelAnnotation
 
 (file,) = Path(sys.argv[1]).glob("*.json")
-content = OpenLabelAnnotation.model_validate(json.loads(file.read_text("utf-8"))).openlabel
+document = json.loads(file.read_text("utf-8"))
+content = OpenLabelAnnotation.model_validate(document).openlabel
+renamed = document["openlabel"]["metadata"].get("boxwright", {}).get("tracks", {})  # the objects whose uid is not what their track is called
 cameras = {name for name, stream in (content.streams or {}).items() if stream.type is not None and stream.type.value == "camera"}
 columns = {name: [] for name in ("frame", "track", "category", "center_m", "size_m", "quat_wxyz")}
 systems, times = set(), []
 for index, frame in enumerate(content.frames.values()):
     stamp = frame.frame_properties.timestamp if frame.frame_properties is not None else None
     seconds, _, part = str(stamp).partition(".")
-    times.append(int(seconds) * 10**9 + int(part.ljust(9, "0")) if stamp is not None else None)
+    is_number = seconds.removeprefix("-").isdigit()  # others have dates and times of day
+    times.append(int(seconds) * 10**9 + int(part.ljust(9, "0")) if is_number else None)
     for uid, seen in (frame.objects or {}).items():
         for cuboid in (seen.object_data.cuboid or [])[:1] if seen.object_data is not None else []:
             systems.add(cuboid.coordinate_system)
             x, y, z, qx, qy, qz, qw, *size = cuboid.val
-            known = uid if len(uid) == 36 else content.objects[uid].name  # a UUID is what an object is known by, a counter is not
+            known = content.objects[uid].name if "track_id" in renamed.get(uid, {}) else uid
             row = (index, known, content.objects[uid].type, [x, y, z], size, [qw, qx, qy, qz])
             for values, value in zip(columns.values(), row):
                 values.append(value)
