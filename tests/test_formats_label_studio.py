@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -415,3 +416,14 @@ def test_tasks_are_known_whatever_else_came_with_them(tmp_path, make):
     back = bw.scenes(tmp_path / "out")
     assert back.format == "label_studio" and len(back[0].read().image_tracks) == len(scene.image_tracks) > 0
     assert all(len(one["meta"]["told"]) == 200_000 for one in json.loads((tmp_path / "out/tasks.json").read_text()))
+
+
+def test_the_interface_holds_what_xml_can(tmp_path):
+    """A class with half a character, or with a control character, ended in an error of Python's or in a file that is no XML."""
+    track = bw.ImageTrack("1", 'car \ud800\x00 "<&', "front", [0], bw.Boxes([[1.0, 2, 3, 4]]))
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    scene = bw.Scene("a", [0], cameras={"front": camera}, image_tracks=[track], has_time=False, label_frame="front")
+    bw.write(scene, tmp_path / "out", "label_studio", frame_rate=25)
+    labels = [one.get("value") for one in ET.parse(tmp_path / "out/interface.xml").iter("Label")]
+    assert labels == ['car ?? "<&']
+    assert bw.read(tmp_path / "out").image_tracks[0].category == track.category

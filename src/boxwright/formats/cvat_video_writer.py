@@ -22,10 +22,10 @@ from .file_names import fitting
 from .image_labels import frames_of, labels_seen, say_what_is_lost, the_camera
 from .object_links import with_link
 from .write_report import WriteReport
+from .xml_text import NO_CHARACTER
 
 __all__ = ["write"]
 
-_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _PLAIN = re.compile(r"[0-9A-Za-z_.,;\- ]*")  # as it stands in XML too
 _OUTSIDE, _OCCLUDED, _FILLED = int(Visibility.OUTSIDE), int(Visibility.OCCLUDED), int(Origin.FILLED)  # members of an enum are slow to look up
 _UNSAFE = re.compile(r"[^\w.\- ]")
@@ -191,7 +191,7 @@ class _Writer:
 
     def _clean(self, text: str) -> str:
         """What XML cannot hold becomes a question mark."""
-        clean = _NO_CHARACTER.sub("?", text)
+        clean = NO_CHARACTER.sub("?", text)
         self.n_cleaned += clean != text
         return clean
 
@@ -230,10 +230,10 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 def _put(file: TextIO, node: Sequence[Any], depth: int) -> None:
     name, said, inside = node
     indent = "  " * depth
-    attributes = "".join(f" {key}={quoteattr(_NO_CHARACTER.sub('?', str(text)))}" for key, text in said.items())
+    attributes = "".join(f" {key}={quoteattr(NO_CHARACTER.sub('?', str(text)))}" for key, text in said.items())
     start = f"{indent}<{name}{attributes}>"
     if not inside or isinstance(inside, str):
-        file.write(f"{start}{escape(_NO_CHARACTER.sub('?', inside or ''))}</{name}>\n")
+        file.write(f"{start}{escape(NO_CHARACTER.sub('?', inside or ''))}</{name}>\n")
         return
     file.write(f"{start}\n")
     for child in inside:

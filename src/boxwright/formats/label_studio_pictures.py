@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from .json_text import as_json
 from .label_studio import CAPABILITIES
 from .object_links import with_link
 from .write_report import WriteReport
+from .xml_text import quoted
 
 __all__ = ["given_pictures", "write_pictures"]
 
@@ -135,13 +135,13 @@ def _interface(tasks: Sequence[Mapping[str, Any]]) -> str:
     for region in results:
         chosen = region["value"].get(region["type"])
         controls[region["type"], region["from_name"]].update(dict.fromkeys(map(str, chosen if isinstance(chosen, (list, tuple)) else ())))
-    to_name = quoteattr(str(results[0].get("to_name", "image")) if results else "image")
+    to_name = quoted(str(results[0].get("to_name", "image")) if results else "image")
     data = tasks[0].get("data", {})
-    lines = [f"  <Image name={to_name} value={quoteattr('$' + ('image' if 'image' in data else next(iter(data), 'image')))}/>"]
+    lines = [f"  <Image name={to_name} value={quoted('$' + ('image' if 'image' in data else next(iter(data), 'image')))}/>"]
     for (kind, name), values in controls.items():
         tag = _CONTROLS.get(kind) or kind.removesuffix("labels").replace("keypoint", "keyPoint")
         tag = tag if kind in _CONTROLS else f"{tag[0].upper()}{tag[1:]}Labels"
         item = "Choice" if kind == "choices" else "Label"
-        inner = "".join(f"\n    <{item} value={quoteattr(value)}/>" for value in values if kind not in ("textarea", "number", "rating"))
-        lines.append(f"  <{tag} name={quoteattr(name)} toName={to_name}>{inner}\n  </{tag}>")
+        inner = "".join(f"\n    <{item} value={quoted(value)}/>" for value in values if kind not in ("textarea", "number", "rating"))
+        lines.append(f"  <{tag} name={quoted(name)} toName={to_name}>{inner}\n  </{tag}>")
     return "<View>\n" + "\n".join(lines) + "\n</View>\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from ..errors import number_of
 from .camera_labels import CameraLabels
@@ -12,6 +11,7 @@ from .label_studio_said import SAID, TIMELINE
 from .object_links import OBJECT_ID
 from .video_tags import VideoTag, tags_of_videos
 from .write_report import WriteReport
+from .xml_text import quoted
 
 __all__ = ["tag_controls", "tag_results", "writable_tags"]
 
@@ -52,13 +52,13 @@ def tag_controls(tags: Sequence[VideoTag]) -> str:
     for name in dict.fromkeys(one.tag.name for one in tags):
         mine = [one for one in tags if one.tag.name == name]
         kind = _kind(mine[0].tag, mine[0].span)
-        head = f'name={quoteattr(name)} toName="video"'
+        head = f'name={quoted(name)} toName="video"'
         words = dict.fromkeys(word for one in mine for word in one.words)
         if kind == TIMELINE:
-            inner = "".join(f"\n    <Label value={quoteattr(word)}/>" for word in words)
+            inner = "".join(f"\n    <Label value={quoted(word)}/>" for word in words)
             lines.append(f"  <TimelineLabels {head}>{inner}\n  </TimelineLabels>\n")
         elif kind == "choices":
-            inner = "".join(f"\n    <Choice value={quoteattr(word)}/>" for word in words)
+            inner = "".join(f"\n    <Choice value={quoted(word)}/>" for word in words)
             choice = "multiple" if any(len(one.words) > 1 for one in mine) else "single"
             lines.append(f'  <Choices {head} choice="{choice}">{inner}\n  </Choices>\n')
         else:

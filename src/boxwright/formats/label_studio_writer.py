@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from .label_studio_tags import tag_controls, tag_results, writable_tags
 from .object_links import with_link
 from .video_tags import VideoTag
 from .write_report import WriteReport
+from .xml_text import quoted
 
 __all__ = ["write"]
 
@@ -137,8 +137,8 @@ class _Writer:
 
     def interface(self) -> str:
         """All classes, and a text for each attribute, once the tasks were written; the rate is that of the first camera."""
-        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self.classes or ["object"])
-        texts = "".join(f'  <TextArea name={quoteattr(name)} toName="video" perRegion="true"/>\n' for name in self.names)
+        labels = "".join(f"    <Label value={quoted(name)}/>\n" for name in self.classes or ["object"])
+        texts = "".join(f'  <TextArea name={quoted(name)} toName="video" perRegion="true"/>\n' for name in self.names)
         controls = tag_controls([one for own in self.tags.values() for one in own])
         rate = f"{self.rate_hz(self.cameras[0]):.9g}"
         return (
