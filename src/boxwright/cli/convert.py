@@ -81,7 +81,7 @@ def convert(
 
     Says what the other format cannot hold. Where anything fails, nothing is written; with --lenient bad records are kept aside and the rest is
     written. A dry run looks at every scene of PATH where none is named. With --certify what was written is read back and compared, label by label.
-    Exit code 1 where more is lost than FORMAT says it loses.
+    Exit code 1 where more is lost than FORMAT says it loses, or nothing is left.
 
     Example: boxwright convert recording converted --to kitti_tracking
     """
