@@ -402,3 +402,11 @@ def test_pycocotools_holds_keypoints_of_a_larger_object(tmp_path):
     assert certificate.holds, certificate.reasons
     assert len(certificate.readings) == 2
     assert json.loads((tmp_path / "out/street.json").read_text())["annotations"][0]["bbox"] == [1, 1, 40, 30]
+
+
+def test_a_file_is_known_whatever_else_came_with_it(tmp_path):
+    """What else stands at its top was written before the lists, and where it was long nobody knew the file again."""
+    put(tmp_path / "in", {**document(), "told": "x" * 200_000})
+    bw.write(bw.read(tmp_path / "in"), tmp_path / "out", "coco")
+    (file,) = (tmp_path / "out").iterdir()
+    assert bw.scenes(tmp_path / "out").format == "coco" and len(json.loads(file.read_text())["told"]) == 200_000

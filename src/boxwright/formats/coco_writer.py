@@ -81,14 +81,15 @@ class _Writer:
         """Piece by piece: a scene may have a million labels."""
         info = self.kept.get("info") or {"description": self.scene.name}
         top = {"info": info, "licenses": self.kept.get("licenses") or [], "videos": self._videos()}
-        others = {"info", "licenses", "videos", "categories", "images", "annotations"}
-        top |= {key: value for key, value in self.kept.items() if key not in others}
+        own = {"info", "licenses", "videos", "categories", "images", "annotations"}
         file.write("{\n")
         for key, value in top.items():
             if key != "videos" or value:
                 file.write(f"{as_json(key)}: {as_json(value)},\n")
         _put_list(file, "images", (image for own in self.images for image in own), ",\n")
         _put_list(file, "annotations", self._annotations(), ",\n")
+        for key in sorted(self.kept.keys() - own):  # behind the lists by which the file is known
+            file.write(f"{as_json(key)}: {as_json(self.kept[key])},\n")
         _put_list(file, "categories", self.categories.values(), "\n}\n")  # those that the labels turned out to need
 
     # -------------------------------------------------------- what labels point to
