@@ -155,6 +155,45 @@ def test_written_numbers(tmp_path):
     file = tmp_path / "out" / rows["sample_data"][0]["filename"]
     assert np.fromfile(file, "<f4").reshape(-1, 5).tolist() == [[4.0, -2.0, 0.5, 3.0, 0.0], [90.0, 0.0, 0.0, 4.0, 0.0]]
 
+    assert rows["log"][0]["date_captured"] == "2001-09-09"
+    assert [note for note in report.notes if "_pts" in note or "visib" in note or "date" in note] == [
+        "num_lidar_pts is 0 for 1 label: no sweep and no file tells how many points they hold",
+        "num_radar_pts is 0 for 2 labels: no radar is known",
+        "visibility_token is 4 (v80-100) for 1 label: how much of them is visible is not known",
+    ]
+
+
+@pytest.mark.parametrize("name", ["num_interior_pts", "num_lidar_points_in_box"])
+def test_points_that_another_format_counted(tmp_path, name):
+    """Where a sweep is it counts (1 of 3), where none is the other file does, and what is no count is not known. The stamps are GPS's, of 1980."""
+    times = np.array([315_966_265_259_836_000 + i * 100_000_000 for i in range(4)])
+    cuboids = bw.Cuboids([[4.0, -2.0, 0.5]] * 3, [[4.2, 1.7, 1.5]] * 3, 0.3, frame="lidar")
+    said = [{name: 3}, {name: 17}, {name: -1}]
+    track = bw.Track("t", "car", times[[0, 1, 3]], cuboids, keyframe_source_attributes=said)
+    data = MemoryData({(0, "lidar"): bw.Sweep(np.array([[4.0, -2.0, 0.5], [90.0, 0, 0]]), int(times[0]))})
+    scene = bw.Scene("a", times, {"lidar": bw.Lidar("lidar", bw.Pose.identity())}, label_frame="lidar", tracks=[track], data=data)
+    report = bw.write(scene, tmp_path / "out", "nuscenes")
+    rows = written(tmp_path / "out")
+    assert [row["num_lidar_pts"] for row in rows["sample_annotation"]] == [1, 17, 0, 0]
+    assert "num_lidar_pts is 0 for 2 labels: no sweep and no file tells how many points they hold" in report.notes
+    assert rows["log"][0]["date_captured"] == "1970-01-01"
+    assert "date_captured is 1970-01-01: the frames' stamps do not tell the day" in report.notes
+
+
+def test_visibility_as_a_file_said(tmp_path):
+    """The level between is kept, until somebody says that the object is occluded after all."""
+    given = tables()
+    given["visibility"].append({"token": "2", "level": "v40-60", "description": ""})
+    given["sample_annotation"][0]["visibility_token"] = "2"
+    scene = bw.read(make(tmp_path / "in", given))
+    token = given["sample_annotation"][0]["instance_token"]
+    report = bw.write(scene, tmp_path / "out", "nuscenes")
+    row = next(row for row in written(tmp_path / "out")["sample_annotation"] if row["instance_token"] == token)
+    assert row["visibility_token"] == "2" and not any("visib" in note for note in report.notes)
+    hidden = [one.replace(visibility=[bw.Visibility.OCCLUDED] * len(one)) for one in scene.tracks]
+    bw.write(scene.replace(tracks=hidden), tmp_path / "hidden", "nuscenes")
+    assert {row["visibility_token"] for row in written(tmp_path / "hidden")["sample_annotation"]} == {"1"}
+
 
 def test_there_and_back(tmp_path):
     scene = bw.read(make(tmp_path / "in"))

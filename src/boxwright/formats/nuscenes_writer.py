@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Bools, Float64s, Int32s, Int64s, as_points
+from ..arrays import Bools, Float64s, Int64s, as_points
 from ..cameras import PinholeCamera
-from ..containment import points_in_cuboids
 from ..cuboids import Cuboids
 from ..errors import ArgumentError, number_of
 from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..limits import FARTHEST_M
 from ..scene import CameraSensor, Scene
-from ..tracks import interpolate_tracks
+from ..tracks import Track, interpolate_tracks
 from .boxwright_scene import is_safe_name
 from .dense_tracks import moved_each
 from .exactness import rotations_rounded
@@ -30,6 +29,7 @@ from .images import image_bytes
 from .json_text import as_json
 from .losses import lost_in_pictures
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
+from .nuscenes_counts import COUNTS, Counts, said_at
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
@@ -38,7 +38,8 @@ from .write_report import WriteReport, lost_cameras
 __all__ = ["write"]
 
 _JPEG_QUALITY = 95
-_COUNTS = ("num_lidar_pts", "num_radar_pts")
+_NO_DATE = "1970-01-01"
+_DATES_NS = (946_684_800_000_000_000, 4_102_444_800_000_000_000)  # from 2000 to 2100: stamps beyond count from elsewhere
 _FIRST = "LIDAR_TOP"  # what the kit asks for
 _ROWS_AT_ONCE = 16_384  # labels that are in memory together, as far as tracks can be parted
 
@@ -97,6 +98,7 @@ class _Writer:
         self.samples = [self.token("sample", i) for i in range(len(scene))]
         self.known: dict[tuple[str, str], str] = {}
         self.n_texts = 0  # values of attributes that were none
+        self.n_levels = 0  # labels of which nobody said how much of them is visible
 
     def micro(self, stamp: int) -> int:
         return min((int(stamp) + self.unit // 2) // self.unit, (2**63 - 1) // 1000)
@@ -104,6 +106,14 @@ class _Writer:
     def token(self, *parts: Any) -> str:
         """32 hexadecimal digits, the same for the same scene."""
         return hashlib.blake2b(json.dumps([self.scene.name, *parts]).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def date(self) -> str:
+        """The day of the first frame, in UTC, where its stamp counts from 1970."""
+        first = int(self.scene.times_ns[0]) if self.scene.has_time and len(self.scene) else 0
+        if _DATES_NS[0] <= first < _DATES_NS[1]:
+            return str(np.datetime64(first, "ns").astype("datetime64[D]"))
+        self.report.notes.append(f"date_captured is {_NO_DATE}: the frames' stamps do not tell the day")
+        return _NO_DATE
 
     def named(self, table: str, name: str, **more: Any) -> str:
         """The token of a record that is known by its name."""
@@ -115,7 +125,7 @@ class _Writer:
     def fill(self) -> None:
         scene, log, top = self.scene, self.token("log"), self.token("scene")
         rows = self.rows
-        rows["log"].append({"token": log, "logfile": "", "vehicle": "", "date_captured": "1970-01-01", "location": "unknown"})
+        rows["log"].append({"token": log, "logfile": "", "vehicle": "", "date_captured": self.date(), "location": "unknown"})
         (self.folder / "maps").mkdir()
         (self.folder / "maps" / "none.png").write_bytes(b"")
         rows["map"].append({"category": "semantic_prior", "token": self.token("map"), "filename": "maps/none.png", "log_tokens": [log]})
@@ -230,7 +240,7 @@ class _Writer:
 
     def labels(self) -> None:
         """Track by track, as many at once as make up a batch."""
-        counts = _Counts(self)
+        counts = Counts(self.scene, self.in_world, self.cloud)
         at_once = max(_ROWS_AT_ONCE // max(len(self.scene), 1), 1)
         is_between = False
         for first in range(0, len(self.scene.tracks), at_once):
@@ -249,8 +259,12 @@ class _Writer:
             self.report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
         if is_between:
             self.report.notes.append("every frame has its label: which of them were keyframes is not told")
+        self.report.notes += counts.notes()
+        if self.n_levels:
+            said = f"visibility_token is {len(VISIBILITIES)} ({VISIBILITIES[-1]}) for {number_of(self.n_levels, 'label')}"
+            self.report.notes.append(f"{said}: how much of them is visible is not known")
 
-    def track(self, k: int, frames: Int64s, cuboids: Cuboids, is_hidden: Bools, counts: _Counts) -> None:
+    def track(self, k: int, frames: Int64s, cuboids: Cuboids, is_hidden: Bools, counts: Counts) -> None:
         track = self.scene.tracks[k]
         instance = track.track_id if track.track_id.strip() else self.token("instance", k)
         tokens = [self.token("sample_annotation", k, i) for i in frames.tolist()]
@@ -259,7 +273,7 @@ class _Writer:
         self.rows["instance"].append({"token": instance, "category_token": kind, "nbr_annotations": len(tokens), **ends})
         has_attributes = bool(track.attributes) or any(track.keyframe_attributes)
         held = track.at(self.scene.times_ns[frames]).attributes if has_attributes else itertools.repeat({})
-        levels = [str(VISIBILITIES.index(HIDDEN) + 1 if one else len(VISIBILITIES)) for one in is_hidden.tolist()]
+        levels = self.levels(track, frames, is_hidden)
         parts = zip(cuboids.center_m.tolist(), cuboids.size_m[:, [1, 0, 2]].tolist(), cuboids.quat_wxyz.tolist())
         rows = zip(tokens, frames.tolist(), levels, held, parts, counts.of(k, frames))
         for j, (token, i, level, said, (place, size, turn), points) in enumerate(rows):
@@ -274,9 +288,19 @@ class _Writer:
                     "size": size,
                     "rotation": turn,
                     **self.neighbours(tokens, j),
-                    **dict(zip(_COUNTS, points)),
+                    **dict(zip(COUNTS, points)),
                 }
             )
+
+    def levels(self, track: Track, frames: Int64s, is_hidden: Bools) -> list[str]:
+        """The token of each label's visibility: as a file of nuScenes said, else of what is occluded the lowest, of all others the highest."""
+        tokens = []
+        for said, hidden in zip(said_at(track, self.scene.times_ns[frames]), is_hidden.tolist()):
+            level = said.get("visibility")
+            is_known = level in VISIBILITIES and (level == HIDDEN) == hidden
+            self.n_levels += not (is_known or hidden)
+            tokens.append(str(VISIBILITIES.index(level if is_known else HIDDEN if hidden else VISIBILITIES[-1]) + 1))
+        return tokens
 
     def attributes(self, held: Mapping[str, Any]) -> list[str]:
         self.n_texts += sum(not isinstance(value, str) for value in held.values() if value is not None)
@@ -302,57 +326,6 @@ class _Writer:
         stamp = int(self.scene.times_ns[i])
         points = as_points("sweep", self.scene.points(i, name))
         return (self.pose(stamp, stamp) @ self.scene.lidars[name].ego_from_lidar).apply(points)
-
-
-class _Counts:
-    """Points of LiDARs and radars in each cuboid: as a file said, else as the first LiDAR's sweep shows, else none."""
-
-    def __init__(self, writer: _Writer) -> None:
-        self.writer, scene = writer, writer.scene
-        name = next(iter(scene.lidars), None)
-        seen = [i for i in range(len(scene)) if name is not None and scene.has_points(i, name)]
-        parts = [self._counted(i) for i in seen]
-        every = np.concatenate([*parts, np.zeros((0, 3), np.int32)])
-        self._counted_points = every[np.lexsort((every[:, 1], every[:, 0]))]  # track, frame, points
-
-    def _counted(self, i: int) -> Int32s:
-        """(M, 3) track, frame, points of the cuboids of a frame of which no file said how many there are."""
-        scene = self.writer.scene
-        many = interpolate_tracks(scene.tracks, scene.times_ns[i : i + 1])
-        tracks = np.asarray(many.track_index)
-        new = np.array([self._said(k, np.array([i]))[0] is None for k in tracks.tolist()], bool)
-        found = np.zeros((int(new.sum()), 3), np.int32)
-        if len(found):
-            cuboids = self.writer.in_world(many.cuboids[np.flatnonzero(new)], np.full(len(found), i))
-            found[:, 0], found[:, 1] = tracks[new], i
-            found[:, 2] = points_in_cuboids(self.writer.cloud(i), cuboids).counts
-        return found
-
-    def _said(self, k: int, frames: Int64s) -> list[tuple[int, int] | None]:
-        """What a file said of a track's labels in some frames."""
-        track, stamps = self.writer.scene.tracks[k], self.writer.scene.times_ns[frames]
-        rows = track.keyframe_source_attributes
-        if not any(rows):
-            return [None] * len(frames)
-        at = np.minimum(np.searchsorted(track.times_ns, stamps), len(track) - 1)
-        listed = zip(at.tolist(), (track.times_ns[at] == stamps).tolist())
-        return [_told([rows[row].get(name) for name in _COUNTS]) if is_key else None for row, is_key in listed]
-
-    def of(self, k: int, frames: Int64s) -> list[tuple[int, int]]:
-        """(points of LiDARs, points of radars) of a track's labels in some frames."""
-        table = self._counted_points
-        start, end = np.searchsorted(table[:, 0], [k, k + 1]).tolist()
-        seen = dict(zip(table[start:end, 1].tolist(), table[start:end, 2].tolist()))
-        rows = zip(frames.tolist(), self._said(k, frames))
-        return [(seen.get(i, 0), 0) if said is None else said for i, said in rows]
-
-
-def _told(said: list[Any]) -> tuple[int, int] | None:
-    """None where a file did not say how many points of LiDARs there are; what is no count counts as none."""
-    if not isinstance(said[0], int):
-        return None
-    lidar, radar = (int(value) if isinstance(value, int) and value >= 0 else 0 for value in said)
-    return lidar, radar
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
