@@ -53,6 +53,25 @@ def test_of_the_other_formats(clip, labels, tmp_path):
         np.testing.assert_allclose(filled.shapes.bounds_xyxy(), scene.image_track("4").at(scene.times_ns[1:4]).shapes.bounds_xyxy(), atol=1e-9)
 
 
+@pytest.mark.parametrize("format", ["boxwright", "cvat_video", "labelbox", "label_studio", "darwin", "coco"])
+def test_edits_come_back_to_a_recording_that_has_the_labels(clip, labels, tmp_path, format):
+    """What came back takes the place of its own, with what the file does not say; what was taken out of the file stays, and is told."""
+    first = bw.read(clip, labels=labels)
+    car, road = (one.replace(attributes={"paint": "red"}, object_id=f"object-{one.track_id}") for one in first.image_tracks)
+    bw.write(first.replace(image_tracks=[car, road], tags=[bw.Tag("rain")]), tmp_path / "own")
+    moved = car.replace(shapes=bw.Boxes(car.shapes.xyxy + 1.0), attributes={"door": "open"}, object_id=None)
+    bw.write(first.replace(image_tracks=[moved], tags=[bw.Tag("rain")]), tmp_path / "edited", format)
+    again = bw.read(tmp_path / "own", labels=tmp_path / "edited")
+    assert [one.track_id for one in again.image_tracks] == ["5", "4"]
+    back = again.image_track("4")
+    np.testing.assert_allclose(back.at(car.times_ns).shapes.bounds_xyxy(), car.shapes.xyxy + 1, atol=1e-6)
+    assert back.attributes["paint"] == "red" and back.object_id == "object-4"
+    assert again.image_track("5").attributes["paint"] == "red" and [tag.name for tag in again.tags] == ["rain"]
+    assert any(
+        note.startswith("1 of the 1 track in the file") and "1 track of the recording is not in the file, and stay" in note for note in again.notes
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Int64s
 from ..errors import FormatError, TimeError, number_of
+from ..image_tracks import ImageTrack
 from ..problems import Problems
 from ..scene import Scene
 from ..tags import Tag
@@ -30,7 +31,8 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
     """The scene with the labels in pictures, tags and relations of another, which was read from `path`.
 
     Frames are matched by their numbers where the labels' format counts them, by their stamps otherwise; the camera by its name, or because there is
-    one only. FormatError where labels lie beyond the recording or were drawn on pictures of another size.
+    one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it does not say of attributes
+    and of the object stays. FormatError where labels lie beyond the recording or were drawn on pictures of another size.
     """
     if labels.tracks:
         hint = "give labels in pictures, or read that recording itself"
@@ -45,16 +47,50 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
         if (theirs[np.minimum(at, len(theirs) - 1)] != track.times_ns).any():
             hint = "labels between two frames have no frame here"
             raise FormatError(expected="keyframes at frames", got="others", path=path, field=f"image track {track.track_id!r}", hint=hint)
-        tracks.append(track.replace(camera=names[track.camera], times_ns=own[frames[at]]))
+        tracks.append(_come_back(scene, track.replace(camera=names[track.camera], times_ns=own[frames[at]]), path))
+    come = {track.track_id for track in tracks}
+    stay = [track for track in scene.image_tracks if track.track_id not in come]
     notes = [note for note in labels.notes if not note.startswith((NO_SIZE, "the file has no times", "the rate of frames"))]
     return scene.replace(
-        image_tracks=[*scene.image_tracks, *tracks],
-        tags=[*scene.tags, *[_tag_over(scene, labels, tag, names, frames) for tag in labels.tags]],
-        relations=[*scene.relations, *labels.relations],
+        image_tracks=[*stay, *tracks],
+        tags=[*scene.tags, *[tag for one in labels.tags if not _is_said(scene, tag := _tag_over(scene, labels, one, names, frames))]],
+        relations=[*scene.relations, *[relation for relation in labels.relations if relation not in scene.relations]],
         source_attributes={**scene.source_attributes, **labels.source_attributes},
-        notes=[*scene.notes, *notes, f"labels in pictures come from {Path(path).name} ({labels.format})"],
+        notes=[*scene.notes, *notes, f"labels in pictures come from {Path(path).name} ({labels.format})", *_told(scene, stay, tracks)],
         problems=[*scene.problems, *labels.problems],
     )
+
+
+def _come_back(scene: Scene, track: ImageTrack, path: str | os.PathLike[str]) -> ImageTrack:
+    """A track with what the recording's own of that id says besides. FormatError where that is of another camera."""
+    if track.track_id not in scene.image_track_index:
+        return track
+    mine = scene.image_track(track.track_id)
+    if mine.camera != track.camera:
+        where = f"image track {track.track_id!r}"
+        hint = "the recording has a track of that name there; call one of them otherwise"
+        raise FormatError(expected=f"shapes of camera {mine.camera}", got=f"of {track.camera}", path=path, field=where, hint=hint)
+    return track.replace(
+        attributes={**mine.attributes, **track.attributes},
+        source_attributes={**mine.source_attributes, **track.source_attributes},
+        object_id=mine.object_id if track.object_id is None else track.object_id,
+    )
+
+
+def _is_said(scene: Scene, tag: Tag) -> bool:
+    """Whether the recording says so already, of the same or of all cameras and times."""
+    alike = [one for one in scene.tags if (one.name, one.value) == (tag.name, tag.value)]
+    return any(one.camera in (None, tag.camera) and one.span_ns in (None, tag.span_ns) for one in alike)
+
+
+def _told(scene: Scene, stay: Sequence[ImageTrack], tracks: Sequence[ImageTrack]) -> list[str]:
+    n_back = len(scene.image_tracks) - len(stay)
+    if not n_back:
+        return []
+    rest = "is not in the file, and stays" if len(stay) == 1 else "are not in the file, and stay"
+    alone = f"; {number_of(len(stay), 'track')} of the recording {rest}" if stay else ""
+    takes = "takes" if n_back == 1 else "take"
+    return [f"{n_back} of the {number_of(len(tracks), 'track')} in the file {takes} the place of the recording's own{alone}"]
 
 
 def _cameras_of(labels: Scene) -> list[str]:
