@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -84,6 +85,48 @@ def test_labels_that_came_through_an_inverted_camera(sample):
     assert [one.fault for one in diagnosis.found] == ["inverted_extrinsic"]
     assert diagnosis["degrees"].saw.startswith("hidden by inverted_extrinsic")
     assert "mend inverted_extrinsic" in diagnosis["yaw_sign"].wanted
+
+
+def shifted(scene, by_m):
+    return accuracy_doctor.relabelled(scene, lambda c: bw.Cuboids(c.center_m + by_m, c.size_m, quat_wxyz=c.quat_wxyz, frame=c.frame))
+
+
+@pytest.mark.parametrize("which", ["cuboids", "points"])
+def test_cuboids_and_points_in_frames_far_apart(sample, which):
+    """Kilometres off, and yet no map's coordinates: one finding with both distances, and nothing is guessed of headings."""
+    small, off = window(sample, 0, 3), np.array([3000.0, 4200.0, 0.0])
+    scene = shifted(small, off) if which == "cuboids" else small.replace(data=Elsewhere(small.data, off))
+    diagnosis = examine(scene)
+    assert [one.fault for one in diagnosis.found] == ["utm"]
+    verdict = diagnosis["utm"]
+    assert "0 of " in verdict.saw and f"read the {which} in the frame" in verdict.change
+    told = [float(number.replace(",", "")) for number in re.findall(r"([\d,]+) m", verdict.saw)]
+    assert sorted(told[:2]) == pytest.approx([20, 4200], abs=20)  # the larger of 3000 and 4200, and what is around the sensor
+    assert told[-1] == pytest.approx(np.hypot(3000, 4200), rel=0.01)
+    for fault in ("degrees", "yaw_sign", "left_handed", "bottom_centre", "clock_offset"):
+        assert diagnosis[fault].saw.startswith("hidden by utm")
+
+
+class Elsewhere:
+    """Where points come from, all of them moved."""
+
+    def __init__(self, data, by_m):
+        self._data, self._by_m = data, by_m
+
+    def __getattr__(self, name):
+        return getattr(self._data, name)
+
+    def points(self, frame_index, sensor):
+        sweep = self._data.points(frame_index, sensor)
+        return bw.Sweep(np.asarray(sweep.xyz, np.float64) + self._by_m)
+
+
+def test_cuboids_beyond_all_objects_tell_nothing_of_headings(sample):
+    """Within reach of the far points, though none is near and none holds any."""
+    diagnosis = examine(shifted(window(sample, 0, 3), (0.0, 150.0, 40.0)))
+    assert not diagnosis.found and diagnosis["utm"].presence == Presence.ABSENT
+    for fault in ("degrees", "yaw_sign", "left_handed", "bottom_centre"):
+        assert "not where the sweeps' objects are" in diagnosis[fault].saw
 
 
 @pytest.mark.parametrize("fault", ["", *(name for name in FAULTS if name not in UNSEEN_IN_SAMPLE)])

@@ -15,9 +15,9 @@ from ..scene import Scene
 from .clocks import clocks
 from .evidence import Evidence, gathered
 from .headings import headings
-from .placing import bottoms, misplaced
+from .placing import bottoms, far_away, misplaced
 from .rig import inverted_cameras, lenses
-from .sizes import far_away, order_of_euler, order_of_sizes, scalar_last
+from .sizes import order_of_euler, order_of_sizes, scalar_last
 from .swaps import swapped_cameras
 from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, hidden, undecidable
 
@@ -91,7 +91,7 @@ def _of_themselves(evidence: Evidence) -> tuple[list[FaultVerdict], Evidence]:
 def _hidden(evidence: Evidence, far: FaultVerdict, inverted: FaultVerdict) -> list[FaultVerdict]:
     """Where labels are not where sweeps have objects: that nothing else can be said of places. Empty where they are, or where no sweep tells."""
     if far.presence == Presence.FOUND:
-        return [hidden(name, "utm", "labels and points so far off cannot be compared") for name in _OF_PLACES]
+        return [hidden(name, "utm", "labels and points that lie so far off cannot be compared") for name in _OF_PLACES]
     lying = float((evidence.labels.up[:, 2] < _UPRIGHT).mean())
     if lying > _MOST_LYING:
         why, wanted = f"{lying:.0%} of the cuboids do not stand upright, so that headings and bottoms mean nothing", "mend their angles first"

@@ -1,4 +1,4 @@
-"""Faults of places: labels where no points are, bottoms for centres."""
+"""Faults of places: map coordinates, labels where no points are, bottoms for centres."""
 
 from __future__ import annotations
 
@@ -11,25 +11,70 @@ from .trials import at_least
 from .turns import as_raised, mirrored
 from .verdicts import FaultVerdict, absent, found, undecidable
 
-__all__ = ["bottoms", "misplaced"]
+__all__ = ["bottoms", "far_away", "misplaced"]
 
+_FAR_M = 1e4
+_REACH_M = 100.0  # at least, whatever the sweeps have
+_OF_REACH = 3.0  # times the reach, where half of the cuboids lie beyond in another frame
+_N_FAR = 10  # cuboids none of which is near
 _NEAR_M = 30.0  # where a sweep leaves no object without points, unless it is hidden
-_LEAST_SHARE = 0.3
+_LEAST_SHARE, _HARDLY_ANY = 0.3, 0.05
 _OFF_HALF = 0.15
 _BY_CHANCE = 0.2  # how often an object lies half its height off for some other reason, at most
 _HIGH_M = 0.8  # half of which is well over what the ground is known to
 
 
+def far_away(evidence: Evidence) -> FaultVerdict:
+    """Coordinates of a map by themselves, and cuboids in another frame than the points: far beyond all of them."""
+    labels, name = evidence.labels, "utm"
+    places = [np.abs(labels.center_m[:, :2]).max(1)] if len(labels) else []
+    clouds = [np.abs(cloud.xyz[:, :2]).max(1) for cloud in evidence.clouds if len(cloud.xyz)]
+    if not places and not clouds:
+        return undecidable(name, "there is neither a cuboid nor a sweep", "open a recording with one of them")
+    far = float(np.median(np.concatenate(places))) if places else 0.0
+    cloud = float(np.median(np.concatenate(clouds))) if clouds else 0.0
+    if max(far, cloud) > _FAR_M:
+        what = "cuboids" if far > _FAR_M else "points"
+        step = np.spacing(np.float32(max(far, cloud)))
+        saw = f"half of the {what} are more than {max(far, cloud):,.0f} m from the sensor, where float32 has steps of {step:.2g} m"
+        return found(name, saw, 0.99, "give points and cuboids in the sensor's or the vehicle's frame, and the place on the map in the poses")
+    away, reach = _apart(evidence)
+    if len(away) >= 3 and np.median(away) > _OF_REACH * reach and (away < reach).mean() < _HARDLY_ANY:
+        saw = f"cuboids are {far:,.0f} m from the sensor and points {cloud:,.0f} m, in the median; {int((away < reach).sum())} of "
+        saw += f"{number_of(len(away), 'cuboid')} lie within the {reach:,.0f} m that the sweeps reach, half of them over {np.median(away):,.0f} m off"
+        what = "cuboids" if far > cloud else "points"
+        change = f"read the {what} in the frame that they are given in, such as a map's or a city's, and give the vehicle's poses in it"
+        return found(name, saw, 0.95, f"{change}; or mend their unit")
+    parts = [f"cuboids are {far:.0f} m away"] * bool(places) + [f"points are {cloud:.0f} m away"] * bool(clouds)
+    return absent(name, f"{' and '.join(parts)}, in the median", 0.99)
+
+
+def _apart(evidence: Evidence) -> tuple[Float64s, float]:
+    """(R,) how far cuboids lie, on the map, from the middle of the points of their frames; and how far the points do, all but one of a hundred."""
+    labels, away, reach = evidence.labels, [np.zeros(0)], _REACH_M
+    for cloud in evidence.clouds:
+        rows = labels.frame == cloud.frame_index
+        if len(cloud.xyz) and rows.any():
+            middle = np.median(cloud.xyz[:, :2], axis=0)
+            away.append(np.linalg.norm(labels.center_m[rows, :2] - middle, axis=1))
+            reach = max(reach, float(np.quantile(np.linalg.norm(cloud.xyz[:, :2] - middle, axis=1), 0.99)))
+    return np.concatenate(away), reach
+
+
 def misplaced(evidence: Evidence) -> str:
     """What is to be said of labels that lie where no points are, as they are and mirrored; empty where they do not, or where no sweep tells."""
     near = np.linalg.norm(evidence.labels.center_m[:, :2], axis=1) < _NEAR_M
-    counts = [evidence.counts(labels)[near] for labels in (evidence.labels, mirrored(evidence.labels))]
+    counts = [evidence.counts(labels) for labels in (evidence.labels, mirrored(evidence.labels))]
     tells = np.isfinite(counts[0])
-    held = max(int((count[tells] > 0).sum()) for count in counts)
-    n = int(tells.sum())
-    if n < 3 or held >= _LEAST_SHARE * n:
+    n, n_near = int(tells.sum()), int((tells & near).sum())
+    held, held_near = (max(int((count[some] > 0).sum()) for count in counts) for some in (tells, tells & near))
+    if n_near >= 3 and held_near < _LEAST_SHARE * n_near:
+        some = f"{held_near} of {n_near} cuboids within {_NEAR_M:.0f} m of the sensor hold"
+    elif n_near < 3 and n >= _N_FAR and held < _HARDLY_ANY * n:
+        some = f"{number_of(n_near, 'cuboid')} of {n} {'is' if n_near == 1 else 'are'} within {_NEAR_M:.0f} m of the sensor, and {held} hold"
+    else:
         return ""
-    return f"only {held} of {n} cuboids within {_NEAR_M:.0f} m of the sensor hold any points: they are not where the sweeps' objects are"
+    return f"only {some} any points: they are not where the sweeps' objects are"
 
 
 def bottoms(evidence: Evidence, heights_known: bool) -> tuple[FaultVerdict, Labels]:

@@ -1,4 +1,4 @@
-"""Faults that labels show by themselves: scalar-last quaternions, map coordinates, orders of sizes, orders of Euler angles."""
+"""Faults that labels show by themselves: scalar-last quaternions, orders of sizes, orders of Euler angles."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from .evidence import Evidence, Labels
 from .turns import REORDERS, as_scalar_last, permuted
 from .verdicts import FaultVerdict, absent, found, undecidable
 
-__all__ = ["far_away", "order_of_euler", "order_of_sizes", "scalar_last"]
+__all__ = ["order_of_euler", "order_of_sizes", "scalar_last"]
 
-_FAR_M = 1e4
 _UPRIGHT = 0.9  # of the z of a cuboid's own up
 _ENOUGH = 6.0  # of log-likelihood
 _SIDES = ("length", "width", "height")
@@ -40,23 +39,6 @@ def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
         why = "all cuboids stand upright whether the scalar is first or last: they head along x, there or back"
         return undecidable(name, why, "label an object that heads elsewhere"), labels
     return absent(name, f"{1 - lying:.0%} of {number_of(len(labels), 'cuboid')} stand upright", 1 - lying), labels
-
-
-def far_away(evidence: Evidence) -> FaultVerdict:
-    labels, name = evidence.labels, "utm"
-    places = [np.abs(labels.center_m[:, :2]).max(1)] if len(labels) else []
-    clouds = [np.abs(cloud.xyz[:, :2]).max(1) for cloud in evidence.clouds if len(cloud.xyz)]
-    if not places and not clouds:
-        return undecidable(name, "there is neither a cuboid nor a sweep", "open a recording with one of them")
-    far = float(np.median(np.concatenate(places))) if places else 0.0
-    cloud = float(np.median(np.concatenate(clouds))) if clouds else 0.0
-    if max(far, cloud) > _FAR_M:
-        what = "cuboids" if far > _FAR_M else "points"
-        step = np.spacing(np.float32(max(far, cloud)))
-        saw = f"half of the {what} are more than {max(far, cloud):,.0f} m from the sensor, where float32 has steps of {step:.2g} m"
-        return found(name, saw, 0.99, "give points and cuboids in the sensor's or the vehicle's frame, and the place on the map in the poses")
-    parts = [f"cuboids are {far:.0f} m away"] * bool(places) + [f"points are {cloud:.0f} m away"] * bool(clouds)
-    return absent(name, f"{' and '.join(parts)}, in the median", 0.99)
 
 
 # ------------------------------------------------------------ sizes
