@@ -281,6 +281,17 @@ def test_a_table_that_ends_in_words_breaks_these_alone(monkeypatch, capsys):
     assert " ".join([first, *rest]).split()[5:] == words.split() and all(len(line) <= 80 for line in (first, *rest))
 
 
+def test_convert_says_who_takes_an_option(run, folder, tmp_path):
+    """Before anything is read; those that the help names are those that are named."""
+    for option, value, to, takers in (
+        ("--frame-rate", "10", "cvat_video", "--to darwin or label_studio or mot"),
+        ("--videos", "copy", "kitti_tracking", "--to boxwright"),
+        ("--camera", "front", "kitti_tracking", "cvat_video or darwin"),
+    ):
+        assert fails(run("convert", folder, tmp_path / "out", "--to", to, option, value), takers, f"{option}", f"got '{to}'", f"leave {option} out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_convert_never_overwrites(run, folder, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")

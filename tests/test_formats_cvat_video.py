@@ -257,7 +257,7 @@ def test_without_a_size(tmp_path):
     scene = bw.read(make(tmp_path, track(box(4)), meta=""))
     assert len(scene) == 5
     assert scene.cameras["camera"].camera.size_px == (31, 41)
-    assert any("picture's size is not said" in note for note in scene.notes)
+    assert any(f"picture's size is not said of {next(iter(scene.cameras))}: " in note for note in scene.notes)
 
 
 @pytest.fixture

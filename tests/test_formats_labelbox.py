@@ -74,7 +74,7 @@ def test_golden_numbers(tmp_path):
     filled = track.at(scene.times_ns)
     assert filled.is_valid.tolist() == [True, True, True, False, False, True]
     np.testing.assert_array_equal(filled.shapes.xyxy[[0, 1, 5]], [[9.5, 20, 39.5, 28], [11.5, 20, 41.5, 28], [19.5, 20, 49.5, 28]])
-    assert any("size is not said" in note for note in scene.notes)
+    assert "the picture's size is not said of front: 50 x 29 px holds all labels" in scene.notes
 
 
 def test_points_of_segments_run_on_the_line(tmp_path):
@@ -288,3 +288,17 @@ def test_answers_to_import_are_tags(tmp_path):
     put(tmp_path, line(), row | {"frames": [{"start": 3, "end": 2}]})
     with pytest.raises(bw.FormatError, match="a first frame from 1 and a last one"):
         bw.read(tmp_path)
+
+
+@pytest.mark.parametrize(("last", "tagged", "n_lost"), [(5, None, 3), (8, None, 0), (5, 7, 1)])
+def test_frames_after_the_last_label(tmp_path, last, tagged, n_lost):
+    """Of nine frames those after the last label, and after the last tag of some frames, do not come back; as many are told."""
+    times = np.arange(9) * 100_000_000
+    track = bw.ImageTrack("a", "car", "front", times[[1, last]], bw.Boxes([[1, 2, 11, 12], [3, 2, 13, 12]]))
+    tags = [] if tagged is None else [bw.Tag("weather", "rain", span_ns=(0, int(times[tagged])))]
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(48, 32))
+    scene = bw.Scene("clip", times, cameras={"front": camera}, image_tracks=[track], tags=tags, label_frame="front")
+    report = bw.write(scene, tmp_path / "out", "labelbox")
+    assert len(bw.read(tmp_path / "out")) == 9 - n_lost
+    lost = [line for line in report.dropped if "after the last label" in line]
+    assert [line.split()[0] for line in lost] == ([str(n_lost)] if n_lost else [])

@@ -194,3 +194,21 @@ def test_bad_poses(tmp_path, matrix, told):
     put(tmp_path, "vehicle_pose", "VehiclePoseComponent", stamps, {"world_from_vehicle.transform": ([POSE, matrix], MATRIX)})
     with pytest.raises(bw.FormatError, match=told):
         bw.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("category", "kind"),
+    [
+        *[("Bus/RV/Caravan", "vehicle"), ("Motor", "vehicle"), ("REGULAR_VEHICLE", "vehicle"), ("vehicle.bus.rigid", "vehicle"), ("Tram", "vehicle")],
+        *[("motorcyclist", "vehicle"), ("Person_sitting", "pedestrian"), ("people", "pedestrian"), ("Traffic Sign", "sign"), ("Rider", "cyclist")],
+        *[("bicycle", "unknown"), ("DontCare", "unknown"), ("zeppelin", "unknown")],
+    ],
+)
+def test_kinds_of_classes(tmp_path, category, kind):
+    """Words of other datasets become the class that holds them, and the report tells which."""
+    times = np.array([1_000_000_000, 1_100_000_000])
+    track = bw.Track("a", category, times, bw.Cuboids([[4.0, 0, 1]] * 2, [[4.0, 2, 1.5]] * 2, 0.0, frame="world"))
+    still = bw.Trajectory(times, [bw.Pose.identity()] * 2)
+    report = bw.write(bw.Scene("clip", times, trajectory=still, label_frame="world", tracks=[track]), tmp_path / "out", "waymo")
+    assert [one.category for one in bw.read(tmp_path / "out").tracks] == [kind]
+    assert f"classes that Waymo does not have: {category} is {kind}" in report.dropped

@@ -99,8 +99,10 @@ def convert(
     check_output(out, to, path)
     if certify:
         check_client_python(to, client_python)
-    recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
     options = {name: value for name, value in (("camera", camera), ("frame_rate", frame_rate), ("videos", videos)) if value is not None}
+    for name in options:
+        _check_takes(to, name)
+    recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
     certificate = None
     if certify:
         import boxwright as bw
@@ -110,7 +112,7 @@ def convert(
         report = report_dict(certificate.report, out)
     else:
         report = write_scene(recording, out, to, **options)
-    report |= {"notes": [*recording.notes, *report["notes"]], "problems": listed(recording.problems)}
+    report |= {"notes": list(dict.fromkeys([*recording.notes, *report["notes"]])), "problems": listed(recording.problems)}
     if as_json:
         print_json(report if certificate is None else report | {"certificate": certificate.to_dict()})
     else:
@@ -119,6 +121,16 @@ def convert(
             print_certificate(certificate)
     if certificate is not None and not certificate.holds:
         raise typer.Exit(1)
+
+
+def _check_takes(to: str, name: str) -> None:
+    """ArgumentError, with the formats that do, where a format does not take an option."""
+    from ..formats import formats_with, options_of
+
+    if name not in options_of(to):
+        option = f"--{name.replace('_', '-')}"
+        wanted = f"--to {' or '.join(formats_with(name))}, which take it"
+        raise ArgumentError(f"{to} has no such option", expected=wanted, got=repr(to), field=option, hint=f"leave {option} out")
 
 
 def _try_out(path: Path, out: Path | None, to: str, scene: str | None, format: str | None, as_json: bool) -> None:

@@ -250,8 +250,7 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     """
     if not isinstance(scene, Scene):
         raise ArgumentError(expected="a Scene", got=type(scene).__name__, field="scene")
-    writer = writer_of(format)
-    allowed = set(getattr(writer, "__kwdefaults__", None) or ())
+    writer, allowed = writer_of(format), options_of(format)
     for name in options:
         if name not in allowed:
             raise ArgumentError(expected=f"one of {', '.join(sorted(allowed)) or 'no options'}", got=repr(name), field=f"options of {format!r}")
@@ -275,6 +274,16 @@ def writer_of(format: str) -> Callable[..., None]:
     """What writes a scene into a folder, as (scene, folder, report). UnknownName where nobody does."""
     write: Callable[..., None] = _module(_WRITERS, format).write
     return write
+
+
+def options_of(format: str) -> frozenset[str]:
+    """Names of the options that a format's writer takes."""
+    return frozenset(getattr(writer_of(format), "__kwdefaults__", None) or ())
+
+
+def formats_with(option: str) -> list[str]:
+    """The formats whose writers take an option of that name."""
+    return [format for format in sorted(_WRITERS) if option in options_of(format)]
 
 
 def read_points(path: str | os.PathLike[str], *, frame: str = "lidar") -> Sweep:

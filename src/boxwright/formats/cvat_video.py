@@ -347,7 +347,7 @@ class _Reader:
         bounds = [track.shapes.bounds_xyxy()[:, 2:].max(axis=0) for track in self.tracks.values()]
         low = np.ceil(np.nanmax([*bounds, (0.5, 0.5)], axis=0) + 0.5).astype(int)
         width, height = (int(max(value, 1)) for value in low)
-        return CameraSensor(name, UncalibratedCamera(width, height)), f"{NO_SIZE}: {width} x {height} px holds all labels"
+        return CameraSensor(name, UncalibratedCamera(width, height)), f"{NO_SIZE} of {name}: {width} x {height} px holds all labels"
 
 
 def _only_ends(before: Row, last: Row) -> bool:

@@ -143,7 +143,7 @@ class _Reader:
             bounds = [track.shapes.bounds_xyxy()[:, 2:] for track in tracks if track.camera == name]
             low = np.ceil(np.nanmax(np.concatenate([*bounds, [[0.5, 0.5]]]), axis=0) + 0.5)
             width, height = (max(int(value), 1) for value in low)
-            self.notes.append(f"{NO_SIZE}: {width} x {height} px holds all labels")
+            self.notes.append(f"{NO_SIZE} of {name}: {width} x {height} px holds all labels")
         limits().check("image_px", width * height, self.file, slot.field)
         return CameraSensor(name, UncalibratedCamera(width, height))
 

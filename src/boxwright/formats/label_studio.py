@@ -169,7 +169,7 @@ class _Reader:
             camera = camera_name(data.get("camera", "camera").word())
             if camera in cameras:
                 raise task.wrong("each camera of a recording once", f"{camera!r} again", _HINT)
-            cameras[camera] = CameraSensor(camera, UncalibratedCamera(*self._size(task)))
+            cameras[camera] = CameraSensor(camera, UncalibratedCamera(*self._size(task, camera)))
             own, said, n, rate = self._of_video(task, camera, cameras[camera].camera.size_px, {track.track_id for track in tracks})
             tracks += own
             tags += said
@@ -195,7 +195,7 @@ class _Reader:
             notes=[*self.notes, *self._left_out(tasks)],
         )
 
-    def _size(self, task: Node) -> tuple[int, int]:
+    def _size(self, task: Node, camera: str) -> tuple[int, int]:
         """Of a video's pictures: as the task tells it, or one of its regions."""
         told = [(task["data"], "width_px", "height_px"), *[(region, "original_width", "original_height") for region in regions(task, self.who)]]
         for node, across, down in told:
@@ -206,7 +206,7 @@ class _Reader:
                 limits().check("image_px", width * height, self.file, node.field)
                 return width, height
         if self.size_px is None:
-            self.notes.append(f"{NO_SIZE}: places are percent of it, as if it had {PERCENT_PX[0]} x {PERCENT_PX[1]} px")
+            self.notes.append(f"{NO_SIZE} of {camera}: places are percent of it, as if it had {PERCENT_PX[0]} x {PERCENT_PX[1]} px")
         return self.size_px or PERCENT_PX
 
     def _of_video(self, task: Node, camera: str, size_px: tuple[int, int], known: set[str]) -> tuple[list[ImageTrack], list[Tag], int, float]:

@@ -66,7 +66,8 @@ CAPABILITIES = Capabilities(
         "The names of tracks are answers to the text classification `track_id`, so that they come back with edited labels.",
         "Answers of a whole video, or of its frames, are tags: choices, whose options ontology.json has.",
         "Where several labelled a data row, the labels of each annotator are a scene of their own.",
-        "Files to import tell no rate of frames and no size of pictures; exported ones do, and are read.",
+        "Files to import tell no rate of frames, no size of pictures and no number of frames, so that those after the last label are gone; "
+        "exported ones do, and are read.",
     ),
 )
 
@@ -221,7 +222,7 @@ class _Reader:
             bounds = [track.shapes.bounds_xyxy()[:, 2:] for track in self.tracks.values() if track.camera == name]
             low = np.ceil(np.nanmax(np.concatenate([*bounds, [[0.5, 0.5]]]), axis=0) + 0.5)
             size = (max(int(low[0]), 1), max(int(low[1]), 1))
-            notes.append(f"{NO_SIZE}: {size[0]} x {size[1]} px holds all labels")
+            notes.append(f"{NO_SIZE} of {name}: {size[0]} x {size[1]} px holds all labels")
         limits().check("image_px", size[0] * size[1], self.file, f"camera {name}")
         return CameraSensor(name, UncalibratedCamera(*size))
 

@@ -56,6 +56,7 @@ class _Writer:
     report: WriteReport
     tags: Mapping[str, Sequence[VideoTag]]  # by camera
     n_labels: int = 0
+    n_reached: int = 0  # frames up to the last that a label or a tag tells
     n_changing: int = 0
     n_texts: int = 0
     boxed: set[str] = field(default_factory=set)
@@ -76,6 +77,7 @@ class _Writer:
     def _answer(self, one: CameraLabels, k: int, said: VideoTag, key: str) -> dict[str, Any]:
         """The line of a tag: one choice, or several where any tag of that name has several."""
         chosen = [{"name": word} for word in said.words]
+        self.n_reached = max(self.n_reached, 1 if said.span is None else said.span[1] + 1)
         answer = {"answers": chosen} if self._has_several(said.tag.name) else {"answer": chosen[0]}
         frames = {} if said.span is None else {"frames": [{"start": said.span[0] + 1, "end": said.span[1] + 1}]}
         name = f"{self.scene.name}\n{one.name}\ntag {k}"
@@ -92,6 +94,7 @@ class _Writer:
         if kind is not type(track.shapes):
             self.boxed.add(track.shapes.KIND)
         self.n_labels += sum(span.last - span.first + 1 for span in spans)
+        self.n_reached = max(self.n_reached, *[span.last + 1 for span in spans])
         self.n_changing += any(track.keyframe_attributes)
         self.n_texts += sum(not isinstance(value, str) for value in track.attributes.values())
         texts = {name: value if isinstance(value, str) else as_json(value) for name, value in track.attributes.items() if name.strip()}
@@ -130,6 +133,9 @@ class _Writer:
 
     def say_what_is_lost(self) -> None:
         report = self.report
+        n_beyond = len(self.scene) - self.n_reached
+        if n_beyond:
+            report.dropped.append(f"{number_of(n_beyond, 'frame')} after the last label: files of Labelbox do not tell how many a video has")
         if self.boxed:
             report.rounded.append(f"shapes that Labelbox has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
         if self.n_changing:

@@ -15,6 +15,7 @@ from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
+from ..taxonomy import Taxonomy
 from .camera_labels import EDGE_PX
 from .file_names import file_name
 from .labelled_frames import LabelBlock, label_blocks
@@ -27,11 +28,12 @@ from .write_report import WriteReport, lost_cameras
 
 __all__ = ["write"]
 
-_KINDS = {name: number for number, name in TYPES.items()} | {
-    **dict.fromkeys(("car", "van", "truck", "bus", "trailer", "motorcycle", "tram", "train", "vehicle"), 1),
-    **dict.fromkeys(("person", "people", "walker"), 2),
-    **dict.fromkeys(("traffic sign", "traffic_sign", "trafficsign"), 3),
-    **dict.fromkeys(("rider", "bicyclist"), 4),
+_NUMBERS = {name: number for number, name in TYPES.items()} | {"people": 2}
+_KINDS = {  # classes of the taxonomy: who rides a motorcycle is a vehicle with it, who stands on wheels is a pedestrian
+    **dict.fromkeys(("car", "van", "truck", "bus", "articulated_bus", "trailer", "tram", "train", "motorcycle", "motorcyclist"), 1),
+    **dict.fromkeys(("pedestrian", "sitting_person", "wheelchair", "personal_mobility"), 2),
+    "sign": 3,
+    "cyclist": 4,
 }
 _TILT_RAD = 1e-9
 _WHOLE = ("num_lidar_points_in_box", "num_top_lidar_points_in_box")
@@ -117,7 +119,8 @@ class _Writer:
         self.report.n_tracks = int(is_seen.sum())
 
     def _kind(self, category: str) -> int:
-        number = _KINDS.get(category.lower(), 0)
+        known = Taxonomy.default().get(category)
+        number = _NUMBERS.get(category.lower(), 0 if known is None else _KINDS.get(known.name, 0))
         if TYPES[number] != category:
             self.strange[category] = TYPES[number]
         return number
