@@ -302,3 +302,5 @@ def test_frames_after_the_last_label(tmp_path, last, tagged, n_lost):
     assert len(bw.read(tmp_path / "out")) == 9 - n_lost
     lost = [line for line in report.dropped if "after the last label" in line]
     assert [line.split()[0] for line in lost] == ([str(n_lost)] if n_lost else [])
+    certificate = bw.certify(scene, "labelbox")
+    assert certificate.holds and certificate.readings[0].n_frames_lost == n_lost

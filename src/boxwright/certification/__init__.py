@@ -94,7 +94,7 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
     pairs = pair_cuboids(*cuboids, by_id)
     objects = called_now(*cuboids, pairs, said.can_write("tracks")) if _may_keep_those_of_cuboids(said) else None
     readings = Readings(given, back, (*cuboids, pairs), (*shapes, pair_shapes(*shapes, by_id, objects)))
-    return _measured("boxwright", frame, readings, said, said.exact, n_lost, gone, None)
+    return replace(_measured("boxwright", frame, readings, said, said.exact, n_lost, gone, None), n_frames_lost=len(scene) - len(given))
 
 
 def _may_keep_those_of_cuboids(said: Capabilities) -> bool:

@@ -48,7 +48,7 @@ class Reading:
     cuboids, shapes : by class, "all" first; empty where the scene has none, or the format holds none. Where the format loses roll and pitch, against
         the cuboids as they are without; `tilted` tells how far those that have any are from where they were
     time_error_ns : the furthest that a stamp moved; None where no time was told. Where the format tells times only partly, from the first frame on
-    n_frames_lost, n_extra : frames that are gone, labels that nobody gave
+    n_frames_lost, n_extra : frames that are gone, which are no reason where they hold nothing that the format can hold; labels that nobody gave
     lost : fields of which something is gone
     reasons : why it does not hold, one sentence each
     """
