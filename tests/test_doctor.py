@@ -147,6 +147,13 @@ def test_sizes_in_an_order_that_has_no_name(sample):
     assert "read sizes as width, height, length" in verdict.change
 
 
+def test_clocks_further_off_than_was_looked(sample, monkeypatch):
+    """The best at the end of the search is not what they are off."""
+    monkeypatch.setattr(accuracy_doctor, "LATE_NS", 600_000_000)
+    verdict = examine(accuracy_doctor.planted(sample, "clock_offset"))["clock_offset"]
+    assert verdict.presence == Presence.UNDECIDABLE and "as far as was looked" in verdict.saw
+
+
 # ------------------------------------------------------------ by motion alone
 
 
@@ -224,6 +231,43 @@ def test_radians_made_radians_again(sample):
 
 
 # ------------------------------------------------------------ cameras
+
+
+def rig(turns_rad, factor=1.0, cy_px=119.5) -> bw.Scene:
+    """Cameras that look about, yaw by yaw, with lenses of pictures so many times as large."""
+    ahead = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+    camera = bw.PinholeCamera(320, 240, *(factor * np.array([200, 200, 159.5, cy_px])))
+    turned = {f"at {a:+.1f}": np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]]) for a in turns_rad}
+    cameras = {name: bw.CameraSensor(name, camera, bw.Pose(turn @ ahead)) for name, turn in turned.items()}
+    return bw.Scene("a", [0], {"lidar": bw.Lidar("lidar")}, cameras, label_frame="lidar", has_time=False)
+
+
+def test_a_camera_to_the_right_stands_either_way():
+    """Its rotation, (-1 0 0, 0 0 -1, 0 -1 0), is its own inverse."""
+    assert examine(rig([0.0, np.pi / 2]))["inverted_extrinsic"].presence == Presence.ABSENT
+    verdict = examine(rig([0.0, np.pi / 2, -np.pi / 2]))["inverted_extrinsic"]
+    assert verdict.presence == Presence.UNDECIDABLE and "pictures of at -1.6 would stand upright whether" in verdict.saw
+    assert "at -1.6" in verdict.wanted and "at +0.0" not in verdict.wanted
+
+
+@pytest.mark.parametrize(
+    ("factor", "cy_px", "presence"),
+    [
+        (0.5, 119.5, Presence.FOUND),
+        (0.8, 119.5, Presence.UNDECIDABLE),
+        (0.9, 119.5, Presence.UNDECIDABLE),
+        (1.0, 119.5, Presence.ABSENT),
+        (1.0, 111.0, Presence.ABSENT),  # as KITTI has it
+        (1.0, 80.0, Presence.UNDECIDABLE),  # cut
+        (1.25, 119.5, Presence.UNDECIDABLE),
+        (2.0, 119.5, Presence.FOUND),
+    ],
+)
+def test_the_middle_of_pictures_tells_a_lens_within_bounds(factor, cy_px, presence):
+    verdict = examine(rig([0.0], factor, cy_px))["scaled_intrinsics"]
+    assert verdict.presence == presence
+    if presence == Presence.ABSENT:
+        assert "1.25 times another would show, a nearer one need not" in verdict.saw
 
 
 class Seen:

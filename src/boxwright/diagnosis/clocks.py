@@ -33,6 +33,9 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int]:
     seconds = float(offsets[best]) * 1e-9
     if abs(best - middle) >= 2 and now - least > 0.02 and now > 1.5 * least:
         saw = f"{n} tracks that stand wander by {now:.3f} m, and by {least:.3f} m if poses are taken {seconds:+.3f} s later"
+        if best in (0, len(offsets) - 1):
+            why = f"{saw}, which is as far as was looked: the clocks are further off than that, or it is something else"
+            return undecidable(name, why, "compare the first and last stamps of sweeps and poses"), 0
         change = f"add {seconds:+.3f} s to the stamps of the sweeps, or take it off those of the poses"
         return found(name, saw, 1 - least / now + 0.3, change), int(offsets[best])
     around = float(min(spreads[middle - 4], spreads[middle + 4]))
