@@ -322,9 +322,11 @@ def test_the_size_that_a_region_tells(tmp_path):
 
 
 @pytest.mark.parametrize("format", ["coco", "mot"])
-def test_pixels_that_are_percent_are_told_when_they_are_written(tmp_path, format):
+def test_pixels_that_are_percent_are_told_when_they_are_written(tmp_path, run, format):
     report = bw.write(bw.read(put(tmp_path / "in", task(region()))), tmp_path / "out", format)
-    assert any("the picture's size is not said of " in note for note in report.notes)
+    assert any("the picture's size is not said of camera: " in note for note in report.notes)
+    code, out, _ = run("convert", tmp_path / "in", tmp_path / "again", "--to", format, "--json")
+    assert code == 0 and sum("size is not said" in note for note in json.loads(out)["notes"]) == 1
 
 
 @pytest.mark.peers
