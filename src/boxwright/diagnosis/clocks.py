@@ -15,9 +15,9 @@ __all__ = ["clocks"]
 _REACH_NS = 500_000_000
 
 
-def clocks(evidence: Evidence) -> tuple[FaultVerdict, int]:
+def clocks(evidence: Evidence) -> tuple[FaultVerdict, int | None]:
     """What stands is in one place in the world: poses of another moment move it about as the vehicle speeds up, brakes and turns. And by how many
-    nanoseconds later poses should be taken, 0 where that is not found."""
+    nanoseconds later poses should be taken: 0 where that is not found, None where it is more than was looked, so that poses mislead."""
     scene, name = evidence.scene, "clock_offset"
     if scene.trajectory is None or not scene.has_time:
         return undecidable(name, "there are no poses of the vehicle with times", "open a recording with them"), 0
@@ -35,7 +35,7 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int]:
         saw = f"{n} tracks that stand wander by {now:.3f} m, and by {least:.3f} m if poses are taken {seconds:+.3f} s later"
         if best in (0, len(offsets) - 1):
             why = f"{saw}, which is as far as was looked: the clocks are further off than that, or it is something else"
-            return undecidable(name, why, "compare the first and last stamps of sweeps and poses"), 0
+            return undecidable(name, why, "compare the first and last stamps of sweeps and poses"), None
         change = f"add {seconds:+.3f} s to the stamps of the sweeps, or take it off those of the poses"
         return found(name, saw, 1 - least / now + 0.3, change), int(offsets[best])
     around = float(min(spreads[middle - 4], spreads[middle + 4]))

@@ -92,8 +92,10 @@ class Evidence:
     def with_labels(self, labels: Labels) -> Evidence:
         return replace(self, labels=labels)
 
-    def with_later_poses(self, offset_ns: int) -> Evidence:
-        """With the poses of so much later, where there are any."""
+    def with_later_poses(self, offset_ns: int | None) -> Evidence:
+        """With the poses of so much later, where there are any; with none where None."""
+        if offset_ns is None:
+            return replace(self, poses=[None] * len(self.scene))
         return replace(self, poses=_poses(self.scene, offset_ns)) if offset_ns else self
 
     def counts(self, labels: Labels) -> Float64s:
