@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -229,6 +230,41 @@ def test_what_cannot_be_read_back(rng, monkeypatch):
     monkeypatch.setattr(certification, "write", damaged)
     certificate = bw.certify(street(rng), "boxwright")
     assert not certificate.holds and "it cannot be read" in certificate.reasons[0]
+
+
+@pytest.mark.parametrize("format", ["openlabel", "cvat_api", "nuscenes", "supervisely"])
+def test_all_attributes_that_are_gone(rng, monkeypatch, format):
+    """That attributes of some kinds are lost does not excuse that all are, of which the writer says nothing."""
+    without_clients(monkeypatch)
+    scene = street(rng)
+    scene = scene.replace(tracks=[track.replace(attributes={"colour": "red"}) for track in scene.tracks])
+    assert bw.certify(scene, format).holds
+    writing(monkeypatch, lambda scene: scene.replace(tracks=[track.replace(attributes={}) for track in scene.tracks]))
+    assert bw.certify(scene, format).reasons == ["read with boxwright: 4 of 4 attributes are lost: the writer's report does not tell it"]
+
+
+def wider(sensor: bw.CameraSensor) -> bw.CameraSensor:
+    lens = sensor.camera
+    return replace(sensor, camera=replace(lens, fx_px=lens.fx_px * 1.1))
+
+
+def aside(sensor: bw.CameraSensor) -> bw.CameraSensor:
+    return replace(sensor, ego_from_cam=bw.Pose(sensor.ego_from_cam.rotation, sensor.ego_from_cam.translation_m + np.array([0, 0.01, 0])))
+
+
+@pytest.mark.parametrize("format", ["openlabel", "kitti_object", "kitti_tracking", "nuscenes", "argoverse2", "waymo"])
+@pytest.mark.parametrize("change", [wider, aside])
+def test_cameras_with_wrong_numbers(monkeypatch, format, change):
+    """That cameras of other kinds are lost does not excuse wrong numbers, one lens 10 % longer, or 1 cm off its place, of those that stay."""
+    without_clients(monkeypatch)
+    scene = two_cameras().replace(image_tracks=[])
+    times = np.arange(2) * 100_000_000
+    scene = scene.replace(times_ns=times, trajectory=bw.Trajectory(times, [bw.Pose.identity(), bw.Pose.from_yaw(0.0, (1.0, 0, 0))]), frame_ids=())
+    sound = bw.certify(scene, format)
+    assert not any("camera" in reason for reason in sound.reasons), sound.reasons
+    writing(monkeypatch, lambda scene: scene.replace(cameras={name: change(one) for name, one in scene.cameras.items()}))
+    certificate = bw.certify(scene, format)
+    assert sum("came back with another lens or at another place" in reason for reason in certificate.reasons) == 2, certificate.reasons
 
 
 # ------------------------------------------------------------ what the format cannot hold

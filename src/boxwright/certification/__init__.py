@@ -18,13 +18,14 @@ from ..formats import capabilities, check_writable, scenes, write
 from ..formats.camera_labels import cut_to_pictures, with_boxes_of_cuboids
 from ..formats.declared import Capabilities, Exactness, spelled
 from ..formats.image_labels import the_camera
+from ..formats.losses import tells
 from ..formats.write_report import WriteReport
 from ..image_tracks import ImageTracks
 from ..keyframes import State
 from ..scene import Scene
 from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
-from .fields import LostField, Readings, lost_fields, poses_of, tracks_gone
+from .fields import LostField, Readings, lost_fields, poses_of, tracks_gone, wrong_cameras
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
 from .rows import Clip, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
 
@@ -59,7 +60,16 @@ def certify(
         readings = [_read_by_us(given, n_other, folder, format, said)]
         if said.client is not None and python is not None:
             readings.append(_read_by_client(given, ask_client(format, said.client, python, folder), said))
-    return Certificate(format, report, tuple(readings), tuple(notes))
+    return Certificate(format, report, tuple(_as_told(reading, said, report) for reading in readings), tuple(notes))
+
+
+def _as_told(reading: Reading, said: Capabilities, report: WriteReport) -> Reading:
+    """Of what a format holds partly, all may be gone only where its writer says that some of it is."""
+    whole = [one for one in reading.lost if one.n_lost == one.n_given and one.is_declared and said.can_write(one.field)]
+    untold = [one for one in whole if not tells(report, one.field)]
+    lost = tuple(replace(one, is_declared=False) if one in untold else one for one in reading.lost)
+    reasons = [f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost: the writer's report does not tell it" for one in untold]
+    return replace(reading, lost=lost, reasons=(*reading.reasons, *reasons))
 
 
 def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, int]:
@@ -200,7 +210,9 @@ def _measured(
         len(pairs.extra) + len(readings.shapes[2].extra) * ("shapes" not in said.partly or said.one_camera or said.projects),
         tuple(lost),
     )
-    return replace(reading, reasons=tuple(_reasons(reading, said)))
+    wrong = wrong_cameras(readings) if said.can_write("calibration") else []
+    others = [f"camera {name} came back with another lens or at another place than any that was given" for name in wrong]
+    return replace(reading, reasons=(*_reasons(reading, said), *others))
 
 
 def _with_others(fields: dict[str, tuple[int, int]], gone: Mapping[str, int]) -> dict[str, tuple[int, int]]:

@@ -112,7 +112,8 @@ class Certificate:
     format : what was written; report : what its writer said
     readings : our reader's, and that of the platform's client where it is installed
     notes : what was not looked at, and why
-    holds : whether every label came back within the format's tolerance, nothing is gone but what the format says it loses, and not all of it is gone
+    holds : whether every label came back within the format's tolerance, nothing is gone but what the format says it loses, and not all of it is gone;
+        of a field that the format holds partly, all only where the writer's report names it. Cameras that came back have lenses that were given
     """
 
     format: str

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Bools
-from ..cameras import UncalibratedCamera
+from ..cameras import CalibratedCamera, UncalibratedCamera
 from ..errors import BoxwrightError
 from ..formats.declared import Exactness
 from ..frames import Pose
@@ -20,7 +20,7 @@ from ..scene import CameraSensor, Scene
 from .measured import is_tilted
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
 
-__all__ = ["LostField", "Readings", "lost_fields", "poses_of", "tracks_gone"]
+__all__ = ["LostField", "Readings", "lost_fields", "poses_of", "tracks_gone", "wrong_cameras"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
@@ -251,13 +251,36 @@ def _is_same(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -
     uv = np.stack([u.ravel(), v.ravel()], 1)
     points = 10 * one.camera.rays(uv)
     points, uv = points[np.isfinite(points).all(1)], uv[np.isfinite(points).all(1)]
-    frame = "lidar" if scene.lidars and other.lidars else "ego"
     try:
-        theirs = other.ego_from(two.name).inverse() @ other.ego_from(frame) @ scene.ego_from(frame).inverse() @ one.ego_from_cam
-        there = project_points(points, two.camera, theirs).uv
+        seen = [np.abs(project_points(points, two.camera, moved).uv - uv) for moved in _moved(scene, one, other, two)]
     except BoxwrightError:
         return False
-    return bool(len(uv)) and bool((np.abs(there - uv) < _SAME_PX).all())
+    return bool(len(uv)) and any(bool((apart < _SAME_PX).all()) for apart in seen)
+
+
+def _moved(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> list[Pose]:
+    """From the camera that was given to the one that came back, once by the LiDARs of both and once by the vehicle: formats keep one of the two."""
+    frames = ["lidar", "ego"] if scene.lidars and other.lidars else ["ego"]
+    return [two.ego_from_cam.inverse() @ other.ego_from(frame) @ scene.ego_from(frame).inverse() @ one.ego_from_cam for frame in frames]
+
+
+def wrong_cameras(readings: Readings) -> list[str]:
+    """Calibrated cameras that came back and are none of those given, but for distortion, which formats may drop, and names."""
+    if not readings.given.scenes or not readings.back.scenes:
+        return []
+    scene, other = readings.given.scenes[0][0], readings.back.scenes[0][0]
+    back = [two for two in other.cameras.values() if not isinstance(two.camera, UncalibratedCamera)]
+    return [two.name for two in back if not any(_is_but_for_distortion(scene, one, other, two) for one in scene.cameras.values())]
+
+
+def _is_but_for_distortion(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
+    """Places are those of cameras that fire with the LiDAR: of others a format may write where they are when they do."""
+    if not isinstance(one.camera, CalibratedCamera) or not isinstance(two.camera, CalibratedCamera):
+        return False
+    here, there = ([lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px] for lens in (one.camera, two.camera))
+    if not np.allclose(here, there, rtol=0, atol=_SAME_PX):
+        return False
+    return one.times_ns is not None or any(_is_same_pose(moved, Pose.identity()) for moved in _moved(scene, one, other, two))
 
 
 def _tags(readings: Readings) -> Count:

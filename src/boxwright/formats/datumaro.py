@@ -49,6 +49,9 @@ CAPABILITIES = Capabilities(
     frame="lidar",
     exact=Exactness(m=1e-9, rad=1e-9),
     client="datumaro",
+    # of 2 decimals: each coordinate by 0.005 m and half of each size by 0.0025, sqrt(3) * 0.0075 = 0.013 together, and three angles by 0.005 rad,
+    # which move the far corner of a tilted cuboid with a diagonal of 18 m by 9 * 0.015 = 0.135; near level they turn a heading by at most
+    # sqrt(3) * 0.005
     client_exact=Exactness(m=0.15, rad=0.01),
     remarks=(
         "The file has all digits; Datumaro, and with it CVAT, rounds each number to 2 decimals when it reads: 0.005 m for places and sizes, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +14,30 @@ from ..keyframes import State, Visibility
 from ..scene import Scene
 from ..tracks import Track
 from .declared import Capabilities
+from .write_report import WriteReport
 
-__all__ = ["lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels"]
+__all__ = ["lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "tells"]
+
+_WORDS = {  # how reports call the fields of declared.py
+    "cuboids": "of cuboids",
+    "full_rotation": "tilt|roll and pitch|of cuboids",
+    "tracks": "tracks|of cuboids",
+    "shapes": "in pictures|in the pictures|shapes|boxes around",
+    "video": "tracks? in pictures|tracks, [0-9]+ become",
+    "attributes": "attribute",
+    "relations": "relation|links? of|tracks? in pictures",  # links are gone with their tracks
+    "poses": "where the vehicle was|poses",
+    "calibration": "camera",
+    "visibility": "occluded",
+    "classes": "classes",
+    "track_ids": "track ids?|names",
+    "keyframes": "keyframe",
+    "tags": "tag",
+    "times": "times|when ",
+    "frame_names": "the frames' names|the names? of frames",
+    "sweeps": "points|LiDAR",
+    "pictures": "picture|camera",
+}
 
 
 def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[str]:
@@ -77,3 +100,8 @@ def _is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
     """Whether labels lie between keyframes, at frames."""
     filled = track.at(scene.exposures_ns(track.camera) if isinstance(track, ImageTrack) else scene.times_ns)
     return bool(np.any(filled.is_valid & (filled.state != State.KEYFRAME)))
+
+
+def tells(report: WriteReport, field: str) -> bool:
+    """Whether a writer said of this very scene that something of a field is lost, less exact or was never there."""
+    return any(re.search(_WORDS.get(field, field), line) for line in (*report.dropped, *report.rounded, *report.missing))
