@@ -12,7 +12,7 @@ from boxwright.formats import coco, label_studio, labelbox
 from formats_scenes import full_scene
 
 OLD_S = 1_700_000_000
-FINDERS = {"coco": (coco, "_names"), "label_studio": (label_studio, "_tasks"), "labelbox": (labelbox, "_keys")}
+FINDERS = {"coco": (coco, "_names"), "label_studio": (label_studio, "_tasks"), "labelbox": (labelbox, "_annotators")}
 
 
 def settled(folder):
