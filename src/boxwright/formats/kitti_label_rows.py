@@ -1,7 +1,8 @@
 """Label rows as KITTI's writers for object and tracking have them, from `truncated` on, and what such rows cannot hold.
 
 Labels that came from KITTI and were not moved are written back digit by digit; for the others `truncated` and `alpha` are worked out. The 2-D box is
-that of the object's track in the pictures, and where there is none, the projected cuboid's.
+that of the object's track in the pictures, and where there is none, the projected cuboid's. A number has the decimals that are customary in a
+format's own files, 6 in tracking and 2 in object, where these say it, and all its digits elsewhere.
 In a scene `truncated` is a whole number where it is tracking's class (0, 1, 2), and a float where it is object's fraction.
 """
 
@@ -28,9 +29,10 @@ from .kitti_tracking_sensors import Rig
 from .point_label_files import say_point_labels_are_lost
 from .write_report import WriteReport
 
-__all__ = ["SAME", "categories_in_words", "ignored_rows", "label_rows", "number_text", "row_text", "say_what_is_lost", "truncated_class"]
+__all__ = ["SAME", "categories_in_words", "decimal_text", "ignored_rows", "label_rows", "row_text", "say_what_is_lost", "truncated_class"]
 
 SAME = 1e-9  # metres and radians: a label is still the one that was read
+_NOISE = 1e-10  # what numbers gain on their way through frames: customary decimals that are nearer say them
 _AT_ONCE = 128  # frames whose labels are in memory together
 _FrameRows = list[tuple[int, str]]  # track index, row
 _OWN_ATTRIBUTES = {"truncated", "occluded"}
@@ -38,17 +40,18 @@ _OWN_SOURCE = {"alpha_rad", BOX, "dimensions_hwl_m", "location_rect_m", "rotatio
 
 
 def label_rows(
-    scene: Scene, rig_at: Callable[[int], Rig], report: WriteReport, truncated_text: Callable[[Any, float], str]
+    scene: Scene, rig_at: Callable[[int], Rig], report: WriteReport, truncated_text: Callable[[Any, float], str], n_decimals: int
 ) -> Iterator[tuple[int, _FrameRows]]:
     """(frame, (track index, its row from `truncated` on) of each label) of all frames with labels, in order. Counts the labels, and says once all
     are told what of them is lost.
 
     rig_at : the sensors of a frame
     truncated_text : from KITTI's own value where it still holds, else None, and the part of the 2-D box that lies outside the picture
+    n_decimals : of the numbers, by custom
     """
     main = rig_at(0).main_camera if len(scene) else None
     drawn = DrawnBoxes(scene, None if main is None else main.name)
-    rows = _Rows(scene, rig_at, truncated_text)
+    rows = _Rows(scene, rig_at, truncated_text, n_decimals)
     for first in range(0, len(scene), _AT_ONCE):
         boxes = drawn.among(first, min(first + _AT_ONCE, len(scene)))
         yield from rows.among(first, boxes)
@@ -78,8 +81,8 @@ class _Rows:
     them; n_turned : whose `truncated` is written another way than it was read
     """
 
-    def __init__(self, scene: Scene, rig_at: Callable[[int], Rig], truncated_text: Callable[[Any, float], str]) -> None:
-        self.scene, self.rig_at, self.truncated_text = scene, rig_at, truncated_text
+    def __init__(self, scene: Scene, rig_at: Callable[[int], Rig], truncated_text: Callable[[Any, float], str], n_decimals: int) -> None:
+        self.scene, self.rig_at, self.truncated_text, self.n_decimals = scene, rig_at, truncated_text, n_decimals
         self.lidar = next(iter(scene.lidars))
         self.n_labels = self.n_tilted = self.n_unseen = self.n_turned = 0
         self.most_tilt_rad = 0.0
@@ -126,12 +129,12 @@ class _Rows:
             else:
                 numbers[j][1:5] = box
             if kept is not None:
-                text = row_text({**attributes, **kept, BOX: numbers[j][1:5]}, self.truncated_text(attributes["truncated"], fraction))
+                text = row_text({**attributes, **kept, BOX: numbers[j][1:5]}, self.truncated_text(attributes["truncated"], fraction), self.n_decimals)
                 self.n_turned += float(text.split()[0]) != attributes["truncated"]
             else:
                 occluded = attributes.get("occluded")
                 occluded = occluded if isinstance(occluded, int) and 0 <= occluded <= 3 else int(is_hidden)
-                text = f"{self.truncated_text(None, fraction)} {occluded} {' '.join(map(repr, map(float, numbers[j])))}"
+                text = f"{self.truncated_text(None, fraction)} {occluded} {_numbers_text(numbers[j], self.n_decimals)}"
             texts.append((k, text))
         return texts
 
@@ -175,9 +178,9 @@ def _is_sound(columns: Mapping[str, Any]) -> bool:
     if len(columns[BOX]) != 4 or len(columns["dimensions_hwl_m"]) != 3 or len(columns["location_rect_m"]) != 3:
         return False
     try:
-        values = finite_numbers([columns["truncated"], *row_text(columns, "").split()], Path(), 0, COLUMNS)
+        values = finite_numbers([columns["truncated"], *row_text(columns, "", 0).split()], Path(), 0, COLUMNS)
         check_row(values, 2 if isinstance(columns["truncated"], int) else 1, "", 0)
-    except FormatError:
+    except (FormatError, OverflowError):
         return False
     return True
 
@@ -187,11 +190,21 @@ def _is_close(then: Float64s, now: Float64s) -> bool:
     return bool(then.shape == (7,) and np.abs(then[:6] - now[:6]).max() < SAME and abs(turn) < SAME)
 
 
-def row_text(columns: Mapping[str, Any], truncated: str) -> str:
-    """KITTI's own columns as they were read, from `truncated` on."""
+def row_text(columns: Mapping[str, Any], truncated: str, n_decimals: int) -> str:
+    """KITTI's own columns as they were read, from `truncated` on; with 0 decimals, whole numbers are written as such."""
     numbers = [columns["alpha_rad"], *columns[BOX], *columns["dimensions_hwl_m"], *columns["location_rect_m"], columns["rotation_y_rad"]]
     numbers += [columns["score"]] if "score" in columns else []
-    return " ".join([truncated, number_text(columns["occluded"]), *(repr(float(value)) for value in numbers)])
+    return f"{truncated} {decimal_text(columns['occluded'], 0)} {_numbers_text(numbers, n_decimals)}"
+
+
+def _numbers_text(numbers: Sequence[float], n_decimals: int) -> str:
+    return " ".join(decimal_text(number, n_decimals) for number in numbers)
+
+
+def decimal_text(value: float, n_decimals: int) -> str:
+    """The number with so many decimals where that says it, else with all its digits."""
+    short = f"{value:.{n_decimals}f}"
+    return short if abs(float(short) - value) <= _NOISE else repr(float(value))
 
 
 def truncated_class(value: Any, fraction: float) -> str:
@@ -221,10 +234,6 @@ def _boxes(cuboids: Cuboids, rig: Rig, scene: Scene, frame_index: int) -> tuple[
         boxes[seen] = np.clip(seen_by.xyxy[seen], 0, edge)
         truncation[seen] = seen_by.truncation[seen]
     return boxes, truncation, seen
-
-
-def number_text(value: Any) -> str:
-    return str(value) if isinstance(value, int) else repr(float(value))
 
 
 def ignored_rows(scene: Scene, report: WriteReport) -> list[Mapping[str, Any]]:

@@ -51,7 +51,12 @@ CAPABILITIES = Capabilities(
     },
     frame="lidar",
     exact=Exactness(m=1e-6, rad=1e-9),
-    remarks=("Every frame becomes a scene of its own.", "The part of KITTI's columns that still holds is written as it was read."),
+    remarks=(
+        "Every frame becomes a scene of its own.",
+        "The part of KITTI's columns that still holds is written as it was read.",
+        "Canonical byte for byte: a label file of KITTI's own, its regions without labels last, is written back as it was, edited labels aside; "
+        "numbers that 2 decimals do not say have all their digits.",
+    ),
 )
 
 _CAMERAS = ("image_2", "image_3", "image_0", "image_1")

@@ -11,12 +11,14 @@ import numpy as np
 
 from ..errors import ArgumentError, TimeError, number_of
 from ..scene import CameraSensor, Scene
-from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost
+from .kitti_label_rows import SAME, categories_in_words, decimal_text, ignored_rows, label_rows, row_text, say_what_is_lost
+from .kitti_labels import BOX
 from .kitti_tracking_sensors import OBJECT, Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_sweeps
 from .write_report import WriteReport
 
 __all__ = ["write"]
 
+_DECIMALS = 2  # of the numbers in KITTI's own files
 _MOST_FRAMES = 1_000_000  # six digits
 
 
@@ -38,8 +40,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, first_frame: int |
     ignored: dict[int, list[str]] = {}
     regions = WriteReport("", Path())
     for columns in ignored_rows(scene, regions):
-        text = f"DontCare {row_text(columns, _truncated_fraction(columns['truncated'], 0.0))}\n"
-        ignored.setdefault(int(columns["frame_index"]), []).append(text)
+        ignored.setdefault(int(columns["frame_index"]), []).append(f"DontCare {_region_text(columns)}\n")
     _write_labels(scene, rig, rig_at, base, stems, ignored, report)
     report.dropped += regions.dropped
     write_sweeps(scene, base / "velodyne", stems, report)
@@ -55,7 +56,7 @@ def _write_labels(
     """The labels and the calibration of each frame. rig : the sensors as they are mounted; ignored : frame -> rows of regions without labels"""
     words = WriteReport("", Path())
     categories = categories_in_words(scene, words)
-    rows, upcoming = label_rows(scene, rig_at, report, _truncated_fraction), None
+    rows, upcoming = label_rows(scene, rig_at, report, _truncated_fraction, _DECIMALS), None
     for i, stem in enumerate(stems):
         upcoming = next(rows, None) if upcoming is None else upcoming
         here, upcoming = (upcoming[1], None) if upcoming is not None and upcoming[0] == i else ([], upcoming)
@@ -121,7 +122,14 @@ def _truncated_fraction(value: Any, fraction: float) -> str:
     """Object's part of the 2-D box that lies outside the picture, from 0 to 1; -1 where it is not known. Tracking's classes are worked out again."""
     if value == -1:
         return "-1"
-    return repr(value if isinstance(value, float) else float(fraction))
+    return decimal_text(value if isinstance(value, float) else float(fraction), _DECIMALS)
+
+
+def _region_text(columns: Mapping[str, Any]) -> str:
+    """Of a region without labels: decimals for its box alone, what else it says are whole numbers that stand for nothing."""
+    words = row_text(columns, _truncated_fraction(columns["truncated"], 0.0), 0).split()
+    box = [decimal_text(number, _DECIMALS) for number in columns[BOX]]
+    return " ".join([*words[:3], *box, *words[7:]])
 
 
 def _say_what_object_lacks(scene: Scene, report: WriteReport) -> None:

@@ -74,6 +74,10 @@ CAPABILITIES = Capabilities(
     },
     frame="lidar",
     exact=Exactness(m=1e-6, rad=1e-9),
+    remarks=(
+        "Canonical byte for byte: a label file of KITTI's own, by frame and in it by track, is written back as it was, edited labels aside; numbers "
+        "that 6 decimals do not say have all their digits.",
+    ),
 )
 
 CAMERAS = {"image_02": "P2", "image_03": "P3", "image_00": "P0", "image_01": "P1"}

@@ -14,6 +14,8 @@ from .write_report import WriteReport
 
 __all__ = ["write"]
 
+_DECIMALS = 6  # of the numbers in KITTI's own files
+
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | None = None) -> None:
     """Writes `training/` into `folder`, which exists and is empty.
@@ -56,10 +58,10 @@ def _label_lines(scene: Scene, rig: Rig, report: WriteReport) -> Iterator[str]:
     ignored: dict[int, list[str]] = {}
     for columns in ignored_rows(scene, report):
         frame = int(columns["frame_index"])
-        text = f"{frame} -1 DontCare {row_text(columns, truncated_class(columns['truncated'], 0.0))}\n"
+        text = f"{frame} -1 DontCare {row_text(columns, truncated_class(columns['truncated'], 0.0), _DECIMALS)}\n"
         ignored.setdefault(frame, []).append(text)
     waiting = sorted(ignored)
-    for frame, rows in label_rows(scene, lambda frame_index: rig, report, truncated_class):
+    for frame, rows in label_rows(scene, lambda frame_index: rig, report, truncated_class, _DECIMALS):
         while waiting and waiting[0] <= frame:
             yield from ignored[waiting.pop(0)]
         lines = []
