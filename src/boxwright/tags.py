@@ -38,6 +38,11 @@ class Tag:
         object.__setattr__(self, "source_attributes", within_depth(self.source_attributes))
         object.__setattr__(self, "span_ns", _span("tag.span_ns", self.span_ns))
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What it says, of whatever camera: equal for tags that say the same, and hashable."""
+        return self.name, _hashable(self.value), self.span_ns
+
     def holds_at(self, time_ns: int) -> bool:
         return self.span_ns is None or self.span_ns[0] <= time_ns <= self.span_ns[1]
 
@@ -56,6 +61,15 @@ class Relation:
             hint = "say in a word what it is" if name == "kind" else "give a track's id"
             check_kind(f"relation.{name}", getattr(self, name), str, "a text", hint)
         object.__setattr__(self, "span_ns", _span("relation.span_ns", self.span_ns))
+
+
+def _hashable(value: Any) -> Any:
+    """Equal where JSON values are the same; 1, 1.0 and true are not."""
+    if isinstance(value, Mapping):
+        return frozenset((str(name), _hashable(one)) for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_hashable, value))
+    return type(value).__name__, value
 
 
 def _span(field: str, value: Any) -> tuple[int, int] | None:

@@ -16,11 +16,13 @@ from ..scene import Scene
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes
 from .camera_labels import CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
 from .darwin import CAPABILITIES, OWN
+from .darwin_properties import OCCLUDED, Properties
 from .darwin_shapes import SHAPE_KEYS, shape_fields
+from .darwin_tags import item_properties, tag_annotations
 from .file_names import file_name
 from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
-from .json_text import as_json
-from .object_links import linked_object
+from .json_text import as_json, dumps
+from .object_links import with_link
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -32,16 +34,19 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None = None, frame_rate: float | None = None) -> None:
-    """Writes one JSON file, called as the scene, into `folder`, which exists and is empty: an item with a slot for each camera.
+    """Writes one JSON file, called as the scene, and .v7/metadata.json into `folder`, which exists and is empty: an item with a slot for each camera,
+    and the properties that it has.
 
     camera : whose labels alone
     frame_rate : in Hz, where the scene has no time
     """
     frame_rate = checked_rate(frame_rate)
     cameras = camera_labels(scene, report, camera)
-    writer = _Writer(scene, cameras, report, frame_rate)
+    writer = _Writer(scene, cameras, report, frame_rate, Properties(scene.image_tracks))
     with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(writer.lines())
+    (folder / ".v7").mkdir()
+    (folder / ".v7" / "metadata.json").write_text(dumps(writer.properties.metadata(), "scene"), "utf-8", newline="\n")
     report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
@@ -54,10 +59,10 @@ class _Writer:
     cameras: Sequence[CameraLabels]
     report: WriteReport
     frame_rate: float | None
+    properties: Properties
     n_labels: int = 0
     boxed: set[str] = field(default_factory=set)
     n_turned: int = 0
-    n_unlinked: int = 0
     odd_rate_hz: float = 0.0
 
     def lines(self) -> Iterator[str]:
@@ -67,17 +72,21 @@ class _Writer:
         top = {
             "version": "2.0",
             "schema_ref": _SCHEMA,
-            **{k: v for k, v in kept.items() if k not in ("annotations", "item")},
+            **{k: v for k, v in kept.items() if k not in ("annotations", "item", "properties")},
             "item": self._item(kept),
+            "properties": item_properties(self.scene, self.properties),
         }
         yield f'{as_json(top)[:-1]}, "annotations": ['
         n = 0
         for one in self.cameras:
             for track in one.tracks():
-                annotation = self._annotation(one, track)
+                annotation = self._annotation(one, with_link(track))
                 if annotation is not None:
                     yield f"{',' if n else ''}\n {as_json(annotation)}"
                     n += 1
+        for annotation in tag_annotations(self.cameras, _NAMES, self.properties, self.report):
+            yield f"{',' if n else ''}\n {as_json(annotation)}"
+            n += 1
         yield "\n]}\n"
 
     def _item(self, kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +120,6 @@ class _Writer:
         own = kept.pop("id", track.track_id)
         is_id = isinstance(own, str) and _UUID.fullmatch(own) is not None
         instance = {} if own == track.track_id and is_id else {"instance_id": {"value": track.track_id}}
-        self.n_unlinked += track.object_id is not None and track.object_id != linked_object(track.track_id, track.camera)
         filled = _between(track)
         frames: dict[str, Any] = {}
         for span in spans:
@@ -128,6 +136,7 @@ class _Writer:
             "frames": frames,
             "interpolated": True,
             "interpolate_algorithm": "linear-1.1",
+            "properties": self.properties.of_track(one, track, spans, next(iter(frames[str(spans[0].first)]))),
             **kept,
         }
 
@@ -153,8 +162,13 @@ class _Writer:
             report.rounded.append(f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them")
         if self.n_turned:
             report.rounded.append(f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners")
-        if self.n_unlinked:
-            report.dropped.append(f"the links of {number_of(self.n_unlinked, 'track')} to their objects, as their names do not tell them")
+        if self.properties.n_taken:
+            what = number_of(self.properties.n_taken, "attribute")
+            report.dropped.append(f"{what} called `{OCCLUDED}`, which tells what is occluded in V7, or without a name")
+        if self.properties.n_mixed:
+            report.rounded.append(
+                f"{number_of(self.properties.n_mixed, 'value')} of attributes or tags that became texts, as others of that name are"
+            )
         if self.odd_rate_hz:
             say_no_rate(report, self.odd_rate_hz, "V7's")
         elif self.scene.has_time:

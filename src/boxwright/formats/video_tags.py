@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from .camera_labels import CameraLabels
 from .json_text import as_json
 from .write_report import WriteReport
 
-__all__ = ["VideoTag", "tags_of_videos", "value_of"]
+__all__ = ["VideoTag", "agreed", "tags_of_videos", "value_of"]
 
 
 class VideoTag(NamedTuple):
@@ -62,6 +63,22 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
         report.rounded.append(f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told")
     if n_whole and len(cameras) > 1:
         report.rounded.append(f"{number_of(n_whole, 'tag')} of the clip: those of {cameras[0].name}")
+    return found
+
+
+def agreed(tags: Sequence[Tag], cameras: Sequence[str]) -> list[Tag]:
+    """What is said alike of each camera's video is said of the clip, once, where it is said first."""
+    saying: dict[tuple[Any, ...], set[str | None]] = {}
+    for tag in tags:
+        saying.setdefault(tag.key, set()).add(tag.camera)
+    everywhere = {key for key, told in saying.items() if told >= {*cameras}}
+    found, told = list[Tag](), set[tuple[Any, ...]]()
+    for tag in tags:
+        if tag.key not in everywhere:
+            found.append(tag)
+        elif tag.key not in told:
+            told.add(tag.key)
+            found.append(replace(tag, camera=None))
     return found
 
 

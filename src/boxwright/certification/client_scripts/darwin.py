@@ -32,6 +32,8 @@ parsed = parse_darwin_json(file, 0)
 raw = {one["id"]: one for one in json.loads(file.read_text("utf-8"))["annotations"]}
 columns = {name: [] for name in ("frame", "track", "category", "camera", "xyxy")}
 for one in parsed.annotations:
+    if one.annotation_class.annotation_type == "tag":
+        continue
     boxes = {frame: box_of(label) for frame, label in one.frames.items()}
     told = sorted(boxes)
     first = raw[one.id]["frames"][str(told[0])]
