@@ -287,11 +287,12 @@ def test_tags_of_videos(tmp_path):
         ("weather", "choices", {"choices": ["rain", "fog"]}),
         ("honks", "timelinelabels", {"ranges": [{"start": 4, "end": 4}], "timelinelabels": ["honks"]}),
     ]
-    assert [one["value"].get("ranges") for one in rear] == [None, [{"start": 3, "end": 6}], [{"start": 1, "end": 8}]]
+    assert [one["value"].get("ranges") for one in rear] == [None, None, [{"start": 3, "end": 6}], [{"start": 1, "end": 8}]]
+    assert rear[0] == front[0]  # what is said of the clip is asked with each of its videos
     back = bw.read(tmp_path / "out")
     ms = 1_000_000
     assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in back.tags] == [
-        ("rain", True, None, "front"),
+        ("rain", True, None, None),
         ("weather", ["rain", "fog"], None, "front"),
         ("honks", True, (120 * ms, 120 * ms), "front"),
         ("speed", "12.5", None, "rear"),
@@ -300,10 +301,21 @@ def test_tags_of_videos(tmp_path):
     ]
     lost = "\n".join([*report.dropped, *report.rounded])
     names = ("1 tag with names of attributes", "1 tag of a time without", "1 value of tags that")
-    for words in (*names, "2 tags of some time", "2 tags of the clip: those of front", "1 tag of the clip, called as"):
+    for words in (*names, "2 tags of some time", "1 tag of the clip, called as"):
         assert words in lost
     again = bw.write(back, tmp_path / "again", "label_studio")
     assert again.dropped == [] and bw.read(tmp_path / "again").tags == back.tags
+
+
+def test_tags_that_the_videos_disagree_on(tmp_path):
+    """What is said alike of all cameras is said once; once for each camera otherwise."""
+    bw.write(tagged(), tmp_path / "out", "label_studio")
+    tasks = json.loads((tmp_path / "out/tasks.json").read_text())
+    edited = next(one for one in tasks[1]["annotations"][0]["result"] if one["from_name"] == "rain")
+    edited["value"]["choices"] = ["hail"]
+    put(tmp_path / "edited", *tasks)
+    said = [(tag.value, tag.camera) for tag in bw.read(tmp_path / "edited").tags if tag.name == "rain"]
+    assert said == [(True, "front"), ("hail", "rear")]
 
 
 @pytest.mark.parametrize("ranges", [[{"start": 0, "end": 3}], [{"start": 5, "end": 3}], [{"start": 1.5, "end": 3}]])

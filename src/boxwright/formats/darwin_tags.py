@@ -12,15 +12,13 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..errors import number_of
 from ..scene import Scene
 from ..tags import Tag
 from .camera_labels import CameraLabels
 from .darwin_properties import ITEM, Pair, Properties, value_from
 from .strict_json import Node
-from .video_tags import value_of
+from .video_tags import frames_of_tag, value_of
 from .write_report import WriteReport
 
 __all__ = ["TAG", "item_properties", "tag_annotations", "tags_of_annotation", "tags_of_item"]
@@ -77,7 +75,7 @@ def tag_annotations(cameras: Sequence[CameraLabels], names: uuid.UUID, propertie
         n_other += not mine
         n_timed += bool(mine) and tag.span_ns is not None
         for one in mine:
-            span = _frames(tag, one)
+            span = (0, len(one.stamps_ns) - 1) if tag.span_ns is None else frames_of_tag(tag, one)
             if span is None:
                 n_outside += 1
                 continue
@@ -103,15 +101,6 @@ def tag_annotations(cameras: Sequence[CameraLabels], names: uuid.UUID, propertie
         report.dropped.append(f"{number_of(n_outside, 'tag')} of a time without a frame")
     if n_timed:
         report.rounded.append(f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told")
-
-
-def _frames(tag: Tag, one: CameraLabels) -> tuple[int, int] | None:
-    """First and last frame in which it holds; None where there is none."""
-    if tag.span_ns is None:
-        return 0, len(one.stamps_ns) - 1
-    stamps = one.scene.times_ns if tag.camera is None else one.stamps_ns
-    inside = np.flatnonzero((stamps >= tag.span_ns[0]) & (stamps <= tag.span_ns[1]))
-    return (int(inside[0]), int(inside[-1])) if len(inside) else None
 
 
 def _is_of_item(tag: Tag) -> bool:

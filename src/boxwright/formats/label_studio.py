@@ -45,6 +45,7 @@ from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .remembering import of_file
 from .strict_json import Node, load
+from .video_tags import agreed
 
 __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "read", "read_sized"]
 
@@ -57,7 +58,7 @@ CAPABILITIES = Capabilities(
         "attributes": "those of a whole track stay, as texts, but for names that Label Studio itself uses",
         "relations": "which track in pictures is which object stays, others are dropped",
         "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
-        "tags": "words, or lists of them; what else becomes texts; those of some time by frames, those of the clip in the first camera's video",
+        "tags": "words, or lists of them; what else becomes texts; those of some time by frames",
         "times": "one rate for all frames, from 0",
     },
     exact=Exactness(px=1e-6),
@@ -179,7 +180,7 @@ class _Reader:
         times = frame_times(n_frames, rate) if rate else np.arange(n_frames)
         if not rate:
             self.notes.append("the file tells no rate of frames: they are counted")
-        first = tasks[0]["data"].mapping()
+        first, tags = tasks[0]["data"].mapping(), agreed(tags, list(cameras))
         return Scene(
             name=name,
             times_ns=times,

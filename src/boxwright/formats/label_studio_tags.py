@@ -25,7 +25,7 @@ def writable_tags(cameras: Sequence[CameraLabels], own_names: Container[str], re
         camera: [one for one in own if one.tag.name.strip() and one.tag.name not in taken and one.tag.name not in own_names]
         for camera, own in every.items()
     }
-    n_lost = sum(map(len, every.values())) - sum(map(len, kept.values()))
+    n_lost = len({id(one.tag) for own in every.values() for one in own} - {id(one.tag) for own in kept.values() for one in own})
     if n_lost:
         report.dropped.append(f"{number_of(n_lost, 'tag')} with names of attributes, or of what Label Studio itself uses")
     return kept

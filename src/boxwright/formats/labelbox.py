@@ -43,7 +43,7 @@ from .laid_over import NO_SIZE
 from .looking import files_of, head
 from .remembering import of_file
 from .strict_json import Node, of_bytes
-from .video_tags import value_of
+from .video_tags import agreed, value_of
 
 __all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
 
@@ -54,7 +54,7 @@ CAPABILITIES = Capabilities(
     partly={
         "shapes": "boxes, polylines and single points stay, others become the boxes around them",
         "attributes": "those of a whole track stay, as texts",
-        "tags": "words, or lists of them; what else becomes texts; those of some time by frames, those of the clip in the first camera's video",
+        "tags": "words, or lists of them; what else becomes texts; those of some time by frames",
         "relations": "which track in pictures is which object stays, others are dropped",
         "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
     },
@@ -206,7 +206,7 @@ class _Reader:
             times_ns=times,
             cameras=cameras,
             image_tracks=[track.replace(times_ns=times[track.times_ns]) for track in self.tracks.values()],
-            tags=[replace(tag, span_ns=None if tag.span_ns is None else _stamps(times, tag.span_ns)) for tag in self.tags],
+            tags=[replace(tag, span_ns=None if tag.span_ns is None else _stamps(times, tag.span_ns)) for tag in agreed(self.tags, list(cameras))],
             has_time=has_time,
             label_frame=next(iter(cameras)),
             frame_ids=tuple(map(str, range(self.n_frames))),

@@ -14,7 +14,7 @@ from .camera_labels import CameraLabels
 from .json_text import as_json
 from .write_report import WriteReport
 
-__all__ = ["VideoTag", "agreed", "tags_of_videos", "value_of"]
+__all__ = ["VideoTag", "agreed", "frames_of_tag", "tags_of_videos", "value_of"]
 
 
 class VideoTag(NamedTuple):
@@ -26,28 +26,25 @@ class VideoTag(NamedTuple):
 
 
 def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict[str, list[VideoTag]]:
-    """Those of each camera's video; a tag of no camera is told in the first. Tags of one name are all of whole videos, or all of frames. The report
+    """Those of each camera's video; a tag of no camera is told in all of them. Tags of one name are all of whole videos, or all of frames. The report
     says what is lost of them."""
     found: dict[str, list[VideoTag]] = {one.name: [] for one in cameras}
-    n_other = n_outside = n_texts = n_whole = n_timed = 0
+    n_other = n_outside = n_texts = n_timed = 0
     for tag in cameras[0].scene.tags:
-        one = next((one for one in cameras if one.name == tag.camera), cameras[0] if tag.camera is None else None)
-        if one is None:
+        mine = [one for one in cameras if tag.camera in (None, one.name)]
+        if not mine:
             n_other += 1
             continue
-        span = None
-        if tag.span_ns is not None:
-            stamps = one.scene.times_ns if tag.camera is None else one.stamps_ns
-            inside = np.flatnonzero((stamps >= tag.span_ns[0]) & (stamps <= tag.span_ns[1]))
-            if not len(inside):
-                n_outside += 1
-                continue
-            span = (int(inside[0]), int(inside[-1]))
+        span = None if tag.span_ns is None else frames_of_tag(tag, mine[0])
+        if span is None and tag.span_ns is not None:
+            n_outside += 1
+            continue
         words, is_text = _words(tag)
-        n_texts, n_whole, n_timed = n_texts + (not is_text), n_whole + (tag.camera is None), n_timed + (span is not None)
-        found[one.name].append(VideoTag(tag, words, span))
+        n_texts, n_timed = n_texts + (not is_text), n_timed + (span is not None)
+        for one in mine:
+            found[one.name].append(VideoTag(tag, words, span))
     timed = {one.tag.name for own in found.values() for one in own if one.span is not None}
-    n_stretched = sum(one.tag.name in timed and one.span is None for own in found.values() for one in own)
+    n_stretched = len({id(one.tag) for own in found.values() for one in own if one.tag.name in timed and one.span is None})
     for one in cameras:  # what has one name is asked of the whole video, or frame by frame
         every = (0, len(one.stamps_ns) - 1)
         found[one.name] = [tag._replace(span=every) if tag.tag.name in timed and tag.span is None else tag for tag in found[one.name]]
@@ -61,17 +58,23 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
         report.rounded.append(f"{number_of(n_texts, 'value')} of tags that became texts")
     if n_timed:
         report.rounded.append(f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told")
-    if n_whole and len(cameras) > 1:
-        report.rounded.append(f"{number_of(n_whole, 'tag')} of the clip: those of {cameras[0].name}")
     return found
 
 
+def frames_of_tag(tag: Tag, one: CameraLabels) -> tuple[int, int] | None:
+    """First and last frame of a camera's video in which a tag of some time holds; None where it does in none."""
+    first, last = tag.span_ns or (0, -1)
+    stamps = one.scene.times_ns if tag.camera is None else one.stamps_ns
+    inside = np.flatnonzero((stamps >= first) & (stamps <= last))
+    return (int(inside[0]), int(inside[-1])) if len(inside) else None
+
+
 def agreed(tags: Sequence[Tag], cameras: Sequence[str]) -> list[Tag]:
-    """What is said alike of each camera's video is said of the clip, once, where it is said first."""
+    """What is said alike of the videos of several cameras, of all there are, is said of the clip, once, where it is said first."""
     saying: dict[tuple[Any, ...], set[str | None]] = {}
     for tag in tags:
         saying.setdefault(tag.key, set()).add(tag.camera)
-    everywhere = {key for key, told in saying.items() if told >= {*cameras}}
+    everywhere = {key for key, told in saying.items() if len(cameras) > 1 and told >= {*cameras}}
     found, told = list[Tag](), set[tuple[Any, ...]]()
     for tag in tags:
         if tag.key not in everywhere:
