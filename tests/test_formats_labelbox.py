@@ -9,6 +9,7 @@ import pytest
 
 import boxwright as bw
 from boxwright.certification.clients import python_with
+from boxwright.formats.camera_labels import spans_between
 from formats_scenes import full_scene
 
 UUID = "8f0c7a52-30bb-4c53-9a05-7c1ab2ddf0a1"
@@ -87,6 +88,19 @@ def test_points_of_segments_run_on_the_line(tmp_path):
     scene = bw.read(tmp_path)
     filled = scene.image_tracks[0].at(scene.times_ns)
     np.testing.assert_allclose(filled.shapes.uv[filled.is_valid, 0, 0] + 0.5, [0, 1, 2, 6, 7, 8], rtol=0, atol=1e-9)
+
+
+def test_spans_that_end_where_shapes_are_told_need_no_curve(monkeypatch):
+    """A curve for each track was half of what reading took; the shapes are the same."""
+    told, shapes = np.array([2, 5, 9]), bw.Boxes(np.arange(12.0).reshape(3, 4) * [1, 1, 2, 2])
+    curved = spans_between([(0, 4), (6, 12)], told, shapes, is_straight=True)
+    assert [span.frames.tolist() for span in curved] == [[0, 2, 4], [6, 9, 12]]
+    np.testing.assert_allclose(curved[0].shapes.xyxy[2], shapes.xyxy[0] + (shapes.xyxy[1] - shapes.xyxy[0]) * 2 / 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(bw.ImageTrack, "at", None)
+        plain = spans_between([(0, 5), (9, 12)], told, shapes, is_straight=True)
+    assert [span.frames.tolist() for span in plain] == [[0, 2, 5], [9, 12]]
+    assert [span.shapes.xyxy.tolist() for span in plain] == [shapes.xyxy[[0, 0, 1]].tolist(), shapes.xyxy[[2, 2]].tolist()]
 
 
 def test_it_comes_back_as_it_was(tmp_path):

@@ -313,7 +313,12 @@ def spans_between(runs: Sequence[tuple[int, int]], told: Int64s, shapes: Shapes,
     frames = [np.unique(np.concatenate([[first], told[a:b], [last]])) for (first, last), (a, b) in zip(runs, inside)]
     if not frames:
         return []
-    track = ImageTrack("told", "told", "told", told, shapes, **({} if is_straight else {"method": "hold"}))  # type: ignore[arg-type]
-    here = track.at(np.clip(np.concatenate(frames), told[0], told[-1])).shapes
+    asked = np.clip(np.concatenate(frames), told[0], told[-1])
+    at = np.searchsorted(told, asked)
+    if np.array_equal(told[at], asked):
+        here = shapes[at]
+    else:
+        track = ImageTrack("told", "told", "told", told, shapes, **({} if is_straight else {"method": "hold"}))  # type: ignore[arg-type]
+        here = track.at(asked).shapes
     ends = np.cumsum([len(one) for one in frames]).tolist()
     return [Span(first, last, one, here[end - len(one) : end], np.zeros(len(one), bool)) for (first, last), one, end in zip(runs, frames, ends)]

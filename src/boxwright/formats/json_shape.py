@@ -14,6 +14,7 @@ from ..limits import Limits
 __all__ = ["check_shape", "taken_bytes"]
 
 _PIECE_BYTES = 1 << 16
+_SHORT_BYTES, _MOST_PER_BYTE = 1 << 12, 100  # a list in a list in a list takes the most
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _KEY = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*+:', re.DOTALL)
 _COLON_NEXT = re.compile(rb"\s*+:")
@@ -31,9 +32,18 @@ _MOST_KEYS = 20_000  # that are told apart: an object's key is one text, however
 
 def check_shape(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str], in_parts: bool = False) -> None:
     """LimitError where brackets, all values, those of one list or object, or what all of them take in memory at once is too much."""
+    if _is_plainly_within(raw, bounds):
+        return
     shape = _shape_of(raw, bounds, path)
     if not in_parts:
         bounds.check("json_room_bytes", shape.room_bytes(raw), path)
+
+
+def _is_plainly_within(raw: bytes | mmap, bounds: Limits) -> bool:
+    """Whether a text is so short, and has so few brackets, that nothing in it can pass a limit: so are most lines of files that have many."""
+    if len(raw) > _SHORT_BYTES or not isinstance(raw, bytes) or raw.count(b"[") + raw.count(b"{") > bounds.json_depth:
+        return False
+    return len(raw) <= min(bounds.json_values, bounds.json_items) and _MOST_PER_BYTE * len(raw) <= bounds.json_room_bytes
 
 
 def taken_bytes(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str]) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,24 +24,20 @@ import numpy as np
 
 from ..arrays import Int64s
 from ..cameras import UncalibratedCamera
-from ..errors import FormatError, number_of
+from ..errors import number_of
 from ..image_tracks import ImageTrack
-from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
+from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
 from ..tags import Tag
-from .annotators import all_annotators
-from .boxwright_scene import camera_name
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
-from .free_names import FreeNames
 from .labelbox_answers import TRACK_ID, answers_of, labels_of, plain
+from .labelbox_rows import LINE_HINT, Place, files_in, key_of, lines_at, places_in
 from .laid_over import NO_SIZE
-from .looking import files_of, head
-from .remembering import of_file
-from .strict_json import Node, of_bytes
+from .strict_json import Node
 from .video_tags import agreed, value_of
 
 __all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
@@ -71,80 +66,15 @@ CAPABILITIES = Capabilities(
     ),
 )
 
-_LINE = re.compile(rb'(\xef\xbb\xbf)?\s*\{[^\n]*?"(dataRow|data_row)"\s*:\s*\{')
 _KINDS = {"bbox": "box", "bounding_box": "box", "point": "point", "line": "line"}
-_HINT = "correct the line or export the labels again"
 
 
 def detect(path: Path) -> bool:
-    return bool(_files(path))
-
-
-def _files(path: Path) -> list[Path]:
-    return files_of(path, (".ndjson", ".jsonl", ".json"), _is_ours)
-
-
-def _is_ours(file: Path) -> bool:
-    start = head(file)
-    return _LINE.match(start) is not None and any(name in start for name in (b'"segments"', b'"projects"', b'"answer"', b'"answers"'))
+    return bool(files_in(path))
 
 
 def list_scenes(path: Path) -> list[str]:
-    return list(_places(path))
-
-
-def _places(path: Path) -> dict[str, tuple[Path, dict[str, str], str | None]]:
-    """Scene -> its file, of each of its data rows the camera, and the annotator whose labels they are, None where a data row has one alone."""
-    found: dict[str, tuple[Path, dict[str, str], str | None]] = {}
-    names = FreeNames()
-    for file in _files(path):
-        own = of_file(file, _annotators)
-        keys = [*own]
-        parts = [key.rpartition("/") for key in keys]
-        cameras = [camera_name(last) for _, _, last in parts]
-        if len({first for first, _, _ in parts}) == 1 and parts[0][1] and re.sub(r"\W", "_", parts[0][0]) == re.sub(r"\W", "_", file.stem):
-            groups = [(parts[0][0], dict(zip(keys, cameras)))]
-        else:
-            last = [re.split(r"[/\\]", key)[-1] for key in keys]
-            groups = [(name.rpartition(".")[0] or name, {key: "camera"}) for key, name in zip(keys, last)]
-        for name, rows in groups:
-            for who in all_annotators([some for key in rows for some in own[key]]):
-                found[names.take(name if who is None else f"{name} by {who}")] = (file, rows, who)
-    return found
-
-
-def _annotators(file: Path) -> Mapping[str, list[list[str]]]:
-    """Data row -> the annotators of each project that has labels of it."""
-    found: dict[str, list[list[str]]] = {}
-    for line in _lines(file):
-        projects = line.get("projects", {})
-        found.setdefault(_key(line), []).extend([*labels_of(projects[name])] for name in projects.mapping())
-    return found
-
-
-def _lines(file: Path) -> Iterator[Node]:
-    limits().check("text_bytes", checked_size(file), file)
-    with file.open("rb") as stream:
-        for number, raw in enumerate(stream, 1):
-            if raw.strip():
-                yield _at_line(raw.removeprefix(b"\xef\xbb\xbf"), file, number)
-
-
-def _at_line(raw: bytes, file: Path, number: int) -> Node:
-    try:
-        node = of_bytes(raw, file)
-    except FormatError as error:
-        said = {"expected": error.expected, "got": error.got, "hint": error.hint}
-        raise FormatError(error.what, path=file, offset=f"line {number}", **said) from None
-    return Node(node.value, node.path, f"line {number}")
-
-
-def _key(line: Node) -> str:
-    row = line["dataRow"] if line.has("dataRow") else line["data_row"]
-    for name in ("globalKey", "global_key", "id"):
-        if row.has(name):
-            return row[name].word()
-    raise row.wrong("a global key or an id", "neither", _HINT)
+    return list(places_in(path))
 
 
 @dataclass
@@ -161,13 +91,13 @@ class _Label:
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    file, cameras, who = _places(path)[scene]
-    return _Reader(file, cameras, who, problems).scene(scene)
+    return _Reader(places_in(path)[scene], problems).scene(scene)
 
 
 class _Reader:
-    def __init__(self, file: Path, cameras: Mapping[str, str], who: str | None, problems: Problems) -> None:
-        self.file, self.cameras, self.who, self.problems, self.room = file, cameras, who, problems, LabelRoom(file)
+    def __init__(self, place: Place, problems: Problems) -> None:
+        self.file, self.cameras, self.who, self.places = place.file, place.cameras, place.who, place.places
+        self.problems, self.room, self.bounds = problems, LabelRoom(place.file), limits()
         self.sizes: dict[str, tuple[int, int]] = {}
         self.rates: set[float] = set()
         self.n_frames = 1
@@ -177,10 +107,10 @@ class _Reader:
         self.tracks: dict[str, ImageTrack] = {}
 
     def scene(self, name: str) -> Scene:
-        for line in _lines(self.file):
-            camera = self.cameras.get(_key(line))
+        for line in lines_at(self.file, self.places):
+            camera = self.cameras.get(key_of(line))
             if camera is None:
-                continue
+                raise line.wrong("the line that was there when the file's scenes were listed", "another", "read the file again")
             if line.has("projects"):
                 self._exported(line, camera)
             elif line.has("segments"):
@@ -191,7 +121,7 @@ class _Reader:
                     self._answered(line, camera)
             else:
                 self.others.add((camera, f"line {line.field}"))
-        limits().check("frames_per_scene", self.n_frames, self.file)
+        self.bounds.check("frames_per_scene", self.n_frames, self.file)
         rate = self.rates.pop() if len(self.rates) == 1 else 0.0
         has_time = is_rate(rate)
         times = frame_times(self.n_frames, rate) if has_time else np.arange(self.n_frames)
@@ -223,7 +153,7 @@ class _Reader:
             low = np.ceil(np.nanmax(np.concatenate([*bounds, [[0.5, 0.5]]]), axis=0) + 0.5)
             size = (max(int(low[0]), 1), max(int(low[1]), 1))
             notes.append(f"{NO_SIZE} of {name}: {size[0]} x {size[1]} px holds all labels")
-        limits().check("image_px", size[0] * size[1], self.file, f"camera {name}")
+        self.bounds.check("image_px", size[0] * size[1], self.file, f"camera {name}")
         return CameraSensor(name, UncalibratedCamera(*size))
 
     # -------------------------------------------------------- files to import
@@ -244,11 +174,11 @@ class _Reader:
         """One shape; its frame, counted from 0."""
         self.room.take(LABEL_BYTES)
         if number < 1 or number - 1 in label.rows:
-            raise node.wrong("each frame once, from 1", str(number), _HINT)
-        limits().check("frames_per_scene", number, self.file, node.field)
+            raise node.wrong("each frame once, from 1", str(number), LINE_HINT)
+        self.bounds.check("frames_per_scene", number, self.file, node.field)
         kind = next((key for key in _KINDS if node.has(key)), None)
         if kind is None:
-            raise node.wrong("a bbox, a point or a line", ", ".join(map(str, node.mapping()))[:60] or "nothing", _HINT)
+            raise node.wrong("a bbox, a point or a line", ", ".join(map(str, node.mapping()))[:60] or "nothing", LINE_HINT)
         label.rows[number - 1] = (_KINDS[kind], _numbers(_KINDS[kind], node[kind]))
         return number - 1
 
@@ -259,7 +189,7 @@ class _Reader:
         if media.has("width") and media.has("height"):
             self.sizes[camera] = (media["width"].whole(), media["height"].whole())
             if min(self.sizes[camera]) < 1:
-                raise media.wrong("a width and a height from 1", str(self.sizes[camera]), _HINT)
+                raise media.wrong("a width and a height from 1", str(self.sizes[camera]), LINE_HINT)
         if media.has("frame_rate"):
             self.rates.add(media["frame_rate"].number())
         if media.has("frame_count"):
@@ -283,7 +213,7 @@ class _Reader:
             opened: dict[str, tuple[Any, int, int]] = {}
             for number, frame in sorted(frames, key=lambda one: one[0]):
                 for name, value in answers_of(frame).items():
-                    limits().check("frames_per_scene", number + 1, self.file, frame.field)
+                    self.bounds.check("frames_per_scene", number + 1, self.file, frame.field)
                     said, first, last = opened.get(name, (value, number, number))
                     if type(said) is not type(value) or said != value or number > last + 1:
                         self._tag(name, said, (first, last), camera)
@@ -298,8 +228,8 @@ class _Reader:
         for run in line.get("frames", []):
             first, last = run["start"].whole() - 1, run["end"].whole() - 1
             if not 0 <= first <= last:
-                raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], _HINT)
-            limits().check("frames_per_scene", last + 1, self.file, run.field)
+                raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], LINE_HINT)
+            self.bounds.check("frames_per_scene", last + 1, self.file, run.field)
             spans.append((first, last))
         value = plain(line["answer" if line.has("answer") else "answers"].value)
         for span in spans or [None]:
@@ -333,11 +263,11 @@ class _Reader:
             if name in found:
                 for run in runs:
                     if len(run) != 2:
-                        raise run.wrong("a first and a last frame", str(run.value)[:40], _HINT)
+                        raise run.wrong("a first and a last frame", str(run.value)[:40], LINE_HINT)
                     first, last = (one.whole() - 1 for one in run)
                     if not 0 <= first <= last:
-                        raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], _HINT)
-                    limits().check("frames_per_scene", last + 1, self.file, run.field)
+                        raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], LINE_HINT)
+                    self.bounds.check("frames_per_scene", last + 1, self.file, run.field)
                     found[name].runs.append((first, last))
         return {name: label for name, label in found.items() if name not in bad}
 
@@ -345,25 +275,25 @@ class _Reader:
 
     def _add(self, label: _Label) -> None:
         node, rows = label.node, label.rows
+        if label.track_id in self.tracks:
+            raise node.wrong("each track once", f"{label.track_id!r} again", LINE_HINT)
         kinds = {kind for kind, _ in rows.values()}
         if len(kinds) != 1:
-            raise node.wrong("shapes of one kind", ", ".join(sorted(kinds)) or "none", _HINT)
+            raise node.wrong("shapes of one kind", ", ".join(sorted(kinds)) or "none", LINE_HINT)
         told = np.array(sorted(rows), np.int64)
-        limits().check("keyframes_per_track", len(told), self.file, node.field)
+        self.bounds.check("keyframes_per_track", len(told), self.file, node.field)
         shapes = _shapes(kinds.pop(), [rows[frame][1] for frame in told.tolist()])
         runs = sorted(label.runs) or [(int(part[0]), int(part[-1])) for part in np.split(told, np.flatnonzero(np.diff(told) > 1) + 1)]
         if any(b[0] <= a[1] for a, b in itertools.pairwise(runs)):
-            raise node.wrong("segments that do not overlap", str([(a + 1, b + 1) for a, b in runs])[:60], _HINT)
-        limits().check("keyframes_per_track", len(runs), self.file, node.field)
+            raise node.wrong("segments that do not overlap", str([(a + 1, b + 1) for a, b in runs])[:60], LINE_HINT)
+        self.bounds.check("keyframes_per_track", len(runs), self.file, node.field)
         spans = spans_between(runs, told, shapes, is_straight=True)
         self.room.take(TRACK_BYTES)
-        if label.track_id in self.tracks:
-            raise node.wrong("each track once", f"{label.track_id!r} again", _HINT)
         source = {key: value for key, value in node.mapping().items() if key in ("uuid", "feature_id")}
         n_frames = max(self.n_frames, runs[-1][1] + 1)
         track = track_of_spans(label.track_id, label.category, label.camera, spans, n_frames, attributes=label.attributes, source_attributes=source)
         self.n_frames, self.tracks[label.track_id] = n_frames, track
-        limits().check("tracks_per_scene", len(self.tracks), self.file)
+        self.bounds.check("tracks_per_scene", len(self.tracks), self.file)
 
 
 def _stamps(times_ns: Int64s, span: tuple[int, int]) -> tuple[int, int]:
@@ -374,20 +304,20 @@ def _numbers(kind: str, node: Node) -> Any:
     if kind == "box":
         left, top, width, height = (_number(node, name) for name in ("left", "top", "width", "height"))
         if width < 0 or height < 0:
-            raise node.wrong("a width and a height from 0", f"{width:g} {height:g}", _HINT)
+            raise node.wrong("a width and a height from 0", f"{width:g} {height:g}", LINE_HINT)
         return [left - EDGE_PX, top - EDGE_PX, left + width - EDGE_PX, top + height - EDGE_PX]
     if kind == "point":
         return [[_number(node, "x") - EDGE_PX, _number(node, "y") - EDGE_PX]]
     points = [[_number(point, "x") - EDGE_PX, _number(point, "y") - EDGE_PX] for point in node]
     if len(points) < 2:
-        raise node.wrong("at least two points", str(len(points)), _HINT)
+        raise node.wrong("at least two points", str(len(points)), LINE_HINT)
     return np.array(points)
 
 
 def _number(node: Node, name: str) -> float:
     value = node[name].number()
     if not abs(value) < FARTHEST_PX:
-        raise node[name].wrong(f"a number under {FARTHEST_PX:g}", f"{value:g}", _HINT)
+        raise node[name].wrong(f"a number under {FARTHEST_PX:g}", f"{value:g}", LINE_HINT)
     return value
 
 
