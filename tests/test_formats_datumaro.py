@@ -154,6 +154,19 @@ def test_identity_survives(tmp_path):
     assert bw.read(tmp_path / "out").tracks[0].track_id == scene.tracks[0].track_id
 
 
+@pytest.mark.parametrize("given", [1.5, None, "colour", {"colour": 1}, [["colour"], 3, "colour"]])
+def test_attributes_of_a_label_that_are_no_list_of_names(tmp_path, given):
+    """They ended the writing in Python's words; what are names stay."""
+    top = document(item("a", 0, cuboid(colour="red")))
+    for label in top["categories"]["label"]["labels"]:
+        label["attributes"] = given
+    save(tmp_path / "in/annotations/default.json", top)
+    bw.write(bw.read(tmp_path / "in"), tmp_path / "out", "datumaro")
+    (back,) = (tmp_path / "out/annotations").iterdir()
+    van, car = json.loads(back.read_text())["categories"]["label"]["labels"]
+    assert (van["attributes"], car["attributes"]) == (["colour"] if isinstance(given, list) else [], ["colour"])
+
+
 def test_what_is_outside_is_not_there(tmp_path):
     scene = bw.read(make(tmp_path, item("a", 0, cuboid()), item("b", 1, cuboid(outside=True)), item("c", 2, cuboid())))
     assert [len(scene.cuboids(i)) for i in range(3)] == [1, 0, 1]

@@ -74,9 +74,11 @@ class _Items:
         labels = []
         for label in self.labels:
             said = [escaped(name, INTERNAL) for name in names.get(label["name"], ())]
-            labels.append({"parent": "", **label, "attributes": list(dict.fromkeys([*label.get("attributes", ()), *said]))})
-        given = self.kept.get("categories")
-        others = {key: value for key, value in given.items() if key != "label"} if isinstance(given, Mapping) else {}
+            given = label.get("attributes")
+            known = [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
+            labels.append({"parent": "", **label, "attributes": list(dict.fromkeys([*known, *said]))})
+        top = self.kept.get("categories")
+        others = {key: value for key, value in top.items() if key != "label"} if isinstance(top, Mapping) else {}
         return {"label": {"labels": labels, "label_groups": [], "attributes": ["occluded"]}, **others}
 
     def item(self, frame: LabelledFrame, stem: str, clouds: set[int]) -> dict[str, Any]:
