@@ -187,6 +187,18 @@ def test_shapes_between_keyframes_and_frames(tmp_path, rng):
     np.testing.assert_allclose(vals, np.c_[middle.center_uv, middle.size_px])
 
 
+def test_frames_with_points_of_which_none_is_marked_are_counted(tmp_path, rng):
+    """They come back as labels, and the report told fewer."""
+    scene = full_scene(rng).replace(tracks=[])
+    times = scene.exposures_ns("front")[:3]
+    points = bw.Keypoints(np.full((2, 2, 2), 5.0), np.array([[0, 0], [2, 2]], np.uint8))
+    scene = scene.replace(image_tracks=[bw.ImageTrack("7", "person", "front", times[[0, 2]], points)])
+    n = int(scene.image_tracks[0].at(scene.exposures_ns("front")).is_valid.sum())
+    report = bw.write(scene, tmp_path / "out", "openlabel")
+    back = bw.read(tmp_path / "out")
+    assert n == int(back.image_tracks[0].at(back.exposures_ns("front")).is_valid.sum()) == report.n_labels >= 3
+
+
 def test_what_was_changed_is_what_comes_back(tmp_path):
     """A box that was moved, a track that was taken away, another class."""
     doc = with_data(*[{"bbox": [shape([5.0 + i, 5, 2, 2], "a"), shape([9.0, 5, 2, 2], "b")]} for i in range(3)])

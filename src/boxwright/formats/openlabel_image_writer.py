@@ -27,7 +27,8 @@ _TOLD = {"track_id", "category", "camera", "shape"}
 
 
 def sights_of(track: ImageTrack, exposures: Int64s) -> Iterator[Sight]:
-    """(frame, kind of data, items without attributes of their own names, those attributes) of each frame that has something of the track.
+    """(frame, kind of data, items without attributes of their own names, those attributes) of each frame that the track is in;
+    keypoints of which none is marked have no item.
 
     exposures : (F,) of the track's camera
     """
@@ -56,8 +57,7 @@ def sights_of(track: ImageTrack, exposures: Int64s) -> Iterator[Sight]:
             rest = {key: value for key, value in kept.items() if key not in taken}
             items = [{**item, **own} for item in items]
             items[0] |= {**codes, **({"source_attributes": rest} if rest else {})}
-        if items:
-            yield i, KIND_OF[shapes.KIND], items, given
+        yield i, KIND_OF[shapes.KIND], items, given
 
 
 def _items(track: ImageTrack, shapes: Shapes, kept: Mapping[str, Any]) -> tuple[list[dict[str, Any]], set[str]]:

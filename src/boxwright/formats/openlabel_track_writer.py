@@ -121,6 +121,8 @@ class OwnImageTrack:
     def put(self, first: int, end: int) -> None:
         for at, kind, items, given in sights_of(self.track, self.exposures[first:end]):
             self.n_seen += 1
+            if not items:
+                continue
             if "is_keyframe" not in items[0]:
                 self.keyframes.append(first + at)
             for n, item in enumerate(items):
