@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -334,13 +335,71 @@ def test_fields_of_another_format_do_not_pass_for_those_of_cvat(tmp_path):
         source_attributes={"id": 3, "xmlns": "u:v", "1st": 1, "": "x", "grün": 2},
         keyframe_source_attributes=[{"frame": 77, "occluded": 2, "points": 4, "z_order": 5}, {"xtl": 8}],
     )  # fmt: skip
-    report, _, again = written_from_elsewhere(tmp_path / "out", labels)
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    about = {"has_time": False, "label_frame": "front", "source_attributes": {"cvat": {"version": "1.1"}}}  # a label that was edited otherwise since
+    report = bw.write(bw.Scene("a", [0, 1, 2], cameras={"front": camera}, image_tracks=[labels], **about), tmp_path / "out", "cvat_video")
+    again = bw.read(tmp_path / "out")
     assert "3 fields of the file that the tracks came from, with names that mean something else in CVAT, such as id or frame" in report.dropped
     (track_,) = again.image_tracks
     assert (track_.track_id, track_.times_ns.tolist(), track_.visibility.tolist()) == ("7", [0, 1], [0, 0])
     np.testing.assert_array_equal(track_.shapes.xyxy, labels.shapes.xyxy)
     assert track_.source_attributes == {"_xmlns": "u:v", "_1st": "1", "_": "x", "gr_n": "2"}
     assert track_.keyframe_source_attributes == [{"z_order": "5"}, {}]
+
+
+def test_fields_of_another_format_stay_behind(tmp_path):
+    """They stood on every label of the file."""
+    labels = bw.ImageTrack(
+        "7", "car", "front", [0], bw.Boxes([[0, 0, 9, 9]]), source_attributes={"uuid": "x"}, keyframe_source_attributes=[{"alpha_rad": 4}]
+    )
+    report, _, again = written_from_elsewhere(tmp_path / "out", labels)
+    assert any("fields that labels have from another format stay behind: uuid, alpha_rad" in note for note in report.notes)
+    assert not again.image_tracks[0].source_attributes and not any(again.image_tracks[0].keyframe_source_attributes)
+
+
+def saved_by_cvat(file):
+    """As CVAT exports a task: its own numbers, fields and order, and the attributes that labels have."""
+    text = file.read_text()
+    tracks = re.findall(r"  <track .*?</track>\n", text, re.DOTALL)
+    fresh = [re.sub('<track [^>]*(label="[^"]*")[^>]*>', rf'<track id="{k}" \1 source="manual">', one) for k, one in enumerate(reversed(tracks))]
+    file.write_text(text[: text.index("  <track ")] + "".join(fresh) + "</annotations>\n")
+    return fresh
+
+
+def named_scene(names):
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    boxes = [bw.Boxes([[k, 0, k + 9, 9], [k + 1, 0, k + 10, 9]]) for k in range(len(names))]
+    tracks = [bw.ImageTrack(name, "car", "front", [0, 2], one, object_id=f"object {name}") for name, one in zip(names, boxes)]
+    return bw.Scene("a", [0, 1, 2], cameras={"front": camera}, image_tracks=tracks, has_time=False, label_frame="front")
+
+
+def test_names_and_objects_outlive_cvat(tmp_path):
+    """CVAT lost the names, and numbered tracks anew; the object was chosen among those that were there."""
+    scene = named_scene(["0", "1", "walker", "by hand"])
+    bw.write(scene, tmp_path, "cvat_video")
+    kinds = re.findall(
+        "<name>(boxwright_track_id|object_id)</name>\\s*<mutable>False</mutable>\\s*<input_type>(\\w+)<", (tmp_path / "a.xml").read_text()
+    )
+    assert sorted(kinds) == [("boxwright_track_id", "text"), ("object_id", "text")]
+    saved_by_cvat(tmp_path / "a.xml")
+    back = bw.read(tmp_path)
+    assert {one.track_id: (one.object_id, one.shapes.xyxy[0, 0]) for one in back.image_tracks} == {
+        one.track_id: (one.object_id, one.shapes.xyxy[0, 0]) for one in scene.image_tracks
+    }
+    assert not any(one.attributes for one in back.image_tracks)
+
+
+def test_tracks_that_were_copied_or_drawn_in_cvat(tmp_path):
+    """A copy has the name of its original, a new track a number that may be a name."""
+    bw.write(named_scene(["0", "1"]), tmp_path, "cvat_video")
+    fresh = saved_by_cvat(tmp_path / "a.xml")  # "1" is 0 now, and "0" is 1
+    named = '<attribute name="boxwright_track_id">{}</attribute>'
+    drawn = fresh[0].replace('id="0"', 'id="1"').replace(named.format(1), named.format(""))
+    file = tmp_path / "a.xml"
+    file.write_text(file.read_text().replace("</annotations>", fresh[0].replace('id="0"', 'id="2"') + drawn + "</annotations>").replace(fresh[1], ""))
+    scene = bw.read(tmp_path)
+    assert [one.track_id for one in scene.image_tracks] == ["1", "1'", "1'2"]
+    assert any("2 tracks with the name of another" in note for note in scene.notes)
 
 
 def test_a_polygon_has_one_ring(tmp_path):

@@ -214,6 +214,27 @@ def test_datumaro_itself_reads_it(tmp_path):
     np.testing.assert_allclose(told.cuboids.cuboids.quat_wxyz[0], quat_from_euler(np.round(ANGLES, 2), "XYZ"), rtol=0, atol=TOL)
 
 
+DECLARED = """
+import json, sys
+from datumaro.components.annotation import AnnotationType
+from datumaro.components.dataset import Dataset
+data = Dataset.import_from(sys.argv[1], "datumaro")
+labels = data.categories()[AnnotationType.label]
+said = [(set(one.attributes), labels.attributes | labels[one.label].attributes) for item in data for one in item.annotations]
+print(json.dumps([len(said), sorted(set().union(*[own - known for own, known in said])), sorted(labels.attributes)]))
+"""
+
+
+@pytest.mark.peers
+def test_datumaro_knows_every_attribute(tmp_path):
+    """It warned that `keyframe` is not declared."""
+    python = python_with("datumaro")
+    if python is None:
+        pytest.skip("datumaro is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    bw.write(bw.read(make(tmp_path / "in")), tmp_path / "out", "datumaro")
+    assert asked(python, DECLARED, tmp_path / "out") == [3, [], ["keyframe", "occluded", "outside", "track_id"]]
+
+
 # ------------------------------------------------------------ pictures beside the clouds
 
 

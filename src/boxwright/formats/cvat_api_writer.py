@@ -27,6 +27,7 @@ from .cvat_api import CAPABILITIES, CUBOID, NAME, OWN_SHAPE, OWN_TRACK
 from .cvat_video_meta import attribute_text
 from .dense_tracks import moved_each
 from .labelled_frames import say_what_is_in_no_frame, sensor_frame
+from .own_fields import with_own_fields
 from .reach import check_reach
 from .streamed_json import StreamedJson, json_line, write_list
 from .write_report import WriteReport
@@ -52,6 +53,7 @@ def write(
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
     check_reach(scene)
+    scene = with_own_fields(scene, report, "cvat_api")
     reference = sensor_frame(scene)
     if keyframes not in ("every", "own"):
         raise ArgumentError(expected="'every' or 'own'", got=repr(keyframes), field="keyframes")

@@ -3,7 +3,8 @@
     annotations/meta/task                       name, size, start_frame, frame_filter, labels with their attributes, original_size
     annotations/track label id                  one object; its elements are box, polygon, ... of one kind (cvat_video_shapes.py)
     .../box frame keyframe outside occluded     keyframe="0" is a place that CVAT interpolated: kept with the origin FILLED
-    .../box/attribute name                      all attributes again on every element; those that cannot change are the track's own
+    .../box/attribute name                      all attributes again on every element; those that cannot change are the track's own; of them
+                                                boxwright_track_id is its name
 
 The file has no times: frames are numbers, unless a video gives them. An element that only says that the track ends one frame after its last place is
 not kept; the writer says it again. A track that ends early without one ends there too, though CVAT would show its last place until the end of the
@@ -33,6 +34,7 @@ from .boxwright_scene import camera_name
 from .cvat_video_meta import Label, labels_of, size_of, text_of, whole_of
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
 from .declared import Capabilities, Exactness
+from .free_names import FreeNames
 from .laid_over import NO_SIZE
 from .looking import files_of, head, names_of
 from .object_links import told_object
@@ -47,7 +49,7 @@ CAPABILITIES = Capabilities(
     partly={
         "attributes": "values become texts",
         "relations": "which track in pictures is which object stays, others are dropped",
-        "track_ids": "whole numbers stay; others are numbered, with the name beside, which CVAT leaves out when it saves the file again",
+        "track_ids": "where a track is copied or split in CVAT, the first has the name, the others one like it",
         "keyframes": "curves other than straight ones become keyframes",
         "frame_names": "whole numbers stay, others are counted",
     },
@@ -56,10 +58,14 @@ CAPABILITIES = Capabilities(
     exact=Exactness(px=1e-9),
     client="datumaro",
     client_exact=Exactness(px=0.0052),  # 0.01 px, in float32, whose steps at 4,000 px are 0.0002
-    remarks=("Datumaro rounds to 0.01 px, in float32, what it reads. Attributes in the form of old files are written in that of new ones.",),
+    remarks=(
+        "Datumaro rounds to 0.01 px, in float32, what it reads. Attributes in the form of old files are written in that of new ones.",
+        "CVAT numbers tracks anew when it saves a task; a track that is not from CVAT has its name as the attribute `boxwright_track_id`, and "
+        "the object that it is as `object_id`, which come back with it.",
+    ),
 )
 
-NAME = "boxwright_track_id"  # of a track whose name is no number, as which CVAT and Datumaro take an id
+NAME = "boxwright_track_id"  # the attribute that is the name of a track; in older files of ours one of the XML
 OWN_TRACK = {"id", "label", NAME}
 _OWN_SHAPE = {"frame", "keyframe", "outside", "occluded"}
 _ROOT = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<annotations[\s>]", re.DOTALL)
@@ -113,8 +119,10 @@ class _Reader:
         self.rows: list[Row] = []
         self.row: Row = {}
         self.attribute: str | None = None
-        self.tracks: dict[str, ImageTrack] = {}
-        self.numbers: dict[str, list[int]] = {}  # track_id -> the frames of its keyframes
+        self.tracks: list[ImageTrack] = []
+        self.numbers: list[list[int]] = []  # of each track, the frames of its keyframes
+        self.named: list[bool] = []  # of each track, whether an attribute tells its name
+        self.ids: set[str] = set()  # of the others
         self.open_ends: list[int] = []  # last frames of tracks that do not say that they end there
         self.notes: dict[str, int] = {}
 
@@ -188,14 +196,18 @@ class _Reader:
             raise self._error("a track without a label", line, field=f"track {track_id}")
         if not track_id.strip():
             raise self._error("a track without an id", line, field="id")
-        if track_id in self.tracks:
-            raise self._error("an id of an earlier track", line, got=repr(track_id[:40]), field="id")
         if self.labels is None:
             self.labels, self.size_px = labels_of(self.meta), size_of(self.meta)
         rows = self._good_rows(track_id)
         if not rows:
             raise self._error("a track without a shape", line, field=f"track {track_id}")
         frames, kind = [row["number"] for row in rows], rows[0]["kind"]
+        given = [row["attributes"].pop(NAME, "") for row in rows]
+        name = next((one for one in given if one.strip()), "")
+        if not name and track_id in self.ids:
+            raise self._error("an id of an earlier track", line, got=repr(track_id[:40]), field="id")
+        self.ids |= set() if name else {track_id}
+        track_id = name or track_id
         if len(rows) > 1 and _only_ends(rows[-2], rows[-1]):
             rows, frames = rows[:-1], frames[:-1]
         elif rows[-1]["visibility"] != Visibility.OUTSIDE:
@@ -205,7 +217,7 @@ class _Reader:
         if kind == "ellipse":
             source["shape"] = kind
         kept = [self._kept(row) for row in rows]
-        self.tracks[track_id] = ImageTrack(
+        track = ImageTrack(
             track_id,
             category,
             "camera",
@@ -219,7 +231,9 @@ class _Reader:
             source_attributes=source,
             keyframe_source_attributes=kept if any(kept) else (),
         )
-        self.numbers[track_id] = frames
+        self.tracks.append(track)
+        self.numbers.append(frames)
+        self.named.append(bool(name))
 
     def _good_rows(self, track_id: str) -> list[Row]:
         """Elements that hold, by frame; the others are kept aside."""
@@ -297,9 +311,9 @@ class _Reader:
         index = {number: i for i, number in enumerate(numbers)}
         camera, size_note = self._camera()
         tracks = []
-        for track in self.tracks.values():
-            times = np.array([index[number] for number in self.numbers[track.track_id]], np.int64)
-            tracks.append(track.replace(camera=camera.name, times_ns=times))
+        for track, name, own in zip(self.tracks, self._names(notes), self.numbers):
+            times = np.array([index[number] for number in own], np.int64)
+            tracks.append(track.replace(track_id=name, camera=camera.name, times_ns=times))
         n_open = sum(frame < numbers[-1] for frame in self.open_ends)
         if n_open:
             notes.append(f"tracks that end before the last frame without an element that says so: {n_open}; they are taken to end there")
@@ -319,9 +333,21 @@ class _Reader:
             notes=["the file has no times: frames are counted", *notes],
         )
 
+    def _names(self, notes: list[str]) -> list[str]:
+        """Of all tracks: as attributes tell, of which a track that was copied or split has the same; then numbers that are free."""
+        free, names = FreeNames(), [track.track_id for track in self.tracks]
+        for k in sorted(range(len(names)), key=lambda k: not self.named[k]):
+            names[k] = free.take(names[k])
+        n_other = sum(name != track.track_id for name, track in zip(names, self.tracks))
+        if n_other:
+            notes.append(
+                f"{number_of(n_other, 'track')} with the name of another, as where one was copied or split in CVAT: they have a mark behind it"
+            )
+        return names
+
     def _frames(self) -> tuple[list[int], list[str]]:
         """The numbers of the frames: those the task names, and all that labels name."""
-        used = {number for numbers in self.numbers.values() for number in numbers}
+        used = {number for numbers in self.numbers for number in numbers}
         size, start = whole_of(self.meta, "size"), whole_of(self.meta, "start_frame") or 0
         step = re.fullmatch(r"step=([1-9][0-9]{0,6})", text_of(self.meta, "frame_filter") or "")
         self.limits.check("frames_per_scene", max(size or 0, 0), self.file, "meta/task/size")
@@ -344,7 +370,7 @@ class _Reader:
         if size is not None:
             self.limits.check("image_px", size[0] * size[1], self.file, "meta/task/original_size")
             return CameraSensor(name, UncalibratedCamera(*size)), None
-        bounds = [track.shapes.bounds_xyxy()[:, 2:].max(axis=0) for track in self.tracks.values()]
+        bounds = [track.shapes.bounds_xyxy()[:, 2:].max(axis=0) for track in self.tracks]
         low = np.ceil(np.nanmax([*bounds, (0.5, 0.5)], axis=0) + 0.5).astype(int)
         width, height = (int(max(value, 1)) for value in low)
         return CameraSensor(name, UncalibratedCamera(width, height)), f"{NO_SIZE} of {name}: {width} x {height} px holds all labels"

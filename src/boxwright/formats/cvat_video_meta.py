@@ -7,7 +7,7 @@ in old files a text           ~select=action:standing,walking    ~ can change, @
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,22 +127,24 @@ def leaf(name: str, text: Any) -> Node:
     return [name, {}, str(text)]
 
 
-def label_nodes(values: Mapping[str, tuple[bool, set[str]]]) -> list[Node]:
-    """Definitions of attributes. values : name -> whether it changes, and its texts"""
+def label_nodes(values: Mapping[str, tuple[bool, set[str]]], typed: Container[str]) -> list[Node]:
+    """Definitions of attributes. values : name -> whether it changes, and its texts; typed : names of those that take any text"""
     nodes = []
     for name, (is_mutable, texts) in values.items():
         listed = sorted(texts)
-        if texts <= {"true", "false"}:
+        if name not in typed and texts <= {"true", "false"}:
             kind, listed = "checkbox", ["false"]
         else:
             is_short = len(texts) <= MOST_VALUES and sum(map(len, texts)) + len(texts) <= LONGEST
-            kind = "select" if is_short and not any("\n" in text or not text for text in texts) else "text"
+            kind = "select" if name not in typed and is_short and not any("\n" in text or not text for text in texts) else "text"
         parts = [("name", name), ("mutable", str(is_mutable)), ("input_type", kind), ("default_value", listed[0] if kind != "text" else "")]
         nodes.append(["attribute", {}, [leaf(*part) for part in parts] + [leaf("values", "\n".join(listed) if kind != "text" else "")]])
     return nodes
 
 
-def with_labels(meta: Node, wanted: Mapping[str, Mapping[str, tuple[bool, set[str]]]], skeletons: Mapping[str, Sequence[str]]) -> Node:
+def with_labels(
+    meta: Node, wanted: Mapping[str, Mapping[str, tuple[bool, set[str]]]], skeletons: Mapping[str, Sequence[str]], typed: Container[str] = ()
+) -> Node:
     """The meta with definitions of all labels and attributes that are used; those it has stay as they are, but for attributes in the old form,
     which others do not read any more."""
     known = labels_of(meta)
@@ -157,7 +159,7 @@ def with_labels(meta: Node, wanted: Mapping[str, Mapping[str, tuple[bool, set[st
         had = [one for some in _children(label, "attributes") for one in _children(some, "attribute")]
         rest = [child for child in label[2] if child[0] != "attributes"]
         kind = [leaf("type", "skeleton")] if category in skeletons and category not in old else []
-        labels[category] = ["label", label[1], [*rest, *kind, ["attributes", {}, [*had, *label_nodes(missing)]]]]
+        labels[category] = ["label", label[1], [*rest, *kind, ["attributes", {}, [*had, *label_nodes(missing, typed)]]]]
     for category, points in skeletons.items():
         if category not in old:
             for name in points:

@@ -20,7 +20,8 @@ from .cvat_video_meta import LONGEST, MOST_VALUES, Label, attribute_text, labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .file_names import fitting
 from .image_labels import frames_of, labels_seen, say_what_is_lost, the_camera
-from .object_links import with_link
+from .object_links import OBJECT_ID, with_link
+from .own_fields import with_own_fields
 from .write_report import WriteReport
 from .xml_text import NO_CHARACTER
 
@@ -38,15 +39,16 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
 
     camera : whose labels, where the scene has labels in the pictures of several, or only cuboids and several cameras
     """
+    scene = with_own_fields(scene, report, "cvat_video", "cvat")
     sensor = the_camera(scene, camera, report)
     seen = labels_seen(scene, sensor)
     writer = _Writer(scene, sensor, report)
     name = fitting(_UNSAFE.sub("_", scene.name).strip(" .")) or "annotations"
     with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
-        _put(file, writer.meta(with_link(track, is_named=False) for track in seen.tracks()), 1)
+        _put(file, writer.meta(writer.called(track) for track in seen.tracks()), 1)
         for track in seen.tracks():
-            file.writelines(writer.track_lines(with_link(track, is_named=False)))
+            file.writelines(writer.track_lines(writer.called(track)))
         file.write("</annotations>\n")
     report.n_frames, report.n_tracks, report.n_labels = len(scene), seen.n_tracks, writer.n_elements
     report.tolerance_px = 1e-9
@@ -60,7 +62,7 @@ class _Writer:
     sensor: CameraSensor
     report: WriteReport
     n_elements: int = 0
-    n_no_number: int = 0
+    n_called: int = 0
     n_no_text: int = 0
     n_texts: int = 0
     n_cleaned: int = 0
@@ -74,11 +76,18 @@ class _Writer:
         taken = {int(track.track_id) for track in self.scene.image_tracks if _NUMBER.fullmatch(track.track_id)}
         self.free = (number for number in itertools.count() if number not in taken)
         ids = list(self.scene.frame_ids)
-        own = self.scene.format == "cvat_video" or "cvat" in self.scene.source_attributes
+        self.is_own = self.scene.format == "cvat_video" or "cvat" in self.scene.source_attributes
         are_numbers = all(re.fullmatch("0|[1-9][0-9]{0,8}", one) for one in ids)
-        self.numbers = [int(one) for one in ids] if own and are_numbers else list(range(len(ids)))
+        self.numbers = [int(one) for one in ids] if self.is_own and are_numbers else list(range(len(ids)))
         if any(b <= a for a, b in zip(self.numbers, self.numbers[1:])):
             self.numbers = list(range(len(ids)))
+
+    def called(self, track: ImageTrack) -> ImageTrack:
+        """With its name, where CVAT has not given it, and the object that it is, as attributes, which CVAT keeps."""
+        linked = with_link(track, is_named=False)
+        if self.is_own and _NUMBER.fullmatch(track.track_id):
+            return linked
+        return linked.replace(attributes={**linked.attributes, NAME: track.track_id})
 
     # -------------------------------------------------------- the task
 
@@ -100,7 +109,7 @@ class _Writer:
             names = point_names(track.shapes) if isinstance(track.shapes, Keypoints) else None
             if names is not None:
                 skeletons[track.category] = names
-        meta = with_labels(kept if isinstance(kept, list) else self._fresh_meta(), wanted, skeletons)
+        meta = with_labels(kept if isinstance(kept, list) else self._fresh_meta(), wanted, skeletons, (NAME, OBJECT_ID))
         self.labels = labels_of(meta)
         return meta
 
@@ -124,9 +133,8 @@ class _Writer:
             self.n_cut += size[0] > most[0] or size[1] > most[1]
         element = element_of(track.shapes, kept.pop("shape", None) == "ellipse")
         is_number = _NUMBER.fullmatch(track.track_id) is not None
-        name = {} if is_number else {NAME: track.track_id}
-        said = self._with_own({"id": track.track_id if is_number else str(next(self.free)), "label": track.category, **name}, kept)
-        self.n_no_number += not is_number
+        said = self._with_own({"id": track.track_id if is_number else str(next(self.free)), "label": track.category}, kept)
+        self.n_called += NAME in track.attributes
         yield f"  <track{self._said(said)}>\n"
         frames, rows = frames_of(self.scene, self.sensor, track, self.report)
         filled = track.at(track.times_ns).attributes
@@ -215,8 +223,8 @@ class _Writer:
             )
         if self.n_cleaned:
             lost.append(f"characters that XML has no place for, in {self.n_cleaned} texts: they are '?'")
-        if self.n_no_number:
-            self.report.notes.append(f"{self.n_no_number} track ids are no whole numbers: they are numbered, and boxwright reads the names back")
+        if self.n_called:
+            self.report.notes.append(f"{number_of(self.n_called, 'track')} with the name as `{NAME}` beside: CVAT numbers tracks itself")
         if self.n_held:
             self.report.notes.append(f"{self.n_held} keyframes repeat the one before, for CVAT cannot hold a shape until the next keyframe")
 

@@ -23,6 +23,7 @@ from .file_names import file_name
 from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
 from .json_text import as_json, dumps
 from .object_links import with_link
+from .own_fields import with_own_fields
 from .write_report import WriteReport
 
 __all__ = ["write"]
@@ -41,6 +42,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     frame_rate : in Hz, where the scene has no time
     """
     frame_rate = checked_rate(frame_rate)
+    scene = with_own_fields(scene, report, "darwin")
     cameras = camera_labels(scene, report, camera)
     writer = _Writer(scene, cameras, report, frame_rate, Properties(scene.image_tracks))
     with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:

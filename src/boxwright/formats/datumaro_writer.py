@@ -17,6 +17,7 @@ from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clou
 from .datumaro import CAPABILITIES, CUBOID, INTERNAL, NUMBER
 from .file_names import fitting
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
+from .own_fields import with_own_fields
 from .pictures_of_frames import Pictures
 from .reach import check_reach
 from .streamed_json import StreamedJson
@@ -34,6 +35,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, subset: str | None
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
     check_reach(scene)
+    scene = with_own_fields(scene, report, "datumaro")
     name = fitting(re.sub(r"[^\w.-]", "_", scene.name).strip("._")) or "default" if subset is None else subset
     if not is_safe_name(name):
         raise ArgumentError(expected="the name of a folder", got=repr(name), field="subset")
@@ -74,12 +76,11 @@ class _Items:
         labels = []
         for label in self.labels:
             said = [escaped(name, INTERNAL) for name in names.get(label["name"], ())]
-            given = label.get("attributes")
-            known = [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
-            labels.append({"parent": "", **label, "attributes": list(dict.fromkeys([*known, *said]))})
+            labels.append({"parent": "", **label, "attributes": list(dict.fromkeys([*_names(label), *said]))})
         top = self.kept.get("categories")
         others = {key: value for key, value in top.items() if key != "label"} if isinstance(top, Mapping) else {}
-        return {"label": {"labels": labels, "label_groups": [], "attributes": ["occluded"]}, **others}
+        of_all = _names(top.get("label") if isinstance(top, Mapping) else None)
+        return {"label": {"labels": labels, "label_groups": [], "attributes": list(dict.fromkeys([*of_all, *_OF_ALL]))}, **others}
 
     def item(self, frame: LabelledFrame, stem: str, clouds: set[int]) -> dict[str, Any]:
         extra = self.extras.get(self.scene.frame_ids[frame.index]) if self.extras else None
@@ -122,6 +123,7 @@ class _Items:
         return len(track) == 1 if given is None else given == track.track_id
 
 
+_OF_ALL = ("occluded", "keyframe", "outside", "track_id")  # which CVAT declares for all labels of tasks that have tracks
 _WRITTEN = ("type", "label_id", "attributes", "position", "rotation", "scale")
 
 
@@ -141,6 +143,12 @@ def _labels(scene: Scene, kept: Mapping[str, Any]) -> tuple[list[dict[str, Any]]
     names = {one["name"] for one in labels}
     labels += [{"name": name} for name in scene.categories if name not in names]
     return labels, {one["name"]: i for i, one in enumerate(labels)}
+
+
+def _names(said: Any) -> list[str]:
+    """Of the attributes that a file declares, for a label or for all."""
+    given = said.get("attributes") if isinstance(said, Mapping) else None
+    return [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
 
 
 def _track_number(track_id: str) -> int | str:

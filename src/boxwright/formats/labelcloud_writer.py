@@ -16,6 +16,7 @@ from ..scene import Scene
 from .clouds_of_frames import frame_stems, say_what_is_lost, write_clouds
 from .labelcloud import CAPABILITIES, CLASSES, CORNERS, FIELDS, FORMATS, TRACK
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
+from .own_fields import with_own_fields
 from .reach import check_reach
 from .streamed_json import json_line
 from .write_report import WriteReport
@@ -32,6 +33,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, layout: str = "cen
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
     check_reach(scene)
+    scene = with_own_fields(scene, report, "labelcloud")
     if layout not in FORMATS:
         raise ArgumentError(expected=f"one of {', '.join(FORMATS)}", got=repr(layout), field="layout")
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad

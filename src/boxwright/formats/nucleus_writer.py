@@ -10,6 +10,7 @@ from ..scene import Scene
 from .clouds_of_frames import frame_stems, say_what_is_lost
 from .labelled_frames import labelled_frames
 from .nucleus import CAPABILITIES, CUBOID, FIELDS, FRAME_NAME, IMAGE, N_TERMS, PARAMS
+from .own_fields import with_own_fields
 from .pictures_of_frames import Pictures, say_what_lenses_are_lost
 from .reach import check_reach
 from .scale_cameras import camera_in_scale, lenses_left_out
@@ -29,6 +30,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, reference_id: str 
     reference_id : by which the dataset knows the scene; by default its name
     """
     check_reach(scene)
+    scene = with_own_fields(scene, report, "nucleus")
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
     name = (scene.name if scene.name.strip() else "scene") if reference_id is None else reference_id
     world = World(scene, report)

@@ -14,6 +14,7 @@ from ..errors import number_of
 from ..scene import Scene
 from .clouds_of_frames import frame_stems, say_what_is_lost
 from .labelled_frames import LabelledFrame, labelled_frames
+from .own_fields import with_own_fields
 from .pictures_of_frames import Picture, Pictures
 from .reach import check_reach
 from .scale import CAMERA, CAPABILITIES, FIELDS, N_TERMS
@@ -31,6 +32,7 @@ _NUMBERED = re.compile("camera ([0-9]{1,9})")
 def write(scene: Scene, folder: Path, report: WriteReport) -> None:
     """Writes `annotations.json`, `frames/` and the pictures in `cameras/` into `folder`, which exists and is empty."""
     check_reach(scene)
+    scene = with_own_fields(scene, report, "scale")
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
     world = World(scene, report)
     stems = frame_stems(scene, report, in_order=True)

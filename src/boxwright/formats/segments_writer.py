@@ -16,6 +16,7 @@ from ..frames import Pose
 from ..scene import Scene
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
+from .own_fields import with_own_fields
 from .pictures_of_frames import Picture, Pictures, say_what_lenses_are_lost
 from .reach import check_reach
 from .segments import CAPABILITIES, FIELDS, KIND, LINK, NAME, SYNCED
@@ -35,6 +36,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
     check_reach(scene)
+    scene = with_own_fields(scene, report, "segments")
     report.tolerance_m, report.tolerance_rad = CAPABILITIES.exact.m, CAPABILITIES.exact.rad
     kept = scene.source_attributes.get("segments")
     label = _Label(scene, kept if isinstance(kept, Mapping) else {})

@@ -24,6 +24,7 @@ from .boxwright_scene import is_safe_name
 from .clouds_of_frames import escaped, frame_stems, say_what_is_lost, write_clouds
 from .file_names import fitting
 from .labelled_frames import LabelledFrame, labelled_frames, sensor_frame
+from .own_fields import with_own_fields
 from .reach import check_reach
 from .streamed_json import StreamedJson, json_line
 from .supervisely import CAPABILITIES, CUBOID, NAME_TAG, OCCLUDED, OF_CVAT, RESERVED
@@ -48,6 +49,7 @@ def write(
     pcd_encoding : "binary", "binary_compressed" or "ascii"
     """
     check_reach(scene)
+    scene = with_own_fields(scene, report, "supervisely")
     if layout not in ("episode", "clouds"):
         raise ArgumentError(expected="'episode' or 'clouds'", got=repr(layout), field="layout")
     own = fitting(re.sub(r"[^\w.-]", "_", scene.name).strip("._")) or "scene"

@@ -3,15 +3,11 @@
 import json
 import sys
 from importlib.metadata import version
-from pathlib import Path
-from xml.etree import ElementTree  # of a file that boxwright wrote a moment ago
 
 from datumaro.components.annotation import AnnotationType
 from datumaro.components.dataset import Dataset
 
 EDGE_PX = 0.5  # the middle of the first pixel is (0.5, 0.5) in CVAT
-(file,) = Path(sys.argv[1]).glob("*.xml")
-called = {int(track.get("id")): track.get("boxwright_track_id", track.get("id")) for track in ElementTree.parse(file).iter("track")}  # noqa: S314
 dataset = Dataset.import_from(sys.argv[1], "cvat")
 names = [label.name for label in dataset.categories()[AnnotationType.label].items]
 columns = {name: [] for name in ("frame", "track", "category", "camera", "xyxy")}
@@ -20,7 +16,7 @@ for item in dataset:
         if one.attributes.get("outside") or one.type not in (AnnotationType.bbox, AnnotationType.polygon, AnnotationType.polyline):
             continue
         x, y, w, h = one.get_bbox()
-        track = called.get(one.attributes.get("track_id"), "")
+        track = one.attributes.get("boxwright_track_id", one.attributes.get("track_id", ""))
         row = (int(item.attributes["frame"]), track, names[one.label], "", [x - EDGE_PX, y - EDGE_PX, x + w - EDGE_PX, y + h - EDGE_PX])
         for values, value in zip(columns.values(), row):
             values.append(value)
