@@ -280,18 +280,18 @@ def test_nucleus_keeps_the_heading_alone(tmp_path):
     assert any("the tilt of 3 cuboids, up to 5.73 degrees" in line for line in report.dropped)
 
 
-ROLL, PITCH = 0.2, -0.1  # about the axis across, so that the nose is up, and about the one along
+ROLL, PITCH = 0.2, -0.1  # about the axis along, and about the one across, so that the nose is up
 
 
 def test_golden_pitch_and_roll(tmp_path):
-    """Rz(yaw) @ Ry(pitch) @ Rx(roll): the front is the second column, what is up the third."""
-    (sy, sp, sr), (cy, cp, cr) = np.sin([FROM_NORTH, PITCH, ROLL]), np.cos([FROM_NORTH, PITCH, ROLL])
+    """Rz(yaw + pi/2) @ Ry(pitch) @ Rx(roll): the front is the first column, what is up the third."""
+    (sy, sp, sr), (cy, cp, cr) = np.sin([YAW, PITCH, ROLL]), np.cos([YAW, PITCH, ROLL])
     (car,) = bw.read(task(tmp_path, {"cuboids": [cuboid(pitch=PITCH, roll=ROLL)]}, {"cuboids": []})).tracks
     assert car.cuboids.size_m.tolist() == [list(SIZE)] and car.cuboids.center_m.tolist() == [list(CENTER)]
     front, up = (car.cuboids.rotation[0] @ axis for axis in ((1, 0, 0), (0, 0, 1)))
-    np.testing.assert_allclose(front, (cy * sp * sr - sy * cr, sy * sp * sr + cy * cr, cp * sr), rtol=0, atol=TOL)
+    np.testing.assert_allclose(front, (cy * cp, sy * cp, -sp), rtol=0, atol=TOL)
     np.testing.assert_allclose(up, (cy * sp * cr + sy * sr, sy * sp * cr - cy * sr, cp * cr), rtol=0, atol=TOL)
-    assert front[2] > 0.19
+    assert front[2] > 0.09
 
 
 @pytest.mark.parametrize("angles", [(0.1, 0.0, YAW), (0.3, -0.2, 3.0), (math.pi / 2, 0.0, YAW), (0.0, -math.pi / 2, 0.4), (3.0, 0.1, 2.0)])
@@ -301,13 +301,38 @@ def test_pitch_and_roll_come_back(tmp_path, angles):
     report = bw.write(scene, tmp_path / "out", "scale")
     assert not any("tilt" in line for line in report.dropped) and any("3 cuboids with pitch and roll" in line for line in report.notes)
     told = json.loads((tmp_path / "out/annotations.json").read_text())[0]["cuboids"][0]
-    turn = Rotation.from_euler("xyz", [told["roll"], told["pitch"], told["yaw"]]).as_matrix()
-    half = np.array([told["dimensions"][axis] for axis in "xyz"]) / 2
-    front_left_above = np.array([told["position"][axis] for axis in "xyz"]) + turn @ (half * (-1, 1, 1))
+    turn = Rotation.from_euler("xyz", [told["roll"], told["pitch"], told["yaw"] + math.pi / 2]).as_matrix()
+    half = np.array([told["dimensions"][axis] for axis in "yxz"]) / 2
+    front_left_above = np.array([told["position"][axis] for axis in "xyz"]) + turn @ half
     given = scene.tracks[0].cuboids
     np.testing.assert_allclose(front_left_above, given.center_m[0] + given.rotation[0] @ np.array(SIZE) / 2, rtol=0, atol=1e-9)
     (back,) = bw.read(tmp_path / "out").tracks
     np.testing.assert_allclose(back.cuboids.corners_m(), given.corners_m(), rtol=0, atol=1e-9)
+
+
+CORNERS = """
+import json, sys
+import numpy as np
+from nucleus.metrics.cuboid_utils import get_batch_cuboid_corners
+one = json.load(open(sys.argv[1]))[0]["cuboids"][0]
+place, across = ([[one[name][axis] for axis in "xyz"]] for name in ("position", "dimensions"))
+turns = [np.array([one[name]]) for name in ("yaw", "pitch", "roll")]
+print(json.dumps(get_batch_cuboid_corners(np.array(place), np.array(across), *turns)[0].tolist()))
+"""
+
+
+@pytest.mark.peers
+def test_scales_own_code_puts_corners_there(tmp_path):
+    """Of a cuboid with pitch and roll; its first corner is in front, to the left and above, the seventh opposite."""
+    python = python_with("scale-nucleus")
+    if python is None:
+        pytest.skip("scale-nucleus is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    scene = tracked(golden(angles=(0.3, -0.2, 2.0)))
+    bw.write(scene, tmp_path / "out", "scale")
+    corners = np.array(asked(python, CORNERS, tmp_path / "out/annotations.json"))
+    given, half = scene.tracks[0].cuboids, np.array(SIZE) / 2
+    ends = [given.center_m[0] + given.rotation[0] @ (half * sign) for sign in ((1, 1, 1), (-1, -1, -1))]
+    np.testing.assert_allclose(corners[[0, 6]], ends, rtol=0, atol=1e-6)
 
 
 def test_upright_cuboids_have_no_pitch_and_roll(tmp_path):

@@ -53,7 +53,7 @@ CAPABILITIES = Capabilities(
         "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
         "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
         "Cuboids that stand aslant have a pitch and a roll, which a task shows that was made with `pitch_and_roll_enabled`. Scale does not tell in "
-        "which order they turn: they are Rz(yaw) Ry(pitch) Rx(roll) about the axes across, along and up, as others read finished tasks.",
+        "which order they turn: they are Rz(yaw + pi/2) Ry(pitch) Rx(roll) about the axes ahead, to the left and up, as in its own code of metrics.",
         "Scale's own client knows tasks but reads no annotations. Its older toolkit, scale-lidar-io, reads where cuboids are and no more, and a test "
         "asks it; those of Nucleus, which are the same cuboids, are certified with its client.",
     ),

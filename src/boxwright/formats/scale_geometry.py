@@ -2,8 +2,10 @@
 
 position is the geometric centre; dimensions are x across, y along and z up, that is width, length, height; yaw turns counter-clockwise from +y. So a
 cuboid that looks along +x has yaw = -pi/2 there. (length, width, height) with yaw from +x would fill the same volume, its front a quarter turn off.
-Tasks that allow it have a pitch and a roll too, Nucleus has not: the turn is Rz(yaw) @ Ry(pitch) @ Rx(roll) of these axes, so that roll turns about
-the axis across. Scale tells the names of both angles, and not their order; this is how others read its finished tasks.
+Tasks that allow it have a pitch and a roll too, Nucleus has not: the turn is Rz(yaw + pi/2) @ Ry(pitch) @ Rx(roll) of axes ahead, to the left and up,
+so that roll turns about the axis ahead. Scale's documents ("Callback Format" of LiDAR annotation) have the names of both angles, and not their order;
+this is what Scale's own code makes corners of (`get_batch_cuboid_corners` of scale-nucleus 0.22.3, metrics/cuboid_utils.py). Some who read finished
+tasks turn about the axis across instead.
 Points are float32 with Scale, so coordinates on a map are told less an origin of whole metres.
 """
 
@@ -32,7 +34,6 @@ __all__ = ["IN_WORLD", "ORIGIN", "TILTS", "World", "angles_from_cuboids", "cuboi
 
 _FAR_M = 1e4  # from here on float32 has steps of a millimetre
 _LEVEL = 1e-9
-_AHEAD = rotations.quat_from_yaw(math.pi / 2)  # from an axis across that is the first to one ahead
 TILTS = ("pitch", "roll")
 ORIGIN = "boxwright_origin_m"  # what was taken off all coordinates; others leave it alone
 IN_WORLD = "in_world"  # set of a scene that came without the place of any device, and yet with coordinates of the world
@@ -44,7 +45,7 @@ def cuboid_from_scale(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     angles = np.array([node["yaw"].number(), *[node.get(name, 0).number() for name in TILTS]])
     within_reach(node["yaw"], angles, "an angle")
     if angles[1:].any():
-        quat = rotations.quat_multiply(rotations.quat_from_euler(angles, "ZYX"), _AHEAD)
+        quat = rotations.quat_from_euler(angles + np.array([math.pi / 2, 0, 0]), "ZYX")
         return center, across_along_up[[1, 0, 2]], quat / np.linalg.norm(quat)
     return center, across_along_up[[1, 0, 2]], quat_of_yaw(float(angles[0]) + math.pi / 2)
 
@@ -57,12 +58,12 @@ def scale_from_cuboids(cuboids: Cuboids) -> tuple[Float64s, Float64s, Float64s]:
 def angles_from_cuboids(cuboids: Cuboids) -> Float64s:
     """(M, 3) yaw, pitch and roll, yaw first: the other two are of what is left when it is turned back, so that they hold straight up, too."""
     turn = cuboids.rotation
-    across, ahead, up = -turn[:, :, 1], turn[:, :, 0], turn[:, :, 2]
-    yaw = np.arctan2(across[:, 1], across[:, 0])
+    ahead, left, up = turn[:, :, 0], turn[:, :, 1], turn[:, :, 2]
+    yaw = np.arctan2(ahead[:, 1], ahead[:, 0])
     sine, cosine = np.sin(yaw), np.cos(yaw)
-    pitch = np.arctan2(-across[:, 2], np.hypot(across[:, 0], across[:, 1]))
-    roll = np.arctan2(sine * up[:, 0] - cosine * up[:, 1], cosine * ahead[:, 1] - sine * ahead[:, 0])
-    return np.stack([yaw, pitch, roll], 1)
+    pitch = np.arctan2(-ahead[:, 2], np.hypot(ahead[:, 0], ahead[:, 1]))
+    roll = np.arctan2(sine * up[:, 0] - cosine * up[:, 1], cosine * left[:, 1] - sine * left[:, 0])
+    return np.stack([rotations.wrap_rad(yaw - math.pi / 2), pitch, roll], 1)
 
 
 def vector(node: Node) -> Float64s:
