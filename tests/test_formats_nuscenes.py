@@ -163,6 +163,18 @@ def test_written_numbers(tmp_path):
     ]
 
 
+def test_points_of_all_lidars_are_counted(tmp_path):
+    """Those of the first alone were: one point before it, two behind the other, which looks back from 2 m further on, and has a sweep of its own."""
+    lidars = {"lidar": bw.Lidar("lidar", bw.Pose.identity()), "rear": bw.Lidar("rear", bw.Pose.from_yaw(math.pi, (2.0, 0.0, 0.0)))}
+    cuboids = bw.Cuboids([[4.0, -2.0, 0.5]] * 2, [[4.2, 1.7, 1.5]] * 2, 0.3, frame="lidar")
+    ahead, behind = np.array([[4.0, -2.0, 0.5], [-2.0, 2.0, 0.5]]), np.array([[-2.0, 2.0, 0.5], [-2.0, 2.0, 0.6], [4.0, -2.0, 0.5]])
+    sweeps = {(0, "lidar"): bw.Sweep(ahead, 0), (0, "rear"): bw.Sweep(behind, 0), (1, "rear"): bw.Sweep(behind, 10**8)}
+    track = bw.Track("t", "car", [0, 10**8], cuboids)
+    scene = bw.Scene("a", [0, 10**8], lidars, label_frame="lidar", tracks=[track], data=MemoryData(sweeps))
+    bw.write(scene, tmp_path / "out", "nuscenes")
+    assert [row["num_lidar_pts"] for row in written(tmp_path / "out")["sample_annotation"]] == [3, 2]
+
+
 @pytest.mark.parametrize("name", ["num_interior_pts", "num_lidar_points_in_box"])
 def test_points_that_another_format_counted(tmp_path, name):
     """Where a sweep is it counts (1 of 3), where none is the other file does, and what is no count is not known. The stamps are GPS's, of 1980."""

@@ -213,7 +213,7 @@ def _camera(info: _Info, tracks: list[ImageTrack]) -> tuple[CameraSensor, list[s
     low = np.ceil(np.max([*[track.shapes.bounds_xyxy()[:, 2:].max(axis=0) for track in tracks], (0.5, 0.5)], axis=0) + 0.5)
     width, height = (int(value) for value in low)
     limits().check("image_px", width * height, info.file or "", "size of the picture")
-    return CameraSensor("camera", UncalibratedCamera(width, height)), [f"{NO_SIZE}: {width} x {height} px holds all labels"]
+    return CameraSensor("camera", UncalibratedCamera(width, height)), [f"{NO_SIZE} of camera: {width} x {height} px holds all labels"]
 
 
 def _pictures(folder: Path, info: _Info, n_frames: int) -> tuple[list[Path | None], list[str]]:

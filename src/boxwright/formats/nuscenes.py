@@ -55,7 +55,7 @@ CAPABILITIES = Capabilities(
     client="nuscenes-devkit",
     remarks=(
         "Key frames are read and written; sweeps and pictures between them are not.",
-        "Points in a label are those that nuScenes' own file tells, else those of the first LiDAR's sweep, else those of Argoverse 2 or Waymo; "
+        "Points in a label are those that nuScenes' own file tells, else those of all LiDARs' sweeps, else those of Argoverse 2 or Waymo; "
         "where nobody knows they are 0. What is occluded is v0-40, and all else v80-100 where no file of nuScenes says more. "
         "The day is that of the first stamp, and 1970-01-01 where it tells none.",
         "The whole trainval set is beyond the limits of a JSON file as they are set; mini is not.",

@@ -21,11 +21,11 @@ _CARRIED = ("num_interior_pts", "num_lidar_points_in_box")  # what Argoverse 2 a
 
 
 class Counts:
-    """Points of LiDARs and radars in each cuboid of a scene: as a file of nuScenes said, else as the first LiDAR's sweep shows, else as a file of
+    """Points of LiDARs and radars in each cuboid of a scene: as a file of nuScenes said, else as the sweeps of all LiDARs show, else as a file of
     another format said, else none.
 
     in_world : cuboids and the frame of each -> the same in the world
-    cloud : index of a frame -> (N, 3) metres, the first LiDAR's sweep in the world
+    cloud : index of a frame -> (N, 3) metres, the sweeps of all LiDARs in the world
     n_unknown : labels so far whose points nobody knows
     n_no_radar : labels so far of whose points of radars no file said anything
     """
@@ -33,8 +33,7 @@ class Counts:
     def __init__(self, scene: Scene, in_world: Callable[[Cuboids, Int64s], Cuboids], cloud: Callable[[int], Float64s]) -> None:
         self._scene, self._in_world, self._cloud = scene, in_world, cloud
         self.n_unknown = self.n_no_radar = 0
-        name = next(iter(scene.lidars), None)
-        seen = [i for i in range(len(scene)) if name is not None and scene.has_points(i, name)]
+        seen = [i for i in range(len(scene)) if any(scene.has_points(i, name) for name in scene.lidars)]
         every = np.concatenate([*[self._counted(i) for i in seen], np.zeros((0, 3), np.int32)])
         self._counted_points = every[np.lexsort((every[:, 1], every[:, 0]))]  # track, frame, points
 

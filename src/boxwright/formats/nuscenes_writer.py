@@ -319,13 +319,13 @@ class _Writer:
         return cuboids
 
     def cloud(self, i: int) -> Float64s:
-        """The first LiDAR's sweep in the world; no points where there is none."""
-        name = next(iter(self.scene.lidars), None)
-        if name is None or not self.scene.has_points(i, name):
-            return np.zeros((0, 3))
-        stamp = int(self.scene.times_ns[i])
-        points = as_points("sweep", self.scene.points(i, name))
-        return (self.pose(stamp, stamp) @ self.scene.lidars[name].ego_from_lidar).apply(points)
+        """The sweeps of all LiDARs in the world; no points where there are none."""
+        stamp, parts = int(self.scene.times_ns[i]), [np.zeros((0, 3))]
+        for name, lidar in self.scene.lidars.items():
+            if self.scene.has_points(i, name):
+                points = as_points("sweep", self.scene.points(i, name))
+                parts.append((self.pose(stamp, stamp) @ lidar.ego_from_lidar).apply(points))
+        return np.concatenate(parts)
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
