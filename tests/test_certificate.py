@@ -368,6 +368,8 @@ def test_occlusion_is_counted_where_it_is(monkeypatch):
         ("cvat_video", {}),
         ("mot", {"frame_rate": 25}),
         ("datumaro", {}),
+        ("kitti_raw", {}),
+        ("kitti_raw", {"dialect": "cvat"}),
         ("labelbox", {}),
         ("darwin", {}),
         ("coco", {}),

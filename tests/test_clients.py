@@ -21,6 +21,7 @@ REAL = {
     "argoverse2": (LOG,),
     "nuscenes": (STREET, LOG),
     "openlabel": (STREET, RAILS),
+    "kitti_raw": (STREET, ROBOT),
     "cvat_video": (VIDEO,),
     "mot": (VIDEO,),
     "datumaro": (STREET, ROBOT),

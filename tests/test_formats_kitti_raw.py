@@ -101,7 +101,8 @@ def test_golden_numbers(tmp_path):
     assert car.origin.tolist() == [bw.Origin.GIVEN, bw.Origin.FILLED]
     assert car.visibility.tolist() == [bw.Visibility.OCCLUDED, bw.Visibility.VISIBLE]
     assert car.keyframe_attributes[0] == {"occlusion": 1, "truncation": 99}
-    assert car.keyframe_source_attributes[0] == {"state": 2, "occlusion_kf": 0, "amt_border_l": 0.5, "amt_border_kf": -1}
+    own = {"state": 2, "occlusion_kf": 0, "amt_border_l": 0.5, "amt_border_kf": -1}
+    assert car.keyframe_source_attributes[0] == {**own, "pose_txyz_rxyz": [float(value) for value in POSE.values()]}
     assert car.source_attributes == {"finished": 1}
     notes = " | ".join(scene.notes)
     for said in ("no calibration: calib_cam_to_cam.txt", "1 of 3 poses were interpolated by KITTI's tool", "no time stamps", "no poses"):

@@ -25,6 +25,7 @@ CASES = {
     "boxwright": ("boxwright",),
     "kitti_object": ("kitti_object",),
     "kitti_tracking": ("kitti_tracking",),
+    "kitti_raw": ("kitti_raw",),
     "argoverse2": ("argoverse2",),
     "nuscenes": ("nuscenes",),
     "openlabel": ("openlabel", "openlabel_ours"),
@@ -48,7 +49,7 @@ CASES = {
 DIGITS = dict.fromkeys(("argoverse2", "nuscenes", "datumaro", "supervisely", "segments", "cvat_api", "scale", "nucleus"), 9)
 DIGITS["openlabel"] = 6  # on a map
 RENUMBERED = ("openlabel_ours",)  # whose objects of labels in pictures alone are counted anew where others are gone
-READ_ONLY = {"kitti_raw": "kitti_raw", "sustechpoints": "sustechpoints", "dgp": "dgp", "points": "pcd_binary", "video": None, "images": None}
+READ_ONLY = {"sustechpoints": "sustechpoints", "dgp": "dgp", "points": "pcd_binary", "video": None, "images": None}
 
 
 def test_every_format_has_a_case():

@@ -12,6 +12,7 @@ import boxwright as bw
 FORMATS = {name: said for name, said in bw.capabilities().items() if said.writes and (said.can_write("cuboids") or said.can_write("shapes"))}
 # bytes that a writer may hold more for each frame of the clip: those named make one track, or a table of the frames, at a time
 PER_FRAME = {
+    "kitti_raw": 3000,
     "nuscenes": 4000,
     "openlabel": 3000,
     "darwin": 4000,

@@ -11,6 +11,7 @@ from .arrays import ArrayLike, Float64s
 
 __all__ = [
     "euler_xyz_from_quat",
+    "euler_zyx_from_quat",
     "matrix_from_quat",
     "matrix_from_yaw",
     "quat_from_axis_angle",
@@ -123,6 +124,13 @@ def euler_xyz_from_quat(quat_wxyz: ArrayLike) -> Float64s:
     upright = (quat[..., 1] == 0) & (quat[..., 2] == 0)
     zero = np.zeros_like(a)
     return np.stack([np.where(upright, zero, wrap_rad(a)), np.where(upright, zero, b), np.where(upright, yaw_from_quat(quat), wrap_rad(c))], -1)
+
+
+def euler_zyx_from_quat(quat_wxyz: ArrayLike) -> Float64s:
+    """(..., 3) angles (a, b, c) of Rz(c) @ Ry(b) @ Rx(a), roll, pitch and yaw, from (..., 4) unit quaternions; the inverse turn has them in the other
+    order, with the other sign."""
+    angles = -euler_xyz_from_quat(np.asarray(quat_wxyz, np.float64) * (1, -1, -1, -1))
+    return np.where(angles == -math.pi, math.pi, angles) + 0.0
 
 
 def quat_multiply(a_wxyz: ArrayLike, b_wxyz: ArrayLike) -> Float64s:

@@ -90,6 +90,7 @@ _WRITERS = {
     "boxwright": "boxwright_writer",
     "kitti_object": "kitti_object_writer",
     "kitti_tracking": "kitti_tracking_writer",
+    "kitti_raw": "kitti_raw_writer",
     "argoverse2": "argoverse2_writer",
     "nuscenes": "nuscenes_writer",
     "openlabel": "openlabel_writer",

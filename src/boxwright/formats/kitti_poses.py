@@ -6,7 +6,7 @@ poses/0000.csv    frame, t_s, m00..m33 = world_from_velo, row by row
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -20,9 +20,22 @@ from ..frames import Pose, Trajectory
 from ..limits import has_file
 from .kitti_labels import finite_numbers, text_lines, whole_number
 
-__all__ = ["FRAME_NS", "SPLITS", "PoseRows", "folder_and_name", "mercator_poses", "nanoseconds", "oxts_row", "read_poses", "split_folders"]
+__all__ = [
+    "EARTH_RADIUS_M",
+    "FRAME_NS",
+    "SPLITS",
+    "PoseRows",
+    "folder_and_name",
+    "mercator_poses",
+    "nanoseconds",
+    "oxts_row",
+    "oxts_rows_from_poses",
+    "read_poses",
+    "split_folders",
+]
 
 FRAME_NS = 100_000_000
+EARTH_RADIUS_M = 6378137.0
 SPLITS = ("training", "testing")
 _HINT = "correct the line or get the file again"
 _OXTS = ("lat", "lon", "alt", "roll", "pitch", "yaw")
@@ -124,7 +137,7 @@ def mercator_poses(rows: Float64s) -> list[Float64s]:
     """
     if not len(rows):
         return []
-    radius_m = 6378137.0 * np.cos(np.radians(rows[0, 0]))
+    radius_m = EARTH_RADIUS_M * np.cos(np.radians(rows[0, 0]))
     lat, lon = np.radians(rows[:, 0]), np.radians(rows[:, 1])
     poses = np.zeros((len(rows), 4, 4))
     poses[:, :3, 3] = np.stack([radius_m * lon, radius_m * np.log(np.tan(np.pi / 4 + lat / 2)), rows[:, 2]], 1)
@@ -138,6 +151,19 @@ def mercator_poses(rows: Float64s) -> list[Float64s]:
     relative[:, :3, 3] = (poses[:, :3, 3] - poses[0, :3, 3]) @ first.rotation.T
     relative[:, 3, 3] = 1
     return list(relative)
+
+
+def oxts_rows_from_poses(poses: Sequence[Pose]) -> Float64s:
+    """(N, 6) rows lat, lon (degrees), alt (m), roll, pitch, yaw (rad) of world_from_imu: the inverse of `mercator_poses`, which gives the same poses
+    relative to the first. The first lies at latitude and longitude 0, at its height in the world, and angles are against the world's axes.
+    """
+    if not len(poses):
+        return np.zeros((0, 6))
+    places = np.stack([pose.translation_m for pose in poses])
+    x, y = ((places[:, :2] - places[0, :2]) / EARTH_RADIUS_M).T
+    quats = rotations.quat_from_matrix(np.stack([pose.rotation for pose in poses]))
+    lat = np.arctan(np.sinh(y))  # exact near 0, where the logarithm's own inverse is not
+    return np.column_stack([np.degrees(lat), np.degrees(x), places[:, 2], rotations.euler_zyx_from_quat(quats)])
 
 
 def _read_csv(path: Path) -> PoseRows:

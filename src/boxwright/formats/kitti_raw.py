@@ -6,7 +6,8 @@
                                           velodyne_points/timestamps.txt, timestamps_start.txt, timestamps_end.txt, data/0000000000.bin
                                           image_00 .. image_03/timestamps.txt, data/0000000000.png
 
-Each part may be missing. A frame's time is that of its sweep, else of its GPS/IMU row, else of a picture; stamps are taken as UTC.
+Each part may be missing. What Datumaro and CVAT write by the same names is told apart (kitti_raw_dialects.py); their clouds are .pcd files, and
+frame_list.txt names the frames. A frame's time is that of its sweep, else of its GPS/IMU row, else of a picture; stamps are taken as UTC.
 Without any, frames are 0.1 s apart. The ego frame is the GPS/IMU's where its calibration is there, else the velodyne's.
 """
 
@@ -17,10 +18,9 @@ import datetime
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,25 +29,51 @@ from ..cuboids import Cuboids
 from ..errors import FormatError, SensorFrameFallback
 from ..frames import Pose, Trajectory
 from ..limits import has_file, limits
+from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Origin, Track, Visibility
-from .declared import Capabilities
+from .boxwright_scene import frame_names, is_safe_name
+from .declared import Capabilities, Exactness
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .kitti_labels import text_lines
 from .kitti_poses import FRAME_NS, mercator_poses, oxts_row
 from .kitti_raw_calibration import RawCalibration, read_raw_calibration
+from .kitti_raw_dialects import CVAT, FRAME_LIST, KITTI, cuboids_from_center_poses, dialect_of, read_frame_list, track_names, with_labels
 from .kitti_tracking import camera_sensor, sweep_reader
-from .kitti_tracklets import INTERPOLATED, Tracklet, cuboids_from_bottom_poses, read_tracklets
+from .kitti_tracklets import INTERPOLATED, OWN_ID, POSE, SOURCE_POSE, Tracklet, cuboids_from_bottom_poses, read_tracklets
 from .looking import subfolders
-from .sensor_files import NumberedFiles, SensorFiles
+from .sensor_files import NumberedFiles, SensorFiles, read_point_file
 
 __all__ = ["CAPABILITIES", "FOLDERS", "detect", "drive_folder", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="KITTI raw, synchronised drives",
-    reads="cuboids tracks attributes poses calibration visibility classes keyframes times frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes poses calibration visibility classes keyframes times frame_names sweeps pictures",
+    writes="cuboids full_rotation tracks attributes poses calibration visibility classes times sweeps pictures",
+    partly={
+        "tracks": "a tracklet has one size and a label in every frame: tracks with gaps, or of several sizes, become several tracklets",
+        "attributes": "occlusion and truncation stay, others are dropped",
+        "poses": "they begin at the first frame's, and those between the frames are dropped",
+        "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
+        "times": "of frames before 1970 or after 2199, and of frames that have none, 0.1 s apart",
+        "sweeps": "the first LiDAR's stay, as float32",
+        "pictures": "of cameras that are dropped",
+    },
     frame="lidar",
+    exact=Exactness(m=1e-6, rad=1e-9),
+    client="datumaro",
+    client_exact=Exactness(m=0.15, rad=0.01),  # as for datumaro's own JSON: it rounds to 2 decimals
+    remarks=(
+        "Tracklets have no names: tracks are numbered in the order of the file.",
+        "Of a GPS/IMU row (oxts) the place and the three angles are written, at latitude and longitude 0 for the first frame, since nobody knows "
+        "where on Earth a scene's world is; velocities, accelerations and accuracies are 0. Poses come back within 1e-6 m of each other.",
+        "A label between keyframes has `state` 1, as KITTI's tool writes it, and comes back as a keyframe that was filled in.",
+        "What Datumaro and CVAT write by this name means another thing, centres and sizes along x, y, z: such files are known by their marks and "
+        'read as they are meant; `dialect="cvat"` writes them, with all attributes and the names of frames.',
+        "Datumaro skips poses whose truncation is 2 or 99, which KITTI's own files have.",
+        "Canonical byte for byte: a `tracklet_labels.xml` of KITTI's own is written back as it was, edited labels aside.",
+    ),
 )
 
 _CAMERAS = ("image_02", "image_03", "image_00", "image_01")
@@ -90,12 +116,12 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     drive = drive_folder(path, scene)
     notes: list[str] = []
     calibration = read_raw_calibration(drive.parent, notes)
-    tracklets = _tracklets(drive / "tracklet_labels.xml", problems, notes)
+    names = read_frame_list(drive / FRAME_LIST)
+    dialect, tracklets = _tracklets(drive / "tracklet_labels.xml", bool(names), problems, notes)
     files = {name: _numbered(drive / name / "data", suffix) for name, suffix in FOLDERS.items()}
     stamps = {name: _stamps(drive / name / "timestamps.txt") for name in FOLDERS}
-    n_frames = max(
-        [0, *(max(t.frames) + 1 for t in tracklets), *(max(numbers) + 1 for numbers in files.values() if numbers), *map(len, stamps.values())]
-    )
+    told = [*(max(t.frames) for t in tracklets), *names, *(max(numbers) for numbers in files.values() if numbers)]
+    n_frames = max([0, *(frame + 1 for frame in told), *map(len, stamps.values())])
     limits().check("frames_per_scene", n_frames, drive)
     times = _times(stamps, n_frames, drive, notes)
     imu = calibration.velo_from_imu
@@ -120,20 +146,33 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         lidars={"lidar": Lidar("lidar", ego_from_lidar)},
         cameras=cameras,
         trajectory=trajectory,
-        tracks=_tracks(tracklets, times, lidar_poses),
+        tracks=_tracks(tracklets, times, lidar_poses, dialect),
         data=SensorFiles(
-            {"lidar": NumberedFiles(drive / "velodyne_points/data", 10, ".bin", n_frames)},
+            {"lidar": _clouds(drive, names, n_frames) if names else NumberedFiles(drive / "velodyne_points/data", 10, ".bin", n_frames)},
             {name: NumberedFiles(drive / name / "data", 10, ".png", n_frames) for name in cameras},
-            sweep_reader(times),
+            _pcd_reader(times) if names else sweep_reader(times),
             {name: sensor.camera.size_px for name, sensor in cameras.items()},
         ),
         label_frame="lidar" if trajectory is None else "world",
-        frame_ids=tuple(f"{i:010d}" for i in range(n_frames)),
+        frame_ids=frame_names([names.get(i, f"{i:010d}") for i in range(n_frames)], notes),
         format="kitti_raw",
         path=os.fspath(path),
         source_attributes={**calibration.source_attributes, **{name: values for name, values in extra.items() if values}},
         notes=notes,
     )
+
+
+def _clouds(drive: Path, names: Mapping[int, str], n_frames: int) -> list[Path | None]:
+    """The clouds of frames that a list names."""
+    safe = {i: name for i, name in names.items() if all(map(is_safe_name, name.split("/")))}
+    return [drive / "velodyne_points" / "data" / f"{safe[i]}.pcd" if i in safe else None for i in range(n_frames)]
+
+
+def _pcd_reader(times: Int64s) -> Callable[[int, str, Path], Sweep]:
+    def read_cloud(frame_index: int, sensor: str, path: Path) -> Sweep:
+        return dataclasses.replace(read_point_file(path, frame=sensor), timestamp_ns=int(times[frame_index]))
+
+    return read_cloud
 
 
 def _numbered(folder: Path, suffix: str) -> set[int]:
@@ -269,17 +308,20 @@ def _reaching(at: Int64s, poses: list[Pose], first: int, last: int, notes: list[
 # ------------------------------------------------------------ labels
 
 
-def _tracklets(path: Path, problems: Problems, notes: list[str]) -> list[Tracklet]:
+def _tracklets(path: Path, has_frame_list: bool, problems: Problems, notes: list[str]) -> tuple[str, list[Tracklet]]:
+    """Whose meaning the file has, and its tracklets."""
     if not has_file(path):
         notes.append("no tracklet_labels.xml: the drive has no labels")
-        return []
-    tracklets = read_tracklets(path, problems)
+        return KITTI, []
+    file = read_tracklets(path, problems)
+    dialect = dialect_of(file, has_frame_list, notes)
+    tracklets = with_labels(file.tracklets, notes) if dialect == CVAT else file.tracklets
     states = [row.get("state") for tracklet in tracklets for row in tracklet.columns]
     if (n := states.count(INTERPOLATED)) > 0:
         notes.append(
             f"{n} of {len(states)} poses were interpolated by KITTI's tool: their origin is FILLED, and they are no truth for an interpolation"
         )
-    return tracklets
+    return dialect, tracklets
 
 
 def _posed(tracklets: list[Tracklet], is_posed: Bools, path: Path, problems: Problems) -> list[Tracklet]:
@@ -290,11 +332,10 @@ def _posed(tracklets: list[Tracklet], is_posed: Bools, path: Path, problems: Pro
         for i in sorted(set(range(len(tracklet.frames))) - set(good)):
             got, field, hint = f"frame {tracklet.frames[i]}", f"tracklet {tracklet.number}", "get the oxts files of the whole drive"
             error = FormatError("a labelled frame has no pose", got=got, path=path, offset=f"line {tracklet.line}", field=field, hint=hint)
-            pose = dict(zip(("tx", "ty", "tz", "rx", "ry", "rz"), tracklet.poses[i]))
+            pose = dict(zip(POSE, tracklet.poses[i]))
             problems.keep(error, {"tracklet": tracklet.number, "frame": tracklet.frames[i], **pose, **tracklet.columns[i]})
         if good:
-            rows: dict[str, Any] = {name: [getattr(tracklet, name)[i] for i in good] for name in ("frames", "poses", "columns")}
-            posed.append(dataclasses.replace(tracklet, **rows))
+            posed.append(tracklet.at(good))
     return posed
 
 
@@ -304,34 +345,47 @@ def _lidar_poses(tracklets: list[Tracklet], times: Int64s, trajectory: Trajector
     return {frame: trajectory.at(int(times[frame])) @ ego_from_lidar for frame in frames.tolist()}
 
 
-def _tracks(tracklets: list[Tracklet], times: Int64s, lidar_poses: Mapping[int, Pose] | None) -> list[Track]:
-    each = [cuboids_from_bottom_poses(tracklet) for tracklet in tracklets]
+def _tracks(tracklets: list[Tracklet], times: Int64s, lidar_poses: Mapping[int, Pose] | None, dialect: str) -> list[Track]:
+    each = [cuboids_from_center_poses(tracklet) if dialect == CVAT else cuboids_from_bottom_poses(tracklet) for tracklet in tracklets]
     if lidar_poses is not None and each:  # all in one go: a file may hold thousands of short tracklets
-        together = Cuboids(
-            np.concatenate([cuboids.center_m for cuboids in each]),
-            np.concatenate([cuboids.size_m for cuboids in each]),
-            quat_wxyz=np.concatenate([cuboids.quat_wxyz for cuboids in each]),
-            frame="lidar",
-        )
         ends = np.cumsum([len(cuboids) for cuboids in each]).tolist()
         frames = np.concatenate([tracklet.frames for tracklet in tracklets])
-        moved = moved_each(together, list(lidar_poses.values()), np.searchsorted(list(lidar_poses), frames), "world")
+        moved = moved_each(_together(each), list(lidar_poses.values()), np.searchsorted(list(lidar_poses), frames), "world")
         each = [moved[begin:end] for begin, end in zip([0, *ends], ends)]
-    return [_track(tracklet, cuboids, times) for tracklet, cuboids in zip(tracklets, each)]
+    parts: dict[str, list[tuple[Tracklet, Cuboids]]] = {}
+    for name, tracklet, cuboids in zip(track_names(tracklets), tracklets, each):
+        parts.setdefault(name, []).append((tracklet, cuboids))
+    return [_track(name, sorted(of, key=lambda part: part[0].frames[0]), times) for name, of in parts.items()]
 
 
-def _track(tracklet: Tracklet, cuboids: Cuboids, times: Int64s) -> Track:
-    rows = tracklet.columns
+def _together(each: Sequence[Cuboids]) -> Cuboids:
+    if len(each) == 1:
+        return each[0]
+    return Cuboids(
+        np.concatenate([cuboids.center_m for cuboids in each]),
+        np.concatenate([cuboids.size_m for cuboids in each]),
+        quat_wxyz=np.concatenate([cuboids.quat_wxyz for cuboids in each]),
+        frame=each[0].frame,
+    )
+
+
+def _track(name: str, parts: Sequence[tuple[Tracklet, Cuboids]], times: Int64s) -> Track:
+    """One of tracklets that follow each other, mostly of one."""
+    first = parts[0][0]
+    rows = [row for tracklet, _ in parts for row in tracklet.columns]
+    poses = [pose for tracklet, _ in parts for pose in tracklet.poses]
+    others = [row for tracklet, _ in parts for row in tracklet.attributes]
     own = ("occlusion", "truncation")
     return dense_track(
-        str(tracklet.number),
-        tracklet.category,
-        np.array(tracklet.frames, np.int64),
+        name,
+        first.category,
+        np.array([frame for tracklet, _ in parts for frame in tracklet.frames], np.int64),
         times,
-        cuboids,
+        _together([cuboids for _, cuboids in parts]),
         visibility=[Visibility.OCCLUDED if row.get("occlusion") in (1, 2) else Visibility.VISIBLE for row in rows],
         origin=[Origin.FILLED if row.get("state") == INTERPOLATED else Origin.GIVEN for row in rows],
-        attributes=[{name: row[name] for name in own if name in row} for row in rows],
-        source_attributes=[{name: value for name, value in row.items() if name not in own} for row in rows],
-        track_source_attributes=tracklet.others,
+        attributes=[{**{key: row[key] for key in own if key in row}, **said} for row, said in zip(rows, others)],
+        source_attributes=[{**{key: value for key, value in row.items() if key not in own}, SOURCE_POSE: pose} for row, pose in zip(rows, poses)],
+        track_attributes={key: value for key, value in first.track_attributes.items() if key != OWN_ID},
+        track_source_attributes=first.others,
     )

@@ -233,7 +233,10 @@ def write_sweeps(scene: Scene, folder: Path, stems: Sequence[str], report: Write
         report.rounded.append(f"points are rounded to float32, by up to {rounded:.2g} m")
 
 
-def write_images(scene: Scene, base: Path, sequence: str, stems: Sequence[str], rig: Rig, report: WriteReport) -> None:
+def write_images(
+    scene: Scene, base: Path, sequence: str, stems: Sequence[str], rig: Rig, report: WriteReport, *, has_exposures: bool = False
+) -> None:
+    """has_exposures : whether the format tells when cameras fire"""
     for folder, sensor in rig.cameras.items():
         there = [i for i in range(len(scene)) if scene.has_image(i, sensor.name)]
         _say_what_is_missing(folder, "picture", scene, there, report)
@@ -245,7 +248,7 @@ def write_images(scene: Scene, base: Path, sequence: str, stems: Sequence[str], 
                 shutil.copyfile(source, target)
             else:
                 target.write_bytes(image_bytes(scene.image(i, sensor.name)))
-        if sensor.times_ns is not None and not np.array_equal(sensor.times_ns, scene.times_ns):
+        if not has_exposures and sensor.times_ns is not None and not np.array_equal(sensor.times_ns, scene.times_ns):
             report.dropped.append(f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR")
 
 

@@ -3,11 +3,13 @@
     boost_serialization/tracklets/item: objectType h w l first_frame finished
                                         poses/item: tx ty tz rx ry rz state occlusion truncation ...
 
-A pose is in the velodyne's frame, (tx, ty, tz) is the *bottom* centre, the rotation is Rz(rz) Ry(ry) Rx(rx); rz leaves (-pi, pi].
+A pose is in the velodyne's frame, (tx, ty, tz) is the *bottom* centre, the rotation is Rz(rz) Ry(ry) Rx(rx); rz leaves (-pi, pi]. Datumaro, and with
+it CVAT, means other things by the same names: kitti_raw_dialects.py tells which, and by what such a file is known.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
@@ -17,17 +19,19 @@ from typing import Any
 import numpy as np
 
 from .. import rotations
-from ..arrays import Float64s
 from ..cuboids import Cuboids
 from ..errors import FormatError, LimitError
 from ..limits import FARTHEST_M, LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from .strict_xml import walk
 
-__all__ = ["INTERPOLATED", "Tracklet", "cuboids_from_bottom_poses", "read_tracklets"]
+__all__ = ["INTERPOLATED", "OWN_ID", "POSE", "SOURCE_POSE", "Tracklet", "TrackletFile", "cuboids_from_bottom_poses", "read_tracklets", "value_of"]
 
 INTERPOLATED = 1  # `state` of a pose that KITTI's tool interpolated; 2 was set by hand
-_POSE = ("tx", "ty", "tz", "rx", "ry", "rz")
+POSE = ("tx", "ty", "tz", "rx", "ry", "rz")
+SOURCE_POSE = "pose_txyz_rxyz"  # the source attribute that holds a pose as it was read
+OWN_ID = "boxwright.track_id"  # an attribute of ours, the track that a tracklet is of
+_ATTRIBUTE = "attributes/attribute"
 _TRACKLETS, _TRACKLET, _POSES, _POSE_ITEM = "tracklets", "tracklets/item", "tracklets/item/poses", "tracklets/item/poses/item"
 _MOST_FIELDS = 256
 _HINT = "correct the file or get it again"
@@ -40,6 +44,7 @@ class Tracklet:
     number : its place in the file, from 0; line : where it starts
     frames : (K,) increasing; poses : (K, 6) tx ty tz rx ry rz; columns : K mappings of what else a pose says
     others : what else the tracklet says
+    attributes, track_attributes : those that Datumaro writes, of each of K poses, and of all; of a file of KITTI's own there are none
     """
 
     number: int
@@ -51,6 +56,27 @@ class Tracklet:
     poses: list[list[float]] = field(default_factory=list)
     columns: list[dict[str, Any]] = field(default_factory=list)
     others: dict[str, Any] = field(default_factory=dict)
+    attributes: list[dict[str, Any]] = field(default_factory=list)
+    track_attributes: dict[str, Any] = field(default_factory=dict)
+
+    def at(self, rows: list[int]) -> Tracklet:
+        """The tracklet with some of its poses."""
+        picked: dict[str, Any] = {name: [getattr(self, name)[i] for i in rows] for name in ("frames", "poses", "columns", "attributes")}
+        return dataclasses.replace(self, **picked)
+
+
+@dataclass(frozen=True)
+class TrackletFile:
+    """What a file holds, and what tells who wrote it.
+
+    tracklets : in the order of the file, without those of which no pose holds
+    pose_version : what the first `poses` says as its `item_version`, or None
+    pose_fields : the names of what the first pose says, in their order
+    """
+
+    tracklets: list[Tracklet]
+    pose_version: str | None
+    pose_fields: tuple[str, ...]
 
 
 def cuboids_from_bottom_poses(tracklet: Tracklet) -> Cuboids:
@@ -60,15 +86,12 @@ def cuboids_from_bottom_poses(tracklet: Tracklet) -> Cuboids:
     size = np.tile([length, width, height], (len(poses), 1))
     if not poses[:, 3:5].any():
         return Cuboids(poses[:, :3] + [0, 0, height / 2], size, rotations.wrap_rad(poses[:, 5]), frame="lidar")
-    turn: Float64s = np.array([1.0, 0, 0, 0])
-    for axis in (2, 1, 0):
-        turn = rotations.quat_multiply(turn, rotations.quat_from_axis_angle(np.eye(3)[axis], poses[:, 3 + axis]))
+    turn = rotations.quat_from_euler(poses[:, [5, 4, 3]], "ZYX")
     up = rotations.matrix_from_quat(turn)[:, :, 2]
     return Cuboids(poses[:, :3] + up * height / 2, size, quat_wxyz=turn, frame="lidar")
 
 
-def read_tracklets(path: Path, problems: Problems) -> list[Tracklet]:
-    """Tracklets in the order of the file; those without a pose that holds are left out."""
+def read_tracklets(path: Path, problems: Problems) -> TrackletFile:
     reader = _Reader(path, problems)
     for is_start, name, place, line, text in walk(path):
         if is_start:
@@ -78,7 +101,7 @@ def read_tracklets(path: Path, problems: Problems) -> list[Tracklet]:
     if reader.counts.get(_TRACKLETS) is None and not reader.n_tracklets:
         raise FormatError("no tracklets", expected="boost_serialization/tracklets", path=path, hint=_HINT)
     reader.check_count(_TRACKLETS, reader.n_tracklets)
-    return reader.found
+    return TrackletFile(reader.found, reader.pose_version, reader.pose_fields)
 
 
 class _Reader:
@@ -92,20 +115,25 @@ class _Reader:
         self.counts: dict[str, tuple[str, int]] = {}
         self.words: dict[str, tuple[str, int]] = {}  # of the tracklet at hand: name -> (text, line)
         self.pose_words: dict[str, tuple[str, int]] = {}
+        self.attributes: dict[str, tuple[str, int]] = {}
+        self.pose_attributes: dict[str, tuple[str, int]] = {}
+        self.attribute: dict[str, tuple[str, int]] = {}  # "name" and "value" of the one at hand
         self.tracklet = Tracklet(0, 0)
+        self.pose_version: str | None = None
+        self.pose_fields: tuple[str, ...] = ()
 
     def start(self, name: str, place: str, line: int) -> None:
         if not place and name != "boost_serialization":
             raise FormatError("not a tracklet file", expected="<boost_serialization>", got=f"<{name[:40]}>", path=self.path, hint=_HINT)
         if place == _TRACKLET:
             self.room.take(TRACK_BYTES)
-            self.tracklet, self.words, self.n_poses = Tracklet(self.n_tracklets, line), {}, 0
+            self.tracklet, self.words, self.attributes, self.n_poses = Tracklet(self.n_tracklets, line), {}, {}, 0
             self.counts.pop(_POSES, None)
             self.n_tracklets += 1
             self.limits.check("tracks_per_scene", self.n_tracklets, self.path)
         elif place == _POSE_ITEM:
             self.room.take(LABEL_BYTES)
-            self.pose_words = {}
+            self.pose_words, self.pose_attributes = {}, {}
             self.n_poses += 1
             self.limits.check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
 
@@ -114,8 +142,14 @@ class _Reader:
             self._pose(line)
         elif place == _TRACKLET:
             self._tracklet()
-        elif text is None:
+        elif place in (f"{_TRACKLET}/{_ATTRIBUTE}", f"{_POSE_ITEM}/{_ATTRIBUTE}"):
+            self._attribute(self.pose_attributes if place.startswith(_POSE_ITEM) else self.attributes, line)
+        elif text is None or place.endswith("/attributes"):
             return
+        elif f"/{_ATTRIBUTE}/" in place:
+            self._put(self.attribute, place.rsplit("/", 1)[1], text, line)
+        elif place == f"{_POSES}/item_version":
+            self.pose_version = text if self.pose_version is None else self.pose_version
         elif place in (f"{_TRACKLETS}/count", f"{_POSES}/count"):
             self.counts[place.removesuffix("/count")] = (text, line)
         elif place.startswith(f"{_POSE_ITEM}/"):
@@ -130,6 +164,14 @@ class _Reader:
         if len(words) > _MOST_FIELDS:
             expected = f"at most {_MOST_FIELDS} fields in a tracklet or a pose"
             raise LimitError(expected=expected, got="more", path=self.path, offset=f"line {line}", hint=_HINT)
+
+    def _attribute(self, found: dict[str, tuple[str, int]], line: int) -> None:
+        said, self.attribute = self.attribute, {}
+        name, _ = said.get("name", ("", 0))
+        if not name or "value" not in said:
+            got = ", ".join(said) or "none of them"
+            raise FormatError(expected="an attribute with a name and a value", got=got, path=self.path, offset=f"line {line}", hint=_HINT)
+        self._put(found, name, *said["value"])
 
     def check_count(self, place: str, n: int) -> None:
         text, line = self.counts.get(place, (str(n), 0))
@@ -146,11 +188,13 @@ class _Reader:
     def _pose(self, line: int) -> None:
         """A pose that does not hold leaves a gap in its tracklet."""
         with self.problems.aside({"tracklet": self.tracklet.number, "pose": self.n_poses - 1, **_texts(self.pose_words)}):
-            pose = [self._number(self.pose_words, name, line) for name in _POSE]
-            columns = {name: _plain(text) for name, (text, _) in self.pose_words.items() if name not in _POSE}
+            pose = [self._number(self.pose_words, name, line) for name in POSE]
+            columns = {name: _plain(text) for name, (text, _) in self.pose_words.items() if name not in POSE}
             self.tracklet.frames.append(self.n_poses - 1)
             self.tracklet.poses.append(pose)
             self.tracklet.columns.append(columns)
+            self.tracklet.attributes.append(_values(self.pose_attributes))
+            self.pose_fields = self.pose_fields or tuple(self.pose_words)
 
     def _tracklet(self) -> None:
         self.check_count(_POSES, self.n_poses)
@@ -175,6 +219,7 @@ class _Reader:
             tracklet.frames = [tracklet.first_frame + i for i in tracklet.frames]
             known = {"h", "w", "l", "first_frame", "objectType"}
             tracklet.others = {name: _plain(text) for name, (text, _) in words.items() if name not in known}
+            tracklet.track_attributes = _values(self.attributes)
             self.found.append(tracklet)
 
     def _number(self, words: dict[str, tuple[str, int]], name: str, line: int) -> float:
@@ -195,6 +240,18 @@ class _Reader:
 
 def _texts(words: dict[str, tuple[str, int]]) -> dict[str, str]:
     return {name: text for name, (text, _) in words.items()}
+
+
+def _values(words: dict[str, tuple[str, int]]) -> dict[str, Any]:
+    """Attributes as Datumaro takes them: "true" and "false" are such, texts that are a number's own spelling are numbers."""
+    return {name: text if name == OWN_ID else value_of(text) for name, (text, _) in words.items()}
+
+
+def value_of(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    value = _plain(text)
+    return value if str(value) == text else text
 
 
 def _plain(text: str) -> Any:
