@@ -72,6 +72,75 @@ def test_edits_come_back_to_a_recording_that_has_the_labels(clip, labels, tmp_pa
     )
 
 
+@pytest.mark.parametrize("format", ["cvat_video", "labelbox", "label_studio", "darwin"])
+def test_what_was_deleted_on_a_platform(run, clip, labels, tmp_path, format):
+    """It stayed, whatever was wanted."""
+    first = bw.read(clip, labels=labels)
+    relations = [bw.Relation("on", "4", "5"), bw.Relation("of", "4", "elsewhere")]
+    bw.write(first.replace(relations=relations), tmp_path / "own")
+    bw.write(first.replace(image_tracks=[first.image_track("4")]), tmp_path / "edited", format)
+    again = bw.read(tmp_path / "own", labels=tmp_path / "edited", missing="drop")
+    assert [one.track_id for one in again.image_tracks] == ["4"] and [*again.relations] == relations[1:]
+    assert any("1 track of the recording is not in the file, and dropped" in note for note in again.notes)
+    code, _, err = run("convert", tmp_path / "own", tmp_path / "out", "--labels", tmp_path / "edited", "--drop-missing")
+    assert code == 0, err
+    assert [one.track_id for one in bw.read(tmp_path / "out").image_tracks] == ["4"]
+    bw.write(first.replace(image_tracks=[first.image_track("4").replace(track_id="9")]), tmp_path / "other", format)
+    with pytest.raises(bw.FormatError, match="no track of the recording came back: expected one of its 2 tracks among the labels, got '9'"):
+        bw.read(tmp_path / "own", labels=tmp_path / "other", missing="drop")
+
+
+def test_tracks_of_other_cameras_were_not_deleted(tmp_path):
+    """Labels of one camera tell nothing of what the others have."""
+    cameras = {name: bw.CameraSensor(name, bw.UncalibratedCamera(64, 48)) for name in ("front", "rear")}
+    tracks = [bw.ImageTrack(f"{k}{name}", "car", name, [0, 1], bw.Boxes([[1, 2, 9, 9]] * 2)) for name in cameras for k in (1, 2)]
+    scene = bw.Scene("a", [0, 1], cameras=cameras, image_tracks=tracks, label_frame="front", has_time=False)
+    bw.write(scene, tmp_path / "own")
+    bw.write(scene.replace(image_tracks=tracks[:1]), tmp_path / "edited", "darwin", camera="front")
+    again = bw.read(tmp_path / "own", labels=tmp_path / "edited", missing="drop")
+    assert sorted(one.track_id for one in again.image_tracks) == ["1front", "1rear", "2rear"]
+
+
+def test_dropping_needs_labels(run, clip):
+    for missing, labels in (("drop", None), ("gone", clip)):
+        with pytest.raises(bw.ArgumentError, match="missing: expected 'keep', or 'drop' with labels"):
+            bw.read(clip, labels=labels, missing=missing)
+    code, _, err = run("convert", clip, "out", "--drop-missing")
+    assert code == 2 and "--drop-missing" in err and "--labels FILE" in err
+
+
+def naive_new_tags(own, tags, cameras):
+    """Pair by pair: a tag is new where the recording does not say it, of the same or all times, of the same or all cameras."""
+
+    def says(tag, camera):
+        return any(
+            (one.name, one.camera) == (tag.name, camera)
+            and type(one.value) is type(tag.value)
+            and one.value == tag.value
+            and one.span_ns in (None, tag.span_ns)
+            for one in own
+        )
+
+    return [tag for tag in tags if not says(tag, None) and not all(says(tag, camera) for camera in ([tag.camera] if tag.camera else cameras))]
+
+
+def test_tags_that_are_said_already(rng):
+    """Against a slow twin; ten thousand tags were compared pair by pair."""
+    from boxwright.formats.laid_over import _new_tags
+
+    def some(n):
+        values, spans, cameras = [True, 1, 1.0, "1", ["a", "b"], {"a": 1}], [None, (0, 1), (0, 2)], [None, "front", "rear"]
+        picks = rng.integers(0, [2, len(values), len(spans), len(cameras)], (n, 4)).tolist()
+        return [bw.Tag("ab"[a], values[b], spans[c], cameras[d]) for a, b, c, d in picks]
+
+    sensors = {name: bw.CameraSensor(name, bw.UncalibratedCamera(64, 48)) for name in ("front", "rear")}
+    for n in (0, 3, 12, 40):
+        scene = bw.Scene("a", [0, 1, 2], cameras=sensors, label_frame="front", tags=some(n))
+        tags = some(60)
+        found = _new_tags(scene, tags, ["front", "rear"])
+        assert found == naive_new_tags(scene.tags, tags, ["front", "rear"]) and (n > 20 or found)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

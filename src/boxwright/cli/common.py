@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..scene import Scene
 
 __all__ = [
+    "DropMissingOption",
     "FormatOption",
     "FrameOption",
     "JsonOption",
@@ -86,6 +87,10 @@ LabelsOption = Annotated[
         parser=labels_of,
         help="Labels in the pictures of PATH, such as those an annotation tool gave for a video; FILE::NAME where FILE holds those of several.",
     ),
+]
+DropMissingOption = Annotated[
+    bool,
+    typer.Option("--drop-missing", help="Leave out tracks in pictures that PATH has and --labels has not: they were deleted in the annotation tool."),
 ]
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Keep records that cannot be taken as they are aside, and report them, instead of stopping at the first.")
@@ -154,6 +159,7 @@ def open_scene(
     lenient: bool = False,
     labels: Path | SceneEntry | None = None,
     *,
+    missing: str = "keep",
     tells_notes: bool = False,
 ) -> Scene:
     """The scene; read leniently, what was kept aside is told on standard error.
@@ -168,7 +174,7 @@ def open_scene(
         if tells_notes:
             warnings.simplefilter("ignore", bw.SensorFrameFallback)
         try:
-            recording = bw.read(path, scene=scene, format=format, labels=labels, strict=not lenient)
+            recording = bw.read(path, scene=scene, format=format, labels=labels, missing=missing, strict=not lenient)
         except bw.BoxwrightError as error:
             if error.could_be_kept_aside:
                 error.hint = f"{error.hint}, or pass --lenient to keep it aside" if error.hint else "pass --lenient to keep it aside"

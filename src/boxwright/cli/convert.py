@@ -10,6 +10,7 @@ import typer
 from ..errors import ArgumentError
 from .certificates import CertifyOption, ClientPythonOption, check_client_python, print_certificate
 from .common import (
+    DropMissingOption,
     FormatOption,
     JsonOption,
     LabelsOption,
@@ -65,6 +66,7 @@ def convert(
     out: OutArgument = None,
     to: ToOption = "boxwright",
     labels: LabelsOption = None,
+    drop_missing: DropMissingOption = False,
     camera: CameraOption = None,
     frame_rate: FrameRateOption = None,
     videos: VideosOption = None,
@@ -87,6 +89,8 @@ def convert(
     """
     if client_python is not None and not certify:
         raise ArgumentError("nobody is asked without a certificate", field="--client-python", hint="pass --certify too, or leave it out")
+    if drop_missing and labels is None:
+        raise ArgumentError("nothing can be missing", expected="labels that came back", field="--drop-missing", hint="pass --labels FILE too")
     if dry_run:
         if certify:
             raise ArgumentError("a dry run writes nothing that could be read back", field="--certify", hint="leave one of the two out")
@@ -102,7 +106,8 @@ def convert(
     options = {name: value for name, value in (("camera", camera), ("frame_rate", frame_rate), ("videos", videos)) if value is not None}
     for name in options:
         _check_takes(to, name)
-    recording = open_scene(path, scene, format, lenient, labels, tells_notes=True)
+    missing = "drop" if drop_missing else "keep"
+    recording = open_scene(path, scene, format, lenient, labels, missing=missing, tells_notes=True)
     certificate = None
     if certify:
         import boxwright as bw

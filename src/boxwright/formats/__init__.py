@@ -211,6 +211,7 @@ def read(
     format: str | None = None,
     *,
     labels: str | os.PathLike[str] | SceneEntry | None = None,
+    missing: str = "keep",
     strict: bool = True,
 ) -> Scene:
     """One scene; its labels now, its points and pictures when they are asked for.
@@ -220,18 +221,23 @@ def read(
     format : its format, found by looking where None
     labels : a file or folder of labels in the pictures of this recording, such as CVAT's for a video; its format is found by looking. An
         entry of `scenes` where it holds several, as of several annotators
+    missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras, that are not among `labels`: "keep", or "drop" where
+        all of them were there and were deleted
     strict : True raises the first record that cannot be taken as it is (a negative size, a word for a number); False leaves such records out of the
         labels and keeps them, each with its error, in `scene.problems`. Damaged files and the limits are refused either way.
     """
     if scene is not None and not isinstance(scene, (str, SceneEntry)):
         raise ArgumentError(expected="a scene's name, or an entry of bw.scenes", got=repr(scene)[:60], field="scene")
+    if missing not in ("keep", "drop") or (labels is None and missing != "keep"):
+        hint = "give the labels that came back with labels=" if missing == "drop" else None
+        raise ArgumentError(expected="'keep', or 'drop' with labels", got=repr(missing)[:60], field="missing", hint=hint)
     scene = scene.name if isinstance(scene, SceneEntry) else scene
     found = scenes(path, format)
     recording = (_only(found, "scene") if scene is None else found[scene]).read(strict=strict)
     if labels is None:
         return recording
     those = labels if isinstance(labels, SceneEntry) else _only(scenes(labels), "labels")
-    return laid_over(recording, those.read(strict=strict), those.path)
+    return laid_over(recording, those.read(strict=strict), those.path, missing=missing)
 
 
 def _only(found: SceneList, field: str) -> SceneEntry:

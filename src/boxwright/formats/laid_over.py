@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,17 @@ def notes_on_sizes(scene: Scene) -> list[str]:
     return [note for note in scene.notes if note.startswith(NO_SIZE)]
 
 
-def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:
+def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, missing: str = "keep") -> Scene:
     """The scene with the labels in pictures, tags and relations of another, which was read from `path`.
 
     Frames are matched by their numbers where the labels' format counts them, by their stamps otherwise; the camera by its name, or because there is
     one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it does not say of attributes
-    and of the object stays. FormatError where labels lie beyond the recording or were drawn on pictures of another size.
+    and of the object stays.
+
+    missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras, that are not in the file: "keep", or "drop", with
+        their relations, as what was deleted there
+
+    FormatError where labels lie beyond the recording or were drawn on pictures of another size, or where tracks would be dropped and none came back.
     """
     if labels.tracks:
         hint = "give labels in pictures, or read that recording itself"
@@ -50,13 +55,27 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scen
         tracks.append(_come_back(scene, track.replace(camera=names[track.camera], times_ns=own[frames[at]]), path))
     come = {track.track_id for track in tracks}
     stay = [track for track in scene.image_tracks if track.track_id not in come]
+    n_back, gone = len(scene.image_tracks) - len(stay), set[str]()
+    cameras = list(dict.fromkeys([*names.values(), *(name for name in labels.cameras if name in scene.cameras)]))
+    if missing == "drop":
+        gone = {track.track_id for track in stay if track.camera in cameras}
+        if gone and not n_back:
+            expected, hint = f"one of its {number_of(len(scene.image_tracks), 'track')} among the labels", "are they labels of this recording?"
+            raise FormatError("no track of the recording came back", expected=expected, got=_some(come), path=path, hint=hint)
+        stay = [track for track in stay if track.track_id not in gone]
     notes = [note for note in labels.notes if not note.startswith((NO_SIZE, "the file has no times", "the rate of frames"))]
+    notes.append(f"labels in pictures come from {Path(path).name} ({labels.format})")
     return scene.replace(
         image_tracks=[*stay, *tracks],
-        tags=[*scene.tags, *[tag for one in labels.tags if not _is_said(scene, tag := _tag_over(scene, labels, one, names, frames))]],
-        relations=[*scene.relations, *[relation for relation in labels.relations if relation not in scene.relations]],
+        tags=[*scene.tags, *_new_tags(scene, [_tag_over(scene, labels, one, names, frames) for one in labels.tags], cameras)],
+        relations=[one for one in dict.fromkeys([*scene.relations, *labels.relations]) if not {one.subject, one.object} & gone],
         source_attributes={**scene.source_attributes, **labels.source_attributes},
-        notes=[*scene.notes, *notes, f"labels in pictures come from {Path(path).name} ({labels.format})", *_told(scene, stay, tracks)],
+        notes=[
+            *scene.notes,
+            *notes,
+            f"labels in pictures come from {Path(path).name} ({labels.format})",
+            *_told(n_back, len(tracks), len(stay), len(gone)),
+        ],
         problems=[*scene.problems, *labels.problems],
     )
 
@@ -77,20 +96,34 @@ def _come_back(scene: Scene, track: ImageTrack, path: str | os.PathLike[str]) ->
     )
 
 
-def _is_said(scene: Scene, tag: Tag) -> bool:
-    """Whether the recording says so already, of the same or of all cameras and times."""
-    alike = [one for one in scene.tags if (one.name, one.value) == (tag.name, tag.value)]
-    return any(one.camera in (None, tag.camera) and one.span_ns in (None, tag.span_ns) for one in alike)
+def _new_tags(scene: Scene, tags: Sequence[Tag], cameras: Sequence[str]) -> list[Tag]:
+    """Those that the recording does not say already, of the same or of all times, and of the same or of all cameras. cameras : those of the labels"""
+    said = {(one.camera, *one.key) for one in scene.tags}
+
+    def is_of(tag: Tag, camera: str | None) -> bool:
+        name, value, span = tag.key
+        return any((camera, name, value, when) in said for when in (None, span))
+
+    new = []
+    for tag in tags:
+        places = [tag.camera] if tag.camera is not None else list(cameras)
+        if not is_of(tag, None) and not (places and all(is_of(tag, camera) for camera in places)):
+            new.append(tag)
+    return new
 
 
-def _told(scene: Scene, stay: Sequence[ImageTrack], tracks: Sequence[ImageTrack]) -> list[str]:
-    n_back = len(scene.image_tracks) - len(stay)
+def _some(names: Set[str]) -> str:
+    return ", ".join(map(repr, sorted(names)[:3])) or "no track"
+
+
+def _told(n_back: int, n_tracks: int, n_stay: int, n_gone: int) -> list[str]:
     if not n_back:
         return []
-    rest = "is not in the file, and stays" if len(stay) == 1 else "are not in the file, and stay"
-    alone = f"; {number_of(len(stay), 'track')} of the recording {rest}" if stay else ""
+    rest = "is not in the file, and stays" if n_stay == 1 else "are not in the file, and stay"
+    alone = f"; {number_of(n_stay, 'track')} of the recording {rest}" if n_stay else ""
+    alone += f"; {number_of(n_gone, 'track')} of the recording {'is' if n_gone == 1 else 'are'} not in the file, and dropped" if n_gone else ""
     takes = "takes" if n_back == 1 else "take"
-    return [f"{n_back} of the {number_of(len(tracks), 'track')} in the file {takes} the place of the recording's own{alone}"]
+    return [f"{n_back} of the {number_of(n_tracks, 'track')} in the file {takes} the place of the recording's own{alone}"]
 
 
 def _cameras_of(labels: Scene) -> list[str]:

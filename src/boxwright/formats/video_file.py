@@ -24,7 +24,11 @@ __all__ = ["CAPABILITIES", "VIDEO_SUFFIXES", "VideoFrames", "detect", "list_scen
 CAPABILITIES = Capabilities(
     title="video files",
     reads="pictures times",
-    remarks=("Labels of another file are laid over it with `labels=`; `bw.write_video` writes one.",),
+    remarks=(
+        "Labels of another file are laid over it with `labels=`; `bw.write_video` writes one.",
+        "So are labels that come back from a platform over the recording that has them: `missing='drop'`, or `convert --drop-missing`, leaves out "
+        "the tracks that were deleted there.",
+    ),
 )
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".mxf", ".3gp")
