@@ -238,6 +238,9 @@ def test_a_file_as_cvat_means_it(tmp_path):
     np.testing.assert_allclose(scene.cuboids(2).rotation[0], bw.Pose.from_quat(quat_from_euler([0.1, 0.2, GOLDEN_YAW], "XYZ")).rotation, atol=1e-11)
     told = " | ".join(scene.notes)
     assert "was written by Datumaro, as CVAT exports it" in told and "1 pose is out of the image" in told
+    assert bw.scenes(drive)[0].glance()["n_frames"] == 4
+    bw.write(scene, tmp_path / "own", "kitti_raw")
+    tracking.check_golden(bw.read(tmp_path / "own"))
 
 
 def test_labels_of_kitti_that_went_through_datumaro(tmp_path):
@@ -262,6 +265,25 @@ def test_what_cannot_be_told_is_said(tmp_path, file, said):
     scene = bw.read(raw.make(tmp_path, file))
     assert any("cannot be told" in note and said in note and "read as KITTI's own" in note for note in scene.notes)
     np.testing.assert_array_equal(scene.cuboids(0).size_m, [GOLDEN_SIZE])
+
+
+def test_a_list_of_frames_tells_where_nothing_else_does(tmp_path):
+    file = raw.xml(raw.tracklet(raw.pose(tz=-1.03, truncation=0), h=4.2, w=1.7, l=1.4))
+    raw.put(tmp_path / "a" / "tracklet_labels.xml", file)
+    raw.put(tmp_path / "a" / "frame_list.txt", "0 first\n")
+    tracking.check_golden(bw.read(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("times", [[], [-5, 7], [8 * 10**18, 8 * 10**18 + 5]])
+@pytest.mark.parametrize("dialect", ["kitti", "cvat"])
+def test_scenes_of_little(tmp_path, times, dialect):
+    """No frame; times that no line tells. Classes and names with what XML has no place for."""
+    track = [bw.Track("\x00 <&", "a\x07<b>", np.array(times[:1]), bw.Cuboids([GOLDEN_CENTER], [GOLDEN_SIZE], [0.5], frame="lidar"))] if times else []
+    scene = bw.Scene("x", np.array(times, np.int64), {"lidar": bw.Lidar("lidar")}, tracks=track, label_frame="lidar")
+    report = bw.write(scene, tmp_path / "a", "kitti_raw", dialect=dialect)
+    again = bw.read(tmp_path / "a")
+    assert len(again) == len(times) and [one.category for one in again.tracks] == ["a?<b>"] * len(track)
+    assert any("is a?<b>" in line for line in report.dropped) == bool(track)
 
 
 def test_bad_lists_and_attributes(tmp_path):

@@ -22,6 +22,7 @@ from . import (
     strict_json,
     sustechpoints,
 )
+from .kitti_raw_dialects import FRAME_LIST, read_frame_list
 from .looking import names_of
 
 __all__ = ["glance"]
@@ -78,7 +79,8 @@ def _kitti_tracking(path: Path, scene: str) -> Counts:
 def _kitti_raw(path: Path, scene: str) -> Counts:
     drive = kitti_raw.drive_folder(path, scene)
     files = [names_of(drive / folder / "data", r"[0-9]{10}\.\w+") for folder in kitti_raw.FOLDERS]
-    return max((int(names[-1][:10]) + 1 for names in files if names), default=None), None, None
+    listed = [max(names) + 1] if (names := read_frame_list(drive / FRAME_LIST)) else []
+    return max((*listed, *(int(names[-1][:10]) + 1 for names in files if names)), default=None), None, None
 
 
 def _sustechpoints(path: Path, scene: str) -> Counts:

@@ -49,7 +49,7 @@ def dialect_of(file: TrackletFile, has_frame_list: bool, notes: list[str]) -> st
         why = f"of its marks some are KITTI's and some Datumaro's ({said})" if marks else "it has no mark of either"
         notes.append(
             f"whether tracklet_labels.xml is KITTI's own or Datumaro's cannot be told: {why}. It is read as KITTI's own, bottom centres and height, "
-            f"width, length; a file of Datumaro's has poses of item_version 0 and a {FRAME_LIST} beside it"
+            f"width, length; if it is Datumaro's, put its {FRAME_LIST} beside it and have item_version 0 in its poses, or none"
         )
         return KITTI
     as_kitti, as_cvat, n = _misfits(file.tracklets)

@@ -120,17 +120,18 @@ def _write_sensors(scene: Scene, date: Path, drive: Path, stamps: Int64s, report
     _write_calibration(scene, date, rig)
     points = drive / "velodyne_points"
     _put_stamps(points / "timestamps.txt", stamps.tolist())
-    for end in ("start", "end"):
+    is_timed = stamps is scene.times_ns
+    for end in ("start", "end") if is_timed else ():
         kept = scene.source_attributes.get(f"velodyne_{end}_ns")
         if isinstance(kept, (list, tuple)) and len(kept) == len(scene) and all(one is None or _is_stamp(one) for one in kept):
             _put_stamps(points / f"timestamps_{end}.txt", kept)
     write_sweeps(scene, points / "data", stems, report)
     write_images(scene, drive, "data", stems, rig, report, has_exposures=True)
     for name, sensor in rig.cameras.items():
-        if sensor.times_ns is not None and _are_tellable(sensor.times_ns):
+        if sensor.times_ns is not None and is_timed and _are_tellable(sensor.times_ns):
             _put_stamps(drive / name / "timestamps.txt", sensor.times_ns.tolist())
         elif sensor.times_ns is not None:
-            report.dropped.append(f"the exposure times of camera {sensor.name}: they are not from 1970 to 2199")
+            report.dropped.append(f"the exposure times of camera {sensor.name}: not all times are from 1970 to 2199")
     _write_oxts(scene, drive / "oxts", stamps, stems, report)
 
 

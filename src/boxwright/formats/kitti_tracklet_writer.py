@@ -184,10 +184,10 @@ class _Tracklets:
     def _tracklet(self, track: Track, size_m: Float64s, first: int, poses: Sequence[str], file: IO[str]) -> None:
         length, width, height = size_m.tolist()
         hwl = (height, width, length) if self.dialect == KITTI else (length, width, height)
-        category = _letters(track.category).strip() or "_"
-        if category != _letters(track.category) or NO_CHARACTER.search(track.category):
+        category = NO_CHARACTER.sub("?", track.category).strip() or "_"
+        if category != track.category:
             self.respelled[track.category] = category
-        file.write(f"\t<item{self._head('tracklet', 1)}>\n\t\t<objectType>{category}</objectType>\n")
+        file.write(f"\t<item{self._head('tracklet', 1)}>\n\t\t<objectType>{escape(category)}</objectType>\n")
         file.writelines(f"\t\t<{name}>{_size_text(value)}</{name}>\n" for name, value in zip("hwl", hwl))
         file.write(f"\t\t<first_frame>{first}</first_frame>\n\t\t<poses{self._head('poses', 0)}>\n")
         file.write(f"\t\t\t<count>{len(poses)}</count>\n\t\t\t<item_version>{_POSE_VERSION[self.dialect]}</item_version>\n")
