@@ -194,6 +194,16 @@ def in_json(raw: bytes, dice: random.Random) -> bytes:
         return raw
 
 
+def in_json_lines(raw: bytes, dice: random.Random) -> bytes:
+    """One of the lines, each of which is JSON; or the lines."""
+    lines = raw.split(b"\n")
+    if dice.random() < 0.2:
+        return in_text(raw, dice)
+    i = dice.choice([k for k, line in enumerate(lines) if line.strip()] or [0])
+    lines[i] = in_json(lines[i], dice)
+    return b"\n".join(lines)
+
+
 def _places(node):
     for key in list(node) if isinstance(node, dict) else range(len(node)):
         yield node, key
@@ -294,11 +304,29 @@ def in_xml(raw: bytes, dice: random.Random) -> bytes:
 
 def in_feather(raw: bytes, dice: random.Random) -> bytes:
     """Types, lengths, names and values of columns; rows taken out and repeated."""
-    import pyarrow as pa
     from pyarrow import feather
 
+    def written(table, buffer):
+        feather.write_feather(table, buffer, compression=dice.choice(("uncompressed", "lz4", "zstd")), chunksize=dice.choice((None, 1, 2)))
+
+    return _in_table(raw, feather.read_table, written, dice)
+
+
+def in_parquet(raw: bytes, dice: random.Random) -> bytes:
+    """As `in_feather`."""
+    from pyarrow import parquet
+
+    def written(table, buffer):
+        parquet.write_table(table, buffer, compression=dice.choice(("none", "snappy", "zstd")), row_group_size=dice.choice((None, 1, 2)))
+
+    return _in_table(raw, parquet.read_table, written, dice)
+
+
+def _in_table(raw: bytes, read, write, dice: random.Random) -> bytes:
+    import pyarrow as pa
+
     try:
-        table = feather.read_table(io.BytesIO(raw))
+        table = read(io.BytesIO(raw))
         columns = {name: table[name].combine_chunks() for name in table.column_names}
     except (pa.ArrowException, OSError, KeyError):  # damaged before; KeyError: a name comes twice
         return in_numbers(raw, dice)
@@ -336,7 +364,10 @@ def in_feather(raw: bytes, dice: random.Random) -> bytes:
     names = [*columns, next(iter(columns))] if columns and dice.random() < 0.05 else list(columns)  # a name twice
     made = pa.table([columns[name][:n] for name in names], names=names)
     buffer = io.BytesIO()
-    feather.write_feather(made, buffer, compression=dice.choice(("uncompressed", "lz4", "zstd")), chunksize=dice.choice((None, 1, 2)))
+    try:
+        write(made, buffer)
+    except (pa.ArrowException, ValueError):  # not every table has a place in every file
+        return in_numbers(raw, dice)
     return buffer.getvalue()
 
 
@@ -433,10 +464,12 @@ def in_png(raw: bytes, dice: random.Random) -> bytes:
 
 KINDS = {
     ".json": in_json,
+    ".ndjson": in_json_lines,
     ".txt": in_text,
     ".csv": in_text,
     ".xml": in_xml,
     ".feather": in_feather,
+    ".parquet": in_parquet,
     ".npy": in_npy,
     ".npz": in_npz,
     ".pcd": in_headed,
