@@ -158,6 +158,22 @@ def test_the_world_and_its_times(tmp_path, format):
     assert back.track("walker").keyframe_attributes[1] == {"speed": 1.25}
 
 
+@pytest.mark.parametrize("format", ["scale", "nucleus", "segments", "supervisely", "datumaro", "cvat_api", "openlabel", "boxwright"])
+def test_times_before_zero(tmp_path, format):
+    """Clocks may count from any moment: such times were written by Scale's formats, and then not read."""
+    scene = moving_scene()
+    shift = int(scene.times_ns[3])
+    poses = [scene.transform("world", "ego", int(time)) for time in scene.times_ns]
+    tracks = [track.replace(times_ns=track.times_ns - shift) for track in scene.tracks]
+    early = scene.replace(times_ns=scene.times_ns - shift, trajectory=bw.Trajectory(scene.times_ns - shift, poses), tracks=tracks)
+    later, again = tmp_path / "later", tmp_path / "early"
+    reports = [bw.write(one, folder, format) for one, folder in ((scene, later), (early, again))]
+    first, second = (bw.read(folder) for folder in (later, again))
+    assert first.has_time == second.has_time and reports[0].n_labels == reports[1].n_labels > 0
+    if first.has_time:
+        np.testing.assert_array_equal(second.times_ns, first.times_ns - shift)
+
+
 @pytest.mark.parametrize("format", ["scale", "nucleus"])
 def test_places_on_a_map(tmp_path, format):
     """Scale counts points in float32, which has steps of half a metre in UTM: whole metres are taken off, and come back."""

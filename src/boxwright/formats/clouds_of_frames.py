@@ -229,7 +229,7 @@ def times_of(stamps: Sequence[Any], path: Path) -> tuple[Int64s, bool]:
     if not stamps or any(stamp is None for stamp in stamps):
         return np.arange(len(stamps), dtype=np.int64), False
     for i, stamp in enumerate(stamps):
-        if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 <= stamp < 2**63 or (i and stamp <= stamps[i - 1]):
+        if isinstance(stamp, bool) or not isinstance(stamp, int) or not -(2**63) <= stamp < 2**63 or (i and stamp <= stamps[i - 1]):
             hint = "correct the times, or leave them out"
             raise FormatError(expected="whole nanoseconds that increase", got=f"{stamp!r:.40}", path=path, field=f"the time of frame {i}", hint=hint)
     return np.array(stamps, np.int64), True

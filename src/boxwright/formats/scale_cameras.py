@@ -57,8 +57,8 @@ def time_from_scale(node: Node, key: str = "timestamp") -> int | None:
     if not node.has(key):
         return None
     time = node[key].number()
-    if not 0 <= time < 2**63:
-        raise node[key].wrong("nanoseconds from 0", f"{time:g}")
+    if not -(2**63) <= time < 2**63:
+        raise node[key].wrong("nanoseconds of 64 bits", f"{time:g}")
     return int(node[key].value)
 
 

@@ -227,7 +227,7 @@ def _stamp(frame: Node) -> Decimal | None:
         return None
     try:
         number = Decimal(str(value))
-        return number if number.is_finite() and 0 <= number < 2**63 else None
+        return number if number.is_finite() and -(2**63) <= number < 2**63 else None
     except InvalidOperation:
         return None
 
