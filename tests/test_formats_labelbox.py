@@ -11,6 +11,7 @@ import boxwright as bw
 from boxwright.certification.clients import python_with
 from boxwright.formats.camera_labels import spans_between
 from formats_scenes import full_scene
+from platform_scenes import asked
 
 UUID = "8f0c7a52-30bb-4c53-9a05-7c1ab2ddf0a1"
 
@@ -259,6 +260,74 @@ def test_annotators_of_two_cameras(tmp_path):
     assert [*a.cameras] == [*b.cameras] == ["front", "rear"]
     assert [track.track_id for track in a.image_tracks] == ["7@front"] and [track.track_id for track in b.image_tracks] == ["7@front", "7@rear"]
     assert any("1 data row of 2 without a label of a" in note for note in a.notes)
+
+
+def changing_scene():
+    """A walker who looks up in frame 2, and another, drawn over a gap, with a shape that Labelbox has no tracks of."""
+    times = np.arange(6) * 40_000_000
+    boxes = bw.Boxes([[1, 2, 9, 9], [3, 2, 11, 9], [5, 2, 13, 9]])
+    said = [{"look": "down", "age": 7}, {"look": "up"}, {"look": "down"}]
+    rings = bw.Polygons([[[1, 2], [9, 2.5], [8, 11]]] * 3)
+    tracks = [
+        bw.ImageTrack("a", "person", "front", times[[0, 2, 5]], boxes, attributes={"coat": "red"}, keyframe_attributes=said),
+        bw.ImageTrack(
+            "b", "person", "front", times[[0, 2, 4]], rings, visibility=[0, 2, 0], keyframe_attributes=[{}, {"look": "up"}, {"look": None}]
+        ),
+    ]
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48))
+    return bw.Scene("street", times, cameras={"front": camera}, image_tracks=tracks, label_frame="front", frame_ids=tuple("012345"))
+
+
+def test_attributes_that_change(tmp_path):
+    """Labelbox answers keyframe by keyframe; they were dropped, and of exported ones the last was taken for all frames."""
+    scene = changing_scene()
+    report = bw.write(scene, tmp_path / "out", "labelbox")
+    first = json.loads((tmp_path / "out/street.ndjson").read_text().splitlines()[0])
+    assert first["classifications"] == [{"name": "coat", "answer": "red"}, {"name": "track_id", "answer": "a"}]
+    told = [(one["frame"], one.get("classifications")) for segment in first["segments"] for one in segment["keyframes"]]
+    down, up = ([{"name": "look", "answer": one}] for one in ("down", "up"))
+    assert told == [(1, [*down, {"name": "age", "answer": "7"}]), (3, up), (6, down)]
+    assert not any("change" in line for line in report.dropped) and any("1 value of attributes that became texts" in line for line in report.rounded)
+    assert any("that 1 attribute stops holding" in line for line in report.dropped)
+    walker = bw.read(tmp_path / "out").image_track("a")
+    assert walker.attributes == {"coat": "red"} and [dict(row) for row in walker.keyframe_attributes] == [
+        {"look": "down", "age": "7"}, {"look": "up"}, {"look": "down"},
+    ]  # fmt: skip
+
+
+def test_exported_answers_that_change(tmp_path):
+    row = json.loads((exported(tmp_path) / "export.ndjson").read_text())
+    frames = row["projects"]["p"]["labels"][0]["annotations"]["frames"]
+    told = [key for key, frame in sorted(frames.items(), key=lambda one: int(one[0])) if "abc" in frame.get("objects", {})]
+    for k, key in enumerate(told):
+        answers = frames[key]["objects"]["abc"].setdefault("classifications", [])
+        answers += [{"name": "look", "text_answer": {"content": "up" if k else "down"}}, {"name": "coat", "text_answer": {"content": "red"}}]
+    put(tmp_path, row, name="export.ndjson")
+    track = next(one for one in bw.read(tmp_path).image_tracks if one.keyframe_attributes)
+    assert len(told) > 1 and track.attributes["coat"] == "red" and "look" not in track.attributes
+    assert [row["look"] for row in track.keyframe_attributes if row] == ["down", "up"]
+
+
+ANSWERS = """
+import json, sys
+from labelbox import OntologyBuilder
+from labelbox.data.serialization.ndjson.objects import NDSegments
+label = NDSegments(**json.loads(open(sys.argv[1] + "/street.ndjson").readline()))
+held = [[one.frame, {c.name: c.answer for c in one.classifications}] for segment in label.segments for one in segment.keyframes]
+texts = OntologyBuilder.from_dict(json.load(open(sys.argv[1] + "/ontology.json"))).tools[0].classifications
+print(json.dumps([held, {one.name: one.scope.value for one in texts}]))
+"""
+
+
+@pytest.mark.peers
+def test_labelbox_holds_answers_of_keyframes(tmp_path):
+    python = python_with("labelbox")
+    if python is None:
+        pytest.skip("labelbox is not installed, nor named by BOXWRIGHT_CLIENT_PYTHON")
+    bw.write(changing_scene(), tmp_path / "out", "labelbox")
+    held, scopes = asked(python, ANSWERS, tmp_path / "out")
+    assert held == [[1, {"look": "down", "age": "7"}], [3, {"look": "up"}], [6, {"look": "down"}]]
+    assert scopes == {"coat": "global", "track_id": "global", "look": "index", "age": "index"}
 
 
 def test_tags_of_every_kind(tmp_path):

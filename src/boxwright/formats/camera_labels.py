@@ -36,6 +36,7 @@ __all__ = [
     "Span",
     "boxes_of_cuboids",
     "camera_labels",
+    "changes_of",
     "check_sees",
     "cut_to_pictures",
     "say_what_pictures_lose",
@@ -265,6 +266,23 @@ def _told(track: ImageTrack, filled: FilledImageTrack, stamps_ns: Int64s, is_own
     if not (is_even and is_straight and np.isin(track.times_ns, stamps_ns).all()):
         return np.ones(len(stamps_ns), bool)
     return np.isin(stamps_ns, track.times_ns)
+
+
+def changes_of(one: CameraLabels, track: ImageTrack, spans: Sequence[Span]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """What attributes begin to say, and at which frame, None where one ends; in frames that are seen."""
+    if not any(track.keyframe_attributes):
+        return
+    filled = track.at(one.stamps_ns)
+    held = dict(track.attributes)
+    last = -1
+    for span in spans:
+        for frame in range(span.first, span.last + 1):
+            k = int(filled.keyframe_index[frame])
+            if k == last:
+                continue
+            here, last = filled.attributes[frame], k
+            yield frame, {name: value for name, value in here.items() if name not in held or held[name] != value}
+            held = dict(here)
 
 
 # ------------------------------------------------------------ from platforms

@@ -11,7 +11,7 @@ Values are texts. Where all values of a property are numbers, flags and the like
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ..image_tracks import ImageTrack
 from ..limits import has_file, limits
 from ..problems import Problems
 from . import strict_json
-from .camera_labels import CameraLabels, Span
+from .camera_labels import CameraLabels, Span, changes_of
 from .json_text import as_json
 from .strict_json import Node
 
@@ -167,7 +167,7 @@ class Properties:
             if not self._is_taken(name, value):
                 at = first if (track.category, name) in self.changing else None
                 found += self.entries(track.category, kind, name, value, at)
-        for frame, row in _changes(one, track, spans):
+        for frame, row in changes_of(one, track, spans):
             for name, value in row.items():
                 if not self._is_taken(name, value):
                     found += self.entries(track.category, kind, name, value, frame)
@@ -221,20 +221,3 @@ def _declared(name: str, known: _Known, granularity: str) -> dict[str, Any]:
     listed = [{"type": "string", "value": text, "color": "auto"} for text in known.values] if kind != "text" else []
     said = _JSON if known.n_others and not known.n_texts else ""
     return {"name": name, "type": kind, "description": said, "required": False, "property_values": listed, "granularity": granularity}
-
-
-def _changes(one: CameraLabels, track: ImageTrack, spans: Sequence[Span]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """What attributes begin to say, and at which frame, None where one ends; in frames that are seen."""
-    if not any(track.keyframe_attributes):
-        return
-    filled = track.at(one.stamps_ns)
-    held = dict(track.attributes)
-    last = -1
-    for span in spans:
-        for frame in range(span.first, span.last + 1):
-            k = int(filled.keyframe_index[frame])
-            if k == last:
-                continue
-            here, last = filled.attributes[frame], k
-            yield frame, {name: value for name, value in here.items() if name not in held or held[name] != value}
-            held = dict(here)

@@ -34,7 +34,7 @@ from ..tags import Tag
 from .camera_labels import EDGE_PX, spans_between, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
-from .labelbox_answers import TRACK_ID, answers_of, labels_of, plain
+from .labelbox_answers import TRACK_ID, answers_of, labels_of, once_and_changing, plain
 from .labelbox_rows import LINE_HINT, Place, files_in, key_of, lines_at, places_in
 from .laid_over import NO_SIZE
 from .strict_json import Node
@@ -48,7 +48,7 @@ CAPABILITIES = Capabilities(
     writes="shapes video attributes classes track_ids relations keyframes tags",
     partly={
         "shapes": "boxes, polylines and single points stay, others become the boxes around them",
-        "attributes": "those of a whole track stay, as texts",
+        "attributes": "they become texts; one that stops holding keeps its last value",
         "tags": "words, or lists of them; what else becomes texts; those of some time by frames",
         "relations": "which track in pictures is which object stays, others are dropped",
         "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",
@@ -79,7 +79,8 @@ def list_scenes(path: Path) -> list[str]:
 
 @dataclass
 class _Label:
-    """One track of a line, or of many frames of one. rows : frame -> (kind, numbers); runs : first and last frames, counted from 0"""
+    """One track of a line, or of many frames of one. rows : frame -> (kind, numbers); runs : first and last frames, counted from 0;
+    changes : frame -> what attributes say from there on"""
 
     node: Node
     track_id: str
@@ -88,6 +89,7 @@ class _Label:
     rows: dict[int, tuple[str, Any]] = field(default_factory=dict)
     runs: list[tuple[int, int]] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
+    changes: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
@@ -166,6 +168,7 @@ class _Reader:
             frames = []
             for keyframe in segment["keyframes"]:
                 frames.append(self._take(label, keyframe["frame"].whole(), keyframe))
+                label.changes[frames[-1]] = answers_of(keyframe)
             if frames:
                 label.runs.append((min(frames), max(frames)))
         return label
@@ -256,8 +259,7 @@ class _Reader:
                     answers = answers_of(node)
                     track_id = str(answers.pop(TRACK_ID, None) or name)
                     label = found.setdefault(name, _Label(node, track_id, node["name"].word(), camera))
-                    label.attributes.update(answers)
-                    self._take(label, number, node)
+                    label.changes[self._take(label, number, node)] = answers
                     bad.discard(name)
         for name, runs in annotations.get("segments", {}).items():
             if name in found:
@@ -269,6 +271,8 @@ class _Reader:
                         raise run.wrong("a first frame from 1 and a last one", str(run.value)[:40], LINE_HINT)
                     self.bounds.check("frames_per_scene", last + 1, self.file, run.field)
                     found[name].runs.append((first, last))
+        for label in found.values():
+            label.attributes, label.changes = once_and_changing(label.changes)
         return {name: label for name, label in found.items() if name not in bad}
 
     # -------------------------------------------------------- tracks
@@ -292,6 +296,8 @@ class _Reader:
         source = {key: value for key, value in node.mapping().items() if key in ("uuid", "feature_id")}
         n_frames = max(self.n_frames, runs[-1][1] + 1)
         track = track_of_spans(label.track_id, label.category, label.camera, spans, n_frames, attributes=label.attributes, source_attributes=source)
+        if any(label.changes.values()):
+            track = track.replace(keyframe_attributes=[label.changes.get(frame, {}) for frame in track.times_ns.tolist()])
         self.n_frames, self.tracks[label.track_id] = n_frames, track
         self.bounds.check("tracks_per_scene", len(self.tracks), self.file)
 

@@ -3,13 +3,13 @@ are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .annotators import by_annotator, called
 from .strict_json import Node
 
-__all__ = ["TRACK_ID", "answers_of", "labels_of", "plain"]
+__all__ = ["TRACK_ID", "answers_of", "labels_of", "once_and_changing", "plain"]
 
 TRACK_ID = "track_id"
 
@@ -55,6 +55,19 @@ def _chosen(classification: Node) -> Iterator[Node]:
         if classification.has(name):
             said = classification[name]
             yield from (one for one in (said if isinstance(said.value, list) else [said]) if isinstance(one.value, dict))
+
+
+def once_and_changing(said: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
+    """What exported frames say of one label, apart: answers that are the same wherever they are told, and by frame those that become another."""
+    first: dict[str, Any] = {}
+    held: dict[str, Any] = {}
+    changes: dict[int, dict[str, Any]] = {}
+    changing = {name for answers in said.values() for name, value in answers.items() if first.setdefault(name, value) != value}
+    for frame in sorted(said):
+        new = {name: value for name, value in said[frame].items() if name in changing and (name not in held or held[name] != value)}
+        held |= new
+        changes |= {frame: new} if new else {}
+    return {name: value for name, value in first.items() if name not in changing}, changes
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from ..image_tracks import ImageTrack
 from ..keyframes import Visibility
 from ..scene import Scene
 from ..shapes2d import Boxes, Keypoints, Polylines, Shapes
-from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, say_what_pictures_lose, spans_of
+from .camera_labels import EDGE_PX, CameraLabels, Span, camera_labels, changes_of, say_what_pictures_lose, spans_of
 from .file_names import file_name
 from .json_text import as_json, dumps
 from .labelbox import CAPABILITIES
@@ -57,10 +57,10 @@ class _Writer:
     tags: Mapping[str, Sequence[VideoTag]]  # by camera
     n_labels: int = 0
     n_reached: int = 0  # frames up to the last that a label or a tag tells
-    n_changing: int = 0
+    n_ended: int = 0
     n_texts: int = 0
     boxed: set[str] = field(default_factory=set)
-    tools: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)  # class, tool -> names of classifications
+    tools: dict[tuple[str, str], dict[str, bool]] = field(default_factory=dict)  # class, tool -> names of texts, and whether they change
 
     def lines(self) -> Iterator[str]:
         given = self.scene.source_attributes.get("labelbox", {})
@@ -95,26 +95,36 @@ class _Writer:
             self.boxed.add(track.shapes.KIND)
         self.n_labels += sum(span.last - span.first + 1 for span in spans)
         self.n_reached = max(self.n_reached, *[span.last + 1 for span in spans])
-        self.n_changing += any(track.keyframe_attributes)
-        self.n_texts += sum(not isinstance(value, str) for value in track.attributes.values())
-        texts = {name: value if isinstance(value, str) else as_json(value) for name, value in track.attributes.items() if name.strip()}
-        answers = {**texts, TRACK_ID: track.track_id}
-        self.tools.setdefault((track.category, _TOOLS[kind]), {}).update(dict.fromkeys(answers))
+        answers = {**self._texts(track.attributes), TRACK_ID: track.track_id}
+        changing = {frame: self._texts(row) for frame, row in changes_of(one, track, spans)}
+        names = self.tools.setdefault((track.category, _TOOLS[kind]), {})
+        for name in answers:
+            names.setdefault(name, False)
+        names.update(dict.fromkeys([name for row in changing.values() for name in row], True))
         own = track.source_attributes.get("uuid")
         is_id = isinstance(own, str) and _UUID.fullmatch(own) is not None
         return {
             "uuid": own if is_id else str(uuid.uuid5(_NAMES, f"{self.scene.name}\n{track.track_id}".encode("utf-8", "replace").decode())),
             "dataRow": {"globalKey": key},
             "name": track.category,
-            "classifications": [{"name": name, "answer": text} for name, text in answers.items()],
-            "segments": [{"keyframes": list(_keyframes(span))} for span in spans],
+            "classifications": _answers(answers),
+            "segments": [{"keyframes": [_said(keyframe, changing) for keyframe in _keyframes(span)]} for span in spans],
         }
+
+    def _texts(self, attributes: Mapping[str, Any]) -> dict[str, str]:
+        told = {name: value for name, value in attributes.items() if name.strip() and name != TRACK_ID and value is not None}
+        self.n_ended += sum(value is None for value in attributes.values())
+        self.n_texts += sum(not isinstance(value, str) for value in told.values())
+        return {name: value if isinstance(value, str) else as_json(value) for name, value in told.items()}
 
     def ontology(self) -> dict[str, Any]:
         """In Labelbox's normal form."""
         tools = []
         for (category, tool), names in self.tools.items():
-            texts = [{"type": "text", "name": name, "instructions": name, "required": False, "options": []} for name in names]
+            texts: list[dict[str, Any]] = [
+                {"type": "text", "name": name, "instructions": name, "required": False, "options": [], "scope": "index" if changes else "global"}
+                for name, changes in names.items()
+            ]
             tools.append({"tool": tool, "name": category, "required": False, "color": "#ff0000", "classifications": texts})
         return {"tools": tools, "classifications": self._questions()}
 
@@ -138,8 +148,9 @@ class _Writer:
             report.dropped.append(f"{number_of(n_beyond, 'frame')} after the last label: files of Labelbox do not tell how many a video has")
         if self.boxed:
             report.rounded.append(f"shapes that Labelbox has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
-        if self.n_changing:
-            report.dropped.append(f"attributes that change, of {number_of(self.n_changing, 'track')}")
+        if self.n_ended:
+            what = f"{number_of(self.n_ended, 'attribute')} {'stops' if self.n_ended == 1 else 'stop'} holding"
+            report.dropped.append(f"that {what}: Labelbox has no word for it, and keeps the last value")
         if self.n_texts:
             report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
 
@@ -148,6 +159,16 @@ def _is_known(shapes: Shapes) -> bool:
     if isinstance(shapes, Keypoints):
         return shapes.n_points == 1 and shapes.skeleton is None and bool((shapes.visibility == Visibility.VISIBLE).all())
     return isinstance(shapes, Boxes) or (isinstance(shapes, Polylines) and int(shapes.n_points.min(initial=2)) >= 2)
+
+
+def _answers(texts: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "answer": text} for name, text in texts.items()]
+
+
+def _said(keyframe: dict[str, Any], changing: Mapping[int, Mapping[str, str]]) -> dict[str, Any]:
+    """A keyframe with what attributes begin to say there."""
+    texts = changing.get(keyframe["frame"] - 1)
+    return {**keyframe, "classifications": _answers(texts)} if texts else keyframe
 
 
 def _keyframes(span: Span) -> Iterator[dict[str, Any]]:
