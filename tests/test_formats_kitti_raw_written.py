@@ -187,6 +187,13 @@ def test_gaps_and_sizes_become_several_tracklets(tmp_path):
     np.testing.assert_array_equal(van.cuboids.center_m[[0, 1, 3, 4]], cuboids.center_m[[0, 1, 3, 4]])
     assert van.keyframe_attributes[0]["colour"] == "red" and van.keyframe_attributes[4]["doors"] == 4
 
+    ends = track.replace(attributes={}, keyframe_attributes=[{"colour": "red"}, {"colour": None}, {}, {}, {"colour": "blue"}])
+    bw.write(scene.replace(tracks=[ends]), tmp_path / "c", "kitti_raw", dialect="cvat")
+    again = bw.read(tmp_path / "c")
+    assert [row.get("colour") for row in again.tracks[0].at(times[:5]).attributes] == ["red", None, None, None, "blue"]
+    bw.write(again, tmp_path / "d", "kitti_raw", dialect="cvat")
+    assert labels_of(tmp_path / "d") == labels_of(tmp_path / "c")
+
 
 @pytest.mark.parametrize("dialect", ["kitti", "cvat"])
 def test_every_field(rng, tmp_path, dialect):

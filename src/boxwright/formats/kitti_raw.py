@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -374,7 +375,7 @@ def _track(name: str, parts: Sequence[tuple[Tracklet, Cuboids]], times: Int64s) 
     first = parts[0][0]
     rows = [row for tracklet, _ in parts for row in tracklet.columns]
     poses = [pose for tracklet, _ in parts for pose in tracklet.poses]
-    others = [row for tracklet, _ in parts for row in tracklet.attributes]
+    others = _with_ends([row for tracklet, _ in parts for row in tracklet.attributes])
     own = ("occlusion", "truncation")
     return dense_track(
         name,
@@ -389,3 +390,9 @@ def _track(name: str, parts: Sequence[tuple[Tracklet, Cuboids]], times: Int64s) 
         track_attributes={key: value for key, value in first.track_attributes.items() if key != OWN_ID},
         track_source_attributes=first.others,
     )
+
+
+def _with_ends(said: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Attributes of poses in turn, each with None for what the one before said and it does not: a track's hold until they are said again."""
+    befores: list[Mapping[str, Any]] = [{}, *said[:-1]] if said else []
+    return [{**{name: None for name in before if name not in row}, **row} for before, row in zip(befores, said)]
