@@ -164,7 +164,7 @@ def there_and_back(scene: bw.Scene, to: str, folder) -> str:
         # a label near the bound of coordinates, placed by a pose near it; a scene may have no sensor
         too_far = any(words in str(error) for words in ("coordinates and sizes under 1e+08 m", "places in pictures under 1e+07 px"))
         beyond_kitti = ("needs a LiDAR", "instances up to 65,535 in a .label")
-        is_kitti = to in ("kitti_object", "kitti_tracking", "semantic_kitti")
+        is_kitti = to in ("kitti_object", "kitti_raw", "kitti_tracking", "semantic_kitti")
         other_times = {"argoverse2": "expected times from 0", "nuscenes": "a microsecond apart", "waymo": "a microsecond apart"}
         assert (
             too_far
