@@ -54,7 +54,10 @@ def put(folder, content):
 
 def full(folder):
     others = [label({"2": shape}, id=f"{k}", name=name, slot_names=["rear"], ranges=[[2, 3]]) for k, (name, shape) in enumerate(SHAPES.items())]
-    return put(folder, document(label(), *others, {"id": "t", "name": "rain", "frames": {"0": {"tag": {}, "keyframe": True}}, "ranges": [[0, 9]]}))
+    said = [("colour", "red", None), ("light", "on", 3), ("light", None, 7), ("occluded", "true", 3), ("occluded", "false", 6)]
+    first = label(properties=[{"name": name, "value": value, "frame_index": frame} for name, value, frame in said])
+    content = document(first, *others, {"id": "t", "name": "rain", "frames": {"0": {"tag": {}, "keyframe": True}}, "ranges": [[0, 9]]})
+    return put(folder, content | {"properties": [{"name": "weather", "value": "wet"}]})
 
 
 def small(folder):
@@ -134,7 +137,7 @@ def test_ends_of_ranges_lie_where_the_shape_runs(tmp_path, is_straight):
 
 def test_every_shape(tmp_path):
     scene = bw.read(full(tmp_path))
-    assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in scene.tags] == [("rain", True, None, None)]
+    assert [(tag.name, tag.value, tag.span_ns, tag.camera) for tag in scene.tags] == [("weather", "wet", None, None), ("rain", True, None, None)]
     ring, line, one, ellipse, joints = scene.image_tracks[1:]
     np.testing.assert_array_equal(ring.shapes.rings(0)[0], [[0.5, 1.5], [8.5, 1.5], [8.5, 6.5]])
     np.testing.assert_array_equal(line.shapes.points(0), [[0.5, 1.5], [8.5, 1.5]])
