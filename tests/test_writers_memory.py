@@ -44,9 +44,9 @@ def crowd(n_frames, n_tracks=30):
     return bw.Scene("crowd", times, {"lidar": bw.Lidar("lidar")}, {"front": camera}, trajectory, tracks)
 
 
-def clip_for(format, n_frames):
+def clip_for(format, n_frames, n_tracks=30):
     """For formats of labels in pictures that do not project cuboids, with the boxes that the camera sees."""
-    scene, said = crowd(n_frames), FORMATS[format]
+    scene, said = crowd(n_frames, n_tracks), FORMATS[format]
     if said.can_write("cuboids") or said.projects:
         return scene
     return scene.replace(image_tracks=bw.project_tracks(scene, occlusion=False).image_tracks(), tracks=[])

@@ -27,6 +27,7 @@ __all__ = [
     "set_limits",
 ]
 
+_FILE_TIMES = 12  # a label of points and one in a picture, of a line of 200 characters
 LABEL_BYTES, TRACK_BYTES = 1750, 3500  # what a label and a track take in memory, a track of one label the sum
 FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shifts: such a number is a broken one
 FARTHEST_PX = 1e7  # likewise in pictures
@@ -43,7 +44,7 @@ class Limits:
     text_characters : a name or an id in JSON, a text in XML, a line of a table; what is kept unread, as a source attribute, is bound by json_bytes
     text_bytes : a file of labels in lines or in XML
     archive_members : files in an archive
-    label_room_bytes : what labels of lines and elements take in memory beyond four times their file's size
+    label_room_bytes : what labels of lines and elements take in memory beyond twelve times their file's size
     kept_problems, kept_problem_bytes : records that lenient reading keeps aside, and what they take in memory; those beyond are counted
     """
 
@@ -104,7 +105,7 @@ _said: dict[str, int] = {}  # on the command line
 
 def limits() -> Limits:
     """The limits of this process: those of the command line, else of the environment, else the usual ones."""
-    if not _said and _VARIABLES.keys().isdisjoint(os.environ):  # asked for with every file
+    if not _said and not any(map(os.environ.__contains__, _VARIABLES)):  # asked for with every file
         return _USUAL
     given = {name: _whole(os.environ[variable], variable) for variable, name in _VARIABLES.items() if variable in os.environ}
     return Limits(**(given | _said))
@@ -135,10 +136,10 @@ def _raise_it(name: str) -> str:
 
 
 class LabelRoom:
-    """What the labels of a file take in memory: LimitError once that is more than four times its size and `label_room_bytes`."""
+    """What the labels of a file take in memory: LimitError once that is more than twelve times its size and `label_room_bytes`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path, self.taken = path, -4 * (os.stat(path).st_size if os.path.exists(path) else 0)  # noqa: PTH110, PTH116
+        self.path, self.taken = path, -_FILE_TIMES * (os.stat(path).st_size if os.path.exists(path) else 0)  # noqa: PTH110, PTH116
         self.most = limits().label_room_bytes
 
     def take(self, n_bytes: int) -> None:

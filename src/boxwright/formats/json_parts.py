@@ -29,7 +29,7 @@ class JsonParts:
     def __init__(self, file: Path) -> None:
         self.file, self._text = file, load_text(file)
         self._kept_bytes = sys.getsizeof(self._text) - 4 * file.stat().st_size  # beyond what any file may take
-        self._decoder, self._shared = decoder(), dict[str, str]()
+        self._decoder, self._shared, self._limits = decoder(), dict[str, str](), limits()
         self._again = json.JSONDecoder(object_pairs_hook=self._sharing)  # of what the other has taken once
 
     def keep(self, value: Any, field: str) -> None:
@@ -115,7 +115,7 @@ class JsonParts:
     # -------------------------------------------------------- memory
 
     def _check_room(self, taken: int, field: str | None) -> None:
-        limits().check("json_room_bytes", max(self._kept_bytes + taken, 0), self.file, field)
+        self._limits.check("json_room_bytes", max(self._kept_bytes + taken, 0), self.file, field)
 
     def _reckoned(self, at: int) -> int:
         """Bytes that the value at an offset would take."""
@@ -127,7 +127,7 @@ class JsonParts:
                 break
         else:
             end = len(self._text)
-        return taken_bytes(self._text[at:end].encode(), limits(), self.file)
+        return taken_bytes(self._text[at:end].encode(), self._limits, self.file)
 
     def _taken(self, value: Any) -> int:
         """Bytes that a value of `frames` takes; what is kept once for the file is not counted."""

@@ -16,17 +16,20 @@ import configparser
 import math
 import os
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
+from ..arrays import Float64s, Int64s
 from ..cameras import UncalibratedCamera
 from ..errors import FormatError, number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Visibility
-from ..limits import FARTHEST_PX, LABEL_BYTES, TRACK_BYTES, LabelRoom, checked_size, limits
+from ..limits import FARTHEST_PX, TRACK_BYTES, LabelRoom, checked_size, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from ..shapes2d import Boxes
@@ -79,7 +82,8 @@ _GAP = rb"[ \t]*+"  # nothing here is tried twice: a line of a thousand digits w
 _NUMBER = _GAP + rb"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?" + _GAP
 _LINE = re.compile(rb"\s*+\d++" + _GAP + b"," + _GAP + rb"-?\d++" + _GAP + b"(?:," + _NUMBER + rb"){4,8}+\r?(?:\n|\Z)", re.IGNORECASE)
 _HINT = "correct the line or get the file again"
-Row = tuple[int, list[float], tuple[float, ...]]  # frame from 0, left top width height, the columns after
+_CLASS = 5  # its place among the numbers from `left` on
+_LABEL_BYTES = 600  # what a line takes in memory
 
 
 def whole_rate(rate_hz: float) -> int:
@@ -231,24 +235,47 @@ def _pictures(folder: Path, info: _Info, n_frames: int) -> tuple[list[Path | Non
 # ------------------------------------------------------------ lines
 
 
+@dataclass
+class _Rows:
+    """The lines of one object, packed: a file may have a million.
+
+    numbers, widths : left, top, width, height and the columns after them of all lines end to end, and how many numbers each line has
+    """
+
+    frames: array[int] = field(default_factory=lambda: array("q"))
+    numbers: array[float] = field(default_factory=lambda: array("d"))
+    widths: array[int] = field(default_factory=lambda: array("q"))
+    places: set[int] = field(default_factory=set)
+
+    def table(self) -> tuple[Int64s, Float64s]:
+        """Frames and numbers in the order of the frames, NaN behind the numbers of shorter lines."""
+        frames, widths = np.array(self.frames, np.int64), np.array(self.widths, np.int64)
+        table = np.full((len(frames), int(widths.max())), np.nan)
+        table[np.arange(table.shape[1]) < widths[:, None]] = self.numbers
+        order = np.argsort(frames)
+        return frames[order], table[order]
+
+
 def _tracks(file: Path, problems: Problems) -> tuple[list[ImageTrack], list[str]]:
     """Tracks by their first frame, times in frames from 0."""
-    rows: dict[int, list[Row]] = {}
-    places: set[tuple[int, int]] = set()
+    objects: dict[int, _Rows] = {}
     room, bounds, n_unsaid = LabelRoom(file), limits(), 0
     for line, text in _lines(file):
         with problems.aside({"line": text}):
-            frame, number, box, rest = _row(file, line, text)
-            if (frame, number) in places:
+            frame, number, values = _row(file, line, text)
+            room.take(_LABEL_BYTES if number in objects else _LABEL_BYTES + TRACK_BYTES)
+            rows = objects.setdefault(number, _Rows())
+            if frame in rows.places:
                 raise FormatError("an object twice in a frame", got=f"id {number}", path=file, offset=f"line {line}", hint=_HINT)
-            places.add((frame, number))
-            room.take(LABEL_BYTES if number in rows else LABEL_BYTES + TRACK_BYTES)
-            rows.setdefault(number, []).append((frame, box, rest))
-            bounds.check("keyframes_per_track", len(rows[number]), file, f"id {number}")
-            bounds.check("tracks_per_scene", len(rows), file)
-            n_unsaid += len(rest) < 2 or rest[1] == -1
+            rows.places.add(frame)
+            rows.frames.append(frame)
+            rows.numbers.extend(values)
+            rows.widths.append(len(values))
+            bounds.check("keyframes_per_track", len(rows.frames), file, f"id {number}")
+            bounds.check("tracks_per_scene", len(objects), file)
+            n_unsaid += len(values) < _CLASS + 1 or values[_CLASS] == -1
     notes = [f"{number_of(n_unsaid, 'line')} without a class: taken to be pedestrians, as in all of the challenge's sequences"] if n_unsaid else []
-    return [_track(number, sorted(some, key=lambda row: row[0])) for number, some in rows.items()], notes
+    return [_track(number, *rows.table()) for number, rows in objects.items()], notes
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -261,7 +288,9 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
                 yield line, raw.decode("latin-1").strip()
 
 
-def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float], tuple[float, ...]]:
+def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float]]:
+    """Frame from 0, id, the numbers from `left` on."""
+
     def wrong(expected: str, got: str, field: str) -> FormatError:
         return FormatError(expected=expected, got=got, path=file, offset=f"line {line}", field=field or None, hint=_HINT)
 
@@ -287,38 +316,51 @@ def _row(file: Path, line: int, text: str) -> tuple[int, int, list[float], tuple
         values.append(value)
     if values[2] < 0 or values[3] < 0:
         raise wrong("a width and a height from 0", f"{values[2]:g} {values[3]:g}", "width, height")
-    return frame - 1, number, values[:4], tuple(values[4:])
+    return frame - 1, number, values
 
 
-def _track(number: int, rows: list[Row]) -> ImageTrack:
+class _Kept(Sequence[Mapping[str, Any]]):
+    """What the columns after the box say at each keyframe; each mapping is made when it is asked for.
+
+    table : (K, M), NaN behind the numbers of shorter lines
+    """
+
+    def __init__(self, table: Float64s) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+        if isinstance(index, slice):
+            return _Kept(self._table[index])
+        return {"mot": [_plain(value) for value in self._table[index].tolist() if not math.isnan(value)]}
+
+
+def _track(number: int, frames: Int64s, table: Float64s) -> ImageTrack:
     """With a keyframe at each line, and one that is OUTSIDE in the first frame of each gap."""
-    frames: list[int] = []
-    boxes: list[list[float]] = []
-    codes: list[int] = []
-    rests: list[tuple[float, ...]] = []
-    for k, (frame, box, rest) in enumerate(rows):
-        if k and frame > frames[-1] + 1:
-            frames.append(frames[-1] + 1)
-            boxes.append(boxes[-1])
-            codes.append(int(Visibility.OUTSIDE))
-            rests.append(rests[-1])
-        frames.append(frame)
-        boxes.append(box)
-        codes.append(int(Visibility.VISIBLE))
-        rests.append(rest)
-    xywh = np.array(boxes)
-    is_same = all(rest == rests[0] for rest in rests)
-    kinds = {int(rest[1]) if len(rest) > 1 and len(rest) != 4 else -1 for rest in rests}
-    category = CLASSES.get(kinds.pop(), CLASSES[1]) if len(kinds) == 1 else CLASSES[1]
+    is_gap = np.diff(frames, append=frames[-1] + 1) > 1
+    keyframes = np.concatenate([frames, frames[is_gap] + 1])
+    rows = np.concatenate([np.arange(len(frames)), np.flatnonzero(is_gap)])
+    order = np.argsort(keyframes)
+    rests = table[:, 4:]
+    kept, is_same = _Kept(rests[rows[order]]), bool(((rests == rests[0]) | (np.isnan(rests) & np.isnan(rests[0]))).all())
+    n_rests = (~np.isnan(rests)).sum(axis=1)
+    has_class = (n_rests > 1) & (n_rests != 4)  # of ten columns, the last three are a place
+    kinds = np.unique(np.where(has_class, rests[:, 1], -1).astype(np.int64)).tolist() if rests.shape[1] > 1 else [-1]
     return ImageTrack(
         str(number),
-        category,
+        CLASSES.get(kinds[0], CLASSES[1]) if len(kinds) == 1 else CLASSES[1],
         "camera",
-        np.array(frames),
-        Boxes.from_xywh(xywh - (CORNER_PX, CORNER_PX, 0, 0)),
-        visibility=np.array(codes, np.uint8),
-        source_attributes={"mot": [_plain(value) for value in rests[0]]} if is_same and rests[0] else {},
-        keyframe_source_attributes=() if is_same else [{"mot": [_plain(value) for value in rest]} for rest in rests],
+        keyframes[order],
+        Boxes.from_xywh(table[rows[order], :4] - (CORNER_PX, CORNER_PX, 0, 0)),
+        visibility=np.where(order < len(frames), Visibility.VISIBLE, Visibility.OUTSIDE).astype(np.uint8),
+        source_attributes=kept[0] if is_same and n_rests[0] else {},
+        keyframe_source_attributes=() if is_same else kept,
     )
 
 

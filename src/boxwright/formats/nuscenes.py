@@ -11,14 +11,15 @@ vehicle.moving is the attribute `vehicle` with the value `moving`; visibility v0
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s
+from ..arrays import Float64s, Int64s
 from ..cameras import PinholeCamera
 from ..cuboids import Cuboids
 from ..errors import BoxwrightError, CalibrationError, FormatError
@@ -28,10 +29,10 @@ from ..points import Sweep
 from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Track, Visibility
-from . import strict_json
 from .boxwright_scene import frame_names
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_track
+from .json_parts import ROW, list_by_parts
 from .looking import subfolders
 from .sensor_files import SensorFiles
 from .strict_json import Node
@@ -68,8 +69,10 @@ TABLES = (
 VISIBILITIES = ("v0-40", "v40-60", "v60-80", "v80-100")
 HIDDEN = VISIBILITIES[0]
 _ROW_BYTES = 20
+_LEFT_OF_DATA = [ROW] * 4  # a pose, a stamp and a path
 _HINT = "get the tables again"
 Table = Mapping[str, Node]
+_Row = tuple[Float64s, str, Mapping[str, Any], Mapping[str, Any]]  # centre, size and turn, level of visibility, attributes, what else is kept
 
 
 def detect(path: Path) -> bool:
@@ -91,7 +94,7 @@ def version_folder(path: Path) -> Path:
 
 
 def list_scenes(path: Path) -> list[str]:
-    return [node["name"].word() for node in strict_json.load(version_folder(path) / "scene.json")]
+    return [node["name"].word() for node in _records(version_folder(path) / "scene.json")]
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
@@ -107,12 +110,12 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
         raise FormatError("two samples at one time", path=folder / "sample.json", field="timestamp", hint=_HINT)
     frame_of = {node["token"].text(): i for i, node in enumerate(samples)}
     rig = _Rig(folder, tables, times, frame_of)
-    for node in _records(folder / "sample_data.json"):
+    for node in _records(folder / "sample_data.json", lambda _: _LEFT_OF_DATA):
         rig.take(node)
     notes = ["sweeps and pictures between the key frames are not read"] if rig.n_between else []
     trajectory = rig.trajectory()
     labels = _Labels(folder, tables, frame_of, trajectory, times)
-    for node in _records(folder / "sample_annotation.json"):
+    for node in _records(folder / "sample_annotation.json", labels.left_of):
         with problems.aside(node.value):
             labels.take(node)
     return Scene(
@@ -135,8 +138,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 # ------------------------------------------------------------ tables
 
 
-def _records(path: Path) -> Node:
-    node = strict_json.load(path)
+def _records(path: Path, left: Callable[[Any], Any] = lambda record: record) -> Node:
+    """The records of a table, made one by one; left : what of one stays in memory once it is read."""
+    node = list_by_parts(path, left)
     len(node)
     return node
 
@@ -168,13 +172,20 @@ def _stamp(node: Node) -> int:
     return micros * 1000
 
 
-def _pose(node: Node) -> Pose:
+def _placed(node: Node) -> tuple[Float64s, Float64s]:
+    """(translation in metres, rotation as a unit quaternion, scalar first)"""
     place, turn = node["translation"].numbers(3), node["rotation"].numbers(4)
     if not np.abs(place).max() < FARTHEST_M:
         raise node["translation"].wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in place))
-    if not abs(np.linalg.norm(turn) - 1) < 1e-3:
+    length = math.hypot(*turn)
+    if not abs(length - 1) < 1e-3:
         raise node["rotation"].wrong("a unit quaternion", " ".join(f"{v:g}" for v in turn))
-    return Pose.from_quat(turn / np.linalg.norm(turn), place)
+    return place, turn / length
+
+
+def _pose(node: Node) -> Pose:
+    place, turn = _placed(node)
+    return Pose.from_quat(turn, place)
 
 
 # ------------------------------------------------------------ sensors
@@ -265,7 +276,12 @@ class _Labels:
         self.folder, self.tables, self.frame_of, self.trajectory, self.times = folder, tables, frame_of, trajectory, times
         self.instances = _table(folder / "instance.json")
         self.levels = {token: node["level"].text() for token, node in _table(folder / "visibility.json").items()}
-        self.rows: dict[str, list[tuple[int, Any]]] = {}
+        self.rows: dict[str, dict[int, _Row]] = {}  # instance -> frame -> label
+
+    def left_of(self, record: Any) -> Any:
+        """What of an annotation stays in memory: nothing where it is of another scene."""
+        is_ours = isinstance(record, dict) and isinstance(token := record.get("sample_token"), str) and token in self.frame_of
+        return [ROW] * 5 if is_ours else None
 
     def take(self, node: Node) -> None:
         frame = self.frame_of.get(node["sample_token"].text())
@@ -276,44 +292,41 @@ class _Labels:
         size = node["size"].numbers(3)
         if not (size.min() > 0 and size.max() < FARTHEST_M):
             raise node["size"].wrong("a positive width, length and height", " ".join(f"{v:g}" for v in size), "correct the label")
-        pose = _pose(node)
+        place, turn = _placed(node)
         attributes: dict[str, Any] = {}
         for one in node.get("attribute_tokens", []):
             kind, _, value = _named(self.tables["attribute"], one)["name"].word().partition(".")
             attributes[kind] = value or True
         level = self.levels.get(node.get("visibility_token", "").text(), "")
         source = {"token": node["token"].text(), **{name: node[name].whole() for name in ("num_lidar_pts", "num_radar_pts") if node.has(name)}}
-        rows = self.rows.setdefault(token, [])
-        if any(other == frame for other, _ in rows[-1:]) or any(other == frame for other, _ in rows):
+        rows = self.rows.setdefault(token, {})
+        if frame in rows:
             raise node.wrong("each instance once in a sample", f"{token!r} again", "give each object an instance of its own")
-        rows.append((frame, (pose, size[[1, 0, 2]], level, attributes, {**source, **({"visibility": level} if level else {})})))
+        numbers = np.concatenate([place, size[[1, 0, 2]], turn])
+        rows[frame] = (numbers, level, attributes, {**source, **({"visibility": level} if level else {})})
 
     def tracks(self) -> list[Track]:
         limits().check("tracks_per_scene", len(self.rows), self.folder / "sample_annotation.json")
         found = []
         for token, rows in self.rows.items():
             limits().check("keyframes_per_track", len(rows), self.folder / "sample_annotation.json", token)
-            rows.sort(key=lambda row: row[0])
             category = self.tables["category"][self.instances[token]["category_token"].text()]["name"].text()
             found.append(self._track(token, category, rows))
         return found
 
-    def _track(self, token: str, category: str, rows: Sequence[tuple[int, Any]]) -> Track:
-        poses = [row[1][0] for row in rows]
-        cuboids = Cuboids(
-            np.array([pose.translation_m for pose in poses]),
-            np.array([row[1][1] for row in rows]),
-            quat_wxyz=np.array([pose.quat_wxyz for pose in poses]),
-            frame="world" if self.trajectory is not None else "ego",
-        )
-        names = list(dict.fromkeys(name for row in rows for name in row[1][3]))
+    def _track(self, token: str, category: str, rows: Mapping[int, _Row]) -> Track:
+        frames = sorted(rows)
+        table = np.array([rows[frame][0] for frame in frames])
+        _, levels, attributes, sources = zip(*(rows[frame] for frame in frames))
+        cuboids = Cuboids(table[:, :3], table[:, 3:6], quat_wxyz=table[:, 6:], frame="world" if self.trajectory is not None else "ego")
+        names = list(dict.fromkeys(name for said in attributes for name in said))
         return dense_track(
             token,
             category,
-            np.array([row[0] for row in rows]),
+            np.array(frames),
             self.times,
             cuboids,
-            visibility=[Visibility.OCCLUDED if row[1][2] == HIDDEN else Visibility.VISIBLE for row in rows],
-            attributes=[{name: row[1][3].get(name) for name in names} for row in rows] if names else (),
-            source_attributes=[row[1][4] for row in rows],
+            visibility=[Visibility.OCCLUDED if level == HIDDEN else Visibility.VISIBLE for level in levels],
+            attributes=[{name: said.get(name) for name in names} for said in attributes] if names else (),
+            source_attributes=sources,
         )
