@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import boxwright as bw
 from boxwright.formats.looking import files_of, may_be_dataset
+from formats_scenes import full_scene
 
 SUFFIXES = {"coco": "json", "cvat_video": "xml", "darwin": "json", "label_studio": "json", "labelbox": "ndjson", "openlabel": "json"}
 
@@ -43,3 +46,47 @@ def test_a_folder_that_may_be_a_dataset(tmp_path, name):
     assert not may_be_dataset(tmp_path)
     (tmp_path / name).write_bytes(b"")
     assert may_be_dataset(tmp_path)
+
+
+LONG = {"long": "x" * (1 << 17)}
+
+
+def _moved_back(format, file):
+    """The file with something long before all by which it is known."""
+    if format == "labelbox":
+        first, *rest = file.read_text().splitlines()
+        return "\n".join([json.dumps({**LONG, **json.loads(first)}), *rest])
+    top = json.loads(file.read_text())
+    if format == "coco":
+        return json.dumps({"info": LONG, **{key: value for key, value in top.items() if key != "info"}})
+    if format == "darwin":
+        last = {key: top[key] for key in ("version", "item")}
+        return json.dumps({"properties": [], **LONG, **{key: value for key, value in top.items() if key not in last}, **last})
+    if format == "label_studio":
+        return json.dumps([{"id": 1, "meta": LONG, **{key: value for key, value in top[0].items() if key not in ("id", "meta")}}, *top[1:]])
+    return json.dumps({**LONG, **top})
+
+
+@pytest.mark.parametrize("format", ["coco", "label_studio", "darwin", "labelbox", "cvat_api", "segments"])
+def test_what_a_file_is_known_by_may_come_late(tmp_path, rng, format):
+    """Behind 64 kB of something else nobody knew what the file was."""
+    bw.write(full_scene(rng), tmp_path / "out", format)
+    names = {"cvat_api": "annotations.json", "segments": "label.json", "labelbox": "*.ndjson", "label_studio": "*tasks*.json"}
+    files = [file for file in (tmp_path / "out").glob(names.get(format, "*.json")) if file.is_file()]
+    (file,) = files
+    before = bw.read(tmp_path / "out")
+    file.write_text(_moved_back(format, file))
+    assert file.stat().st_size > 1 << 17
+    entries = bw.scenes(tmp_path / "out")
+    after = entries[0].read(strict=False)
+    assert entries.format == format and len(after) == len(before)
+    assert [track.track_id for track in (*after.tracks, *after.image_tracks)] == [track.track_id for track in (*before.tracks, *before.image_tracks)]
+
+
+def test_a_long_file_of_datumaro_is_none_of_coco(tmp_path):
+    """Its items have lists of annotations too."""
+    items = [{"id": str(k), "annotations": [], "attr": {"frame": k}, "point_cloud": {"path": f"{k}.pcd"}} for k in range(1000)]
+    top = {"info": {}, "categories": {"label": {"labels": [], "attributes": []}}, "items": items}
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/default.json").write_text(json.dumps(top))
+    assert bw.scenes(tmp_path).format == "datumaro"

@@ -33,7 +33,7 @@ from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
 from .free_names import FreeNames
 from .json_parts import load_by_parts
-from .looking import files_of, head
+from .looking import files_of, head, is_known_by
 from .object_links import OBJECT_ID, linked_object
 from .remembering import of_file
 from .sensor_files import SensorFiles
@@ -59,6 +59,7 @@ CAPABILITIES = Capabilities(
 
 _TOP = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(info|licenses|images|annotations|categories|videos|tracks|type)"\s*:')
 _LISTS = [re.compile(rb'"' + name + rb'"\s*:\s*\[') for name in (b"images", b"annotations", b"categories")]
+_OF_DATUMARO = re.compile(rb'"categories"\s*:\s*\{')
 _OWN_SHAPE = {"id", "image_id", "category_id", "attributes"}
 _TRACK_IDS = ("track_id", "instance_id")
 _HINT = "correct the file or export it again"
@@ -77,8 +78,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    start = head(file)
-    if _TOP.match(start) is None:
+    return _TOP.match(head(file, 4096)) is not None and is_known_by(file, _has_lists)
+
+
+def _has_lists(start: bytes) -> bool:
+    if _OF_DATUMARO.search(start) is not None:
         return False
     n = sum(one.search(start) is not None for one in _LISTS)
     return n == len(_LISTS) if len(start) < 1 << 16 else n > 0

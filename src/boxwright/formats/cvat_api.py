@@ -35,7 +35,7 @@ from .cvat_video_meta import Label
 from .declared import Capabilities, Exactness
 from .free_names import FreeNames
 from .json_parts import ROW, load_by_parts
-from .looking import head, names_of
+from .looking import is_known_by, names_of
 from .reach import within_reach
 from .strict_json import Node
 
@@ -81,8 +81,9 @@ def list_scenes(path: Path) -> list[str]:
 
 def _file(path: Path) -> Path | None:
     file = path / "annotations.json" if path.is_dir() else path
-    top = head(file) if file.name == "annotations.json" else b""
-    return file if _TRACKS.search(top) and (_CUBOID.search(top) or (file.parent / "labels.json").is_file()) else None
+    has_labels = (file.parent / "labels.json").is_file()
+    is_ours = file.name == "annotations.json" and is_known_by(file, lambda top: bool(_TRACKS.search(top) and (has_labels or _CUBOID.search(top))))
+    return file if is_ours else None
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:

@@ -40,7 +40,7 @@ from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
 from .json_parts import load_by_parts
 from .laid_over import NO_SIZE
-from .looking import files_of, head
+from .looking import files_of, head, is_known_by
 from .strict_json import Node
 from .video_tags import agreed
 
@@ -104,8 +104,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    start = head(file)
-    return _TOP.match(start) is not None and _ITEM.search(start) is not None and _VERSION.search(start) is not None
+    return _TOP.match(head(file, 4096)) is not None and is_known_by(file, _has_item)
+
+
+def _has_item(start: bytes) -> bool:
+    return _ITEM.search(start) is not None and _VERSION.search(start) is not None
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:

@@ -42,7 +42,7 @@ from .label_studio_annotators import annotators, left_out, regions
 from .label_studio_said import kind_of, what_is_said
 from .label_studio_shapes import SHAPES, category_of, rectangle_of, shapes_of_rectangles, track_of_picture
 from .laid_over import NO_SIZE
-from .looking import files_of, head
+from .looking import files_of, head, is_known_by
 from .remembering import of_file
 from .strict_json import Node, load
 from .video_tags import agreed
@@ -90,10 +90,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    start = head(file)
-    return (
-        _TASKS.match(start) is not None and b'"data"' in start and b'"result"' in start and (b'"annotations"' in start or b'"predictions"' in start)
-    )
+    return _TASKS.match(head(file, 4096)) is not None and is_known_by(file, _has_results)
+
+
+def _has_results(start: bytes) -> bool:
+    return b'"data"' in start and b'"result"' in start and (b'"annotations"' in start or b'"predictions"' in start)
 
 
 def list_scenes(path: Path) -> list[str]:

@@ -13,7 +13,7 @@ from .annotators import all_annotators
 from .boxwright_scene import camera_name
 from .free_names import FreeNames
 from .labelbox_answers import labels_of
-from .looking import files_of, head
+from .looking import files_of, head, is_known_by
 from .remembering import of_files
 from .strict_json import Node, of_bytes
 
@@ -46,7 +46,12 @@ def files_in(path: Path) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    start = head(file)
+    return (
+        _has_row(head(file)) if file.suffix.lower() == ".json" else is_known_by(file, _has_row)
+    )  # JSON may be anything, and there may be much of it
+
+
+def _has_row(start: bytes) -> bool:
     return _LINE.match(start) is not None and any(name in start for name in (b'"segments"', b'"projects"', b'"answer"', b'"answers"'))
 
 

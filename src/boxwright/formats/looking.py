@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["files_of", "head", "is_dgp_scene", "is_file", "is_openlabel", "names_of", "natural", "subfolders"]
+__all__ = ["files_of", "head", "is_dgp_scene", "is_file", "is_known_by", "is_openlabel", "names_of", "natural", "subfolders"]
 
-_HEAD_BYTES = 1 << 16
+_HEAD_BYTES, _FAR_BYTES = 1 << 16, 1 << 24
 _NO_DATA = {"lost+found", "System Volume Information", "__MACOSX"}  # what systems leave at the top of a disk or an archive
 _TOPS = (".json", ".ndjson", ".jsonl", ".feather", ".xml")
 _DGP = re.compile(rb'"datum(_keys)?"\s*:')
@@ -69,6 +69,14 @@ def head(file: Path, n_bytes: int = _HEAD_BYTES) -> bytes:
         return b""
     with file.open("rb") as stream:
         return stream.read(n_bytes)
+
+
+def is_known_by(file: Path, knows: Callable[[bytes], bool]) -> bool:
+    """Whether a file is known by its first bytes; where those do not tell, by as many more as something long may take that stands first."""
+    if not file.is_file():
+        return False
+    start = head(file)
+    return knows(start) or (len(start) == _HEAD_BYTES and knows(head(file, _FAR_BYTES)))
 
 
 def is_openlabel(file: Path) -> bool:

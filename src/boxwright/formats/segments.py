@@ -36,7 +36,7 @@ from .clouds_of_frames import quat_of_yaw, scene_of_places, unescaped
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
-from .looking import head, names_of
+from .looking import is_known_by, names_of
 from .reach import within_reach
 from .segments_cameras import CALIBRATION, quat_of, shots_of_sample
 from .sensor_files import read_point_file
@@ -87,9 +87,9 @@ def list_scenes(path: Path) -> list[str]:
 
 def _file(path: Path) -> Path | None:
     file = path / "label.json" if path.is_dir() else path
-    top = head(file) if file.name == "label.json" else b""
     is_beside = (file.parent / "sample.json").is_file() or (file.parent / "categories.json").is_file()
-    return file if _FRAMES.search(top) and (is_beside or _TRACKED.search(top)) else None
+    is_ours = file.name == "label.json" and is_known_by(file, lambda top: bool(_FRAMES.search(top) and (is_beside or _TRACKED.search(top))))
+    return file if is_ours else None
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
