@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import boxwright as bw
 import boxwright.certification as certification
 from boxwright.certification.clients import MODULES, ClientReading, _cuboid_rows, _shape_rows, python_with
 from boxwright.formats import _WRITERS
-from boxwright.formats.declared import FIELDS
+from boxwright.formats.declared import FIELDS, Decimals
+from boxwright.rotations import quat_from_euler
 from formats_scenes import CAM_AXES, full_scene
 from test_cli import run
 
@@ -435,9 +437,9 @@ def test_times_of_a_clip_that_has_none(rng):
     """A client counts in its own way where nobody knows when frames were."""
     scene = street(rng).replace(times_ns=np.arange(3), has_time=False, tracks=[])
     told = ClientReading("it", None, frozenset({"times"}), "own", _cuboid_rows(None), _shape_rows(None), [0, 5000, 9000])
-    reading = certification._read_by_client(scene, told, bw.capabilities()["nuscenes"])
+    reading = certification._read_by_client(scene, told, bw.capabilities()["nuscenes"], bw.WriteReport("nuscenes", Path()))
     assert reading.time_error_ns is None and reading.holds
-    timed = certification._read_by_client(scene.replace(has_time=True), told, bw.capabilities()["nuscenes"])
+    timed = certification._read_by_client(scene.replace(has_time=True), told, bw.capabilities()["nuscenes"], bw.WriteReport("nuscenes", Path()))
     assert timed.reasons == ("times move by up to 8998 ns, allowed are 500",)
 
 
@@ -446,12 +448,12 @@ def test_a_frame_by_the_name_of_another_file(rng):
     scene = street(rng)
     rows = certification.cuboid_rows(certification.Clip.of([scene]), "own")
     told = ClientReading("it", None, frozenset({"cuboids"}), "vehicle-iso8855", rows, _shape_rows(None))
-    reading = certification._read_by_client(scene, told, bw.capabilities()["openlabel"])
+    reading = certification._read_by_client(scene, told, bw.capabilities()["openlabel"], bw.WriteReport("openlabel", Path()))
     assert reading.holds and reading.frame == "own" and reading.cuboids[0].corner_m == 0
     moved = ClientReading(
         "it", None, frozenset({"cuboids"}), "vehicle-iso8855", certification.replace(rows, cuboids=sunk(rows.cuboids)), _shape_rows(None)
     )
-    assert not certification._read_by_client(scene, moved, bw.capabilities()["openlabel"]).holds
+    assert not certification._read_by_client(scene, moved, bw.capabilities()["openlabel"], bw.WriteReport("openlabel", Path())).holds
 
 
 # ------------------------------------------------------------ command line
@@ -503,3 +505,41 @@ def test_convert_to_pictures_that_nobody_has_calibrated(tmp_path, run):
     bw.write(scene.replace(image_tracks=[], cameras={"plain": plain}), tmp_path / "alone")
     code, _, err = run("convert", tmp_path / "alone", tmp_path / "out", "--to", "labelbox")
     assert code == 2 and "write a format that holds cuboids, or add the camera's calibration" in err
+
+
+# ------------------------------------------------------------ what the sentences say
+
+
+def test_cuboids_that_become_boxes_are_no_loss_of_what_came_back():
+    """Two objects in the pictures of one camera: two boxes of theirs, and one shape that was there before."""
+    scene = two_cameras()
+    own = [track for track in scene.image_tracks if track.camera == "left" and track.object_id is None]
+    line = bw.certify(scene.replace(image_tracks=own), "mot", camera="left").lines[0]
+    n = len(own)
+    assert f": {2 + n} of {2 + n} shapes in pictures came back; 2 cuboids became 2 boxes in pictures by design, which are among these shapes;" in line
+
+
+def test_decimals_of_a_client_by_hand():
+    """4 m by 3 m on the ground, numbers off by 0.01: the centre and half the size by sqrt(3) times 0.01 and 0.005, 2.5 m of the turn by 0.025 m."""
+    level = Decimals(m=0.01, rad=0.01).exact(5.0, is_tilted=False)
+    assert level.m == pytest.approx(np.sqrt(3) * 0.015 + 0.01 * (2.5 + np.sqrt(3) * 0.005), abs=2e-9)
+    assert level.rad == pytest.approx(0.01, abs=2e-9)
+    assert Decimals(m=0.01, rad=0.01).exact(5.0, is_tilted=True).rad == pytest.approx(0.03, abs=2e-9)
+
+
+def test_decimals_hold_for_cuboids_that_are_rounded(rng):
+    """Never more than is allowed, and nearly as much for some: positions, sizes and angles of many cuboids in 2 decimals."""
+    said = bw.capabilities()["datumaro"].client_exact
+    for tilt in (0.0, 1.5):
+        size = rng.uniform(0.5, 12, (3000, 3))
+        angles = rng.uniform(-tilt, tilt, (3000, 3))
+        angles[:, 2] = rng.uniform(-3, 3, 3000)
+        numbers = (rng.uniform(-90, 90, (3000, 3)), size, angles)
+        before, after = (
+            bw.Cuboids(center, sides, quat_wxyz=quat_from_euler(turn, "XYZ"), frame="lidar")
+            for center, sides, turn in (numbers, tuple(np.round(one, 2) for one in numbers))
+        )
+        moved = np.linalg.norm(before.corners_m() - after.corners_m(), axis=2).max(1)
+        longest = np.linalg.norm(size[:, : 3 if tilt else 2], axis=1)
+        allowed = np.array([said.exact(one, is_tilted=tilt > 0).m for one in longest])
+        assert (moved <= allowed).all() and (moved / allowed).max() > (0.4 if tilt else 0.7)

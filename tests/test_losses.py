@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import boxwright as bw
+from boxwright.certification.told import Loss, lost, n_untold
 from boxwright.formats import _WRITERS
-from boxwright.formats.losses import tells
+from boxwright.formats.declared import FIELDS
+from boxwright.formats.write_report import Told
 from formats_scenes import full_scene
 
 ONE_CAMERA = ("cvat_video", "mot")
@@ -37,8 +44,10 @@ def told(report: bw.WriteReport) -> str:
 def test_reports_tell_what_certificates_find(rng, format):
     certificate = certified(labelled(rng), format)
     assert certificate.holds, certificate.reasons
-    for lost in certificate.readings[0].lost:
-        assert tells(certificate.report, lost.field), (lost, told(certificate.report))
+    for one in certificate.readings[0].lost:
+        assert not one.n_untold, (one, told(certificate.report))
+    lines = [*certificate.report.dropped, *certificate.report.rounded, *certificate.report.missing]
+    assert all(line.fields <= FIELDS.keys() for line in lines)
 
 
 @pytest.mark.parametrize("format", OF_PICTURES)
@@ -114,3 +123,36 @@ def test_keyframes_where_lines_are_straight(tmp_path, format, method, step_ns):
     back = bw.read(tmp_path / "out", format=format)
     assert np.searchsorted(back.times_ns, back.image_tracks[0].times_ns).tolist() == ([0, 3] if is_kept else [0, 1, 2, 3])
     assert any("1 track of other curves" in line for line in report.rounded) == (not is_kept)
+
+
+# ------------------------------------------------------------ what a sentence excuses
+
+
+def test_sentences_excuse_what_they_are_about():
+    """By names, by numbers, or all of it; what is dropped excuses everything, what is rounded only what came back less exactly."""
+    report = bw.WriteReport("made", Path())
+    gone = [lost("1", "red"), lost("2", "blue"), lost("3", "blue", is_less=True), lost("4")]
+    assert n_untold(gone, "attributes", report) == 4
+    report.dropped.append(Told("attributes", "of blue", ["blue"]))
+    assert n_untold(gone, "attributes", report) == 2 and n_untold(gone, "classes", report) == 4
+    report.dropped.append(Told("attributes classes", "one more", n=1))
+    assert n_untold(gone, "attributes", report) == 1 and n_untold(gone, "classes", report) == 3
+    report.rounded.append(Told("attributes classes", "texts"))
+    assert n_untold(gone, "attributes", report) == 1 and n_untold(gone, "classes", report) == 2
+    report.dropped.append(Told("attributes", "all"))
+    assert n_untold(gone, "attributes", report) == 0
+    report.missing.append(Told("classes", "what the scene does not have excuses nothing"))
+    assert n_untold(gone, "classes", report) == 2
+
+
+def test_all_that_is_wrong_with_a_label_has_to_be_told():
+    report = bw.WriteReport("made", Path(), dropped=[Told("attributes", "colour", ["colour"])])
+    both = (Loss(frozenset(["1", "colour"])), Loss(frozenset(["1", "speed"])))
+    assert n_untold([both], "attributes", report) == 1 and n_untold([both[:1]], "attributes", report) == 0
+
+
+def test_sentences_are_texts_that_travel():
+    told = Told("tags times", "two tags", ["a"], 2)
+    for back in (pickle.loads(pickle.dumps(told)), copy.deepcopy(told)):
+        assert back == "two tags" and (back.fields, back.of, back.n) == (told.fields, told.of, told.n)
+    assert json.dumps([told]) == '["two tags"]'

@@ -16,18 +16,20 @@ from ..arrays import Int64s
 from ..errors import BoxwrightError, SensorFrameFallback, number_of
 from ..formats import capabilities, check_writable, scenes, write
 from ..formats.camera_labels import cut_to_pictures, with_boxes_of_cuboids
-from ..formats.declared import Capabilities, Exactness, spelled
+from ..formats.declared import Capabilities, Decimals, Exactness, spelled
+from ..formats.frame_rates import FIRST_FRAME
 from ..formats.image_labels import the_camera
-from ..formats.losses import tells
 from ..formats.write_report import WriteReport
 from ..image_tracks import ImageTracks
 from ..keyframes import State
 from ..scene import Scene
 from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
-from .fields import LostField, Readings, lost_fields, poses_of, tracks_gone, wrong_cameras
+from .fields import Found, LostField, Readings, lost_fields, names_of, tracks_gone
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
-from .rows import Clip, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
+from .placed import poses_of, wrong_cameras
+from .rows import Clip, CuboidRows, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
+from .told import Gone, lost, n_untold
 
 __all__ = ["Certificate", "CuboidErrors", "LostField", "Reading", "ShapeErrors", "certify"]
 
@@ -56,24 +58,16 @@ def certify(
     with tempfile.TemporaryDirectory(prefix="boxwright-") as aside:
         folder = Path(aside) / "written" if path is None else Path(path)
         report = write(scene, folder, format, **options)
-        given, n_other = _given(scene, said, options)
-        readings = [_read_by_us(given, n_other, folder, format, said)]
+        given, others = _given(scene, said, options)
+        n_made = _n_made(scene, given) if said.projects else None
+        readings = [replace(_read_by_us(given, others, folder, format, said, report), n_made=n_made)]
         if said.client is not None and python is not None:
-            readings.append(_read_by_client(given, ask_client(format, said.client, python, folder), said))
-    return Certificate(format, report, tuple(_as_told(reading, said, report) for reading in readings), tuple(notes))
+            readings.append(_read_by_client(given, ask_client(format, said.client, python, folder), said, report))
+    return Certificate(format, report, tuple(readings), tuple(notes))
 
 
-def _as_told(reading: Reading, said: Capabilities, report: WriteReport) -> Reading:
-    """Of what a format holds partly, all may be gone only where its writer says that some of it is."""
-    whole = [one for one in reading.lost if one.n_lost == one.n_given and one.is_declared and said.can_write(one.field)]
-    untold = [one for one in whole if not tells(report, one.field)]
-    lost = tuple(replace(one, is_declared=False) if one in untold else one for one in reading.lost)
-    reasons = [f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost: the writer's report does not tell it" for one in untold]
-    return replace(reading, lost=lost, reasons=(*reading.reasons, *reasons))
-
-
-def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, int]:
-    """The scene as the format can know it, and how many shapes are left out: those in the pictures of other cameras than the one that is written."""
+def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, list[Gone]]:
+    """The scene as the format can know it, and the shapes that are left out: those in the pictures of other cameras than the one that is written."""
     name: Any = options.get("camera")
     if said.one_camera:
         name = the_camera(scene, name, WriteReport("", Path())).name
@@ -81,13 +75,19 @@ def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[S
         scene = with_boxes_of_cuboids(scene, [name] if said.one_camera else None)
         scene = cut_to_pictures(scene) if said.within_pictures else scene
     if name is None or not said.projects or not scene.image_tracks:
-        return scene, 0
+        return scene, []
     kept = [track for track in scene.image_tracks if track.camera == name]
     others = [track for track in scene.image_tracks if track.camera != name]
-    return scene.replace(image_tracks=ImageTracks(kept)), sum(map(len, others))
+    return scene.replace(image_tracks=ImageTracks(kept)), [lost(track.track_id, track.camera) for track in others for _ in range(len(track))]
 
 
-def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Capabilities) -> Reading:
+def _n_made(scene: Scene, given: Scene) -> int:
+    """How many of the shapes that are given are boxes of cuboids."""
+    own = {track.track_id for track in scene.image_tracks}
+    return len(shape_rows(Clip.of([given.replace(image_tracks=[track for track in given.image_tracks if track.track_id not in own])])))
+
+
+def _read_by_us(scene: Scene, others: list[Gone], folder: Path, format: str, said: Capabilities, report: WriteReport) -> Reading:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SensorFrameFallback)  # whoever gave the scene knows
@@ -96,7 +96,7 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
         return Reading("boxwright", "own", said.exact, reasons=(f"it cannot be read: {error}",))
     given = Clip.of([scene])
     given, back, n_lost, gone = _frames_together(given, back, said)
-    gone["shapes"] += n_other
+    gone["shapes"] += others
     frame = common_frame([given, back], said.frame)
     by_id = said.can_write("track_ids")
     cuboids = (cuboid_rows(given, frame), cuboid_rows(back, frame))
@@ -104,7 +104,8 @@ def _read_by_us(scene: Scene, n_other: int, folder: Path, format: str, said: Cap
     pairs = pair_cuboids(*cuboids, by_id)
     objects = called_now(*cuboids, pairs, said.can_write("tracks")) if _may_keep_those_of_cuboids(said) else None
     readings = Readings(given, back, (*cuboids, pairs), (*shapes, pair_shapes(*shapes, by_id, objects)))
-    return replace(_measured("boxwright", frame, readings, said, said.exact, n_lost, gone, None), n_frames_lost=len(scene) - len(given))
+    measured = _measured("boxwright", frame, readings, said, report, said.exact, n_lost, gone, None)
+    return replace(measured, n_frames_lost=len(scene) - len(given))
 
 
 def _may_keep_those_of_cuboids(said: Capabilities) -> bool:
@@ -112,11 +113,11 @@ def _may_keep_those_of_cuboids(said: Capabilities) -> bool:
     return "shapes" in said.partly and said.can_write("cuboids") and not said.one_camera and not said.projects
 
 
-def _frames_together(given: Clip, back: Clip, said: Capabilities) -> tuple[Clip, Clip, int, dict[str, int]]:
+def _frames_together(given: Clip, back: Clip, said: Capabilities) -> tuple[Clip, Clip, int, dict[str, list[Gone]]]:
     """The frames of both that are the same: all where there are as many, else those of one stamp, or of one name where the format has names, or the
-    first ones; how many are gone that hold what the format can hold; and how many cuboids and shapes were in frames that are gone."""
+    first ones; how many are gone that hold what the format can hold; and the cuboids and shapes in frames that are gone."""
     if len(given) == len(back):
-        return given, back, 0, {"cuboids": 0, "shapes": 0}
+        return given, back, 0, {"cuboids": [], "shapes": []}
     have_times = all(scene.has_time for clip in (given, back) for scene, _, _ in clip.scenes)
     found = list[tuple[int, int]]()
     if have_times or said.can_write("frame_names"):
@@ -124,10 +125,10 @@ def _frames_together(given: Clip, back: Clip, said: Capabilities) -> tuple[Clip,
         found = [(place, called[1][name]) for name, place in called[0].items() if name in called[1]]
     found = found or [(i, i) for i in range(min(len(given), len(back)))]
     kept = [i for i, _ in found]
-    rows = {"cuboids": cuboid_rows(given, "own").frame, "shapes": shape_rows(given).frame}
-    held = {place for kind, frames in rows.items() if said.can_write(kind) for place in frames.tolist()}
+    rows: dict[str, Rows] = {"cuboids": cuboid_rows(given, "own"), "shapes": shape_rows(given)}
+    held = {place for kind, own in rows.items() if said.can_write(kind) for place in own.frame.tolist()}
     held |= {i for i, (scene, k) in enumerate(given.places) if any(scene.has_points(k, name) for name in scene.lidars)}
-    gone = {kind: int((~np.isin(frames, kept)).sum()) for kind, frames in rows.items()}
+    gone = {kind: [lost(*names_of(own, row)) for row in np.flatnonzero(~np.isin(own.frame, kept)).tolist()] for kind, own in rows.items()}
     return given.taken(kept), back.taken([j for _, j in found]), len(held - {*kept}), gone
 
 
@@ -135,10 +136,9 @@ def _called(scene: Scene, frame_index: int, by_time: bool) -> int | str:
     return int(scene.times_ns[frame_index]) if by_time else scene.frame_ids[frame_index]
 
 
-def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Reading:
-    exact = said.exact if said.client_exact is None else said.client_exact
+def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities, report: WriteReport) -> Reading:
     if told.error is not None or told.cuboids is None or told.shapes is None:
-        return Reading(told.client, "own", exact, reasons=(f"it refuses what was written: {told.error}",))
+        return Reading(told.client, "own", said.exact, reasons=(f"it refuses what was written: {told.error}",))
     given = Clip.of([scene])
     known = ("own", "world", "ego", "lidar", *scene.lidars, *scene.cameras)
     frame = told.frame if len(told.cuboids) else common_frame([given], told.frame)
@@ -153,16 +153,26 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities) -> Re
         place_of = {int(stamp): i for i, stamp in enumerate(scene.times_ns.tolist())}
         places = np.array([place_of.get(int(stamp), -1) for stamp in told.frame_times_ns], np.int64)
         theirs = replace(theirs, frame=places[theirs.frame])
+    exact = _exact_of_client(said, mine)
     by_id = "track_ids" in told.knows and said.can_write("track_ids")
     in_pictures = (shapes, told.shapes, pair_shapes(shapes, told.shapes, by_id))
     readings = Readings(given, given, (mine, theirs, pair_cuboids(mine, theirs, by_id)), in_pictures)
     n_lost = len(scene) - len(told.times_ns) if "times" in told.knows else 0
-    reading = _measured(told.client, frame, readings, said, exact, n_lost, {}, told.knows)
+    reading = _measured(told.client, frame, readings, said, report, exact, n_lost, {}, told.knows)
     if "times" in told.knows and scene.has_time and not n_lost:
         apart = int(np.abs(np.array(told.times_ns, np.int64) - scene.times_ns).max(initial=0))
         late = (f"times move by up to {apart} ns, allowed are {exact.ns}",) if apart > exact.ns else ()
         reading = replace(reading, time_error_ns=apart, reasons=reading.reasons + late)
     return reading
+
+
+def _exact_of_client(said: Capabilities, rows: CuboidRows) -> Exactness:
+    """How far labels may move in a client; where it rounds numbers, by the largest cuboid, and whether any is tilted."""
+    exact = said.client_exact
+    if not isinstance(exact, Decimals):
+        return said.exact if exact is None else exact
+    tilted = bool(is_tilted(rows.cuboids).any())
+    return exact.exact(float(np.linalg.norm(rows.cuboids.size_m[:, : 3 if tilted else 2], axis=1).max(initial=0)), is_tilted=tilted)
 
 
 def _expected(rows: Rows, told: ClientReading, field: str) -> Int64s:
@@ -177,14 +187,15 @@ def _measured(
     frame: str,
     readings: Readings,
     said: Capabilities,
+    report: WriteReport,
     exact: Exactness,
     n_lost: int,
-    gone: Mapping[str, int],
+    gone: Mapping[str, list[Gone]],
     knows: frozenset[str] | None,
 ) -> Reading:
-    """gone : of "cuboids" and "shapes", how many are lost that are not among the rows"""
+    """gone : of "cuboids" and "shapes", those that are lost and are not among the rows"""
     a, b, pairs = readings.cuboids
-    exact = exact._replace(m=exact.m + _float_room(readings, said, exact))
+    exact = exact._replace(m=exact.m + _float_room(readings, said, exact), ns=max(exact.ns, report.tolerance_ns))
     cuboids: list[CuboidErrors] = []
     tilted = None
     if len(a) and said.can_write("cuboids"):
@@ -196,43 +207,45 @@ def _measured(
         cuboids = cuboid_errors(a, b, pairs)
     fields = _with_others(lost_fields(readings, exact, knows), gone)
     shapes = shape_errors(*readings.shapes) if len(readings.shapes[0]) and said.can_write("shapes") else []
-    lost = [_lost(name, counts, readings, said) for name, counts in fields.items() if counts[1]]
+    missed = [_lost(name, found, readings, said, report) for name, found in fields.items() if found[1]]
     reading = Reading(
         read_with,
         frame,
         exact,
-        _labels(readings, fields, gone.get("shapes", 0), knows),
+        _labels(readings, fields, len(gone.get("shapes", ())), knows),
         tuple(cuboids),
         tilted,
         tuple(shapes),
-        _time_error(readings, said) if knows is None else None,
+        _time_error(readings, said, report) if knows is None else None,
         n_lost,
         len(pairs.extra) + len(readings.shapes[2].extra) * ("shapes" not in said.partly or said.one_camera or said.projects),
-        tuple(lost),
+        tuple(missed),
     )
-    wrong = wrong_cameras(readings) if said.can_write("calibration") else []
+    wrong = wrong_cameras(readings.given, readings.back) if said.can_write("calibration") else []
     others = [f"camera {name} came back with another lens or at another place than any that was given" for name in wrong]
     return replace(reading, reasons=(*_reasons(reading, said), *others))
 
 
-def _with_others(fields: dict[str, tuple[int, int]], gone: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    counts = {kind: fields.get(kind, (0, 0)) for kind, n in gone.items() if n}
-    return {**fields, **{kind: (n + gone[kind], lost + gone[kind]) for kind, (n, lost) in counts.items()}}
+def _with_others(fields: dict[str, Found], gone: Mapping[str, list[Gone]]) -> dict[str, Found]:
+    found = {kind: fields.get(kind, (0, [])) for kind, others in gone.items() if others}
+    return {**fields, **{kind: (n + len(gone[kind]), missed + gone[kind]) for kind, (n, missed) in found.items()}}
 
 
-def _lost(name: str, counts: tuple[int, int], readings: Readings, said: Capabilities) -> LostField:
+def _lost(name: str, found: Found, readings: Readings, said: Capabilities, report: WriteReport) -> LostField:
     """Tracks that are gone with all of their labels are gone as the format says of these."""
     labels = {"tracks": ("cuboids", readings.cuboids), "video": ("shapes", readings.shapes)}.get(name)
-    if name not in said.losses and labels is not None and counts[1] == tracks_gone(labels[1]):
+    n_given, gone = found
+    if name not in said.losses and labels is not None and len(gone) == tracks_gone(labels[1]):
         name_of_loss = labels[0]
     else:
         name_of_loss = name
-    return LostField(name, *counts, name_of_loss in said.losses, said.losses.get(name_of_loss, ""))
+    is_declared = name_of_loss in said.losses
+    return LostField(name, n_given, len(gone), n_untold(gone, name, report), is_declared, said.losses.get(name_of_loss, ""))
 
 
-def _labels(readings: Readings, fields: dict[str, tuple[int, int]], n_other: int, knows: frozenset[str] | None) -> dict[str, tuple[int, int]]:
+def _labels(readings: Readings, fields: dict[str, Found], n_other: int, knows: frozenset[str] | None) -> dict[str, tuple[int, int]]:
     """Kind of label -> how many there were, how many came back in whatever way. Sweeps labelled by cuboids are among them."""
-    counts = {kind: (n, n - lost) for kind, (n, lost) in fields.items() if kind in KINDS}
+    counts = {kind: (n, n - len(gone)) for kind, (n, gone) in fields.items() if kind in KINDS}
     a, _, pairs = readings.shapes
     if "shapes" in counts:
         counts["shapes"] = (len(a) + n_other, len(pairs.a))  # those that are another kind of shape now are still there
@@ -250,7 +263,8 @@ def _float_room(readings: Readings, said: Capabilities, exact: Exactness) -> flo
     return 0.0 if exact == Exactness() else float(64 * np.finfo(float).eps * far)
 
 
-def _time_error(readings: Readings, said: Capabilities) -> int | None:
+def _time_error(readings: Readings, said: Capabilities, report: WriteReport) -> int | None:
+    """From the first frame on, where the report tells that the first is another."""
     pairs = [
         (int(scene.times_ns[i]), int(other.times_ns[j]))
         for (scene, i), (other, j) in zip(readings.given.places, readings.back.places)
@@ -259,7 +273,7 @@ def _time_error(readings: Readings, said: Capabilities) -> int | None:
     if not pairs or not said.can_write("times"):
         return None
     here, there = np.array(pairs, np.int64).T
-    if "times" in said.partly:
+    if any("times" in told.fields and told.of is not None and FIRST_FRAME in told.of for told in report.dropped):
         here, there = here - here[0], there - there[0]
     return int(np.abs(here - there).max())
 
@@ -284,10 +298,18 @@ def _reasons(reading: Reading, said: Capabilities) -> list[str]:
         found.append(f"{number_of(reading.n_frames_lost, 'frame')} lost")
     if reading.n_extra:
         found.append(f"{number_of(reading.n_extra, 'label')} that nobody gave")
-    if reading.time_error_ns is not None and "times" not in said.partly and reading.time_error_ns > exact.ns:
+    are_told = any(one.field == "times" and not one.n_untold for one in reading.lost)
+    if reading.time_error_ns is not None and not are_told and reading.time_error_ns > exact.ns:
         found.append(f"times move by up to {reading.time_error_ns} ns, allowed are {exact.ns}")
     n_given, n_back = (sum(counts[k] for counts in reading.labels.values()) for k in (0, 1))
     if n_given and not n_back and not any(reason.endswith("are lost") for reason in found):
         found.append(f"none of {kinds_of(reading.labels, '{what}')} came back: the format cannot hold them")
     undeclared = [one for one in reading.lost if not one.is_declared and one.field not in ("cuboids", "shapes")]  # these two are counted by class
-    return [*found, *[f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost" for one in undeclared]]
+    found += [f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost" for one in undeclared]
+    untold = [one for one in reading.lost if one.is_declared and one.n_untold and said.can_write(one.field)]
+    return [*found, *[_untold(one) for one in untold]]
+
+
+def _untold(one: LostField) -> str:
+    told = "does not tell it" if one.n_untold == one.n_lost else f"tells of {one.n_lost - one.n_untold}"
+    return f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost: the writer's report {told}"

@@ -45,6 +45,7 @@ class Reading:
     frame : the frame of reference the cuboids are compared in
     exact : how far a label may move; m holds the rounding of float64 at the scene's coordinates too
     labels : kind of label ("cuboids", "shapes", "segmentation", "tags") -> how many there were, how many came back; without kinds nobody gave
+    n_made : of the shapes, those that were made of the cuboids that were given, where the format has such in their place; else None
     cuboids, shapes : by class, "all" first; empty where the scene has none, or the format holds none. Where the format loses roll and pitch, against
         the cuboids as they are without; `tilted` tells how far those that have any are from where they were
     time_error_ns : the furthest that a stamp moved; None where no time was told. Where the format tells times only partly, from the first frame on
@@ -65,6 +66,7 @@ class Reading:
     n_extra: int = 0
     lost: tuple[LostField, ...] = ()
     reasons: tuple[str, ...] = ()
+    n_made: int | None = None
 
     @property
     def holds(self) -> bool:
@@ -87,7 +89,11 @@ class Reading:
         """How many labels came back, and how far they moved."""
         if not self.labels:
             return "nothing could be compared" if self.reasons else "there were no labels to compare"
-        said = [f"{kinds_of(self.labels, '{came} of {what}')} came back"]
+        labels = {kind: counts for kind, counts in self.labels.items() if kind != "cuboids" or self.n_made is None}
+        said = [f"{kinds_of(labels, '{came} of {what}')} came back"] if labels else []
+        if self.n_made is not None and "cuboids" in self.labels:
+            n_cuboids, among = self.labels["cuboids"][0], ", which are among these shapes" if self.n_made else ""
+            said.append(f"{number_of(n_cuboids, 'cuboid')} became {_counted(self.n_made, 'box in pictures')} by design{among}")
         if self.corner_m == self.corner_m:
             if self.tilted is None:
                 said.append(_moved("corner", self.corner_m, self.exact.m, "m"))

@@ -1,39 +1,39 @@
-"""What of a scene did not come back: for each field of formats/declared.py that the scene uses, how much there was and how much is gone."""
+"""What of a scene did not come back: for each field of formats/declared.py that the scene uses, how much there was and what is gone."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Bools
-from ..cameras import CalibratedCamera, UncalibratedCamera
-from ..errors import BoxwrightError
 from ..formats.declared import Exactness
-from ..frames import Pose
+from ..formats.frame_rates import FIRST_FRAME
 from ..keyframes import State, Visibility
 from ..point_labels import PointLabels
-from ..projection import project_points
-from ..scene import CameraSensor, Scene
 from .measured import is_tilted
+from .placed import lost_cameras, lost_poses
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
+from .told import Gone, Loss, lost
 
-__all__ = ["LostField", "Readings", "lost_fields", "poses_of", "tracks_gone", "wrong_cameras"]
+__all__ = ["Found", "LostField", "Readings", "lost_fields", "names_of", "tracks_gone"]
 
-_SAME_PX = 0.01
-_SAME_POSE = 1e-6
-Count = tuple[int, int]
+Found = tuple[int, list[Gone]]  # how much of a field was given, and what of it is gone
 
 
 @dataclass(frozen=True)
 class LostField:
-    """field : as formats/declared.py names it. n_given, n_lost : how much of it the scene has, and how much did not come back"""
+    """field : as formats/declared.py names it. n_given, n_lost : how much of it the scene has, and how much did not come back; n_untold : of how much
+    of that the writer's report says nothing. is_declared, said : whether the format says that some of it is lost, and what it says"""
 
     field: str
     n_given: int
     n_lost: int
+    n_untold: int
     is_declared: bool
     said: str
 
@@ -53,9 +53,9 @@ class Readings:
         yield self.shapes
 
 
-def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | None = None) -> dict[str, Count]:
-    """Field -> (how much was given, how much is gone), of those that were given. only : of these, where whoever read it knows no others."""
-    counted: dict[str, Callable[[], Count]] = {
+def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | None = None) -> dict[str, Found]:
+    """Field -> (how much was given, what is gone), of those that were given. only : of these, where whoever read it knows no others."""
+    counted: dict[str, Callable[[], Found]] = {
         "cuboids": lambda: _labels(readings.cuboids),
         "full_rotation": lambda: _tilts(readings),
         "tracks": lambda: _tracks(readings.cuboids),
@@ -64,10 +64,10 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "attributes": lambda: _attributes(readings),
         "relations": lambda: _relations(readings),
         "segmentation": lambda: _point_labels(readings),
-        "poses": lambda: _poses(readings),
-        "calibration": lambda: _cameras(readings),
+        "poses": lambda: lost_poses(readings.given, readings.back),
+        "calibration": lambda: lost_cameras(readings.given, readings.back),
         "visibility": lambda: _occluded(readings),
-        "classes": lambda: _differing(readings, lambda rows, row: rows.category(row)),
+        "classes": lambda: _classes(readings),
         "track_ids": lambda: _differing(readings, lambda rows, row: rows.track_ids[int(rows.track[row])]),
         "keyframes": lambda: _differing(readings, _how),
         "tags": lambda: _tags(readings),
@@ -77,26 +77,33 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "pictures": lambda: _data(readings, "cameras", "has_image"),
     }
     found = {field: count() for field, count in counted.items() if only is None or field in only}
-    return {field: (given, lost) for field, (given, lost) in found.items() if given}
+    return {field: (n, gone) for field, (n, gone) in found.items() if n}
 
 
 # ------------------------------------------------------------ labels
 
 
-def _labels(reading: tuple[Rows, Rows, Pairs]) -> Count:
-    return len(reading[0]), len(reading[2].lost)
+def names_of(rows: Rows, row: int) -> list[str]:
+    """What reports may call a label by: its track, its class, its camera."""
+    k = int(rows.track[row])
+    return [rows.track_ids[k], rows.categories[k], *(rows.cameras[k : k + 1] if isinstance(rows, ShapeRows) else ())]
 
 
-def _tilts(readings: Readings) -> Count:
+def _labels(reading: tuple[Rows, Rows, Pairs]) -> Found:
+    return len(reading[0]), [lost(*names_of(reading[0], row)) for row in reading[2].lost.tolist()]
+
+
+def _tilts(readings: Readings) -> Found:
     a, b, pairs = readings.cuboids
     tilted = is_tilted(a.cuboids)
     here = pairs.a[tilted[pairs.a]]
     there = pairs.b[tilted[pairs.a]]
     apart = 1 - np.abs((a.cuboids.quat_wxyz[here] * b.cuboids.quat_wxyz[there]).sum(1))
-    return int(tilted.sum()), int((apart > 1e-12).sum()) + int(tilted[pairs.lost].sum())
+    gone = [*here[apart > 1e-12].tolist(), *pairs.lost[tilted[pairs.lost]].tolist()]
+    return int(tilted.sum()), [lost(*names_of(a, row)) for row in gone]
 
 
-def _tracks(reading: tuple[Rows, Rows, Pairs]) -> Count:
+def _tracks(reading: tuple[Rows, Rows, Pairs]) -> Found:
     """Tracks that are gone, or came back as several, or as one with another."""
     a, b, pairs = reading
     ends: dict[int, set[int]] = defaultdict(set)
@@ -104,8 +111,9 @@ def _tracks(reading: tuple[Rows, Rows, Pairs]) -> Count:
     for i, j in zip(a.track[pairs.a].tolist(), b.track[pairs.b].tolist()):
         ends[i].add(j)
         starts[j].add(i)
-    tracks = np.unique(a.track).tolist()
-    return len(tracks), sum(len(ends[i]) != 1 or any(len(starts[j]) != 1 for j in ends[i]) for i in tracks)
+    first = {k: row for row, k in reversed([*enumerate(a.track.tolist())])}
+    gone = [k for k in first if len(ends[k]) != 1 or any(len(starts[j]) != 1 for j in ends[k])]
+    return len(first), [lost(*names_of(a, first[k])) for k in gone]
 
 
 def tracks_gone(reading: tuple[Rows, Rows, Pairs]) -> int:
@@ -114,33 +122,52 @@ def tracks_gone(reading: tuple[Rows, Rows, Pairs]) -> int:
     return len(np.setdiff1d(a.track, a.track[pairs.a]))
 
 
-def _shapes(readings: Readings) -> Count:
+def _shapes(readings: Readings) -> Found:
     a, b, pairs = readings.shapes
-    n_other = 0
+    n, gone = _labels(readings.shapes)
     if a.shapes and b.shapes:
-        n_other = sum(a.shapes[i][0].KIND != b.shapes[j][0].KIND for i, j in zip(pairs.a.tolist(), pairs.b.tolist()))
-    return len(a), len(pairs.lost) + n_other
+        kinds = [(i, a.shapes[i][0].KIND, b.shapes[j][0].KIND) for i, j in zip(pairs.a.tolist(), pairs.b.tolist())]
+        gone += [lost(*names_of(a, i), before, is_less=True) for i, before, after in kinds if before != after]
+    return n, gone
 
 
-def _differing(readings: Readings, said: Callable[[Rows, int], object]) -> Count:
+def _differing(readings: Readings, said: Callable[[Rows, int], object]) -> Found:
     """Labels of which the two readings say something else."""
-    n = n_lost = 0
+    n, gone = 0, list[Gone]()
     for a, b, pairs in readings.both:
-        here = [said(a, row) for row in pairs.a.tolist()]
-        there = [said(b, row) for row in pairs.b.tolist()]
-        n += sum(one is not None for one in here)
-        n_lost += sum(one is not None and one != other for one, other in zip(here, there))
-    return n, n_lost
+        for i, j in zip(pairs.a.tolist(), pairs.b.tolist()):
+            here = said(a, i)
+            n += here is not None
+            gone += [lost(*names_of(a, i), is_less=True)] if here is not None and here != said(b, j) else []
+    return n, gone
 
 
-def _occluded(readings: Readings) -> Count:
-    """Labels that are occluded, and how many no longer are, or are now and were not."""
-    n = n_lost = 0
+def _classes(readings: Readings) -> Found:
+    """Labels of another class. A class may have become another one, which is told by its name: labels that did not become what most of it did, by
+    that of their track alone."""
+    n, gone = 0, list[Gone]()
+    became: dict[str, Counter[str]] = defaultdict(Counter)
+    for a, b, pairs in readings.both:
+        for i, j in zip(pairs.a.tolist(), pairs.b.tolist()):
+            became[a.category(i)][b.category(j)] += 1
+    for a, b, pairs in readings.both:
+        for i, j in zip(pairs.a.tolist(), pairs.b.tolist()):
+            here, there = a.category(i), b.category(j)
+            usual = became[here].most_common(1)[0][0]
+            n += 1
+            if here != there:
+                gone.append(lost(*(names_of(a, i) if there == usual else [a.track_ids[int(a.track[i])]]), is_less=True))
+    return n, gone
+
+
+def _occluded(readings: Readings) -> Found:
+    """Labels that are occluded, and those that no longer are, or are now and were not."""
+    n, gone = 0, list[Gone]()
     for a, b, pairs in readings.both:
         here, there = (_is_occluded(rows)[index] for rows, index in ((a, pairs.a), (b, pairs.b)))
         n += int((here | there).sum())
-        n_lost += int((here != there).sum())
-    return n, n_lost
+        gone += [lost(*names_of(a, row)) for row in pairs.a[here != there].tolist()]
+    return n, gone
 
 
 def _is_occluded(rows: Rows) -> Bools:
@@ -154,38 +181,51 @@ def _how(rows: Rows, row: int) -> object:
     return (bool(rows.state[row] == State.KEYFRAME), rows.tracks[int(rows.track[row])].method)
 
 
-def _attributes(readings: Readings) -> Count:
-    """Labels with attributes of which one is gone, or has another value."""
-    n = n_lost = 0
+def _attributes(readings: Readings) -> Found:
+    """Labels with attributes, and those of which one is gone, or has another value."""
+    n, gone = 0, list[Gone]()
     for a, b, pairs in readings.both:
         for i, j in zip(pairs.a.tolist(), pairs.b.tolist()) if a.attributes else ():
             held = {name: value for name, value in a.attributes[i].items() if value is not None}
             there = b.attributes[j] if b.attributes else {}
             n += bool(held)
-            n_lost += any(name not in there or there[name] != value for name, value in held.items())
-    return n, n_lost
+            names, differing = names_of(a, i), [name for name, value in held.items() if name not in there or there[name] != value]
+            if differing:
+                gone.append(tuple(Loss(frozenset([*names, name]), _is_less(held[name], there.get(name))) for name in differing))
+    return n, gone
 
 
-def _relations(readings: Readings) -> Count:
+def _is_less(value: Any, other: Any) -> bool:
+    """Whether one value may be the other told less exactly: the same in words, or both numbers. A text is never another text."""
+    if isinstance(value, str) or other is None:
+        return False
+    if isinstance(other, str):
+        return other in (str(value), str(value).lower(), json.dumps(value, ensure_ascii=False, default=str))
+    return isinstance(value, (int, float)) and isinstance(other, (int, float))
+
+
+def _relations(readings: Readings) -> Found:
     names = renamed(*readings.shapes) | renamed(*readings.cuboids)
     back = [scene for scene, _, _ in readings.back.scenes]
     there = {(one.kind, one.subject, one.object) for scene in back for one in scene.relations}
     links = {(track.track_id, track.object_id) for scene in back for track in scene.image_tracks}
-    n = n_lost = 0
+    n, gone = 0, list[Gone]()
     for scene, _, _ in readings.given.scenes:
         for one in scene.relations:
             n += 1
-            n_lost += (one.kind, names.get(one.subject, one.subject), names.get(one.object, one.object)) not in there
+            is_there = (one.kind, names.get(one.subject, one.subject), names.get(one.object, one.object)) in there
+            gone += [] if is_there else [lost(one.kind, one.subject, one.object)]
         for track in scene.image_tracks:
             if track.object_id is not None:
                 n += 1
-                n_lost += (names.get(track.track_id, track.track_id), names.get(track.object_id, track.object_id)) not in links
-    return n, n_lost
+                is_there = (names.get(track.track_id, track.track_id), names.get(track.object_id, track.object_id)) in links
+                gone += [] if is_there else [lost(track.track_id)]
+    return n, gone
 
 
-def _point_labels(readings: Readings) -> Count:
-    """Sweeps of which a point's class is another, or that have no labels any more."""
-    n = n_lost = 0
+def _point_labels(readings: Readings) -> Found:
+    """Sweeps with labels, and those of which a point's class is another, or that have no labels any more."""
+    n, gone = 0, list[Gone]()
     for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
         for k, name in enumerate(scene.lidars):
             if not scene.has_point_labels(i, name):
@@ -193,125 +233,58 @@ def _point_labels(readings: Readings) -> Count:
             n += 1
             lidars = list(other.lidars)
             if k >= len(lidars) or not other.has_point_labels(j, lidars[k]):
-                n_lost += 1
+                gone.append(lost(name))
                 continue
             mine, theirs = scene.point_labels(i, name), other.point_labels(j, lidars[k])
-            n_lost += len(mine) != len(theirs) or not _same_classes(mine, theirs)
-    return n, n_lost
+            if len(mine) != len(theirs):
+                gone.append(lost(name))
+            elif changed := _changed_classes(mine, theirs):
+                gone.append(tuple(Loss(frozenset([name, one])) for one in changed))
+    return n, gone
 
 
-def _same_classes(mine: PointLabels, theirs: PointLabels) -> bool:
+def _changed_classes(mine: PointLabels, theirs: PointLabels) -> list[str]:
+    """The classes of points that have another one now."""
     ids = np.unique(np.stack([mine.class_id, theirs.class_id]), axis=1).T.tolist()
-    return all(mine.classes.get(i, "") == theirs.classes.get(j, "") for i, j in ids)
+    return sorted({mine.classes.get(i, "") for i, j in ids if mine.classes.get(i, "") != theirs.classes.get(j, "")})
 
 
 # ------------------------------------------------------------ the rest of the scene
 
 
-def _poses(readings: Readings) -> Count:
-    """Frames at which both the vehicle and its first LiDAR are elsewhere, or nobody knows where: some formats have one of the two frames alone."""
-    n = n_lost = 0
-    for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
-        here, there = poses_of(scene, i), poses_of(other, j)
-        if here:
-            n += 1
-            n_lost += not any(_is_same_pose(a, b) for a, b in zip(here, there))
-    return n, n_lost
-
-
-def _is_same_pose(a: Pose, b: Pose) -> bool:
-    room = 64 * np.finfo(float).eps * np.abs(a.translation_m).max()
-    return bool(np.allclose(a.matrix(), b.matrix(), rtol=0, atol=_SAME_POSE + room))
-
-
-def poses_of(scene: Scene, frame_index: int) -> list[Pose]:
-    """world_from_ego at a frame, and world_from_lidar where there is a LiDAR; none where no pose is known."""
-    stamp = int(scene.times_ns[frame_index])
-    if scene.trajectory is None or not scene.trajectory.covers(scene.times_ns[frame_index : frame_index + 1])[0]:
-        return []
-    return [scene.transform("world", frame, stamp) for frame in ("ego", *(["lidar"] if scene.lidars else []))]
-
-
-def _cameras(readings: Readings) -> Count:
-    """Cameras that are gone, or put points 10 m away elsewhere."""
-    given, back = readings.given.scenes, readings.back.scenes
-    if not given:
-        return 0, 0
-    scene = given[0][0]
-    cameras = [one for one in scene.cameras.values() if not isinstance(one.camera, UncalibratedCamera)]
-    other = back[0][0] if back else None
-    return len(cameras), sum(other is None or not any(_is_same(scene, one, other, two) for two in other.cameras.values()) for one in cameras)
-
-
-def _is_same(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
-    if isinstance(two.camera, UncalibratedCamera) or one.camera.size_px != two.camera.size_px:
-        return False
-    width, height = one.camera.size_px
-    u, v = np.meshgrid(np.linspace(0.1, 0.9, 5) * width, np.linspace(0.1, 0.9, 5) * height)
-    uv = np.stack([u.ravel(), v.ravel()], 1)
-    points = 10 * one.camera.rays(uv)
-    points, uv = points[np.isfinite(points).all(1)], uv[np.isfinite(points).all(1)]
-    try:
-        seen = [np.abs(project_points(points, two.camera, moved).uv - uv) for moved in _moved(scene, one, other, two)]
-    except BoxwrightError:
-        return False
-    return bool(len(uv)) and any(bool((apart < _SAME_PX).all()) for apart in seen)
-
-
-def _moved(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> list[Pose]:
-    """From the camera that was given to the one that came back, once by the LiDARs of both and once by the vehicle: formats keep one of the two."""
-    frames = ["lidar", "ego"] if scene.lidars and other.lidars else ["ego"]
-    return [two.ego_from_cam.inverse() @ other.ego_from(frame) @ scene.ego_from(frame).inverse() @ one.ego_from_cam for frame in frames]
-
-
-def wrong_cameras(readings: Readings) -> list[str]:
-    """Calibrated cameras that came back and are none of those given, but for distortion, which formats may drop, and names."""
-    if not readings.given.scenes or not readings.back.scenes:
-        return []
-    scene, other = readings.given.scenes[0][0], readings.back.scenes[0][0]
-    back = [two for two in other.cameras.values() if not isinstance(two.camera, UncalibratedCamera)]
-    return [two.name for two in back if not any(_is_but_for_distortion(scene, one, other, two) for one in scene.cameras.values())]
-
-
-def _is_but_for_distortion(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
-    """Places are those of cameras that fire with the LiDAR: of others a format may write where they are when they do."""
-    if not isinstance(one.camera, CalibratedCamera) or not isinstance(two.camera, CalibratedCamera):
-        return False
-    here, there = ([lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px] for lens in (one.camera, two.camera))
-    if not np.allclose(here, there, rtol=0, atol=_SAME_PX):
-        return False
-    return one.times_ns is not None or any(_is_same_pose(moved, Pose.identity()) for moved in _moved(scene, one, other, two))
-
-
-def _tags(readings: Readings) -> Count:
+def _tags(readings: Readings) -> Found:
+    """Tags, and those that are gone, or have another value or time."""
     back = [tag for scene, _, _ in readings.back.scenes for tag in scene.tags]
     given = [tag for scene, _, _ in readings.given.scenes for tag in scene.tags]
-    return len(given), sum(not any((one.name, one.value, one.span_ns) == (two.name, two.value, two.span_ns) for two in back) for one in given)
+    gone = [one for one in given if not any((one.name, one.value, one.span_ns) == (two.name, two.value, two.span_ns) for two in back)]
+    return len(given), [lost(one.name, is_less=any(one.name == two.name for two in back)) for one in gone]
 
 
-def _times(readings: Readings, ns: int) -> Count:
-    """Frames whose stamp is another one, or that have none any more."""
-    n = n_lost = 0
-    for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
-        if scene.has_time:
-            n += 1
-            n_lost += not other.has_time or abs(int(scene.times_ns[i]) - int(other.times_ns[j])) > ns
-    return n, n_lost
+def _times(readings: Readings, ns: int) -> Found:
+    """Frames with a stamp, and those whose stamp is another one, or that have none any more; among these those that are off as the first one is."""
+    n, gone = 0, list[Gone]()
+    pairs = [(scene, i, other, j) for (scene, i), (other, j) in zip(readings.given.places, readings.back.places) if scene.has_time]
+    apart = [int(other.times_ns[j]) - int(scene.times_ns[i]) for scene, i, other, j in pairs]
+    for (_, _, other, _), off in zip(pairs, apart):
+        n += 1
+        if not other.has_time or abs(off) > ns:
+            gone.append(lost(FIRST_FRAME if other.has_time and abs(off - apart[0]) <= ns else None))
+    return n, gone
 
 
-def _frame_names(readings: Readings) -> Count:
-    places = list(zip(readings.given.places, readings.back.places))
-    return len(places), sum(scene.frame_ids[i] != other.frame_ids[j] for (scene, i), (other, j) in places)
+def _frame_names(readings: Readings) -> Found:
+    called = [(scene.frame_ids[i], other.frame_ids[j]) for (scene, i), (other, j) in zip(readings.given.places, readings.back.places)]
+    return len(called), [lost(here, is_less=True) for here, there in called if here != there]
 
 
-def _data(readings: Readings, sensors: str, has: str) -> Count:
-    """Sweeps or pictures that are not there any more; sensors that were renamed are known by their place in the list."""
-    n = n_lost = 0
+def _data(readings: Readings, sensors: str, has: str) -> Found:
+    """Sweeps or pictures, and those that are not there any more; sensors that were renamed are known by their place in the list."""
+    n, gone = 0, list[Gone]()
     for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
         theirs = list(getattr(other, sensors))
         for k, name in enumerate(getattr(scene, sensors)):
             if getattr(scene, has)(i, name):
                 n += 1
                 called = name if name in theirs else theirs[k] if k < len(theirs) else None
-                n_lost += called is None or not getattr(other, has)(j, called)
-    return n, n_lost
+                gone += [lost(name)] if called is None or not getattr(other, has)(j, called) else []
+    return n, gone

@@ -28,11 +28,11 @@ from .exactness import rotations_rounded
 from .file_names import fitting
 from .images import image_bytes
 from .labelled_frames import LabelBlock, label_blocks
-from .losses import lost_in_pictures
+from .losses import lost_in_pictures, lost_problems
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_cameras
+from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["write"]
 
@@ -49,7 +49,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, log: str | None = 
     check_reach(scene)
     name = fitting(re.sub(r"[^\w.-]", "_", scene.name if log is None else log).strip(".")) or "log"
     if name != scene.name and log is None:
-        report.dropped.append(f"the scene's name {scene.name!r}: the log is called {name!r}")
+        report.dropped.append(Told("", f"the scene's name {scene.name!r}: the log is called {name!r}"))
     if len(scene) and scene.times_ns[0] < 0:
         raise ArgumentError(expected="times from 0", got=str(scene.times_ns[0]), field="scene.times_ns", hint="shift the times of the scene")
     place = folder / name
@@ -161,7 +161,7 @@ def _names(scene: Scene, report: WriteReport) -> tuple[list[str], list[str]]:
     categories = [track.category if track.category.strip() else "UNKNOWN" for track in scene.tracks]
     n_blank = sum(name != track.track_id for name, track in zip(ids, scene.tracks)) + sum(not track.category.strip() for track in scene.tracks)
     if n_blank:
-        report.dropped.append(f"blank ids and classes: {n_blank:,}, which are named")
+        report.dropped.append(Told("track_ids classes", f"blank ids and classes: {n_blank:,}, which are named"))
     return ids, categories
 
 
@@ -219,14 +219,16 @@ def _write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> Bools:
         lost.update({name for sweep in sweeps for name in sweep.fields} - shared)
         _write_table(folder / f"{stamp}.feather", columns)
     if len(scene.lidars) > 1:
-        report.rounded.append(f"the clouds of {', '.join(scene.lidars)}: they are one cloud in the ego frame")
+        report.dropped.append(
+            Told("sweeps", f"the clouds of {', '.join(scene.lidars)} as such: they are one cloud in the ego frame", [*scene.lidars][1:])
+        )
     if moved:
-        report.rounded.append(f"points are rounded to float32, by up to {moved:.2g} m")
+        report.rounded.append(Told("sweeps", f"points are rounded to float32, by up to {moved:.2g} m"))
     if lost:
-        report.dropped.append(f"of the points: {', '.join(sorted(lost))}")
+        report.dropped.append(Told("sweeps", f"of the points: {', '.join(sorted(lost))}", n=0))
     if missing and scene.lidars:
         said = f"{missing:,} of {len(scene):,} frames have no sweep" if there.any() else "no frame has a sweep"
-        report.missing.append(f"sensors/lidar: {said}")
+        report.missing.append(Told("sweeps", f"sensors/lidar: {said}"))
     return there
 
 
@@ -274,7 +276,7 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
             (folder / f"{stamp}.jpg").write_bytes(image_bytes(scene.image(i, sensor.name), _JPEG_QUALITY))
             made += 1
     if made:
-        report.rounded.append(f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG")
+        report.rounded.append(Told("pictures", f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG", [sensor.name]))
 
 
 def _filled_again(labels: _Labels, is_there: Bools) -> int:
@@ -289,24 +291,23 @@ def _say_what_is_lost(scene: Scene, labels: _Labels, is_there: Bools, report: Wr
     report.dropped += lost_in_pictures(scene.image_tracks)
     gone = len(scene) - int(is_there.sum())
     if gone:
-        report.dropped.append(f"{number_of(gone, 'frame')} with neither a sweep nor a label")
+        report.dropped.append(Told("times", f"{number_of(gone, 'frame')} with neither a sweep nor a label", n=gone))
     n_filled = _filled_again(labels, is_there)
     if n_filled:
         said = "gaps of tracks over frames that nobody is in: a sweep without rows counts as not labelled, and readers fill"
-        report.dropped.append(f"{said} {number_of(n_filled, 'label')} in")
+        report.dropped.append(Told("", f"{said} {number_of(n_filled, 'label')} in"))
     if list(scene.frame_ids) != [str(stamp) for stamp in scene.times_ns.tolist()]:
-        report.dropped.append("the frames' names: they are called by their stamps")
+        report.dropped.append(Told("frame_names", "the frames' names: they are called by their stamps"))
     if not scene.has_time:
-        report.dropped.append("that the frames are unrelated")
+        report.dropped.append(Told("times", "that the frames are unrelated", n=0))
     if names := sorted({name for track in scene.tracks for held in (track.attributes, *track.keyframe_attributes) for name in held}):
-        report.dropped.append(f"attributes: {', '.join(names)}")
+        report.dropped.append(Told("attributes", f"attributes: {', '.join(names)}", names))
     if labels.has_occluded:
-        report.dropped.append("which labels are occluded")
+        report.dropped.append(Told("visibility", "which labels are occluded"))
     if labels.has_between:
-        report.notes.append("every frame has its label: which of them were keyframes is not told")
+        report.dropped.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
     for what, values in (("tags", scene.tags), ("relations", scene.relations)):
         if values:
-            report.dropped.append(f"{len(values)} {what}")
-    if scene.problems:
-        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
+            report.dropped.append(Told(what, f"{len(values)} {what}", n=len(values)))
+    report.dropped += lost_problems(scene)
     say_point_labels_are_lost(scene, report)

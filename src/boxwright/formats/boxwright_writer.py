@@ -25,7 +25,7 @@ from .json_text import ItemByItem, dump_into
 from .point_label_files import labels_with_points, npz_label_bytes
 from .reach import check_reach
 from .sensor_writer import write_images, write_sweeps
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["relation_mapping", "scene_mapping", "track_mapping", "write"]
 
@@ -72,9 +72,9 @@ def write(
     every = [*scene.tracks, *scene.image_tracks]
     report.n_frames, report.n_tracks, report.n_labels = len(scene), len(every), sum(map(len, every))
     if scale_m is not None:
-        report.rounded.append(f"points are rounded to {scale_m:g} m")
+        report.rounded.append(Told("sweeps", f"points are rounded to {scale_m:g} m"))
     if jpeg_quality is not None:
-        report.rounded.append("pictures that were not in files are compressed as JPEG")
+        report.rounded.append(Told("pictures", "pictures that were not in files are compressed as JPEG"))
 
 
 def _check(scene: Scene) -> None:

@@ -8,7 +8,7 @@ to be that object; object_links.py has what other names need.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from .laid_over import notes_on_sizes
 from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
 from .object_links import told_object
 from .reach import check_pixels
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = [
     "EDGE_PX",
@@ -58,7 +58,8 @@ class CameraLabels:
     stamps_ns : (F,) when the camera exposed each frame, as it increases or not
     labelled : the scene's tracks in these pictures, as far as they are written
     n_projected : how many tracks of cuboids were seen when `tracks` was last gone through; has_attributes, n_occluded : whether these have
-        attributes, and how many of their keyframes are occluded; n_dense : of how many tracks `spans_of` told every frame, as it had to
+        attributes, and how many of their keyframes are occluded; dense, n_ends : tracks of which `spans_of` told every frame, as it had to,
+        and how many labels of others it made keyframes as a visible span begins or ends there
     """
 
     scene: Scene
@@ -68,7 +69,8 @@ class CameraLabels:
     n_projected: int = 0
     has_attributes: bool = False
     n_occluded: int = 0
-    n_dense: int = 0
+    dense: list[str] = field(default_factory=list)
+    n_ends: int = 0
 
     @property
     def name(self) -> str:
@@ -87,7 +89,8 @@ class CameraLabels:
     def tracks(self) -> Iterator[ImageTrack]:
         """Those that the scene has, then those of cuboids. These are made as they are asked for, and anew each time: a clip may have millions of
         boxes."""
-        self.n_projected, self.has_attributes, self.n_occluded, self.n_dense = 0, False, 0, 0
+        self.n_projected, self.has_attributes, self.n_occluded, self.n_ends = 0, False, 0, 0
+        self.dense.clear()
         yield from self.labelled
         for track in boxes_of_cuboids(self.scene, self.name):
             check_pixels([track])
@@ -183,9 +186,10 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut:
         uncut = {track.track_id: track for track in scene.image_tracks}
         changed = [track for track in labelled if uncut.pop(track.track_id) is not track]
         if changed:
-            report.rounded.append(f"{number_of(len(changed), 'track')} reaching out of the picture: boxes that end with it")
+            said = f"{number_of(len(changed), 'track')} reaching out of the picture: boxes that end with it"
+            report.rounded.append(Told("shapes", said, [track.track_id for track in changed]))
         if uncut:
-            report.dropped.append(f"{number_of(len(uncut), 'track')} of which nothing is in a picture")
+            report.dropped.append(Told("shapes video", f"{number_of(len(uncut), 'track')} of which nothing is in a picture", uncut))
     names = [name for name in scene.cameras if _has_labels(scene, labelled, name)] if camera is None else [camera]
     names = names or list(scene.cameras)[:1]
     report.notes += notes_on_sizes(scene)
@@ -195,9 +199,10 @@ def camera_labels(scene: Scene, report: WriteReport, camera: str | None, *, cut:
         )
     if camera is not None or not any(_has_labels(scene, labelled, name) for name in names):
         check_sees(scene, names[0])
-    left_out = sum(track.camera not in names for track in labelled)
+    left_out = [track.track_id for track in labelled if track.camera not in names]
     if left_out:
-        report.dropped.append(f"{number_of(left_out, 'track')} in the pictures of other cameras than {', '.join(names)}")
+        said = f"{number_of(len(left_out), 'track')} in the pictures of other cameras than {', '.join(names)}"
+        report.dropped.append(Told("shapes video relations", said, left_out))
     return [CameraLabels(scene, scene.camera(name), scene.exposures_ns(name), [one for one in labelled if one.camera == name]) for name in names]
 
 
@@ -227,9 +232,14 @@ def say_what_pictures_lose(scene: Scene, cameras: Sequence[CameraLabels], report
     of_labels = lost_of_labels(
         scene, labelled, said, has_attributes=any(one.has_attributes for one in cameras), n_occluded=sum(one.n_occluded for one in cameras)
     )
-    n_dense = sum(one.n_dense for one in cameras)
-    if n_dense and said.can_write("keyframes"):
-        report.rounded.append(f"{number_of(n_dense, 'track')} of other curves than straight ones through even steps: keyframes at every frame")
+    dense = [track_id for one in cameras for track_id in one.dense]
+    if dense and said.can_write("keyframes"):
+        what = f"{number_of(len(dense), 'track')} of other curves than straight ones through even steps: keyframes at every frame"
+        report.rounded.append(Told("keyframes", what, dense))
+    n_ends = sum(one.n_ends for one in cameras)
+    if n_ends and said.can_write("keyframes"):
+        what = f"{number_of(n_ends, 'label')} where a visible span begins or ends: keyframes there"
+        report.rounded.append(Told("keyframes", what, n=n_ends))
     report.dropped += lost_cuboids(scene) + of_labels + lost_beside_labels(scene, said, [str(i) for i in range(len(scene))])
 
 
@@ -250,10 +260,13 @@ def spans_of(one: CameraLabels, track: ImageTrack, kinds: tuple[type[Shapes], ..
     if not len(seen):
         return
     keep = _told(track, filled, stamps_ns, shapes is not None)
-    one.n_dense += bool(keep.all() and (filled.state[seen] != State.KEYFRAME).any())
+    is_between = filled.state != State.KEYFRAME
+    is_dense = bool(keep.all() and is_between[seen].any())
+    one.dense += [track.track_id] if is_dense else []
     codes = track.visibility[np.maximum(filled.keyframe_index, 0)]
     for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
         told = run[keep[run] | (run == run[0]) | (run == run[-1])]
+        one.n_ends += 0 if is_dense else int(is_between[told].sum())
         here = Boxes(bounds[told]) if shapes is None else shapes[told]
         yield Span(int(run[0]), int(run[-1]), told, here, codes[told] == Visibility.OCCLUDED)
 

@@ -31,7 +31,7 @@ from .one_cloud import OneCloud, without_origin
 from .pcd import pcd_bytes
 from .point_label_files import say_point_labels_are_lost
 from .sensor_files import SensorFiles, read_point_file
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = [
     "OWN_PREFIX",
@@ -245,7 +245,7 @@ def frame_stems(scene: Scene, report: WriteReport, *, in_order: bool = False) ->
     if are_placed and all(map(is_safe_name, ids)) and len({one.lower() for one in ids}) == len(ids):
         return ids
     if ids:
-        report.dropped.append("the frames' names: they are numbered")
+        report.dropped.append(Told("frame_names", "the frames' names: they are numbered"))
     return [f"{i:06d}" for i in range(len(ids))]
 
 
@@ -270,5 +270,5 @@ def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> N
     report.dropped += lost_beside_labels(scene, said)
     more = list(scene.lidars)[1:]
     if more:
-        report.dropped.append(f"where further LiDARs are: {', '.join(more)}")
+        report.dropped.append(Told("sweeps", f"where further LiDARs are: {', '.join(more)}", more))
     say_point_labels_are_lost(scene, report)

@@ -24,7 +24,7 @@ from .coco_shapes import NEAR_PX, ROTATED, overlap
 from .file_names import file_name
 from .json_text import as_json
 from .object_links import with_link
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -264,21 +264,25 @@ class _Writer:
 
     def say_what_is_lost(self) -> None:
         if self.boxed:
-            self.report.rounded.append(f"shapes that COCO lacks, {', '.join(sorted(self.boxed))}: the boxes around them")
+            self.report.rounded.append(Told("shapes", f"shapes that COCO lacks, {', '.join(sorted(self.boxed))}: the boxes around them", self.boxed))
         if self.n_holes:
-            self.report.rounded.append(f"{number_of(self.n_holes, 'track')} of polygons with holes: the pixels inside, as COCO knows no holes")
+            said = f"{number_of(self.n_holes, 'track')} of polygons with holes: the pixels inside, as COCO knows no holes"
+            self.report.rounded.append(Told("shapes", said, ["polygon"]))
         if self.n_cut:
-            self.report.rounded.append(
-                f"{number_of(self.n_cut, 'mask')} of another size than the picture: it is the picture's, from its first pixel on"
-            )
+            said = f"{number_of(self.n_cut, 'mask')} of another size than the picture: it is the picture's, from its first pixel on"
+            self.report.rounded.append(Told("shapes", said, ["mask"]))
         if self.n_stale:
-            self.report.dropped.append(f"the outlines of {number_of(self.n_stale, 'object')} whose keypoints have left the box around them")
+            self.report.dropped.append(
+                Told("shapes", f"the outlines of {number_of(self.n_stale, 'object')} whose keypoints have left the box around them")
+            )
         if self.n_empty:
-            self.report.dropped.append(f"{number_of(self.n_empty, 'label')} of which nothing is in the picture, such as masks without a pixel")
+            said = f"{number_of(self.n_empty, 'label')} of which nothing is in the picture, such as masks without a pixel"
+            self.report.dropped.append(Told("shapes", said, n=self.n_empty))
         if self.scene.has_time and (self.cameras[0].stamps_ns != self.scene.times_ns).any():
-            self.report.rounded.append(f"times: frames have the stamps at which {self.cameras[0].name} exposed them")
+            self.report.tolerance_ns = int(np.abs(self.cameras[0].stamps_ns - self.scene.times_ns).max())
+            self.report.rounded.append(Told("times", f"times: frames have the stamps at which {self.cameras[0].name} exposed them", n=0))
         if self.n_renamed:
-            self.report.rounded.append(f"{number_of(self.n_renamed, 'name')} of frames that no file can have")
+            self.report.rounded.append(Told("frame_names", f"{number_of(self.n_renamed, 'name')} of frames that no file can have", n=self.n_renamed))
 
 
 def _mask(mask: Masks, size_px: tuple[int, int]) -> Row:

@@ -30,7 +30,7 @@ from .labelled_frames import say_what_is_in_no_frame, sensor_frame
 from .own_fields import with_own_fields
 from .reach import check_reach
 from .streamed_json import StreamedJson, json_line, write_list
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -94,11 +94,11 @@ class _Task:
         self.labels, self.label_ids, self.spec_ids = _labels(scene, given, self.server_ids)
         changed = sorted({name for track in scene.tracks for row in _rows(track) for name, value in row.items() if _is_other(value)})
         if changed:
-            report.rounded.append(f"attributes that become texts: {', '.join(changed[:10])}")
-        n_ended = sum(_n_ended(track) for track in scene.tracks if not _is_shape(track))
-        if n_ended:
-            what = f"{number_of(n_ended, 'attribute')} {'stops' if n_ended == 1 else 'stop'} holding at a keyframe"
-            report.dropped.append(f"that {what}: CVAT has no word for it, and keeps the last value")
+            report.rounded.append(Told("attributes", f"attributes that become texts: {', '.join(changed[:10])}", changed))
+        ended = [name for track in scene.tracks if not _is_shape(track) for name in _ended(track)]
+        if ended:
+            what = f"{number_of(len(ended), 'attribute')} {'stops' if len(ended) == 1 else 'stop'} holding at a keyframe"
+            report.dropped.append(Told("attributes", f"that {what}: CVAT has no word for it, and keeps the last value", ended))
 
     def shapes(self) -> Iterator[dict[str, Any]]:
         """Cuboids that came as shapes of their own, and are still in one frame."""
@@ -287,13 +287,12 @@ def _rows(track: Track) -> Iterator[Mapping[str, Any]]:
     yield from track.keyframe_attributes
 
 
-def _n_ended(track: Track) -> int:
-    """How often an attribute that held does so no longer."""
-    held, n = dict(track.attributes), 0
+def _ended(track: Track) -> Iterator[str]:
+    """The attributes that held and do so no longer, each as often as it ends."""
+    held = dict(track.attributes)
     for row in track.keyframe_attributes:
-        n += sum(value is None and held.get(name) is not None for name, value in row.items())
+        yield from (name for name, value in row.items() if value is None and held.get(name) is not None)
         held |= row
-    return n
 
 
 def _is_other(value: Any) -> bool:

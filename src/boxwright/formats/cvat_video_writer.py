@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from .file_names import fitting
 from .image_labels import frames_of, labels_seen, say_what_is_lost, the_camera
 from .object_links import OBJECT_ID, with_link
 from .own_fields import with_own_fields
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 from .xml_text import NO_CHARACTER
 
 __all__ = ["write"]
@@ -63,8 +64,8 @@ class _Writer:
     report: WriteReport
     n_elements: int = 0
     n_called: int = 0
-    n_no_text: int = 0
-    n_texts: int = 0
+    no_texts: Counter[str] = field(default_factory=Counter)  # attribute -> values that are none
+    texts: Counter[str] = field(default_factory=Counter)  # attribute -> values that became texts
     n_cleaned: int = 0
     n_held: int = 0
     n_taken: int = 0
@@ -139,7 +140,8 @@ class _Writer:
         frames, rows = frames_of(self.scene, self.sensor, track, self.report)
         filled = track.at(track.times_ns).attributes
         label = self.labels[track.category]
-        self.n_texts += sum(label.value(name, text) != value for k in rows for name, value in filled[k].items() if (text := attribute_text(value)))
+        said_at = [(name, value, attribute_text(value)) for k in rows for name, value in filled[k].items()]
+        self.texts.update(name for name, value, text in said_at if text and label.value(name, text) != value)
         for k, (frame, row) in enumerate(zip(frames, rows)):
             if track.method == "hold" and element != "mask" and k and frame > frames[k - 1] + 1:
                 yield from self._element(element, track, rows[k - 1], frame - 1, filled)
@@ -189,7 +191,7 @@ class _Writer:
         for name, value in values.items():
             text = attribute_text(value)
             if text is None or max(len(text), len(name)) > LONGEST:
-                self.n_no_text += 1
+                self.no_texts[name] += 1
                 continue
             lines.append(f"{indent}<attribute name={quoteattr(self._clean(name))}>{escape(self._clean(text))}</attribute>" + ("\n" if indent else ""))
         return "".join(lines)
@@ -205,24 +207,24 @@ class _Writer:
 
     def say_what_is_lost(self) -> None:
         lost = self.report.dropped
-        if self.n_no_text:
-            lost.append(
-                f"{self.n_no_text} values of attributes that are neither number, flag nor text of at most {LONGEST:,} letters, the name included"
-            )
+        if n := self.no_texts.total():
+            said = f"{n} values of attributes that are neither number, flag nor text of at most {LONGEST:,} letters, the name included"
+            lost.append(Told("attributes", said, self.no_texts))
         if self.n_cut:
-            lost.append(f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge")
-        if self.n_texts:
-            self.report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+            lost.append(Told("shapes", f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge"))
+        if n := self.texts.total():
+            self.report.rounded.append(Told("attributes", f"{number_of(n, 'value')} of attributes that became texts", self.texts))
         if [*map(str, self.numbers)] != [*self.scene.frame_ids]:
-            lost.append("the frames' names: they are numbered")
+            lost.append(Told("frame_names", "the frames' names: they are numbered"))
         if self.n_rings:
-            lost.append(f"{self.n_rings} rings of polygons, holes or parts, beside the largest ring of each: a polygon has one in CVAT")
+            said = f"{self.n_rings} rings of polygons, holes or parts, beside the largest ring of each: a polygon has one in CVAT"
+            lost.append(Told("shapes", said))
         if self.n_taken:
-            lost.append(
-                f"{self.n_taken} fields of the file that the tracks came from, with names that mean something else in CVAT, such as id or frame"
-            )
+            said = f"{self.n_taken} fields of the file that the tracks came from, with names that mean something else in CVAT, such as id or frame"
+            lost.append(Told("", said))
         if self.n_cleaned:
-            lost.append(f"characters that XML has no place for, in {self.n_cleaned} texts: they are '?'")
+            said = f"characters that XML has no place for, in {self.n_cleaned} texts: they are '?'"
+            lost.append(Told("classes attributes track_ids", said, n=self.n_cleaned))
         if self.n_called:
             self.report.notes.append(f"{number_of(self.n_called, 'track')} with the name as `{NAME}` beside: CVAT numbers tracks itself")
         if self.n_held:

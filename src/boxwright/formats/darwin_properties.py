@@ -144,19 +144,19 @@ class Properties:
     """What is said of annotations as they are written one after the other, and then what V7 has to know of it.
 
     changing : (class, name) of what some track says something else over time; all tracks of the class say from when on, then
-    n_taken : attributes whose name tells what is occluded
+    taken : attributes whose name tells what is occluded, or that have none, each as often as it is told
     """
 
     def __init__(self, tracks: Iterable[ImageTrack]) -> None:
         self.changing = {(track.category, name) for track in tracks for row in track.keyframe_attributes for name in row}
         self.known: dict[Pair, _Known] = {}
         self.classes: dict[tuple[str, str], None] = {}
-        self.n_taken = 0
+        self.taken = list[str]()
 
     @property
-    def n_mixed(self) -> int:
-        """Values that are no texts, of properties that have texts as well."""
-        return sum(one.n_others for one in self.known.values() if one.n_texts)
+    def mixed(self) -> dict[Pair, int]:
+        """Properties that have texts as well -> values that are none."""
+        return {pair: one.n_others for pair, one in self.known.items() if one.n_texts and one.n_others}
 
     def of_track(self, one: CameraLabels, track: ImageTrack, spans: Sequence[Span], kind: str) -> list[dict[str, Any]]:
         """The properties of one annotation. kind : of its shapes, as V7 calls them"""
@@ -182,7 +182,7 @@ class Properties:
 
     def _is_taken(self, name: str, value: Any) -> bool:
         taken = not name.strip() or (name == OCCLUDED and (value is None or isinstance(value, bool) or value in _FLAGS))
-        self.n_taken += taken
+        self.taken += [name] if taken else []
         return taken
 
     def entries(self, category: str, kind: str, name: str, value: Any, frame: int | None) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
 from .json_text import as_json, dumps
 from .object_links import with_link
 from .own_fields import with_own_fields
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -161,16 +161,17 @@ class _Writer:
     def say_what_is_lost(self) -> None:
         report = self.report
         if self.boxed:
-            report.rounded.append(f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them")
+            said = f"shapes that V7 has no tracks of, or not all of, {', '.join(sorted(self.boxed))}: the boxes around them"
+            report.rounded.append(Told("shapes", said, self.boxed))
         if self.n_turned:
-            report.rounded.append(f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners")
-        if self.properties.n_taken:
-            what = number_of(self.properties.n_taken, "attribute")
-            report.dropped.append(f"{what} called `{OCCLUDED}`, which tells what is occluded in V7, or without a name")
-        if self.properties.n_mixed:
-            report.rounded.append(
-                f"{number_of(self.properties.n_mixed, 'value')} of attributes or tags that became texts, as others of that name are"
-            )
+            said = f"{number_of(self.n_turned, 'track')} of turned boxes: polygons of their four corners"
+            report.rounded.append(Told("shapes", said, [RotatedBoxes.KIND]))
+        if taken := self.properties.taken:
+            said = f"{number_of(len(taken), 'attribute')} called `{OCCLUDED}`, which tells what is occluded in V7, or without a name"
+            report.dropped.append(Told("attributes", said, taken))
+        if mixed := self.properties.mixed:
+            said = f"{number_of(sum(mixed.values()), 'value')} of attributes or tags that became texts, as others of that name are"
+            report.rounded.append(Told("attributes tags", said, [name for pair in mixed for name in pair]))
         if self.odd_rate_hz:
             say_no_rate(report, self.odd_rate_hz, "V7's")
         elif self.scene.has_time:

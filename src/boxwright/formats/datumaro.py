@@ -27,7 +27,7 @@ from ..tracks import Origin, Visibility
 from .boxwright_scene import frame_names, is_safe_name
 from .cameras_of_frames import Shot
 from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, unescaped
-from .declared import Capabilities, Exactness
+from .declared import Capabilities, Decimals, Exactness
 from .images import IMAGE_SUFFIXES
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
@@ -52,7 +52,7 @@ CAPABILITIES = Capabilities(
     # of 2 decimals: each coordinate by 0.005 m and half of each size by 0.0025, sqrt(3) * 0.0075 = 0.013 together, and three angles by 0.005 rad,
     # which move the far corner of a tilted cuboid with a diagonal of 18 m by 9 * 0.015 = 0.135; near level they turn a heading by at most
     # sqrt(3) * 0.005
-    client_exact=Exactness(m=0.15, rad=0.01),
+    client_exact=Decimals(m=0.005, rad=0.005),
     remarks=(
         "The file has all digits; Datumaro, and with it CVAT, rounds each number to 2 decimals when it reads: 0.005 m for places and sizes, "
         "0.005 rad for each angle, which moves the far corner of an upright car by up to some 2 cm and that of an upright truck of 12 m by some "

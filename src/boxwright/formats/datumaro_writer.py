@@ -21,7 +21,7 @@ from .own_fields import with_own_fields
 from .pictures_of_frames import Pictures
 from .reach import check_reach
 from .streamed_json import StreamedJson
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -40,7 +40,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, subset: str | None
     if not is_safe_name(name):
         raise ArgumentError(expected="the name of a folder", got=repr(name), field="subset")
     if name != scene.name:
-        report.dropped.append(f"the scene's name {scene.name!r}: the subset is called {name!r}")
+        report.dropped.append(Told("", f"the scene's name {scene.name!r}: the subset is called {name!r}"))
     report.tolerance_m = report.tolerance_rad = 1e-9
     stems = frame_stems(scene, report)
     clouds = write_clouds(scene, folder / "point_clouds" / name, stems, pcd_encoding, report)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["FIELDS", "LABEL_FIELDS", "Capabilities", "Exactness", "spelled"]
+__all__ = ["FIELDS", "LABEL_FIELDS", "Capabilities", "Decimals", "Exactness", "spelled"]
+
+_FLOAT_ROOM = 1e-9
 
 FIELDS = {
     "cuboids": "3-D cuboids",
@@ -58,6 +61,29 @@ class Exactness(NamedTuple):
         return ", ".join(said) or "bit by bit"
 
 
+class Decimals(NamedTuple):
+    """Numbers of cuboids that are rounded, each by at most m metres, or rad radians of an angle about one of the axes x, y, z."""
+
+    m: float
+    rad: float
+
+    def exact(self, longest_m: float, *, is_tilted: bool) -> Exactness:
+        """How far labels may move by it: a corner by its centre's three numbers and half its size's, and by the turn of its half diagonal. A level
+        cuboid turns about z alone, a tilted one about all three.
+
+        longest_m : the longest diagonal of a cuboid, of its sides on the ground where all are level
+        """
+        turn = self.rad * (3 if is_tilted else 1)
+        sides = math.sqrt(3) * self.m
+        return Exactness(1.5 * sides + turn * (longest_m + sides) / 2 + _FLOAT_ROOM, turn + _FLOAT_ROOM)
+
+    def __str__(self) -> str:
+        """With what comes of it for a car and a lorry."""
+        car, lorry = (math.hypot(*sides) for sides in ((4.5, 1.8), (12.0, 2.5)))
+        said = ", ".join(f"{spelled(self.exact(longest, is_tilted=False).m)} m for {who}" for longest, who in ((car, "a car"), (lorry, "a lorry")))
+        return f"{spelled(self.m)} m and {spelled(self.rad)} rad in each number: corners move by at most {said} that stand level"
+
+
 def spelled(value: float) -> str:
     """A length, an angle, a time in three digits: 1.07e-9, 0.0052, 500."""
     text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
@@ -77,7 +103,7 @@ class Capabilities:
     frame : the frame its cuboids stand in: "lidar", "ego", "world", or "" where it can be any, or there are none
     exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
     client : the package of others that reads it, which `bw.certify` asks where it is installed; client_exact : how far labels move in it, as `exact`
-        where None
+        where None, or how it rounds their numbers, from which that follows by the cuboids of a scene
     remarks : what else one has to know, one sentence each
     """
 
@@ -91,7 +117,7 @@ class Capabilities:
     frame: str = ""
     exact: Exactness = field(default_factory=Exactness)
     client: str | None = None
-    client_exact: Exactness | None = None
+    client_exact: Exactness | Decimals | None = None
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

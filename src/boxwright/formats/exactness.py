@@ -10,6 +10,7 @@ from ..arrays import Float64s
 from ..errors import number_of
 from ..frames import Pose
 from ..scene import Scene
+from .write_report import Told
 
 __all__ = ["exactness_notes", "rotations_rounded"]
 
@@ -38,10 +39,11 @@ def exactness_notes(scene: Scene, norms_off: Sequence[Float64s]) -> list[str]:
     return notes
 
 
-def rotations_rounded(places: Mapping[str, Pose]) -> list[str]:
+def rotations_rounded(places: Mapping[str, Pose]) -> list[Told]:
     """What a writer of quaternions says of poses whose matrices are no exact rotations, for `rounded`. places : sensor -> its pose"""
     off = {name: float(np.abs(Pose.from_quat(pose.quat_wxyz, pose.translation_m).rotation - pose.rotation).max()) for name, pose in places.items()}
     names = [name for name, by in off.items() if by > _EXACT]
     if not names:
         return []
-    return [f"the rotation of {', '.join(names)}, no exact one, is a quaternion: off by up to {max(off[name] for name in names):.2g}"]
+    said = f"the rotation of {', '.join(names)}, no exact one, is a quaternion: off by up to {max(off[name] for name in names):.2g}"
+    return [Told("calibration poses", said, names)]

@@ -7,11 +7,12 @@ import numpy as np
 from ..arrays import Int64s, as_floats
 from ..errors import ArgumentError
 from ..scene import Scene
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
-__all__ = ["LEAST_HZ", "MOST_HZ", "checked_rate", "frame_times", "is_rate", "rate_of", "say_no_rate", "say_rate"]
+__all__ = ["FIRST_FRAME", "LEAST_HZ", "MOST_HZ", "checked_rate", "frame_times", "is_rate", "rate_of", "say_no_rate", "say_rate"]
 
 LEAST_HZ, MOST_HZ = 1e-3, 1e6
+FIRST_FRAME = "the first frame"  # what reports and certificates call it that all stamps are off by the first one
 _DIGITS = 9  # behind the point, as files tell rates
 
 
@@ -40,13 +41,14 @@ def checked_rate(frame_rate: float | None) -> float | None:
 def say_rate(report: WriteReport, scene: Scene, whose: str) -> None:
     """What the times of a scene lose where frames are counted from 0 at one rate, that of `rate_of`."""
     if not (rate := rate_of(scene)):
-        report.dropped.append(f"when the frame was: {whose} has one rate for all frames, and one alone has none")
+        report.dropped.append(Told("times", f"when the frame was: {whose} has one rate for all frames, and one alone has none"))
         return
     if scene.times_ns[0]:
-        report.dropped.append(f"when the first frame was: {whose} counts from 0")
+        report.dropped.append(Told("times", f"when the first frame was: {whose} counts from 0", [FIRST_FRAME]))
     apart = int(np.abs(scene.times_ns - scene.times_ns[0] - frame_times(len(scene), rate)).max())
     if apart:
-        report.rounded.append(f"times: {whose} has one rate for all frames, which moves them by up to {apart / 1e6:g} ms")
+        report.tolerance_ns = apart
+        report.rounded.append(Told("times", f"times: {whose} has one rate for all frames, which moves them by up to {apart / 1e6:g} ms", n=0))
 
 
 def frame_times(n_frames: int, rate_hz: float) -> Int64s:
@@ -56,4 +58,4 @@ def frame_times(n_frames: int, rate_hz: float) -> Int64s:
 
 def say_no_rate(report: WriteReport, rate_hz: float, whose: str) -> None:
     """That the frames of a scene come at a rate that the files of that name do not have."""
-    report.dropped.append(f"times: a rate of {rate_hz:g} frames a second is none that {whose} files have")
+    report.dropped.append(Told("times", f"times: a rate of {rate_hz:g} frames a second is none that {whose} files have"))

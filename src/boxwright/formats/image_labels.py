@@ -15,7 +15,7 @@ from .declared import Capabilities
 from .laid_over import notes_on_sizes
 from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
 from .reach import check_pixels
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["frames_of", "labels_seen", "say_what_is_lost", "the_camera"]
 
@@ -43,7 +43,8 @@ def the_camera(scene: Scene, name: str | None, report: WriteReport) -> CameraSen
         chosen = scene.cameras[names[0]]
     others = [track for track in scene.image_tracks if track.camera != chosen.name]
     if others:
-        report.dropped.append(f"{number_of(len(others), 'track')} in the pictures of other cameras than {chosen.name}")
+        said = f"{number_of(len(others), 'track')} in the pictures of other cameras than {chosen.name}"
+        report.dropped.append(Told("shapes video relations", said, [track.track_id for track in others]))
     return chosen
 
 
@@ -76,9 +77,11 @@ def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: Wri
         if frame not in kept or stamps[frame] == track.times_ns[k]:
             kept[frame] = k
     if moved:
-        report.rounded.append(f"{number_of(moved, 'keyframe')} of track {track.track_id!r} between two frames, now at the nearer one")
+        said = f"{number_of(moved, 'keyframe')} of track {track.track_id!r} between two frames, now at the nearer one"
+        report.rounded.append(Told("shapes keyframes", said, [track.track_id]))
     if len(kept) < len(frames):
-        report.dropped.append(f"{number_of(len(frames) - len(kept), 'keyframe')} of track {track.track_id!r} whose frame has another one")
+        said = f"{number_of(len(frames) - len(kept), 'keyframe')} of track {track.track_id!r} whose frame has another one"
+        report.dropped.append(Told("shapes keyframes", said, [track.track_id]))
     return sorted(kept), [kept[frame] for frame in sorted(kept)]
 
 

@@ -19,8 +19,8 @@ from ..scene import Scene
 from ..shapes2d import Boxes
 from .dense_tracks import dense_image_track
 from .kitti_labels import BOX
-from .losses import lost_in_pictures
-from .write_report import WriteReport
+from .losses import is_filled, lost_in_pictures
+from .write_report import Told, WriteReport
 
 __all__ = ["NO_BOX", "DrawnBoxes", "drawn_track"]
 
@@ -46,10 +46,13 @@ def drawn_track(
 
 
 class DrawnBoxes:
-    """Boxes of a scene's image tracks that a row of KITTI's holds: those of its cuboids' objects in the camera that boxes are drawn in."""
+    """Boxes of a scene's image tracks that a row of KITTI's holds: those of its cuboids' objects in the camera that boxes are drawn in.
 
-    def __init__(self, scene: Scene, camera: str | None) -> None:
-        self.scene, self.n_alone = scene, 0
+    folder : what KITTI calls the camera
+    """
+
+    def __init__(self, scene: Scene, camera: str | None, folder: str) -> None:
+        self.scene, self.folder, self.n_alone = scene, folder, 0
         self.tracks: dict[int, ImageTrack] = {}
         for track in scene.image_tracks if camera is not None else ():
             k = scene.track_index.get(track.object_id or "", -1)
@@ -70,18 +73,25 @@ class DrawnBoxes:
         kept = {track.track_id for track in self.tracks.values()}
         report.dropped += lost_in_pictures([track for track in self.scene.image_tracks if track.track_id not in kept])
         if self.n_alone:
-            report.dropped.append(f"{self.n_alone} boxes in pictures at frames without the cuboid of their object")
-        changed = sum(not isinstance(track.shapes, Boxes) for track in self.tracks.values())
+            report.dropped.append(Told("shapes", f"{self.n_alone} boxes in pictures at frames without the cuboid of their object", n=self.n_alone))
+        changed = [track.track_id for track in self.tracks.values() if not isinstance(track.shapes, Boxes)]
         if changed:
-            report.dropped.append(f"the shapes of {number_of(changed, 'track')} in pictures: KITTI has the boxes around them")
+            said = f"the shapes of {number_of(len(changed), 'track')} in pictures: KITTI has the boxes around them"
+            report.dropped.append(Told("shapes", said, changed))
+        renamed = [track.track_id for k, track in self.tracks.items() if track.track_id != f"{self.scene.tracks[k].track_id}/{self.folder}"]
+        if renamed:
+            what = f"the names of {number_of(len(renamed), 'track')} in pictures: they are their objects', and {self.folder}"
+            report.dropped.append(Told("track_ids", what, renamed))
+        if any(is_filled(self.scene, track) for track in self.tracks.values()):
+            report.dropped.append(Told("keyframes", "which boxes in pictures are keyframes: every frame has its own"))
         hidden = sum(_n_hidden_apart(self.scene, k, track) for k, track in self.tracks.items())
         if hidden:
-            report.dropped.append(f"that {number_of(hidden, 'box')} in pictures {'is' if hidden == 1 else 'are'} occluded, or not, unlike the cuboid")
+            what = f"that {number_of(hidden, 'box')} in pictures {'is' if hidden == 1 else 'are'} occluded, or not, unlike the cuboid"
+            report.dropped.append(Told("visibility", what, n=hidden))
         own = self.tracks.values()
-        said = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
-        names = {name for row in said for name in row}
-        if names:
-            report.dropped.append(f"attributes of tracks in pictures: {', '.join(sorted(map(str, names)))}")
+        rows = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
+        if names := {str(name) for row in rows for name in row}:
+            report.dropped.append(Told("attributes", f"attributes of tracks in pictures: {', '.join(sorted(names))}", kept))
 
 
 def _n_hidden_apart(scene: Scene, k: int, track: ImageTrack) -> int:

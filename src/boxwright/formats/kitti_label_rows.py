@@ -27,7 +27,7 @@ from .kitti_boxes import NO_BOX, DrawnBoxes
 from .kitti_labels import BOX, COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
 from .kitti_tracking_sensors import Rig
 from .point_label_files import say_point_labels_are_lost
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["SAME", "categories_in_words", "decimal_text", "ignored_rows", "label_rows", "row_text", "say_what_is_lost", "truncated_class"]
 
@@ -50,7 +50,8 @@ def label_rows(
     n_decimals : of the numbers, by custom
     """
     main = rig_at(0).main_camera if len(scene) else None
-    drawn = DrawnBoxes(scene, None if main is None else main.name)
+    folder = next((name for name, sensor in rig_at(0).cameras.items() if sensor is main), "") if main is not None else ""
+    drawn = DrawnBoxes(scene, None if main is None else main.name, folder)
     rows = _Rows(scene, rig_at, truncated_text, n_decimals)
     for first in range(0, len(scene), _AT_ONCE):
         boxes = drawn.among(first, min(first + _AT_ONCE, len(scene)))
@@ -58,18 +59,16 @@ def label_rows(
         drawn.n_alone += len(boxes)
     report.n_labels, report.n_tracks = rows.n_labels, len(rows.tracks)
     if rows.n_tilted:
-        report.dropped.append(
-            f"the tilt of {number_of(rows.n_tilted, 'cuboid')}, up to {np.degrees(rows.most_tilt_rad):.2f} degrees against the LiDAR: "
-            "KITTI keeps the heading alone"
-        )
+        most = f"up to {np.degrees(rows.most_tilt_rad):.2f} degrees against the LiDAR"
+        said = f"the tilt of {number_of(rows.n_tilted, 'cuboid')}, {most}: KITTI keeps the heading alone"
+        report.dropped.append(Told("full_rotation", said, n=rows.n_tilted))
         report.tolerance_rad = max(report.tolerance_rad, rows.most_tilt_rad)
     if rows.n_unseen:
         said = f"written as -1 -1 -1 -1 with truncated {truncated_text(None, 1.0)}"
-        report.dropped.append(f"the 2-D boxes of {number_of(rows.n_unseen, 'label')} that no picture shows: {said}")
+        report.dropped.append(Told("", f"the 2-D boxes of {number_of(rows.n_unseen, 'label')} that no picture shows: {said}"))
     if rows.n_turned:
-        report.rounded.append(
-            f"truncated of {number_of(rows.n_turned, 'label')}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking"
-        )
+        said = f"truncated of {number_of(rows.n_turned, 'label')}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking"
+        report.rounded.append(Told("attributes", said, ["truncated"]))
     _say_what_tracks_lose(scene, report)
     drawn.say_what_is_lost(report)
 
@@ -241,7 +240,7 @@ def ignored_rows(scene: Scene, report: WriteReport) -> list[Mapping[str, Any]]:
     rows = scene.source_attributes.get("ignore_regions", [])
     good = [row for row in rows if _is_region(row, len(scene))]
     if len(good) < len(rows):
-        report.dropped.append(f"{len(rows) - len(good)} ignore regions that are not KITTI's")
+        report.dropped.append(Told("", f"{len(rows) - len(good)} ignore regions that are not KITTI's"))
     return good
 
 
@@ -256,9 +255,9 @@ def categories_in_words(scene: Scene, report: WriteReport) -> dict[str, str]:
     """category -> a word of plain letters, which is not the one for regions without labels."""
     words = {name: re.sub(r"[^!-~]+", "_", name) or "_" for name in scene.categories}
     words = {name: "DontCare_" if word == "DontCare" else word for name, word in words.items()}
-    changed = [f"{name!r} is {word}" for name, word in words.items() if name != word]
+    changed = {name: f"{name!r} is {word}" for name, word in words.items() if name != word}
     if changed:
-        report.dropped.append(f"spelling of categories: {', '.join(changed[:10])}")
+        report.dropped.append(Told("classes", f"spelling of categories: {', '.join([*changed.values()][:10])}", changed))
     return words
 
 
@@ -268,17 +267,17 @@ def categories_in_words(scene: Scene, report: WriteReport) -> dict[str, str]:
 def _say_what_tracks_lose(scene: Scene, report: WriteReport) -> None:
     gone = len(scene.tracks) - report.n_tracks
     if gone:
-        report.dropped.append(f"{gone} tracks that are in no frame")
+        report.dropped.append(Told("", f"{gone} tracks that are in no frame"))
     at_frames = sum(int((np.isin(t.times_ns, scene.times_ns) & (t.visibility != Visibility.OUTSIDE)).sum()) for t in scene.tracks)
     off = sum(int((~np.isin(t.times_ns, scene.times_ns)).sum()) for t in scene.tracks)
     if off:
-        report.dropped.append(f"{off} keyframes between the frames")
+        report.dropped.append(Told("", f"{off} keyframes between the frames"))
     if report.n_labels > at_frames:
-        report.dropped.append(
-            f"which labels are keyframes: {report.n_labels - at_frames} of {report.n_labels} were interpolated, and now look like the others"
-        )
+        n_between = report.n_labels - at_frames
+        said = f"which labels are keyframes: {n_between} of {report.n_labels} were interpolated, and now look like the others"
+        report.dropped.append(Told("keyframes", said))
     if any((track.origin != Origin.GIVEN).any() for track in scene.tracks):
-        report.dropped.append("who wrote the keyframes")
+        report.dropped.append(Told("", "who wrote the keyframes"))
 
 
 def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
@@ -287,16 +286,17 @@ def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     names |= {name for track in scene.tracks for name in track.attributes}
     source = {name for track in scene.tracks for row in track.keyframe_source_attributes for name in row} - _OWN_SOURCE
     source |= {name for track in scene.tracks for name in track.source_attributes}
-    for what, found in (
-        ("attributes", names),
-        ("source attributes of labels", source),
-        ("source attributes of the scene", set(scene.source_attributes) - {"kitti_calib", "ignore_regions"}),
-        ("tags", {tag.name for tag in scene.tags}),
+    for field, what, found in (
+        ("attributes", "attributes", names),
+        ("", "source attributes of labels", source),
+        ("", "source attributes of the scene", set(scene.source_attributes) - {"kitti_calib", "ignore_regions"}),
+        ("tags", "tags", {tag.name for tag in scene.tags}),
     ):
         if found:
-            report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
+            report.dropped.append(Told(field, f"{what}: {', '.join(sorted(map(str, found)))}", map(str, found)))
     if scene.relations:
-        report.dropped.append(f"{number_of(len(scene.relations), 'relation')} between tracks")
+        n = len(scene.relations)
+        report.dropped.append(Told("relations", f"{number_of(n, 'relation')} between tracks", n=n))
     if scene.problems:
         n = len(scene.problems)
-        report.dropped.append(f"{n} record{'s that were' if n > 1 else ' that was'} kept aside")
+        report.dropped.append(Told("", f"{n} record{'s that were' if n > 1 else ' that was'} kept aside"))

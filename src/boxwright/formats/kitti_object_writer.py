@@ -14,7 +14,7 @@ from ..scene import CameraSensor, Scene
 from .kitti_label_rows import SAME, categories_in_words, decimal_text, ignored_rows, label_rows, row_text, say_what_is_lost
 from .kitti_labels import BOX
 from .kitti_tracking_sensors import OBJECT, Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_sweeps
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -83,7 +83,7 @@ def _stems(scene: Scene, first_frame: int | None, report: WriteReport) -> list[s
     if names != stems and n:
         shown = ", ".join(f"{name} is {stem}" for name, stem in list(zip(names, stems))[:5])
         last = f", and so on in their order to {names[-1]}, which is {stems[-1]}" if n > 5 else ""
-        report.dropped.append(f"the frames' names: {shown}{last}")
+        report.dropped.append(Told("frame_names", f"the frames' names: {shown}{last}"))
     return stems
 
 
@@ -107,12 +107,12 @@ def _rigs(scene: Scene, report: WriteReport) -> tuple[Rig, Callable[[int], Rig]]
                 ego_from_cam = scene.ego_from(lidar) @ scene.cam_from(frame_index, name, lidar).inverse()
             except TimeError:  # exposed before the first pose or after the last: as if the vehicle stood
                 ego_from_cam = sensor.ego_from_cam
-                said.dropped.append(f"the motion of the vehicle until camera {name} fires: no pose is known there")
+                said.dropped.append(Told("", f"the motion of the vehicle until camera {name} fires: no pose is known there"))
             cameras[name] = CameraSensor(name, sensor.camera, ego_from_cam)
         rig = rig_of(scene.replace(cameras=cameras, image_tracks=(), tags=()), said, OBJECT)
         new = [line for line in said.dropped if line not in aside and line not in report.dropped]
         aside.update(new)
-        report.dropped.extend(f"in some frames, {line}" for line in new)
+        report.dropped.extend(Told(" ".join(line.fields), f"in some frames, {line}", line.of, line.n) for line in new)
         return rig
 
     return mounted, rig_at
@@ -134,12 +134,11 @@ def _region_text(columns: Mapping[str, Any]) -> str:
 
 def _say_what_object_lacks(scene: Scene, report: WriteReport) -> None:
     if scene.has_time:
-        report.dropped.append("the frames' times and order: frames of KITTI object are unrelated")
+        report.dropped.append(Told("times", "the frames' times and order: frames of KITTI object are unrelated"))
     if scene.trajectory is not None:
-        report.dropped.append("the poses of the vehicle: KITTI object has none")
+        report.dropped.append(Told("poses", "the poses of the vehicle: KITTI object has none"))
     if len(scene) > 1 and scene.tracks:
-        report.dropped.append(
-            f"which labels belong together: KITTI object has no tracks, {report.n_tracks} become {number_of(report.n_labels, 'label')}"
-        )
+        said = f"which labels belong together: KITTI object has no tracks, {report.n_tracks} become {number_of(report.n_labels, 'label')}"
+        report.dropped.append(Told("tracks video track_ids", said))
     elif [track.track_id for track in scene.tracks] != [str(i) for i in range(len(scene.tracks))]:
-        report.dropped.append("the tracks' names: KITTI object has none")
+        report.dropped.append(Told("track_ids", "the tracks' names: KITTI object has none"))

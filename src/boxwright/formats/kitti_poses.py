@@ -24,6 +24,7 @@ __all__ = [
     "EARTH_RADIUS_M",
     "FRAME_NS",
     "SPLITS",
+    "WORLD",
     "PoseRows",
     "folder_and_name",
     "mercator_poses",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 FRAME_NS = 100_000_000
+WORLD = "the world"  # what reports and certificates call it that all poses are against the first one
 EARTH_RADIUS_M = 6378137.0
 SPLITS = ("training", "testing")
 _HINT = "correct the line or get the file again"

@@ -35,7 +35,7 @@ from ..problems import Problems
 from ..scene import CameraSensor, Lidar, Scene
 from ..tracks import Origin, Track, Visibility
 from .boxwright_scene import frame_names, is_safe_name
-from .declared import Capabilities, Exactness
+from .declared import Capabilities, Decimals, Exactness
 from .dense_tracks import bridged_poses_note, dense_track, moved_each
 from .kitti_labels import text_lines
 from .kitti_poses import FRAME_NS, mercator_poses, oxts_row
@@ -64,7 +64,7 @@ CAPABILITIES = Capabilities(
     frame="lidar",
     exact=Exactness(m=1e-6, rad=1e-9),
     client="datumaro",
-    client_exact=Exactness(m=0.15, rad=0.01),  # as for datumaro's own JSON: it rounds to 2 decimals
+    client_exact=Decimals(m=0.005, rad=0.005),  # as for datumaro's own JSON: it rounds to 2 decimals
     remarks=(
         "Tracklets have no names: tracks are numbered in the order of the file.",
         "Of a GPS/IMU row (oxts) the place and the three angles are written, at latitude and longitude 0 for the first frame, since nobody knows "

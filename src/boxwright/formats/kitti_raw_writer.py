@@ -16,7 +16,7 @@ from ..frames import Trajectory
 from ..scene import Scene
 from .clouds_of_frames import frame_stems, write_clouds
 from .kitti_labels import SIZE_ROW
-from .kitti_poses import FRAME_NS, oxts_rows_from_poses
+from .kitti_poses import FRAME_NS, WORLD, oxts_rows_from_poses
 from .kitti_raw import CAPABILITIES
 from .kitti_raw_dialects import CVAT, FRAME_LIST, KITTI
 from .kitti_tracking_sensors import Rig, put, rig_of, write_images, write_sweeps
@@ -24,7 +24,7 @@ from .kitti_tracklet_writer import SAME, write_tracklets
 from .losses import lost_beside_labels, lost_in_pictures, lost_of_labels
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -49,7 +49,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, dialect: str = KIT
     report.tolerance_m = report.tolerance_rad = SAME
     stamps, drive = _stamps(scene, report), _drive_name(scene)
     if drive != scene.name:
-        report.dropped.append(f"the scene's name {scene.name!r}: the drive is called {drive!r}")
+        report.dropped.append(Told("", f"the scene's name {scene.name!r}: the drive is called {drive!r}"))
     date = folder / drive[:10]
     (date / drive).mkdir(parents=True)
     write_tracklets(scene, date / drive / "tracklet_labels.xml", report, dialect)
@@ -71,11 +71,11 @@ def _drive_name(scene: Scene) -> str:
 def _stamps(scene: Scene, report: WriteReport) -> Int64s:
     """When each frame was, of which a line can tell."""
     if not scene.has_time:
-        report.dropped.append("that the frames are unrelated: KITTI's frames are 0.1 s apart")
+        report.dropped.append(Told("", "that the frames are unrelated: KITTI's frames are 0.1 s apart"))
     elif _are_tellable(scene.times_ns):
         return scene.times_ns
     else:
-        report.dropped.append("when the frames were: their times are not from 1970 to 2199, so that they are 0.1 s apart")
+        report.dropped.append(Told("times", "when the frames were: their times are not from 1970 to 2199, so that they are 0.1 s apart"))
     return np.arange(len(scene), dtype=np.int64) * FRAME_NS
 
 
@@ -102,9 +102,10 @@ def _write_as_cvat_does(scene: Scene, drive: Path, report: WriteReport) -> None:
     (drive / FRAME_LIST).write_text("".join(f"{i} {stem}\n" for i, stem in enumerate(stems)), encoding="utf-8")
     write_clouds(scene, drive / "velodyne_points" / "data", stems, "binary", report)
     lost = [("poses", "where the vehicle was", scene.trajectory is not None), ("times", "when each frame was: frames are numbered", scene.has_time)]
-    report.dropped += [f"{said}: CVAT's dialect has no {name}" for name, said, is_there in lost if is_there]
+    report.dropped += [Told(name, f"{said}: CVAT's dialect has no {name}") for name, said, is_there in lost if is_there]
     if scene.cameras:
-        report.dropped.append(f"cameras and pictures of {', '.join(scene.cameras)}: CVAT's dialect has no calibration")
+        said = f"cameras and pictures of {', '.join(scene.cameras)}: CVAT's dialect has no calibration"
+        report.dropped.append(Told("calibration pictures", said))
 
 
 # ------------------------------------------------------------ as KITTI has it
@@ -113,7 +114,7 @@ def _write_as_cvat_does(scene: Scene, drive: Path, report: WriteReport) -> None:
 def _write_sensors(scene: Scene, date: Path, drive: Path, stamps: Int64s, report: WriteReport) -> None:
     stems = [f"{i:010d}" for i in range(len(scene))]
     if list(scene.frame_ids) != stems:
-        report.dropped.append("the frames' names: they are numbered")
+        report.dropped.append(Told("frame_names", "the frames' names: they are numbered"))
     said = WriteReport("", Path())
     rig = rig_of(scene, said)
     report.dropped += [line for line in said.dropped if not line.startswith("P2 and the 2-D boxes")]  # which tracking has, and not a drive
@@ -131,7 +132,7 @@ def _write_sensors(scene: Scene, date: Path, drive: Path, stamps: Int64s, report
         if sensor.times_ns is not None and is_timed and _are_tellable(sensor.times_ns):
             _put_stamps(drive / name / "timestamps.txt", sensor.times_ns.tolist())
         elif sensor.times_ns is not None:
-            report.dropped.append(f"the exposure times of camera {sensor.name}: not all times are from 1970 to 2199")
+            report.dropped.append(Told("", f"the exposure times of camera {sensor.name}: not all times are from 1970 to 2199"))
     _write_oxts(scene, drive / "oxts", stamps, stems, report)
 
 
@@ -186,7 +187,8 @@ def _write_oxts(scene: Scene, folder: Path, stamps: Int64s, stems: Sequence[str]
     for track in scene.tracks:
         labelled |= track.at(scene.times_ns).is_valid
     if not posed.any() or (labelled & ~posed).any():
-        report.dropped.append("the poses of the vehicle: some frames with labels have none, and a drive with poses needs them there")
+        why = "some frames with labels have none, and a drive with poses needs them there"
+        report.dropped.append(Told("poses", f"the poses of the vehicle: {why}"))
         return
     own = _own_rows(scene, scene.trajectory) if stamps is scene.times_ns and posed.all() else None
     at = stamps if own is None else own
@@ -200,13 +202,13 @@ def _write_oxts(scene: Scene, folder: Path, stamps: Int64s, stems: Sequence[str]
     )
     first = next(iter(poses.values()))
     if np.abs(first.matrix() - np.eye(4)).max() > SAME:
-        report.dropped.append("where the world begins: poses are against the first frame's")
+        report.dropped.append(Told("poses", "where the world begins: poses are against the first frame's", [WORLD]))
     if not posed.all():
-        report.dropped.append(f"the poses of the vehicle: {number_of(int((~posed).sum()), 'frame')} have none")
+        report.dropped.append(Told("poses", f"the poses of the vehicle: {number_of(int((~posed).sum()), 'frame')} have none", n=0))
     written = [*at.tolist(), *([] if own is None else _ends(scene))]
     n_others = int((~np.isin(scene.trajectory.times_ns, written)).sum()) if stamps is scene.times_ns else 0
     if n_others:
-        report.dropped.append(f"{number_of(n_others, 'pose')} of the vehicle between the frames, or beyond them")
+        report.dropped.append(Told("poses", f"{number_of(n_others, 'pose')} of the vehicle between the frames, or beyond them", n=0))
 
 
 def _ends(scene: Scene) -> tuple[int, int]:
@@ -234,5 +236,5 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     report.dropped += lost_beside_labels(scene, CAPABILITIES)
     others = set(scene.source_attributes) - _KEPT
     if others:
-        report.dropped.append(f"source attributes of the scene: {', '.join(sorted(map(str, others)))}")
+        report.dropped.append(Told("", f"source attributes of the scene: {', '.join(sorted(map(str, others)))}"))
     say_point_labels_are_lost(scene, report)

@@ -23,7 +23,7 @@ from .kitti_labels import CALIBRATION_LENGTHS, SIZE_ROW, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_cameras
+from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = [
     "OBJECT",
@@ -67,7 +67,7 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
     """release : TRACKING or OBJECT"""
     lidar = next(iter(scene.lidars.values()))
     for name in list(scene.lidars)[1:]:
-        report.dropped.append(f"LiDAR {name}: KITTI has one LiDAR")
+        report.dropped.append(Told("sweeps", f"LiDAR {name}: KITTI has one LiDAR", [name]))
     kept = _kept_calibration(scene)
     if kept is not None:
         rows, rect = kept
@@ -83,7 +83,8 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
             lost[name] = "the y axis lies level there (it looks up or down, or lies on its side), and KITTI's headings turn about that axis"
     if not pinholes:
         report.dropped += lost_cameras(lost)
-        report.dropped.append("P2 and the 2-D boxes: the scene has no pinhole camera, so tools that need pictures will refuse the recording")
+        said = "P2 and the 2-D boxes: the scene has no pinhole camera, so tools that need pictures will refuse the recording"
+        report.dropped.append(Told("", said))
         rect = Pose(_AXES)
         return Rig({}, {**rows, **_rect_rows(rect)}, rect)
     left = pinholes.pop(next((name for name in (TRACKING.format(2), OBJECT.format(2)) if name in pinholes), next(iter(pinholes))))
@@ -101,12 +102,13 @@ def rig_of(scene: Scene, report: WriteReport, release: str = TRACKING) -> Rig:
     _say_new_names(chosen, report)
     for sensor in chosen.values():
         if isinstance(sensor.camera, PinholeCamera) and any(sensor.camera.distortion):
-            report.dropped.append(f"the distortion of camera {sensor.name}: its pictures are written as they are, and are not rectified")
+            said = f"the distortion of camera {sensor.name}: its pictures are written as they are, and are not rectified"
+            report.dropped.append(Told("calibration", said, [sensor.name]))
     return Rig(chosen, {**rows, **_rect_rows(rect)}, rect)
 
 
 def _say_new_names(cameras: Mapping[str, CameraSensor], report: WriteReport) -> None:
-    report.dropped += [f"the name of camera {sensor.name}: it is {folder}" for folder, sensor in cameras.items() if sensor.name != folder]
+    report.dropped += [Told("", f"the name of camera {sensor.name}: it is {folder}") for folder, sensor in cameras.items() if sensor.name != folder]
 
 
 def _kept_calibration(scene: Scene) -> tuple[Mapping[str, list[float]], Pose] | None:
@@ -191,7 +193,7 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
     even = np.arange(len(scene), dtype=np.int64) * FRAME_NS
     if scene.trajectory is None and (np.array_equal(scene.times_ns, even) or not scene.has_time):
         if not scene.has_time:
-            report.dropped.append("that the frames are unrelated: KITTI's frames are 0.1 s apart")
+            report.dropped.append(Told("", "that the frames are unrelated: KITTI's frames are 0.1 s apart"))
         return
     lidar = next(iter(scene.lidars.values()))
     lines = ["frame,t_s," + ",".join(f"m{i}{j}" for i in range(4) for j in range(4))]
@@ -205,9 +207,9 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
     if scene.trajectory is not None:
         between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
         if between.any():
-            report.dropped.append(f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames")
+            report.dropped.append(Told("poses", f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames", n=0))
         if not posed.all():
-            report.dropped.append(f"{number_of(int((~posed).sum()), 'frame')} without a pose: they are left blank")
+            report.dropped.append(Told("poses", f"{number_of(int((~posed).sum()), 'frame')} without a pose: they are left blank", n=0))
 
 
 def write_sweeps(scene: Scene, folder: Path, stems: Sequence[str], report: WriteReport) -> None:
@@ -228,9 +230,9 @@ def write_sweeps(scene: Scene, folder: Path, stems: Sequence[str], report: Write
             change = np.abs(xyz.astype(np.float32) - xyz)
             rounded = max(rounded, float(np.nanmax(np.where(np.isfinite(change), change, 0), initial=0.0)))
     if lost:
-        report.dropped.append(f"of the points: {', '.join(sorted(lost))}")
+        report.dropped.append(Told("sweeps", f"of the points: {', '.join(sorted(lost))}", n=0))
     if rounded:
-        report.rounded.append(f"points are rounded to float32, by up to {rounded:.2g} m")
+        report.rounded.append(Told("sweeps", f"points are rounded to float32, by up to {rounded:.2g} m"))
 
 
 def write_images(
@@ -249,7 +251,7 @@ def write_images(
             else:
                 target.write_bytes(image_bytes(scene.image(i, sensor.name)))
         if not has_exposures and sensor.times_ns is not None and not np.array_equal(sensor.times_ns, scene.times_ns):
-            report.dropped.append(f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR")
+            report.dropped.append(Told("", f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR"))
 
 
 def _say_what_is_missing(folder: str, what: str, scene: Scene, there: Sequence[int], report: WriteReport) -> None:
@@ -257,4 +259,4 @@ def _say_what_is_missing(folder: str, what: str, scene: Scene, there: Sequence[i
         first = next(i for i in range(len(scene)) if i >= len(there) or there[i] != i)
         n_bare = len(scene) - len(there)
         said = f"{n_bare:,} of {len(scene):,} frames have no {what}, the first of them frame {first}" if there else f"no frame has a {what}"
-        report.missing.append(f"{folder}: {said}")
+        report.missing.append(Told("sweeps" if what == "sweep" else "pictures", f"{folder}: {said}", n=0))

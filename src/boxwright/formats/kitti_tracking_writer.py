@@ -9,8 +9,8 @@ from pathlib import Path
 from ..errors import ArgumentError, number_of
 from ..scene import Scene
 from .kitti_label_rows import SAME, categories_in_words, ignored_rows, label_rows, row_text, say_what_is_lost, truncated_class
-from .kitti_tracking_sensors import Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_poses, write_sweeps
-from .write_report import WriteReport
+from .kitti_tracking_sensors import TRACKING, Rig, calibration_text, put, rig_of, sizes_without_pictures, write_images, write_poses, write_sweeps
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -33,7 +33,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | No
     elif not re.fullmatch(r"[0-9]{4}", sequence):
         raise ArgumentError(expected="four digits", got=repr(sequence), field="sequence")
     if sequence != scene.name:
-        report.dropped.append(f"the scene's name {scene.name!r}: it is sequence {sequence}")
+        report.dropped.append(Told("", f"the scene's name {scene.name!r}: it is sequence {sequence}"))
     report.tolerance_m = report.tolerance_rad = SAME
     base = folder / "training"
     rig = rig_of(scene, report)
@@ -47,7 +47,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, sequence: str | No
     write_images(scene, base, sequence, stems, rig, report)
     say_what_is_lost(scene, report)
     if list(scene.frame_ids) != stems:
-        report.dropped.append("the frames' names: they are numbered")
+        report.dropped.append(Told("frame_names", "the frames' names: they are numbered"))
     report.n_frames = len(scene)
 
 
@@ -83,5 +83,7 @@ def _track_numbers(scene: Scene, report: WriteReport) -> dict[str, int]:
     for track_id in others:
         numbers[track_id] = next(free)
     if others:
-        report.dropped.append(f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here")
+        said = f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here"
+        in_pictures = [f"{track_id}/{TRACKING.format(2)}" for track_id in others]
+        report.dropped.append(Told("track_ids", said, [*others, *in_pictures]))
     return numbers

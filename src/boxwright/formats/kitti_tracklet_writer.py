@@ -24,7 +24,7 @@ from .dense_tracks import moved_each
 from .kitti_raw_dialects import CVAT, KITTI, OUT_OF_IMAGE
 from .kitti_tracklets import INTERPOLATED, OWN_ID, POSE, SOURCE_POSE, value_of
 from .labelled_frames import say_what_is_in_no_frame, sensor_frame
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 from .xml_text import NO_CHARACTER
 
 __all__ = ["SAME", "poses_of_cuboids", "write_tracklets"]
@@ -75,7 +75,8 @@ class _Tracklets:
         self.scene, self.report, self.dialect = scene, report, dialect
         self.lidar = sensor_frame(scene)
         self.places: dict[int, Pose] = {}
-        self.n_tracklets = self.n_split = self.n_out = 0
+        self.n_tracklets = self.n_out = 0
+        self.split = list[str]()
         self.heads = dict(zip(("tracklet", "poses", "pose"), (1, 2, 3)))  # what has not come yet -> its class_id
         self.lost, self.changed, self.lost_source, self.respelled = set[str](), set[str](), set[str](), dict[str, str]()
 
@@ -91,7 +92,7 @@ class _Tracklets:
         poses = self._poses(track, cuboids, held, state == State.KEYFRAME)
         ends = np.diff(frames) != 1 if self.dialect == KITTI else np.zeros(len(frames) - 1, bool)
         ends = np.flatnonzero(ends | (np.abs(np.diff(cuboids.size_m, axis=0)).max(axis=1) > SAME)) + 1
-        self.n_split += len(ends) > 0
+        self.split += [track.track_id] if len(ends) else []
         self.report.n_tracks += 1
         self.report.n_labels += len(frames)
         for rows in np.split(np.arange(len(frames)), ends):
@@ -206,23 +207,26 @@ class _Tracklets:
     def say_what_is_lost(self) -> None:
         report = self.report
         if self.dialect == KITTI and [track.track_id for track in self.scene.tracks] != [str(i) for i in range(self.n_tracklets)]:
-            report.dropped.append("the tracks' names: tracklets have none, and are numbered in their order")
-        if self.n_split:
-            said = f"that {number_of(self.n_split, 'track')} {'is' if self.n_split == 1 else 'are'} one object each"
+            report.dropped.append(Told("track_ids", "the tracks' names: tracklets have none, and are numbered in their order"))
+        if self.split:
+            said = f"that {number_of(len(self.split), 'track')} {'is' if len(self.split) == 1 else 'are'} one object each"
             why = "a tracklet has one size and no gaps" if self.dialect == KITTI else "a tracklet has one size, and only we know our attribute"
-            report.dropped.append(f"{said}: {why}, so that they are several")
+            report.dropped.append(Told("tracks track_ids relations", f"{said}: {why}, so that they are several", self.split))
         if self.n_out and self.dialect == CVAT:
-            report.dropped.append(f"attributes: that {number_of(self.n_out, 'label')} lie out of the image: Datumaro would skip them")
+            said = f"attributes: that {number_of(self.n_out, 'label')} lie out of the image: Datumaro would skip them"
+            report.dropped.append(Told("attributes", said, ["truncation"]))
         elif self.n_out:
             said = f"{number_of(self.n_out, 'label')} with truncation 2 or 99, out of the image, as KITTI has it"
             report.notes.append(f'{said}: Datumaro and CVAT skip them; dialect="cvat" writes them so that they stay')
-        for what, found in (("attributes", self.lost), ("source attributes of labels", self.lost_source)):
+        for field, what, found in (("attributes", "attributes", self.lost), ("", "source attributes of labels", self.lost_source)):
             if found:
-                report.dropped.append(f"{what}: {', '.join(sorted(map(str, found)))}")
+                report.dropped.append(Told(field, f"{what}: {', '.join(sorted(map(str, found)))}", map(str, found)))
         if self.changed:
-            report.rounded.append(f"attributes that are another kind of value when they are read: {', '.join(sorted(self.changed))}")
+            said = f"attributes that are another kind of value when they are read: {', '.join(sorted(self.changed))}"
+            report.rounded.append(Told("attributes", said, self.changed))
         if self.respelled:
-            report.dropped.append(f"spelling of classes: {', '.join(f'{old!r} is {new}' for old, new in [*self.respelled.items()][:10])}")
+            said = f"spelling of classes: {', '.join(f'{old!r} is {new}' for old, new in [*self.respelled.items()][:10])}"
+            report.dropped.append(Told("classes", said, self.respelled))
         say_what_is_in_no_frame(self.scene, report)
 
 

@@ -17,7 +17,7 @@ from .camera_labels import EDGE_PX, CameraLabels, say_what_pictures_lose
 from .json_text import as_json
 from .label_studio import CAPABILITIES
 from .object_links import with_link
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 from .xml_text import quoted
 
 __all__ = ["given_pictures", "write_pictures"]
@@ -39,11 +39,11 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
     """tasks.json, a task for each picture, and interface.xml."""
     results: dict[int, list[dict[str, Any]]] = defaultdict(list)
     boxed: set[str] = set()
-    n_changing = 0
+    changing: list[str] = []
     for track in one.tracks():
         filled = track.at(one.stamps_ns)
         track = with_link(track)
-        n_changing += any(track.keyframe_attributes)
+        changing += [track.track_id] if any(track.keyframe_attributes) else []
         for frame in np.flatnonzero(filled.is_valid).tolist():
             results[frame] += _regions(track, filled.shapes[frame : frame + 1], one.sensor.camera.size_px, boxed)
             report.n_labels += 1
@@ -60,11 +60,14 @@ def write_pictures(scene: Scene, one: CameraLabels, tasks: Sequence[Mapping[str,
     (folder / "interface.xml").write_text(_interface(whole), "utf-8", newline="\n")
     report.tolerance_px = 1e-6
     if boxed:
-        report.rounded.append(f"shapes that Label Studio's pictures do not have, {', '.join(sorted(boxed))}: the boxes around them")
-    if n_changing:
-        report.dropped.append(f"attributes that change, of {number_of(n_changing, 'track')}")
+        report.rounded.append(
+            Told("shapes", f"shapes that Label Studio's pictures do not have, {', '.join(sorted(boxed))}: the boxes around them", boxed)
+        )
+    if changing:
+        report.dropped.append(Told("attributes", f"attributes that change, of {number_of(len(changing), 'track')}", changing))
     if n_kept < len(scene.tags):
-        report.dropped.append(f"{number_of(len(scene.tags) - n_kept, 'tag')} of more than one picture, or of none")
+        n_lost = len(scene.tags) - n_kept
+        report.dropped.append(Told("tags", f"{number_of(n_lost, 'tag')} of more than one picture, or of none", n=n_lost))
     say_what_pictures_lose(scene, [one], report, CAPABILITIES)
 
 

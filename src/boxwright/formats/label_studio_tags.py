@@ -10,7 +10,7 @@ from .camera_labels import CameraLabels
 from .label_studio_said import SAID, TIMELINE
 from .object_links import OBJECT_ID
 from .video_tags import VideoTag, tags_of_videos
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 from .xml_text import quoted
 
 __all__ = ["tag_controls", "tag_results", "writable_tags"]
@@ -27,7 +27,7 @@ def writable_tags(cameras: Sequence[CameraLabels], own_names: Container[str], re
     }
     n_lost = len({id(one.tag) for own in every.values() for one in own} - {id(one.tag) for own in kept.values() for one in own})
     if n_lost:
-        report.dropped.append(f"{number_of(n_lost, 'tag')} with names of attributes, or of what Label Studio itself uses")
+        report.dropped.append(Told("tags", f"{number_of(n_lost, 'tag')} with names of attributes, or of what Label Studio itself uses", n=n_lost))
     return kept
 
 

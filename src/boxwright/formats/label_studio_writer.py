@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from .label_studio_pictures import given_pictures, write_pictures
 from .label_studio_tags import tag_controls, tag_results, writable_tags
 from .object_links import with_link
 from .video_tags import VideoTag
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 from .xml_text import quoted
 
 __all__ = ["write"]
@@ -62,8 +63,8 @@ class _Writer:
     n_labels: int = 0
     boxed: set[str] = field(default_factory=set)
     lost_names: set[str] = field(default_factory=set)
-    n_changing: int = 0
-    n_texts: int = 0
+    changing: list[str] = field(default_factory=list)  # tracks whose attributes change
+    texts: Counter[str] = field(default_factory=Counter)  # attribute -> values that became texts
     classes: dict[str, None] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)  # of attributes that have a text
     tags: dict[str, list[VideoTag]] = field(default_factory=dict)  # by camera
@@ -128,10 +129,10 @@ class _Writer:
             if _is_lost(name):
                 self.lost_names.add(name)
                 continue
-            self.n_texts += not isinstance(said, str)
+            self.texts[name] += not isinstance(said, str)
             text = said if isinstance(said, str) else as_json(said)
             yield {"id": track.track_id, "from_name": name, "to_name": "video", "type": "textarea", "value": {"text": [text]}}
-        self.n_changing += any(track.keyframe_attributes)
+        self.changing += [track.track_id] if any(track.keyframe_attributes) else []
 
     # -------------------------------------------------------- the labelling interface
 
@@ -149,13 +150,15 @@ class _Writer:
     def say_what_is_lost(self) -> None:
         report = self.report
         if self.boxed:
-            report.rounded.append(f"shapes that Label Studio has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
+            said = f"shapes that Label Studio has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them"
+            report.rounded.append(Told("shapes", said, self.boxed))
         if self.lost_names:
-            report.dropped.append(f"attributes of names that Label Studio itself uses: {', '.join(sorted(self.lost_names))[:80]}")
-        if self.n_changing:
-            report.dropped.append(f"attributes that change, of {number_of(self.n_changing, 'track')}")
-        if self.n_texts:
-            report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+            said = f"attributes of names that Label Studio itself uses: {', '.join(sorted(self.lost_names))[:80]}"
+            report.dropped.append(Told("attributes", said, self.lost_names))
+        if self.changing:
+            report.dropped.append(Told("attributes", f"attributes that change, of {number_of(len(self.changing), 'track')}", self.changing))
+        if n := self.texts.total():
+            report.rounded.append(Told("attributes", f"{number_of(n, 'value')} of attributes that became texts", self.texts))
         if self.odd_rate_hz:
             say_no_rate(report, self.odd_rate_hz, "Label Studio's")
             report.notes.append(f"a rate of {_USUAL_HZ:g} frames a second is written in its place, as Label Studio reckons frames from one")

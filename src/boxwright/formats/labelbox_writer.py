@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from .labelbox import CAPABILITIES
 from .labelbox_answers import TRACK_ID
 from .object_links import with_link
 from .video_tags import VideoTag, tags_of_videos
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -57,8 +58,8 @@ class _Writer:
     tags: Mapping[str, Sequence[VideoTag]]  # by camera
     n_labels: int = 0
     n_reached: int = 0  # frames up to the last that a label or a tag tells
-    n_ended: int = 0
-    n_texts: int = 0
+    ended: list[str] = field(default_factory=list)  # attributes, as often as one holds no longer
+    texts: Counter[str] = field(default_factory=Counter)  # attribute -> values that became texts
     boxed: set[str] = field(default_factory=set)
     tools: dict[tuple[str, str], dict[str, bool]] = field(default_factory=dict)  # class, tool -> names of texts, and whether they change
 
@@ -113,8 +114,8 @@ class _Writer:
 
     def _texts(self, attributes: Mapping[str, Any]) -> dict[str, str]:
         told = {name: value for name, value in attributes.items() if name.strip() and name != TRACK_ID and value is not None}
-        self.n_ended += sum(value is None for value in attributes.values())
-        self.n_texts += sum(not isinstance(value, str) for value in told.values())
+        self.ended += [name for name, value in attributes.items() if value is None]
+        self.texts.update(name for name, value in told.items() if not isinstance(value, str))
         return {name: value if isinstance(value, str) else as_json(value) for name, value in told.items()}
 
     def ontology(self) -> dict[str, Any]:
@@ -145,14 +146,16 @@ class _Writer:
         report = self.report
         n_beyond = len(self.scene) - self.n_reached
         if n_beyond:
-            report.dropped.append(f"{number_of(n_beyond, 'frame')} after the last label: files of Labelbox do not tell how many a video has")
+            said = f"{number_of(n_beyond, 'frame')} after the last label: files of Labelbox do not tell how many a video has"
+            report.dropped.append(Told("times", said, n=n_beyond))
         if self.boxed:
-            report.rounded.append(f"shapes that Labelbox has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them")
-        if self.n_ended:
-            what = f"{number_of(self.n_ended, 'attribute')} {'stops' if self.n_ended == 1 else 'stop'} holding"
-            report.dropped.append(f"that {what}: Labelbox has no word for it, and keeps the last value")
-        if self.n_texts:
-            report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+            said = f"shapes that Labelbox has no tracks of, {', '.join(sorted(self.boxed))}: the boxes around them"
+            report.rounded.append(Told("shapes", said, self.boxed))
+        if self.ended:
+            what = f"{number_of(len(self.ended), 'attribute')} {'stops' if len(self.ended) == 1 else 'stop'} holding"
+            report.dropped.append(Told("attributes", f"that {what}: Labelbox has no word for it, and keeps the last value", self.ended))
+        if n := self.texts.total():
+            report.rounded.append(Told("attributes", f"{number_of(n, 'value')} of attributes that became texts", self.texts))
 
 
 def _is_known(shapes: Shapes) -> bool:

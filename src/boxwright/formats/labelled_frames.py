@@ -16,7 +16,7 @@ from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..tracks import interpolate_tracks
 from .dense_tracks import moved_each
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["LabelBlock", "LabelledFrame", "label_blocks", "labelled_frames", "say_what_is_in_no_frame", "sensor_frame"]
 
@@ -172,7 +172,7 @@ def say_what_is_in_no_frame(scene: Scene, report: WriteReport) -> None:
     """For `dropped`, once the report has counted the tracks."""
     gone = len(scene.tracks) - report.n_tracks
     if gone:
-        report.dropped.append(f"{number_of(gone, 'track')} that {'is' if gone == 1 else 'are'} in no frame")
+        report.dropped.append(Told("", f"{number_of(gone, 'track')} that {'is' if gone == 1 else 'are'} in no frame"))
     off = sum(int((~np.isin(track.times_ns, scene.times_ns)).sum()) for track in scene.tracks)
     if off:
-        report.dropped.append(f"{number_of(off, 'keyframe')} between the frames; what holds at the frames is written")
+        report.dropped.append(Told("", f"{number_of(off, 'keyframe')} between the frames; what holds at the frames is written"))

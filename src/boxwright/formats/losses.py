@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,33 +13,12 @@ from ..keyframes import State, Visibility
 from ..scene import Scene
 from ..tracks import Track
 from .declared import Capabilities
-from .write_report import WriteReport
+from .write_report import Told
 
-__all__ = ["lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "tells"]
-
-_WORDS = {  # how reports call the fields of declared.py
-    "cuboids": "of cuboids",
-    "full_rotation": "tilt|roll and pitch|of cuboids",
-    "tracks": "tracks|of cuboids",
-    "shapes": "in pictures|in the pictures|shapes|boxes around",
-    "video": "tracks? in pictures|tracks, [0-9]+ become",
-    "attributes": "attribute",
-    "relations": "relation|links? of|tracks? in pictures",  # links are gone with their tracks
-    "poses": "where the vehicle was|poses",
-    "calibration": "camera",
-    "visibility": "occluded",
-    "classes": "classes",
-    "track_ids": "track ids?|names",
-    "keyframes": "keyframe",
-    "tags": "tag",
-    "times": "times|when ",
-    "frame_names": "the frames' names|the names? of frames",
-    "sweeps": "points|LiDAR",
-    "pictures": "picture|camera",
-}
+__all__ = ["is_filled", "lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "lost_problems"]
 
 
-def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[str]:
+def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[Told]:
     """Of all but labels.
 
     frame_names : what frames are called by a format that has no place for their names; None where it tells itself what it calls them
@@ -58,50 +36,52 @@ def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[s
         "tags": number_of(len(scene.tags), "tag") if scene.tags else "",
         "relations": number_of(len(scene.relations), "relation") if scene.relations else "",
     }
-    lost = [line for field, line in used.items() if line and (not said.can_write(field) or (field == "relations" and said.projects))]
+    lost = [Told(field, line) for field, line in used.items() if line and (not said.can_write(field) or (field == "relations" and said.projects))]
     # the relations that formats of labels in pictures hold are links to objects
-    return lost + ([f"{number_of(len(scene.problems), 'record')} kept aside"] if scene.problems else [])
+    return lost + lost_problems(scene)
 
 
-def lost_cuboids(scene: Scene) -> list[str]:
+def lost_problems(scene: Scene) -> list[Told]:
+    """Of a format that has no place for what could not be read."""
+    return [Told("", f"{number_of(len(scene.problems), 'record')} kept aside")] if scene.problems else []
+
+
+def lost_cuboids(scene: Scene) -> list[Told]:
     """Of a format that has boxes around what cameras see of them in their place."""
-    return [f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay"] if scene.tracks else []
+    said = f"{number_of(len(scene.tracks), 'track')} of cuboids: boxes around what cameras see of them stay"
+    return [Told("cuboids full_rotation tracks", said)] if scene.tracks else []
 
 
-def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[str]:
+def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[Told]:
     """Of a format that has no place for these labels in pictures."""
     n_keyframes = sum(map(len, tracks))
-    return [f"{number_of(len(tracks), 'track')} in pictures with {number_of(n_keyframes, 'keyframe')}"] if tracks else []
+    said = f"{number_of(len(tracks), 'track')} in pictures with {number_of(n_keyframes, 'keyframe')}"
+    return [Told("shapes video relations", said, [track.track_id for track in tracks])] if tracks else []  # links are gone with their tracks
 
 
 def lost_of_labels(
     scene: Scene, tracks: Sequence[Track | ImageTrack], said: Capabilities, *, has_attributes: bool = False, n_occluded: int = 0, n_links: int = 0
-) -> list[str]:
+) -> list[Told]:
     """Attributes, links to objects, what is occluded and which labels were set, of the tracks that are written.
 
     has_attributes, n_occluded, n_links : whether others that are written have attributes, how many of their keyframes are occluded, and how many of
         them are linked to objects
     """
-    lost = []
+    lost = list[Told]()
     if not said.can_write("attributes") and (has_attributes or any(one.attributes or any(one.keyframe_attributes) for one in tracks)):
-        lost.append("attributes")
+        lost.append(Told("attributes", "attributes"))
     n_links += sum(isinstance(one, ImageTrack) and one.object_id is not None for one in tracks)
     if n_links and not said.can_write("relations"):
-        lost.append(f"the links of {number_of(n_links, 'track')} to their objects")
+        lost.append(Told("relations", f"the links of {number_of(n_links, 'track')} to their objects"))
     n_occluded += sum(int((one.visibility == Visibility.OCCLUDED).sum()) for one in tracks)
     if n_occluded and not said.can_write("visibility"):
-        lost.append(f"that {number_of(n_occluded, 'keyframe')} {'is' if n_occluded == 1 else 'are'} occluded")
-    if not said.can_write("keyframes") and any(_is_filled(scene, one) for one in tracks):
-        lost.append("which labels are keyframes: every frame has its own")
+        lost.append(Told("visibility", f"that {number_of(n_occluded, 'keyframe')} {'is' if n_occluded == 1 else 'are'} occluded"))
+    if not said.can_write("keyframes") and any(is_filled(scene, one) for one in tracks):
+        lost.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
     return lost
 
 
-def _is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
+def is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
     """Whether labels lie between keyframes, at frames."""
     filled = track.at(scene.exposures_ns(track.camera) if isinstance(track, ImageTrack) else scene.times_ns)
     return bool(np.any(filled.is_valid & (filled.state != State.KEYFRAME)))
-
-
-def tells(report: WriteReport, field: str) -> bool:
-    """Whether a writer said of this very scene that something of a field is lost, less exact or was never there."""
-    return any(re.search(_WORDS.get(field, field), line) for line in (*report.dropped, *report.rounded, *report.missing))

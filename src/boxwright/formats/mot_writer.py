@@ -20,7 +20,7 @@ from .camera_labels import CameraLabels
 from .frame_rates import checked_rate, is_rate, rate_of, say_no_rate, say_rate
 from .image_labels import labels_seen, say_what_is_lost, the_camera
 from .mot import CAPABILITIES, CLASSES, CORNER_PX, RATE_COMMENT, whole_rate
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -49,7 +49,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
             file.writelines(text for _, _, text in sorted(lines, key=lambda line: line[:2]))
             n_lines, n_boxless = n_lines + len(lines), n_boxless + n
     if n_boxless:
-        report.dropped.append(f"labels without a box around them, such as masks without a pixel: {n_boxless}")
+        report.dropped.append(Told("shapes", f"labels without a box around them, such as masks without a pixel: {n_boxless}", n=n_boxless))
     known, rate = _info(scene, sensor, frame_rate, report)
     if "frameRate" in known or "mot" in scene.source_attributes or not n_lines:  # a sequence without labels is known by nothing else
         comment = f"{RATE_COMMENT}{rate:.9f}\n" if rate is not None and round(rate, 9) != whole_rate(rate) else ""
@@ -58,7 +58,8 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
         if comment:
             report.notes.append(f"seqinfo.ini tells {whole_rate(rate or 0)} frames a second, as MOT's are whole; a comment there tells {rate:.9g}")
     else:  # the challenge's tools refuse one that tells no rate, and do without the file
-        report.dropped.append("the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known")
+        said = "the scene's name, the number of frames and the size of pictures: seqinfo.ini holds them, for which no rate is known"
+        report.dropped.append(Told("times", said))
     report.n_frames, report.n_tracks, report.n_labels, report.tolerance_px = len(scene), seen.n_tracks, n_lines, 1e-9
     _say_what_is_lost(seen, [*tracks, *boxes.tracks], report, frame_rate)
 
@@ -158,7 +159,8 @@ def _numbers(track_ids: Sequence[str], report: WriteReport) -> Mapping[str, int]
     for track_id in others:
         numbers[track_id] = next(free)
     if others:
-        report.dropped.append(f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here")
+        said = f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here"
+        report.dropped.append(Told("track_ids", said, others))
     return numbers
 
 
@@ -187,13 +189,12 @@ def _say_what_is_lost(seen: CameraLabels, tracks: Sequence[ImageTrack], report: 
         report.notes.append("no rate of frames is known; it can be given with frame_rate=")
     others = [track for track in tracks if not isinstance(track.shapes, Boxes)]
     if others:
-        report.rounded.append(
-            f"{number_of(len(others), 'track')} of {', '.join(sorted({track.shapes.KIND for track in others}))}: the boxes around them"
-        )
+        said = f"{number_of(len(others), 'track')} of {', '.join(sorted({track.shapes.KIND for track in others}))}: the boxes around them"
+        report.rounded.append(Told("shapes", said, [track.track_id for track in others]))
     unknown = sorted({track.category for track in tracks if track.category not in _NUMBERS and "mot" not in track.source_attributes})
     if unknown:
-        report.dropped.append(f"classes that MOT has no number for: {', '.join(unknown[:10])}")
+        report.dropped.append(Told("classes", f"classes that MOT has no number for: {', '.join(unknown[:10])}", unknown))
     known = dict.fromkeys(track.category for track in tracks if track.category in _NUMBERS and "mot" not in track.source_attributes)
-    renamed = [f"{name} is {CLASSES[_NUMBERS[name]]}" for name in known if name != CLASSES[_NUMBERS[name]]]
+    renamed = {name: f"{name} is {CLASSES[_NUMBERS[name]]}" for name in known if name != CLASSES[_NUMBERS[name]]}
     if renamed:
-        report.rounded.append(f"classes: {', '.join(renamed)}")
+        report.rounded.append(Told("classes", f"classes: {', '.join(renamed.values())}", renamed))

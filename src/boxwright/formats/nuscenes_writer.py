@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,13 +28,13 @@ from .dense_tracks import moved_each
 from .exactness import rotations_rounded
 from .images import image_bytes
 from .json_text import as_json
-from .losses import lost_in_pictures
+from .losses import lost_in_pictures, lost_problems
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .nuscenes_counts import COUNTS, Counts, said_at
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_cameras
+from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["write"]
 
@@ -97,7 +98,7 @@ class _Writer:
             raise ArgumentError(expected="frames a microsecond apart, or more", got="two at one", field="scene.times_ns", hint=hint)
         self.samples = [self.token("sample", i) for i in range(len(scene))]
         self.known: dict[tuple[str, str], str] = {}
-        self.n_texts = 0  # values of attributes that were none
+        self.texts = Counter[str]()  # attribute -> values that became texts
         self.n_levels = 0  # labels of which nobody said how much of them is visible
 
     def micro(self, stamp: int) -> int:
@@ -255,10 +256,10 @@ class _Writer:
             self.report.n_labels += len(many)
             is_between |= bool((many.state == State.BETWEEN).any())
         self.report.n_tracks = self.rows["instance"].n
-        if self.n_texts:
-            self.report.rounded.append(f"{number_of(self.n_texts, 'value')} of attributes that became texts")
+        if n := self.texts.total():
+            self.report.rounded.append(Told("attributes", f"{number_of(n, 'value')} of attributes that became texts", self.texts))
         if is_between:
-            self.report.notes.append("every frame has its label: which of them were keyframes is not told")
+            self.report.dropped.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
         self.report.notes += counts.notes()
         if self.n_levels:
             said = f"visibility_token is {len(VISIBILITIES)} ({VISIBILITIES[-1]}) for {number_of(self.n_levels, 'label')}"
@@ -303,7 +304,7 @@ class _Writer:
         return tokens
 
     def attributes(self, held: Mapping[str, Any]) -> list[str]:
-        self.n_texts += sum(not isinstance(value, str) for value in held.values() if value is not None)
+        self.texts.update(name for name, value in held.items() if not isinstance(value, str) and value is not None)
         texts = [f"{name}.{value if isinstance(value, str) else json.dumps(value)}" for name, value in held.items() if value is not None]
         return [self.named("attribute", text, description="") for text in texts]
 
@@ -330,22 +331,21 @@ class _Writer:
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     report.dropped += lost_in_pictures(scene.image_tracks)
-    report.dropped.append("the frames' names: they are tokens")
+    report.dropped.append(Told("frame_names", "the frames' names: they are tokens"))
     if scene.lidars and _FIRST not in scene.lidars:
-        report.dropped.append(f"the name of LiDAR {next(iter(scene.lidars))}: it is {_FIRST}")
+        report.dropped.append(Told("", f"the name of LiDAR {next(iter(scene.lidars))}: it is {_FIRST}"))
     if scene.trajectory is None:
         report.notes.append("no poses are known: the world is the vehicle's own frame at every frame, and its motion is in the tracks")
     if not scene.has_time:
-        report.dropped.append("that the frames are unrelated")
+        report.dropped.append(Told("", "that the frames are unrelated"))
     if scene.has_time and (np.asarray(scene.times_ns) % 1000).any():
-        report.rounded.append("times: whole microseconds")
+        report.rounded.append(Told("times", "times: whole microseconds", n=0))
     for what, values in (("tags", scene.tags), ("relations", scene.relations)):
         if values:
-            report.dropped.append(f"{len(values)} {what}")
+            report.dropped.append(Told(what, f"{len(values)} {what}", n=len(values)))
     if _lost_fields(scene):
-        report.dropped.append("of the points all but intensity and ring")
-    if scene.problems:
-        report.dropped.append(f"{number_of(len(scene.problems), 'record')} kept aside")
+        report.dropped.append(Told("sweeps", "of the points all but intensity and ring", n=0))
+    report.dropped += lost_problems(scene)
     say_point_labels_are_lost(scene, report)
 
 

@@ -13,7 +13,7 @@ from ..errors import number_of
 from ..frames import Pose
 from ..points import Sweep
 from ..scene import Scene
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["WHICH", "OneCloud", "without_origin"]
 
@@ -76,11 +76,13 @@ class OneCloud:
     def say(self, report: WriteReport) -> None:
         if len(self.names) > 1 and self.n_clouds:
             said = f"they are one cloud in the frame of {self.names[0]}, with `{WHICH}` for each point"
-            report.rounded.append(f"the clouds of {', '.join(self.names)}: {said}")
+            report.dropped.append(Told("sweeps", f"the clouds of {', '.join(self.names)} as such: {said}", self.names[1:]))
         if self.names and self.n_clouds < len(self.scene):
-            report.missing.append(f"{number_of(len(self.scene) - self.n_clouds, 'frame')} without a sweep of {' or '.join(self.names)}")
+            said = f"{number_of(len(self.scene) - self.n_clouds, 'frame')} without a sweep of {' or '.join(self.names)}"
+            report.missing.append(Told("sweeps", said))
         if self._lost:
-            report.dropped.append(f"of the points: {', '.join(sorted(self._lost))}, which some LiDARs have and others have not")
+            said = f"of the points: {', '.join(sorted(self._lost))}, which some LiDARs have and others have not"
+            report.dropped.append(Told("sweeps", said, n=0))
 
 
 def _since(sweep: Sweep, stamp: int) -> Int64s:

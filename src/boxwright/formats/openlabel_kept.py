@@ -19,7 +19,7 @@ from .openlabel_document import transform_name
 from .openlabel_objects import CUBOID_NAME
 from .openlabel_sensors import Systems, axes_of_cameras, camera_sensor_of, intrinsics_of, lidar_of, mounts_of, seconds, systems_of, time_ns
 from .strict_json import Node
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["Places", "cuboid_name", "kept_of", "tells", "uids_of", "uids_of_seen"]
 
@@ -37,7 +37,7 @@ def kept_of(scene: Scene, report: WriteReport) -> dict[str, Any]:
         is_table = is_table and (key != "streams" or all(isinstance(stream.get("type", "other"), str) for stream in value.values()))
         is_bad = not is_table if key in _TABLES else key in ("ego", "world", "label_system") and not isinstance(value, str)
         if is_bad or key == "source attributes":
-            report.dropped.append(f"what is kept of an OpenLABEL file under {key!r}: it is not as such a file has it")
+            report.dropped.append(Told("", f"what is kept of an OpenLABEL file under {key!r}: it is not as such a file has it"))
         else:
             kept[key] = value
     return {**{key: {} for key in _TABLES}, **kept}
@@ -60,7 +60,7 @@ class Places:
         self.frames: list[dict[str, Any]] = [copy.deepcopy(dict(was["frames"].get(name, {}))) for name in scene.frame_ids]
         gone = len(set(was["frames"]) - set(scene.frame_ids))
         if gone:
-            report.dropped.append(f"what is kept of {gone} frames that the scene does not have")
+            report.dropped.append(Told("", f"what is kept of {gone} frames that the scene does not have"))
         self._checked()
         self.changed = self._place_sensors()
         self.streams = self._streams()
@@ -75,7 +75,7 @@ class Places:
         try:
             self._graph()
         except BoxwrightError as error:
-            self.report.dropped.append(f"the kept coordinate systems: {error}")
+            self.report.dropped.append(Told("", f"the kept coordinate systems: {error}"))
             self.systems = {}
         for i, frame in enumerate(self.frames):
             try:
@@ -84,7 +84,7 @@ class Places:
                     Node(stream, "").get("stream_properties", {}).get("sync", {}).mapping()
                     Node(stream, "").get("uri", "").text()
             except BoxwrightError as error:
-                self.report.dropped.append(f"what is kept of frame {self.scene.frame_ids[i]}: {error}")
+                self.report.dropped.append(Told("", f"what is kept of frame {self.scene.frame_ids[i]}: {error}"))
                 self.frames[i] = {}
 
     def _graph(self) -> Systems:

@@ -23,7 +23,7 @@ def relations_now(
     numbers: Sequence[int],
     kept_relations: Mapping[str, Any],
     objects: Mapping[str, Any],
-    drop: Callable[[str], None],
+    drop: Callable[[str, str], None],
 ) -> dict[str, Any]:
     """By uid; those that came go back as they are while the scene still has them.
 
@@ -38,10 +38,10 @@ def relations_now(
         try:
             meant = relations_of(Node(kept, "", uid), id_of, numbers, scene.times_ns.tolist())
         except BoxwrightError as error:
-            drop(f"the relation {uid!r}, kept from a file: {error}")
+            drop("relations", f"the relation {uid!r}, kept from a file: {error}")
             continue
         if any(agent["type"] == "object" and agent["uid"] not in objects for key in _ENDS for agent in kept[key]):
-            drop(f"the relation {uid!r} of objects that the scene does not have")
+            drop("relations", f"the relation {uid!r} of objects that the scene does not have")
         elif all(meant.count(one) <= todo.count(one) for one in meant):
             relations[uid] = kept
             for one in meant:
@@ -54,17 +54,17 @@ def relations_now(
 
 
 def _relation(
-    scene: Scene, relation: Relation, uids: Mapping[str, str], numbers: Sequence[int], drop: Callable[[str], None]
+    scene: Scene, relation: Relation, uids: Mapping[str, str], numbers: Sequence[int], drop: Callable[[str, str], None]
 ) -> dict[str, Any] | None:
     ends = [uids.get(name) for name in (relation.subject, relation.object)]
     if None in ends:
-        drop(f"the relation {relation.kind!r} of tracks that are not written: in pictures, or not in the scene")
+        drop("relations", f"the relation {relation.kind!r} of tracks that are not written: in pictures, or not in the scene")
         return None
     one: dict[str, Any] = {"name": relation.kind, "type": relation.kind}
     if relation.span_ns is not None:
         inside = np.flatnonzero((scene.times_ns >= relation.span_ns[0]) & (scene.times_ns <= relation.span_ns[1]))
         if not len(inside):
-            drop(f"the relation {relation.kind!r} of a time without frames")
+            drop("relations", f"the relation {relation.kind!r} of a time without frames")
             return None
         one["frame_intervals"] = [{"frame_start": numbers[inside[0]], "frame_end": numbers[inside[-1]]}]
     return {**one, **{key: [{"uid": uid, "type": "object"}] for key, uid in zip(_ENDS, ends)}}

@@ -11,7 +11,7 @@ from ..scene import Scene
 from .openlabel_kept import Places, tells
 from .openlabel_sensors import seconds
 from .sensor_writer import SweepFile
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["put_streams"]
 
@@ -34,7 +34,7 @@ def put_streams(
     if scene.trajectory is not None:
         between = int((~np.isin(scene.trajectory.times_ns, scene.times_ns)).sum())
         if between:
-            report.dropped.append(f"{between} poses of the vehicle between the frames: the frames' own poses are written")
+            report.dropped.append(Told("poses", f"{between} poses of the vehicle between the frames: the frames' own poses are written", n=0))
 
 
 def _stream_now(scene: Scene, name: str, i: int, kept: Mapping[str, Any], sweep: SweepFile | None, image: str | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .openlabel_image_writer import said_of, sights_of
 from .openlabel_objects import CUBOID_NAME
 from .openlabel_shapes import OTHERS
 from .openlabel_tracks import UPRIGHT_FROM_CAMERA
+from .write_report import Told
 
 if TYPE_CHECKING:
     from .openlabel_writer import Document
@@ -38,7 +39,7 @@ class OwnTrack:
         if self.off_frame:
             n = int((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).sum())
             said = f"{number_of(n, 'keyframe')} between the frames; its cuboids in the frames are written"
-            document.report.dropped.append(f"track {track.track_id!r}: {said}")
+            document.report.dropped.append(Told("keyframes", f"track {track.track_id!r}: {said}", [track.track_id]))
         beside = track.source_attributes.get("attributes_beside", ())
         self.beside = beside if isinstance(beside, (list, tuple)) else ()
         document.declare(track, self.uid, self.name)
@@ -138,9 +139,9 @@ class OwnImageTrack:
     def done(self) -> None:
         track, document = self.track, self.document
         if isinstance(track.shapes, Keypoints) and np.isfinite(track.shapes.uv[track.shapes.visibility == Visibility.OUTSIDE]).any():
-            document.drop(f"{self.name}: where points are that are not marked")
+            document.drop("", f"{self.name}: where points are that are not marked")
         if track.source_attributes.get("is_given_once"):
-            document.drop(f"object {self.uid!r}: that a shape is given once, for no frame; it is written into its frame")
+            document.drop("", f"object {self.uid!r}: that a shape is given once, for no frame; it is written into its frame")
         document.report.n_tracks += bool(self.n_seen)
         document.report.n_labels += self.n_seen
         told = said_of(track, self.exposures[self.keyframes], self.uid, str(document.objects[self.uid]["type"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -35,7 +35,7 @@ from .openlabel_tracks import IN_PICTURES
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_writer import SweepFile, write_images, write_sweeps
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -67,7 +67,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, pcd_encoding: str 
     report.n_frames = len(scene)
     report.tolerance_px = 1e-9 if scene.image_tracks else 0.0
     if jpeg_quality is not None:
-        report.rounded.append("pictures that were not in files are compressed as JPEG")
+        report.rounded.append(Told("pictures", "pictures that were not in files are compressed as JPEG"))
 
 
 class Document:
@@ -80,7 +80,7 @@ class Document:
         self.was = kept_of(scene, report)
         for name, sensor in scene.cameras.items():
             if sensor.readout_ns:
-                report.dropped.append(f"the rolling shutter of camera {name}")
+                report.dropped.append(Told("", f"the rolling shutter of camera {name}"))
             if not isinstance(sensor.camera, (PinholeCamera, UncalibratedCamera)):
                 report.notes.append(
                     f"camera {name}: OpenLABEL has no {model_of(sensor.camera)} lens; it is in intrinsics_custom, which others may not know"
@@ -182,7 +182,7 @@ class Document:
         source = track.source_attributes
         written = {"cuboid_system", "attributes_beside", "is_given_once"}
         if source.get("is_given_once"):
-            self.drop(f"object {uid!r}: that its cuboid is given once for all frames; it is written into each of them")
+            self.drop("", f"object {uid!r}: that its cuboid is given once for all frames; it is written into each of them")
         if uid not in self.objects:
             thing: dict[str, Any] = {"name": str(source.get("name", track.track_id)), "type": track.category}
             for key in ("ontology_uid", "coordinate_system", "resource_uid"):
@@ -206,7 +206,8 @@ class Document:
                 for frame_id, entry in without.items():
                     self._keep_entry(owner, uid, frame_id, entry)
         elif track.attributes:
-            self.report.dropped.append(f"track {track.track_id!r}: the attributes of the whole track, which shares its object with another")
+            what = f"track {track.track_id!r}: the attributes of the whole track, which shares its object with another"
+            self.drop("attributes", what, [track.track_id])
         said: dict[str, Any] = {"method": track.method, "source_attributes": {key: value for key, value in source.items() if key not in written}}
         if uid != track.track_id:
             said["track_id"] = track.track_id
@@ -248,7 +249,7 @@ class Document:
         for name, value in values.items():
             kind = attribute_kind(value)
             if kind is None:
-                self.drop(f"{owner}: the attribute {name!r}, of a kind that OpenLABEL lacks ({type(value).__name__})")
+                self.drop("attributes", f"{owner}: the attribute {name!r}, of a kind that OpenLABEL lacks ({type(value).__name__})", [name])
             else:
                 kinds.setdefault(kind, []).append({"name": name, "val": list(value) if kind == "vec" else value})
         return kinds
@@ -260,7 +261,7 @@ class Document:
             if kept.get(IN_PICTURES):
                 continue  # with its tracks, or gone with them
             if uid in self.objects:
-                self.drop(f"object {uid!r} without a cuboid: a track has its id")
+                self.drop("", f"object {uid!r} without a cuboid: a track has its id")
                 continue
             thing, frames = kept.get("object"), kept.get("frames")
             if isinstance(thing, Mapping) and isinstance(frames, Mapping) and _is_object(thing):
@@ -268,17 +269,17 @@ class Document:
                 for frame_id, entry in frames.items():
                     self._keep_entry(f"kept {uid}", uid, frame_id, entry)
             else:
-                self.drop(f"object {uid!r}, kept from a file: it is not as an OpenLABEL file has it")
+                self.drop("", f"object {uid!r}, kept from a file: it is not as an OpenLABEL file has it")
         return found
 
     def _keep_entry(self, owner: str, uid: str, frame_id: str, entry: Any) -> None:
         """For the frame, once that is made; owner : on whose turn"""
         if frame_id not in self.index_of:
-            self.drop(f"what object {uid!r} says in frames that the scene does not have")
+            self.drop("", f"what object {uid!r} says in frames that the scene does not have")
         elif isinstance(entry, Mapping) and is_data(entry.get("object_data", {})):
             self.entries.setdefault(owner, {}).setdefault(self.index_of[frame_id], []).append((uid, entry))
         else:
-            self.drop(f"what is kept of object {uid!r} in frames without a cuboid: it is not as an OpenLABEL file has it")
+            self.drop("", f"what is kept of object {uid!r} in frames without a cuboid: it is not as an OpenLABEL file has it")
 
     def _put_entries(self, owner: str, first: int, end: int) -> None:
         waiting = self.entries.get(owner, {})
@@ -286,9 +287,9 @@ class Document:
             for uid, entry in waiting.pop(i):
                 self.put_data(uid, i, entry)
 
-    def drop(self, lost: str) -> None:
+    def drop(self, field: str, lost: str, of: Iterable[str] | None = None) -> None:
         if lost not in self.report.dropped:
-            self.report.dropped.append(lost)
+            self.report.dropped.append(Told(field, lost, of))
 
 
 def _is_object(thing: Mapping[str, Any]) -> bool:

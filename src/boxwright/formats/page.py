@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from . import capabilities
-from .declared import FIELDS, LABEL_FIELDS, Capabilities
+from .declared import FIELDS, LABEL_FIELDS, Capabilities, Decimals, Exactness
 
 __all__ = ["page"]
 
@@ -48,6 +48,10 @@ def _cell(one: Capabilities, field: str) -> str:
     return told + ("*" if one.can_write(field) and field in one.losses else "")
 
 
+def _of_client(exact: Exactness | Decimals) -> str:
+    return f"it rounds by at most {exact}" if isinstance(exact, Decimals) else f"in it a label moves by at most {exact}"
+
+
 def _section(name: str, one: Capabilities) -> list[str]:
     lines = [f"## `{name}`", f"{one.title[0].upper()}{one.title[1:]}: {'read and written' if one.writes else 'read'}."]
     if one.frame:
@@ -55,7 +59,7 @@ def _section(name: str, one: Capabilities) -> list[str]:
     if one.writes:
         lines.append(f"Written and read back, a label moves by at most: {one.exact}." if any(one.exact) else "It comes back bit by bit.")
     if one.client is not None:
-        moved = "" if one.client_exact is None else f"; in it a label moves by at most {one.client_exact}"
+        moved = "" if one.client_exact is None else f"; {_of_client(one.client_exact)}"
         lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed{moved}.")
     lines += one.remarks
     losses = one.losses

@@ -15,7 +15,7 @@ from ..scene import CameraSensor, Scene
 from .boxwright_scene import is_safe_name
 from .images import image_bytes
 from .sensor_files import image_path
-from .write_report import WriteReport, lost_cameras
+from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["Picture", "Pictures", "place_of_camera", "say_what_lenses_are_lost"]
 
@@ -81,16 +81,16 @@ class Pictures:
         n_without = sum(self.scene.has_image(i, name) for name in self.without for i in range(len(self.scene)))
         report.dropped += lost_cameras({**self.without, **why})
         if n_without:
-            report.dropped.append(f"{number_of(n_without, 'picture')} of these cameras")
+            report.dropped.append(Told("pictures", f"{number_of(n_without, 'picture')} of these cameras", self.without))
         for name, n in self._n_of.items():
             if n < len(self.scene):
-                report.missing.append(f"{number_of(len(self.scene) - n, 'frame')} without a picture of {name}")
+                report.missing.append(Told("pictures", f"{number_of(len(self.scene) - n, 'frame')} without a picture of {name}"))
 
 
 def say_what_lenses_are_lost(scene: Scene, why: Mapping[str, str], report: WriteReport) -> None:
     """For formats that take pictures without calibration. why : camera -> why the format cannot have its lens"""
     known = {name: said for name, said in why.items() if not isinstance(scene.cameras[name].camera, UncalibratedCamera)}
-    report.dropped += lost_cameras({name: f"{said}: without calibration" for name, said in known.items()})
+    report.dropped += lost_cameras({name: f"{said}: without calibration" for name, said in known.items()}, "calibration")
 
 
 def place_of_camera(scene: Scene, frame_index: int, camera: str, reference: str) -> Pose:

@@ -29,7 +29,7 @@ from ..scene import Scene
 from . import json_text, strict_json
 from .arrays_on_disk import npz_arrays
 from .semantic_kitti_classes import CLASSES, UNKNOWN_NAME, class_number
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = [
     "PointLabelFiles",
@@ -94,9 +94,9 @@ def say_point_labels_are_lost(scene: Scene, report: WriteReport) -> None:
     """For a format that holds none."""
     n = sum(scene.has_point_labels(i, name) for name in scene.lidars for i in range(len(scene)))
     if n:
-        report.dropped.append(f"the class and object of each point in {n} sweep{'s' * (n > 1)}")
+        report.dropped.append(Told("segmentation", f"the class and object of each point in {n} sweep{'s' * (n > 1)}"))
     if scene.point_edits:
-        report.dropped.append(f"{len(scene.point_edits)} edit{'s' * (len(scene.point_edits) > 1)} of point labels")
+        report.dropped.append(Told("", f"{len(scene.point_edits)} edit{'s' * (len(scene.point_edits) > 1)} of point labels"))
 
 
 # ------------------------------------------------------------ reading

@@ -21,7 +21,7 @@ from .one_cloud import WHICH, OneCloud
 from .scale_geometry import ORIGIN, World, origin_of, pose_of
 from .streamed_json import json_line
 from .strict_json import Node
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["SWEEPS", "TIME", "is_in_sensor_frame", "place_of", "read_cloud", "read_head", "unposed_note", "write_clouds"]
 
@@ -107,8 +107,8 @@ def write_clouds(
         told = {"points": [] if sweep is None else _points(sweep, pose, scaled), "images": [] if images is None else images(i)}
         (folder / f"{stem}.json").write_text(json_line({**head, **told}, stem) + "\n", encoding="utf-8")
     if cloud.n_clouds:
-        report.rounded.append("points: steps of a tenth of a millimetre")
-        report.rounded += [f"intensity: {what}" for what in sorted(scaled)]
+        report.rounded.append(Told("sweeps", "points: steps of a tenth of a millimetre"))
+        report.rounded += [Told("sweeps", f"intensity: {what}") for what in sorted(scaled)]
     cloud.say(report)
 
 

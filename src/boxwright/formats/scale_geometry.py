@@ -28,7 +28,7 @@ from .labelled_frames import sensor_frame
 from .pictures_of_frames import place_of_camera
 from .reach import within_reach
 from .strict_json import Node
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["IN_WORLD", "ORIGIN", "TILTS", "World", "angles_from_cuboids", "cuboid_from_scale", "origin_of", "pose_of", "scale_from_cuboids", "vector"]
 
@@ -145,7 +145,8 @@ class World:
     def say_what_is_lost(self, report: WriteReport) -> None:
         if self.n_tilted:
             turned = f"up to {math.degrees(self.most_rad):.2f} degrees"
-            report.dropped.append(f"the tilt of {number_of(self.n_tilted, 'cuboid')}, {turned}: Scale keeps the heading alone")
+            said = f"the tilt of {number_of(self.n_tilted, 'cuboid')}, {turned}: Scale keeps the heading alone"
+            report.dropped.append(Told("full_rotation", said, n=self.n_tilted))
             report.tolerance_rad = max(report.tolerance_rad, self.most_rad)
 
 

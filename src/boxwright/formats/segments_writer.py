@@ -22,7 +22,7 @@ from .reach import check_reach
 from .segments import CAPABILITIES, FIELDS, KIND, LINK, NAME, SYNCED
 from .segments_cameras import images_in_segments, lenses_left_out
 from .streamed_json import StreamedJson
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -127,9 +127,9 @@ class _Label:
                 said[KIND] = one.kind
             found.append({**link, **ends, **({"attributes": said} if said else {})})
         if n_lost:
-            report.dropped.append(f"{number_of(n_lost, 'relation')} with a track in pictures")
+            report.dropped.append(Told("relations", f"{number_of(n_lost, 'relation')} with a track in pictures", n=n_lost))
         if n_timed:
-            report.dropped.append(f"the times in which {number_of(n_timed, 'relation')} hold{'s' * (n_timed == 1)}")
+            report.dropped.append(Told("relations", f"the times in which {number_of(n_timed, 'relation')} hold{'s' * (n_timed == 1)}", n=0))
         return found
 
     def frame(self, frame: LabelledFrame) -> dict[str, Any]:

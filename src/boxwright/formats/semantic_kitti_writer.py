@@ -22,7 +22,7 @@ from .kitti_tracking_sensors import OBJECT, put, rig_of, write_images, write_swe
 from .losses import lost_in_pictures
 from .point_label_files import label_bytes, labels_with_points, points_numbered
 from .semantic_kitti_classes import CLASSES, MOVING, class_number
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -46,7 +46,7 @@ def write(
     elif not isinstance(sequence, str) or not re.fullmatch(r"[0-9]{2}", sequence):
         raise ArgumentError(expected="two digits", got=repr(sequence), field="sequence")
     if sequence != scene.name:
-        report.dropped.append(f"the scene's name {scene.name!r}: it is sequence {sequence}")
+        report.dropped.append(Told("", f"the scene's name {scene.name!r}: it is sequence {sequence}"))
     base, stems = folder / "sequences" / sequence, [f"{i:06d}" for i in range(len(scene))]
     said = WriteReport("", Path())
     rig = rig_of(scene, said, OBJECT)
@@ -60,14 +60,14 @@ def write(
     _Labels(scene, report).write(base / "labels", stems, Overlap(overlap), ground_m)
     _say_what_is_lost(scene, report)
     if list(scene.frame_ids) != stems:
-        report.dropped.append("the frames' names: they are numbered")
+        report.dropped.append(Told("frame_names", "the frames' names: they are numbered"))
     report.n_frames = len(scene)
 
 
 def _write_times(scene: Scene, path: Path, report: WriteReport) -> None:
     if not scene.has_time:
         even = np.array_equal(scene.times_ns, np.arange(len(scene)) * FRAME_NS)
-        report.dropped.append("that the frames are unrelated" + ("" if even else ": they are taken to be 0.1 s apart"))
+        report.dropped.append(Told("", "that the frames are unrelated" + ("" if even else ": they are taken to be 0.1 s apart")))
         return
     lines = []
     for stamp in scene.times_ns.tolist():
@@ -80,16 +80,17 @@ def _write_poses(scene: Scene, path: Path, cam_from_lidar: Pose, report: WriteRe
     """world_from_cam0 of every frame, the world's axes turned to the camera's; none where a frame has no pose."""
     lidar = next(iter(scene.lidars.values()))
     if np.abs(lidar.ego_from_lidar.matrix() - np.eye(4)).max() > 0:
-        report.dropped.append("where the LiDAR sits on the vehicle: the ego frame is the LiDAR's")
+        report.dropped.append(Told("", "where the LiDAR sits on the vehicle: the ego frame is the LiDAR's"))
     if scene.trajectory is None:
         return
     is_posed = scene.trajectory.covers(scene.times_ns)
     if not is_posed.all() or not len(scene) or not scene.has_time:
-        report.dropped.append(f"the poses of the vehicle: {int((~is_posed).sum())} of {len(scene)} frames have none, and every frame needs one")
+        said = f"the poses of the vehicle: {int((~is_posed).sum())} of {len(scene)} frames have none, and every frame needs one"
+        report.dropped.append(Told("poses", said))
         return
     between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
     if between.any():
-        report.dropped.append(f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames")
+        report.dropped.append(Told("poses", f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames", n=0))
     lines = []
     for stamp in scene.times_ns.tolist():
         pose = cam_from_lidar @ scene.world_from_ego(stamp) @ lidar.ego_from_lidar @ cam_from_lidar.inverse()
@@ -159,14 +160,14 @@ class _Labels:
         report = self.report
         for number, n in Counter(self.renamed.values()).items():
             which = sorted(name for name, other in self.renamed.items() if other == number)
-            report.dropped.append(f"the class{'es' * (n > 1)} {', '.join(which)}: {number} here")
+            report.dropped.append(Told("classes segmentation", f"the class{'es' * (n > 1)} {', '.join(which)}: {number} here", which))
         if self.n_made:
             report.notes.append(
                 f"the points of {number_of(self.n_made, 'sweep')} are labelled by the cuboids that hold them, points in none are unlabelled; "
                 f"the rule {str(overlap)!r} decided for {number_of(self.n_contested, 'point')} in several"
             )
         if self.n_made or self.n_named:
-            report.dropped.append("the tracks' names: objects are numbered")
+            report.dropped.append(Told("track_ids", "the tracks' names: objects are numbered"))
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
@@ -175,8 +176,9 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     say_what_is_lost(scene.replace(point_label_data={}, point_edits=()), said)
     report.dropped += said.dropped + lost_in_pictures(scene.image_tracks)
     if n_others:
-        report.dropped.append(f"the class and object of each point in {number_of(n_others, 'sweep')} of other LiDARs")
+        what = f"the class and object of each point in {number_of(n_others, 'sweep')} of other LiDARs"
+        report.dropped.append(Told("segmentation", what, [*scene.lidars][1:]))
     if scene.tracks:
-        report.dropped.append(f"{number_of(len(scene.tracks), 'track')} of cuboids: the format has none")
+        report.dropped.append(Told("cuboids full_rotation tracks", f"{number_of(len(scene.tracks), 'track')} of cuboids: the format has none"))
     if scene.point_edits:
-        report.dropped.append(f"{number_of(len(scene.point_edits), 'edit')} of point labels as such")
+        report.dropped.append(Told("", f"{number_of(len(scene.point_edits), 'edit')} of point labels as such"))

@@ -30,7 +30,7 @@ from .pictures_of_frames import Picture, Pictures, place_of_camera, say_what_len
 from .reach import within_reach
 from .streamed_json import json_line
 from .strict_json import Node
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["CALIBRATION", "shots_beside", "write_pictures"]
 
@@ -128,7 +128,8 @@ def write_pictures(scene: Scene, folder: Path, stems: Sequence[str], reference: 
             told = json_line({"name": one.address.rpartition("/")[2], "meta": meta}, one.address)
             (folder / f"{one.address}.json").write_text(told + "\n", encoding="utf-8")
     if scene.has_time and not are_all_stamped:
-        report.dropped.append("when each frame was: frames are numbered, since pictures tell it, and not all frames have one")
+        said = "when each frame was: frames are numbered, since pictures tell it, and not all frames have one"
+        report.dropped.append(Told("times", said))
     pictures.say(report)
     say_what_lenses_are_lost(scene, uncalibrated, report)
 

@@ -29,7 +29,7 @@ from .reach import check_reach
 from .streamed_json import StreamedJson, json_line
 from .supervisely import CAPABILITIES, CUBOID, NAME_TAG, OCCLUDED, OF_CVAT, RESERVED
 from .supervisely_pictures import write_pictures
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["write"]
 
@@ -57,7 +57,7 @@ def write(
     if not is_safe_name(name):
         raise ArgumentError(expected="the name of a folder", got=repr(name), field="dataset")
     if name != scene.name:
-        report.dropped.append(f"the scene's name {scene.name!r}: the dataset is called {name!r}")
+        report.dropped.append(Told("", f"the scene's name {scene.name!r}: the dataset is called {name!r}"))
     report.tolerance_m = report.tolerance_rad = 1e-9
     place = folder / name
     (place / "pointcloud").mkdir(parents=True)
@@ -246,7 +246,7 @@ def _kinds(scene: Scene, report: WriteReport) -> dict[str, str]:
     ]
     changed.update(numbers_as_texts)
     if changed:
-        report.rounded.append(f"attributes that become texts: {', '.join(sorted(changed)[:10])}")
+        report.rounded.append(Told("attributes", f"attributes that become texts: {', '.join(sorted(changed)[:10])}", changed))
     if any((track.visibility == Visibility.OCCLUDED).any() for track in scene.tracks):
         kinds[OCCLUDED] = "any_string"
     if any(not _NUMBER.fullmatch(track.track_id) for track in scene.tracks):

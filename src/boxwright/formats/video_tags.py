@@ -12,7 +12,7 @@ from ..errors import number_of
 from ..tags import Tag
 from .camera_labels import CameraLabels
 from .json_text import as_json
-from .write_report import WriteReport
+from .write_report import Told, WriteReport
 
 __all__ = ["VideoTag", "agreed", "frames_of_tag", "tags_of_videos", "value_of"]
 
@@ -49,15 +49,17 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
         every = (0, len(one.stamps_ns) - 1)
         found[one.name] = [tag._replace(span=every) if tag.tag.name in timed and tag.span is None else tag for tag in found[one.name]]
     if n_stretched:
-        report.rounded.append(f"{number_of(n_stretched, 'tag')} of the clip, called as others of some time: they hold in all frames")
+        report.rounded.append(
+            Told("tags", f"{number_of(n_stretched, 'tag')} of the clip, called as others of some time: they hold in all frames", n=n_stretched)
+        )
     if n_other:
-        report.dropped.append(f"{number_of(n_other, 'tag')} of cameras that are not written")
+        report.dropped.append(Told("tags", f"{number_of(n_other, 'tag')} of cameras that are not written", n=n_other))
     if n_outside:
-        report.dropped.append(f"{number_of(n_outside, 'tag')} of a time without a frame")
+        report.dropped.append(Told("tags", f"{number_of(n_outside, 'tag')} of a time without a frame", n=n_outside))
     if n_texts:
-        report.rounded.append(f"{number_of(n_texts, 'value')} of tags that became texts")
+        report.rounded.append(Told("tags", f"{number_of(n_texts, 'value')} of tags that became texts", n=n_texts))
     if n_timed:
-        report.rounded.append(f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told")
+        report.rounded.append(Told("tags", f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told", n=n_timed))
     return found
 
 

@@ -24,7 +24,7 @@ from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .waymo import CAM_FROM_WAYMO, CAMERAS, CAPABILITIES, LIDARS, SHUTTERS, TYPES
 from .waymo_components import Component, pyarrow
-from .write_report import WriteReport, lost_cameras
+from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["write"]
 
@@ -198,24 +198,34 @@ class _Writer:
     # -------------------------------------------------------- pictures
 
     def boxes(self) -> None:
-        scene, known, other = self.scene, {one.track_id for one in self.scene.tracks}, 0
+        scene, known = self.scene, {one.track_id for one in self.scene.tracks}
+        other, unlinked, gone = list[str](), list[str](), dict[str, list[str]]()
         with self.component("camera_box") as boxes, self.component("camera_to_lidar_box_association") as links:
             for track in scene.image_tracks:
                 number = self.cameras.get(track.camera)
                 if number is None:
-                    self.report.dropped.append(f"track {track.track_id[:40]!r} in the pictures of {track.camera}")
+                    gone.setdefault(track.camera, []).append(track.track_id)
                     continue
                 filled = track.at(scene.exposures_ns(track.camera))
                 bounds = filled.shapes.bounds_xyxy()
                 frames = np.flatnonzero(filled.is_valid & np.isfinite(bounds).all(axis=1))
-                other += not isinstance(track.shapes, Boxes) or len(frames) < int(filled.is_valid.sum())
+                is_boxed = not isinstance(track.shapes, Boxes) or len(frames) < int(filled.is_valid.sum())
+                other += [track.track_id] if is_boxed else []
                 keys = self._keys(number, track.track_id if track.track_id.strip() else f"track-{number}", frames)
                 boxes.add(keys | _box_columns(bounds[frames] + EDGE_PX, self._kind(track.category)))
+                unlinked += [track.track_id] if track.object_id is not None and track.object_id not in known else []
                 if track.object_id is not None and track.object_id in known and len(frames):
                     links.add(keys | {"key.laser_object_id": ([track.object_id] * len(frames), keys["key.camera_object_id"][1])})
                 self.report.n_labels, self.report.n_tracks = self.report.n_labels + len(frames), self.report.n_tracks + (len(frames) > 0)
+        for camera, ids in gone.items():
+            said = f"{number_of(len(ids), 'track')} in the pictures of {camera}"
+            self.report.dropped.append(Told("shapes video relations", said, ids))
+        if unlinked:
+            said = f"the links of {number_of(len(unlinked), 'track')} to objects that have no cuboid"
+            self.report.dropped.append(Told("relations", said, unlinked))
         if other:
-            self.report.rounded.append(f"shapes of {number_of(other, 'track')} in pictures: the boxes around them, where there are any")
+            said = f"shapes of {number_of(len(other), 'track')} in pictures: the boxes around them, where there are any"
+            self.report.rounded.append(Told("shapes", said, other))
 
     def _keys(self, number: int, name: str, frames: Int64s) -> dict[str, tuple[Any, Any]]:
         pa, _ = pyarrow()
@@ -230,24 +240,25 @@ class _Writer:
     def say_what_is_lost(self) -> None:
         scene, report = self.scene, self.report
         if self.segment != scene.name:
-            report.dropped.append(f"the scene's name {scene.name[:60]!r}: the segment is called {self.segment!r}")
+            report.dropped.append(Told("", f"the scene's name {scene.name[:60]!r}: the segment is called {self.segment!r}"))
         if self.strange:
             said = ", ".join(f"{name} is {kind}" for name, kind in list(self.strange.items())[:10])
-            report.dropped.append(f"classes that Waymo does not have: {said}")
+            report.dropped.append(Told("classes", f"classes that Waymo does not have: {said}", self.strange))
         if self.n_tilted:
-            report.rounded.append(f"roll and pitch against the vehicle, of {number_of(self.n_tilted, 'cuboid')}: Waymo's are upright there")
+            said = f"roll and pitch against the vehicle, of {number_of(self.n_tilted, 'cuboid')}: Waymo's are upright there"
+            report.dropped.append(Told("full_rotation", said, n=self.n_tilted))
         if scene.has_time and (scene.times_ns % 1000).any():
-            report.rounded.append("times: whole microseconds")
+            report.rounded.append(Told("times", "times: whole microseconds", n=0))
         if not scene.has_time:
             report.notes.append("frames have no time: their stamps are counted in microseconds")
-        report.dropped += [f"LiDAR {name}: Waymo has five" for name in scene.lidars if name not in self.lidars]
+        report.dropped += [Told("sweeps", f"LiDAR {name}: Waymo has five", [name]) for name in scene.lidars if name not in self.lidars]
         report.dropped += lost_beside_labels(scene, CAPABILITIES, list(map(str, self.micros.tolist())))
         late = [name for name in self.cameras if (scene.exposures_ns(name) != scene.times_ns).any()]
         if late:
-            report.dropped.append(f"when {', '.join(late)} exposed: at the frames' stamps")
+            report.dropped.append(Told("", f"when {', '.join(late)} exposed: at the frames' stamps"))
         report.dropped += lost_of_labels(scene, [*scene.tracks, *scene.image_tracks], CAPABILITIES)
         if scene.relations:
-            report.dropped.append(number_of(len(scene.relations), "relation"))
+            report.dropped.append(Told("relations", number_of(len(scene.relations), "relation"), n=len(scene.relations)))
         say_point_labels_are_lost(scene, report)
 
 

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ..errors import number_of
 
-__all__ = ["Tolerance", "WriteReport", "lost_cameras"]
+__all__ = ["Told", "Tolerance", "WriteReport", "lost_cameras"]
+
+
+class Told(str):
+    """A sentence of a report, and what of a scene it is about, which certificates hold against what is gone.
+
+    fields : names of FIELDS of declared.py, with blanks between; none for what no field counts, such as a scene's name
+    of : the names it is about, of tracks, cameras, LiDARs, classes, attributes, tags, kinds of shapes; None where it tells no names
+    n : how many it is about, where it tells no names, as certificates count the field; None for all there are
+    """
+
+    def __new__(cls, fields: str, text: str, of: Iterable[str] | None = None, n: int | None = None) -> Self:
+        told = super().__new__(cls, text)
+        told.fields, told.of, told.n = frozenset(fields.split()), None if of is None else frozenset(of), n
+        return told
+
+    fields: frozenset[str]
+    of: frozenset[str] | None
+    n: int | None
+
+    def __getnewargs__(self) -> tuple[str, str, frozenset[str] | None, int | None]:  # type: ignore[override]
+        return " ".join(sorted(self.fields)), str(self), self.of, self.n
 
 
 class Tolerance(NamedTuple):
@@ -25,11 +46,12 @@ class WriteReport:
 
     format, path : what was written, and where
     n_frames, n_tracks, n_labels : frames, tracks and labels written; those in pictures too, where the format holds them as tracks of their own
-    dropped : what the format cannot hold, one sentence each
+    dropped : what the format cannot hold, one sentence each, which knows what it is about
     rounded : what it holds less exactly, one sentence each
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
     notes : what whoever reads it has to know, one sentence each
-    tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad; tolerance_px in pictures
+    tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad; tolerance_px in pictures,
+        tolerance_ns of the frames' stamps, where files count at a rate
     """
 
     format: str
@@ -37,13 +59,14 @@ class WriteReport:
     n_frames: int = 0
     n_tracks: int = 0
     n_labels: int = 0
-    dropped: list[str] = field(default_factory=list)
-    rounded: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    dropped: list[Told] = field(default_factory=list)
+    rounded: list[Told] = field(default_factory=list)
+    missing: list[Told] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tolerance_m: float = 0.0
     tolerance_rad: float = 0.0
     tolerance_px: float = 0.0
+    tolerance_ns: int = 0
 
     @property
     def tolerance(self) -> Tolerance:
@@ -56,7 +79,7 @@ class WriteReport:
         return "\n".join([f"{self.format}: {counts} in {self.path}", *lost, *notes])
 
 
-def lost_cameras(why: Mapping[str, str]) -> list[str]:
-    """Which cameras a format cannot hold, for `dropped`: one sentence for each reason, from camera -> reason."""
+def lost_cameras(why: Mapping[str, str], fields: str = "calibration pictures") -> list[Told]:
+    """Which cameras a format cannot hold, for `dropped`: one sentence for each reason, from camera -> reason. fields : what is gone with them"""
     names = {reason: [name for name, said in why.items() if said == reason] for reason in dict.fromkeys(why.values())}
-    return [f"camera{'s' * (len(of) > 1)} {', '.join(of)}: {reason}" for reason, of in names.items()]
+    return [Told(fields, f"camera{'s' * (len(of) > 1)} {', '.join(of)}: {reason}", of) for reason, of in names.items()]

@@ -1,0 +1,98 @@
+"""Whether the vehicle and its sensors are where they were, and cameras see as they did."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..cameras import CalibratedCamera, UncalibratedCamera
+from ..errors import BoxwrightError
+from ..formats.kitti_poses import WORLD
+from ..frames import Pose
+from ..projection import project_points
+from ..scene import CameraSensor, Scene
+from .rows import Clip
+from .told import Gone, lost
+
+__all__ = ["lost_cameras", "lost_poses", "poses_of", "wrong_cameras"]
+
+_SAME_PX = 0.01
+_SAME_POSE = 1e-6
+
+
+def lost_poses(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
+    """Frames at which both the vehicle and its first LiDAR are elsewhere, or nobody knows where: some formats have one of the two frames alone. Among
+    these those that are where they were, seen from the first one."""
+    n, gone = 0, list[Gone]()
+    first: tuple[list[Pose], list[Pose]] | None = None
+    for (scene, i), (other, j) in zip(given.places, back.places):
+        here, there = poses_of(scene, i), poses_of(other, j)
+        if here:
+            n += 1
+            first = (here, there) if first is None else first
+            if not any(_is_same_pose(a, b) for a, b in zip(here, there)):
+                since = [[start.inverse() @ pose for start, pose in zip(*ends)] for ends in zip(first, (here, there))]
+                gone.append(lost(WORLD if any(_is_same_pose(a, b) for a, b in zip(*since)) else None))
+    return n, gone
+
+
+def _is_same_pose(a: Pose, b: Pose) -> bool:
+    room = 64 * np.finfo(float).eps * np.abs(a.translation_m).max()
+    return bool(np.allclose(a.matrix(), b.matrix(), rtol=0, atol=_SAME_POSE + room))
+
+
+def poses_of(scene: Scene, frame_index: int) -> list[Pose]:
+    """world_from_ego at a frame, and world_from_lidar where there is a LiDAR; none where no pose is known."""
+    stamp = int(scene.times_ns[frame_index])
+    if scene.trajectory is None or not scene.trajectory.covers(scene.times_ns[frame_index : frame_index + 1])[0]:
+        return []
+    return [scene.transform("world", frame, stamp) for frame in ("ego", *(["lidar"] if scene.lidars else []))]
+
+
+def lost_cameras(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
+    """Cameras that are gone, or put points 10 m away elsewhere."""
+    if not given.scenes:
+        return 0, []
+    scene = given.scenes[0][0]
+    cameras = [one for one in scene.cameras.values() if not isinstance(one.camera, UncalibratedCamera)]
+    others = [(other, two) for other, _, _ in back.scenes[:1] for two in other.cameras.values()]
+    return len(cameras), [lost(one.name) for one in cameras if not any(_is_same(scene, one, *there) for there in others)]
+
+
+def _is_same(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
+    if isinstance(two.camera, UncalibratedCamera) or one.camera.size_px != two.camera.size_px:
+        return False
+    width, height = one.camera.size_px
+    u, v = np.meshgrid(np.linspace(0.1, 0.9, 5) * width, np.linspace(0.1, 0.9, 5) * height)
+    uv = np.stack([u.ravel(), v.ravel()], 1)
+    points = 10 * one.camera.rays(uv)
+    points, uv = points[np.isfinite(points).all(1)], uv[np.isfinite(points).all(1)]
+    try:
+        seen = [np.abs(project_points(points, two.camera, moved).uv - uv) for moved in _moved(scene, one, other, two)]
+    except BoxwrightError:
+        return False
+    return bool(len(uv)) and any(bool((apart < _SAME_PX).all()) for apart in seen)
+
+
+def _moved(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> list[Pose]:
+    """From the camera that was given to the one that came back, once by the LiDARs of both and once by the vehicle: formats keep one of the two."""
+    frames = ["lidar", "ego"] if scene.lidars and other.lidars else ["ego"]
+    return [two.ego_from_cam.inverse() @ other.ego_from(frame) @ scene.ego_from(frame).inverse() @ one.ego_from_cam for frame in frames]
+
+
+def wrong_cameras(given: Clip, back: Clip) -> list[str]:
+    """Calibrated cameras that came back and are none of those given, but for distortion, which formats may drop, and names."""
+    if not given.scenes or not back.scenes:
+        return []
+    scene, other = given.scenes[0][0], back.scenes[0][0]
+    there = [two for two in other.cameras.values() if not isinstance(two.camera, UncalibratedCamera)]
+    return [two.name for two in there if not any(_is_but_for_distortion(scene, one, other, two) for one in scene.cameras.values())]
+
+
+def _is_but_for_distortion(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
+    """Places are those of cameras that fire with the LiDAR: of others a format may write where they are when they do."""
+    if not isinstance(one.camera, CalibratedCamera) or not isinstance(two.camera, CalibratedCamera):
+        return False
+    here, there = ([lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px] for lens in (one.camera, two.camera))
+    if not np.allclose(here, there, rtol=0, atol=_SAME_PX):
+        return False
+    return one.times_ns is not None or any(_is_same_pose(moved, Pose.identity()) for moved in _moved(scene, one, other, two))

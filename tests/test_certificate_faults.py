@@ -1,0 +1,135 @@
+"""Small faults of writers, one at a time, in every format that holds what they change: no certificate holds over any of them.
+
+The faulty writer says what a sound one says, so that its own report does not give the fault away.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import boxwright as bw
+import boxwright.certification as certification
+from boxwright.formats import _WRITERS
+from formats_scenes import CAM_AXES, MemoryData
+
+TIMES = 1_700_000_000_000_000_000 + np.arange(4) * 100_000_000
+KEPT_OF_LABELS = ("kitti_object", "kitti_tracking", "kitti_raw")  # of attributes, their own alone
+
+
+def street(times=TIMES) -> bw.Scene:
+    """Two objects that drive, one standing, before two cameras and a LiDAR on a moving vehicle; all of it level, which every format can hold."""
+    poses = [bw.Pose.from_yaw(0.02 * i + 0.3, (40.0 + 1.5 * i, 7.0 - 0.3 * i, 0.25)) for i in range(len(times))]
+    lidar = bw.Lidar("lidar", bw.Pose.from_yaw(0.0, (0.5, 0.0, 1.7)))
+    lens = bw.PinholeCamera(64, 48, 40.0, 41.0, 31.5, 23.5)
+    cameras = {name: bw.CameraSensor(name, lens, bw.Pose(CAM_AXES, (1.0, y, 1.5))) for name, y in (("front", 0.0), ("right", -0.4))}
+    steps = np.arange(len(times))[:, None]
+    tracks = []
+    for k, (category, place, speed) in enumerate((("car", (12, 1, -0.9), 0.4), ("pedestrian", (9, -2, -0.8), -0.2), ("car", (20, 3, -1), 0.0))):
+        size, yaw = [[4.2, 1.9, 1.5], [0.7, 0.6, 1.8], [4.6, 1.8, 1.6]][k], [0.1, 1.2, -2.0][k]
+        cuboids = bw.Cuboids(np.array(place) + steps * (speed, 0.1, 0), [size] * len(times), [yaw] * len(times), frame="lidar")
+        tracks.append(bw.Track(str(k + 1), category, times, cuboids, attributes={"colour": "red", "doors": 4}))
+    boxes = bw.Boxes(np.array([20, 15, 40, 30]) + steps)
+    seen = bw.ImageTrack("1/front", "car", "front", times, boxes, attributes={"colour": "red"}, object_id="1")
+    rng = np.random.default_rng(5)
+    sweeps = {(i, "lidar"): bw.Sweep(rng.normal(0, 9, (20, 3)).astype(np.float32), int(t), intensity=np.zeros(20)) for i, t in enumerate(times)}
+    images = {(i, name): np.full((48, 64, 3), 90, np.uint8) for i in range(len(times)) for name in cameras}
+    names = tuple(f"{i:06d}" for i in range(len(times)))
+    data = MemoryData(sweeps, images)
+    return bw.Scene(
+        "0001", times, {"lidar": lidar}, cameras, bw.Trajectory(times, poses), tracks, data, image_tracks=[seen], label_frame="lidar", frame_ids=names
+    )
+
+
+def of_tracks(change):
+    return lambda scene: scene.replace(tracks=[change(track) for track in scene.tracks])
+
+
+def with_cuboids(change):
+    return of_tracks(lambda track: track.replace(cuboids=change(track.cuboids)))
+
+
+def first_red_one_blue(scene):
+    """An object and its boxes in pictures."""
+
+    def blue(track):
+        is_first = track.track_id.split("/")[0] == "1"
+        return track.replace(attributes={**track.attributes, "colour": "blue"}) if is_first else track
+
+    return scene.replace(tracks=list(map(blue, scene.tracks)), image_tracks=list(map(blue, scene.image_tracks)))
+
+
+def without_a_frame(scene):
+    def gone(track):
+        visibility = np.array(track.visibility)
+        visibility[1] = bw.Visibility.OUTSIDE
+        return track.replace(visibility=visibility)
+
+    return scene.replace(tracks=list(map(gone, scene.tracks)), image_tracks=list(map(gone, scene.image_tracks)))
+
+
+def other_cameras(change):
+    return lambda scene: scene.replace(cameras={name: change(one) for name, one in scene.cameras.items()})
+
+
+def longer(sensor):
+    return replace(sensor, camera=replace(sensor.camera, fx_px=sensor.camera.fx_px * 1.01))
+
+
+def moved(pose: bw.Pose) -> bw.Pose:
+    return bw.Pose(pose.rotation, pose.translation_m + np.array([0.0, 0.01, 0.0]))
+
+
+def pose_moved(scene):
+    poses = [scene.world_from_ego(int(stamp)) for stamp in scene.times_ns]
+    return scene.replace(trajectory=bw.Trajectory(scene.times_ns, [moved(poses[0]), *poses[1:]]))
+
+
+FAULTS = {  # fault -> the fields of which a format has to hold one for it to show, and the change
+    "shifted": ("cuboids", with_cuboids(lambda one: bw.Cuboids(one.center_m + np.array([0.01, 0, 0]), one.size_m, one.yaw_rad, frame=one.frame))),
+    "turned": ("cuboids", with_cuboids(lambda one: bw.Cuboids(one.center_m, one.size_m, one.yaw_rad + 0.01, frame=one.frame))),
+    "larger": ("cuboids", with_cuboids(lambda one: bw.Cuboids(one.center_m, one.size_m + np.array([0.02, 0, 0]), one.yaw_rad, frame=one.frame))),
+    "another class": ("classes", of_tracks(lambda track: track.replace(category="pedestrian" if track.track_id == "3" else track.category))),
+    "an attribute": ("attributes", first_red_one_blue),
+    "a number": ("attributes", of_tracks(lambda track: track.replace(attributes={**track.attributes, "doors": 5}))),
+    "a time": ("times", lambda scene: street(np.append(TIMES[:-1], TIMES[-1] + 20_000_000))),
+    "a frame's objects": ("cuboids shapes", without_a_frame),
+    "a lens": ("calibration", other_cameras(longer)),
+    "a camera's place": ("calibration", other_cameras(lambda sensor: replace(sensor, ego_from_cam=moved(sensor.ego_from_cam)))),
+    "a pose": ("poses", pose_moved),
+}
+
+
+def shows(format: str, fault: str) -> bool:
+    said = bw.capabilities()[format]
+    if fault in ("an attribute", "a number") and format in KEPT_OF_LABELS:
+        return False
+    return any(said.can_write(field) or (said.projects and field == "cuboids") for field in FAULTS[fault][0].split())
+
+
+def options(format: str) -> dict[str, str]:
+    return {"camera": "right"} if bw.capabilities()[format].one_camera else {}
+
+
+@pytest.mark.parametrize("format", list(_WRITERS))
+def test_no_certificate_holds_over_a_fault(monkeypatch, tmp_path, format):
+    monkeypatch.setattr(certification, "python_with", lambda *_: None)
+    scene = street()
+    sound = bw.certify(scene, format, **options(format))
+    assert sound.holds, sound.reasons
+    held = []
+    for fault in [name for name in FAULTS if shows(format, name)]:
+
+        def faulty(scene, folder, *args, change=FAULTS[fault][1], **kwargs):
+            told = bw.write(scene, tmp_path / "sound", *args, **kwargs)
+            shutil.rmtree(tmp_path / "sound")
+            bw.write(change(scene), folder, *args, **kwargs)
+            return told
+
+        monkeypatch.setattr(certification, "write", faulty)
+        if bw.certify(scene, format, **options(format)).holds:
+            held.append(fault)
+    assert not held
