@@ -17,6 +17,7 @@ __all__ = ["lost_cameras", "lost_poses", "poses_of", "wrong_cameras"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
+_DIGITS = 2e-7  # by which rotations of files are off, so that what is far is elsewhere where it is seen from another
 
 
 def lost_poses(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
@@ -31,12 +32,13 @@ def lost_poses(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
             first = (here, there) if first is None else first
             if not any(_is_same_pose(a, b) for a, b in zip(here, there)):
                 since = [[start.inverse() @ pose for start, pose in zip(*ends)] for ends in zip(first, (here, there))]
-                gone.append(lost(WORLD if any(_is_same_pose(a, b) for a, b in zip(*since)) else None))
+                gone.append(lost(WORLD if any(_is_same_pose(a, b, _DIGITS) for a, b in zip(*since)) else None))
     return n, gone
 
 
-def _is_same_pose(a: Pose, b: Pose) -> bool:
-    room = 64 * np.finfo(float).eps * np.abs(a.translation_m).max()
+def _is_same_pose(a: Pose, b: Pose, off: float = 64 * np.finfo(float).eps) -> bool:
+    """off : of every metre from the origin"""
+    room = off * np.abs(a.translation_m).max()
     return bool(np.allclose(a.matrix(), b.matrix(), rtol=0, atol=_SAME_POSE + room))
 
 
