@@ -61,6 +61,7 @@ PROGRESS = (
     "filling",
     "drawing",
     "writing boxwright",
+    "writing kitti_raw",
     "writing kitti_tracking",
     "writing mot",
     "writing cvat_video",
@@ -287,9 +288,16 @@ def test_convert_says_who_takes_an_option(run, folder, tmp_path):
         ("--frame-rate", "10", "cvat_video", "--to darwin or label_studio or mot"),
         ("--videos", "copy", "kitti_tracking", "--to boxwright"),
         ("--camera", "front", "kitti_tracking", "cvat_video or darwin"),
+        ("--dialect", "cvat", "kitti_tracking", "--to kitti_raw"),
     ):
         assert fails(run("convert", folder, tmp_path / "out", "--to", to, option, value), takers, f"{option}", f"got '{to}'", f"leave {option} out")
     assert not (tmp_path / "out").exists()
+
+
+def test_convert_in_the_meaning_of_cvat(run, folder, tmp_path):
+    assert fails(run("convert", folder, tmp_path / "out", "--to", "kitti_raw", "--dialect", "nuscenes"), "--dialect", "expected 'kitti' or 'cvat'")
+    code, _, _ = run("convert", folder, tmp_path / "out", "--to", "kitti_raw", "--dialect", "cvat")
+    assert code == 0 and list((tmp_path / "out").rglob("frame_list.txt"))
 
 
 def test_convert_never_overwrites(run, folder, tmp_path):

@@ -58,6 +58,10 @@ FrameRateOption = Annotated[
     float | None,
     typer.Option("--frame-rate", metavar="HZ", help="Frames a second, where FORMAT tells a rate (mot, darwin, label_studio) and PATH has no times."),
 ]
+DialectOption = Annotated[
+    str | None,
+    typer.Option("--dialect", metavar="NAME", help="Whose meaning, where one name stands for two formats (kitti_raw): kitti (as usual) or cvat."),
+]
 RECORD_CHARACTERS = 200
 
 
@@ -70,6 +74,7 @@ def convert(
     camera: CameraOption = None,
     frame_rate: FrameRateOption = None,
     videos: VideosOption = None,
+    dialect: DialectOption = None,
     scene: SceneOption = None,
     format: FormatOption = None,
     dry_run: DryRunOption = False,
@@ -103,7 +108,8 @@ def convert(
     check_output(out, to, path)
     if certify:
         check_client_python(to, client_python)
-    options = {name: value for name, value in (("camera", camera), ("frame_rate", frame_rate), ("videos", videos)) if value is not None}
+    given = {"camera": camera, "frame_rate": frame_rate, "videos": videos, "dialect": dialect}
+    options = {name: value for name, value in given.items() if value is not None}
     for name in options:
         _check_takes(to, name)
     missing = "drop" if drop_missing else "keep"

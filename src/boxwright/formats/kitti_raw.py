@@ -71,7 +71,7 @@ CAPABILITIES = Capabilities(
         "where on Earth a scene's world is; velocities, accelerations and accuracies are 0. Poses come back within 1e-6 m of each other.",
         "A label between keyframes has `state` 1, as KITTI's tool writes it, and comes back as a keyframe that was filled in.",
         "What Datumaro and CVAT write by this name means another thing, centres and sizes along x, y, z: such files are known by their marks and "
-        'read as they are meant; `dialect="cvat"` writes them, with all attributes and the names of frames.',
+        'read as they are meant; `dialect="cvat"` (`--dialect cvat`) writes them, with all attributes and the names of frames.',
         "Datumaro skips poses whose truncation is 2 or 99, which KITTI's own files have.",
         "Canonical byte for byte: a `tracklet_labels.xml` of KITTI's own is written back as it was, edited labels aside.",
     ),
