@@ -286,14 +286,13 @@ def changes_of(one: CameraLabels, track: ImageTrack, spans: Sequence[Span]) -> I
     if not any(track.keyframe_attributes):
         return
     filled = track.at(one.stamps_ns)
-    held = dict(track.attributes)
-    last = -1
+    said, keyframes, held, last = filled.attributes, filled.keyframe_index.tolist(), dict(track.attributes), -1
     for span in spans:
         for frame in range(span.first, span.last + 1):
-            k = int(filled.keyframe_index[frame])
+            k = keyframes[frame]
             if k == last:
                 continue
-            here, last = filled.attributes[frame], k
+            here, last = said[frame], k
             yield frame, {name: value for name, value in here.items() if name not in held or held[name] != value}
             held = dict(here)
 

@@ -89,6 +89,7 @@ _TOP = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(version|schema_ref|item|dataset|pr
 _ITEM = re.compile(rb'"item"\s*:\s*\{')
 _VERSION = re.compile(rb'"version"\s*:\s*"2\.\d+"|"schema_ref"\s*:')
 _HINT = "correct the file or export it again, as Darwin JSON 2.0"
+_PROPERTY_BYTES = 300
 
 
 def detect(path: Path) -> bool:
@@ -247,8 +248,7 @@ class _Reader:
             raise node.wrong(f"a frame with a {kind}", "none", _HINT)
         shapes = shapes_of(kind, [rows[number] for number in told.tolist()], node)
         is_straight = node.get("interpolated", default=True).flag()
-        for _ in node.get("properties", []):
-            self.room.take(LABEL_BYTES)
+        self.room.take(_PROPERTY_BYTES * len(node.get("properties", [])))
         said = properties_of(
             node, category, sorted(((int(key), frame) for key, frame in frames.items()), key=lambda one: one[0]), self.json_properties
         )
