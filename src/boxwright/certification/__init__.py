@@ -27,7 +27,7 @@ from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
 from .fields import Found, LostField, Readings, lost_fields, names_of, tracks_gone
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
-from .placed import poses_of, wrong_cameras
+from .placed import poses_of, wrong_cameras, wrong_lidars
 from .rows import Clip, CuboidRows, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
 from .told import Gone, lost, n_untold
 
@@ -223,6 +223,7 @@ def _measured(
     )
     wrong = wrong_cameras(readings.given, readings.back) if said.can_write("calibration") else []
     others = [f"camera {name} came back with another lens or at another place than any that was given" for name in wrong]
+    others += [f"LiDAR {name} came back at another place on the vehicle" for name in wrong_lidars(readings.given, readings.back)]
     return replace(reading, reasons=(*_reasons(reading, said), *others))
 
 

@@ -13,7 +13,7 @@ from ..scene import CameraSensor, Scene
 from .rows import Clip
 from .told import Gone, lost
 
-__all__ = ["lost_cameras", "lost_poses", "poses_of", "wrong_cameras"]
+__all__ = ["lost_cameras", "lost_poses", "poses_of", "wrong_cameras", "wrong_lidars"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
@@ -79,6 +79,24 @@ def _moved(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> 
     """From the camera that was given to the one that came back, once by the LiDARs of both and once by the vehicle: formats keep one of the two."""
     frames = ["lidar", "ego"] if scene.lidars and other.lidars else ["ego"]
     return [two.ego_from_cam.inverse() @ other.ego_from(frame) @ scene.ego_from(frame).inverse() @ one.ego_from_cam for frame in frames]
+
+
+def wrong_lidars(given: Clip, back: Clip) -> list[str]:
+    """LiDARs that came back at another place on the vehicle than those given, by name or in their order; where the vehicle's frame is its first
+    LiDAR's now, at another one seen from that LiDAR."""
+    if not given.scenes or not back.scenes:
+        return []
+    before, after = given.scenes[0][0].lidars, back.scenes[0][0].lidars
+    pairs = [
+        (before[name if name in before else [*before][k]], two) for k, (name, two) in enumerate(after.items()) if name in before or k < len(before)
+    ]
+    if not pairs:
+        return []
+    start, end = (pairs[0][k].ego_from_lidar.inverse() for k in (0, 1))
+    moved = [two.name for one, two in pairs if not _is_same_pose(one.ego_from_lidar, two.ego_from_lidar)]
+    if not _is_same_pose(end, Pose.identity()):
+        return moved
+    return [two.name for one, two in pairs if two.name in moved and not _is_same_pose(start @ one.ego_from_lidar, end @ two.ego_from_lidar)]
 
 
 def wrong_cameras(given: Clip, back: Clip) -> list[str]:
