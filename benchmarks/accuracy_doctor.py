@@ -54,23 +54,23 @@ def _moved(scene: bw.Scene, cuboids: bw.Cuboids, stamp: int, frame: str, change:
     return change(cuboids.transformed(there, frame=frame)).transformed(there.inverse(), frame=scene.label_frame)
 
 
-def _like(cuboids: bw.Cuboids, center: np.ndarray | None = None, size: np.ndarray | None = None, quat: np.ndarray | None = None) -> bw.Cuboids:
+def like(cuboids: bw.Cuboids, center: np.ndarray | None = None, size: np.ndarray | None = None, quat: np.ndarray | None = None) -> bw.Cuboids:
     given = (cuboids.center_m if center is None else center, cuboids.size_m if size is None else size)
     return bw.Cuboids(*given, quat_wxyz=cuboids.quat_wxyz if quat is None else quat, frame=cuboids.frame)
 
 
 MIRROR = np.array([1.0, -1.0, 1.0, -1.0])
 LABEL_FAULTS: dict[str, Change] = {
-    "quaternion_xyzw": lambda c: _like(c, quat=c.quat_wxyz[:, [1, 2, 3, 0]]),
-    "utm": lambda c: _like(c, center=c.center_m + np.array([500_123.4, 5_400_321.7, 112.0])),
-    "size_hwl": lambda c: _like(c, size=c.size_m[:, [2, 1, 0]]),
-    "size_wlh": lambda c: _like(c, size=c.size_m[:, [1, 0, 2]]),
-    "left_handed": lambda c: _like(c, center=c.center_m * (1, -1, 1), quat=c.quat_wxyz * MIRROR),
-    "yaw_sign": lambda c: _like(c, quat=c.quat_wxyz * MIRROR),
-    "yaw_zero_axis": lambda c: _like(c, quat=quat_multiply(c.quat_wxyz, quat_from_yaw(np.full(len(c), -np.pi / 2)))),
-    "degrees": lambda c: _like(c, quat=quat_from_yaw(np.degrees(c.yaw_rad))),
-    "bottom_centre": lambda c: _like(c, center=c.center_m - (0, 0, 0.5) * c.size_m),
-    "euler_order": lambda c: _like(c, quat=_in_another_order(c)),
+    "quaternion_xyzw": lambda c: like(c, quat=c.quat_wxyz[:, [1, 2, 3, 0]]),
+    "utm": lambda c: like(c, center=c.center_m + np.array([500_123.4, 5_400_321.7, 112.0])),
+    "size_hwl": lambda c: like(c, size=c.size_m[:, [2, 1, 0]]),
+    "size_wlh": lambda c: like(c, size=c.size_m[:, [1, 0, 2]]),
+    "left_handed": lambda c: like(c, center=c.center_m * (1, -1, 1), quat=c.quat_wxyz * MIRROR),
+    "yaw_sign": lambda c: like(c, quat=c.quat_wxyz * MIRROR),
+    "yaw_zero_axis": lambda c: like(c, quat=quat_multiply(c.quat_wxyz, quat_from_yaw(np.full(len(c), -np.pi / 2)))),
+    "degrees": lambda c: like(c, quat=quat_from_yaw(np.degrees(c.yaw_rad))),
+    "bottom_centre": lambda c: like(c, center=c.center_m - (0, 0, 0.5) * c.size_m),
+    "euler_order": lambda c: like(c, quat=_in_another_order(c)),
 }
 
 
@@ -82,18 +82,18 @@ def _in_another_order(cuboids: bw.Cuboids) -> np.ndarray:
     return np.array([quat_from_euler(row[::-1], "ZYX") for row in angles]).reshape(-1, 4)
 
 
-def _with_cameras(scene: bw.Scene, change: Callable[[bw.CameraSensor], bw.CameraSensor]) -> bw.Scene:
+def with_cameras(scene: bw.Scene, change: Callable[[bw.CameraSensor], bw.CameraSensor]) -> bw.Scene:
     return scene.replace(cameras={name: change(sensor) for name, sensor in scene.cameras.items()})
 
 
 def inverted(scene: bw.Scene) -> bw.Scene:
     ego_from_lidar = scene.ego_from("lidar")
-    return _with_cameras(scene, lambda one: replace(one, ego_from_cam=ego_from_lidar @ (one.ego_from_cam.inverse() @ ego_from_lidar)))
+    return with_cameras(scene, lambda one: replace(one, ego_from_cam=ego_from_lidar @ (one.ego_from_cam.inverse() @ ego_from_lidar)))
 
 
 def scaled(scene: bw.Scene) -> bw.Scene:
     names = ("fx_px", "fy_px", "cx_px", "cy_px")
-    return _with_cameras(scene, lambda one: replace(one, camera=replace(one.camera, **{name: getattr(one.camera, name) / 2 for name in names})))
+    return with_cameras(scene, lambda one: replace(one, camera=replace(one.camera, **{name: getattr(one.camera, name) / 2 for name in names})))
 
 
 def swapped(scene: bw.Scene) -> bw.Scene | None:
@@ -110,15 +110,34 @@ def swapped(scene: bw.Scene) -> bw.Scene | None:
 
 
 def late(scene: bw.Scene) -> bw.Scene | None:
-    """The poses have stamps of another clock; labels were drawn in the sensor's frame, and the world is where these poses put them."""
-    trajectory = scene.trajectory
-    if trajectory is None:
-        return None
-    moved = bw.Trajectory(trajectory.times_ns + LATE_NS, [trajectory[i] for i in range(len(trajectory))])
-    other = scene.replace(trajectory=moved, tracks=())
+    """The poses have stamps of another clock."""
+    known = scene.trajectory
+    return None if known is None else with_trajectory(scene, bw.Trajectory(known.times_ns + LATE_NS, [known[i] for i in range(len(known))]))
+
+
+def opengl(scene: bw.Scene) -> bw.Scene:
+    """Cameras' axes with y up and z back."""
+    return with_cameras(scene, lambda one: replace(one, ego_from_cam=one.ego_from_cam @ bw.Pose(np.diag([1.0, -1.0, -1.0]))))
+
+
+def poses_inverted(scene: bw.Scene) -> bw.Scene | None:
+    """Each pose of the vehicle is the inverse of what it is; labels were drawn in the sensor's frame."""
+    return with_poses(scene, lambda pose: pose.inverse())
+
+
+def with_poses(scene: bw.Scene, change: Callable[[bw.Pose], bw.Pose]) -> bw.Scene | None:
+    known = scene.trajectory
+    return None if known is None else with_trajectory(scene, bw.Trajectory(known.times_ns, [change(known[i]) for i in range(len(known))]))
+
+
+def with_trajectory(scene: bw.Scene, trajectory: bw.Trajectory) -> bw.Scene:
+    """With other poses; labels were drawn in the sensor's frame, and the world is where these poses put them."""
+    other = scene.replace(trajectory=trajectory, tracks=())
+    if scene.label_frame != "world":
+        return other.replace(tracks=scene.tracks)
     tracks = []
     for track in scene.tracks:
-        rows = np.isin(track.times_ns, scene.times_ns) & moved.covers(track.times_ns)
+        rows = np.isin(track.times_ns, scene.times_ns) & trajectory.covers(track.times_ns)
         if rows.any():
             kept = track.take(rows)
             ways = [other.world_from_ego(int(t)) @ scene.world_from_ego(int(t)).inverse() for t in kept.times_ns]
@@ -127,24 +146,35 @@ def late(scene: bw.Scene) -> bw.Scene | None:
     return other.replace(tracks=tracks)
 
 
-RIG_FAULTS = {"inverted_extrinsic": inverted, "scaled_intrinsics": scaled, "swapped_cameras": swapped, "clock_offset": late}
+RIG_FAULTS = {
+    "inverted_extrinsic": inverted,
+    "camera_axes": opengl,
+    "inverted_poses": poses_inverted,
+    "scaled_intrinsics": scaled,
+    "swapped_cameras": swapped,
+    "clock_offset": late,
+}
 
 
 def planted(scene: bw.Scene, fault: str) -> bw.Scene | None:
     """The scene with one fault; None where it has nothing that could have it."""
     if fault in LABEL_FAULTS:
         return relabelled(scene, LABEL_FAULTS[fault])
-    return RIG_FAULTS[fault](scene) if scene.cameras or fault == "clock_offset" else None
+    return RIG_FAULTS[fault](scene) if scene.cameras or fault in ("clock_offset", "inverted_poses") else None
 
 
 # ------------------------------------------------------------ the table
+
+
+def real_folder() -> Path:
+    return Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "real")
 
 
 def datasets() -> dict[str, bw.Scene]:
     """Name -> a sound scene; those that are not there are left out."""
     clip, truth = (bw.read(sample_folder(), scene=name) for name in ("clip", "truth"))
     found = {"sample": clip.replace(tracks=truth.tracks, image_tracks=truth.image_tracks)}
-    real = Path(os.environ.get("BOXWRIGHT_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "real")
+    real = real_folder()
     places = {
         "KITTI tracking 0001": ("kitti_tracking", "0001"),
         "Argoverse 2 7fab2350": ("av2/sensor/7fab2350-7eaf-3b7e-a39d-6937a4c1bede", None),

@@ -18,6 +18,7 @@ from test_cli import run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 accuracy_doctor = pytest.importorskip("accuracy_doctor", reason="benchmarks/ is not beside the tests")
+doctor_parts = pytest.importorskip("doctor_parts", reason="benchmarks/ is not beside the tests")
 
 __all__ = ["run"]
 
@@ -156,6 +157,59 @@ def test_clocks_further_off_than_was_looked(sample, monkeypatch):
     assert verdict.presence == Presence.UNDECIDABLE and "as far as was looked" in verdict.saw
 
 
+# ------------------------------------------------------------ what is none of the faults, or one of some labels
+
+
+@pytest.mark.parametrize("name", doctor_parts.VARIATIONS)
+def test_what_is_planted_otherwise_has_no_wrong_name(sample, name):
+    variation = doctor_parts.VARIATIONS[name]
+    scene = variation.plant(sample)
+    if scene is None:
+        pytest.skip("nothing in the sample could have it")
+    assert {one.fault for one in examine(scene).found} <= variation.names
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("mirrored in x", "negate x, and take yaw from 180 degrees"), ("x and y exchanged", "exchange x and y, and take yaw from 90 degrees")],
+)
+def test_mirrors_other_than_in_y(sample, name, change):
+    """The yaws of the undone labels are those that the change tells: 180 - yaw, and 90 - yaw."""
+    verdict = examine(doctor_parts.VARIATIONS[name].plant(sample))["left_handed"]
+    assert verdict.presence == Presence.FOUND and verdict.change == change
+
+
+def test_z_down_is_no_mirror(sample):
+    """x ahead, y right, z down is as right-handed as ours."""
+    verdict = examine(doctor_parts.VARIATIONS["z down"].plant(sample))["left_handed"]
+    assert verdict.presence == Presence.UNDECIDABLE and "negate y, z and yaw (z is down)" in verdict.wanted
+
+
+def test_sizes_that_fit_in_no_order(sample):
+    verdict = examine(doctor_parts.VARIATIONS["half sizes"].plant(sample))["size_wlh"]
+    assert verdict.presence == Presence.UNDECIDABLE
+    assert float(re.search(r"they are ([\d.]+) times as large", verdict.saw)[1]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_stamps_of_another_unit(sample):
+    """0.1 s are 0.1 ms."""
+    verdict = examine(doctor_parts.VARIATIONS["stamps a thousandth"].plant(sample))["clock_offset"]
+    assert "frames are 0.0001 s apart" in verdict.saw
+
+
+def test_poses_that_nothing_stands_by_tell_nothing_of_headings(sample):
+    """Places are right and turns inverted: headings are wherever they happen to be."""
+    diagnosis = examine(doctor_parts.VARIATIONS["turns of poses inverted"].plant(sample))
+    assert not diagnosis.found and diagnosis["inverted_poses"].presence == Presence.UNDECIDABLE
+
+
+@pytest.mark.parametrize(("far_m", "presence"), [(100.0, Presence.ABSENT), (400.0, Presence.UNDECIDABLE), (3000.0, Presence.FOUND)])
+def test_cuboids_far_off_without_sweeps(far_m, presence):
+    scene = street(0.5, 0.5, moves=False)
+    tracks = [track.replace(cuboids=track.cuboids.transformed(bw.Pose.from_yaw(0.0, (far_m, 0.0, 0.0)), frame="world")) for track in scene.tracks]
+    assert examine(scene.replace(tracks=tracks))["utm"].presence == presence
+
+
 # ------------------------------------------------------------ by motion alone
 
 
@@ -221,7 +275,7 @@ def test_the_order_of_euler_angles(rng):
 def test_what_cannot_be_told_is_said(rng):
     empty = examine(bw.Scene("a", [0], {"lidar": bw.Lidar("lidar")}, label_frame="lidar"))
     assert all(one.presence == Presence.UNDECIDABLE and one.wanted for one in empty)
-    assert sorted(len(faults) for faults, _, _ in empty.reasons()) == [1, 3, 10]  # neither cuboid nor sweep, no camera, no cuboid
+    assert sorted(len(faults) for faults, _, _ in empty.reasons()) == [1, 4, 11]  # neither cuboid nor sweep, no camera, no cuboid
     alone = examine(tilted_street(rng))
     for fault in ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre", "clock_offset", "swapped_cameras", "inverted_extrinsic"):
         assert alone[fault].presence == Presence.UNDECIDABLE and len(alone[fault].saw) > 15
@@ -250,6 +304,16 @@ def test_a_camera_to_the_right_stands_either_way():
     verdict = examine(rig([0.0, np.pi / 2, -np.pi / 2]))["inverted_extrinsic"]
     assert verdict.presence == Presence.UNDECIDABLE and "pictures of at -1.6 would stand upright whether" in verdict.saw
     assert "at -1.6" in verdict.wanted and "at +0.0" not in verdict.wanted
+
+
+def test_a_camera_to_the_left_stands_inverted_and_with_other_axes():
+    """(1 0 0, 0 0 1, 0 -1 0) is both the inverse of its rotation and the rotation with y and z negated; one that looks ahead tells."""
+    alone, two = (accuracy_doctor.inverted(rig(turns)) for turns in ([np.pi / 2], [0.0, np.pi / 2]))
+    for fault in ("inverted_extrinsic", "camera_axes"):
+        verdict = examine(alone)[fault]
+        assert verdict.presence == Presence.UNDECIDABLE and "both with the pose turned round and with OpenGL's axes" in verdict.saw
+    assert [one.fault for one in examine(two).found] == ["inverted_extrinsic"]
+    assert [one.fault for one in examine(accuracy_doctor.opengl(rig([0.0, np.pi / 2]))).found] == ["camera_axes"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def doctor(
 ) -> None:
     """Which conventions of a recording are wrong, found from its data alone.
 
-    Fourteen faults, such as sizes in another order, yaw of another sign, bottoms for centres, inverted or swapped cameras: of each whether it is
+    Sixteen faults, such as sizes in another order, yaw of another sign, bottoms for centres, inverted or swapped cameras: of each whether it is
     there, what was seen, how sure that is and what to change, or why nothing can be said and what would let it be told. Exit code 1 where a fault is
     found.
 

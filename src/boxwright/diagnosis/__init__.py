@@ -1,4 +1,4 @@
-"""The convention doctor: fourteen faults of conventions, calibration and clocks, found from the data alone.
+"""The convention doctor: sixteen faults of conventions, calibration and clocks, found from the data alone.
 
 Whoever gives a doctor a recording learns of each fault whether it is there, what was seen, how sure that is and what to change, or why nothing can be
 said and what would let it be. A fault that is found is undone before the next is looked for, so that one does not hide another; where it cannot be
@@ -12,26 +12,30 @@ import os
 from ..errors import ArgumentError
 from ..formats import scenes
 from ..scene import Scene
+from .arrangement import Arrangement, arrangement
 from .clocks import clocks
+from .driving import inverted_poses
 from .evidence import Evidence, gathered
 from .headings import headings
 from .placing import bottoms, far_away, misplaced
-from .rig import inverted_cameras, lenses
+from .rig import lenses
 from .sizes import order_of_euler, order_of_sizes, scalar_last
 from .swaps import swapped_cameras
-from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, hidden, undecidable
+from .upright import camera_poses
+from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, found, hidden, undecidable
 
 __all__ = ["FAULTS", "Diagnosis", "FaultVerdict", "Presence", "doctor", "examine"]
 
 _OF_THEMSELVES = ("quaternion_xyzw", "size_hwl", "size_wlh", "euler_order")
 _UPRIGHT, _MOST_LYING = 0.9, 0.3
 _OF_SIZE = "cuboids that were placed by a wrong height do not lie on their points"
+_OF_POSES = "things that stand wander by them, at any moment"
 _OF_CAMERA = "with such a camera sweeps and boxes do not fit its pictures"
 _BEARING = (
     ("size_hwl", ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre"), _OF_SIZE),
     ("size_wlh", ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre"), _OF_SIZE),
 )
-_OF_PLACES = ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre", "clock_offset")
+_OF_PLACES = ("left_handed", "yaw_sign", "yaw_zero_axis", "degrees", "bottom_centre", "inverted_poses", "clock_offset")
 
 
 def doctor(path: str | os.PathLike[str] | Scene, scene: str | None = None, format: str | None = None) -> list[Diagnosis]:
@@ -45,27 +49,31 @@ def doctor(path: str | os.PathLike[str] | Scene, scene: str | None = None, forma
         return [examine(path)]
     if not isinstance(path, (str, os.PathLike)):
         raise ArgumentError(expected="a path, or a Scene", got=type(path).__name__, field="path")
-    found = scenes(path, format)
-    entries = list(found) if scene is None else [found[scene]]
+    listed = scenes(path, format)
+    entries = list(listed) if scene is None else [listed[scene]]
     return [examine(entry.read(strict=False)) for entry in entries]
 
 
 def examine(scene: Scene) -> Diagnosis:
     """The diagnosis of one scene."""
     evidence = gathered(scene)
-    inverted, lens, far = inverted_cameras(evidence), lenses(evidence), far_away(evidence)
-    verdicts = [inverted, lens, far]
+    (inverted, axes), lens, far = camera_poses(evidence), lenses(evidence), far_away(evidence)
+    verdicts = [inverted, axes, lens, far]
     if len(evidence.labels):
         more, evidence = _of_themselves(evidence)
         verdicts += more
         open_ = [one.fault for one in more if one.presence == Presence.UNDECIDABLE]
-        blocked = _hidden(evidence, far, inverted)
+        axes_of_labels, seen = arrangement(evidence)
+        mended = evidence.with_labels(axes_of_labels.apply(evidence.labels)) if axes_of_labels.is_mirrored else evidence
+        blocked = _in_other_axes(axes_of_labels, seen) or _hidden(mended, far, inverted)
         if not blocked:
-            more, evidence = _of_places(evidence, not {"size_hwl", "size_wlh"} & set(open_))
+            more, evidence = _of_places(mended, not {"size_hwl", "size_wlh"} & set(open_))
+            if axes_of_labels.is_mirrored:
+                more = [found("left_handed", seen, 0.95, str(axes_of_labels)) if one.fault == "left_handed" else one for one in more]
         verdicts += blocked or more
     else:
         verdicts += _unlabelled(scene)
-    odd = next((one.fault for one in (inverted, lens) if one.presence == Presence.FOUND), "")
+    odd = next((one.fault for one in (inverted, axes, lens) if one.presence == Presence.FOUND), "")
     verdicts.append(hidden("swapped_cameras", odd, _OF_CAMERA) if odd else swapped_cameras(evidence))
     results = {verdict.fault: verdict for verdict in verdicts}
     return Diagnosis(scene.name, tuple(_explained(results)[name] for name in FAULTS))
@@ -106,24 +114,33 @@ def _hidden(evidence: Evidence, far: FaultVerdict, inverted: FaultVerdict) -> li
     return []
 
 
+def _in_other_axes(axes: Arrangement, seen: str) -> list[FaultVerdict]:
+    """Where labels would lie on their points in axes that are turned, not mirrored."""
+    if not seen or axes.is_mirrored:
+        return []
+    return [undecidable(name, f"{seen}: the labels' axes are not the sweeps'", f"{axes}, and run the doctor again") for name in _OF_PLACES]
+
+
 def _of_places(evidence: Evidence, sizes_known: bool) -> tuple[list[FaultVerdict], Evidence]:
     """Of the faults that points and motion show. Motion is that of right poses, and points are in cuboids of the right height, so these come first;
     mirrored labels have neither, so that both are asked again."""
-    clock, later_ns = clocks(evidence)
+    inverse, evidence = inverted_poses(evidence)
+    is_inverse = inverse.presence == Presence.FOUND
+    clock, later_ns = (hidden("clock_offset", "inverted_poses", _OF_POSES), 0) if is_inverse else clocks(evidence)
     bottom, raised = bottoms(evidence, sizes_known)
     turns, labels = headings(evidence.with_later_poses(later_ns).with_labels(raised), sizes_known)
-    if any(one.fault == "left_handed" and one.presence == Presence.FOUND for one in turns):
+    if not is_inverse and any(one.fault == "left_handed" and one.presence == Presence.FOUND for one in turns):
         clock, _ = clocks(evidence.with_labels(labels))
         if bottom.presence != Presence.FOUND:
             bottom, labels = bottoms(evidence.with_labels(labels), sizes_known)
-    return [*turns, bottom, clock], evidence.with_labels(labels)
+    return [*turns, bottom, inverse, clock], evidence.with_labels(labels)
 
 
 def _explained(verdicts: dict[str, FaultVerdict]) -> dict[str, FaultVerdict]:
     """What is undecidable while another fault is there that bears on it says so."""
-    found = [name for name, verdict in verdicts.items() if verdict.presence == Presence.FOUND]
+    there = [name for name, verdict in verdicts.items() if verdict.presence == Presence.FOUND]
     for by, names, why in _BEARING:
         for name in names:
-            if by in found and verdicts[name].presence == Presence.UNDECIDABLE and "hidden" not in verdicts[name].saw:
+            if by in there and verdicts[name].presence == Presence.UNDECIDABLE and "hidden" not in verdicts[name].saw:
                 verdicts[name] = hidden(name, by, why)
     return verdicts

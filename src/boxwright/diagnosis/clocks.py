@@ -13,6 +13,7 @@ from .verdicts import FaultVerdict, absent, found, undecidable
 __all__ = ["clocks"]
 
 _REACH_NS = 500_000_000
+_SHORT_S, _LONG_S = 1e-3, 60.0  # between frames
 
 
 def clocks(evidence: Evidence) -> tuple[FaultVerdict, int | None]:
@@ -21,11 +22,15 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int | None]:
     scene, name = evidence.scene, "clock_offset"
     if scene.trajectory is None or not scene.has_time:
         return undecidable(name, "there are no poses of the vehicle with times", "open a recording with them"), 0
+    step_s = float(np.median(np.diff(scene.times_ns))) * 1e-9 if len(scene) > 1 else 0.1
+    if not _SHORT_S < step_s < _LONG_S:
+        why = f"frames are {step_s:.3g} s apart, as those of no drive: their stamps look like those of another unit"
+        return undecidable(name, why, "give stamps of frames and poses in nanoseconds, and run the doctor again"), None
     offsets = np.linspace(-_REACH_NS, _REACH_NS, 41).astype(np.int64)
     spreads, n = _spreads(evidence, offsets)
     if n < 3:
         some = f"only {number_of(n, 'object')}" if n else "no object"
-        why = f"{some} stood still and was labelled in six frames or more, with poses for half a second before and after"
+        why = f"{some} stood still and {'were' if n > 1 else 'was'} labelled in six frames or more, with poses for half a second before and after"
         return undecidable(name, why, "label parked objects over more frames of a clip in which the vehicle turns, brakes or speeds up"), 0
     middle = len(offsets) // 2
     best = int(np.argmin(spreads))

@@ -81,13 +81,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Evidence:
-    """poses : for each frame, world_from_(the labels' frame), None where none is known. clouds : some sweeps whose frames have labels"""
+    """poses : for each frame, world_from_(the labels' frame), None where none is known. clouds : some sweeps whose frames have labels.
+    poses_hold : whether things that stand do so by the poses, or the vehicle stands; if not, senseless motion is no sign of senseless headings
+    """
 
     scene: Scene
     labels: Labels
     poses: Sequence[Pose | None]
     clouds: Sequence[Cloud]
     boxes: Sequence[Box]
+    poses_hold: bool = True
 
     def with_labels(self, labels: Labels) -> Evidence:
         return replace(self, labels=labels)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Bools
+from ..arrays import Bools, Float64s
 from ..errors import number_of
 from ..rotations import wrap_rad
 from .evidence import Evidence, Labels, is_boxlike
-from .trials import NEAR, Trial, View, compared
+from .trials import NEAR, Trial, View, at_least, compared, is_alike
 from .turns import as_quarter_turned, as_yaw, mirrored, mirrored_turns
 from .verdicts import FaultVerdict, absent, found, hidden, undecidable
 
@@ -29,6 +29,7 @@ _WIDE = (
     "exchange length and width (size_wlh), or turn every yaw by 90 degrees, and look at one object",
 )
 _STILL_M, _STEADY = 1.0, np.radians(10)
+_CLOSE = np.radians(7)  # half of the moving objects head where they go within that, where headings are meant so
 _AHEAD = 0.4  # of moving objects that head where they go: headings have nothing to do with motion
 _MORE = "label more objects in frames with sweeps, or more frames of objects that move (with poses), turned in several directions"
 
@@ -40,6 +41,8 @@ class Fit:
     off, n : objects whose cuboids some other heading suits far better, of n that tell
     ahead, n_moving : objects that head where they go, of those that move
     steady, n_standing : objects that keep their heading while the vehicle turns, of those that keep their place
+    poses_hold : whether motion tells, as `Evidence` has it
+    is_alike : whether those that do not fit are off by about one angle, or by quarters from it, which those drawn by lot are not
     """
 
     off: int
@@ -48,15 +51,24 @@ class Fit:
     n_moving: int
     steady: int
     n_standing: int
+    poses_hold: bool = True
+    is_alike: bool = False
 
     @property
     def is_senseless(self) -> bool:
         """As if headings were drawn by lot."""
         by_points = self.n >= 8 and self.off > _OFF * self.n
-        by_motion = self.n_moving >= 5 and self.ahead < _AHEAD * self.n_moving
-        by_rest = self.n_standing >= 5 and self.steady < _AHEAD * self.n_standing
-        moves_well = self.n_moving >= 3 and self.ahead > 0.6 * self.n_moving
-        return by_motion or ((by_points or by_rest) and not moves_well)
+        by_motion = self.poses_hold and self.n_moving >= 5 and self.ahead < _AHEAD * self.n_moving and not self._fits_points
+        by_rest = self.poses_hold and self.n_standing >= 5 and self.steady < _AHEAD * self.n_standing
+        if self.n_moving >= 3 and self.ahead > 0.6 * self.n_moving:
+            by_points = by_rest = False
+        keeps_well = self.n_standing >= 5 and self.steady > 0.7 * self.n_standing  # what means nothing does not turn as the vehicle does
+        return (by_rest or ((by_motion or by_points) and not self.is_alike)) and not keeps_well
+
+    @property
+    def _fits_points(self) -> bool:
+        """More than headings drawn by lot would."""
+        return at_least(self.n - self.off, self.n, 1 - _OFF) < 0.05
 
     @property
     def is_good(self) -> bool:
@@ -65,7 +77,7 @@ class Fit:
         by_rest = self.n_standing >= 5 and self.steady > 0.7 * self.n_standing
         return ((by_points or by_rest) and self.ahead >= 0.5 * self.n_moving) or by_motion
 
-    def said(self) -> str:
+    def state(self) -> str:
         parts = []
         if self.n:
             parts.append(f"{self.off} of {number_of(self.n, 'object')} with points would hold far more if their cuboids were turned")
@@ -104,8 +116,9 @@ def headings(evidence: Evidence, order_known: bool) -> tuple[list[FaultVerdict],
 
 def _of_long(best: View) -> bool:
     """Whether cuboids that are turned by a quarter are meant to be turned, and not to be longer than wide."""
+    ahead, n = best.n_ahead(is_boxlike(best.labels)[best.moving[0]])
     size = best.labels.size_m[is_boxlike(best.labels)]
-    return best.n_ahead(np.ones(len(best.moving[0]), bool))[1] >= 3 or bool(np.median(size[:, 0] / size[:, 1]) > 1)
+    return ahead > n / 2 if n >= 3 else bool(np.median(size[:, 0] / size[:, 1]) > 1)
 
 
 def _undone(labels: Labels, faults: Iterable[str], sign: int = 1) -> Labels:
@@ -116,13 +129,16 @@ def _undone(labels: Labels, faults: Iterable[str], sign: int = 1) -> Labels:
 
 
 def _best(views: dict[frozenset[str], View]) -> frozenset[str]:
-    """The fewest faults that are better than none and that no larger set is better than; empty where none is better."""
-    chosen = _NONE
+    """The fewest faults that are better than none and that no other ones are better than; empty where none is better."""
+    over_none = {some: compared(views[_NONE], views[some]) for some in _SETS}
+    better = [some for some in _SETS if over_none[some].is_better]
     for size in (1, 2, 3):
-        trials = {some: compared(views[chosen], views[some]) for some in _SETS if len(some) == size}
-        better = [some for some in trials if trials[some].is_better]
-        chosen = max(better, key=lambda some: trials[some].odds, default=chosen)
-    return chosen
+        some = [
+            one for one in better if len(one) == size and not any(compared(views[one], views[other]).is_better for other in better if other != one)
+        ]
+        if some:
+            return max(some, key=lambda one: over_none[one].odds)
+    return _NONE
 
 
 def _of_one(name: str, chosen: frozenset[str], best: View, evidence: Evidence) -> FaultVerdict:
@@ -130,10 +146,10 @@ def _of_one(name: str, chosen: frozenset[str], best: View, evidence: Evidence) -
     other = View(evidence, _undone(evidence.labels, chosen ^ {name}))
     if name in chosen:
         trial = compared(other, best)
-        return found(name, f"undone, {trial.said()}", _sure(trial.odds), _CHANGES.get(name) or _quarter(best, chosen))
+        return found(name, f"undone, {trial.change()}", _sure(trial.odds), _CHANGES.get(name) or _quarter(best, chosen))
     trial = compared(best, other)
     if trial.is_worse:
-        return absent(name, f"with it undone, {trial.said()}", _sure(-trial.odds))
+        return absent(name, f"with it undone, {trial.change()}", _sure(-trial.odds))
     return undecidable(name, *_why(evidence, trial))
 
 
@@ -145,10 +161,10 @@ def _sure(odds: float) -> float:
 def _why(evidence: Evidence, trial: Trial) -> tuple[str, str]:
     if not evidence.clouds and all(pose is None for pose in evidence.poses):
         return "headings show by sweeps or by poses, and there are neither", _MORE
-    if not trial.said():
+    if not trial.change():
         return "no object that has points, or moves, or stands while the vehicle turns, would look different with it undone", _MORE
     few = trial.n < 4 and trial.n_moving < 3 and trial.restless + trial.steadier < 6
-    return f"{'too few objects tell' if few else 'what is seen fits about as well either way'}: with it undone, {trial.said()}", _MORE
+    return f"{'too few objects tell' if few else 'what is seen fits about as well either way'}: with it undone, {trial.change()}", _MORE
 
 
 def _which_way(view: View) -> int:
@@ -171,20 +187,35 @@ def _fit(view: View, among: Bools | bool = True) -> Fit:
     """Of all labels, or of some."""
     chosen = is_boxlike(view.labels) & among
     ahead, n_moving = view.n_ahead(chosen[view.moving[0]])
-    off, tells = (np.bincount(view.labels.track[rows & chosen], minlength=len(view.unrest)) for rows in _off_points(view))
+    off, tells, turned = _off_points(view)
+    off, tells = off & chosen, tells & chosen
+    n_off, n_tells = (np.bincount(view.labels.track[rows], minlength=len(view.unrest)) for rows in (off, tells))
     turn, wander = view.unrest[np.unique(view.labels.track[chosen])].T
     stands = wander < _STILL_M
-    return Fit(int((off > tells / 2).sum()), int((tells > 0).sum()), ahead, n_moving, int((stands & (turn < _STEADY)).sum()), int(stands.sum()))
+    rows, way = view.moving
+    by_motion = is_alike(view.labels.track[rows[chosen[rows]]], (way - view.labels.yaw_rad[rows])[chosen[rows]])
+    by_points = is_alike(view.labels.track[off], turned[off])
+    return Fit(
+        off=int((n_off > n_tells / 2).sum()),
+        n=int((n_tells > 0).sum()),
+        ahead=ahead,
+        n_moving=n_moving,
+        steady=int((stands & (turn < _STEADY)).sum()),
+        n_standing=int(stands.sum()),
+        poses_hold=view.evidence.poses_hold,
+        is_alike=by_points or (by_motion and view.evidence.poses_hold),
+    )
 
 
-def _off_points(view: View) -> tuple[Bools, Bools]:
-    """(R,) whether another heading would give a cuboid a third more points, and whether it has enough of them to tell."""
+def _off_points(view: View) -> tuple[Bools, Bools, Float64s]:
+    """(R,) whether another heading would give a cuboid a third more points; whether it has enough of them to tell; by which turn it has most."""
     labels = view.labels
     turned = np.stack([view.evidence.counts(as_yaw(labels, labels.yaw_rad + turn)) for turn in _TURNS])
-    most = np.where(np.isnan(turned), -1, turned).max(0)
+    turned = np.where(np.isnan(turned), -1, turned)
+    most = turned.max(0)
     tells = (most >= 20) & is_boxlike(labels)
     with np.errstate(invalid="ignore"):
-        return tells & (most > 1.35 * view.counts + 5), tells
+        return tells & (most > 1.35 * view.counts + 5), tells, _TURNS[turned.argmax(0)]
 
 
 def _senseless(views: dict[frozenset[str], View], base: frozenset[str]) -> list[FaultVerdict]:
@@ -192,17 +223,17 @@ def _senseless(views: dict[frozenset[str], View], base: frozenset[str]) -> list[
     fit, trial = _fit(views[base]), compared(views[_NONE], views[frozenset({"left_handed"})])
     others = [some for some in _SETS if base < some and (_fit(views[some]).is_good or compared(views[base], views[some]).is_better)]
     if others:
-        why = f"headings fit nothing as they are ({fit.said()}), and too few objects tell which fault explains that"
+        why = f"headings fit nothing as they are ({fit.state()}), and too few objects tell which fault explains that"
         results = [undecidable(name, why, _MORE) for name in (*_UNDONE, "degrees")]
     else:
-        saw = f"{fit.said()}, and no common turn or mirror mends that, as when degrees are taken for radians"
+        saw = f"{fit.state()}, and no common turn or mirror mends that, as when degrees are taken for radians"
         sureness = 0.8 if fit.off > 0.5 * fit.n and fit.n_moving >= 3 else 0.65
         results = [hidden(name, "degrees", "headings that fit nothing look the same with it and without") for name in _UNDONE]
         results.append(found("degrees", saw, sureness, "read the angles as degrees (or write them in radians)"))
     if base:
-        results[0] = found("left_handed", f"undone, {trial.said()}", _sure(trial.odds), _CHANGES["left_handed"])
+        results[0] = found("left_handed", f"undone, {trial.change()}", _sure(trial.odds), _CHANGES["left_handed"])
     elif trial.is_worse:
-        results[0] = absent("left_handed", f"with it undone, {trial.said()}", _sure(-trial.odds))
+        results[0] = absent("left_handed", f"with it undone, {trial.change()}", _sure(-trial.odds))
     return results
 
 
@@ -211,13 +242,17 @@ def _degrees(view: View) -> FaultVerdict:
     name, yaw = "degrees", wrap_rad(view.labels.yaw_rad)
     away = np.abs(yaw) > NEAR
     fit, whole = _fit(view, away), _fit(view)
-    if fit.is_good:
-        return absent(name, f"{fit.said()}, among those turned by more than {np.degrees(NEAR):.0f} degrees")
+    if fit.is_good and (fit.n >= 8 or fit.n_standing >= 5 or view.usually_off(away[view.moving[0]]) < _CLOSE):
+        return absent(name, f"{fit.state()}, among those turned by more than {np.degrees(NEAR):.0f} degrees")
     if whole.is_good:
         why = f"headings fit, but nearly all are within {np.degrees(NEAR):.0f} degrees of 0, where those of degrees taken for radians may fit too"
         return undecidable(name, why, "label objects that are turned, such as those of another street")
-    if whole.said():
-        return undecidable(name, f"too few objects show whether their headings fit: {whole.said()}", _MORE)
+    if whole.n + whole.n_moving + whole.n_standing >= 8:
+        return undecidable(
+            name, f"headings neither fit nor are as by lot: {whole.state()}", "look at objects whose headings do not fit, class by class"
+        )
+    if whole.state():
+        return undecidable(name, f"too few objects show whether their headings fit: {whole.state()}", _MORE)
     return undecidable(name, "neither points nor motion show whether headings fit", _MORE)
 
 
@@ -233,7 +268,7 @@ def _radians_again(evidence: Evidence, now: View) -> tuple[View, Trial] | None:
 
 def _with_radians_again(evidence: Evidence, view: View, trial: Trial) -> tuple[list[FaultVerdict], Labels]:
     most = np.degrees(np.abs(evidence.labels.yaw_rad)).max()
-    saw = f"no yaw is more than {most:.1f} degrees; taken for radians that were turned into radians again, {trial.said()}"
+    saw = f"no yaw is more than {most:.1f} degrees; taken for radians that were turned into radians again, {trial.change()}"
     verdict = found("degrees", saw, _sure(trial.odds), "do not turn radians into radians again")
     others = [_of_one(name, frozenset(), view, view.evidence.with_labels(view.labels)) for name in _UNDONE]
     return [*others, verdict], view.labels

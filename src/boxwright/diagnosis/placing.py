@@ -14,6 +14,7 @@ from .verdicts import FaultVerdict, absent, found, undecidable
 __all__ = ["bottoms", "far_away", "misplaced"]
 
 _FAR_M = 1e4
+_HARDLY_SEEN_M, _UNSEEN_M = 250.0, 1000.0  # from the sensor
 _REACH_M = 100.0  # at least, whatever the sweeps have
 _OF_REACH = 3.0  # times the reach, where half of the cuboids lie beyond in another frame
 _N_FAR = 10  # cuboids none of which is near
@@ -45,6 +46,12 @@ def far_away(evidence: Evidence) -> FaultVerdict:
         what = "cuboids" if far > cloud else "points"
         change = f"read the {what} in the frame that they are given in, such as a map's or a city's, and give the vehicle's poses in it"
         return found(name, saw, 0.95, f"{change}; or mend their unit")
+    if places and not clouds and far > _UNSEEN_M:
+        saw = f"half of the cuboids are more than {far:,.0f} m from the sensor, where none sees anything"
+        return found(name, saw, 0.9, "read the cuboids in the frame that they are given in, and give the vehicle's poses in it; or mend their unit")
+    if places and not clouds and far > _HARDLY_SEEN_M:
+        why = f"half of the cuboids are more than {far:,.0f} m from the sensor, where few see anything, and there is no sweep"
+        return undecidable(name, why, "open a recording with sweeps, or check the unit and the frame of the cuboids")
     parts = [f"cuboids are {far:.0f} m away"] * bool(places) + [f"points are {cloud:.0f} m away"] * bool(clouds)
     return absent(name, f"{' and '.join(parts)}, in the median", 0.99)
 

@@ -10,28 +10,34 @@ from ..arrays import Float64s
 from ..errors import number_of
 from ..taxonomy import SizePrior, Taxonomy
 from .evidence import Evidence, Labels
-from .turns import REORDERS, as_scalar_last, permuted
+from .turns import REORDERS, as_scalar_first, as_scalar_last, permuted
 from .verdicts import FaultVerdict, absent, found, undecidable
 
 __all__ = ["order_of_euler", "order_of_sizes", "scalar_last"]
 
 _UPRIGHT = 0.9  # of the z of a cuboid's own up
 _ENOUGH = 6.0  # of log-likelihood
+_PLAUSIBLE = 11.3  # of squared deviations of three sides: of a hundred, one has more
+_LEAST_FIT = 0.5  # of the tracks
 _SIDES = ("length", "width", "height")
 _FLAT = np.radians(0.3)
 _N_TILTED = 10
 _TILTED = "label cuboids with pitch and roll, ten or more that head in several directions; where there are none, the order does no harm"
 _ONE_WAY = 0.95  # length of the mean of headings, 1 where all are one
 _SPREAD = np.radians(0.5)
+_ALIKE = np.radians(3)  # more than grounds, and those who draw cuboids on them, make of one tilt
 
 
 def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
     labels, name = evidence.labels, "quaternion_xyzw"
-    mended = as_scalar_last(labels)
-    lying, still = float((labels.up[:, 2] < _UPRIGHT).mean()), float((mended.up[:, 2] < _UPRIGHT).mean())
+    mended, rolled = as_scalar_last(labels), as_scalar_first(labels)
+    lying, still, again = (float((one.up[:, 2] < _UPRIGHT).mean()) for one in (labels, mended, rolled))
     if lying > 0.05 and still < 0.02:
         saw = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} lie on their sides or heads, and {1 - still:.0%} stand with the scalar last"
         return found(name, saw, 1 - still - 0.01, "read quaternions as x, y, z, w"), mended
+    if lying > 0.05 and again < 0.02:
+        saw = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} lie on their sides or heads, and {1 - again:.0%} stand with the scalar first"
+        return found(name, saw, 1 - again - 0.01, "read quaternions as w, x, y, z: they were taken for x, y, z, w"), rolled
     if lying > 0.05:
         why = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} do not stand upright, and taking the scalar to be last does not mend that"
         return undecidable(name, why, "look at a few of them; their angles may be wrong in another way"), labels
@@ -46,7 +52,8 @@ def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
 
 def order_of_sizes(evidence: Evidence) -> tuple[list[FaultVerdict], Labels]:
     """The sizes of each track against what its class usually has, in each order."""
-    gains, n = _gains(evidence)
+    size, priors = _known(evidence)
+    gains, n = _gains(size, priors), len(priors)
     if not n:
         some = ", ".join(sorted({track.category for track in evidence.scene.tracks})[:5])
         why = f"none of the classes ({some}) has a size that boxwright knows"
@@ -56,9 +63,12 @@ def order_of_sizes(evidence: Evidence) -> tuple[list[FaultVerdict], Labels]:
     rare = max(set(total) - {named, other}, key=lambda order: total[order])
     best = rare if total[rare] > max(total[named], 0) + _ENOUGH else named  # car and van are as wide as they are high: the usual mistake goes first
     share = float((gains[best] > 0).mean())
-    is_found = total[best] > _ENOUGH and share >= 0.7 and total[best] - total[other] > _ENOUGH / 2
+    is_found = _fitting(size[:, best], priors) >= _LEAST_FIT and total[best] > _ENOUGH and share >= 0.7 and total[best] - total[other] > _ENOUGH / 2
     usual = total[best] if is_found else 0.0
     verdicts = {name: _of_order(name, total[order] - usual, n) for name, order in REORDERS.items()}
+    if not is_found and max(_fitting(size[:, order], priors) for order in itertools.permutations(range(3))) < _LEAST_FIT:
+        why = f"in no order do the sizes of most of {number_of(n, 'object')} fit their classes: they are {_factor(size, priors):.2g} times as large"
+        return [undecidable(name, why, "look at the unit of sizes, and at the names of classes") for name in REORDERS], evidence.labels
     if not is_found:
         return list(verdicts.values()), evidence.labels
     nearest = next(name for name, order in REORDERS.items() if order == named)  # the same one, unless it is none of the two
@@ -89,8 +99,8 @@ def _sure(odds: float) -> float:
     return float(1 - np.exp(-odds / 6))
 
 
-def _gains(evidence: Evidence) -> tuple[dict[tuple[int, ...], Float64s], int]:
-    """Order -> log-likelihood that each track of a known class gains by its sizes in the other order."""
+def _known(evidence: Evidence) -> tuple[Float64s, list[SizePrior]]:
+    """(n, 3) sizes of the tracks whose class is known, and what the class has."""
     labels, known = evidence.labels, Taxonomy.default()
     sizes, priors = [], list[SizePrior]()
     for k in np.unique(labels.track).tolist():
@@ -98,10 +108,24 @@ def _gains(evidence: Evidence) -> tuple[dict[tuple[int, ...], Float64s], int]:
         if category is not None and category.size_prior is not None:
             sizes.append(np.median(labels.size_m[labels.track == k], axis=0))
             priors.append(category.size_prior)
-    size = np.array(sizes).reshape(-1, 3)
+    return np.array(sizes).reshape(-1, 3), priors
+
+
+def _gains(size: Float64s, priors: list[SizePrior]) -> dict[tuple[int, ...], Float64s]:
+    """Order -> log-likelihood that each track gains by its sizes in the other order."""
     now = _costs(size, priors)
     orders = [order for order in itertools.permutations(range(3)) if order != (0, 1, 2)]
-    return {order: np.clip(now - _costs(size[:, order], priors), -9, 9) / 2 for order in orders}, len(priors)
+    return {order: np.clip(now - _costs(size[:, order], priors), -9, 9) / 2 for order in orders}
+
+
+def _fitting(size: Float64s, priors: list[SizePrior]) -> float:
+    """The share of tracks whose sizes their classes may have."""
+    return float((_costs(size, priors) < _PLAUSIBLE).mean())
+
+
+def _factor(size: Float64s, priors: list[SizePrior]) -> float:
+    """By how much tracks are larger than their classes, volume for volume, along one side."""
+    return float(np.exp(np.median(np.log(size).mean(1) - np.log([prior.median_m for prior in priors]).mean(1))))
 
 
 def _costs(size: Float64s, priors: list[SizePrior]) -> Float64s:
@@ -129,7 +153,7 @@ def order_of_euler(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
     orders = {pair: _spread(some, _reordered(some, *pair)[1]) for pair in itertools.permutations(("XYZ", "ZYX", "YXZ", "ZXY"), 2)}
     read_as, meant = min(orders, key=lambda pair: round(orders[pair], 3))  # of orders that are as good, the usual one
     least, degrees = orders[read_as, meant], np.degrees
-    if spread > _SPREAD and spread > 2 * least:
+    if spread > _SPREAD and spread > 2 * least and least < _ALIKE:
         saw = f"cuboids of one frame are tilted {degrees(spread):.1f} degrees against each other, and {degrees(least):.2f} as {meant}, not {read_as}"
         quat, _ = _reordered(labels, read_as, meant)
         return found(name, saw, 1 - least / spread, f"put the angles together as {meant}, not as {read_as}"), labels.changed(quat_wxyz=quat)

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..arrays import Float64s
-from ..errors import BoxwrightError
-from ..frames import Pose
-from ..projection import project_cuboids
-from ..scene import CameraSensor, Scene
-from .alignment import fit_of
-from .evidence import Evidence, points_frame
+from ..scene import CameraSensor
+from .evidence import Evidence
+from .fits import fits_of_boxes, fits_of_pictures
 from .rig import calibrated
 from .verdicts import FaultVerdict, absent, found, undecidable
 
 __all__ = ["swapped_cameras"]
 
-_N_BOXES = 5
 _GOOD_IOU, _MORE_IOU = 0.5, 0.15
 _TO_FIND, _TO_BELIEVE = 3.0, 2.0  # standard deviations: of a fault, and of what is expected
-_MOST_SWEEPS = 4
 _NAME = "swapped_cameras"
 
 
@@ -47,14 +40,14 @@ def swapped_cameras(evidence: Evidence) -> FaultVerdict:
         return undecidable(_NAME, why, "open a recording with calibrated cameras")
     if not pairs:
         return _of_sizes(evidence, cameras)
-    boxes = _by_boxes(_fits_of_boxes(evidence, cameras), pairs)
-    pictures = _by_pictures(_fits_of_pictures(evidence, cameras), pairs)
+    boxes = _by_boxes(fits_of_boxes(evidence, cameras, cameras), pairs)
+    pictures = _by_pictures(fits_of_pictures(evidence, cameras, cameras), pairs)
     if boxes.wrong or pictures.wrong:
         return _found(boxes, pictures)
     if pictures.right and not pictures.open:
-        return absent(_NAME, _said("sweeps fit pictures of ", pictures.right), 0.95)
+        return absent(_NAME, _of_pairs("sweeps fit pictures of ", pictures.right), 0.95)
     if not pictures.right and not pictures.open and boxes.right and not boxes.open:
-        return absent(_NAME, _said("there are no pictures with sweeps, and drawn boxes fit cuboids in ", boxes.right), 0.9)
+        return absent(_NAME, _of_pairs("there are no pictures with sweeps, and drawn boxes fit cuboids in ", boxes.right), 0.9)
     return _undecided(boxes, pictures, pairs)
 
 
@@ -62,13 +55,13 @@ def _named(pair: frozenset[str]) -> str:
     return " and ".join(sorted(pair))
 
 
-def _said(start: str, told: Mapping[frozenset[str], str]) -> str:
+def _of_pairs(start: str, told: Mapping[frozenset[str], str]) -> str:
     return start + ", ".join(f"{_named(pair)} ({what})" for pair, what in list(told.items())[:3]) + (" and others" if len(told) > 3 else "")
 
 
 def _found(boxes: Told, pictures: Told) -> FaultVerdict:
-    told = [_said("boxes drawn in pictures fit each other's calibration: ", boxes.wrong)] * bool(boxes.wrong)
-    told += [_said("sweeps fit pictures by each other's calibration: ", pictures.wrong)] * bool(pictures.wrong)
+    told = [_of_pairs("boxes drawn in pictures fit each other's calibration: ", boxes.wrong)] * bool(boxes.wrong)
+    told += [_of_pairs("sweeps fit pictures by each other's calibration: ", pictures.wrong)] * bool(pictures.wrong)
     names = "; ".join(_named(pair) for pair in dict.fromkeys([*boxes.wrong, *pictures.wrong]))
     if any(pair in boxes.right for pair in pictures.wrong):
         told.append("boxes fit their own")
@@ -84,12 +77,12 @@ def _found(boxes: Told, pictures: Told) -> FaultVerdict:
 def _undecided(boxes: Told, pictures: Told, pairs: list[frozenset[str]]) -> FaultVerdict:
     look = "look at a sweep drawn into the pictures: boxwright render PATH"
     if pictures.open:
-        why = _said("sweeps fit pictures too little better by their own calibration than by each other's to tell: ", pictures.open)
+        why = _of_pairs("sweeps fit pictures too little better by their own calibration than by each other's to tell: ", pictures.open)
         if any(pair in boxes.right for pair in pictures.open):
             why += "; drawn boxes fit their own calibration, but do not tell whether the pictures beneath them are the right ones"
         return undecidable(_NAME, why, look)
     if boxes.open:
-        return undecidable(_NAME, _said("too few boxes are drawn around labelled objects: ", boxes.open), look)
+        return undecidable(_NAME, _of_pairs("too few boxes are drawn around labelled objects: ", boxes.open), look)
     why = "there are neither pictures with sweeps, nor boxes drawn in pictures around labelled objects"
     return undecidable(_NAME, why, "put the pictures of labelled frames beside the sweeps")
 
@@ -130,50 +123,6 @@ def _by_boxes(fits: Mapping[str, Mapping[str, float]], pairs: list[frozenset[str
     return told
 
 
-def _fits_of_boxes(evidence: Evidence, cameras: Mapping[str, CameraSensor]) -> dict[str, dict[str, float]]:
-    """Camera -> median IoU of its boxes with cuboids projected by each calibration."""
-    scene, of_camera = evidence.scene, defaultdict(list)
-    for box in evidence.boxes:
-        of_camera[box.camera].append(box)
-    fits: dict[str, dict[str, float]] = {}
-    for camera, boxes in of_camera.items():
-        if len(boxes) < _N_BOXES:
-            continue
-        boxes = boxes[:: max(1, len(boxes) // 400)]
-        rows = np.array([box.row for box in boxes])
-        drawn = np.array([box.xyxy for box in boxes])
-        for other, sensor in cameras.items():
-            shares = np.zeros(len(boxes))
-            for frame in np.unique(evidence.labels.frame[rows]).tolist():
-                here = evidence.labels.frame[rows] == frame
-                shares[here] = _shares(evidence, sensor, _cam_from(scene, frame, camera, sensor), rows[here], drawn[here])
-            fits.setdefault(camera, {})[other] = float(np.median(shares))
-    return fits
-
-
-def _cam_from(scene: Scene, frame: int, camera: str, sensor: CameraSensor) -> Pose:
-    """cam_from_labels with the place of one camera at the exposure of another."""
-    if scene.trajectory is None:
-        return sensor.ego_from_cam.inverse() @ scene.ego_from(points_frame(scene))
-    try:
-        stamp, exposure = int(scene.times_ns[frame]), int(scene.exposures_ns(camera)[frame])
-        way = scene.world_from_ego(exposure).inverse() @ scene.world_from_ego(stamp)
-    except BoxwrightError:
-        way = Pose.identity()
-    return sensor.ego_from_cam.inverse() @ way @ scene.ego_from(points_frame(scene))
-
-
-def _shares(evidence: Evidence, sensor: CameraSensor, pose: Pose, rows: np.ndarray, drawn: Float64s) -> Float64s:
-    image = project_cuboids(evidence.labels.cuboids(rows), sensor.camera, pose)
-    width, height = sensor.camera.size_px
-    edge = np.array([width, height, width, height]) - 0.5
-    made = np.clip(np.nan_to_num(image.xyxy), -0.5, edge)
-    drawn = np.clip(drawn, -0.5, edge)
-    shared = np.clip(np.minimum(made[:, 2:], drawn[:, 2:]) - np.maximum(made[:, :2], drawn[:, :2]), 0, None).prod(1)
-    union = (made[:, 2:] - made[:, :2]).prod(1) + (drawn[:, 2:] - drawn[:, :2]).prod(1) - shared
-    return np.where(image.visible & (union > 0), shared / np.where(union > 0, union, 1), 0.0)
-
-
 # ------------------------------------------------------------ by pictures
 
 
@@ -195,23 +144,3 @@ def _by_pictures(fits: Mapping[str, Mapping[str, float]], pairs: list[frozenset[
         else:
             told.open[pair] = what
     return told
-
-
-def _fits_of_pictures(evidence: Evidence, cameras: Mapping[str, CameraSensor]) -> dict[str, dict[str, float]]:
-    """Camera -> how well sweeps fit its pictures by each calibration for pictures of that size."""
-    scene = evidence.scene
-    fits: dict[str, dict[str, list[float]]] = {}
-    every = max(1, len(evidence.clouds) // _MOST_SWEEPS)
-    for cloud in evidence.clouds[::every]:
-        for camera, own in cameras.items():
-            if not scene.has_image(cloud.frame_index, camera):
-                continue
-            try:
-                image = scene.image(cloud.frame_index, camera)
-            except BoxwrightError:
-                continue
-            for other, sensor in cameras.items():
-                if sensor.camera.size_px == own.camera.size_px:
-                    pose = _cam_from(scene, cloud.frame_index, camera, sensor)
-                    fits.setdefault(camera, {}).setdefault(other, []).append(fit_of(image, cloud, sensor.camera, pose))
-    return {camera: {other: float(np.mean(values)) for other, values in by.items()} for camera, by in fits.items()}

@@ -17,7 +17,7 @@ from ..frames import Pose
 from ..rotations import wrap_rad
 from .evidence import Evidence, Labels, is_boxlike
 
-__all__ = ["NEAR", "Trial", "View", "at_least", "compared"]
+__all__ = ["NEAR", "Trial", "View", "at_least", "compared", "in_world", "is_alike"]
 
 NEAR = np.radians(20)  # of where an object goes, or the opposite way: its heading fits
 _BY_CHANCE = 4 * NEAR / (2 * np.pi)  # how often a heading does that has nothing to do with it
@@ -30,6 +30,7 @@ _SHIFT_M = 0.5
 _N_RESTING = 6
 _STEADY = np.radians(3)  # of heading
 _STILL_M = 1.0
+_ALIKE = 0.5  # length of a mean direction, 1 where all are one
 _MOST = 20.0  # log-odds that one kind of evidence adds at most
 
 
@@ -65,6 +66,13 @@ class View:
         fits = np.abs(wrap_rad(2 * off)) / 2 < NEAR
         names, which = np.unique(self.labels.track[rows], return_inverse=True)
         return int((np.bincount(which, fits, minlength=len(names)) > np.bincount(which, minlength=len(names)) / 2).sum()), len(names)
+
+    def usually_off(self, chosen: Bools) -> float:
+        """Median over objects, in the chosen rows of `moving`, of the angle between heading and way, whichever end is ahead; 0 where none moves."""
+        rows, ahead = self.moving
+        spin = np.exp(2j * (self.labels.yaw_rad[rows[chosen]] - ahead[chosen]))
+        off = np.abs(np.angle(_of_each(self.labels.track[rows[chosen]], spin))) / 2
+        return float(np.median(off)) if len(off) else 0.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class Trial:
         known = np.array([points, motion * (self.n_moving >= _N_MOVING), rest * (self.steadier + self.restless >= _N_RESTING)])
         return float(known.clip(-_MOST, _MOST).sum())
 
-    def said(self) -> str:
+    def change(self) -> str:
         parts = []
         if self.n:
             parts.append(f"cuboids of {number_of(self.n, 'object')} would hold {np.exp(self.gain):.2f} times the points")
@@ -177,11 +185,8 @@ def _unrest(evidence: Evidence, labels: Labels) -> Float64s:
     rows = np.flatnonzero(known[labels.frame]) if scene.has_time else np.zeros(0, np.int64)
     if not len(rows):
         return unrest
-    poses = [pose or Pose.identity() for pose in evidence.poses]
-    rotation = np.array([pose.rotation for pose in poses])
-    own = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])[labels.frame[rows]]
-    places = np.einsum("rij,rj->ri", rotation[labels.frame[rows]], labels.center_m[rows])
-    places += np.array([pose.translation_m for pose in poses])[labels.frame[rows]]
+    rotation, places = (values[rows] for values in in_world(evidence, labels))
+    own = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
     track, n = labels.track[rows], len(unrest)
     count = np.maximum(np.bincount(track, minlength=n), 1)
     means = [np.bincount(track, column, minlength=n) / count for column in places.T]
@@ -198,6 +203,21 @@ def _spread_of(angle: Float64s, track: Int64s, count: Float64s) -> Float64s:
     return np.asarray(np.sqrt(-2 * np.log(length.clip(1e-9, 1))))
 
 
+def is_alike(track: Int64s, off_rad: Float64s) -> bool:
+    """Whether objects are off by about one angle, or by quarters from it: by the mean direction of four times the angle (K. V. Mardia and P. E. Jupp,
+    Directional Statistics, Rayleigh's test). track, off_rad : (K,)"""
+    each = _of_each(track, np.exp(4j * off_rad))
+    length = float(np.abs(each.mean())) if len(each) else 0.0
+    return length > _ALIKE and math.exp(-len(each) * length**2) < 0.05
+
+
+def _of_each(track: Int64s, spin: np.ndarray) -> np.ndarray:
+    """The mean direction of each track's, as complex numbers of length 1."""
+    which = np.unique(track, return_inverse=True)[1]
+    total = np.bincount(which, spin.real) + 1j * np.bincount(which, spin.imag)
+    return np.asarray(total / np.maximum(np.abs(total), 1e-9))
+
+
 def at_least(k: int, n: int, share: float) -> float:
     """The chance of k or more of n."""
     return sum(math.comb(n, i) * share**i * (1 - share) ** (n - i) for i in range(k, n + 1))
@@ -205,23 +225,29 @@ def at_least(k: int, n: int, share: float) -> float:
 
 def _moving(evidence: Evidence, labels: Labels) -> tuple[Int64s, Float64s]:
     """Of objects that come at least 2 m away from where they were first: things that stand are moved about less by poses that are not exact."""
-    rows, ahead = list[int](), list[float]()
-    times = evidence.scene.times_ns
-    if not evidence.scene.has_time:
-        return np.zeros(0, np.int64), np.zeros(0)
-    for k in np.unique(labels.track).tolist():
-        mine = np.flatnonzero(labels.track == k)
-        mine = mine[[evidence.poses[i] is not None for i in labels.frame[mine].tolist()]]
-        poses = [pose for i in labels.frame[mine].tolist() if (pose := evidence.poses[i]) is not None]
-        places = np.array([pose.apply(labels.center_m[r]) for pose, r in zip(poses, mine.tolist())])
-        if len(mine) < 2 or np.linalg.norm(places[:, :2] - places[0, :2], axis=1).max() < _LEAST_M:
+    rows, ahead = [np.zeros(0, np.int64)], [np.zeros(0)]
+    scene, known = evidence.scene, np.array([pose is not None for pose in evidence.poses], bool)
+    rotation, places = in_world(evidence, labels)
+    for k in np.unique(labels.track).tolist() if scene.has_time else ():
+        mine = np.flatnonzero((labels.track == k) & known[labels.frame])
+        if len(mine) < 2 or np.linalg.norm(places[mine, :2] - places[mine[0], :2], axis=1).max() < _LEAST_M:
             continue
-        after = np.minimum(np.arange(len(mine)) + max(1, len(mine) // 20), len(mine) - 1)
-        way = places[after] - places
-        seconds = (times[labels.frame[mine[after]]] - times[labels.frame[mine]]) * 1e-9
+        after = mine[np.minimum(np.arange(len(mine)) + max(1, len(mine) // 20), len(mine) - 1)]
+        way = places[after] - places[mine]
+        seconds = (scene.times_ns[labels.frame[after]] - scene.times_ns[labels.frame[mine]]) * 1e-9
         far = np.linalg.norm(way[:, :2], axis=1)
-        for j in np.flatnonzero((far > 0.8) & (far > 2 * seconds)).tolist():
-            own = poses[j].rotation.T @ way[j]
-            rows.append(int(mine[j]))
-            ahead.append(float(np.arctan2(own[1], own[0])))
-    return np.array(rows, np.int64), np.array(ahead)
+        goes = (far > 0.8) & (far > 2 * seconds)
+        own = np.einsum("rji,rj->ri", rotation[mine[goes]], way[goes])
+        rows.append(mine[goes])
+        ahead.append(np.arctan2(own[:, 1], own[:, 0]))
+    return np.concatenate(rows), np.concatenate(ahead)
+
+
+def in_world(evidence: Evidence, labels: Labels) -> tuple[Float64s, Float64s]:
+    """(R, 3, 3) how the labels' frame is turned in the world, and (R, 3) where labels are in it; of no meaning where no pose is known."""
+    poses = [pose or Pose.identity() for pose in evidence.poses]
+    if not len(labels):
+        return np.zeros((0, 3, 3)), np.zeros((0, 3))
+    rotation, place = np.array([pose.rotation for pose in poses]), np.array([pose.translation_m for pose in poses])
+    turn = rotation[labels.frame]
+    return turn, np.einsum("rij,rj->ri", turn, labels.center_m) + place[labels.frame]

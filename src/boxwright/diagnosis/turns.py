@@ -8,7 +8,7 @@ from ..arrays import Float64s
 from ..rotations import quat_from_yaw, quat_multiply
 from .evidence import Labels
 
-__all__ = ["REORDERS", "as_quarter_turned", "as_raised", "as_scalar_last", "as_yaw", "mirrored", "mirrored_turns", "permuted"]
+__all__ = ["REORDERS", "as_quarter_turned", "as_raised", "as_scalar_first", "as_scalar_last", "as_yaw", "mirrored", "mirrored_turns", "permuted"]
 
 REORDERS = {"size_hwl": (2, 1, 0), "size_wlh": (1, 0, 2)}
 _MIRROR = np.array([1.0, -1.0, 1.0, -1.0])
@@ -16,6 +16,10 @@ _MIRROR = np.array([1.0, -1.0, 1.0, -1.0])
 
 def as_scalar_last(labels: Labels) -> Labels:
     return labels.changed(quat_wxyz=labels.quat_wxyz[:, [3, 0, 1, 2]])
+
+
+def as_scalar_first(labels: Labels) -> Labels:
+    return labels.changed(quat_wxyz=labels.quat_wxyz[:, [1, 2, 3, 0]])
 
 
 def permuted(labels: Labels, order: tuple[int, ...]) -> Labels:

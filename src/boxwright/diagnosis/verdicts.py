@@ -10,20 +10,22 @@ from typing import Any
 __all__ = ["FAULTS", "Diagnosis", "FaultVerdict", "Presence"]
 
 FAULTS = {
-    "quaternion_xyzw": "quaternions are read scalar first, and written scalar last",
+    "quaternion_xyzw": "quaternions are read scalar first, and written scalar last, or the reverse",
     "utm": "coordinates are those of a map, not of a sensor",
     "size_hwl": "sizes are height, width, length",
     "size_wlh": "sizes are width, length, height",
-    "left_handed": "labels are given in a left-handed frame, y to the right",
+    "left_handed": "labels are given in a left-handed frame, such as one with y to the right",
     "yaw_sign": "yaw turns clockwise",
     "yaw_zero_axis": "yaw 0 is a quarter turn away from x",
     "degrees": "angles in degrees are taken for radians, or the reverse",
     "bottom_centre": "places are those of the bottom, or of the top, not of the centre",
     "euler_order": "Euler angles are put together in another order",
     "inverted_extrinsic": "the pose of a camera is the inverse of what it should be",
+    "camera_axes": "a camera's axes are those of OpenGL, y up and z back",
     "scaled_intrinsics": "a camera's lens is that of pictures of another size",
     "swapped_cameras": "cameras have each other's calibration, or each other's pictures",
     "clock_offset": "poses and labels are of different moments",
+    "inverted_poses": "the poses of the vehicle are the inverse of what they should be",
 }
 
 
@@ -62,7 +64,7 @@ class FaultVerdict:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The verdicts of one scene, one for each of the fourteen faults, in the order of FAULTS."""
+    """The verdicts of one scene, one for each of the sixteen faults, in the order of FAULTS."""
 
     scene: str
     verdicts: tuple[FaultVerdict, ...]

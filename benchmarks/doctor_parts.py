@@ -1,0 +1,293 @@
+"""What the wider trial of the doctor looks at: parts of recordings, and faults as users have them beyond the doctor's own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import boxwright as bw
+from accuracy_doctor import LABEL_FAULTS, MIRROR, datasets, like, real_folder, relabelled, with_cameras, with_poses
+from boxwright.rotations import quat_from_yaw, quat_multiply
+
+__all__ = ["PARTS", "VARIATIONS", "Variation", "recordings"]
+
+
+# ------------------------------------------------------------ parts
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The sensor data of some frames of a recording."""
+
+    data: Any
+    frames: np.ndarray
+
+    def points(self, frame_index: int, sensor: str) -> bw.Sweep:
+        return self.data.points(int(self.frames[frame_index]), sensor)
+
+    def image(self, frame_index: int, camera: str) -> Any:
+        return self.data.image(int(self.frames[frame_index]), camera)
+
+    def has_points(self, frame_index: int, sensor: str) -> bool:
+        return self.data.has_points(int(self.frames[frame_index]), sensor)
+
+    def has_image(self, frame_index: int, camera: str) -> bool:
+        return self.data.has_image(int(self.frames[frame_index]), camera)
+
+
+def some_frames(scene: bw.Scene, frames: np.ndarray) -> bw.Scene | None:
+    """Those frames alone; None where they are none or all."""
+    if len(frames) in (0, len(scene)):
+        return None
+    cameras = {
+        name: sensor if sensor.times_ns is None else replace(sensor, times_ns=sensor.times_ns[frames]) for name, sensor in scene.cameras.items()
+    }
+    return scene.replace(
+        times_ns=scene.times_ns[frames], frame_ids=tuple(np.array(scene.frame_ids)[frames]), cameras=cameras, data=Chosen(scene.data, frames)
+    )
+
+
+def one_camera(scene: bw.Scene) -> bw.Scene | None:
+    """The last camera alone."""
+    if len(scene.cameras) < 2:
+        return None
+    name = list(scene.cameras)[-1]
+    return scene.replace(cameras={name: scene.cameras[name]}, image_tracks=[one for one in scene.image_tracks if one.camera == name])
+
+
+def some_tracks(scene: bw.Scene, is_one: Callable[[bw.Track], bool]) -> bw.Scene | None:
+    tracks = [track for track in scene.tracks if is_one(track)]
+    if len(tracks) in (0, len(scene.tracks)):
+        return None
+    names = {track.track_id for track in tracks}
+    return scene.replace(tracks=tracks, image_tracks=[one for one in scene.image_tracks if one.object_id in names])
+
+
+def cropped(scene: bw.Scene) -> bw.Scene | None:
+    """What lies ahead, within 40 m across and along at the first frame it is labelled in."""
+    frame = "lidar" if scene.lidars else "ego"
+
+    def is_ahead(track: bw.Track) -> bool:
+        stamps = np.intersect1d(track.times_ns, scene.times_ns)
+        if not len(stamps):
+            return False
+        one = track.take(track.times_ns == stamps[0]).cuboids
+        if scene.label_frame not in (frame, *list(scene.lidars)[:1]):
+            one = one.transformed(scene.transform(frame, scene.label_frame, int(stamps[0])), frame=frame)
+        return bool(0 < one.center_m[0, 0] < 40 and abs(one.center_m[0, 1]) < 20)
+
+    return some_tracks(scene, is_ahead)
+
+
+def _is_car(track: bw.Track) -> bool:
+    return track.category.lower() in ("car", "regular_vehicle", "road_vehicle")
+
+
+PARTS: dict[str, Callable[[bw.Scene], bw.Scene | None]] = {
+    "whole": lambda scene: scene,
+    "every second frame": lambda scene: some_frames(scene, np.arange(0, len(scene), 2)),
+    "first 10 frames": lambda scene: some_frames(scene, np.arange(min(10, len(scene)))),
+    "last third": lambda scene: some_frames(scene, np.arange(len(scene) - len(scene) // 3, len(scene))),
+    "one camera": one_camera,
+    "cars alone": lambda scene: some_tracks(scene, _is_car),
+    "no cars": lambda scene: some_tracks(scene, lambda track: not _is_car(track)),
+    "ahead": cropped,
+}
+
+
+def recordings() -> dict[str, bw.Scene]:
+    """Name -> a sound scene: the table's, what else is in the folder of real recordings, and simulated drives."""
+    found = datasets()
+    real = real_folder()
+    places = ["kitti_object", "kitti_tracking", "kitti_raw/2011_09_26/2011_09_26_drive_0001_sync"]
+    places += ["av2/sensor/3bffdcff-c3a7-38b6-a0f2-64196d130958", "openlabel/osdar23/1_calibration_1.1_labels.json"]
+    places += [f"openlabel/kitti_tracking/openlabel100_kitti_tracking_{name}.json" for name in ("0004", "0012")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bw.SensorFrameFallback)
+        for place in places if (real / "load.py").is_file() else ():
+            for entry in bw.scenes(real / place):
+                if not (place == "kitti_tracking" and entry.name == "0001"):
+                    found[f"{Path(place).parts[0]} {entry.name}"] = entry.read(strict=False)
+    return found
+
+
+# ------------------------------------------------------------ faults as users have them
+
+
+@dataclass(frozen=True)
+class Variation:
+    """plant : as `planted`. names : what the doctor may find then; everything else is a wrong name"""
+
+    plant: Callable[[bw.Scene], bw.Scene | None]
+    names: frozenset[str]
+
+
+def of_tracks(change: Callable[[bw.Cuboids], bw.Cuboids], is_one: Callable[[int, bw.Track], bool]) -> Callable[[bw.Scene], bw.Scene | None]:
+    """The change to some tracks, the others as they are."""
+
+    def plant(scene: bw.Scene) -> bw.Scene | None:
+        which = [k for k, track in enumerate(scene.tracks) if is_one(k, track)]
+        if len(which) in (0, len(scene.tracks)):
+            return None
+        changed = {track.track_id: track for track in relabelled(scene.replace(tracks=[scene.tracks[k] for k in which]), change).tracks}
+        return scene.replace(tracks=[changed.get(track.track_id, track) for track in scene.tracks])
+
+    return plant
+
+
+def frames_later(scene: bw.Scene) -> bw.Scene | None:
+    """Every frame has the labels of the one before, as they lay about the sensor."""
+    return _with_frames(scene, np.r_[0, np.arange(len(scene) - 1)]) if len(scene) > 2 else None
+
+
+def frames_backward(scene: bw.Scene) -> bw.Scene | None:
+    """Frames have each other's labels, the first those of the last, and so on."""
+    return _with_frames(scene, np.arange(len(scene))[::-1]) if len(scene) > 2 else None
+
+
+def _with_frames(scene: bw.Scene, source: np.ndarray) -> bw.Scene:
+    frame = "lidar" if scene.lidars else "ego"
+    is_own = scene.label_frame in (frame, *list(scene.lidars)[:1])
+    times, tracks = scene.times_ns, []
+    for track in scene.tracks:
+        index = {int(stamp): k for k, stamp in enumerate(track.times_ns.tolist())}
+        pairs = [(i, index[int(times[s])]) for i, s in enumerate(source.tolist()) if int(times[s]) in index]
+        if not pairs:
+            continue
+        rows = []
+        for i, k in pairs:
+            one = track.cuboids[k : k + 1]
+            if not is_own:
+                there = scene.transform(frame, scene.label_frame, int(track.times_ns[k]))
+                one = one.transformed(there, frame=frame).transformed(
+                    scene.transform(scene.label_frame, frame, int(times[i])), frame=scene.label_frame
+                )
+            rows.append(one)
+        tracks.append(bw.Track(track.track_id, track.category, times[[i for i, _ in pairs]], bw.Cuboids.concatenate(rows)))
+    return scene.replace(tracks=tracks)
+
+
+def stamps_times(factor: float, all_of_them: bool) -> Callable[[bw.Scene], bw.Scene | None]:
+    """Stamps read in another unit: those of frames and labels, and those of poses too or not."""
+
+    def plant(scene: bw.Scene) -> bw.Scene | None:
+        if not scene.has_time or (not all_of_them and scene.trajectory is None):
+            return None
+        first = int(scene.times_ns[0])
+
+        def scaled(times: np.ndarray) -> np.ndarray:
+            return ((times - first) * factor).astype(np.int64) + first
+
+        trajectory = scene.trajectory
+        if any((np.diff(scaled(one)) <= 0).any() for one in (scene.times_ns, *([trajectory.times_ns] if trajectory else []))):
+            return None
+        if trajectory is not None and all_of_them:
+            trajectory = bw.Trajectory(scaled(trajectory.times_ns), [trajectory[i] for i in range(len(trajectory))])
+        tracks = [track.replace(times_ns=scaled(track.times_ns)) for track in scene.tracks]
+        cameras = {n: s if s.times_ns is None else replace(s, times_ns=scaled(s.times_ns)) for n, s in scene.cameras.items()}
+        return scene.replace(times_ns=scaled(scene.times_ns), trajectory=trajectory, tracks=tracks, image_tracks=(), cameras=cameras)
+
+    return plant
+
+
+def poses_turned(scene: bw.Scene) -> bw.Scene | None:
+    """The rotations of the vehicle's poses are inverted, and its places are right."""
+    return with_poses(scene, lambda pose: bw.Pose(pose.rotation.T, pose.translation_m))
+
+
+def undistorted(scene: bw.Scene) -> bw.Scene | None:
+    """Distortion left out."""
+    if not any(np.any(getattr(one.camera, "distortion", ()) or 0) for one in scene.cameras.values()):
+        return None
+    return with_cameras(scene, lambda one: replace(one, camera=replace(one.camera, distortion=())) if getattr(one.camera, "distortion", ()) else one)
+
+
+def resized(scene: bw.Scene) -> bw.Scene | None:
+    """Calibrations say another size of pictures than theirs, and the lens is of the old one."""
+
+    def half(one: bw.CameraSensor) -> bw.CameraSensor:
+        if not hasattr(one.camera, "cx_px"):
+            return one
+        width, height = one.camera.size_px
+        return replace(one, camera=replace(one.camera, width_px=width // 2, height_px=height // 2))
+
+    return with_cameras(scene, half) if scene.cameras else None
+
+
+def _degrees(c: bw.Cuboids) -> bw.Cuboids:
+    return LABEL_FAULTS["degrees"](c)
+
+
+def _of_class(change: Callable[[bw.Cuboids], bw.Cuboids]) -> Callable[[bw.Scene], bw.Scene | None]:
+    """To the class that most tracks have."""
+
+    def plant(scene: bw.Scene) -> bw.Scene | None:
+        names = [track.category for track in scene.tracks]
+        usual = max(sorted(set(names)), key=names.count, default="")
+        return of_tracks(change, lambda k, track: track.category == usual)(scene)
+
+    return plant
+
+
+def _of_rarer(change: Callable[[bw.Cuboids], bw.Cuboids]) -> Callable[[bw.Scene], bw.Scene | None]:
+    """To the second class."""
+
+    def plant(scene: bw.Scene) -> bw.Scene | None:
+        names = [track.category for track in scene.tracks]
+        by_count = sorted(set(names), key=lambda name: (-names.count(name), name))
+        return of_tracks(change, lambda k, track: track.category == by_count[1])(scene) if len(by_count) > 1 else None
+
+    return plant
+
+
+def _turned(angle: float) -> Callable[[bw.Cuboids], bw.Cuboids]:
+    return lambda c: like(c, quat=quat_multiply(c.quat_wxyz, quat_from_yaw(np.full(len(c), angle))))
+
+
+def _all(change: Callable[[bw.Cuboids], bw.Cuboids]) -> Callable[[bw.Scene], bw.Scene | None]:
+    return lambda scene: relabelled(scene, change) if scene.tracks else None
+
+
+def _x_mirrored(c: bw.Cuboids) -> bw.Cuboids:
+    return like(c, center=c.center_m * (-1, 1, 1), quat=quat_multiply(quat_from_yaw(np.full(len(c), np.pi)), c.quat_wxyz * MIRROR))
+
+
+def _v(plant: Callable[[bw.Scene], bw.Scene | None], *names: str) -> Variation:
+    return Variation(plant, frozenset(names))
+
+
+VARIATIONS: dict[str, Variation] = {
+    "degrees, every second object": _v(of_tracks(_degrees, lambda k, track: k % 2 == 1), "degrees"),
+    "degrees, the usual class": _v(_of_class(_degrees), "degrees"),
+    "degrees, a rarer class": _v(_of_rarer(_degrees), "degrees"),
+    "yaw_sign, the usual class": _v(_of_class(LABEL_FAULTS["yaw_sign"]), "yaw_sign"),
+    "a quarter turn, the usual class": _v(_of_class(LABEL_FAULTS["yaw_zero_axis"]), "yaw_zero_axis", "size_wlh"),
+    "size_wlh, the usual class": _v(_of_class(LABEL_FAULTS["size_wlh"]), "size_wlh"),
+    "size_wlh, a rarer class": _v(_of_rarer(LABEL_FAULTS["size_wlh"]), "size_wlh"),
+    "bottom_centre, the usual class": _v(_of_class(LABEL_FAULTS["bottom_centre"]), "bottom_centre"),
+    "bottom_centre, a rarer class": _v(_of_rarer(LABEL_FAULTS["bottom_centre"]), "bottom_centre"),
+    "top_centre": _v(_all(lambda c: like(c, center=c.center_m + (0, 0, 0.5) * c.size_m)), "bottom_centre"),
+    "a quarter turn the other way": _v(_all(_turned(np.pi / 2)), "yaw_zero_axis"),
+    "half a turn": _v(_all(_turned(np.pi))),
+    "half a right angle": _v(_all(_turned(np.pi / 4))),
+    "mirrored in x": _v(_all(_x_mirrored), "left_handed"),
+    "quaternions wxyz read as xyzw": _v(_all(lambda c: like(c, quat=c.quat_wxyz[:, [3, 0, 1, 2]])), "quaternion_xyzw"),
+    "quaternions conjugated": _v(_all(lambda c: like(c, quat=c.quat_wxyz * (1, -1, -1, -1))), "yaw_sign", "euler_order"),
+    "x and y exchanged": _v(_all(lambda c: like(c, center=c.center_m[:, [1, 0, 2]], quat=quat_from_yaw(np.pi / 2 - c.yaw_rad))), "left_handed"),
+    "z down": _v(_all(lambda c: like(c, center=c.center_m * (1, -1, -1), quat=c.quat_wxyz * MIRROR))),
+    "centimetres": _v(_all(lambda c: like(c, center=c.center_m * 100, size=c.size_m * 100)), "utm"),
+    "half sizes": _v(_all(lambda c: like(c, size=c.size_m / 2))),
+    "labels of the frame before": _v(frames_later, "clock_offset"),
+    "labels of frames backward": _v(frames_backward, "clock_offset"),
+    "stamps a thousandth": _v(stamps_times(1e-3, True)),
+    "stamps a thousandfold": _v(stamps_times(1e3, True)),
+    "stamps of sweeps a thousandth of those of poses": _v(stamps_times(1e-3, False), "clock_offset"),
+    "turns of poses inverted": _v(poses_turned),
+    "distortion left out": _v(undistorted),
+    "pictures half as large as told": _v(resized, "scaled_intrinsics"),
+}
