@@ -1,8 +1,14 @@
-"""What the wider trial of the doctor looks at: parts of recordings, and faults as users have them beyond the doctor's own."""
+"""The doctor on parts of all recordings that there are, with its own faults and with others that users have: how often it says what.
+
+python benchmarks/doctor_parts.py --out benchmarks/DOCTOR.md
+python benchmarks/doctor_parts.py --only DGP --parts whole "last third"
+"""
 
 from __future__ import annotations
 
+import argparse
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +17,11 @@ from typing import Any
 import numpy as np
 
 import boxwright as bw
-from accuracy_doctor import LABEL_FAULTS, MIRROR, datasets, like, real_folder, relabelled, with_cameras, with_poses
+from accuracy_doctor import LABEL_FAULTS, MIRROR, datasets, like, planted, real_folder, relabelled, with_cameras, with_poses
+from boxwright.diagnosis import FAULTS, Diagnosis, Presence, examine
 from boxwright.rotations import quat_from_yaw, quat_multiply
+
+_HEADING = "## Parts of recordings, and what users have besides"
 
 __all__ = ["PARTS", "VARIATIONS", "Variation", "recordings"]
 
@@ -291,3 +300,73 @@ VARIATIONS: dict[str, Variation] = {
     "distortion left out": _v(undistorted),
     "pictures half as large as told": _v(resized, "scaled_intrinsics"),
 }
+
+
+# ------------------------------------------------------------ the trial
+
+
+def outcome(fault: str, names: frozenset[str], diagnosis: Diagnosis) -> str:
+    """What is to be said of one examination: of sound data (fault ""), of a planted fault, or of a variation (fault "other")."""
+    there = {one.fault for one in diagnosis.found}
+    if there - names:
+        return "wrong name" if fault else "false alarm"
+    if there or not fault:
+        return "found" if fault else "nothing found"
+    return "said not to be there" if fault in FAULTS and diagnosis[fault].presence == Presence.ABSENT else "undecidable"
+
+
+def trial(scenes: dict[str, bw.Scene], parts: list[str]) -> tuple[dict[str, Counter[str]], list[str]]:
+    """What was planted -> how often the doctor said what; and a line for each answer that is wrong."""
+    plans = [("", Variation(lambda scene: scene, frozenset()))]
+    plans += [(fault, Variation(lambda scene, fault=fault: planted(scene, fault), frozenset([fault]))) for fault in FAULTS]
+    plans += list(VARIATIONS.items())
+    counts: dict[str, Counter[str]] = {name: Counter() for name, _ in plans}
+    wrong = []
+    for name, whole in scenes.items():
+        for part in parts:
+            sound = PARTS[part](whole)
+            for planned, variation in plans if sound is not None else ():
+                scene = variation.plant(sound)
+                if scene is None:
+                    continue
+                diagnosis = examine(scene)
+                said = outcome(planned, variation.names, diagnosis)
+                counts[planned][said] += 1
+                if said in ("wrong name", "false alarm", "said not to be there"):
+                    names = ", ".join(one.fault for one in diagnosis.found)
+                    wrong.append(f"- {name}, {part}, {planned or 'nothing planted'}: {said} {names}".rstrip())
+                    print(wrong[-1], flush=True)
+        print(f"{name}: done", flush=True)
+    return counts, wrong
+
+
+def section(scenes: dict[str, bw.Scene], parts: list[str]) -> list[str]:
+    """The counts as a table, with what they are of."""
+    counts, wrong = trial(scenes, parts)
+    columns = ["found", "undecidable", "said not to be there", "wrong name"]
+    sound = counts.pop("")
+    lines = [_HEADING, "", "Made by `python benchmarks/doctor_parts.py --out benchmarks/DOCTOR.md`, after the table.", ""]
+    lines += [f"Recordings: {', '.join(scenes)}. Of each: {', '.join(parts)}."]
+    lines += [f"Without a fault: {sound['nothing found'] + sound['false alarm']} examined, {sound['false alarm']} with a finding."]
+    lines += ["Below the faults is what users have besides them; what is found there is the name that tells it best."]
+    lines += ["", f"| planted | {' | '.join(columns)} |", "|---|---|---|---|---|"]
+    lines += [f"| {name} | {' | '.join(str(count[column]) for column in columns)} |" for name, count in counts.items() if count]
+    return [*lines, *(["", "Wrong:", "", *wrong] if wrong else [])]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", help="recordings whose names hold one of these")
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS), help="which parts of each")
+    parser.add_argument("--out", type=Path, help="a page whose section is made anew, or that it is added to")
+    options = parser.parse_args()
+    scenes = {name: scene for name, scene in recordings().items() if options.only is None or any(one in name for one in options.only)}
+    lines = section(scenes, options.parts)
+    print("\n".join(lines))
+    if options.out is not None:
+        page = options.out.read_text(encoding="utf-8").split(_HEADING)[0].rstrip()
+        options.out.write_text("\n".join([page, "", *lines, ""]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
