@@ -19,7 +19,7 @@ from .evidence import Evidence, gathered
 from .headings import headings
 from .placing import bottoms, far_away, misplaced
 from .rig import lenses
-from .sizes import order_of_euler, order_of_sizes, scalar_last
+from .sizes import order_of_euler, order_of_sizes, scalar_last, sizes_in_doubt
 from .swaps import swapped_cameras
 from .upright import camera_poses
 from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, found, hidden, undecidable
@@ -128,6 +128,10 @@ def _of_places(evidence: Evidence, sizes_known: bool) -> tuple[list[FaultVerdict
     is_inverse = inverse.presence == Presence.FOUND
     clock, later_ns = (hidden("clock_offset", "inverted_poses", _OF_POSES), 0) if is_inverse else clocks(evidence)
     bottom, raised = bottoms(evidence, sizes_known)
+    doubt = sizes_in_doubt(evidence) if bottom.presence == Presence.FOUND else ""
+    if doubt:
+        why, wanted = f"{bottom.saw}; but {doubt}", "mend the sizes and run the doctor again"
+        bottom, raised = undecidable("bottom_centre", why, wanted), evidence.labels
     turns, labels = headings(evidence.with_later_poses(later_ns).with_labels(raised), sizes_known)
     if not is_inverse and any(one.fault == "left_handed" and one.presence == Presence.FOUND for one in turns):
         clock, _ = clocks(evidence.with_labels(labels))

@@ -23,7 +23,7 @@ _OF_PASSING = 0.25  # and in the world, where it stands
 _STILL_M = 1.0
 _N_FRAMES = 3
 _AT_REST_M, _AT_REST = 0.5, np.radians(3)
-_N_STANDING = 3
+_N_STANDING, _N_PASSED = 3, 6  # objects: of those passed so many, some are parked
 
 
 def inverted_poses(evidence: Evidence) -> tuple[FaultVerdict, Evidence]:
@@ -44,6 +44,9 @@ def inverted_poses(evidence: Evidence) -> tuple[FaultVerdict, Evidence]:
         change = "use the inverse: world_from_ego and ego_from_world are confused"
         return found(_NAME, saw, n_other / max(n_other + n_own, 1) - 0.05, change), turned
     evidence = replace(evidence, poses_hold=max(n_own, n_mirror) >= _N_STANDING)
+    if not evidence.poses_hold and len(own) >= _N_PASSED:
+        wanted = "check the poses: whether they are of this drive, and whether their rotations are the right way round"
+        return undecidable(_NAME, f"{saw}; so nothing is told of motion", wanted), evidence.with_later_poses(None)
     if at_least(n_own, n_own + n_other, 0.5) < 0.02:
         return absent(_NAME, saw, n_own / (n_own + n_other) - 0.05), evidence
     return undecidable(_NAME, saw if len(own) else "the vehicle passes no object", "label parked objects over more frames of the drive"), evidence

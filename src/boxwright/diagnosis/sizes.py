@@ -13,7 +13,7 @@ from .evidence import Evidence, Labels
 from .turns import REORDERS, as_scalar_first, as_scalar_last, permuted
 from .verdicts import FaultVerdict, absent, found, undecidable
 
-__all__ = ["order_of_euler", "order_of_sizes", "scalar_last"]
+__all__ = ["order_of_euler", "order_of_sizes", "scalar_last", "sizes_in_doubt"]
 
 _UPRIGHT = 0.9  # of the z of a cuboid's own up
 _ENOUGH = 6.0  # of log-likelihood
@@ -66,8 +66,8 @@ def order_of_sizes(evidence: Evidence) -> tuple[list[FaultVerdict], Labels]:
     is_found = _fitting(size[:, best], priors) >= _LEAST_FIT and total[best] > _ENOUGH and share >= 0.7 and total[best] - total[other] > _ENOUGH / 2
     usual = total[best] if is_found else 0.0
     verdicts = {name: _of_order(name, total[order] - usual, n) for name, order in REORDERS.items()}
-    if not is_found and max(_fitting(size[:, order], priors) for order in itertools.permutations(range(3))) < _LEAST_FIT:
-        why = f"in no order do the sizes of most of {number_of(n, 'object')} fit their classes: they are {_factor(size, priors):.2g} times as large"
+    why = "" if is_found else sizes_in_doubt(evidence)
+    if why:
         return [undecidable(name, why, "look at the unit of sizes, and at the names of classes") for name in REORDERS], evidence.labels
     if not is_found:
         return list(verdicts.values()), evidence.labels
@@ -97,6 +97,15 @@ def _of_order(name: str, gain: float, n: int) -> FaultVerdict:
 
 def _sure(odds: float) -> float:
     return float(1 - np.exp(-odds / 6))
+
+
+def sizes_in_doubt(evidence: Evidence) -> str:
+    """What is to be said where most sizes fit their classes in no order; empty where they fit, or where no class is known."""
+    size, priors = _known(evidence)
+    if not priors or max(_fitting(size[:, order], priors) for order in itertools.permutations(range(3))) >= _LEAST_FIT:
+        return ""
+    objects = number_of(len(priors), "object")
+    return f"in no order do the sizes of most of {objects} fit their classes: they are {_factor(size, priors):.2g} times as large"
 
 
 def _known(evidence: Evidence) -> tuple[Float64s, list[SizePrior]]:

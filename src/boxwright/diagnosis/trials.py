@@ -30,7 +30,7 @@ _SHIFT_M = 0.5
 _N_RESTING = 6
 _STEADY = np.radians(3)  # of heading
 _STILL_M = 1.0
-_ALIKE = 0.5  # length of a mean direction, 1 where all are one
+_ALIKE = 0.7  # length of a mean direction, 1 where all are one; 0.2 where only those near 0 are left out
 _MOST = 20.0  # log-odds that one kind of evidence adds at most
 
 
