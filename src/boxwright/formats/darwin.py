@@ -123,7 +123,7 @@ class _Reader:
         self.top = load_by_parts(file, {"annotations"})
         self.notes: list[str] = []
         self.n_other = 0
-        self.json_properties = json_properties(file, problems)
+        self.json_properties, self.bounds = json_properties(file, problems), limits()
         self.tags: list[Tag] = []  # at frames
         self.slots: dict[str, Node] = {}
         for slot in self.top["item"].get("slots", []):
@@ -227,7 +227,7 @@ class _Reader:
         number = int(key) if re.fullmatch("[0-9]{1,9}", key) else -1
         if not number >= 0:
             raise frame.wrong("the number of a frame as its name", repr(key[:40]), _HINT)
-        limits().check("frames_per_scene", number + 1, self.file, frame.field)
+        self.bounds.check("frames_per_scene", number + 1, self.file, frame.field)
         return number
 
     def _track(self, node: Node, frames: Node, kind: str, known: Mapping[str, ImageTrack]) -> ImageTrack:

@@ -11,6 +11,8 @@ Values are texts. Where all values of a property are numbers, flags and the like
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +36,7 @@ OCCLUDED = "occluded"
 ITEM = ""  # the class of an item's own properties
 _JSON = "as JSON spells it: true, 4 or a list"
 _FLAGS = {"true": True, "false": False}
+_SCALAR = re.compile(r"true|false|null|-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,17})?")  # which most values are
 _MOST_VALUES, _LONGEST = 100, 200  # of a property whose values are chosen, not typed
 Pair = tuple[str, str]  # class, property
 
@@ -90,6 +93,8 @@ def value_from(pair: Pair, texts: Sequence[Any], as_json_of: set[Pair]) -> Any:
 
 
 def _parsed(text: Any) -> Any:
+    if isinstance(text, str) and _SCALAR.fullmatch(text):
+        return json.loads(text)
     try:
         return strict_json.of_bytes(text.encode(), "").value if isinstance(text, str) else text
     except (FormatError, UnicodeEncodeError):
@@ -99,11 +104,12 @@ def _parsed(text: Any) -> Any:
 def properties_of(node: Node, category: str, frames: Iterable[tuple[int, Node]], as_json_of: set[Pair]) -> Told:
     """frames : those of the annotation, in order, with what they hold"""
     texts: dict[tuple[int | None, str], list[Any]] = {}
+    bounds = limits()
     for one in node.get("properties", []):
         at = one.get("frame_index", None)
         number = None if at.value in (None, "global") else at.whole()
         if number is not None:
-            limits().check("frames_per_scene", number + 1, node.path, one.field)
+            bounds.check("frames_per_scene", number + 1, node.path, one.field)
             if number < 0:
                 raise at.wrong("a frame from 0", str(number), "correct the file or export it again")
         value = one.get("value", None)
