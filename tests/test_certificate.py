@@ -543,3 +543,12 @@ def test_decimals_hold_for_cuboids_that_are_rounded(rng):
         longest = np.linalg.norm(size[:, : 3 if tilt else 2], axis=1)
         allowed = np.array([said.exact(one, is_tilted=tilt > 0).m for one in longest])
         assert (moved <= allowed).all() and (moved / allowed).max() > (0.4 if tilt else 0.7)
+
+
+def test_what_is_lost_of_each_class(rng, monkeypatch):
+    """Two labels of a car with a colour, two of a van without: the colour of the car alone is gone."""
+    without_clients(monkeypatch)
+    first, second = street(rng).tracks
+    scene = street(rng).replace(tracks=[first.replace(attributes={"colour": "red"}), second])
+    lost = {one.field: one.by_class for one in bw.certify(scene, "labelcloud").readings[0].lost}
+    assert lost["attributes"] == {"car": 2}

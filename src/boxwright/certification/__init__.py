@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from ..keyframes import State
 from ..scene import Scene
 from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
-from .fields import Found, LostField, Readings, lost_fields, names_of, tracks_gone
+from .fields import Found, LostField, Readings, lost_fields, lost_label, tracks_gone
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
 from .placed import poses_of, wrong_cameras, wrong_lidars
 from .rows import Clip, CuboidRows, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
@@ -78,7 +79,9 @@ def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[S
         return scene, []
     kept = [track for track in scene.image_tracks if track.camera == name]
     others = [track for track in scene.image_tracks if track.camera != name]
-    return scene.replace(image_tracks=ImageTracks(kept)), [lost(track.track_id, track.camera) for track in others for _ in range(len(track))]
+    return scene.replace(image_tracks=ImageTracks(kept)), [
+        lost(track.track_id, track.camera, category=track.category) for track in others for _ in range(len(track))
+    ]
 
 
 def _n_made(scene: Scene, given: Scene) -> int:
@@ -128,7 +131,7 @@ def _frames_together(given: Clip, back: Clip, said: Capabilities) -> tuple[Clip,
     rows: dict[str, Rows] = {"cuboids": cuboid_rows(given, "own"), "shapes": shape_rows(given)}
     held = {place for kind, own in rows.items() if said.can_write(kind) for place in own.frame.tolist()}
     held |= {i for i, (scene, k) in enumerate(given.places) if any(scene.has_points(k, name) for name in scene.lidars)}
-    gone = {kind: [lost(*names_of(own, row)) for row in np.flatnonzero(~np.isin(own.frame, kept)).tolist()] for kind, own in rows.items()}
+    gone = {kind: [lost_label(own, row) for row in np.flatnonzero(~np.isin(own.frame, kept)).tolist()] for kind, own in rows.items()}
     return given.taken(kept), back.taken([j for _, j in found]), len(held - {*kept}), gone
 
 
@@ -241,7 +244,10 @@ def _lost(name: str, found: Found, readings: Readings, said: Capabilities, repor
     else:
         name_of_loss = name
     is_declared = name_of_loss in said.losses
-    return LostField(name, n_given, len(gone), n_untold(gone, name, report), is_declared, said.losses.get(name_of_loss, ""))
+    by_class = Counter(one[0].category for one in gone if one[0].category)
+    return LostField(
+        name, n_given, len(gone), n_untold(gone, name, report), dict(sorted(by_class.items())), is_declared, said.losses.get(name_of_loss, "")
+    )
 
 
 def _labels(readings: Readings, fields: dict[str, Found], n_other: int, knows: frozenset[str] | None) -> dict[str, tuple[int, int]]:

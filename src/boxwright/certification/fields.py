@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from .placed import lost_cameras, lost_poses
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
 from .told import Gone, Loss, lost
 
-__all__ = ["Found", "LostField", "Readings", "lost_fields", "names_of", "tracks_gone"]
+__all__ = ["Found", "LostField", "Readings", "lost_fields", "lost_label", "tracks_gone"]
 
 Found = tuple[int, list[Gone]]  # how much of a field was given, and what of it is gone
 
@@ -28,12 +28,14 @@ Found = tuple[int, list[Gone]]  # how much of a field was given, and what of it 
 @dataclass(frozen=True)
 class LostField:
     """field : as formats/declared.py names it. n_given, n_lost : how much of it the scene has, and how much did not come back; n_untold : of how much
-    of that the writer's report says nothing. is_declared, said : whether the format says that some of it is lost, and what it says"""
+    of that the writer's report says nothing. by_class : class -> of how many of its labels something is lost. is_declared, said : whether the format
+    says that some of it is lost, and what it says"""
 
     field: str
     n_given: int
     n_lost: int
     n_untold: int
+    by_class: Mapping[str, int]
     is_declared: bool
     said: str
 
@@ -89,8 +91,13 @@ def names_of(rows: Rows, row: int) -> list[str]:
     return [rows.track_ids[k], rows.categories[k], *(rows.cameras[k : k + 1] if isinstance(rows, ShapeRows) else ())]
 
 
+def lost_label(rows: Rows, row: int, *more: str, is_less: bool = False) -> Gone:
+    """A label of which something is lost. more : what else reports may call that"""
+    return lost(*names_of(rows, row), *more, is_less=is_less, category=rows.category(row))
+
+
 def _labels(reading: tuple[Rows, Rows, Pairs]) -> Found:
-    return len(reading[0]), [lost(*names_of(reading[0], row)) for row in reading[2].lost.tolist()]
+    return len(reading[0]), [lost_label(reading[0], row) for row in reading[2].lost.tolist()]
 
 
 def _tilts(readings: Readings) -> Found:
@@ -100,7 +107,7 @@ def _tilts(readings: Readings) -> Found:
     there = pairs.b[tilted[pairs.a]]
     apart = 1 - np.abs((a.cuboids.quat_wxyz[here] * b.cuboids.quat_wxyz[there]).sum(1))
     gone = [*here[apart > 1e-12].tolist(), *pairs.lost[tilted[pairs.lost]].tolist()]
-    return int(tilted.sum()), [lost(*names_of(a, row)) for row in gone]
+    return int(tilted.sum()), [lost_label(a, row) for row in gone]
 
 
 def _tracks(reading: tuple[Rows, Rows, Pairs]) -> Found:
@@ -113,7 +120,7 @@ def _tracks(reading: tuple[Rows, Rows, Pairs]) -> Found:
         starts[j].add(i)
     first = {k: row for row, k in reversed([*enumerate(a.track.tolist())])}
     gone = [k for k in first if len(ends[k]) != 1 or any(len(starts[j]) != 1 for j in ends[k])]
-    return len(first), [lost(*names_of(a, first[k])) for k in gone]
+    return len(first), [lost_label(a, first[k]) for k in gone]
 
 
 def tracks_gone(reading: tuple[Rows, Rows, Pairs]) -> int:
@@ -127,7 +134,7 @@ def _shapes(readings: Readings) -> Found:
     n, gone = _labels(readings.shapes)
     if a.shapes and b.shapes:
         kinds = [(i, a.shapes[i][0].KIND, b.shapes[j][0].KIND) for i, j in zip(pairs.a.tolist(), pairs.b.tolist())]
-        gone += [lost(*names_of(a, i), before, is_less=True) for i, before, after in kinds if before != after]
+        gone += [lost_label(a, i, before, is_less=True) for i, before, after in kinds if before != after]
     return n, gone
 
 
@@ -138,7 +145,7 @@ def _differing(readings: Readings, said: Callable[[Rows, int], object]) -> Found
         for i, j in zip(pairs.a.tolist(), pairs.b.tolist()):
             here = said(a, i)
             n += here is not None
-            gone += [lost(*names_of(a, i), is_less=True)] if here is not None and here != said(b, j) else []
+            gone += [lost_label(a, i, is_less=True)] if here is not None and here != said(b, j) else []
     return n, gone
 
 
@@ -156,7 +163,7 @@ def _classes(readings: Readings) -> Found:
             usual = became[here].most_common(1)[0][0]
             n += 1
             if here != there:
-                gone.append(lost(*(names_of(a, i) if there == usual else [a.track_ids[int(a.track[i])]]), is_less=True))
+                gone.append(lost(*(names_of(a, i) if there == usual else [a.track_ids[int(a.track[i])]]), is_less=True, category=here))
     return n, gone
 
 
@@ -166,7 +173,7 @@ def _occluded(readings: Readings) -> Found:
     for a, b, pairs in readings.both:
         here, there = (_is_occluded(rows)[index] for rows, index in ((a, pairs.a), (b, pairs.b)))
         n += int((here | there).sum())
-        gone += [lost(*names_of(a, row)) for row in pairs.a[here != there].tolist()]
+        gone += [lost_label(a, row) for row in pairs.a[here != there].tolist()]
     return n, gone
 
 
@@ -191,7 +198,7 @@ def _attributes(readings: Readings) -> Found:
             n += bool(held)
             names, differing = names_of(a, i), [name for name, value in held.items() if name not in there or there[name] != value]
             if differing:
-                gone.append(tuple(Loss(frozenset([*names, name]), _is_less(held[name], there.get(name))) for name in differing))
+                gone.append(tuple(Loss(frozenset([*names, name]), _is_less(held[name], there.get(name)), a.category(i)) for name in differing))
     return n, gone
 
 

@@ -12,18 +12,19 @@ __all__ = ["Gone", "Loss", "lost", "n_untold"]
 
 class Loss(NamedTuple):
     """names : of the track, the class, the camera, the attribute and so on that it is about. is_less : whether it came back less exactly, as a value
-    does that became a text; what is not there any more, or is wrong, is not"""
+    does that became a text; what is not there any more, or is wrong, is not. category : of the label that it is of, "" where it is of none"""
 
     names: frozenset[str]
     is_less: bool = False
+    category: str = ""
 
 
 Gone = tuple[Loss, ...]  # of one thing that a field counts: all of it has to be told
 
 
-def lost(*names: str | None, is_less: bool = False) -> Gone:
+def lost(*names: str | None, is_less: bool = False, category: str = "") -> Gone:
     """One thing of which one loss is all there is to say."""
-    return (Loss(frozenset(name for name in names if name is not None), is_less),)
+    return (Loss(frozenset(name for name in names if name is not None), is_less, category),)
 
 
 def n_untold(gone: Sequence[Gone], field: str, report: WriteReport) -> int:

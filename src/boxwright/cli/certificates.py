@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,10 +61,16 @@ def _print_reading(format: str, reading: Reading) -> None:
         allowed = f"an edge may move by {spelled(reading.exact.px)} px" if reading.exact.px else "no edge may move"
         print_table(f"{title}: {allowed}", ["class", "shapes", "lost", "edge px", "IoU"], rows, caption=_more(reading.shapes))
     if reading.lost:
-        lost = [[one.field.replace("_", " "), one.n_given, one.n_lost, one.said or "NOT DECLARED"] for one in reading.lost]
-        print_table(f"lost, as {reading.read_with} finds it", ["field", "given", "lost", "as the format says"], lost, ends_in_words=True)
+        lost = [[one.field.replace("_", " "), one.n_given, one.n_lost, _most(one.by_class), one.said or "NOT DECLARED"] for one in reading.lost]
+        columns = ["field", "given", "lost", "most of class", "as the format says"]
+        print_table(f"lost, as {reading.read_with} finds it", columns, lost, ends_in_words=True)
     if reading.time_error_ns is not None:
         print_lines(f"times move by at most {reading.time_error_ns:,} ns, allowed are {reading.exact.ns:,}")
+
+
+def _most(by_class: Mapping[str, int]) -> str:
+    """The two classes of which most labels lost something."""
+    return ", ".join(f"{name} {n:,}" for name, n in sorted(by_class.items(), key=lambda one: -one[1])[:2])
 
 
 def _more(of_classes: Sequence[CuboidErrors] | Sequence[ShapeErrors]) -> str | None:
