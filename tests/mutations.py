@@ -352,7 +352,8 @@ def _in_table(raw: bytes, read, write, dice: random.Random) -> bytes:
             except (pa.ArrowException, TypeError, ValueError, OverflowError):
                 columns[name] = pa.array([None] * len(items), values.type)
         elif kind == 7:
-            columns[_nasty_text(dice).encode("utf-8", "replace").decode() if dice.random() < 0.5 else dice.choice(list(columns))] = columns.pop(name)
+            other = _nasty_text(dice).encode("utf-8", "replace").decode() if dice.random() < 0.5 else dice.choice(list(columns))
+            columns[other] = columns.pop(name)
         elif kind == 8:
             del columns[name]
         else:
