@@ -7,6 +7,7 @@ python benchmarks/doctor_parts.py --only DGP --parts whole "last third"
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -345,7 +346,8 @@ def section(scenes: dict[str, bw.Scene], parts: list[str]) -> list[str]:
     counts, wrong = trial(scenes, parts)
     columns = ["found", "undecidable", "said not to be there", "wrong name"]
     sound = counts.pop("")
-    lines = [_HEADING, "", "Made by `python benchmarks/doctor_parts.py --out benchmarks/DOCTOR.md`, after the table.", ""]
+    command = " ".join(sys.argv[1:])
+    lines = [_HEADING, "", f"Made by `python benchmarks/doctor_parts.py {command}`, after the table.", ""]
     lines += [f"Recordings: {', '.join(scenes)}. Of each: {', '.join(parts)}."]
     lines += [f"Without a fault: {sound['nothing found'] + sound['false alarm']} examined, {sound['false alarm']} with a finding."]
     lines += ["Below the faults is what users have besides them; what is found there is the name that tells it best."]
