@@ -89,7 +89,7 @@ def test_there_and_back(tmp_path, format):
 def test_all_lidars_are_one_cloud(tmp_path, format):
     scene = pictured()
     report = bw.write(scene, tmp_path / "out", format)
-    assert any("they are one cloud in the frame of top, with `lidar_index` for each point" in line for line in report.rounded)
+    assert any("they are one cloud in the frame of top, with `lidar_index` for each point" in line for line in report.dropped)
     assert any(line == "where further LiDARs are: side" for line in report.dropped)
     back = bw.read(tmp_path / "out")
     for i in (0, 2):
