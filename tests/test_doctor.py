@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import boxwright as bw
 from boxwright.batching.windows import window
 from boxwright.diagnosis import FAULTS, Presence, examine
+from boxwright.diagnosis.trials import at_least
 from boxwright.sample import sample_folder
 from test_cli import run
 
@@ -247,6 +249,24 @@ def test_what_stands_keeps_its_heading_while_the_vehicle_turns(fault):
     assert [one.fault for one in diagnosis.found] == [fault] * bool(fault), [str(one) for one in diagnosis]
     if not fault:
         assert diagnosis["yaw_sign"].presence == diagnosis["left_handed"].presence == Presence.ABSENT
+
+
+def test_chances_of_many():
+    """A float holds no number of ways to choose 515 of 1,030."""
+    for n, share in ((1, 0.5), (7, 0.65), (40, 0.22)):
+        ways = [math.comb(n, i) * share**i * (1 - share) ** (n - i) for i in range(n + 1)]
+        assert [at_least(k, n, share) for k in range(n + 1)] == pytest.approx([sum(ways[k:]) for k in range(n + 1)], rel=1e-12)
+    middle = math.comb(8000, 4000) / 2**8000  # of whole numbers: by symmetry the rest is shared by both sides
+    assert at_least(4000, 8000, 0.5) == pytest.approx((1 + middle) / 2, rel=1e-9)
+    assert at_least(4500, 8000, 0.5) < 1e-20
+
+
+def test_more_things_than_a_float_has_ways_to_choose():
+    few = street(0.8, 1.0, moves=False)
+    tracks = [track.replace(track_id=f"{track.track_id} {k}") for k in range(140) for track in few.tracks]
+    diagnosis = examine(few.replace(tracks=tracks))
+    assert not diagnosis.found and diagnosis["yaw_sign"].presence == Presence.ABSENT
+    assert "instead of 1120 of 1,120 things would stand still" in diagnosis["yaw_sign"].saw
 
 
 # ------------------------------------------------------------ Euler angles

@@ -220,7 +220,9 @@ def _of_each(track: Int64s, spin: np.ndarray) -> np.ndarray:
 
 def at_least(k: int, n: int, share: float) -> float:
     """The chance of k or more of n."""
-    return sum(math.comb(n, i) * share**i * (1 - share) ** (n - i) for i in range(k, n + 1))
+    from scipy.special import bdtrc
+
+    return float(bdtrc(k - 1, n, share))
 
 
 def _moving(evidence: Evidence, labels: Labels) -> tuple[Int64s, Float64s]:
