@@ -125,6 +125,26 @@ def test_keyframes_where_lines_are_straight(tmp_path, format, method, step_ns):
     assert any("1 track of other curves" in line for line in report.rounded) == (not is_kept)
 
 
+OF_CUBOIDS = [name for name, said in bw.capabilities().items() if said.can_write("cuboids")]
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize("format", OF_CUBOIDS)
+def test_labels_that_a_file_says_were_filled_in(tmp_path, format):
+    """A keyframe in every frame, the middle one FILLED: it comes back so, or a sentence tells."""
+    times = np.arange(3) * 100_000_000
+    cuboids = bw.Cuboids([[5.0, 1, 0.8], [5.5, 1, 0.8], [6.0, 1, 0.8]], [[4.1, 1.8, 1.5]] * 3, 0.3, frame="lidar")
+    track = bw.Track("0", "Car", times, cuboids, origin=[0, 4, 0])
+    scene = bw.Scene("0000", times, {"lidar": bw.Lidar("lidar")}, tracks=[track], label_frame="lidar")
+    if format == "argoverse2":
+        cuboids = bw.Cuboids(cuboids.center_m, cuboids.size_m, 0.3, frame="ego")
+        scene = scene.replace(tracks=[track.replace(cuboids=cuboids)], label_frame="ego")
+    report = bw.write(scene, tmp_path / "out", format)
+    back = bw.read(tmp_path / "out", scene=bw.scenes(tmp_path / "out")[0])
+    stays = {track.origin[1:2].tolist() == [4] for track in back.tracks} == {True}
+    assert stays or any("keyframes" in line for line in report.dropped), (report.dropped, [track.origin for track in back.tracks])
+
+
 # ------------------------------------------------------------ what a sentence excuses
 
 

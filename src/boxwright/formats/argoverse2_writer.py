@@ -28,7 +28,7 @@ from .exactness import rotations_rounded
 from .file_names import fitting
 from .images import image_bytes
 from .labelled_frames import LabelBlock, label_blocks
-from .losses import lost_in_pictures, lost_problems
+from .losses import has_filled, lost_in_pictures, lost_problems
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
@@ -304,7 +304,7 @@ def _say_what_is_lost(scene: Scene, labels: _Labels, is_there: Bools, report: Wr
         report.dropped.append(Told("attributes", f"attributes: {', '.join(names)}", names))
     if labels.has_occluded:
         report.dropped.append(Told("visibility", "which labels are occluded"))
-    if labels.has_between:
+    if labels.has_between or has_filled(scene.tracks):
         report.dropped.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
     for what, values in (("tags", scene.tags), ("relations", scene.relations)):
         if values:

@@ -9,13 +9,13 @@ import numpy as np
 from ..cameras import UncalibratedCamera
 from ..errors import number_of
 from ..image_tracks import ImageTrack
-from ..keyframes import State, Visibility
+from ..keyframes import Origin, State, Visibility
 from ..scene import Scene
 from ..tracks import Track
 from .declared import Capabilities
 from .write_report import Told
 
-__all__ = ["is_filled", "lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "lost_problems"]
+__all__ = ["has_filled", "is_filled", "lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "lost_problems"]
 
 
 def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[Told]:
@@ -82,6 +82,13 @@ def lost_of_labels(
 
 
 def is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
-    """Whether labels lie between keyframes, at frames."""
+    """Whether labels lie between keyframes, at frames, or are told to have lain between others."""
+    if has_filled([track]):
+        return True
     filled = track.at(scene.exposures_ns(track.camera) if isinstance(track, ImageTrack) else scene.times_ns)
     return bool(np.any(filled.is_valid & (filled.state != State.KEYFRAME)))
+
+
+def has_filled(tracks: Sequence[Track | ImageTrack]) -> bool:
+    """Whether keyframes are told to have lain between others, before a file made every label a keyframe."""
+    return any(bool((track.origin == Origin.FILLED).any()) for track in tracks)

@@ -28,7 +28,7 @@ from .dense_tracks import moved_each
 from .exactness import rotations_rounded
 from .images import image_bytes
 from .json_text import as_json
-from .losses import lost_in_pictures, lost_problems
+from .losses import has_filled, lost_in_pictures, lost_problems
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .nuscenes_counts import COUNTS, Counts, said_at
 from .point_label_files import say_point_labels_are_lost
@@ -258,7 +258,7 @@ class _Writer:
         self.report.n_tracks = self.rows["instance"].n
         if n := self.texts.total():
             self.report.rounded.append(Told("attributes", f"{number_of(n, 'value')} of attributes that became texts", self.texts))
-        if is_between:
+        if is_between or has_filled(self.scene.tracks):
             self.report.dropped.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
         self.report.notes += counts.notes()
         if self.n_levels:
