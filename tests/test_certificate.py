@@ -552,3 +552,21 @@ def test_what_is_lost_of_each_class(rng, monkeypatch):
     scene = street(rng).replace(tracks=[first.replace(attributes={"colour": "red"}), second])
     lost = {one.field: one.by_class for one in bw.certify(scene, "labelcloud").readings[0].lost}
     assert lost["attributes"] == {"car": 2}
+
+
+def test_labels_that_end_with_the_picture_are_told():
+    """Label Studio has none beyond: the certificate measures what is left of them, and said that nothing had moved."""
+    times = np.arange(3) * 40_000_000
+    boxes = bw.Boxes([[-20, 2, 11, 12], [1, 2, 11, 12], [1, 2, 11, 44.5]])
+    outside = bw.Boxes([[60.0, 2, 70, 12]] * 3)
+    tracks = [bw.ImageTrack("1", "car", "front", times, boxes), bw.ImageTrack("2", "car", "front", times, outside)]
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(48, 32))
+    scene = bw.Scene("clip", times, cameras={"front": camera}, image_tracks=tracks, label_frame="front")
+    certificate = bw.certify(scene, "label_studio")
+    assert certificate.holds
+    assert (
+        "labels end with the picture: 2 shapes cut by up to 19.5 px and 3 shapes outside of it gone; what is measured is the rest"
+        in certificate.notes
+    )
+    inside = scene.replace(image_tracks=[tracks[0].take([1])])
+    assert not any("picture" in note for note in bw.certify(inside, "label_studio").notes)

@@ -59,7 +59,8 @@ def certify(
     with tempfile.TemporaryDirectory(prefix="boxwright-") as aside:
         folder = Path(aside) / "written" if path is None else Path(path)
         report = write(scene, folder, format, **options)
-        given, others = _given(scene, said, options)
+        given, others, said_of_cut = _given(scene, said, options)
+        notes += said_of_cut
         n_made = _n_made(scene, given) if said.projects else None
         readings = [replace(_read_by_us(given, others, folder, format, said, report), n_made=n_made)]
         if said.client is not None and python is not None:
@@ -67,21 +68,40 @@ def certify(
     return Certificate(format, report, tuple(readings), tuple(notes))
 
 
-def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, list[Gone]]:
-    """The scene as the format can know it, and the shapes that are left out: those in the pictures of other cameras than the one that is written."""
+def _given(scene: Scene, said: Capabilities, options: dict[str, Any]) -> tuple[Scene, list[Gone], list[str]]:
+    """The scene as the format can know it; the shapes that are left out: those in the pictures of other cameras than the one that is written; and a
+    note on shapes that end with their pictures."""
+    notes = list[str]()
     name: Any = options.get("camera")
     if said.one_camera:
         name = the_camera(scene, name, WriteReport("", Path())).name
     if said.projects:
         scene = with_boxes_of_cuboids(scene, [name] if said.one_camera else None)
-        scene = cut_to_pictures(scene) if said.within_pictures else scene
+        if said.within_pictures:
+            whole, scene = scene, cut_to_pictures(scene)
+            notes = _cut_off(whole, scene)
     if name is None or not said.projects or not scene.image_tracks:
-        return scene, []
+        return scene, [], notes
     kept = [track for track in scene.image_tracks if track.camera == name]
     others = [track for track in scene.image_tracks if track.camera != name]
-    return scene.replace(image_tracks=ImageTracks(kept)), [
-        lost(track.track_id, track.camera, category=track.category) for track in others for _ in range(len(track))
-    ]
+    left_out = [lost(track.track_id, track.camera, category=track.category) for track in others for _ in range(len(track))]
+    return scene.replace(image_tracks=ImageTracks(kept)), left_out, notes
+
+
+def _cut_off(whole: Scene, cut: Scene) -> list[str]:
+    """How many shapes in frames end with their pictures, or are gone with all of them, and how far edges moved by it."""
+    n, n_gone, farthest, ends = 0, 0, 0.0, {track.track_id: track for track in cut.image_tracks}
+    for track in whole.image_tracks:
+        times = np.unique(whole.exposures_ns(track.camera))
+        before, after = track.at(times), ends[track.track_id].at(times) if track.track_id in ends else None
+        stays = before.is_valid & (after.is_valid if after is not None else False)
+        n_gone += int((before.is_valid & ~stays).sum())
+        if after is not None and ends[track.track_id] is not track:
+            apart = np.abs(before.shapes.bounds_xyxy()[stays] - after.shapes.bounds_xyxy()[stays]).max(axis=1, initial=0.0)
+            n, farthest = n + int((apart > 0).sum()), max(farthest, float(apart.max(initial=0.0)))
+    said = [f"{number_of(n, 'shape')} cut by up to {farthest:.3g} px"] if n else []
+    said += [f"{number_of(n_gone, 'shape')} outside of it gone"] if n_gone else []
+    return [f"labels end with the picture: {' and '.join(said)}; what is measured is the rest"] if said else []
 
 
 def _n_made(scene: Scene, given: Scene) -> int:
