@@ -14,7 +14,7 @@ import pytest
 import boxwright as bw
 from boxwright.formats import argoverse2
 from boxwright.formats.images import image_bytes
-from formats_scenes import MemoryData, angle_between, assert_same_labels
+from formats_scenes import CAM_AXES, MemoryData, angle_between, assert_same_labels
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra 'io')")
 from pyarrow import feather  # noqa: E402
@@ -612,3 +612,23 @@ def test_a_gap_over_a_sweep_that_nobody_is_in(tmp_path):
     report = bw.write(scene.replace(tracks=[gap, beside]), tmp_path / "both", "argoverse2")
     assert not any("gap" in line for line in report.dropped)
     assert [len(bw.read(tmp_path / "both").cuboids(i)) for i in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("shift_ns", "lost", "told"), [(0, 0, 0), (3_000_000, 1, 1), (-3_000_000, 1, 1), (60_000_000, 1, 4)])
+def test_pictures_exposed_where_there_are_no_poses_are_told(tmp_path, shift_ns, lost, told):
+    """Poses are those of four frames: what is exposed after the last, or before the first, is found by no reader. At 60 of 100 ms
+    each picture is nearer to the next frame, and the first frame has none."""
+    times = T0 + STEP * np.arange(4)
+    front = bw.CameraSensor("front", bw.PinholeCamera(64, 48, 40.0, 41.0, 31.5, 23.5), bw.Pose(CAM_AXES, (1, 0, 1.5)), times + shift_ns)
+    data = MemoryData(
+        {(i, "lidar"): bw.Sweep(np.ones((5, 3), np.float32), int(t)) for i, t in enumerate(times)},
+        {(i, "front"): np.full((48, 64, 3), 90, np.uint8) for i in range(4)},
+    )
+    poses = bw.Trajectory(times, [bw.Pose.from_yaw(0.02 * i, (40 + 1.5 * i, 7, 0.25)) for i in range(4)])
+    scene = bw.Scene("a", times, {"lidar": bw.Lidar("lidar")}, {"front": front}, poses, data=data, label_frame="lidar")
+    certificate = bw.certify(scene, "argoverse2")
+    assert certificate.holds and sum(line.n for line in certificate.report.dropped if "pictures" in line.fields) == told
+    assert sum(one.n_lost for one in certificate.lost if one.field == "pictures") == lost
+    bw.write(scene, tmp_path / "a", "argoverse2")
+    back = bw.read(tmp_path / "a")
+    assert sum(back.has_image(i, "front") for i in range(4)) == 4 - lost

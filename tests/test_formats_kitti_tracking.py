@@ -782,7 +782,7 @@ def test_keyframes_become_labels(rng, tmp_path):
 
 
 def test_a_moved_label_gets_a_new_box(tmp_path):
-    """Where none is drawn; the truncation is worked out again when the cuboid was moved."""
+    """Where none is drawn; what was said of the truncation stays."""
     root = make(tmp_path, row(truncated=2), csv=still(1))
     scene = bw.read(root)
     bw.write(scene, tmp_path / "same", format="kitti_tracking")
@@ -790,9 +790,33 @@ def test_a_moved_label_gets_a_new_box(tmp_path):
     assert [float(v) for v in line[3:]] == [float(v) for v in row(truncated=2).split()[3:]]
     moved = scene.tracks[0].replace(cuboids=scene.tracks[0].cuboids.replace(center_m=scene.tracks[0].cuboids.center_m + np.array([0.1, 0, 0])))
     bw.write(scene.replace(tracks=[moved], image_tracks=[]), tmp_path / "moved", format="kitti_tracking")
+    certificate = bw.certify(scene.replace(tracks=[moved]), "kitti_tracking")
+    assert certificate.holds and not any(one.field == "attributes" for one in certificate.readings[0].lost)
     line = (tmp_path / "moved/training/label_02/0000.txt").read_text().split()
-    assert line[3] == "0"
+    assert line[3:5] == ["2", "1"]
     assert float(line[6]) != 600.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "step_m", "written"),
+    [
+        ("truncated", 5, 0.1, ["0", "1"]),
+        ("truncated", True, 0.1, ["0", "1"]),
+        ("truncated", True, 0.0, ["0", "1"]),
+        ("occluded", 9, 0.0, ["2", "0"]),
+        ("occluded", True, 0.1, ["2", "0"]),
+    ],
+)
+def test_what_cannot_be_is_worked_out_and_told(tmp_path, name, value, step_m, written):
+    """The golden car is wholly in the picture and seen."""
+    (track,) = (scene := bw.read(make(tmp_path, row(truncated=2), csv=still(1)))).tracks
+    said = [{**track.keyframe_attributes[0], name: value}]
+    cuboids = track.cuboids.replace(center_m=track.cuboids.center_m + np.array([step_m, 0, 0]))
+    moved = track.replace(cuboids=cuboids, visibility=[0], keyframe_attributes=said)
+    report = bw.write(scene.replace(tracks=[moved], image_tracks=[]), tmp_path / "moved", format="kitti_tracking")
+    assert (tmp_path / "moved/training/label_02/0000.txt").read_text().split()[3:5] == written
+    (told,) = [line for line in report.dropped if "attributes" in line.fields]
+    assert (str(told), told.of) == (f"{name} of 1 track, which cannot be, and is worked out: 5", {"5"})
 
 
 def test_writer_arguments(rng, tmp_path):

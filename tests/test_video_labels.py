@@ -40,7 +40,7 @@ def test_frames_get_their_times(clip, labels):
     car, _ = scene.image_tracks
     assert car.times_ns.tolist() == [40_000_000, 160_000_000]
     np.testing.assert_allclose(scene.boxes(2, "crossing").shapes.xyxy[0, 0], 9.5 + 10 / 3)  # at 80 ms, a third of the way
-    assert any("clip.xml (cvat_video)" in note for note in scene.notes)
+    assert [note for note in scene.notes if "come from" in note] == ["labels in pictures come from clip.xml (cvat_video)"]
 
 
 def test_of_the_other_formats(clip, labels, tmp_path):

@@ -55,7 +55,7 @@ CAPABILITIES = Capabilities(
         "calibration": "pinhole cameras with radial distortion k1, k2, k3 alone stay",
         "times": "frames with neither a sweep nor a label are dropped",
         "sweeps": "those of all LiDARs become one cloud in the ego frame, as float32",
-        "pictures": "they become JPEG; those of cameras that are dropped are gone",
+        "pictures": "they become JPEG; those of cameras that are dropped are gone, and those exposed where there are no poses",
     },
     frame="ego",
     exact=Exactness(m=1e-9, rad=1e-9),

@@ -23,6 +23,7 @@ from ..errors import ArgumentError, ExtraMissing, number_of
 from ..frames import Pose
 from ..keyframes import State, Visibility
 from ..scene import CameraSensor, Scene
+from .argoverse2_sensors import nearest_images
 from .boxwright_scene import is_safe_name
 from .exactness import rotations_rounded
 from .file_names import fitting
@@ -61,9 +62,11 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, log: str | None = 
         where = _pose_columns(scene.trajectory.quat_wxyz, scene.trajectory.translation_m)
         _write_table(place / "city_SE3_egovehicle.feather", {"timestamp_ns": scene.trajectory.times_ns, **where})
     cameras = _write_calibration(scene, place / "calibration", report)
-    for sensor in cameras:
-        _write_images(scene, sensor, place / "sensors" / "cameras" / sensor.name, report)
     is_there = with_sweeps | labels.is_labelled
+    for sensor in cameras:
+        pictures = place / "sensors" / "cameras" / sensor.name
+        _write_images(scene, sensor, pictures, report)
+        _say_which_pictures_are_lost(scene, sensor, pictures, is_there, report)
     report.n_frames = int(is_there.sum())
     _say_what_is_lost(scene, labels, is_there, report)
 
@@ -277,6 +280,17 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
             made += 1
     if made:
         report.rounded.append(Told("pictures", f"{number_of(made, 'picture')} of {sensor.name}: compressed as JPEG", [sensor.name]))
+
+
+def _say_which_pictures_are_lost(scene: Scene, sensor: CameraSensor, folder: Path, is_there: Bools, report: WriteReport) -> None:
+    """Those of frames for which the reader finds another picture, or none."""
+    frames = np.flatnonzero(is_there)
+    found, _ = nearest_images(folder, scene.times_ns[frames], scene.trajectory, [])
+    own = scene.exposures_ns(sensor.name)[frames].tolist()
+    n_lost = sum(scene.has_image(i, sensor.name) and path != folder / f"{t}.jpg" for i, t, path in zip(frames.tolist(), own, found))
+    if n_lost:
+        why = "exposed before the first pose or after the last, or over half a frame away: readers find none for their frames, or another one"
+        report.dropped.append(Told("pictures", f"{number_of(n_lost, 'picture')} of {sensor.name}, {why}", n=n_lost))
 
 
 def _filled_again(labels: _Labels, is_there: Bools) -> int:

@@ -1,6 +1,7 @@
 """Label rows as KITTI's writers for object and tracking have them, from `truncated` on, and what such rows cannot hold.
 
-Labels that came from KITTI and were not moved are written back digit by digit; for the others `truncated` and `alpha` are worked out. The 2-D box is
+Labels that came from KITTI and were not moved are written back digit by digit; for the others `alpha` is worked out. `truncated` and `occluded` stay
+as they were said, and are worked out where nobody said them, or what cannot be, which is told. The 2-D box is
 that of the object's track in the pictures, and where there is none, the projected cuboid's. A number has the decimals that are customary in a
 format's own files, 6 in tracking and 2 in object, where these say it, and all its digits elsewhere.
 In a scene `truncated` is a whole number where it is tracking's class (0, 1, 2), and a float where it is object's fraction.
@@ -69,6 +70,9 @@ def label_rows(
     if rows.n_turned:
         said = f"truncated of {number_of(rows.n_turned, 'label')}: a fraction from 0 to 1 in KITTI object, a class 0, 1 or 2 in KITTI tracking"
         report.rounded.append(Told("attributes", said, ["truncated"]))
+    for name, tracks in rows.impossible.items():
+        which = f"of {number_of(len(tracks), 'track')}, which cannot be, and is worked out: {', '.join([*tracks][:10])}"
+        report.dropped.append(Told("attributes", f"{name} {which}", tracks))
     _say_what_tracks_lose(scene, report)
     drawn.say_what_is_lost(report)
 
@@ -77,7 +81,7 @@ class _Rows:
     """The rows of frames, and how many there are of which something is lost.
 
     n_tilted, most_tilt_rad : cuboids that stand aslant in the LiDAR's frame; n_unseen : without a 2-D box because none is drawn and no picture shows
-    them; n_turned : whose `truncated` is written another way than it was read
+    them; n_turned : whose `truncated` is written another way than it was read; impossible : attribute -> the names of tracks that say what cannot be
     """
 
     def __init__(self, scene: Scene, rig_at: Callable[[int], Rig], truncated_text: Callable[[Any, float], str], n_decimals: int) -> None:
@@ -86,6 +90,7 @@ class _Rows:
         self.n_labels = self.n_tilted = self.n_unseen = self.n_turned = 0
         self.most_tilt_rad = 0.0
         self.tracks = set[int]()
+        self.impossible: dict[str, dict[str, None]] = {}
 
     def among(self, first: int, boxes: dict[tuple[int, int], list[float]]) -> Iterator[tuple[int, _FrameRows]]:
         """Of the frames from `first` on. boxes : (frame, track index) -> what is drawn there; those that rows have are taken out"""
@@ -131,11 +136,20 @@ class _Rows:
                 text = row_text({**attributes, **kept, BOX: numbers[j][1:5]}, self.truncated_text(attributes["truncated"], fraction), self.n_decimals)
                 self.n_turned += float(text.split()[0]) != attributes["truncated"]
             else:
-                occluded = attributes.get("occluded")
-                occluded = occluded if isinstance(occluded, int) and 0 <= occluded <= 3 else int(is_hidden)
-                text = f"{self.truncated_text(None, fraction)} {occluded} {_numbers_text(numbers[j], self.n_decimals)}"
+                said, occluded = self._possible(k, attributes, "truncated"), self._possible(k, attributes, "occluded")
+                truncated = self.truncated_text(said, fraction)
+                self.n_turned += said is not None and float(truncated) != said
+                text = f"{truncated} {int(is_hidden) if occluded is None else occluded} {_numbers_text(numbers[j], self.n_decimals)}"
             texts.append((k, text))
         return texts
+
+    def _possible(self, k: int, attributes: Mapping[str, Any], name: str) -> Any:
+        """What the label says of it, or None; that which cannot be is remembered."""
+        value = attributes.get(name)
+        if value is None or _CAN_BE[name](value):
+            return value
+        self.impossible.setdefault(name, {})[self.scene.tracks[k].track_id] = None
+        return None
 
     def _told(
         self, i: int, k: int, held: int, packed: Float64s, boxes: dict[tuple[int, int], list[float]]
@@ -151,6 +165,18 @@ class _Rows:
         if box is None and kept is not None and BOX in source:
             box = list(map(float, kept[BOX]))
         return attributes, kept, box
+
+
+def _is_truncated(value: Any) -> bool:
+    """Tracking's class, or object's fraction; -1 in both where it is not known."""
+    return _is_whole(value, (-1, 0, 1, 2)) or (isinstance(value, float) and (value == -1 or 0 <= value <= 1))
+
+
+def _is_whole(value: Any, of: Sequence[int]) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in of
+
+
+_CAN_BE: dict[str, Callable[[Any], bool]] = {"truncated": _is_truncated, "occluded": lambda value: _is_whole(value, (-1, 0, 1, 2, 3))}
 
 
 def _last_keyframes(scene: Scene, times_ns: Int64s, track: Int64s) -> Int64s:
@@ -174,7 +200,12 @@ def _still_holds(source: Mapping[str, Any], attributes: Mapping[str, Any], packe
 
 def _is_sound(columns: Mapping[str, Any]) -> bool:
     """Whether KITTI's own columns are numbers that can be; `truncated` may be object's or tracking's, the other one is made of it."""
-    if len(columns[BOX]) != 4 or len(columns["dimensions_hwl_m"]) != 3 or len(columns["location_rect_m"]) != 3:
+    if (
+        isinstance(columns["truncated"], bool)
+        or len(columns[BOX]) != 4
+        or len(columns["dimensions_hwl_m"]) != 3
+        or len(columns["location_rect_m"]) != 3
+    ):
         return False
     try:
         values = finite_numbers([columns["truncated"], *row_text(columns, "", 0).split()], Path(), 0, COLUMNS)

@@ -64,7 +64,6 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
             raise FormatError("no track of the recording came back", expected=expected, got=_some(come), path=path, hint=hint)
         stay = [track for track in stay if track.track_id not in gone]
     notes = [note for note in labels.notes if not note.startswith((NO_SIZE, "the file has no times", "the rate of frames"))]
-    notes.append(f"labels in pictures come from {Path(path).name} ({labels.format})")
     return scene.replace(
         image_tracks=[*stay, *tracks],
         tags=[*scene.tags, *_new_tags(scene, [_tag_over(scene, labels, one, names, frames) for one in labels.tags], cameras)],
