@@ -83,6 +83,12 @@ def moved(pose: bw.Pose) -> bw.Pose:
     return bw.Pose(pose.rotation, pose.translation_m + np.array([0.0, 0.01, 0.0]))
 
 
+def exchanged(scene):
+    """Two cameras, each where the other was."""
+    front, right = scene.cameras["front"], scene.cameras["right"]
+    return scene.replace(cameras={"front": replace(right, name="front"), "right": replace(front, name="right")})
+
+
 def lidar_moved(scene):
     """On the vehicle, with what it sees."""
     return scene.replace(lidars={name: replace(one, ego_from_lidar=moved(one.ego_from_lidar)) for name, one in scene.lidars.items()})
@@ -104,6 +110,7 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "a frame's objects": ("cuboids shapes", without_a_frame),
     "a lens": ("calibration", other_cameras(longer)),
     "a camera's place": ("calibration", other_cameras(lambda sensor: replace(sensor, ego_from_cam=moved(sensor.ego_from_cam)))),
+    "cameras exchanged": ("calibration", exchanged),
     "a LiDAR's place": ("poses calibration", lidar_moved),
     "a pose": ("poses", pose_moved),
 }

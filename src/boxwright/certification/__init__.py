@@ -245,7 +245,7 @@ def _measured(
         tuple(missed),
     )
     wrong = wrong_cameras(readings.given, readings.back) if said.can_write("calibration") else []
-    others = [f"camera {name} came back with another lens or at another place than any that was given" for name in wrong]
+    others = [f"camera {name} came back with another lens or at another place than it was given" for name in wrong]
     others += [f"LiDAR {name} came back at another place on the vehicle" for name in wrong_lidars(readings.given, readings.back)]
     return replace(reading, reasons=(*_reasons(reading, said), *others))
 

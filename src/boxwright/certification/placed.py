@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..cameras import CalibratedCamera, UncalibratedCamera
@@ -55,9 +57,23 @@ def lost_cameras(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
     if not given.scenes:
         return 0, []
     scene = given.scenes[0][0]
-    cameras = [one for one in scene.cameras.values() if not isinstance(one.camera, UncalibratedCamera)]
-    others = [(other, two) for other, _, _ in back.scenes[:1] for two in other.cameras.values()]
-    return len(cameras), [lost(one.name) for one in cameras if not any(_is_same(scene, one, *there) for there in others)]
+    cameras = _calibrated(scene)
+    others = [(one, other, two) for other, _, _ in back.scenes[:1] for one, two in _together(cameras, _calibrated(other))]
+    found = {one.name for one, other, two in others if _is_same(scene, one, other, two)}
+    return len(cameras), [lost(one.name) for one in cameras if one.name not in found]
+
+
+def _calibrated(scene: Scene) -> list[CameraSensor]:
+    return [one for one in scene.cameras.values() if not isinstance(one.camera, UncalibratedCamera)]
+
+
+def _together(before: Sequence[CameraSensor], after: Sequence[CameraSensor]) -> list[tuple[CameraSensor, CameraSensor]]:
+    """Pairs of cameras that may be the same: those of one name; of others each with its like in order, and with every one where some are gone."""
+    names = {one.name for one in before} & {two.name for two in after}
+    here, there = ([one for one in cameras if one.name not in names] for cameras in (before, after))
+    called = {two.name: two for two in after}
+    others = [*zip(here, there)] if len(here) == len(there) else [(one, two) for one in here for two in there]
+    return [*((one, called[one.name]) for one in before if one.name in names), *others]
 
 
 def _is_same(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
@@ -100,12 +116,13 @@ def wrong_lidars(given: Clip, back: Clip) -> list[str]:
 
 
 def wrong_cameras(given: Clip, back: Clip) -> list[str]:
-    """Calibrated cameras that came back and are none of those given, but for distortion, which formats may drop, and names."""
+    """Calibrated cameras that came back and are not those given, but for distortion, which formats may drop, and names."""
     if not given.scenes or not back.scenes:
         return []
     scene, other = given.scenes[0][0], back.scenes[0][0]
-    there = [two for two in other.cameras.values() if not isinstance(two.camera, UncalibratedCamera)]
-    return [two.name for two in there if not any(_is_but_for_distortion(scene, one, other, two) for one in scene.cameras.values())]
+    there = _calibrated(other)
+    right = {two.name for one, two in _together(_calibrated(scene), there) if _is_but_for_distortion(scene, one, other, two)}
+    return [two.name for two in there if two.name not in right]
 
 
 def _is_but_for_distortion(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
