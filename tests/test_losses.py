@@ -145,6 +145,21 @@ def test_labels_that_a_file_says_were_filled_in(tmp_path, format):
     assert stays or any("keyframes" in line for line in report.dropped), (report.dropped, [track.origin for track in back.tracks])
 
 
+OF_POSES = [name for name, said in bw.capabilities().items() if said.can_write("poses")]
+
+
+@pytest.mark.parametrize("format", OF_POSES)
+def test_poses_between_the_frames_stay_or_are_told(rng, tmp_path, format):
+    scene = full_scene(rng)
+    times = np.sort(np.append(scene.times_ns, scene.times_ns[1] + 1_000_003))
+    scene = scene.replace(trajectory=bw.Trajectory(times, [scene.trajectory.at(int(stamp)) for stamp in times]))
+    report = bw.write(scene, tmp_path / "out", format)
+    back = bw.read(tmp_path / "out", format=format)
+    since = back.trajectory.times_ns - back.times_ns[0]
+    stays = bool((np.abs(since - (scene.times_ns[1] - scene.times_ns[0] + 1_000_003)) < 1000).any())
+    assert stays != any("1 pose of the vehicle between the frames" in line for line in report.dropped), (since, report.dropped)
+
+
 # ------------------------------------------------------------ what a sentence excuses
 
 

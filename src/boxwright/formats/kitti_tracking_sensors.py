@@ -22,6 +22,7 @@ from .images import image_bytes
 from .kitti_labels import CALIBRATION_LENGTHS, SIZE_ROW, Calibration
 from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
+from .losses import lost_between
 from .sensor_files import image_path
 from .write_report import Told, WriteReport, lost_cameras
 
@@ -205,9 +206,7 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
         lines.append(f"{i},{'-' if stamp < 0 else ''}{seconds}.{rest:09d},{','.join(cells)}")
     put(path, "\n".join(lines) + "\n")
     if scene.trajectory is not None:
-        between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
-        if between.any():
-            report.dropped.append(Told("poses", f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames", n=0))
+        report.dropped += lost_between(scene)
         if not posed.all():
             report.dropped.append(Told("poses", f"{number_of(int((~posed).sum()), 'frame')} without a pose: they are left blank", n=0))
 

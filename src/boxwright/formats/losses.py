@@ -15,7 +15,7 @@ from ..tracks import Track
 from .declared import Capabilities
 from .write_report import Told
 
-__all__ = ["has_filled", "is_filled", "lost_beside_labels", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "lost_problems"]
+__all__ = ["has_filled", "is_filled", "lost_beside_labels", "lost_between", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "lost_problems"]
 
 
 def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[Told]:
@@ -39,6 +39,15 @@ def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[s
     lost = [Told(field, line) for field, line in used.items() if line and (not said.can_write(field) or (field == "relations" and said.projects))]
     # the relations that formats of labels in pictures hold are links to objects
     return lost + lost_problems(scene)
+
+
+def lost_between(scene: Scene, cameras: Sequence[str] = ()) -> list[Told]:
+    """Poses at other times than the frames' and those at which some cameras exposed, of a format that has none there."""
+    if scene.trajectory is None:
+        return []
+    known = np.concatenate([scene.times_ns, *(scene.exposures_ns(name) for name in cameras)])
+    n = int((~np.isin(scene.trajectory.times_ns, known)).sum())
+    return [Told("poses", f"{number_of(n, 'pose')} of the vehicle between the frames", n=0)] if n else []
 
 
 def lost_problems(scene: Scene) -> list[Told]:

@@ -28,7 +28,7 @@ from .dense_tracks import moved_each
 from .exactness import rotations_rounded
 from .images import image_bytes
 from .json_text import as_json
-from .losses import has_filled, lost_in_pictures, lost_problems
+from .losses import has_filled, lost_between, lost_in_pictures, lost_problems
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .nuscenes_counts import COUNTS, Counts, said_at
 from .point_label_files import say_point_labels_are_lost
@@ -330,7 +330,7 @@ class _Writer:
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
-    report.dropped += lost_in_pictures(scene.image_tracks)
+    report.dropped += lost_in_pictures(scene.image_tracks) + lost_between(scene, [*scene.cameras])
     report.dropped.append(Told("frame_names", "the frames' names: they are tokens"))
     if scene.lidars and _FIRST not in scene.lidars:
         report.dropped.append(Told("", f"the name of LiDAR {next(iter(scene.lidars))}: it is {_FIRST}"))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ..scene import Scene
+from .losses import lost_between
 from .openlabel_kept import Places, tells
 from .openlabel_sensors import seconds
 from .sensor_writer import SweepFile
-from .write_report import Told, WriteReport
+from .write_report import WriteReport
 
 __all__ = ["put_streams"]
 
@@ -31,10 +30,7 @@ def put_streams(
             frame["frame_properties"]["streams"] = streams
         else:
             frame["frame_properties"].pop("streams", None)
-    if scene.trajectory is not None:
-        between = int((~np.isin(scene.trajectory.times_ns, scene.times_ns)).sum())
-        if between:
-            report.dropped.append(Told("poses", f"{between} poses of the vehicle between the frames: the frames' own poses are written", n=0))
+    report.dropped += lost_between(scene)
 
 
 def _stream_now(scene: Scene, name: str, i: int, kept: Mapping[str, Any], sweep: SweepFile | None, image: str | None) -> dict[str, Any]:

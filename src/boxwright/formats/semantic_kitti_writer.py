@@ -19,10 +19,10 @@ from ..segmentation import Overlap, segment
 from .kitti_label_rows import say_what_is_lost
 from .kitti_poses import FRAME_NS
 from .kitti_tracking_sensors import OBJECT, put, rig_of, write_images, write_sweeps
-from .losses import lost_in_pictures
+from .losses import lost_between, lost_in_pictures
 from .point_label_files import label_bytes, labels_with_points, points_numbered
 from .semantic_kitti_classes import CLASSES, MOVING, class_number
-from .write_report import Told, WriteReport
+from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["write"]
 
@@ -57,6 +57,8 @@ def write(
     _write_poses(scene, base / "poses.txt", rig.rect_from_lidar, report)
     write_sweeps(scene, base / "velodyne", stems, report)
     write_images(scene, base, "", stems, rig, report)
+    blind = [sensor.name for sensor in rig.cameras.values() if not any(scene.has_image(i, sensor.name) for i in range(len(scene)))]
+    report.dropped += lost_cameras(dict.fromkeys(blind, "a camera is known by its pictures, and it has none"))
     _Labels(scene, report).write(base / "labels", stems, Overlap(overlap), ground_m)
     _say_what_is_lost(scene, report)
     if list(scene.frame_ids) != stems:
@@ -88,9 +90,7 @@ def _write_poses(scene: Scene, path: Path, cam_from_lidar: Pose, report: WriteRe
         said = f"the poses of the vehicle: {int((~is_posed).sum())} of {len(scene)} frames have none, and every frame needs one"
         report.dropped.append(Told("poses", said))
         return
-    between = ~np.isin(scene.trajectory.times_ns, scene.times_ns)
-    if between.any():
-        report.dropped.append(Told("poses", f"{number_of(int(between.sum()), 'pose')} of the vehicle between the frames", n=0))
+    report.dropped += lost_between(scene)
     lines = []
     for stamp in scene.times_ns.tolist():
         pose = cam_from_lidar @ scene.world_from_ego(stamp) @ lidar.ego_from_lidar @ cam_from_lidar.inverse()
