@@ -307,6 +307,67 @@ def test_bad_lists_and_attributes(tmp_path):
         bw.read(drive)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "left"),
+    [
+        ("<name>doors</name>", "", {"colour": "red"}),
+        ("<name>doors</name>", "<name>doors</name><name>wheels</name>", {"colour": "red"}),
+        ("<name>doors</name>", "<name>colour</name>", {"colour": "red"}),
+        ("<value>red</value>", "", {"doors": 4}),
+    ],
+)
+def test_a_bad_attribute_costs_nothing_but_itself(tmp_path, old, new, left):
+    drive = tmp_path / "a"
+    raw.put(drive / "frame_list.txt", "0 first\n1 second\n")
+    raw.put(drive / "tracklet_labels.xml", datumaro_file(datumaro_pose(), datumaro_pose()).replace(old, new, 1))
+    with pytest.raises(bw.FormatError, match=r"line \d+"):
+        bw.read(drive)
+    scene = bw.read(drive, strict=False)
+    said = [{k: v for k, v in row.items() if k in ("colour", "doors", "wheels")} for row in scene.tracks[0].keyframe_attributes]
+    (problem,) = scene.problems
+    assert said == [left, {"colour": "red", "doors": 4}] and (problem.record["tracklet"], problem.record["pose"]) == (0, 0)
+    tracking.check_golden(scene)
+
+
+@pytest.mark.parametrize(
+    ("given", "back", "told"),
+    [
+        ({"": 1}, {}, {""}),
+        ({"a\x01": 1, "a\x02": 2}, {"a?": 1}, {"a\x01", "a\x02"}),
+        ({"a\x01": 1, "a?": 2}, {"a?": 2}, {"a\x01"}),
+        ({" occlusion": 2}, {}, {" occlusion"}),
+        ({"note": "a\r\nb"}, {"note": "a\r\nb"}, set()),
+        ({" x ": 1}, {"x": 1}, {" x "}),
+        ({"n": "true", "m": True, "k": "4", "l": 4}, {"n": True, "m": True, "k": 4, "l": 4}, {"n", "k"}),
+        ({"n": " a ", "m": "\r"}, {"n": "a", "m": ""}, {"n", "m"}),
+        ({"n": [1, 2]}, {"n": "[1, 2]"}, {"n"}),
+    ],
+)
+def test_odd_attributes_come_back_or_are_told(tmp_path, given, back, told):
+    scene = tracking.golden_scene()
+    scene = scene.replace(tracks=[scene.tracks[0].replace(attributes=given, keyframe_attributes=[{}] * len(scene.tracks[0].times_ns))])
+    certificate = bw.certify(scene, "kitti_raw", dialect="cvat")
+    lines = [line for line in (*certificate.report.dropped, *certificate.report.rounded) if "attributes" in line.fields]
+    assert certificate.holds and set().union(*(line.of for line in lines)) == told
+    bw.write(scene, tmp_path / "a", "kitti_raw", dialect="cvat")
+    found = bw.read(tmp_path / "a").tracks[0].keyframe_attributes[0]
+    assert {name: value for name, value in found.items() if name not in ("occlusion", "truncation")} == back
+
+
+@pytest.mark.parametrize(
+    ("names", "back", "told"), [(["x", " y "], ["x", "y"], {" y "}), (["x", " x "], ["0", "1"], None), (["x", "\r"], ["0", "1"], None)]
+)
+def test_odd_names_of_tracks_are_told(tmp_path, names, back, told):
+    """Alike but for blanks, and in no frame together, they were one track."""
+    boxes = bw.Cuboids([GOLDEN_CENTER], [GOLDEN_SIZE], [0.5], frame="lidar")
+    tracks = [bw.Track(name, "Car", [i], boxes) for i, name in enumerate(names)]
+    tracks[0] = bw.Track(names[0], "Car", [0, 1], bw.Cuboids([GOLDEN_CENTER] * 2, [GOLDEN_SIZE] * 2, [0.5] * 2, frame="lidar"), visibility=[0, 2])
+    scene = bw.Scene("a", np.array([0, 1]), {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar")
+    report = bw.write(scene, tmp_path / "a", "kitti_raw", dialect="cvat")
+    assert [line.of for line in report.dropped if "track_ids" in line.fields] == [told]
+    assert [track.track_id for track in bw.read(tmp_path / "a").tracks] == back
+
+
 def test_names_of_tracks_that_contradict_each_other(tmp_path):
     scene = bw.read(raw.make(tmp_path / "a", raw.xml(raw.tracklet(raw.pose()), raw.tracklet(raw.pose(), kind="Van"))))
     bw.write(scene, tmp_path / "b", "kitti_raw", dialect="cvat")

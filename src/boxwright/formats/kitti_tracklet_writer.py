@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -79,6 +80,8 @@ class _Tracklets:
         self.split = list[str]()
         self.heads = dict(zip(("tracklet", "poses", "pose"), (1, 2, 3)))  # what has not come yet -> its class_id
         self.lost, self.changed, self.lost_source, self.respelled = set[str](), set[str](), set[str](), dict[str, str]()
+        self.names = _names_as_read([track.track_id for track in scene.tracks])
+        self.misread = set[str]()  # attributes whose names or texts are others when they are read
 
     def track(self, track: Track, file: IO[str]) -> None:
         filled = track.at(self.scene.times_ns)
@@ -168,15 +171,23 @@ class _Tracklets:
         return f"\t\t\t<item{self._head('pose', _POSE_VERSION[self.dialect])}>\n{''.join(words)}{attributes}\t\t\t</item>\n"
 
     def _attributes(self, said: Said, indent: str) -> str:
-        """As Datumaro writes and reads them."""
-        texts = []
+        """As Datumaro writes and reads them; names that are read as another one's, or as none, are left out."""
+        texts, taken = list[str](), set[str]()
         for name, value in said.items():
             if value is None or (name in _OWN):
                 continue
+            spelled = _as_read(name)
+            if not spelled or (spelled != name and spelled in {*said, *taken, *_OWN}):
+                self.lost.add(name)
+                continue
+            taken.add(spelled)
             word = ("true" if value else "false") if isinstance(value, bool) else str(value)
-            if name != OWN_ID and value_of(NO_CHARACTER.sub("?", word).strip()) != value:
+            is_same = name == OWN_ID or value_of(_as_read(word)) == value
+            if spelled != name or (not is_same and isinstance(value, str)):
+                self.misread.add(name)
+            elif not is_same:
                 self.changed.add(name)
-            texts.append(f"{indent}\t<attribute>\n{indent}\t\t<name>{_letters(name)}</name>\n")
+            texts.append(f"{indent}\t<attribute>\n{indent}\t\t<name>{_letters(spelled)}</name>\n")
             texts.append(f"{indent}\t\t<value>{_letters(word)}</value>\n{indent}\t</attribute>\n")
         return f"{indent}<attributes>\n{''.join(texts)}{indent}</attributes>\n" if texts else ""
 
@@ -188,13 +199,13 @@ class _Tracklets:
         category = NO_CHARACTER.sub("?", track.category).strip() or "_"
         if category != track.category:
             self.respelled[track.category] = category
-        file.write(f"\t<item{self._head('tracklet', 1)}>\n\t\t<objectType>{escape(category)}</objectType>\n")
+        file.write(f"\t<item{self._head('tracklet', 1)}>\n\t\t<objectType>{_letters(category)}</objectType>\n")
         file.writelines(f"\t\t<{name}>{_size_text(value)}</{name}>\n" for name, value in zip("hwl", hwl))
         file.write(f"\t\t<first_frame>{first}</first_frame>\n\t\t<poses{self._head('poses', 0)}>\n")
         file.write(f"\t\t\t<count>{len(poses)}</count>\n\t\t\t<item_version>{_POSE_VERSION[self.dialect]}</item_version>\n")
         file.writelines(poses)
         finished = track.source_attributes.get("finished")
-        own = self._attributes({OWN_ID: track.track_id}, "\t\t") if self.dialect == CVAT else ""
+        own = self._attributes({OWN_ID: self.names.get(track.track_id)}, "\t\t") if self.dialect == CVAT else ""
         file.write(f"\t\t</poses>\n\t\t<finished>{finished if _is_whole(finished, (0, 1)) else 1}</finished>\n{own}\t</item>\n")
         self.lost_source |= set(track.source_attributes) - {"finished"}
         self.n_tracklets += 1
@@ -208,6 +219,11 @@ class _Tracklets:
         report = self.report
         if self.dialect == KITTI and [track.track_id for track in self.scene.tracks] != [str(i) for i in range(self.n_tracklets)]:
             report.dropped.append(Told("track_ids", "the tracks' names: tracklets have none, and are numbered in their order"))
+        if self.dialect == CVAT and len(self.names) < len(self.scene.tracks):
+            said = "the tracks' names: without what XML has no place for and blanks around them some are alike, or nothing, so that all are numbered"
+            report.dropped.append(Told("track_ids", said))
+        elif self.dialect == CVAT and (others := [name for name, word in self.names.items() if name != word]):
+            report.dropped.append(Told("track_ids", f"spelling of tracks' names: {', '.join(map(repr, others[:10]))}", others))
         if self.split:
             said = f"that {number_of(len(self.split), 'track')} {'is' if len(self.split) == 1 else 'are'} one object each"
             why = "a tracklet has one size and no gaps" if self.dialect == KITTI else "a tracklet has one size, and only we know our attribute"
@@ -220,7 +236,12 @@ class _Tracklets:
             report.notes.append(f'{said}: Datumaro and CVAT skip them; dialect="cvat" writes them so that they stay')
         for field, what, found in (("attributes", "attributes", self.lost), ("", "source attributes of labels", self.lost_source)):
             if found:
-                report.dropped.append(Told(field, f"{what}: {', '.join(sorted(map(str, found)))}", map(str, found)))
+                names = [str(name) or "''" for name in sorted(found, key=str)]
+                report.dropped.append(Told(field, f"{what}: {', '.join(names)}", map(str, found)))
+        if self.misread:
+            why = "blanks around them go, texts of a number, true and false are no texts any more, and XML has no place for some characters"
+            said = f"attributes whose names or texts are others when they are read: {', '.join(sorted(map(repr, self.misread)))}; {why}"
+            report.dropped.append(Told("attributes", said, self.misread))
         if self.changed:
             said = f"attributes that are another kind of value when they are read: {', '.join(sorted(self.changed))}"
             report.rounded.append(Told("attributes", said, self.changed))
@@ -239,12 +260,24 @@ def _is_number(value: Any) -> bool:
 
 
 def _letters(text: str) -> str:
-    return escape(NO_CHARACTER.sub("?", text))
+    return escape(NO_CHARACTER.sub("?", text), {"\r": "&#13;"})
+
+
+def _as_read(text: str) -> str:
+    """What readers have of a text: without what XML has no place for, and without the blanks around it."""
+    return NO_CHARACTER.sub("?", text).strip()
 
 
 def _text(value: int | float) -> str:
     """As boost has it: 17 digits of a number."""
     return str(value) if isinstance(value, int) else f"{value:.17g}"
+
+
+def _names_as_read(names: Sequence[str]) -> dict[str, str]:
+    """Names of tracks as readers have them, without those that are nothing then, or alike."""
+    words = [_as_read(name) for name in names]
+    n = Counter(words)
+    return {name: word for name, word in zip(names, words) if word and n[word] == 1}
 
 
 def _size_text(value: float) -> str:

@@ -117,7 +117,7 @@ class _Reader:
         self.pose_words: dict[str, tuple[str, int]] = {}
         self.attributes: dict[str, tuple[str, int]] = {}
         self.pose_attributes: dict[str, tuple[str, int]] = {}
-        self.attribute: dict[str, tuple[str, int]] = {}  # "name" and "value" of the one at hand
+        self.attribute: list[tuple[str, str, int]] = []  # of the one at hand: "name" or "value", its text and line
         self.tracklet = Tracklet(0, 0)
         self.pose_version: str | None = None
         self.pose_fields: tuple[str, ...] = ()
@@ -143,11 +143,13 @@ class _Reader:
         elif place == _TRACKLET:
             self._tracklet()
         elif place in (f"{_TRACKLET}/{_ATTRIBUTE}", f"{_POSE_ITEM}/{_ATTRIBUTE}"):
-            self._attribute(self.pose_attributes if place.startswith(_POSE_ITEM) else self.attributes, line)
+            self._attribute(place.startswith(_POSE_ITEM), line)
         elif text is None or place.endswith("/attributes"):
             return
         elif f"/{_ATTRIBUTE}/" in place:
-            self._put(self.attribute, place.rsplit("/", 1)[1], text, line)
+            self.attribute.append((place.rsplit("/", 1)[1], text, line))
+            if len(self.attribute) > _MOST_FIELDS:
+                self._too_many(line)
         elif place == f"{_POSES}/item_version":
             self.pose_version = text if self.pose_version is None else self.pose_version
         elif place in (f"{_TRACKLETS}/count", f"{_POSES}/count"):
@@ -162,16 +164,25 @@ class _Reader:
             raise FormatError("a field comes twice", got=name[:40], path=self.path, offset=f"line {line}", hint=_HINT)
         words[name] = (text, line)
         if len(words) > _MOST_FIELDS:
-            expected = f"at most {_MOST_FIELDS} fields in a tracklet or a pose"
-            raise LimitError(expected=expected, got="more", path=self.path, offset=f"line {line}", hint=_HINT)
+            self._too_many(line)
 
-    def _attribute(self, found: dict[str, tuple[str, int]], line: int) -> None:
-        said, self.attribute = self.attribute, {}
-        name, _ = said.get("name", ("", 0))
-        if not name or "value" not in said:
-            got = ", ".join(said) or "none of them"
-            raise FormatError(expected="an attribute with a name and a value", got=got, path=self.path, offset=f"line {line}", hint=_HINT)
-        self._put(found, name, *said["value"])
+    def _too_many(self, line: int) -> None:
+        expected = f"at most {_MOST_FIELDS} fields in a tracklet or a pose"
+        raise LimitError(expected=expected, got="more", path=self.path, offset=f"line {line}", hint=_HINT)
+
+    def _attribute(self, is_of_pose: bool, line: int) -> None:
+        """One that does not hold costs nothing but itself."""
+        elements, self.attribute = self.attribute, []
+        place = {"tracklet": self.tracklet.number, **({"pose": self.n_poses - 1} if is_of_pose else {})}
+        with self.problems.aside({**place, "attribute": [[name, text] for name, text, _ in elements]}):
+            said: dict[str, tuple[str, int]] = {}
+            for element in elements:
+                self._put(said, *element)
+            name, _ = said.get("name", ("", 0))
+            if not name or "value" not in said:
+                got = ", ".join(said) or "none of them"
+                raise FormatError(expected="an attribute with a name and a value", got=got, path=self.path, offset=f"line {line}", hint=_HINT)
+            self._put(self.pose_attributes if is_of_pose else self.attributes, name, *said["value"])
 
     def check_count(self, place: str, n: int) -> None:
         text, line = self.counts.get(place, (str(n), 0))
