@@ -72,6 +72,82 @@ def test_edits_come_back_to_a_recording_that_has_the_labels(clip, labels, tmp_pa
     )
 
 
+def rich(camera="crossing"):
+    """Tracks with what some platform or other cannot hold."""
+    attributes = [{"speed": 1, "door": True}, {}, {"speed": 2}]
+    own = [{"area": 5}, {}, {"area": 6}]
+    times = np.array([0, 80, 200]) * 10**6
+    boxes = bw.Boxes([[4, 5, 20.125, 25], [6, 5, 22, 25], [12, 5, 28, 25]])
+    car = bw.ImageTrack("4", "ped", camera, times, boxes, [0, 1, 0], keyframe_attributes=attributes, keyframe_source_attributes=own)
+    line = bw.Polylines([[[3, 3], [30, 4], [40, 30]], [[4, 4], [31, 5], [41, 31]], [[4, 4], [30, 5], [41, 33]]])
+    polygon = bw.Polygons([[[3, 3], [30, 4], [40, 30]], [[4, 4], [31, 5], [41, 31]], [[4, 4], [30, 5], [41, 33]]])
+    fields = {"attributes": {"wet": 1.5}, "source_attributes": {"class_id": 7}, "object_id": "object"}
+    others = [bw.ImageTrack(str(5 + k), "rail", camera, times, shapes, [0, 1, 2], **fields) for k, shapes in enumerate((line, polygon))]
+    return [car, *others]
+
+
+def same_track(a, b):
+    for name in ("category", "camera", "method", "object_id", "attributes", "source_attributes"):
+        assert getattr(a, name) == getattr(b, name), name
+    for name in ("times_ns", "visibility", "origin"):
+        assert getattr(a, name).tolist() == getattr(b, name).tolist(), name
+    assert a.shapes.equals(b.shapes)
+    assert a.at(a.times_ns).attributes == b.at(b.times_ns).attributes
+    assert [*a.keyframe_source_attributes] == [*b.keyframe_source_attributes]
+
+
+PLATFORMS = ["cvat_video", "labelbox", "label_studio", "darwin", "mot", "coco"]
+
+
+@pytest.mark.parametrize("format", PLATFORMS)
+def test_what_nobody_touched_stays_whole(clip, tmp_path, format):
+    """Polygons came back as boxes, what was occluded as not, and attributes, fields of files and classes that the platform has not were gone."""
+    own = bw.read(clip).replace(image_tracks=rich())
+    bw.write(own, tmp_path / "own")
+    bw.write(own, tmp_path / "back", format)
+    again = bw.read(tmp_path / "own", labels=tmp_path / "back")
+    for one in own.image_tracks:
+        same_track(again.image_track(one.track_id), one)
+
+
+@pytest.mark.parametrize("format", PLATFORMS)
+def test_what_was_moved_keeps_the_rest(clip, tmp_path, format):
+    """The box of the last keyframe is 3 pixels off and the line's class another: nothing else has changed."""
+    car, line, polygon = rich()
+    moved = car.replace(shapes=bw.Boxes(car.shapes.xyxy + np.array([[0.0], [0.0], [3.0]])))
+    own = bw.read(clip).replace(image_tracks=[car, line, polygon])
+    bw.write(own, tmp_path / "own")
+    bw.write(own.replace(image_tracks=[moved, line.replace(category="car"), polygon]), tmp_path / "back", format)
+    again = bw.read(tmp_path / "own", labels=tmp_path / "back")
+    back = again.image_track("4")
+    times = own.exposures_ns("crossing")
+    np.testing.assert_allclose(back.at(times).shapes.bounds_xyxy(), moved.at(times).shapes.bounds_xyxy(), atol=1e-6)
+    assert back.at(times).attributes == car.at(times).attributes and back.category == "ped"
+    assert back.at(times).visibility.tolist()[:5] == car.at(times).visibility.tolist()[:5]
+    at = np.isin(back.times_ns, car.times_ns)
+    assert back.shapes.xyxy[at][:2].tolist() == car.shapes.xyxy[:2].tolist()
+    assert [row["area"] for row in back.keyframe_source_attributes if "area" in row] == [5, 6]
+    number = {"mot": [1, 3, 1]} if format == "mot" else {}  # of the new class
+    same_track(again.image_track("5"), line.replace(category="car", source_attributes={"class_id": 7, **number}))
+    same_track(again.image_track("6"), polygon)
+
+
+def test_attributes_that_were_edited_between_keyframes(clip, tmp_path):
+    """They hold from where they were set, and the recording's own keyframes stay."""
+    car, *others = rich()
+    times = bw.read(clip).times_ns
+    edited = car.with_keyframes(times[1:2], car.at(times[1:2]).shapes, np.array([0], np.uint8), bw.Origin.GIVEN)
+    edited = edited.replace(keyframe_attributes=[{"speed": 1, "door": True}, {"door": False}, {}, {"speed": 2}])
+    own = bw.read(clip).replace(image_tracks=[car, *others])
+    bw.write(own, tmp_path / "own")
+    bw.write(own.replace(image_tracks=[edited, *others]), tmp_path / "back", "cvat_video")
+    back = bw.read(tmp_path / "own", labels=tmp_path / "back").image_track("4")
+    assert back.times_ns.tolist() == edited.times_ns.tolist()
+    assert [bool(row["door"] in (True, "true")) for row in back.at(times[:5]).attributes] == [True, False, False, False, False]
+    assert back.at(times).visibility.tolist() == car.at(times).visibility.tolist()
+    assert back.shapes[np.isin(back.times_ns, car.times_ns)].equals(car.shapes)
+
+
 @pytest.mark.parametrize("format", ["cvat_video", "labelbox", "label_studio", "darwin"])
 def test_what_was_deleted_on_a_platform(run, clip, labels, tmp_path, format):
     """It stayed, whatever was wanted."""

@@ -70,7 +70,8 @@ def write(
         except LimitError as error:
             report.notes.append(f"it is too large to be read within the limits: {error}")
     every = [*scene.tracks, *scene.image_tracks]
-    report.n_frames, report.n_tracks, report.n_labels = len(scene), len(every), sum(map(len, every))
+    report.n_frames, report.n_tracks = len(scene), len(every)
+    report.n_labels = sum(int((one.visibility != Visibility.OUTSIDE).sum()) for one in every)
     if scale_m is not None:
         report.rounded.append(Told("sweeps", f"points are rounded to {scale_m:g} m"))
     if jpeg_quality is not None:

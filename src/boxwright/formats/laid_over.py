@@ -15,6 +15,7 @@ from ..image_tracks import ImageTrack
 from ..problems import Problems
 from ..scene import Scene
 from ..tags import Tag
+from .coming_back import came_back, written_and_read
 
 __all__ = ["NO_SIZE", "laid_over", "notes_on_sizes"]
 
@@ -31,8 +32,8 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     """The scene with the labels in pictures, tags and relations of another, which was read from `path`.
 
     Frames are matched by their numbers where the labels' format counts them, by their stamps otherwise; the camera by its name, or because there is
-    one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it does not say of attributes
-    and of the object stays.
+    one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it says no other than the
+    format makes of the recording's own stays as the recording has it: keyframes, kinds of shapes, what is occluded, attributes, classes.
 
     missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras, that are not in the file: "keep", or "drop", with
         their relations, as what was deleted there
@@ -45,14 +46,9 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     labels = _sized(scene, labels, path)
     names = {name: _camera_for(scene, labels, name, path) for name in _cameras_of(labels)}
     frames = _frames(scene, labels, path)
-    tracks = []
-    for track in labels.image_tracks:
-        own, theirs = scene.exposures_ns(names[track.camera]), labels.exposures_ns(track.camera)
-        at = np.searchsorted(theirs, track.times_ns)
-        if (theirs[np.minimum(at, len(theirs) - 1)] != track.times_ns).any():
-            hint = "labels between two frames have no frame here"
-            raise FormatError(expected="keyframes at frames", got="others", path=path, field=f"image track {track.track_id!r}", hint=hint)
-        tracks.append(_come_back(scene, track.replace(camera=names[track.camera], times_ns=own[frames[at]]), path))
+    written = _written(scene, labels.format, [*names.values()], path)
+    came = _tracks_over(scene, labels, names, frames, path)
+    tracks = [_come_back(scene, track, written.get(track.track_id), path) for track in came]
     come = {track.track_id for track in tracks}
     stay = [track for track in scene.image_tracks if track.track_id not in come]
     n_back, gone = len(scene.image_tracks) - len(stay), set[str]()
@@ -79,8 +75,38 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     )
 
 
-def _come_back(scene: Scene, track: ImageTrack, path: str | os.PathLike[str]) -> ImageTrack:
-    """A track with what the recording's own of that id says besides. FormatError where that is of another camera."""
+def _tracks_over(scene: Scene, labels: Scene, names: Mapping[str, str], frames: Int64s, path: str | os.PathLike[str]) -> list[ImageTrack]:
+    """The labels' tracks at the recording's times and of its cameras."""
+    tracks = []
+    for track in labels.image_tracks:
+        own, theirs = scene.exposures_ns(names[track.camera]), labels.exposures_ns(track.camera)
+        at = np.searchsorted(theirs, track.times_ns)
+        if (theirs[np.minimum(at, len(theirs) - 1)] != track.times_ns).any():
+            hint = "labels between two frames have no frame here"
+            raise FormatError(expected="keyframes at frames", got="others", path=path, field=f"image track {track.track_id!r}", hint=hint)
+        tracks.append(track.replace(camera=names[track.camera], times_ns=own[frames[at]]))
+    return tracks
+
+
+def _written(scene: Scene, format: str, cameras: Sequence[str], path: str | os.PathLike[str]) -> dict[str, ImageTrack]:
+    """The recording's own tracks, by their ids, as the labels' format holds them; none where it cannot."""
+    if format == "boxwright":
+        return {track.track_id: track for track in scene.image_tracks}
+    there = written_and_read(scene, format, cameras)
+    if there is None:
+        return {}
+    try:
+        names = {name: _camera_for(scene, there, name, path) for name in _cameras_of(there)}
+        return {track.track_id: track for track in _tracks_over(scene, there, names, _frames(scene, there, path), path)}
+    except (FormatError, TimeError):  # as those of a camera that exposes between the stamps of frames
+        return {}
+
+
+def _come_back(scene: Scene, track: ImageTrack, written: ImageTrack | None, path: str | os.PathLike[str]) -> ImageTrack:
+    """A track with what the recording's own of that id says besides. FormatError where that is of another camera.
+
+    written : what the labels' format makes of the recording's own, where that is known
+    """
     if track.track_id not in scene.image_track_index:
         return track
     mine = scene.image_track(track.track_id)
@@ -88,6 +114,8 @@ def _come_back(scene: Scene, track: ImageTrack, path: str | os.PathLike[str]) ->
         where = f"image track {track.track_id!r}"
         hint = "the recording has a track of that name there; call one of them otherwise"
         raise FormatError(expected=f"shapes of camera {mine.camera}", got=f"of {track.camera}", path=path, field=where, hint=hint)
+    if written is not None and written.camera == track.camera:
+        return came_back(mine, written, track, scene.exposures_ns(track.camera))
     return track.replace(
         attributes={**mine.attributes, **track.attributes},
         source_attributes={**mine.source_attributes, **track.source_attributes},
