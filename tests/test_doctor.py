@@ -272,15 +272,20 @@ def test_more_things_than_a_float_has_ways_to_choose():
 # ------------------------------------------------------------ Euler angles
 
 
-def tilted_street(rng) -> bw.Scene:
-    """Thirty cars of every heading on one tilted road."""
+def tilts(roll_pitch_rad, yaw_rad) -> np.ndarray:
     from boxwright.rotations import quat_from_euler
 
-    yaw = rng.uniform(-3, 3, 30)
-    quat = np.array([quat_from_euler((-0.054, 0.0, one), "XYZ") for one in yaw])
-    cuboids = bw.Cuboids(rng.uniform(-40, 40, (30, 3)), np.tile([4.4, 1.8, 1.5], (30, 1)), quat_wxyz=quat, frame="lidar")
-    tracks = [bw.Track(str(k), "car", [0], cuboids[k : k + 1]) for k in range(30)]
-    return bw.Scene("a", [0], {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar", has_time=False)
+    return np.array([quat_from_euler((*tilt, yaw), "XYZ") for tilt, yaw in zip(roll_pitch_rad, yaw_rad)])
+
+
+def tilted_street(rng, roll_rad=-0.054, n=30, n_frames=1, yaw_rad=None) -> bw.Scene:
+    """Cars of every heading, or of those given, on one tilted road."""
+    yaw = rng.uniform(-3, 3, n) if yaw_rad is None else yaw_rad
+    quat = tilts(np.tile([roll_rad, 0.0], (n, 1)), yaw)
+    cuboids = bw.Cuboids(rng.uniform(-40, 40, (n, 3)), np.tile([4.4, 1.8, 1.5], (n, 1)), quat_wxyz=quat, frame="lidar")
+    times = np.arange(n_frames)
+    tracks = [bw.Track(str(k), "car", times, bw.Cuboids.concatenate([cuboids[k : k + 1]] * n_frames)) for k in range(n)]
+    return bw.Scene("a", times, {"lidar": bw.Lidar("lidar")}, tracks=tracks, label_frame="lidar", has_time=False)
 
 
 def test_the_order_of_euler_angles(rng):
@@ -290,6 +295,46 @@ def test_the_order_of_euler_angles(rng):
     diagnosis = examine(accuracy_doctor.planted(scene, "euler_order"))
     assert [one.fault for one in diagnosis.found] == ["euler_order"]
     assert "XYZ, not as ZYX" in diagnosis["euler_order"].change
+
+
+@pytest.mark.parametrize("fault", ["", "euler_order"])
+def test_tilts_between_keyframes_are_in_no_order(fault):
+    """Half a degree of tilt, in tracks of some keyframes: what lies between these mixes two tilts, and explains nothing."""
+    try:
+        drawn = bw.read(sample_folder(), scene="inputs")
+    except bw.FrameMissing:
+        pytest.skip("the sample data is not there")
+    diagnosis = examine(accuracy_doctor.planted(drawn, fault) if fault else drawn)
+    assert [one.fault for one in diagnosis.found] == [fault] * bool(fault), [str(one) for one in diagnosis]
+    if not fault:
+        assert diagnosis["euler_order"].presence == Presence.ABSENT
+
+
+@pytest.mark.parametrize(("n", "presence"), [(30, Presence.FOUND), (12, Presence.FOUND), (5, Presence.UNDECIDABLE)])
+def test_slight_tilts_tell_by_the_number_of_objects(rng, n, presence):
+    """0.4 degrees, of so many cars in four frames: another order leaves nothing of it, which few cars may do by chance."""
+    verdict = examine(accuracy_doctor.planted(tilted_street(rng, -0.007, n, 4), "euler_order"))["euler_order"]
+    assert verdict.presence == presence
+    if presence == Presence.UNDECIDABLE:
+        assert "as XYZ, not ZYX: too little, or of too few objects" in verdict.saw
+
+
+def test_cars_that_head_along_the_road_are_alike_in_any_order(rng):
+    """Two of thirty cross it; for the others no turn comes between."""
+    scene = tilted_street(rng, yaw_rad=np.r_[np.zeros(28), 1.5, -1.2])
+    for one in (scene, accuracy_doctor.planted(scene, "euler_order")):
+        verdict = examine(one)["euler_order"]
+        assert verdict.presence == Presence.UNDECIDABLE and "about as alike in another order" in verdict.saw
+
+
+def test_tilts_that_no_order_explains(rng):
+    """Each car has a tilt of its own; the reason does not say that an order explains nothing where it explains some."""
+    scene = tilted_street(rng)
+    own = accuracy_doctor.relabelled(scene, lambda c: accuracy_doctor.like(c, quat=tilts(rng.normal(0, 0.03, (len(c), 2)), c.yaw_rad)))
+    verdict = examine(own)["euler_order"]
+    assert verdict.presence == Presence.UNDECIDABLE
+    apart, *still = (float(number) for number in re.findall(r"([\d.]+) (?:degrees|as)", verdict.saw))
+    assert ("explains only part" in verdict.saw) == bool(still) and all(one <= apart for one in still)
 
 
 def test_what_cannot_be_told_is_said(rng):

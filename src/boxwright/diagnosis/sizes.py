@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from ..arrays import Float64s
+from ..arrays import Bools, Float64s
 from ..errors import number_of
 from ..taxonomy import SizePrior, Taxonomy
 from .evidence import Evidence, Labels
@@ -23,9 +23,13 @@ _SIDES = ("length", "width", "height")
 _FLAT = np.radians(0.3)
 _N_TILTED = 10
 _TILTED = "label cuboids with pitch and roll, ten or more that head in several directions; where there are none, the order does no harm"
-_ONE_WAY = 0.95  # length of the mean of headings, 1 where all are one
+_SHOWN = 0.25  # of the usual tilt: by less, the usual mistake would not show in how cuboids are tilted against each other
 _SPREAD = np.radians(0.5)
 _ALIKE = np.radians(3)  # more than grounds, and those who draw cuboids on them, make of one tilt
+_SLIGHT = 0.1  # of the usual tilt: so little between cuboids is no sign of another order
+_ALL = 0.1  # of what cuboids are tilted against each other: an order that leaves no more explains it
+_N_TOGETHER = 3  # of one frame, so that the median of their ups is none of two
+_N_AGREEING = 8  # objects: tilts of half of them come so near to one by chance, in one of twelve orders, less than once in a thousand times
 
 
 def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
@@ -153,25 +157,39 @@ def order_of_euler(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
     labels, name = evidence.labels, "euler_order"
     if len(labels) < _N_TILTED:
         return undecidable(name, f"{number_of(len(labels), 'cuboid')} cannot be compared in tilt", _TILTED), labels
-    tilted = np.arccos(np.clip(labels.up[:, 2], -1, 1)) > _FLAT
+    tilted = (np.arccos(np.clip(labels.up[:, 2], -1, 1)) > _FLAT) & _at_keyframes(evidence)
     if tilted.sum() < _N_TILTED:
-        why = "no cuboid is tilted" if not tilted.any() else f"only {tilted.sum()} of {len(labels)} cuboids are tilted"
+        few = f"only {tilted.sum()} of {len(labels)} cuboids are tilted, and at keyframes"
+        why = few if tilted.any() else "no cuboid at a keyframe is tilted"
         return undecidable(name, f"{why}; for those that stand straight every order of Euler angles is the same", _TILTED), labels
     some = Labels(labels.frame[tilted], labels.track[tilted], labels.center_m[tilted], labels.size_m[tilted], labels.quat_wxyz[tilted])
+    if np.bincount(some.frame).max() < _N_TOGETHER:
+        why = f"{number_of(len(some), 'cuboid')} are tilted, but no frame has {_N_TOGETHER} of them at keyframes, to be compared with each other"
+        return undecidable(name, why, _TILTED), labels
     spread, usual = _spread(some, some.up), float(np.median(np.arccos(np.clip(some.up[:, 2], -1, 1))))
     orders = {pair: _spread(some, _reordered(some, *pair)[1]) for pair in itertools.permutations(("XYZ", "ZYX", "YXZ", "ZXY"), 2)}
     read_as, meant = min(orders, key=lambda pair: round(orders[pair], 3))  # of orders that are as good, the usual one
-    least, degrees = orders[read_as, meant], np.degrees
-    if spread > _SPREAD and spread > 2 * least and least < _ALIKE:
-        saw = f"cuboids of one frame are tilted {degrees(spread):.1f} degrees against each other, and {degrees(least):.2f} as {meant}, not {read_as}"
+    least = orders[read_as, meant]
+    apart = f"cuboids of one frame are tilted {np.degrees(spread):.2g} degrees against each other"
+    other = f"{np.degrees(least):.2g} as {meant}, not {read_as}"
+    suits = spread > 2 * least and spread > _SLIGHT * usual  # below that there is nothing to explain
+    explains_all = least < _ALL * spread and len(np.unique(some.track)) >= _N_AGREEING
+    if suits and least < _ALIKE and (spread > _SPREAD or explains_all):
         quat, _ = _reordered(labels, read_as, meant)
-        return found(name, saw, 1 - least / spread, f"put the angles together as {meant}, not as {read_as}"), labels.changed(quat_wxyz=quat)
-    if spread < 0.5 * usual:
-        alike = f"{number_of(len(some), 'cuboid')} are tilted, by {degrees(usual):.1f} degrees, and alike in a frame: within {degrees(spread):.2f}"
-        if np.hypot(np.cos(some.yaw_rad).mean(), np.sin(some.yaw_rad).mean()) > _ONE_WAY:
-            return undecidable(name, f"{alike}; but all head one way, and would be alike in any order", _TILTED), labels
+        change = f"put the angles together as {meant}, not as {read_as}"
+        return found(name, f"{apart}, and {other}", 1 - least / spread, change), labels.changed(quat_wxyz=quat)
+    if spread < 0.5 * usual and not suits:
+        tilts = f"{number_of(len(some), 'cuboid')} are tilted, by {np.degrees(usual):.1f} degrees"
+        alike = f"{tilts}, and alike in a frame: within {np.degrees(spread):.2f}"
+        if min(orders["XYZ", "ZYX"], orders["ZYX", "XYZ"]) < _SHOWN * usual:
+            return undecidable(name, f"{alike}; but they head such ways that they would be about as alike in another order", _TILTED), labels
         return absent(name, alike), labels
-    why = f"cuboids of one frame are tilted {degrees(spread):.1f} degrees against each other, and no order of Euler angles explains that"
+    if suits and least < _ALIKE:
+        why = f"{apart}, and {other}: too little, or of too few objects, to be told from the slope of the ground"
+    elif least < spread:
+        why = f"{apart}, and still {other}, which explains only part of that"
+    else:
+        why = f"{apart}, and no other order of Euler angles makes them more alike"
     return undecidable(name, why, "where sizes of tilts matter, look at how cuboids stand on sloping ground"), labels
 
 
@@ -180,10 +198,20 @@ def _spread(labels: Labels, up: Float64s) -> float:
     apart = []
     for frame in np.unique(labels.frame).tolist():
         here = up[labels.frame == frame]
-        if len(here) >= 3:
+        if len(here) >= _N_TOGETHER:
             middle = np.median(here, axis=0)
             apart += np.arccos(np.clip(here @ (middle / np.linalg.norm(middle)), -1, 1)).tolist()
-    return float(np.median(apart)) if apart else 0.0
+    return float(np.median(apart))
+
+
+def _at_keyframes(evidence: Evidence) -> Bools:
+    """(R,) whether labels are keyframes: what lies between mixes the turns of two, and is in no order of angles."""
+    scene, labels = evidence.scene, evidence.labels
+    n, given = len(scene), [np.zeros(0, np.int64)]
+    for k, track in enumerate(scene.tracks):
+        index = np.searchsorted(scene.times_ns, track.times_ns).clip(max=n - 1)
+        given.append(k * n + index[scene.times_ns[index] == track.times_ns])
+    return np.isin(labels.track * n + labels.frame, np.concatenate(given))
 
 
 def _reordered(labels: Labels, read_as: str, meant: str) -> tuple[Float64s, Float64s]:
