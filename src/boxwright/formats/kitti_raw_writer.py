@@ -232,7 +232,7 @@ def _own_rows(scene: Scene, trajectory: Trajectory) -> Int64s | None:
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     report.dropped += lost_in_pictures(scene.image_tracks)
-    report.dropped += lost_of_labels(scene, scene.tracks, CAPABILITIES)
+    report.dropped += lost_of_labels(scene, scene.tracks, CAPABILITIES, keeps_filled=True)
     report.dropped += lost_beside_labels(scene, CAPABILITIES)
     others = set(scene.source_attributes) - _KEPT
     if others:

@@ -69,12 +69,20 @@ def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[Told]:
 
 
 def lost_of_labels(
-    scene: Scene, tracks: Sequence[Track | ImageTrack], said: Capabilities, *, has_attributes: bool = False, n_occluded: int = 0, n_links: int = 0
+    scene: Scene,
+    tracks: Sequence[Track | ImageTrack],
+    said: Capabilities,
+    *,
+    has_attributes: bool = False,
+    n_occluded: int = 0,
+    n_links: int = 0,
+    keeps_filled: bool = False,
 ) -> list[Told]:
     """Attributes, links to objects, what is occluded and which labels were set, of the tracks that are written.
 
     has_attributes, n_occluded, n_links : whether others that are written have attributes, how many of their keyframes are occluded, and how many of
         them are linked to objects
+    keeps_filled : whether keyframes that are told to have been filled in come back so
     """
     lost = list[Told]()
     if not said.can_write("attributes") and (has_attributes or any(one.attributes or any(one.keyframe_attributes) for one in tracks)):
@@ -85,15 +93,17 @@ def lost_of_labels(
     n_occluded += sum(int((one.visibility == Visibility.OCCLUDED).sum()) for one in tracks)
     if n_occluded and not said.can_write("visibility"):
         lost.append(Told("visibility", f"that {number_of(n_occluded, 'keyframe')} {'is' if n_occluded == 1 else 'are'} occluded"))
-    if not said.can_write("keyframes") and any(is_filled(scene, one) for one in tracks):
+    if not said.can_write("keyframes") and any(_has_between(scene, one) if keeps_filled else is_filled(scene, one) for one in tracks):
         lost.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
     return lost
 
 
 def is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
     """Whether labels lie between keyframes, at frames, or are told to have lain between others."""
-    if has_filled([track]):
-        return True
+    return has_filled([track]) or _has_between(scene, track)
+
+
+def _has_between(scene: Scene, track: Track | ImageTrack) -> bool:
     filled = track.at(scene.exposures_ns(track.camera) if isinstance(track, ImageTrack) else scene.times_ns)
     return bool(np.any(filled.is_valid & (filled.state != State.KEYFRAME)))
 
