@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring
 from typing import Any, TextIO
 
@@ -23,17 +24,17 @@ def dumps(value: Any, field: str, indent: str = "") -> str:
     """Strict JSON in short lines: what fits on one line stays on one. Floats come back bit by bit. ArgumentError for what JSON lacks."""
     try:
         text = _lines(value, indent)
-        if _SURROGATES.search(text):  # two halves may be one character
+        if not text.isascii() and _SURROGATES.search(text):  # two halves may be one character
             text = _lines(json.loads(json.dumps(value, allow_nan=False, default=plain)), indent)
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
-    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+    return _escaped(text) + "\n"
 
 
 def dump_into(file: TextIO, value: Any, field: str) -> None:
     """As `dumps`, written object by object: all of a long clip's text at once would take ten times the memory of its labels."""
     for text in _pieces(value, "", field, _DEPTH_IN_PIECES):
-        file.write(_SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+        file.write(_escaped(text))
     file.write("\n")
 
 
@@ -129,7 +130,11 @@ def as_json(value: Any, field: str = "scene") -> str:
         text = _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"cannot be kept in JSON: {error}", field=field, hint="keep texts, finite numbers, lists and mappings only") from None
-    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _lines(value: Any, indent: str) -> str:
@@ -138,22 +143,19 @@ def _lines(value: Any, indent: str) -> str:
         value = value.tolist()
     is_object = isinstance(value, dict)
     if not is_object and not isinstance(value, (list, tuple)):
-        return encode_basestring(value) if type(value) is str else _ENCODER.encode(value)
-    parts = value.values() if is_object else value
-    for item in parts:
-        if isinstance(item, _PARTED):
-            break
-    else:
-        line = _ENCODER.encode(value)
-        if len(line) <= LINE_CHARACTERS or (not is_object and all(isinstance(item, _NUMBERS) for item in value)):
+        return _TEXTS[type(value)](value) if type(value) in _TEXTS else _ENCODER.encode(value)
+    if type(value) is list and _PYTHON_NUMBERS.issuperset(map(type, value)):
+        line = repr(value)  # as JSON has it
+        if "n" not in line:  # neither nan nor inf
             return line
     deeper = indent + " "
-    rows = [_lines(item, deeper) for item in parts]
+    rows = [_TEXTS[type(item)](item) if type(item) in _TEXTS else _lines(item, deeper) for item in (value.values() if is_object else value)]
     if is_object:
         rows = [f"{encode_basestring(key if type(key) is str else _key(key))}: {row}" for key, row in zip(value, rows)]
     first, last = "{}" if is_object else "[]"
     line = ", ".join(rows)
-    if len(line) + 2 <= LINE_CHARACTERS and "\n" not in line:  # texts have none in them
+    fits = len(line) + 2 <= LINE_CHARACTERS and "\n" not in line  # texts have none in them
+    if fits or (not is_object and all(isinstance(item, _NUMBERS) for item in value)):
         return first + line + last
     return f"{first}\n{deeper}" + f",\n{deeper}".join(rows) + f"\n{indent}{last}"
 
@@ -173,6 +175,17 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__}")
 
 
-_PARTED = (dict, list, tuple, np.ndarray)
+def _float(value: float) -> str:
+    return repr(value) if math.isfinite(value) else _ENCODER.encode(value)
+
+
 _NUMBERS = (int, float, np.number, np.bool_)
+_PYTHON_NUMBERS = {int, float}
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: repr,
+    float: _float,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda value: "null",
+}  # of the values of Python itself, which are most
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)

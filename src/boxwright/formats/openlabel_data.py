@@ -121,7 +121,10 @@ def is_sound(fields: Any) -> bool:
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Two sets of data, kind by kind."""
-    return {kind: [*first.get(kind, []), *second.get(kind, [])] for kind in dict.fromkeys((*first, *second))}
+    both = {kind: [*items] for kind, items in first.items()}
+    for kind, items in second.items():
+        both[kind] = [*both.get(kind, ()), *items]
+    return both
 
 
 # ------------------------------------------------------------ in which frames

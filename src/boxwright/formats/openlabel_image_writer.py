@@ -15,35 +15,46 @@ from ..arrays import Float64s, Int64s
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, State, Visibility
 from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes
+from ..tracks import Track
 from .boxwright_pictures import image_track_mapping
 from .openlabel_data import is_data
 from .openlabel_shapes import ABSOLUTE, MASK, NESTED, RELATIVE, TRACK
 
-__all__ = ["Sight", "said_of", "sights_of"]
+__all__ = ["Codes", "Sight", "codes_of", "said_of", "sights_of"]
 
 KIND_OF = {"box": "bbox", "rotated_box": "rbbox", "polygon": "poly2d", "polyline": "poly2d", "keypoints": "point2d", "mask": "binary"}
 Sight = tuple[int, str, list[dict[str, Any]], Mapping[str, Any]]
+Codes = dict[int, dict[str, str]]  # keyframe -> who set it and how it is seen, where that is not the usual
 _TOLD = {"track_id", "category", "camera", "shape"}
 
 
-def sights_of(track: ImageTrack, exposures: Int64s) -> Iterator[Sight]:
+def codes_of(track: Track | ImageTrack) -> Codes:
+    codes: Codes = {}
+    unusual = np.flatnonzero((track.origin != Origin.GIVEN) | (track.visibility != Visibility.VISIBLE))
+    for k, origin, visibility in zip(unusual.tolist(), track.origin[unusual].tolist(), track.visibility[unusual].tolist()):
+        codes[k] = {"origin": Origin(origin).name.lower()} if origin != Origin.GIVEN else {}
+        if visibility != Visibility.VISIBLE:
+            codes[k]["visibility"] = Visibility(visibility).name.lower()
+    return codes
+
+
+def sights_of(track: ImageTrack, exposures: Int64s, codes_of_keyframes: Codes) -> Iterator[Sight]:
     """(frame, kind of data, items without attributes of their own names, those attributes) of each frame that the track is in;
     keypoints of which none is marked have no item.
 
-    exposures : (F,) of the track's camera
+    exposures : (F,) of the track's camera; codes_of_keyframes : see `codes_of`
     """
     filled = track.at(exposures)
-    for i in np.flatnonzero(filled.is_valid).tolist():
-        is_key, k = filled.state[i] == State.KEYFRAME, int(filled.keyframe_index[i])
+    there = np.flatnonzero(filled.is_valid)
+    all_shapes = filled.shapes[there]
+    rows = _rows(all_shapes)
+    is_keyframe = (filled.state[there] == State.KEYFRAME).tolist()
+    for n, (i, is_key, k) in enumerate(zip(there.tolist(), is_keyframe, filled.keyframe_index[there].tolist())):
         kept: Mapping[str, Any] = track.keyframe_source_attributes[k] if is_key and track.keyframe_source_attributes else {}
         given: Mapping[str, Any] = track.keyframe_attributes[k] if is_key and track.keyframe_attributes else {}
         own: dict[str, Any] = {TRACK: track.track_id} if is_key else {TRACK: track.track_id, "is_keyframe": False}
-        codes: dict[str, Any] = {}
-        if is_key and track.origin[k] != Origin.GIVEN:
-            codes["origin"] = Origin(track.origin[k]).name.lower()
-        if is_key and track.visibility[k] != Visibility.VISIBLE:
-            codes["visibility"] = Visibility(track.visibility[k]).name.lower()
-        shapes = filled.shapes[[i]]
+        codes: Mapping[str, str] = codes_of_keyframes.get(k, {}) if is_key else {}
+        shapes = all_shapes[[n]] if rows is None else all_shapes
         if isinstance(shapes, Keypoints):
             items, taken = _points(track, shapes, kept)
             rest = {key: value for key, value in kept.items() if key not in taken}
@@ -53,21 +64,21 @@ def sights_of(track: ImageTrack, exposures: Int64s) -> Iterator[Sight]:
                 items[0]["keyframe"] = said
             given = {}
         else:
-            items, taken = _items(track, shapes, kept)
+            items, taken = _items(track, shapes, kept, None if rows is None else rows[n])
             rest = {key: value for key, value in kept.items() if key not in taken}
             items = [{**item, **own} for item in items]
             items[0] |= {**codes, **({"source_attributes": rest} if rest else {})}
         yield i, KIND_OF[shapes.KIND], items, given
 
 
-def _items(track: ImageTrack, shapes: Shapes, kept: Mapping[str, Any]) -> tuple[list[dict[str, Any]], set[str]]:
-    """(the items of a shape, the source attributes that are in them)"""
+def _items(track: ImageTrack, shapes: Shapes, kept: Mapping[str, Any], row: list[float] | None) -> tuple[list[dict[str, Any]], set[str]]:
+    """(the items of a shape, the source attributes that are in them). row : its numbers, where its kind has them in `_rows`"""
     kind, taken = KIND_OF[shapes.KIND], set[str]()
     fields: Mapping[str, Any] = {}
     if "shape" in kept and _is_sound(kind, kept["shape"]):
         fields = kept["shape"]
         taken.add("shape")
-    values = _values(shapes, fields)
+    values = _values(shapes, fields) if row is None else [row]
     others: Sequence[Mapping[str, Any]] = [{}] * (len(values) - 1)
     if isinstance(kept.get("rings"), list) and len(kept["rings"]) == len(others) and all(_is_sound(kind, ring) for ring in kept["rings"]):
         others = kept["rings"]
@@ -87,11 +98,17 @@ def _items(track: ImageTrack, shapes: Shapes, kept: Mapping[str, Any]) -> tuple[
     return items, taken
 
 
-def _values(shapes: Shapes, fields: Mapping[str, Any]) -> list[Any]:
+def _rows(shapes: Shapes) -> list[list[float]] | None:
+    """The numbers of each shape, all at once, or None where kinds have more than a row of them."""
     if isinstance(shapes, Boxes):
         return np.concatenate([shapes.center_uv, shapes.size_px], 1).tolist()  # type: ignore[no-any-return]
     if isinstance(shapes, RotatedBoxes):
         return np.concatenate([shapes.center_uv, shapes.size_px, shapes.rotation_rad[:, None]], 1).tolist()  # type: ignore[no-any-return]
+    return None
+
+
+def _values(shapes: Shapes, fields: Mapping[str, Any]) -> list[Any]:
+    """Of one shape whose kind has no `_rows`."""
     if isinstance(shapes, Masks):
         return shapes.to_coco()
     rings = shapes.rings(0) if isinstance(shapes, Polygons) else [shapes.points(0)] if isinstance(shapes, Polylines) else []

@@ -16,7 +16,7 @@ from ..shapes2d import Keypoints
 from ..tracks import Origin, State, Track, Visibility
 from .dense_tracks import moved_each
 from .openlabel_data import attribute_kind, is_data, is_sound, joined
-from .openlabel_image_writer import said_of, sights_of
+from .openlabel_image_writer import codes_of, said_of, sights_of
 from .openlabel_objects import CUBOID_NAME
 from .openlabel_shapes import OTHERS
 from .openlabel_tracks import UPRIGHT_FROM_CAMERA
@@ -33,7 +33,7 @@ class OwnTrack:
 
     def __init__(self, document: Document, track: Track) -> None:
         self.document, self.track, self.uid = document, track, document.uids[track.track_id]
-        self.name = f"track {track.track_id}"
+        self.name, self.codes = f"track {track.track_id}", codes_of(track)
         self.n_labels = 0
         self.off_frame = bool((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).any())
         if self.off_frame:
@@ -86,7 +86,7 @@ class OwnTrack:
             return {}, cuboid
         given = track.keyframe_attributes[k] if track.keyframe_attributes else {}
         if not kept and not given:
-            return {}, cuboid | _codes(track, k)
+            return {}, cuboid | self.codes.get(k, {})
         kinds = self.document.attributes({name: value for name, value in given.items() if name not in beside}, owner)
         aside = self.document.attributes({name: value for name, value in given.items() if name in beside}, owner)
         taken = ["cuboid"] if fields else []
@@ -103,7 +103,7 @@ class OwnTrack:
         attributes = joined(kinds, cuboid.get("attributes", {}))
         if attributes:
             cuboid["attributes"] = attributes
-        cuboid |= _codes(track, k)
+        cuboid |= self.codes.get(k, {})
         rest = {key: value for key, value in kept.items() if key not in taken}
         return {**entry, **({"object_data": data} if data else {})}, {**cuboid, **({"source_attributes": rest} if rest else {})}
 
@@ -113,14 +113,14 @@ class OwnImageTrack:
 
     def __init__(self, document: Document, track: ImageTrack) -> None:
         self.document, self.track, self.uid = document, track, document.uids[track.track_id]
-        self.name = f"image track {track.track_id!r}"
+        self.name, self.codes = f"image track {track.track_id!r}", codes_of(track)
         self.exposures = document.scene.exposures_ns(track.camera)
         self.keyframes, self.n_seen = list[int](), 0
         if self.uid not in document.objects:
             document.declare_seen(track, self.uid, self.name)
 
     def put(self, first: int, end: int) -> None:
-        for at, kind, items, given in sights_of(self.track, self.exposures[first:end]):
+        for at, kind, items, given in sights_of(self.track, self.exposures[first:end], self.codes):
             self.n_seen += 1
             if not items:
                 continue
@@ -151,16 +151,6 @@ class OwnImageTrack:
 def packed(center: Float64s, quat_wxyz: Float64s, size: Float64s) -> Float64s:
     """(M, 10) x y z qx qy qz qw sx sy sz"""
     return np.concatenate([center, quat_wxyz[:, [1, 2, 3, 0]], size], 1)
-
-
-def _codes(track: Track, k: int) -> dict[str, str]:
-    """Who set a keyframe and how it is seen, where that is not the usual."""
-    codes: dict[str, str] = {}
-    if track.origin[k] != Origin.GIVEN:
-        codes["origin"] = Origin(track.origin[k]).name.lower()
-    if track.visibility[k] != Visibility.VISIBLE:
-        codes["visibility"] = Visibility(track.visibility[k]).name.lower()
-    return codes
 
 
 def end_of(track: Track, k: int) -> dict[str, Any]:

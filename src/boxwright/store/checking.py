@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import BoxwrightError, CorruptionError
+from ..garbage import without_collector
 from . import schema
 from .canonical import as_stored, chained, change_line, compacted, first_hash
 from .entities import PROJECT, slot_of
-from .garbage import without_collector
 from .project import Project
 
 __all__ = ["Damage", "Report", "fsck"]

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ..errors import ArgumentError, CorruptionError, FrameMissing, StorageError, UnknownName
 from ..formats import SceneEntry, read, scenes
 from ..formats.boxwright_writer import scene_mapping
+from ..garbage import without_collector
 from ..outputs import as_path
 from ..point_labels import NoPointLabels
 from ..scene import Scene
@@ -24,7 +25,6 @@ from .canonical import checked_id, new_id
 from .edits import Edits, label_bytes
 from .engines import Database
 from .entities import PROJECT, Entity, columns_of, entity_of, named
-from .garbage import without_collector
 from .history import Blame, log_of, values_of
 from .member_verbs import checked_account
 from .places import check_places
