@@ -62,6 +62,13 @@ def first_red_one_blue(scene):
     return scene.replace(tracks=list(map(blue, scene.tracks)), image_tracks=list(map(blue, scene.image_tracks)))
 
 
+def with_one_more_attribute(scene):
+    def marked(track):
+        return track.replace(attributes={**track.attributes, "wheels": 4})
+
+    return scene.replace(tracks=list(map(marked, scene.tracks)), image_tracks=list(map(marked, scene.image_tracks)))
+
+
 def without_a_frame(scene):
     def gone(track):
         visibility = np.array(track.visibility)
@@ -106,6 +113,9 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "another class": ("classes", of_tracks(lambda track: track.replace(category="pedestrian" if track.track_id == "3" else track.category))),
     "an attribute": ("attributes", first_red_one_blue),
     "a number": ("attributes", of_tracks(lambda track: track.replace(attributes={**track.attributes, "doors": 5}))),
+    "an attribute more": ("attributes", with_one_more_attribute),
+    "a tag more": ("tags", lambda scene: scene.replace(tags=[bw.Tag("night")])),
+    "a relation more": ("relations", lambda scene: scene.replace(relations=[bw.Relation("follows", "3", "2")])),
     "a time": ("times", lambda scene: street(np.append(TIMES[:-1], TIMES[-1] + 20_000_000))),
     "a frame's objects": ("cuboids shapes", without_a_frame),
     "a lens": ("calibration", other_cameras(longer)),
@@ -118,13 +128,27 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
 
 def shows(format: str, fault: str) -> bool:
     said = bw.capabilities()[format]
-    if fault in ("an attribute", "a number") and format in KEPT_OF_LABELS:
+    if fault in ("an attribute", "a number", "an attribute more") and format in KEPT_OF_LABELS:
         return False
+    if fault == "a relation more" and "relations" in said.losses:
+        return False  # they hold links to objects alone
     return any(said.can_write(field) or (said.projects and field == "cuboids") for field in FAULTS[fault][0].split())
 
 
 def options(format: str) -> dict[str, str]:
     return {"camera": "right"} if bw.capabilities()[format].one_camera else {}
+
+
+def faulty(change, aside):
+    """A writer of what a change makes of a scene, with the report of the scene."""
+
+    def write(scene, folder, *args, **kwargs):
+        told = bw.write(scene, aside / "sound", *args, **kwargs)
+        shutil.rmtree(aside / "sound")
+        bw.write(change(scene), folder, *args, **kwargs)
+        return told
+
+    return write
 
 
 @pytest.mark.parametrize("format", list(_WRITERS))
@@ -135,14 +159,18 @@ def test_no_certificate_holds_over_a_fault(monkeypatch, tmp_path, format):
     assert sound.holds, sound.reasons
     held = []
     for fault in [name for name in FAULTS if shows(format, name)]:
-
-        def faulty(scene, folder, *args, change=FAULTS[fault][1], **kwargs):
-            told = bw.write(scene, tmp_path / "sound", *args, **kwargs)
-            shutil.rmtree(tmp_path / "sound")
-            bw.write(change(scene), folder, *args, **kwargs)
-            return told
-
-        monkeypatch.setattr(certification, "write", faulty)
+        monkeypatch.setattr(certification, "write", faulty(FAULTS[fault][1], tmp_path))
         if bw.certify(scene, format, **options(format)).holds:
             held.append(fault)
     assert not held
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel"])
+def test_no_certificate_holds_over_a_link_that_nobody_gave(monkeypatch, tmp_path, format):
+    def unlinked(scene):
+        return scene.replace(image_tracks=[track.replace(object_id=None) for track in scene.image_tracks])
+
+    assert bw.certify(unlinked(street()), format).holds
+    monkeypatch.setattr(certification, "write", faulty(lambda scene: street(), tmp_path))
+    certificate = bw.certify(unlinked(street()), format)
+    assert any("link of track 1/front" in reason for reason in certificate.reasons)

@@ -27,6 +27,7 @@ from ..scene import Scene
 from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
 from .fields import Found, LostField, Readings, lost_fields, lost_label, tracks_gone
+from .invented import invented
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
 from .placed import poses_of, wrong_cameras, wrong_lidars
 from .rows import Clip, CuboidRows, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
@@ -247,7 +248,8 @@ def _measured(
     wrong = wrong_cameras(readings.given, readings.back) if said.can_write("calibration") else []
     others = [f"camera {name} came back with another lens or at another place than it was given" for name in wrong]
     others += [f"LiDAR {name} came back at another place on the vehicle" for name in wrong_lidars(readings.given, readings.back)]
-    return replace(reading, reasons=(*_reasons(reading, said), *others))
+    more = invented(readings, said.adds.split()) if knows is None else []
+    return replace(reading, reasons=(*_reasons(reading, said), *others, *more))
 
 
 def _with_others(fields: dict[str, Found], gone: Mapping[str, list[Gone]]) -> dict[str, Found]:

@@ -101,6 +101,7 @@ class Capabilities:
     projects : whether tracks of cuboids go into it as boxes around what each camera sees of them
     within_pictures : whether it refuses what reaches out of a picture, so that labels end with it
     frame : the frame its cuboids stand in: "lidar", "ego", "world", or "" where it can be any, or there are none
+    adds : names of attributes that each of its labels has, whether or not one was given, with blanks between
     exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
     client : the package of others that reads it, which `bw.certify` asks where it is installed; client_exact : how far labels move in it, as `exact`
         where None, or how it rounds their numbers, from which that follows by the cuboids of a scene
@@ -115,6 +116,7 @@ class Capabilities:
     projects: bool = False
     within_pictures: bool = False
     frame: str = ""
+    adds: str = ""
     exact: Exactness = field(default_factory=Exactness)
     client: str | None = None
     client_exact: Exactness | Decimals | None = None

@@ -50,6 +50,7 @@ CAPABILITIES = Capabilities(
         "pictures": "of cameras that are dropped",
     },
     frame="lidar",
+    adds="truncated occluded",
     exact=Exactness(m=1e-6, rad=1e-9),
     remarks=(
         "Every frame becomes a scene of its own.",

@@ -62,6 +62,7 @@ CAPABILITIES = Capabilities(
         "pictures": "of cameras that are dropped",
     },
     frame="lidar",
+    adds="truncation occlusion",
     exact=Exactness(m=1e-6, rad=1e-9),
     client="datumaro",
     client_exact=Decimals(m=0.005, rad=0.005),  # as for datumaro's own JSON: it rounds to 2 decimals

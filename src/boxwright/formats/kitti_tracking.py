@@ -73,6 +73,7 @@ CAPABILITIES = Capabilities(
         "pictures": "of cameras that are dropped",
     },
     frame="lidar",
+    adds="truncated occluded",
     exact=Exactness(m=1e-6, rad=1e-9),
     remarks=(
         "Canonical byte for byte: a label file of KITTI's own, by frame and in it by track, is written back as it was, edited labels aside; numbers "
