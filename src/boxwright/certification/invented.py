@@ -20,15 +20,16 @@ def invented(readings: Readings, added: Collection[str]) -> list[str]:
 
 
 def _attributes(readings: Readings, added: Collection[str]) -> list[str]:
-    """Those that their tracks have at no time."""
+    """Those that their tracks have at no time, under another name neither: one that is gone there, with the same value."""
     n: Counter[str] = Counter()
     for a, b, pairs in readings.both:
         held = defaultdict[int, set[str]](set)
         for k, attributes in zip(a.track.tolist(), a.attributes):
             held[k].update(name for name, value in attributes.items() if value is not None)
         for i, j in zip(pairs.a.tolist(), pairs.b.tolist()) if b.attributes else ():
-            known = held[int(a.track[i])].union(added)
-            n.update(name for name, value in b.attributes[j].items() if value is not None and name not in known)
+            known, there = held[int(a.track[i])].union(added), b.attributes[j]
+            gone = [value for name, value in (a.attributes[i] if a.attributes else {}).items() if name not in there]
+            n.update(name for name, value in there.items() if value is not None and name not in known and value not in gone)
     return [f"attribute {name} of {count} labels that nobody gave" for name, count in sorted(n.items())]
 
 
