@@ -31,7 +31,7 @@ from ..limits import LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from ..scene import CameraSensor, Scene
 from .boxwright_scene import camera_name
-from .cvat_video_meta import Label, labels_of, size_of, text_of, whole_of
+from .cvat_video_meta import Label, labels_of, size_of, text_of, whole_of, without_attribute
 from .cvat_video_shapes import ELEMENTS, check_shape, shapes_of, visibility_of
 from .declared import Capabilities, Exactness
 from .free_names import FreeNames
@@ -60,8 +60,8 @@ CAPABILITIES = Capabilities(
     client_exact=Exactness(px=0.0052),  # 0.01 px, in float32, whose steps at 4,000 px are 0.0002
     remarks=(
         "Datumaro rounds to 0.01 px, in float32, what it reads. Attributes in the form of old files are written in that of new ones.",
-        "CVAT numbers tracks anew when it saves a task; a track that is not from CVAT has its name as the attribute `boxwright_track_id`, and "
-        "the object that it is as `object_id`, which come back with it.",
+        "CVAT numbers tracks anew when it saves a task; a track has its name, also a number of CVAT's, as the attribute `boxwright_track_id`, "
+        "and the object that it is as `object_id`, which come back with it.",
     ),
 )
 
@@ -329,7 +329,7 @@ class _Reader:
             frame_ids=tuple(str(number) for number in numbers),
             format="cvat_video",
             path=os.fspath(self.file),
-            source_attributes={"cvat": {"version": self.version, "meta": self.meta}} if self.n_meta else {},
+            source_attributes={"cvat": {"version": self.version, "meta": without_attribute(self.meta, NAME)}} if self.n_meta else {},
             notes=["the file has no times: frames are counted", *notes],
         )
 

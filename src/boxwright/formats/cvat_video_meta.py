@@ -120,6 +120,15 @@ def _attribute(node: Node) -> tuple[str, bool, str]:
     return _leaf_text(node, "name") or "", (_leaf_text(node, "mutable") or "").lower() == "true", _leaf_text(node, "input_type") or "text"
 
 
+def without_attribute(node: Node, name: str) -> Node:
+    """The meta without the definitions of the attribute of that name, and without empty lists of them."""
+    if not isinstance(node[2], list):
+        return node
+    stay = [one for one in node[2] if node[0] != "attributes" or one[0] != "attribute" or _attribute(one)[0] != name]
+    inside = [one for one in (without_attribute(child, name) for child in stay) if one[0] != "attributes" or one[2]]
+    return [node[0], node[1], inside]
+
+
 # ------------------------------------------------------------ and back
 
 

@@ -84,10 +84,8 @@ class _Writer:
             self.numbers = list(range(len(ids)))
 
     def called(self, track: ImageTrack) -> ImageTrack:
-        """With its name, where CVAT has not given it, and the object that it is, as attributes, which CVAT keeps."""
+        """With its name and the object that it is as attributes, which CVAT keeps; the numbers that it gave itself it gives anew, too."""
         linked = with_link(track, is_named=False)
-        if self.is_own and _NUMBER.fullmatch(track.track_id):
-            return linked
         return linked.replace(attributes={**linked.attributes, NAME: track.track_id})
 
     # -------------------------------------------------------- the task
