@@ -17,6 +17,7 @@ __all__ = ["Problem", "Problems", "summary_of", "within_depth"]
 
 _DEPTH = 16  # what is nested deeper becomes a text, so that a file that holds it stays within the limit of `json_depth`
 _NESTED = (dict, list, tuple, Mapping)
+_FLAT = {str, int, float, bool, type(None)}  # most of what is kept; asked for first, for it is asked for every label
 _ONE_BYTES = 1500  # what a problem takes in memory beside its record
 _SAID = ("what", "expected", "got", "path", "offset", "field", "hint")
 
@@ -125,7 +126,7 @@ def summary_of(problems: Sequence[Problem]) -> list[str]:
 def within_depth(kept: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same object; where lists and mappings are nested deeper than 16, a copy with texts in the place of what is deeper."""
     for item in kept.values():
-        if isinstance(item, _NESTED) and _is_deeper(item, _DEPTH - 1):
+        if type(item) not in _FLAT and _is_deeper(item, _DEPTH - 1):
             return {key: _for_json(value, _DEPTH - 1) for key, value in kept.items()}
     return kept
 
@@ -133,7 +134,10 @@ def within_depth(kept: Mapping[str, Any]) -> Mapping[str, Any]:
 def _is_deeper(value: Any, depth: int) -> bool:
     if not isinstance(value, _NESTED):
         return False
-    return not depth or any(_is_deeper(item, depth - 1) for item in (value.values() if isinstance(value, Mapping) else value))
+    if not depth:
+        return True
+    items = value.values() if isinstance(value, Mapping) else value
+    return not _FLAT.issuperset(map(type, items)) and any(_is_deeper(item, depth - 1) for item in items)
 
 
 def _for_json(value: Any, depth: int) -> Any:
