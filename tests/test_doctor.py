@@ -269,6 +269,27 @@ def test_more_things_than_a_float_has_ways_to_choose():
     assert "instead of 1120 of 1,120 things would stand still" in diagnosis["yaw_sign"].saw
 
 
+@pytest.mark.parametrize(
+    ("later_ns", "why"),
+    [
+        (None, "and there are neither"),
+        (10**12, "no frame is within the time of the 30 poses"),
+        (0, "the 30 poses cannot be relied on for motion"),
+    ],
+)
+def test_why_motion_tells_nothing_of_headings(later_ns, why):
+    """Without sweeps: there are no poses, or those of another time, or those by which nothing stands."""
+    scene = street(0.8, 0.0, moves=True)
+    ways = [track.cuboids.replace(frame="lidar") for track in scene.tracks]
+    poses = [bw.Pose.from_yaw(0.2 * k * k, (0.5 * k * (-1) ** k, 3.0 * k, 0)) for k in range(30)]  # of no vehicle
+    trajectory = None if later_ns is None else bw.Trajectory(scene.times_ns + later_ns, poses)
+    tracks = [track.replace(cuboids=way) for track, way in zip(scene.tracks, ways)]
+    diagnosis = examine(scene.replace(tracks=tracks, label_frame="lidar", trajectory=trajectory))
+    assert diagnosis["left_handed"].saw.endswith(why) and diagnosis["yaw_sign"].saw.endswith(why)
+    if later_ns == 0:
+        assert "so nothing is told of motion" in diagnosis["inverted_poses"].saw and "inverted_poses" in diagnosis["yaw_sign"].wanted
+
+
 # ------------------------------------------------------------ Euler angles
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Bools, Float64s
 from ..errors import number_of
 from ..rotations import wrap_rad
+from ..scene import Scene
 from .evidence import Evidence, Labels, is_boxlike
 from .trials import NEAR, Trial, View, at_least, compared, is_alike
 from .turns import as_quarter_turned, as_yaw, mirrored, mirrored_turns
@@ -160,11 +161,22 @@ def _sure(odds: float) -> float:
 
 def _why(evidence: Evidence, trial: Trial) -> tuple[str, str]:
     if not evidence.clouds and all(pose is None for pose in evidence.poses):
-        return "headings show by sweeps or by poses, and there are neither", _MORE
+        return _without_either(evidence.scene)
     if not trial.change():
         return "no object that has points, or moves, or stands while the vehicle turns, would look different with it undone", _MORE
     few = trial.n < 4 and trial.n_moving < 3 and trial.restless + trial.steadier < 6
     return f"{'too few objects tell' if few else 'what is seen fits about as well either way'}: with it undone, {trial.change()}", _MORE
+
+
+def _without_either(scene: Scene) -> tuple[str, str]:
+    """What is to be said where there are no sweeps, and no poses or none that are of use."""
+    if scene.trajectory is None:
+        return "headings show by sweeps or by poses, and there are neither", _MORE
+    poses = number_of(len(scene.trajectory), "pose")
+    if not scene.trajectory.covers(scene.times_ns).any():
+        return f"headings show by sweeps or by poses: there is no sweep, and no frame is within the time of the {poses}", _MORE
+    why = f"headings show by sweeps or by motion: there is no sweep, and the {poses} cannot be relied on for motion"
+    return why, "look at what inverted_poses and clock_offset say of the poses, or add sweeps"
 
 
 def _which_way(view: View) -> int:
