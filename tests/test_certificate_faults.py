@@ -174,3 +174,37 @@ def test_no_certificate_holds_over_a_link_that_nobody_gave(monkeypatch, tmp_path
     monkeypatch.setattr(certification, "write", faulty(lambda scene: street(), tmp_path))
     certificate = bw.certify(unlinked(street()), format)
     assert any("link of track 1/front" in reason for reason in certificate.reasons)
+
+
+@pytest.mark.parametrize("format", ["boxwright", "semantic_kitti"])
+def test_no_certificate_holds_over_points_of_other_objects(monkeypatch, tmp_path, format):
+    """Twenty points of one class and two objects; the first point goes to the other object."""
+
+    def labelled(objects):
+        return street().replace(point_label_data={(0, "lidar"): bw.PointLabels(np.ones(20, int), np.array(objects), {1: "car"})})
+
+    scene = labelled([1, 2] * 10)
+    assert bw.certify(scene, format).holds
+    monkeypatch.setattr(certification, "write", faulty(lambda _: labelled([2, 2] + [1, 2] * 9), tmp_path))
+    assert not bw.certify(scene, format).holds
+
+
+def test_no_certificate_holds_over_occlusion_that_another_box_lost(monkeypatch, tmp_path):
+    """What a report tells of a box in pictures says nothing of the cuboid."""
+
+    def hidden(track, k):
+        visibility = np.array(track.visibility)
+        visibility[k] = bw.Visibility.OCCLUDED
+        return track.replace(visibility=visibility)
+
+    def clear(scene):
+        def seen(track):
+            return track.replace(visibility=np.zeros_like(track.visibility))
+
+        return scene.replace(tracks=list(map(seen, scene.tracks)), image_tracks=list(map(seen, scene.image_tracks)))
+
+    scene = street()
+    scene = scene.replace(tracks=[hidden(scene.tracks[0], 2), *scene.tracks[1:]], image_tracks=[hidden(scene.image_tracks[0], 1)])
+    assert bw.certify(scene, "kitti_tracking").holds
+    monkeypatch.setattr(certification, "write", faulty(clear, tmp_path))
+    assert not bw.certify(scene, "kitti_tracking").holds

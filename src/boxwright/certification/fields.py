@@ -231,7 +231,7 @@ def _relations(readings: Readings) -> Found:
 
 
 def _point_labels(readings: Readings) -> Found:
-    """Sweeps with labels, and those of which a point's class is another, or that have no labels any more."""
+    """Sweeps with labels, and those of which a point's class is another, or points are one object that were not, or that have no labels any more."""
     n, gone = 0, list[Gone]()
     for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
         for k, name in enumerate(scene.lidars):
@@ -245,7 +245,7 @@ def _point_labels(readings: Readings) -> Found:
             mine, theirs = scene.point_labels(i, name), other.point_labels(j, lidars[k])
             if len(mine) != len(theirs):
                 gone.append(lost(name))
-            elif changed := _changed_classes(mine, theirs):
+            elif changed := sorted({*_changed_classes(mine, theirs), *_changed_objects(mine, theirs)}):
                 gone.append(tuple(Loss(frozenset([name, one])) for one in changed))
     return n, gone
 
@@ -254,6 +254,16 @@ def _changed_classes(mine: PointLabels, theirs: PointLabels) -> list[str]:
     """The classes of points that have another one now."""
     ids = np.unique(np.stack([mine.class_id, theirs.class_id]), axis=1).T.tolist()
     return sorted({mine.classes.get(i, "") for i, j in ids if mine.classes.get(i, "") != theirs.classes.get(j, "")})
+
+
+def _changed_objects(mine: PointLabels, theirs: PointLabels) -> list[str]:
+    """The classes of points whose object is several now, or one with another's; objects may have other numbers."""
+    ids = np.unique(np.stack([mine.instance_id, theirs.instance_id, mine.class_id]).astype(np.int64), axis=1).T.tolist()
+    ends, starts = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for i, j, _ in ids:
+        ends[i].add(j)
+        starts[j].add(i)
+    return sorted({mine.classes.get(k, "") for i, j, k in ids if len(ends[i]) > 1 or len(starts[j]) > 1 or (i == 0) != (j == 0)})
 
 
 # ------------------------------------------------------------ the rest of the scene

@@ -84,10 +84,10 @@ class DrawnBoxes:
             report.dropped.append(Told("track_ids", what, renamed))
         if any(is_filled(self.scene, track) for track in self.tracks.values()):
             report.dropped.append(Told("keyframes", "which boxes in pictures are keyframes: every frame has its own"))
-        hidden = sum(_n_hidden_apart(self.scene, k, track) for k, track in self.tracks.items())
-        if hidden:
+        apart = {track.track_id: _n_hidden_apart(self.scene, k, track) for k, track in self.tracks.items()}
+        if hidden := sum(apart.values()):
             what = f"that {number_of(hidden, 'box')} in pictures {'is' if hidden == 1 else 'are'} occluded, or not, unlike the cuboid"
-            report.dropped.append(Told("visibility", what, n=hidden))
+            report.dropped.append(Told("visibility", what, [name for name, n in apart.items() if n]))
         own = self.tracks.values()
         rows = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
         if names := {str(name) for row in rows for name in row}:
