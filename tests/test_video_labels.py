@@ -132,6 +132,22 @@ def test_what_was_moved_keeps_the_rest(clip, tmp_path, format):
     same_track(again.image_track("6"), polygon)
 
 
+def test_frames_by_when_the_camera_exposed(tmp_path):
+    """COCO has the moments of pictures; labels of a camera that exposes between the stamps of frames were refused."""
+    exposed = np.array([3, 13, 23, 33])
+    camera = bw.CameraSensor("front", bw.UncalibratedCamera(64, 48), times_ns=exposed)
+    car = bw.ImageTrack("4", "car", "front", exposed[[0, 2]], bw.Boxes([[1, 2, 9, 9], [3, 2, 11, 9]]))
+    own = bw.Scene("a", exposed - 3, cameras={"front": camera}, image_tracks=[car], label_frame="front")
+    bw.write(own, tmp_path / "own")
+    moved = car.replace(shapes=bw.Boxes(car.shapes.xyxy + 5))
+    bw.write(own.replace(image_tracks=[moved]), tmp_path / "back", "coco")
+    back = bw.read(tmp_path / "own", labels=tmp_path / "back").image_track("4")
+    np.testing.assert_allclose(back.at(exposed[:3]).shapes.xyxy, moved.at(exposed[:3]).shapes.xyxy, atol=1e-6)
+    bw.write(own.replace(times_ns=exposed - 2, cameras={"front": bw.CameraSensor("front", camera.camera)}, image_tracks=()), tmp_path / "other")
+    with pytest.raises(bw.TimeError, match="frames of the labels that the recording does not have"):
+        bw.read(tmp_path / "other", labels=tmp_path / "back")
+
+
 def test_attributes_that_were_edited_between_keyframes(clip, tmp_path):
     """They hold from where they were set, and the recording's own keyframes stay."""
     car, *others = rich()

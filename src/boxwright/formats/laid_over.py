@@ -31,9 +31,10 @@ def notes_on_sizes(scene: Scene) -> list[str]:
 def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, missing: str = "keep") -> Scene:
     """The scene with the labels in pictures, tags and relations of another, which was read from `path`.
 
-    Frames are matched by their numbers where the labels' format counts them, by their stamps otherwise; the camera by its name, or because there is
-    one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it says no other than the
-    format makes of the recording's own stays as the recording has it: keyframes, kinds of shapes, what is occluded, attributes, classes.
+    Frames are matched by their numbers where the labels' format counts them, by the stamps of frames or pictures otherwise; the camera by its name,
+    or because there is one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it says
+    no other than the format makes of the recording's own stays as the recording has it: keyframes, kinds of shapes, what is occluded, attributes,
+    classes.
 
     missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras, that are not in the file: "keep", or "drop", with
         their relations, as what was deleted there
@@ -45,7 +46,7 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
         raise FormatError("labels that are laid over a recording are those in its pictures", got="tracks of cuboids", path=path, hint=hint)
     labels = _sized(scene, labels, path)
     names = {name: _camera_for(scene, labels, name, path) for name in _cameras_of(labels)}
-    frames = _frames(scene, labels, path)
+    frames = _frames(scene, labels, path, [*names.values()])
     written = _written(scene, labels.format, [*names.values()], path)
     came = _tracks_over(scene, labels, names, frames, path)
     tracks = [_come_back(scene, track, written.get(track.track_id), path) for track in came]
@@ -97,7 +98,7 @@ def _written(scene: Scene, format: str, cameras: Sequence[str], path: str | os.P
         return {}
     try:
         names = {name: _camera_for(scene, there, name, path) for name in _cameras_of(there)}
-        return {track.track_id: track for track in _tracks_over(scene, there, names, _frames(scene, there, path), path)}
+        return {track.track_id: track for track in _tracks_over(scene, there, names, _frames(scene, there, path, [*names.values()]), path)}
     except (FormatError, TimeError):  # as those of a camera that exposes between the stamps of frames
         return {}
 
@@ -196,8 +197,8 @@ def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[
     return chosen
 
 
-def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Int64s:
-    """For each frame of the labels its index in the recording."""
+def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str], cameras: Sequence[str]) -> Int64s:
+    """For each frame of the labels its index in the recording, by the stamps of frames or by when one of the labels' cameras exposed."""
     hint = "are they labels of this recording?"
     if labels.format in _COUNTED:
         first = 1 if labels.format == "mot" else 0
@@ -208,7 +209,9 @@ def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Int64s
         if last >= len(scene):
             raise FormatError(expected=f"labels in {number_of(len(scene), 'frame')}", got=f"in frame {last}, counted from 0", path=path, hint=hint)
         return np.minimum(frames, len(scene) - 1)
-    at = np.searchsorted(scene.times_ns, labels.times_ns)
-    if not len(scene) or (scene.times_ns[np.minimum(at, len(scene) - 1)] != labels.times_ns).any():
-        raise TimeError("frames of the labels that the recording does not have", path=path, hint=hint)
-    return at
+    for stamps in [scene.times_ns, *map(scene.exposures_ns, dict.fromkeys(cameras))]:
+        order = np.argsort(stamps, kind="stable")
+        at = np.searchsorted(stamps, labels.times_ns, sorter=order)
+        if len(stamps) and (stamps[order[np.minimum(at, len(stamps) - 1)]] == labels.times_ns).all():
+            return np.asarray(order[at], np.int64)
+    raise TimeError("frames of the labels that the recording does not have", path=path, hint=hint)
