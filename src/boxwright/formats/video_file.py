@@ -27,7 +27,9 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Labels of another file are laid over it with `labels=`; `bw.write_video` writes one.",
         "So are labels that come back from a platform over the recording that has them: `missing='drop'`, or `convert --drop-missing`, leaves out "
-        "the tracks that were deleted there.",
+        "the tracks that were deleted there. Only labels in pictures are laid over, and what is read back no other than the format makes of the "
+        "recording's own stays as it is: kinds of shapes, what is occluded, attributes, classes, keyframes. A track whose polygons or lines the "
+        "platform holds as boxes becomes boxes where it was moved.",
     ),
 )
 
