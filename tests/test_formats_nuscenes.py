@@ -112,6 +112,31 @@ def test_golden_numbers(tmp_path):
     assert car.keyframe_source_attributes[0] == {"token": "x0", "num_lidar_pts": 7, "num_radar_pts": 0, "visibility": "v80-100"}
 
 
+def _turned(row, angle):
+    w, x, y, z = row["rotation"]
+    c, s = math.cos(angle / 2), math.sin(angle / 2)
+    row["rotation"] = [c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w]
+
+
+FAULTS = {
+    "a quarter turn": lambda row: _turned(row, math.pi / 2),
+    "half a turn": lambda row: _turned(row, math.pi),
+    "yaw of another sign": lambda row: row.update(rotation=[row["rotation"][0], *(-part for part in row["rotation"][1:])]),
+    "width and length exchanged": lambda row: row["size"].insert(1, row["size"].pop(0)),
+    "half the height down": lambda row: row["translation"].__setitem__(2, row["translation"][2] - row["size"][2] / 2),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_golden_numbers_catch(tmp_path, fault):
+    """What a reader or a writer gets wrong most easily, done to the file."""
+    rows = tables()
+    for row in rows["sample_annotation"]:
+        FAULTS[fault](row)
+    with pytest.raises(AssertionError):
+        check_golden(bw.read(make(tmp_path, rows)))
+
+
 def test_sensors(tmp_path):
     scene = bw.read(make(tmp_path))
     sweep = scene.points(0)
