@@ -27,7 +27,7 @@ __all__ = [
     "set_limits",
 ]
 
-_FILE_TIMES = 12  # a label of points and one in a picture, of a line of 200 characters
+_FILE_TIMES = 12  # what a line of KITTI, some 230 characters, takes as a cuboid and a box in a picture, in sizes of the line
 LABEL_BYTES, TRACK_BYTES = 1750, 3500  # what a label and a track take in memory, a track of one label the sum
 FARTHEST_M = 1e8  # further than any map reaches, in coordinates, sizes and shifts: such a number is a broken one
 FARTHEST_PX = 1e7  # likewise in pictures

@@ -18,7 +18,7 @@ from ..tags import Tag
 from .camera_labels import CameraLabels
 from .darwin_properties import ITEM, Pair, Properties, value_from
 from .strict_json import Node
-from .video_tags import frames_of_tag, value_of
+from .video_tags import frames_of_tag, say_times_of_tags, value_of
 from .write_report import Told, WriteReport
 
 __all__ = ["TAG", "item_properties", "tag_annotations", "tags_of_annotation", "tags_of_item"]
@@ -97,10 +97,7 @@ def tag_annotations(cameras: Sequence[CameraLabels], names: uuid.UUID, propertie
             }
     if n_other:
         report.dropped.append(Told("tags", f"{number_of(n_other, 'tag')} of cameras that are not written, or without a name", n=n_other))
-    if n_outside:
-        report.dropped.append(Told("tags", f"{number_of(n_outside, 'tag')} of a time without a frame", n=n_outside))
-    if n_timed:
-        report.rounded.append(Told("tags", f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told", n=n_timed))
+    say_times_of_tags(report, n_outside, n_timed)
 
 
 def _is_of_item(tag: Tag) -> bool:

@@ -14,7 +14,7 @@ from .camera_labels import CameraLabels
 from .json_text import as_json
 from .write_report import Told, WriteReport
 
-__all__ = ["VideoTag", "agreed", "frames_of_tag", "tags_of_videos", "value_of"]
+__all__ = ["VideoTag", "agreed", "frames_of_tag", "say_times_of_tags", "tags_of_videos", "value_of"]
 
 
 class VideoTag(NamedTuple):
@@ -54,13 +54,18 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
         )
     if n_other:
         report.dropped.append(Told("tags", f"{number_of(n_other, 'tag')} of cameras that are not written", n=n_other))
-    if n_outside:
-        report.dropped.append(Told("tags", f"{number_of(n_outside, 'tag')} of a time without a frame", n=n_outside))
     if n_texts:
         report.rounded.append(Told("tags", f"{number_of(n_texts, 'value')} of tags that became texts", n=n_texts))
+    say_times_of_tags(report, n_outside, n_timed)
+    return found
+
+
+def say_times_of_tags(report: WriteReport, n_outside: int, n_timed: int) -> None:
+    """n_outside, n_timed : how many tags are of a time without a frame, and how many of some time are written by frames"""
+    if n_outside:
+        report.dropped.append(Told("tags", f"{number_of(n_outside, 'tag')} of a time without a frame", n=n_outside))
     if n_timed:
         report.rounded.append(Told("tags", f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told", n=n_timed))
-    return found
 
 
 def frames_of_tag(tag: Tag, one: CameraLabels) -> tuple[int, int] | None:
