@@ -25,7 +25,7 @@ from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..tracks import Origin, Visibility, interpolate_tracks
 from .kitti_boxes import NO_BOX, DrawnBoxes
-from .kitti_labels import BOX, COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids
+from .kitti_labels import BOX, COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids, is_whole
 from .kitti_tracking_sensors import Rig
 from .point_label_files import say_point_labels_are_lost
 from .write_report import Told, WriteReport
@@ -169,14 +169,10 @@ class _Rows:
 
 def _is_truncated(value: Any) -> bool:
     """Tracking's class, or object's fraction; -1 in both where it is not known."""
-    return _is_whole(value, (-1, 0, 1, 2)) or (isinstance(value, float) and (value == -1 or 0 <= value <= 1))
+    return is_whole(value, (-1, 0, 1, 2)) or (isinstance(value, float) and (value == -1 or 0 <= value <= 1))
 
 
-def _is_whole(value: Any, of: Sequence[int]) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in of
-
-
-_CAN_BE: dict[str, Callable[[Any], bool]] = {"truncated": _is_truncated, "occluded": lambda value: _is_whole(value, (-1, 0, 1, 2, 3))}
+_CAN_BE: dict[str, Callable[[Any], bool]] = {"truncated": _is_truncated, "occluded": lambda value: is_whole(value, (-1, 0, 1, 2, 3))}
 
 
 def _last_keyframes(scene: Scene, times_ns: Int64s, track: Int64s) -> Int64s:

@@ -37,6 +37,7 @@ __all__ = [
     "cuboids_from_hwl_bottom",
     "finite_numbers",
     "hwl_bottom_from_cuboids",
+    "is_whole",
     "read_calibration",
     "text_lines",
     "whole_number",
@@ -269,3 +270,8 @@ def alpha_rad(rows: Float64s) -> Float64s:
     """(M,) observation angles: ry less the direction in which the object is seen."""
     result: Float64s = np.atleast_1d(wrap_rad(rows[:, 6] - np.arctan2(rows[:, 3], rows[:, 5])))
     return result
+
+
+def is_whole(value: Any, of: Sequence[int]) -> bool:
+    """Whether a value is one of some whole numbers, and no flag."""
+    return isinstance(value, int) and not isinstance(value, bool) and value in of

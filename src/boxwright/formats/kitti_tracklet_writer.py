@@ -22,6 +22,7 @@ from ..rotations import euler_xyz_from_quat, euler_zyx_from_quat
 from ..scene import Scene
 from ..tracks import Origin, Track
 from .dense_tracks import moved_each
+from .kitti_labels import is_whole
 from .kitti_raw_dialects import CVAT, KITTI, OUT_OF_IMAGE
 from .kitti_tracklets import INTERPOLATED, OWN_ID, POSE, SOURCE_POSE, value_of
 from .labelled_frames import say_what_is_in_no_frame, sensor_frame
@@ -147,17 +148,17 @@ class _Tracklets:
         if state not in (0, INTERPOLATED, _BY_HAND) or (state == INTERPOLATED) != filled_in:
             state = INTERPOLATED if filled_in else _BY_HAND
         occlusion, truncation = said.get("occlusion"), said.get("truncation")
-        if not _is_whole(occlusion, (_UNKNOWN, 0, 1, 2)) or (occlusion in (1, 2)) != hidden:
+        if not is_whole(occlusion, (_UNKNOWN, 0, 1, 2)) or (occlusion in (1, 2)) != hidden:
             self.lost |= {"occlusion"} if occlusion is not None else set()
             occlusion = int(hidden)
-        if not _is_whole(truncation, (_UNKNOWN, 0, 1, *OUT_OF_IMAGE)):
+        if not is_whole(truncation, (_UNKNOWN, 0, 1, *OUT_OF_IMAGE)):
             self.lost |= {"truncation"} if truncation is not None else set()
             truncation = _UNKNOWN
         elif truncation in OUT_OF_IMAGE:
             self.n_out += 1
             truncation = truncation if self.dialect == KITTI else _UNKNOWN
         key = source.get("occlusion_kf")
-        columns = {"state": state, "occlusion": occlusion, "occlusion_kf": key if _is_whole(key, (0, 1)) else int(self.dialect == CVAT and is_key)}
+        columns = {"state": state, "occlusion": occlusion, "occlusion_kf": key if is_whole(key, (0, 1)) else int(self.dialect == CVAT and is_key)}
         columns["truncation"] = truncation
         columns |= {name: source[name] if _is_number(source.get(name)) else _UNKNOWN for name in amounts}
         others = {name for name, value in said.items() if value is not None} - _OWN
@@ -206,7 +207,7 @@ class _Tracklets:
         file.writelines(poses)
         finished = track.source_attributes.get("finished")
         own = self._attributes({OWN_ID: self.names.get(track.track_id)}, "\t\t") if self.dialect == CVAT else ""
-        file.write(f"\t\t</poses>\n\t\t<finished>{finished if _is_whole(finished, (0, 1)) else 1}</finished>\n{own}\t</item>\n")
+        file.write(f"\t\t</poses>\n\t\t<finished>{finished if is_whole(finished, (0, 1)) else 1}</finished>\n{own}\t</item>\n")
         self.lost_source |= set(track.source_attributes) - {"finished"}
         self.n_tracklets += 1
 
@@ -249,10 +250,6 @@ class _Tracklets:
             said = f"spelling of classes: {', '.join(f'{old!r} is {new}' for old, new in [*self.respelled.items()][:10])}"
             report.dropped.append(Told("classes", said, self.respelled))
         say_what_is_in_no_frame(self.scene, report)
-
-
-def _is_whole(value: Any, of: Sequence[int]) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in of
 
 
 def _is_number(value: Any) -> bool:
