@@ -38,11 +38,13 @@ import test_formats_semantic_kitti as semantic_kitti
 import test_formats_supervisely as supervisely
 import test_formats_sustechpoints as sustechpoints
 import test_formats_waymo as waymo
+import test_many_scenes as many_scenes
 from boxwright.formats.arrays_on_disk import kitti_bin_bytes, npz_bytes
 from boxwright.formats.images import image_bytes
 from formats_scenes import MemoryData, full_scene
 from mutations import mutated
 
+SCENES = "_scenes"  # recordings of many scenes are called so
 MOST_FRAMES = 12  # of which labels and sweeps are asked for; a file may claim a million
 
 
@@ -71,6 +73,10 @@ def _small_boxwright(folder: Path) -> None:
     scene = full_scene(np.random.default_rng(1))
     track = bw.Track("7", "car", scene.times_ns[:1], scene.tracks[0].cuboids[:1], visibility=[1], attributes={"colour": "grün"})
     bw.write(bw.Scene("a", scene.times_ns[:1], {"lidar": bw.Lidar("lidar")}, trajectory=scene.trajectory, tracks=[track]), folder)
+
+
+def _scenes_of(name: str) -> Callable[[Path], object]:
+    return lambda folder: many_scenes.MANY[name](folder, range(1, 4))
 
 
 def _small_argoverse2(folder: Path) -> None:
@@ -184,6 +190,7 @@ RECORDINGS = {
     "labelbox_exported": Recording(labelbox.exported, "export.ndjson"),
     "darwin": Recording(darwin.full, "clip.json", small=darwin.small),
     "coco": Recording(lambda folder: coco.put(folder, coco.document()), "street.json", small=coco.small),
+    **{f"{name}{SCENES}": Recording(_scenes_of(name), label) for name, label in many_scenes.LABELS.items()},
     "coco_videos": Recording(lambda folder: coco.put(folder, coco.videos()), "street.json", small=coco.small),
     "supervisely": Recording(cameras_of_frames.pictured_episode, "street/annotation.json"),
     "supervisely_clouds": Recording(supervisely.clouds, "ds0/ann/a.pcd.json"),

@@ -32,7 +32,8 @@ from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
 from .free_names import FreeNames
-from .json_parts import load_by_parts
+from .json_parts import WHOLE, load_by_parts
+from .json_scenes import ManyScenes, placed
 from .looking import files_of, head, is_known_by
 from .object_links import OBJECT_ID, linked_object
 from .remembering import of_file
@@ -58,7 +59,8 @@ CAPABILITIES = Capabilities(
 )
 
 _TOP = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(info|licenses|images|annotations|categories|videos|tracks|type)"\s*:')
-_LISTS = [re.compile(rb'"' + name + rb'"\s*:\s*\[') for name in (b"images", b"annotations", b"categories")]
+_LISTS = frozenset({"images", "annotations"})
+_NEEDED = [re.compile(rb'"' + name + rb'"\s*:\s*\[') for name in (b"images", b"annotations", b"categories")]
 _OF_DATUMARO = re.compile(rb'"categories"\s*:\s*\{')
 _OWN_SHAPE = {"id", "image_id", "category_id", "attributes"}
 _TRACK_IDS = ("track_id", "instance_id")
@@ -84,8 +86,8 @@ def _is_ours(file: Path) -> bool:
 def _has_lists(start: bytes) -> bool:
     if _OF_DATUMARO.search(start) is not None:
         return False
-    n = sum(one.search(start) is not None for one in _LISTS)
-    return n == len(_LISTS) if len(start) < 1 << 16 else n > 0
+    n = sum(one.search(start) is not None for one in _NEEDED)
+    return n == len(_NEEDED) if len(start) < 1 << 16 else n > 0
 
 
 def list_scenes(path: Path) -> list[str]:
@@ -103,37 +105,61 @@ def _places(path: Path) -> dict[str, tuple[Path, str | None]]:
     return found
 
 
-def _names(file: Path) -> tuple[str | None, ...]:
-    """Of the scenes of its videos."""
+def _names(file: Path) -> Mapping[str | None, Mapping[int, str] | None]:
+    """Scene -> the cameras of its videos, by their ids; None where the file has no videos."""
     if b'"videos"' not in head(file, limits().json_bytes):
-        return (None,)
-    return tuple(dict.fromkeys(name for name, _ in _videos(load_by_parts(file, {"images", "annotations"}), file).values())) or (None,)
+        return {None: None}
+    found: dict[str | None, dict[int, str]] = {}
+    for number, (scene, camera) in _videos(load_by_parts(file, _LISTS)).items():
+        found.setdefault(scene, {})[number] = camera
+    return found or {None: None}
 
 
-def _videos(top: Node, file: Path) -> dict[int, tuple[str, str]]:
+def _scenes(file: Path) -> ManyScenes:
+    """The pictures and labels of each scene; those of no video are of the scene ""."""
+    top = load_by_parts(file, _LISTS)
+    scenes = {number: name for number, (name, _) in _videos(top).items()}
+    of_picture: dict[Any, str] = {}
+
+    def of_image(k: int, image: Node) -> str:
+        number = image["id"].whole()
+        if number in of_picture:
+            raise image["id"].wrong("each picture once", str(number), _HINT)
+        return of_picture.setdefault(number, scenes.get(image.get("video_id", -1).whole(), ""))
+
+    def of_label(k: int, label: Node) -> str | None:
+        number = label.value.get("image_id") if isinstance(label.value, dict) else None
+        return of_picture.get(number) if type(number) is int else None
+
+    return ManyScenes(file, {"images": placed(top["images"], of_image), "annotations": placed(top["annotations"], of_label)})
+
+
+def _videos(top: Node) -> dict[int, tuple[str, str]]:
     """Video's id -> (scene, camera)."""
     found: dict[int, tuple[str, str]] = {}
+    places = set[tuple[str, str]]()
     for video in top.get("videos", []):
         number, name = video["id"].whole(), video.get("name", "").text() or str(video["id"].whole())
         camera = video.get("camera", "camera").word()
         place = (video.get("scene", name).word(), camera_name(camera))
-        if number in found or place in found.values():
+        if number in found or place in places:
             raise video.wrong("each video once", f"{name!r} again", _HINT)
+        places.add(place)
         found[number] = place
     return found
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     file, name = _places(path)[scene]
-    reader = _Reader(file, name, problems)
-    return reader.scene(scene)
+    cameras = of_file(file, _names)
+    top = load_by_parts(file, _LISTS, excerpt=of_file(file, _scenes).only(name) if len(cameras) > 1 else WHOLE)
+    return _Reader(file, top, cameras[name], problems).scene(scene)
 
 
 class _Reader:
-    def __init__(self, file: Path, name: str | None, problems: Problems) -> None:
-        self.file, self.problems, self.room, self.notes = file, problems, LabelRoom(file), list[str]()
-        self.top = load_by_parts(file, {"images", "annotations"})
-        self.cameras = {number: camera for number, (scene, camera) in _videos(self.top, file).items() if scene == name} if name is not None else None
+    def __init__(self, file: Path, top: Node, cameras: Mapping[int, str] | None, problems: Problems) -> None:
+        """cameras : of its videos, None where the file has none"""
+        self.file, self.top, self.cameras, self.problems, self.room, self.notes = file, top, cameras, problems, LabelRoom(file), list[str]()
         self.categories = self._categories()
         self.place: dict[int, tuple[str, int]] = {}  # image's id -> camera, frame
         self.other_images: set[int] = set()

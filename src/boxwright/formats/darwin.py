@@ -113,7 +113,7 @@ def _has_item(start: bytes) -> bool:
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    file = next(file for file in _files(path) if file.stem == scene)
+    (file, *_) = files_of(path, (".json",), lambda file: file.stem == scene and _is_ours(file))  # others need not be looked into
     return _Reader(file, problems).scene(scene)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..limits import limits
 from .json_shape import taken_bytes
 from .strict_json import Node, decoder, load_text, refusing
 
-__all__ = ["ROW", "JsonParts", "ListOfParts", "list_by_parts", "load_by_parts"]
+__all__ = ["ROW", "WHOLE", "Excerpt", "JsonParts", "ListOfParts", "list_by_parts", "load_by_parts"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHORT, _MANY = 64, 10_000  # characters and number of texts that are kept once: names of fields, shapes and sensors come again and again
@@ -23,11 +24,22 @@ _MOST_PER_CHARACTER = 100  # bytes: a list in a list in a list
 _MARK = re.compile(r'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}]))', re.DOTALL)
 
 
-class JsonParts:
-    """A file whose values are parsed one at a time."""
+@dataclass(frozen=True)
+class Excerpt:
+    """A file without some items of its lists. numbers : list -> what number each item that is left has in the file"""
 
-    def __init__(self, file: Path) -> None:
-        self.file, self._text = file, load_text(file)
+    text: str | None
+    numbers: Mapping[str, Sequence[int]]
+
+
+WHOLE = Excerpt(None, {})
+
+
+class JsonParts:
+    """A file whose values are parsed one at a time. text : of it, where it was loaded and found sound before"""
+
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        self.file, self._text = file, load_text(file) if text is None else text
         self._kept_bytes = sys.getsizeof(self._text) - 4 * file.stat().st_size  # beyond what any file may take
         self._decoder, self._shared, self._limits = decoder(), dict[str, str](), limits()
         self._again = json.JSONDecoder(object_pairs_hook=self._sharing)  # of what the other has taken once
@@ -51,12 +63,16 @@ class JsonParts:
             self._end(end)
         return found  # type: ignore[no-any-return]
 
-    def again(self, at: int, taken: int | None = None) -> Any:
-        """A value at an offset that was parsed before; it takes `taken` bytes, where they are known."""
+    def again(self, at: int, taken: int | None = None) -> tuple[Any, int]:
+        """(a value at an offset that was parsed before, the offset behind it); it takes `taken` bytes, where they are known."""
         if taken is None:
-            return self._parsed(self._again, at)[0]
+            return self._parsed(self._again, at)
         self._check_room(taken, None)
-        return self._again.raw_decode(self._text, at)[0]
+        return self._again.raw_decode(self._text, at)
+
+    def n_bytes(self, start: int, end: int) -> int:
+        """Of the file, between two offsets."""
+        return end - start if self._text.isascii() else len(self._text[start:end].encode())
 
     # -------------------------------------------------------- one value at a time
 
@@ -193,22 +209,34 @@ class ListOfParts(Node):
     """A list of objects in a file; going through it makes each of them anew, and lets it go.
 
     left : what of an object stays in memory
+    counted : what number each object has in the file's list
     """
 
-    __slots__ = ("left", "offsets", "parts")
+    __slots__ = ("counted", "left", "offsets", "parts")
 
-    def __init__(self, parts: JsonParts, offsets: list[tuple[int, int]], field: str, left: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, parts: JsonParts, offsets: list[tuple[int, int]], field: str, left: Callable[[Any], Any], numbers: Sequence[int] | None = None
+    ) -> None:
         super().__init__([], str(parts.file), field)
         self.parts, self.offsets, self.left = parts, offsets, left
+        self.counted: Sequence[int] = range(len(offsets)) if numbers is None else numbers
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def __iter__(self) -> Iterator[Node]:
-        for i, (at, taken) in enumerate(self.offsets):
-            node = Node(self.parts.again(at, taken), self.path, f"{self.field}[{i}]")
+        for node, _, _ in self.placed():
             yield node
             self.parts.keep(self.left(node.value), node.field)
+
+    def placed(self) -> Iterator[tuple[Node, int, int]]:
+        """Each object, of which nothing stays, with its first byte in the file and the byte behind it."""
+        last, n_before = 0, 0
+        for i, (at, taken) in zip(self.counted, self.offsets):
+            value, end = self.parts.again(at, taken)
+            first = n_before + self.parts.n_bytes(last, at)
+            last, n_before = end, first + self.parts.n_bytes(at, end)
+            yield Node(value, self.path, f"{self.field}[{i}]"), first, n_before
 
 
 class _Top(Node):
@@ -237,22 +265,26 @@ def _left_of(track: Any) -> Any:
     return [objects, [ROW] * len(keyframes)]
 
 
-def list_by_parts(file: Path, left: Callable[[Any], Any]) -> Node:
+def list_by_parts(file: Path, left: Callable[[Any], Any], excerpt: Excerpt = WHOLE) -> Node:
     """The items of a JSON file that is a list, as `load_by_parts` has those of a member."""
-    parts = JsonParts(file)
+    parts = JsonParts(file, excerpt.text)
     if not re.match(r"\s*\[", parts._text):
         return Node(parts.whole(), str(file))
-    return ListOfParts(parts, parts.items(), "", left)
+    return ListOfParts(parts, parts.items(), "", left, excerpt.numbers.get(""))
 
 
-def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _left_of) -> Node:
+def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _left_of, excerpt: Excerpt = WHOLE) -> Node:
     """The top of a JSON file, as `strict_json.load` has it, but for its `lists`, whose items are made one by one.
 
     left : what stays in memory of an item once it is read; by default that of a track of ours
+    excerpt : in place of the file
     """
-    parts = JsonParts(file)
+    parts = JsonParts(file, excerpt.text)
     if not re.match(r"\s*\{", parts._text):
         return Node(parts.whole(), str(file))
     top = parts.members(lists)
-    taken = {key: ListOfParts(parts, value, key, left) if key in lists and isinstance(value, list) else value for key, value in top.items()}
+    taken = {
+        key: ListOfParts(parts, value, key, left, excerpt.numbers.get(key)) if key in lists and isinstance(value, list) else value
+        for key, value in top.items()
+    }
     return _Top(taken, str(file))

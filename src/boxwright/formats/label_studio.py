@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,15 @@ from .camera_labels import Span, track_of_spans
 from .declared import Capabilities, Exactness
 from .frame_rates import frame_times, is_rate
 from .free_names import FreeNames
+from .json_parts import list_by_parts
+from .json_scenes import ManyScenes, placed
 from .label_studio_annotators import annotators, left_out, regions
 from .label_studio_said import kind_of, what_is_said
 from .label_studio_shapes import SHAPES, category_of, rectangle_of, shapes_of_rectangles, track_of_picture
 from .laid_over import NO_SIZE
 from .looking import files_of, head, is_known_by
 from .remembering import of_file
-from .strict_json import Node, load
+from .strict_json import Node
 from .video_tags import agreed
 
 __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "read", "read_sized"]
@@ -101,27 +103,42 @@ def list_scenes(path: Path) -> list[str]:
     return list(_places(path))
 
 
-def _places(path: Path) -> dict[str, tuple[Path, list[int], str | None]]:
-    """Scene -> its file, its tasks there, and the annotator whose labels they are, None where a task has one alone."""
-    found: dict[str, tuple[Path, list[int], str | None]] = {}
+@dataclass(frozen=True)
+class _File:
+    """scenes : of its tasks, each with those who annotated one of them, None where they have one alone"""
+
+    tasks: ManyScenes
+    scenes: Mapping[tuple[str, str], Sequence[str | None]]
+
+
+def _places(path: Path) -> dict[str, tuple[_File, tuple[str, str], str | None]]:
+    """Scene -> its file, what it is there, and the annotator whose labels they are."""
+    found: dict[str, tuple[_File, tuple[str, str], str | None]] = {}
     names = FreeNames()
     for file in _files(path):
-        for (name, _, who), tasks in of_file(file, _tasks).items():
-            full = name if who is None else f"{name} by {who or 'nobody'}"
-            found[names.take(f"{file.stem}/{full}" if full in names else full)] = (file, tasks, who)
+        known = of_file(file, _tasks)
+        for scene, annotated in known.scenes.items():
+            for who in annotated:
+                full = scene[0] if who is None else f"{scene[0]} by {who or 'nobody'}"
+                found[names.take(f"{file.stem}/{full}" if full in names else full)] = (known, scene, who)
     return found
 
 
-def _tasks(file: Path) -> Mapping[tuple[str, str, str | None], list[int]]:
-    """The tasks of each scene and annotator, by their places in the file."""
-    own: dict[tuple[str, str], list[tuple[int, list[str]]]] = {}
-    for k, task in enumerate(load(file)):
-        own.setdefault(_scene_of(task, file, k), []).append((k, annotators(task)))
-    found: dict[tuple[str, str, str | None], list[int]] = {}
-    for scene, tasks in own.items():
-        places = [k for k, _ in tasks]
-        found.update({(*scene, who): places for who in all_annotators([names for _, names in tasks])})
-    return found
+def _tasks(file: Path) -> _File:
+    annotated: dict[tuple[str, str], list[list[str]]] = {}
+
+    def scene_of(k: int, task: Node) -> tuple[str, str]:
+        scene = _scene_of(task, file, k)
+        annotated.setdefault(scene, []).append(annotators(task))
+        return scene
+
+    tasks = placed(list_by_parts(file, _all_of), scene_of)
+    return _File(ManyScenes(file, {"": tasks}), {scene: all_annotators(names) for scene, names in annotated.items()})
+
+
+def _all_of(task: Any) -> Any:
+    """What stays in memory of a task."""
+    return task
 
 
 def _scene_of(task: Node, file: Path, k: int) -> tuple[str, str]:
@@ -145,9 +162,9 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 
 def read_sized(path: Path, scene: str, problems: Problems, size_px: tuple[int, int] | None) -> Scene:
     """size_px : of the pictures of videos that do not say it themselves"""
-    file, tasks, who = _places(path)[scene]
-    wanted = set(tasks)
-    chosen = [task for k, task in enumerate(load(file)) if k in wanted]
+    known, place, who = _places(path)[scene]
+    file = known.tasks.file
+    chosen = [*list_by_parts(file, _all_of, known.tasks.only(place))]
     reader = _Reader(file, problems, size_px, who)
     return reader.videos(scene, chosen) if _is_video(chosen[0]) else reader.pictures(scene, chosen)
 

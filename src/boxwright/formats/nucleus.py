@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,16 @@ from ..errors import number_of
 from ..limits import limits
 from ..problems import Problems
 from ..scene import Scene
-from . import scale_geometry, strict_json
+from . import scale_geometry
 from .boxwright_scene import camera_name
 from .cameras_of_frames import OtherLenses, PictureFiles, Shot
 from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
-from .json_parts import ROW, load_by_parts
+from .json_parts import ROW, WHOLE, load_by_parts
+from .json_scenes import ManyScenes, placed
 from .label_rows import LabelRows
 from .looking import head, names_of
+from .remembering import of_file, of_files
 from .scale_cameras import CALIBRATION, lens_from_scale, place_from_scale, time_from_scale
 from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
 from .scale_geometry import IN_WORLD
@@ -66,6 +69,7 @@ FRAME_NAME = "boxwright_frame"
 IMAGE, PARAMS = "image", "camera_params"
 N_TERMS = 5  # of lenses: k1 k2 p1 p2 k3
 _CLOUD = "pointcloud"
+_SCENE_LIST, _ANNOTATIONS = frozenset({"scenes"}), frozenset({"annotations"})
 _SCENES = re.compile(rb'"scenes"\s*:\s*\[')
 
 
@@ -74,20 +78,41 @@ def detect(path: Path) -> bool:
 
 
 def list_scenes(path: Path) -> list[str]:
-    return list(_scenes(path)) if detect(path) else []
+    return [str(name) for name in of_file(path / "scenes.json", _scenes).lists["scenes"].rows] if detect(path) else []
 
 
-def _scenes(path: Path) -> dict[str, Node]:
-    """Name -> scene; the later of two of one name is left out."""
-    found: dict[str, Node] = {}
-    for node in strict_json.load(path / "scenes.json")["scenes"]:
-        found.setdefault(node["reference_id"].word(), node)
-    return found
+def _scenes(file: Path) -> ManyScenes:
+    return ManyScenes(file, {"scenes": placed(load_by_parts(file, _SCENE_LIST)["scenes"], lambda k, scene: scene["reference_id"].word())})
+
+
+def _annotations(files: Sequence[Path]) -> ManyScenes:
+    """By what they are of: a cloud or a picture of some scene."""
+    scenes, file = files
+    known = {name for scene in load_by_parts(scenes, _SCENE_LIST)["scenes"] for name in _names_in(scene.value)}
+
+    def of_what(k: int, annotation: Node) -> str | None:
+        name = annotation.value.get("reference_id") if isinstance(annotation.value, dict) else None
+        return name if isinstance(name, str) and name in known else None
+
+    return ManyScenes(file, {"annotations": placed(load_by_parts(file, _ANNOTATIONS)["annotations"], of_what)})
+
+
+def _names_in(scene: Any) -> Iterator[str]:
+    """Of the clouds and pictures of a scene; what is wrong with it is told when it is read."""
+    frames = scene.get("frames") if isinstance(scene, dict) else None
+    for frame in frames if isinstance(frames, list) else ():
+        for item in frame.values() if isinstance(frame, dict) else ():
+            if isinstance(item, dict) and isinstance(item.get("reference_id"), str):
+                yield item["reference_id"]
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
-    node, notes = _scenes(path)[scene], list[str]()
-    limits().check("frames_per_scene", len(node["frames"]), path / "scenes.json")
+    scenes, annotations, notes = path / "scenes.json", path / "annotations.json", list[str]()
+    known = of_file(scenes, _scenes)
+    node = next(iter(load_by_parts(scenes, _SCENE_LIST, excerpt=known.only(scene))["scenes"]))  # the later of two of one name is left out
+    has_others = len(known.lists["scenes"].rows) > 1
+    own = of_files([scenes, annotations], _annotations).only(*_names_in(node.value)) if has_others else WHOLE
+    limits().check("frames_per_scene", len(node["frames"]), scenes)
     clouds = [_cloud_of(frame) for frame in node["frames"]]
     place_of_id = {cloud["reference_id"].word(): i for i, cloud in enumerate(clouds)}
     if len(place_of_id) != len(clouds):
@@ -96,7 +121,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
     heads = [None if file is None else read_head(file) for file in files]
     places = [(None, np.zeros(3)) if one is None else place_of(one[0]) for one in heads]
     origin = next((shift for _, shift in places if shift.any()), np.zeros(3))
-    rows = _rows(path / "annotations.json", place_of_id, origin, problems, notes)
+    rows = _rows(load_by_parts(annotations, _ANNOTATIONS, _left_of_annotation, own), place_of_id, origin, problems, notes)
     metadata = [cloud.get("metadata", {}).mapping() for cloud in clouds]
     names = [one.get(FRAME_NAME) for one in metadata]
     are_named = all(isinstance(name, str) and name for name in names) and len({*names}) == len(names)
@@ -160,9 +185,8 @@ def _files(path: Path, clouds: list[Node]) -> list[Path | None]:
     return [there.get(re.split(r"[/\\]", address)[-1]) for address in addresses]
 
 
-def _rows(file: Path, place_of_id: dict[str, int], origin: Float64s, problems: Problems, notes: list[str]) -> LabelRows:
-    rows, n_alone, others = LabelRows(), 0, Counter[str]()
-    top = load_by_parts(file, frozenset({"annotations"}), _left_of_annotation)
+def _rows(top: Node, place_of_id: dict[str, int], origin: Float64s, problems: Problems, notes: list[str]) -> LabelRows:
+    rows, n_alone, n_elsewhere, others = LabelRows(), 0, 0, Counter[str]()
     counts = Counter[int]()
     for node in top["annotations"]:
         with problems.aside(node.value):
@@ -172,10 +196,11 @@ def _rows(file: Path, place_of_id: dict[str, int], origin: Float64s, problems: P
                 others[kind] += 1
                 continue
             if reference not in place_of_id:
-                continue  # of another scene
+                n_elsewhere += 1
+                continue
             i = place_of_id[reference]
             counts[i] += 1
-            limits().check("labels_per_frame", counts[i], file, node.field)
+            limits().check("labels_per_frame", counts[i], top.path, node.field)
             geometry = node["geometry"]
             center, size, quat = scale_geometry.cuboid_from_scale(geometry)
             given = node.get("track_reference_id", "").text()
@@ -197,6 +222,8 @@ def _rows(file: Path, place_of_id: dict[str, int], origin: Float64s, problems: P
     rows.put_in_order(np.arange(max(len(place_of_id), 1)))
     if n_alone:
         notes.append(f"{number_of(n_alone, 'cuboid')} without a track_reference_id: each became a track of its own, named by its annotation_id")
+    if n_elsewhere:
+        notes.append(f"{number_of(n_elsewhere, 'cuboid')} of clouds that no scene has: left out")
     for kind, n in others.items():
         notes.append(f"{number_of(n, 'annotation')} of the type {kind!r} {'is' if n == 1 else 'are'} no cuboid: left out")
     return rows

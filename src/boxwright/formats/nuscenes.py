@@ -32,8 +32,10 @@ from ..tracks import Track, Visibility
 from .boxwright_scene import frame_names
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_track
-from .json_parts import ROW, list_by_parts
+from .json_parts import ROW, WHOLE, Excerpt, list_by_parts
 from .looking import subfolders
+from .nuscenes_places import TABLES_OF_SCENES, places_of_scenes
+from .remembering import of_file, of_files
 from .sensor_files import SensorFiles
 from .strict_json import Node
 
@@ -94,28 +96,36 @@ def version_folder(path: Path) -> Path:
 
 
 def list_scenes(path: Path) -> list[str]:
-    return [node["name"].word() for node in _records(version_folder(path) / "scene.json")]
+    return [*of_file(version_folder(path) / "scene.json", _names)]
+
+
+def _names(file: Path) -> tuple[str, ...]:
+    return tuple(node["name"].word() for node in _records(file))
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     folder = version_folder(path)
-    tables = {name: _table(folder / f"{name}.json") for name in ("scene", "sensor", "calibrated_sensor", "ego_pose", "category", "attribute")}
-    top = next((node for node in tables["scene"].values() if node["name"].word() == scene), None)
+    scenes = _table(folder / "scene.json")
+    top = next((node for node in scenes.values() if node["name"].word() == scene), None)
     if top is None:
         raise FormatError("no such scene", got=repr(scene), path=folder / "scene.json", hint=_HINT)
-    samples = sorted((node for node in _records(folder / "sample.json") if node["scene_token"].text() == top["token"].text()), key=_stamp)
+    own = _own_records(folder, top["token"].text() if len(scenes) > 1 else None)
+    tables = {name: _table(folder / f"{name}.json") for name in ("sensor", "calibrated_sensor", "category", "attribute")}
+    tables["ego_pose"] = _table(folder / "ego_pose.json", own["ego_pose"])
+    all_samples = _records(folder / "sample.json", excerpt=own["sample"])
+    samples = sorted((node for node in all_samples if node["scene_token"].text() == top["token"].text()), key=_stamp)
     limits().check("frames_per_scene", len(samples), folder / "sample.json")
     times = np.array([_stamp(node) for node in samples], np.int64)
     if (np.diff(times) <= 0).any():
         raise FormatError("two samples at one time", path=folder / "sample.json", field="timestamp", hint=_HINT)
     frame_of = {node["token"].text(): i for i, node in enumerate(samples)}
     rig = _Rig(folder, tables, times, frame_of)
-    for node in _records(folder / "sample_data.json", lambda _: _LEFT_OF_DATA):
+    for node in _records(folder / "sample_data.json", lambda _: _LEFT_OF_DATA, own["sample_data"]):
         rig.take(node)
     notes = ["sweeps and pictures between the key frames are not read"] if rig.n_between else []
     trajectory = rig.trajectory()
-    labels = _Labels(folder, tables, frame_of, trajectory, times)
-    for node in _records(folder / "sample_annotation.json", labels.left_of):
+    labels = _Labels(folder, tables, _table(folder / "instance.json", own["instance"]), frame_of, trajectory, times)
+    for node in _records(folder / "sample_annotation.json", labels.left_of, own["sample_annotation"]):
         with problems.aside(node.value):
             labels.take(node)
     return Scene(
@@ -138,17 +148,25 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 # ------------------------------------------------------------ tables
 
 
-def _records(path: Path, left: Callable[[Any], Any] = lambda record: record) -> Node:
+def _own_records(folder: Path, scene: str | None) -> Mapping[str, Excerpt]:
+    """Of the tables that have records of every scene, those of one; all where it is the only one."""
+    if scene is None:
+        return dict.fromkeys(TABLES_OF_SCENES, WHOLE)
+    places = of_files([folder / f"{name}.json" for name in TABLES_OF_SCENES], places_of_scenes)
+    return {name: places[name].only(scene) for name in TABLES_OF_SCENES}
+
+
+def _records(path: Path, left: Callable[[Any], Any] = lambda record: record, excerpt: Excerpt = WHOLE) -> Node:
     """The records of a table, made one by one; left : what of one stays in memory once it is read."""
-    node = list_by_parts(path, left)
+    node = list_by_parts(path, left, excerpt)
     len(node)
     return node
 
 
-def _table(path: Path) -> Table:
+def _table(path: Path, excerpt: Excerpt = WHOLE) -> Table:
     """Token -> record."""
     found: dict[str, Node] = {}
-    for node in _records(path):
+    for node in _records(path, excerpt=excerpt):
         token = node["token"].word()
         if token in found:
             raise node["token"].wrong("each token once", f"{token!r} again", _HINT)
@@ -272,9 +290,16 @@ class _Rig:
 class _Labels:
     """Annotations, gathered record by record."""
 
-    def __init__(self, folder: Path, tables: Mapping[str, Table], frame_of: Mapping[str, int], trajectory: Trajectory | None, times: Int64s) -> None:
-        self.folder, self.tables, self.frame_of, self.trajectory, self.times = folder, tables, frame_of, trajectory, times
-        self.instances = _table(folder / "instance.json")
+    def __init__(
+        self,
+        folder: Path,
+        tables: Mapping[str, Table],
+        instances: Table,
+        frame_of: Mapping[str, int],
+        trajectory: Trajectory | None,
+        times: Int64s,
+    ) -> None:
+        self.folder, self.tables, self.instances, self.frame_of, self.trajectory, self.times = folder, tables, instances, frame_of, trajectory, times
         self.levels = {token: node["level"].text() for token, node in _table(folder / "visibility.json").items()}
         self.rows: dict[str, dict[int, _Row]] = {}  # instance -> frame -> label
 

@@ -44,7 +44,7 @@ class Text(JsonParts):
         if not self._keys:
             yield 0, Node({}, str(self.file), f"{self.top.field}.frames.0")
         for number, key in self._keys.items():
-            yield number, Node(self.again(self._at[key]), str(self.file), f"{self.top.field}.frames.{key}")
+            yield number, Node(self.again(self._at[key])[0], str(self.file), f"{self.top.field}.frames.{key}")
 
     # -------------------------------------------------------- JSON, one member at a time
 
