@@ -17,6 +17,7 @@ from boxwright.formats import _WRITERS
 from formats_scenes import CAM_AXES, MemoryData
 
 TIMES = 1_700_000_000_000_000_000 + np.arange(4) * 100_000_000
+HAVE_EXPOSURES = ("boxwright", "kitti_raw", "argoverse2", "nuscenes", "openlabel", "supervisely", "segments", "scale", "nucleus")
 KEPT_OF_LABELS = ("kitti_object", "kitti_tracking", "kitti_raw")  # of attributes, their own alone
 
 
@@ -35,8 +36,13 @@ def street(times=TIMES) -> bw.Scene:
     boxes = bw.Boxes(np.array([20, 15, 40, 30]) + steps)
     seen = bw.ImageTrack("1/front", "car", "front", times, boxes, attributes={"colour": "red"}, object_id="1")
     rng = np.random.default_rng(5)
-    sweeps = {(i, "lidar"): bw.Sweep(rng.normal(0, 9, (20, 3)).astype(np.float32), int(t), intensity=np.zeros(20)) for i, t in enumerate(times)}
-    images = {(i, name): np.full((48, 64, 3), 90, np.uint8) for i in range(len(times)) for name in cameras}
+    sweeps = {
+        (i, "lidar"): bw.Sweep(rng.normal(0, 9, (20, 3)).astype(np.float32), int(t), intensity=np.arange(20.0) + i) for i, t in enumerate(times)
+    }
+    v, u = np.mgrid[:48, :64]
+    images = {
+        (i, name): np.stack([90 + u, 60 + 2 * v, 9 * i + 50 * k + 0 * u], 2).astype(np.uint8) for i in range(4) for k, name in enumerate(cameras)
+    }
     names = tuple(f"{i:06d}" for i in range(len(times)))
     data = MemoryData(sweeps, images)
     return bw.Scene(
@@ -106,6 +112,42 @@ def pose_moved(scene):
     return scene.replace(trajectory=bw.Trajectory(scene.times_ns, [moved(poses[0]), *poses[1:]]))
 
 
+def other_sweeps(change):
+    """change : from the points of all frames to others"""
+
+    def changed(scene):
+        sweeps = scene.data.sweeps
+        return scene.replace(data=MemoryData({**sweeps, **change(sweeps)}, scene.data.images))
+
+    return changed
+
+
+def other_sweep(**changes):
+    """Of frame 1. changes : field -> what it becomes"""
+    return other_sweeps(
+        lambda sweeps: {(1, "lidar"): replace(sweeps[1, "lidar"], **{k: f(getattr(sweeps[1, "lidar"], k)) for k, f in changes.items()})}
+    )
+
+
+def exchanged_pictures(one, two):
+    def changed(scene):
+        images = scene.data.images
+        return scene.replace(data=MemoryData(scene.data.sweeps, {**images, one: images[two], two: images[one]}))
+
+    return changed
+
+
+def black_picture(scene):
+    images = scene.data.images
+    return scene.replace(data=MemoryData(scene.data.sweeps, {**images, (2, "right"): 0 * images[2, "right"]}))
+
+
+def late(scene):
+    """One camera in one frame."""
+    front = scene.cameras["front"]
+    return scene.replace(cameras={**scene.cameras, "front": replace(front, times_ns=scene.times_ns + np.eye(4, dtype=int)[1] * 5_000_000)})
+
+
 FAULTS = {  # fault -> the fields of which a format has to hold one for it to show, and the change
     "shifted": ("cuboids", with_cuboids(lambda one: bw.Cuboids(one.center_m + np.array([0.01, 0, 0]), one.size_m, one.yaw_rad, frame=one.frame))),
     "turned": ("cuboids", with_cuboids(lambda one: bw.Cuboids(one.center_m, one.size_m, one.yaw_rad + 0.01, frame=one.frame))),
@@ -123,12 +165,24 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "cameras exchanged": ("calibration", exchanged),
     "a LiDAR's place": ("poses calibration", lidar_moved),
     "a pose": ("poses", pose_moved),
+    "an exposure": ("times", late),
+    "a sweep cut": ("sweeps", other_sweep(xyz=lambda xyz: xyz[:10], intensity=lambda values: values[:10])),
+    "a sweep with a point twice": ("sweeps", other_sweep(xyz=lambda xyz: xyz[[*range(20), 3]], intensity=lambda values: values[[*range(20), 3]])),
+    "a sweep of zeros": ("sweeps", other_sweep(xyz=lambda xyz: 0 * xyz)),
+    "a sweep 1 m away": ("sweeps", other_sweep(xyz=lambda xyz: xyz + np.float32([1, 0, 0]))),
+    "sweeps exchanged": ("sweeps", other_sweeps(lambda all: {(1, "lidar"): replace(all[2, "lidar"], timestamp_ns=all[1, "lidar"].timestamp_ns)})),
+    "intensity": ("sweeps", other_sweep(intensity=lambda values: values[::-1].copy())),
+    "the next picture": ("pictures", exchanged_pictures((1, "front"), (2, "front"))),
+    "another camera's picture": ("pictures", exchanged_pictures((1, "front"), (1, "right"))),
+    "a black picture": ("pictures", black_picture),
 }
 
 
 def shows(format: str, fault: str) -> bool:
     said = bw.capabilities()[format]
     if fault in ("an attribute", "a number", "an attribute more") and format in KEPT_OF_LABELS:
+        return False
+    if fault == "an exposure" and format not in HAVE_EXPOSURES:
         return False
     if fault == "a relation more" and "relations" in said.losses:
         return False  # they hold links to objects alone

@@ -26,6 +26,7 @@ from ..keyframes import State
 from ..scene import Scene
 from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
+from .contents import Contents, compare_pictures, compare_sweeps
 from .fields import Found, LostField, Readings, lost_fields, lost_label, tracks_gone
 from .invented import invented
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
@@ -229,7 +230,9 @@ def _measured(
             tilted = replace(every, category="with roll and pitch", n_given=int(turned.sum()), n_lost=int(turned[pairs.lost].sum()))
             a = replace(a, cuboids=upright(a.cuboids))
         cuboids = cuboid_errors(a, b, pairs)
-    fields = _with_others(lost_fields(readings, exact, knows), gone)
+    contents = _contents(readings, said, exact, report) if knows is None else []
+    of_contents = {one.kind: one.found for one in contents if one.n_given}
+    fields = _with_others({**lost_fields(readings, exact, knows), **of_contents}, gone)
     shapes = shape_errors(*readings.shapes) if len(readings.shapes[0]) and said.can_write("shapes") else []
     missed = [_lost(name, found, readings, said, report) for name, found in fields.items() if found[1]]
     reading = Reading(
@@ -249,7 +252,16 @@ def _measured(
     others = [f"camera {name} came back with another lens or at another place than it was given" for name in wrong]
     others += [f"LiDAR {name} came back at another place on the vehicle" for name in wrong_lidars(readings.given, readings.back)]
     more = invented(readings, said.adds.split()) if knows is None else []
-    return replace(reading, reasons=(*_reasons(reading, said), *others, *more))
+    are_told = any(one.field == "pictures" and not one.n_untold for one in missed)
+    others += [reason for one in contents for reason in one.reasons if one.kind == "sweeps" or not are_told]
+    compared = tuple(what for one in contents for what in one.compared)
+    return replace(reading, contents=compared, reasons=(*_reasons(reading, said), *others, *more))
+
+
+def _contents(readings: Readings, said: Capabilities, exact: Exactness, report: WriteReport) -> list[Contents]:
+    frame, room_m = "ego" if said.frame == "ego" else "lidar", _float_room(readings, said, exact)
+    given, back = readings.given, readings.back
+    return [compare_sweeps(given, back, frame, room_m, report), compare_pictures(given, back, report)]
 
 
 def _with_others(fields: dict[str, Found], gone: Mapping[str, list[Gone]]) -> dict[str, Found]:

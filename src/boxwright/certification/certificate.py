@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import number_of
 from ..formats.declared import Exactness, spelled
 from ..formats.write_report import WriteReport
+from .contents import Compared
 from .fields import LostField
 from .measured import CuboidErrors, ShapeErrors
 
@@ -37,6 +38,13 @@ def _moved(what: str, by: float, allowed: float, unit: str) -> str:
     return f"no {what} moved by more than {spelled(by)} {unit}, allowed {'are ' + spelled(allowed) if allowed else 'is nothing'}"
 
 
+def _same_contents(one: Compared) -> str:
+    if one.kind == "sweeps":
+        return f"in {number_of(one.n, 'sweep')} with {number_of(one.n_values, 'point')} {_moved('point', one.moved, one.allowed, 'm')}"
+    said = f"in {number_of(one.n, 'picture')} "
+    return said + (f"means of blocks changed by up to {spelled(one.moved)} of 255 levels" if one.allowed else "no pixel changed")
+
+
 @dataclass(frozen=True)
 class Reading:
     """What one reader found in what was written.
@@ -52,6 +60,7 @@ class Reading:
     n_frames_lost, n_extra : frames that are gone, which are no reason where they hold nothing that the format can hold; labels that nobody gave
     lost : fields of which something is gone
     reasons : why it does not hold, one sentence each
+    contents : what was compared of sweeps and pictures; nothing where none came back
     """
 
     read_with: str
@@ -67,6 +76,7 @@ class Reading:
     lost: tuple[LostField, ...] = ()
     reasons: tuple[str, ...] = ()
     n_made: int | None = None
+    contents: tuple[Compared, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -87,7 +97,7 @@ class Reading:
     @property
     def summary(self) -> str:
         """How many labels came back, and how far they moved."""
-        if not self.labels:
+        if not self.labels and not self.contents:
             return "nothing could be compared" if self.reasons else "there were no labels to compare"
         labels = {kind: counts for kind, counts in self.labels.items() if kind != "cuboids" or self.n_made is None}
         said = [f"{kinds_of(labels, '{came} of {what}')} came back"] if labels else []
@@ -103,6 +113,7 @@ class Reading:
                 said.append(f"corners moved by up to {spelled(self.corner_m)} m, {why}; but for that, {but}")
         if self.shapes and self.shapes[0].edge_px == self.shapes[0].edge_px:
             said.append(_moved("edge", self.shapes[0].edge_px, self.exact.px, "px"))
+        said += [_same_contents(one) for one in self.contents]
         return "; ".join(said)
 
     def to_dict(self) -> dict[str, Any]:

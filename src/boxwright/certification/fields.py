@@ -13,10 +13,11 @@ import numpy as np
 from ..arrays import Bools
 from ..formats.declared import Exactness
 from ..formats.frame_rates import FIRST_FRAME
+from ..formats.write_report import EXPOSURES
 from ..keyframes import State, Visibility
 from ..point_labels import PointLabels
 from .measured import is_tilted
-from .placed import lost_cameras, lost_poses
+from .placed import lost_cameras, lost_poses, with_cameras
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
 from .told import Gone, Loss, lost
 
@@ -75,8 +76,6 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "tags": lambda: _tags(readings),
         "times": lambda: _times(readings, exact.ns),
         "frame_names": lambda: _frame_names(readings),
-        "sweeps": lambda: _data(readings, "lidars", "has_points"),
-        "pictures": lambda: _data(readings, "cameras", "has_image"),
     }
     found = {field: count() for field, count in counted.items() if only is None or field in only}
     return {field: (n, gone) for field, (n, gone) in found.items() if n}
@@ -286,22 +285,23 @@ def _times(readings: Readings, ns: int) -> Found:
         n += 1
         if not other.has_time or abs(off) > ns:
             gone.append(lost(FIRST_FRAME if other.has_time and abs(off - apart[0]) <= ns else None))
+    n_exposed, gone_exposures = _exposures(readings, ns)
+    return n + n_exposed, gone + gone_exposures
+
+
+def _exposures(readings: Readings, ns: int) -> Found:
+    """Pictures' times that are other than their frames', and those that are another time now. They count from the stamps of frames, which may have
+    moved themselves."""
+    n, gone = 0, list[Gone]()
+    for (scene, i), (other, j), names in with_cameras(readings.given, readings.back):
+        for name, called in names.items():
+            here, there = int(scene.exposures_ns(name)[i]), int(other.exposures_ns(called)[j])
+            late, later = here - int(scene.times_ns[i]), there - int(other.times_ns[j])
+            n += bool(late or later)
+            gone += [lost(name, EXPOSURES)] if min(abs(here - there), abs(late - later)) > ns else []
     return n, gone
 
 
 def _frame_names(readings: Readings) -> Found:
     called = [(scene.frame_ids[i], other.frame_ids[j]) for (scene, i), (other, j) in zip(readings.given.places, readings.back.places)]
     return len(called), [lost(here, is_less=True) for here, there in called if here != there]
-
-
-def _data(readings: Readings, sensors: str, has: str) -> Found:
-    """Sweeps or pictures, and those that are not there any more; sensors that were renamed are known by their place in the list."""
-    n, gone = 0, list[Gone]()
-    for (scene, i), (other, j) in zip(readings.given.places, readings.back.places):
-        theirs = list(getattr(other, sensors))
-        for k, name in enumerate(getattr(scene, sensors)):
-            if getattr(scene, has)(i, name):
-                n += 1
-                called = name if name in theirs else theirs[k] if k < len(theirs) else None
-                gone += [lost(name)] if called is None or not getattr(other, has)(j, called) else []
-    return n, gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..scene import CameraSensor, Scene
 from .rows import Clip
 from .told import Gone, lost
 
-__all__ = ["lost_cameras", "lost_poses", "poses_of", "wrong_cameras", "wrong_lidars"]
+__all__ = ["lost_cameras", "lost_poses", "poses_of", "with_cameras", "wrong_cameras", "wrong_lidars"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
@@ -74,6 +74,27 @@ def _together(before: Sequence[CameraSensor], after: Sequence[CameraSensor]) -> 
     called = {two.name: two for two in after}
     others = [*zip(here, there)] if len(here) == len(there) else [(one, two) for one in here for two in there]
     return [*((one, called[one.name]) for one in before if one.name in names), *others]
+
+
+def with_cameras(given: Clip, back: Clip) -> Iterator[tuple[tuple[Scene, int], tuple[Scene, int], dict[str, str]]]:
+    """The frames of both that go together, and for each camera that came back what it is called now."""
+    known = dict[tuple[int, int], dict[str, str]]()
+    for one, two in zip(given.places, back.places):
+        key = (id(one[0]), id(two[0]))
+        if key not in known:
+            known[key] = _cameras_back(one[0], two[0])
+        yield one, two, known[key]
+
+
+def _cameras_back(scene: Scene, other: Scene) -> dict[str, str]:
+    """Camera -> what it is called now: by its name, else by its lens and place; of those that are left as many as there were, in their order."""
+    names = {name: name for name in scene.cameras if name in other.cameras}
+    for one, two in _together(_calibrated(scene), _calibrated(other)):
+        is_open = one.name not in names and two.name not in names.values()
+        if is_open and (_is_same(scene, one, other, two) or _is_but_for_distortion(scene, one, other, two)):
+            names[one.name] = two.name
+    here, there = ([name for name in clip if name not in known] for clip, known in ((scene.cameras, names), (other.cameras, [*names.values()])))
+    return {**names, **(dict(zip(here, there)) if len(here) == len(there) else {})}
 
 
 def _is_same(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:

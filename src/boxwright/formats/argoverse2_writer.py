@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from .losses import has_filled, lost_in_pictures, lost_problems
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
+from .sweep_losses import SweepLosses, columns_of
 from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["write"]
@@ -201,7 +201,7 @@ def _sweep_ego(scene: Scene, frame_index: int, name: str) -> Float64s:
 def _write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> Bools:
     """All LiDARs of a frame as one cloud in the ego frame; returns which frames have one."""
     there = np.zeros(len(scene), bool)
-    lost, moved, missing = Counter[str](), 0.0, 0
+    losses, missing = SweepLosses(is_float32=True, is_deskewed=True), 0
     for i, stamp in enumerate(scene.times_ns.tolist()):
         names = [name for name in scene.lidars if scene.has_points(i, name)]
         if not names:
@@ -210,25 +210,22 @@ def _write_sweeps(scene: Scene, folder: Path, report: WriteReport) -> Bools:
         there[i] = True
         sweeps = [scene.points(i, name) for name in names]
         places = np.concatenate([_sweep_ego(scene, i, name) for name in names])
-        with np.errstate(invalid="ignore", over="ignore"):
-            moved = max(moved, float(np.nanmax(np.abs(places.astype(np.float32) - places), initial=0.0)))
         columns: dict[str, Any] = {axis: places[:, k].astype(np.float32) for k, axis in enumerate("xyz")}
         if all(sweep.intensity is not None for sweep in sweeps):
             columns["intensity"] = np.concatenate([sweep.intensity for sweep in sweeps])
         if all(sweep.time_offset_ns is not None for sweep in sweeps):
-            columns["offset_ns"] = np.concatenate([sweep.time_offset_ns for sweep in sweeps])
+            columns["offset_ns"] = np.concatenate([sweep.time_offset_ns + (sweep.timestamp_ns - stamp) for sweep in sweeps])
         shared = set.intersection(*[set(sweep.fields) for sweep in sweeps])
         columns |= {name: np.concatenate([sweep.fields[name] for sweep in sweeps]) for name in sorted(shared) if name not in columns}
-        lost.update({name for sweep in sweeps for name in sweep.fields} - shared)
+        for sweep in sweeps:
+            losses.saw(sweep, stamp, places)
+            losses.lose(columns_of(sweep).keys() - columns.keys() - ({"time_offset_ns"} if "offset_ns" in columns else set()))
         _write_table(folder / f"{stamp}.feather", columns)
     if len(scene.lidars) > 1:
         report.dropped.append(
             Told("sweeps", f"the clouds of {', '.join(scene.lidars)} as such: they are one cloud in the ego frame", [*scene.lidars][1:])
         )
-    if moved:
-        report.rounded.append(Told("sweeps", f"points are rounded to float32, by up to {moved:.2g} m"))
-    if lost:
-        report.dropped.append(Told("sweeps", f"of the points: {', '.join(sorted(lost))}", n=0))
+    losses.say(report)
     if missing and scene.lidars:
         said = f"{missing:,} of {len(scene):,} frames have no sweep" if there.any() else "no frame has a sweep"
         report.missing.append(Told("sweeps", f"sensors/lidar: {said}"))
@@ -285,8 +282,14 @@ def _write_images(scene: Scene, sensor: CameraSensor, folder: Path, report: Writ
 def _say_which_pictures_are_lost(scene: Scene, sensor: CameraSensor, folder: Path, is_there: Bools, report: WriteReport) -> None:
     """Those of frames for which the reader finds another picture, or none."""
     frames = np.flatnonzero(is_there)
-    found, _ = nearest_images(folder, scene.times_ns[frames], scene.trajectory, [])
-    own = scene.exposures_ns(sensor.name)[frames].tolist()
+    found, taken_ns = nearest_images(folder, scene.times_ns[frames], scene.trajectory, [])
+    exposures_ns = scene.exposures_ns(sensor.name)[frames]
+    n_late = int((exposures_ns != (scene.times_ns[frames] if taken_ns is None else taken_ns)).sum())
+    if n_late:
+        report.dropped.append(
+            Told("times", f"when {sensor.name} exposed {number_of(n_late, 'frame')}: readers find none of its pictures there", n=n_late)
+        )
+    own = exposures_ns.tolist()
     n_lost = sum(scene.has_image(i, sensor.name) and path != folder / f"{t}.jpg" for i, t, path in zip(frames.tolist(), own, found))
     if n_lost:
         why = "exposed before the first pose or after the last, or over half a frame away: readers find none for their frames, or another one"

@@ -73,7 +73,8 @@ def write(
     report.n_frames, report.n_tracks = len(scene), len(every)
     report.n_labels = sum(int((one.visibility != Visibility.OUTSIDE).sum()) for one in every)
     if scale_m is not None:
-        report.rounded.append(Told("sweeps", f"points are rounded to {scale_m:g} m"))
+        report.rounded.append(Told("sweeps", f"points are rounded to {scale_m:g} m", n=0))
+        report.tolerance_points_m = scale_m
     if jpeg_quality is not None:
         report.rounded.append(Told("pictures", "pictures that were not in files are compressed as JPEG"))
 

@@ -7,6 +7,7 @@ import numpy as np
 from ..arrays import Int64s, as_floats
 from ..errors import ArgumentError
 from ..scene import Scene
+from .losses import lost_exposures
 from .write_report import Told, WriteReport
 
 __all__ = ["FIRST_FRAME", "LEAST_HZ", "MOST_HZ", "checked_rate", "frame_times", "is_rate", "rate_of", "say_no_rate", "say_rate"]
@@ -40,6 +41,7 @@ def checked_rate(frame_rate: float | None) -> float | None:
 
 def say_rate(report: WriteReport, scene: Scene, whose: str) -> None:
     """What the times of a scene lose where frames are counted from 0 at one rate, that of `rate_of`."""
+    report.dropped += lost_exposures(scene, scene.cameras)
     if not (rate := rate_of(scene)):
         report.dropped.append(Told("times", f"when the frame was: {whose} has one rate for all frames, and one alone has none"))
         return

@@ -44,7 +44,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, first_frame: int |
     _write_labels(scene, rig, rig_at, base, stems, ignored, report)
     report.dropped += regions.dropped
     write_sweeps(scene, base / "velodyne", stems, report)
-    write_images(scene, base, "", stems, rig, report)
+    write_images(scene, base, "", stems, rig, report, rig_at=rig_at)
     _say_what_object_lacks(scene, report)
     say_what_is_lost(scene, report)
     report.n_frames = len(scene)
@@ -62,7 +62,8 @@ def _write_labels(
         here, upcoming = (upcoming[1], None) if upcoming is not None and upcoming[0] == i else ([], upcoming)
         texts = [f"{categories[scene.tracks[k].category]} {text}\n" for k, text in here]
         put(base / "label_2" / f"{stem}.txt", "".join([*texts, *ignored.get(i, ())]))
-        put(base / "calib" / f"{stem}.txt", calibration_text(rig_at(i).rows, OBJECT, sizes_without_pictures(scene, rig, [i])))
+        own = rig_at(i)
+        put(base / "calib" / f"{stem}.txt", calibration_text(own.rows, OBJECT, sizes_without_pictures(scene, own, [i])))
     for _ in rows:  # to its end, where it says what is lost
         pass
     report.dropped += words.dropped
@@ -95,6 +96,8 @@ def _rigs(scene: Scene, report: WriteReport) -> tuple[Rig, Callable[[int], Rig]]
         return mounted, lambda frame_index: mounted
     if "kitti_calib" in scene.source_attributes:  # it holds the cameras as they are mounted
         scene = scene.replace(source_attributes={})
+    said = f"where {', '.join(exposed)} are mounted: frames have them where they were when they fired, as their sweeps see it"
+    report.dropped.append(Told("calibration", said, exposed))
     lidar = next(iter(scene.lidars))
     aside: set[str] = set()
 

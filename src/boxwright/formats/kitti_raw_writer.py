@@ -132,7 +132,7 @@ def _write_sensors(scene: Scene, date: Path, drive: Path, stamps: Int64s, report
         if sensor.times_ns is not None and is_timed and _are_tellable(sensor.times_ns):
             _put_stamps(drive / name / "timestamps.txt", sensor.times_ns.tolist())
         elif sensor.times_ns is not None:
-            report.dropped.append(Told("", f"the exposure times of camera {sensor.name}: not all times are from 1970 to 2199"))
+            report.dropped.append(Told("times", f"the exposure times of camera {sensor.name}: not all times are from 1970 to 2199", [sensor.name]))
     _write_oxts(scene, drive / "oxts", stamps, stems, report)
 
 

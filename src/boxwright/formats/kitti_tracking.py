@@ -68,7 +68,7 @@ CAPABILITIES = Capabilities(
         "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
         "classes": "blanks in names become _",
         "track_ids": "whole numbers stay, others are numbered",
-        "times": "they are written with the poses; frames without poses are counted, 0.1 s apart",
+        "times": "they are written with the poses; frames without poses are counted, 0.1 s apart; cameras fire with the frames",
         "sweeps": "the first LiDAR's stay, as float32",
         "pictures": "of cameras that are dropped",
     },

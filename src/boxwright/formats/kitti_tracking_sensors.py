@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from .kitti_poses import FRAME_NS
 from .kitti_tracking import USUAL_SIZE_PX, camera_sensor
 from .losses import lost_between
 from .sensor_files import image_path
+from .sweep_losses import SweepLosses
 from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = [
@@ -213,35 +214,35 @@ def write_poses(scene: Scene, path: Path, report: WriteReport) -> None:
 
 def write_sweeps(scene: Scene, folder: Path, stems: Sequence[str], report: WriteReport) -> None:
     name = next(iter(scene.lidars))
-    lost: set[str] = set()
-    rounded = 0.0
+    losses = SweepLosses(["intensity"], is_float32=True)
     there = [i for i in range(len(scene)) if scene.has_points(i, name)]
     _say_what_is_missing("velodyne", "sweep", scene, there, report)
     for i in there:
         sweep = scene.points(i, name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{stems[i]}.bin").write_bytes(kitti_bin_bytes(sweep))
-        lost |= set(sweep.fields)
-        lost |= {"time_offset_ns"} if sweep.time_offset_ns is not None else set()
-        lost |= {"the sweeps' own time stamps"} if sweep.timestamp_ns != scene.times_ns[i] else set()
-        xyz = as_points("sweep", sweep)
-        if xyz.dtype != np.float32:
-            change = np.abs(xyz.astype(np.float32) - xyz)
-            rounded = max(rounded, float(np.nanmax(np.where(np.isfinite(change), change, 0), initial=0.0)))
-    if lost:
-        report.dropped.append(Told("sweeps", f"of the points: {', '.join(sorted(lost))}", n=0))
-    if rounded:
-        report.rounded.append(Told("sweeps", f"points are rounded to float32, by up to {rounded:.2g} m"))
+        losses.saw(sweep, int(scene.times_ns[i]), as_points("sweep", sweep))
+    losses.say(report)
 
 
 def write_images(
-    scene: Scene, base: Path, sequence: str, stems: Sequence[str], rig: Rig, report: WriteReport, *, has_exposures: bool = False
+    scene: Scene,
+    base: Path,
+    sequence: str,
+    stems: Sequence[str],
+    rig: Rig,
+    report: WriteReport,
+    *,
+    has_exposures: bool = False,
+    rig_at: Callable[[int], Rig] | None = None,
 ) -> None:
-    """has_exposures : whether the format tells when cameras fire"""
+    """has_exposures : whether the format tells when cameras fire. rig_at : the sensors of a frame, where not all frames have all of them"""
     for folder, sensor in rig.cameras.items():
         there = [i for i in range(len(scene)) if scene.has_image(i, sensor.name)]
         _say_what_is_missing(folder, "picture", scene, there, report)
         for i in there:
+            if rig_at is not None and folder not in rig_at(i).cameras:
+                continue  # as `rig_at` has told
             target = base / folder / sequence / f"{stems[i]}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             source = image_path(scene.data, i, sensor.name)
@@ -250,7 +251,9 @@ def write_images(
             else:
                 target.write_bytes(image_bytes(scene.image(i, sensor.name)))
         if not has_exposures and sensor.times_ns is not None and not np.array_equal(sensor.times_ns, scene.times_ns):
-            report.dropped.append(Told("", f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR"))
+            report.dropped.append(
+                Told("times", f"the exposure times of camera {sensor.name}: in KITTI the cameras fire with the LiDAR", [sensor.name])
+            )
 
 
 def _say_what_is_missing(folder: str, what: str, scene: Scene, there: Sequence[int], report: WriteReport) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,17 @@ from ..tracks import Track
 from .declared import Capabilities
 from .write_report import Told
 
-__all__ = ["has_filled", "is_filled", "lost_beside_labels", "lost_between", "lost_cuboids", "lost_in_pictures", "lost_of_labels", "lost_problems"]
+__all__ = [
+    "has_filled",
+    "is_filled",
+    "lost_beside_labels",
+    "lost_between",
+    "lost_cuboids",
+    "lost_exposures",
+    "lost_in_pictures",
+    "lost_of_labels",
+    "lost_problems",
+]
 
 
 def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[Told]:
@@ -48,6 +58,12 @@ def lost_between(scene: Scene, cameras: Sequence[str] = ()) -> list[Told]:
     known = np.concatenate([scene.times_ns, *(scene.exposures_ns(name) for name in cameras)])
     n = int((~np.isin(scene.trajectory.times_ns, known)).sum())
     return [Told("poses", f"{number_of(n, 'pose')} of the vehicle between the frames", n=0)] if n else []
+
+
+def lost_exposures(scene: Scene, cameras: Iterable[str]) -> list[Told]:
+    """When some cameras exposed, of a format that has them at the frames' stamps."""
+    late = [name for name in cameras if not np.array_equal(scene.exposures_ns(name), scene.times_ns)]
+    return [Told("times", f"when {', '.join(late)} exposed: at the frames' stamps", late)] if late else []
 
 
 def lost_problems(scene: Scene) -> list[Told]:

@@ -34,6 +34,7 @@ from .nuscenes_counts import COUNTS, Counts, said_at
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
+from .sweep_losses import SweepLosses
 from .write_report import Told, WriteReport, lost_cameras
 
 __all__ = ["write"]
@@ -83,6 +84,11 @@ class _Table:
         self.n += 1
 
 
+def _is_ring(values: Any) -> bool:
+    """Whether they come back: as whole numbers from 0 to 65535."""
+    return bool(((values >= 0) & (values <= 65535) & (values == np.floor(values))).all())
+
+
 def _numbers(values: Any) -> list[Any]:
     listed: list[Any] = np.asarray(values, np.float64).tolist()
     return listed
@@ -99,6 +105,8 @@ class _Writer:
         self.samples = [self.token("sample", i) for i in range(len(scene))]
         self.known: dict[tuple[str, str], str] = {}
         self.texts = Counter[str]()  # attribute -> values that became texts
+        self.sweeps = SweepLosses(["intensity", "ring"], is_float32=True)
+        self.compressed = Counter[str]()  # camera -> pictures that became JPEG
         self.n_levels = 0  # labels of which nobody said how much of them is visible
 
     def micro(self, stamp: int) -> int:
@@ -156,6 +164,9 @@ class _Writer:
         mounts = {name: lidar.ego_from_lidar for name, lidar in scene.lidars.items()}
         mounts |= {name: camera.ego_from_cam for name, camera in scene.cameras.items() if name not in lost}
         self.report.rounded += rotations_rounded(mounts)
+        self.sweeps.say(self.report)
+        for name, n in self.compressed.items():
+            self.report.rounded.append(Told("pictures", f"{number_of(n, 'picture')} of {name}: compressed as JPEG", [name]))
         self.labels()
 
     @staticmethod
@@ -219,7 +230,9 @@ class _Writer:
         if sweep.intensity is not None:
             rows[:, 3] = sweep.intensity
         if "ring" in sweep.fields:
-            rows[:, 4] = sweep.fields["ring"]
+            rows[:, 4] = ring = np.asarray(sweep.fields["ring"])
+            self.sweeps.lose(["ring"] if not _is_ring(ring) else [])
+        self.sweeps.saw(sweep, int(scene.times_ns[i]), as_points("sweep", sweep))
         file = f"samples/{name}/{i:06d}__{name}__{self.micros[i]}.pcd.bin"
         (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / file).write_bytes(rows.tobytes())
@@ -235,6 +248,7 @@ class _Writer:
             shutil.copyfile(source, self.folder / file)
         else:
             (self.folder / file).write_bytes(image_bytes(self.scene.image(i, name), _JPEG_QUALITY))
+            self.compressed[name] += 1
         return file
 
     # -------------------------------------------------------- labels
@@ -343,17 +357,5 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     for what, values in (("tags", scene.tags), ("relations", scene.relations)):
         if values:
             report.dropped.append(Told(what, f"{len(values)} {what}", n=len(values)))
-    if _lost_fields(scene):
-        report.dropped.append(Told("sweeps", "of the points all but intensity and ring", n=0))
     report.dropped += lost_problems(scene)
     say_point_labels_are_lost(scene, report)
-
-
-def _lost_fields(scene: Scene) -> list[str]:
-    """Fields of the first sweep that have no place."""
-    for name in scene.lidars:
-        for i in range(len(scene)):
-            if scene.has_points(i, name):
-                sweep = scene.points(i, name)
-                return [*[field for field in sweep.fields if field != "ring"], *(["time_offset_ns"] if sweep.time_offset_ns is not None else [])]
-    return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..errors import number_of
 from ..frames import Pose
 from ..points import Sweep
 from ..scene import Scene
+from .sweep_losses import SweepLosses
 from .write_report import Told, WriteReport
 
 __all__ = ["WHICH", "OneCloud", "without_origin"]
@@ -23,7 +24,9 @@ WHICH = "lidar_index"  # a field of the points: the place of their LiDAR in the 
 class OneCloud:
     """The clouds of a scene, one for each frame. `say` tells the report what became of several LiDARs."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, columns: Collection[str] | None = None) -> None:
+        """columns : which of the points the files have; all of them where None"""
+        self.losses = SweepLosses(columns)
         self.scene, self.names = scene, list(scene.lidars)
         self.n_clouds = 0
         self._lost = set[str]()
@@ -35,6 +38,8 @@ class OneCloud:
             return None
         self.n_clouds += 1
         sweeps = {name: self.scene.points(frame_index, name) for name in there}
+        for sweep in sweeps.values():
+            self.losses.saw(sweep, int(self.scene.times_ns[frame_index]))
         return sweeps[there[0]] if len(self.names) == 1 else self._together(frame_index, sweeps)
 
     def _together(self, frame_index: int, sweeps: dict[str, Sweep]) -> Sweep:
@@ -46,7 +51,7 @@ class OneCloud:
         if len({one.intensity is None for one in found}) > 1:
             self._lost.add("intensity")
         if len({one.time_offset_ns is None for one in found}) > 1:
-            self._lost.add("times")
+            self._lost.add("time_offset_ns")
         index = np.repeat([self.names.index(name) for name in sweeps], [len(one) for one in found])
         return Sweep(
             np.concatenate(places),
@@ -82,7 +87,8 @@ class OneCloud:
             report.missing.append(Told("sweeps", said))
         if self._lost:
             said = f"of the points: {', '.join(sorted(self._lost))}, which some LiDARs have and others have not"
-            report.dropped.append(Told("sweeps", said, n=0))
+            report.dropped.append(Told("sweeps", said, self._lost))
+        self.losses.say(report)
 
 
 def _since(sweep: Sweep, stamp: int) -> Int64s:

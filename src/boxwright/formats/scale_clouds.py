@@ -92,7 +92,7 @@ def write_clouds(
     images : frame index -> what is told of its pictures
     """
     folder.mkdir()
-    cloud, scaled = OneCloud(scene), set[str]()
+    cloud, scaled = OneCloud(scene, ["intensity", WHICH]), set[str]()
     for i, stem in enumerate(stems):
         pose = world.lidar_pose(i)
         head: dict[str, Any] = {TIME: int(scene.times_ns[i])} if scene.has_time else {}
@@ -104,11 +104,14 @@ def write_clouds(
             head["device_position"] = dict(zip("xyz", pose.translation_m.tolist()))
             head["device_heading"] = dict(zip("wxyz", pose.quat_wxyz.tolist()))
         sweep = cloud.of(i)
+        if sweep is not None:
+            cloud.losses.leave_out(int((~sweep.is_finite).sum()))
         told = {"points": [] if sweep is None else _points(sweep, pose, scaled), "images": [] if images is None else images(i)}
         (folder / f"{stem}.json").write_text(json_line({**head, **told}, stem) + "\n", encoding="utf-8")
     if cloud.n_clouds:
-        report.rounded.append(Told("sweeps", "points: steps of a tenth of a millimetre"))
-        report.rounded += [Told("sweeps", f"intensity: {what}") for what in sorted(scaled)]
+        report.rounded.append(Told("sweeps", "points: steps of a tenth of a millimetre", n=0))
+        report.rounded += [Told("sweeps", f"intensity: {what}", ["intensity"]) for what in sorted(scaled)]
+        report.tolerance_points_m = 10.0**-_STEP_DIGITS
     cloud.say(report)
 
 

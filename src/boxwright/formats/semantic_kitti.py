@@ -44,6 +44,7 @@ CAPABILITIES = Capabilities(
         "segmentation": "classes become those of the dataset, tracks become numbers",
         "poses": "those between the frames are dropped; none are written where a frame has none",
         "calibration": "pinhole cameras without distortion stay, at most four of them; they are renamed",
+        "times": "cameras fire with the frames",
         "sweeps": "the first LiDAR's stay, as float32",
         "pictures": "of cameras that are dropped",
     },

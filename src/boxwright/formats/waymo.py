@@ -52,7 +52,7 @@ CAPABILITIES = Capabilities(
         "poses": "those of the frames stay",
         "calibration": "pinhole cameras with at most k1, k2, p1, p2, k3 stay, five of them",
         "classes": "vehicle, pedestrian, sign and cyclist stay, kinds of them become these, others are unknown",
-        "times": "whole microseconds",
+        "times": "whole microseconds; cameras fire with the frames",
     },
     frame="ego",
     exact=Exactness(m=1e-9, rad=1e-9, px=1e-9, ns=500),

@@ -19,7 +19,7 @@ from ..taxonomy import Taxonomy
 from .camera_labels import EDGE_PX
 from .file_names import file_name
 from .labelled_frames import LabelBlock, label_blocks
-from .losses import lost_beside_labels, lost_between, lost_of_labels
+from .losses import lost_beside_labels, lost_between, lost_exposures, lost_of_labels
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .waymo import CAM_FROM_WAYMO, CAMERAS, CAPABILITIES, LIDARS, SHUTTERS, TYPES
@@ -253,9 +253,7 @@ class _Writer:
             report.notes.append("frames have no time: their stamps are counted in microseconds")
         report.dropped += [Told("sweeps", f"LiDAR {name}: Waymo has five", [name]) for name in scene.lidars if name not in self.lidars]
         report.dropped += lost_beside_labels(scene, CAPABILITIES, list(map(str, self.micros.tolist()))) + lost_between(scene)
-        late = [name for name in self.cameras if (scene.exposures_ns(name) != scene.times_ns).any()]
-        if late:
-            report.dropped.append(Told("", f"when {', '.join(late)} exposed: at the frames' stamps"))
+        report.dropped += lost_exposures(scene, self.cameras)
         report.dropped += lost_of_labels(scene, [*scene.tracks, *scene.image_tracks], CAPABILITIES)
         if scene.relations:
             report.dropped.append(Told("relations", number_of(len(scene.relations), "relation"), n=len(scene.relations)))

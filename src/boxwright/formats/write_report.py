@@ -9,7 +9,9 @@ from typing import NamedTuple, Self
 
 from ..errors import number_of
 
-__all__ = ["Told", "Tolerance", "WriteReport", "lost_cameras"]
+__all__ = ["EXPOSURES", "Told", "Tolerance", "WriteReport", "lost_cameras"]
+
+EXPOSURES = "when cameras exposed"  # in the place of a name: of times that are not the frames'
 
 
 class Told(str):
@@ -51,7 +53,7 @@ class WriteReport:
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
     notes : what whoever reads it has to know, one sentence each
     tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad; tolerance_px in pictures,
-        tolerance_ns of the frames' stamps, where files count at a rate
+        tolerance_ns of the frames' stamps, where files count at a rate; tolerance_points_m of the coordinates of points
     """
 
     format: str
@@ -67,6 +69,7 @@ class WriteReport:
     tolerance_rad: float = 0.0
     tolerance_px: float = 0.0
     tolerance_ns: int = 0
+    tolerance_points_m: float = 0.0
 
     @property
     def tolerance(self) -> Tolerance:
