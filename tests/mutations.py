@@ -16,70 +16,11 @@ import struct
 import zipfile
 import zlib
 
-LARGE_BYTES = 1_000_000  # what repeating records may grow a file to
-INTEGERS = [
-    "0",
-    "-0",
-    "-1",
-    "1",
-    "2",
-    "3",
-    "255",
-    "256",
-    "65536",
-    "999999",
-    "1000001",
-    *(f"{sign}{2**n + d}" for sign in ("", "-") for n in (31, 63, 64) for d in (-1, 0, 1)),
-]
-NUMBERS = [
-    *[
-        "nan",
-        "inf",
-        "-inf",
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "1e400",
-        "-1e400",
-        "1e308",
-        "-1e308",
-        "1e39",
-        "5e-324",
-        "1.5",
-        "-0.5",
-        "1e15",
-        "1e9",
-        "1e-9",
-    ],
-    *INTEGERS,
-]
-FLOATS = [float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1.5, 1e308, -1e308, 1e39, 5e-324, 1e15, 10**400]
-PATHS = ["../../x", "/", ".", "..", "a/b", "a\\b", "~", "CON"]
-NAMES = [
-    "",
-    " ",
-    "-",
-    "a",
-    "Car",
-    "DontCare",
-    "true",
-    "null",
-    "0x10",
-    "1_000",
-    "\u0661",
-    "é",
-    "\u202e",
-    "\x00",
-    "\x1b[2J",
-    "\ud800",
-    "\ufeff",
-    "1\n2",
-    "x y z",
-]
-WORDS = [*NAMES, *PATHS, "%s", "{}", "[]", '"', "a" * 300, "a" * 5000, "9" * 25, "9" * 400, "9" * 5000]
+from nasty import FLOATS, INTEGERS, LARGE_BYTES, NUMBERS, WORDS, in_bytes, nasty_bytes, nasty_text
+from xml_mutations import in_xml
+
 DTYPES = ["<f2", "<f4", "<f8", ">f4", "<i4", "|u1", "<u8", "|O", "<U4", "|S8", "<c8", "|b1", "<M8[ns]", "<f16", "|V3", "", "f", [("x", "<f4")]]
 FIELDS = ["x y z", "x y", "x x z", " y z", "z y x intensity"]
-XML_PIECES = [b"", b"<a/>", b"<a>" * 100, b"<!-- -->", b"<![CDATA[", b"&lt;"]
 SPLITS = re.compile(rb"([\s,:=]+)")
 
 
@@ -91,27 +32,6 @@ def mutated(raw: bytes, suffix: str, dice: random.Random) -> bytes:
     if kind < 0.2:
         return in_text(raw, dice)
     return KINDS.get(suffix, in_numbers)(raw, dice)
-
-
-def _nasty_text(dice: random.Random) -> str:
-    return dice.choice(NUMBERS if dice.random() < 0.6 else WORDS)
-
-
-def _nasty_bytes(dice: random.Random) -> bytes:
-    return _nasty_text(dice).encode("utf-8", "surrogatepass")
-
-
-def in_bytes(raw: bytes, dice: random.Random) -> bytes:
-    """One to three blows: noise, a piece cut out, doubled or cut off, or something put in."""
-    for _ in range(dice.randint(1, 3)):
-        at, n = dice.randint(0, len(raw)), dice.choice((1, 1, 2, 4, 8, 30))
-        if dice.random() < 0.5:  # headers are short and near the front
-            at = min(at, dice.randint(0, 300))
-        before, after, rest = raw[:at], raw[at:], raw[at + n :]
-        word = _nasty_bytes(dice)
-        instead = dice.choice([dice.randbytes(n), b"", word])
-        raw = dice.choice([before + instead + rest, before + instead + rest, raw[: at + n] + after, before, before + word + after])
-    return raw
 
 
 def in_numbers(raw: bytes, dice: random.Random) -> bytes:
@@ -147,13 +67,13 @@ def in_text(raw: bytes, dice: random.Random) -> bytes:
         k = dice.randrange(0, len(words), 2)
         kind = dice.randrange(14)
         if kind < 5:
-            words[k] = _nasty_bytes(dice)
+            words[k] = nasty_bytes(dice)
         elif kind == 5:
             del words[k : k + 2]
         elif kind == 6:
             words[k:k] = words[k : k + 2]
         elif kind == 7 and words[k].strip(b"0-."):  # everywhere at once, so that numbers that must agree still do
-            raw = _nasty_bytes(dice).join(re.split(rb"(?<![\w.-])" + re.escape(words[k]) + rb"(?![\w.])", raw))
+            raw = nasty_bytes(dice).join(re.split(rb"(?<![\w.-])" + re.escape(words[k]) + rb"(?![\w.])", raw))
             continue
         elif kind == 13 and dice.random() < 0.15:
             n = min(3000, LARGE_BYTES // (len(lines[i]) + 6))
@@ -239,10 +159,10 @@ def _blow(places, node, key, dice: random.Random) -> None:
         items = node[key]
         node[key] = dice.choice((items[::-1], items[:-1], items[1:], items + items[:1], []))
     elif kind == 6 and isinstance(node, dict):
-        other = _nasty_text(dice) if dice.random() < 0.5 else dice.choice(list(node))
+        other = nasty_text(dice) if dice.random() < 0.5 else dice.choice(list(node))
         node[other] = node.pop(key)
     elif kind == 7 and isinstance(node, dict):
-        node[_nasty_text(dice) if dice.random() < 0.7 else f"{key}_"] = copy.deepcopy(node[key])
+        node[nasty_text(dice) if dice.random() < 0.7 else f"{key}_"] = copy.deepcopy(node[key])
     elif kind == 8 and isinstance(node, list):
         node.insert(key, copy.deepcopy(node[key]))
     elif kind == 9 and dice.random() < 0.15:
@@ -264,39 +184,6 @@ def _repeated(node, key, dice: random.Random) -> None:
         node[key:key] = copies
     else:
         node.update({str(i) if key.isdecimal() else f"{key}{i}": value for i, value in enumerate(copies)})
-
-
-# ------------------------------------------------------------ XML
-
-
-def in_xml(raw: bytes, dice: random.Random) -> bytes:
-    """Texts of elements, their names, whole elements, what XML can declare."""
-    for _ in range(dice.choice((1, 1, 2, 3))):
-        kind = dice.randrange(10)
-        leaves = list(re.finditer(rb"<(\w+)>([^<]*)</\1>", raw))
-        whole = list(re.finditer(rb"<(item|poses|tracklets|tx|h|count|objectType)\b.*?</\1>", raw, re.DOTALL))
-        tags = list(re.finditer(rb"</?\w+[^>]*>", raw))
-        if not (leaves and whole and tags):
-            return in_bytes(raw, dice)
-        leaf, part, tag = dice.choice(leaves), dice.choice(whole), dice.choice(tags)
-        if kind < 4:
-            raw = raw[: leaf.start(2)] + _nasty_bytes(dice) + raw[leaf.end(2) :]
-        elif kind == 4:
-            raw = raw[: part.start()] + raw[part.end() :]
-        elif kind == 5:
-            raw = raw[: part.end()] + part[0] * (1 if dice.random() < 0.9 else min(3000, LARGE_BYTES // len(part[0]))) + raw[part.end() :]
-        elif kind == 6:
-            raw = raw[: leaf.start()] + dice.choice(leaves)[0] + raw[leaf.end() :]
-        elif kind == 7:
-            raw = raw[: tag.start()] + dice.choice((tag[0] * 2, dice.choice(tags)[0], *XML_PIECES)) + raw[tag.end() :]
-        elif kind == 8:
-            entity = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
-            declared, coded = raw.replace(b"<!DOCTYPE boost_serialization>", entity), raw.replace(b"UTF-8", _nasty_bytes(dice))
-            raw = dice.choice((declared, coded, raw + raw, b"\xef\xbb\xbf" + raw))
-        else:
-            name = dice.choice(leaves)[1]
-            raw = raw.replace(b"<" + name + b">", b"<q>", 1 if dice.random() < 0.5 else -1)
-    return raw
 
 
 # ------------------------------------------------------------ tables and arrays
@@ -352,7 +239,7 @@ def _in_table(raw: bytes, read, write, dice: random.Random) -> bytes:
             except (pa.ArrowException, TypeError, ValueError, OverflowError):
                 columns[name] = pa.array([None] * len(items), values.type)
         elif kind == 7:
-            other = _nasty_text(dice).encode("utf-8", "replace").decode() if dice.random() < 0.5 else dice.choice(list(columns))
+            other = nasty_text(dice).encode("utf-8", "replace").decode() if dice.random() < 0.5 else dice.choice(list(columns))
             columns[other] = columns.pop(name)
         elif kind == 8:
             del columns[name]
@@ -391,7 +278,7 @@ def in_npy(raw: bytes, dice: random.Random) -> bytes:
     elif kind == 2:
         header["fortran_order"] = dice.choice((True, 1, None, "a"))
     elif kind == 3:
-        header[_nasty_text(dice)] = header.pop(dice.choice(list(header)))
+        header[nasty_text(dice)] = header.pop(dice.choice(list(header)))
     elif kind == 4:
         header["descr"] = [(name, "<f4") for name in dice.choice(FIELDS).split(" ")]
         header["shape"] = (len(body) // (4 * len(header["descr"])),)

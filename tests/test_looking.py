@@ -7,6 +7,7 @@ import json
 import pytest
 
 import boxwright as bw
+import test_formats_labelbox as labelbox
 from boxwright.formats.looking import files_of, may_be_dataset
 from formats_scenes import full_scene
 
@@ -57,6 +58,8 @@ def _moved_back(format, file):
         first, *rest = file.read_text().splitlines()
         return "\n".join([json.dumps({**LONG, **json.loads(first)}), *rest])
     top = json.loads(file.read_text())
+    if format == "scale":
+        return json.dumps([{"long": LONG["long"], **top[0]}, *top[1:]])
     if format == "coco":
         return json.dumps({"info": LONG, **{key: value for key, value in top.items() if key != "info"}})
     if format == "darwin":
@@ -67,13 +70,23 @@ def _moved_back(format, file):
     return json.dumps({**LONG, **top})
 
 
-@pytest.mark.parametrize("format", ["coco", "label_studio", "darwin", "labelbox", "cvat_api", "segments"])
+NAMES = {
+    "labelbox": "*.ndjson",
+    "label_studio": "*tasks*.json",
+    "cvat_api": "annotations.json",
+    "segments": "label.json",
+    "datumaro": "annotations/*.json",
+    "nucleus": "scenes.json",
+    "scale": "annotations.json",
+    "supervisely": "meta.json",
+}
+
+
+@pytest.mark.parametrize("format", [*NAMES, "coco", "darwin"])
 def test_what_a_file_is_known_by_may_come_late(tmp_path, rng, format):
     """Behind 64 kB of something else nobody knew what the file was."""
     bw.write(full_scene(rng), tmp_path / "out", format)
-    names = {"cvat_api": "annotations.json", "segments": "label.json", "labelbox": "*.ndjson", "label_studio": "*tasks*.json"}
-    files = [file for file in (tmp_path / "out").glob(names.get(format, "*.json")) if file.is_file()]
-    (file,) = files
+    (file,) = (tmp_path / "out").glob(NAMES.get(format, "*.json"))
     before = bw.read(tmp_path / "out")
     file.write_text(_moved_back(format, file))
     assert file.stat().st_size > 1 << 17
@@ -81,6 +94,13 @@ def test_what_a_file_is_known_by_may_come_late(tmp_path, rng, format):
     after = entries[0].read(strict=False)
     assert entries.format == format and len(after) == len(before)
     assert [track.track_id for track in (*after.tracks, *after.image_tracks)] == [track.track_id for track in (*before.tracks, *before.image_tracks)]
+
+
+def test_what_a_file_of_labelbox_called_json_is_known_by_may_come_late(tmp_path):
+    """Its row comes first; what has none may be anything, and is not looked through."""
+    row = json.loads((labelbox.exported(tmp_path / "in") / "export.ndjson").read_text())
+    (tmp_path / "export.json").write_text(json.dumps({"data_row": row.pop("data_row"), **LONG, **row}))
+    assert bw.scenes(tmp_path / "export.json").format == "labelbox"
 
 
 def test_a_long_file_of_datumaro_is_none_of_coco(tmp_path):

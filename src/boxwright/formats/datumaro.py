@@ -31,7 +31,7 @@ from .declared import Capabilities, Decimals, Exactness
 from .images import IMAGE_SUFFIXES
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
-from .looking import head, names_of
+from .looking import is_known_by, names_of
 from .reach import within_reach
 from .strict_json import Node
 
@@ -90,8 +90,8 @@ def _files(path: Path) -> dict[str, Path]:
 
 
 def _is_3d(file: Path) -> bool:
-    top = head(file)
-    return _CATEGORIES.search(top) is not None and (_IN_3D.search(top) is not None or (file.parent.parent / "point_clouds").is_dir())
+    has_clouds = (file.parent.parent / "point_clouds").is_dir()
+    return is_known_by(file, lambda start: _CATEGORIES.search(start) is not None and (has_clouds or _IN_3D.search(start) is not None))
 
 
 def scene_file(path: Path, scene: str) -> Path:

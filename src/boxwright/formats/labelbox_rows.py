@@ -46,9 +46,8 @@ def files_in(path: Path) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    return (
-        _has_row(head(file)) if file.suffix.lower() == ".json" else is_known_by(file, _has_row)
-    )  # JSON may be anything, and there may be much of it
+    is_plain = file.suffix.lower() == ".json"  # which may be anything, and there may be much of it
+    return (not is_plain or _LINE.match(head(file)) is not None) and is_known_by(file, _has_row)
 
 
 def _has_row(start: bytes) -> bool:

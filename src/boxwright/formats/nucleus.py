@@ -34,7 +34,7 @@ from .declared import Capabilities, Exactness
 from .json_parts import ROW, WHOLE, load_by_parts
 from .json_scenes import ManyScenes, placed
 from .label_rows import LabelRows
-from .looking import head, names_of
+from .looking import is_known_by, names_of
 from .remembering import of_file, of_files
 from .scale_cameras import CALIBRATION, lens_from_scale, place_from_scale, time_from_scale
 from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
@@ -74,7 +74,8 @@ _SCENES = re.compile(rb'"scenes"\s*:\s*\[')
 
 
 def detect(path: Path) -> bool:
-    return path.is_dir() and (path / "annotations.json").is_file() and _SCENES.search(head(path / "scenes.json")) is not None
+    is_there = path.is_dir() and (path / "annotations.json").is_file()
+    return is_there and is_known_by(path / "scenes.json", lambda start: _SCENES.search(start) is not None)
 
 
 def list_scenes(path: Path) -> list[str]:

@@ -28,7 +28,7 @@ from .clouds_of_frames import scene_of_places
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, list_by_parts
 from .label_rows import LabelRows
-from .looking import head, names_of, natural
+from .looking import head, is_known_by, names_of, natural
 from .scale_cameras import CALIBRATION, CAMERA_FIELDS, lens_from_scale, place_from_scale, time_from_scale
 from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
 from .scale_geometry import IN_WORLD, TILTS
@@ -63,6 +63,7 @@ N_TERMS = 8  # of lenses: k1 k2 p1 p2 k3 k4 k5 k6
 CAMERA = "boxwright_camera"  # the name of a camera, which Scale has numbers for
 FIELDS = {"uuid", "label", "position", "dimensions", "yaw", *TILTS, "attributes"}
 _OWN_OF_IMAGES = {"image_url", "camera_index", "timestamp", "metadata", *CAMERA_FIELDS}
+_LIST = re.compile(rb"\s*\[\s*\{")
 _CUBOIDS = re.compile(rb'^\s*\[\s*\{[^\[\]{}]*"cuboids"\s*:\s*\[')
 
 
@@ -77,7 +78,11 @@ def list_scenes(path: Path) -> list[str]:
 
 def _file(path: Path) -> Path | None:
     file = path / "annotations.json" if path.is_dir() else path
-    return file if file.suffix == ".json" and _CUBOIDS.search(head(file)) else None
+    return file if file.suffix == ".json" and _LIST.match(head(file, 4096)) and is_known_by(file, _has_cuboids) else None
+
+
+def _has_cuboids(start: bytes) -> bool:
+    return _CUBOIDS.search(start) is not None
 
 
 def scene_file(path: Path) -> Path:

@@ -38,7 +38,7 @@ from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, times_of, u
 from .declared import Capabilities, Exactness
 from .json_parts import ROW, load_by_parts
 from .label_rows import LabelRows
-from .looking import head, names_of, natural, subfolders
+from .looking import is_known_by, names_of, natural, subfolders
 from .reach import within_reach
 from .strict_json import Node
 from .supervisely_pictures import CALIBRATION, shots_beside
@@ -87,7 +87,7 @@ def list_scenes(path: Path) -> list[str]:
 
 def _datasets(path: Path) -> dict[str, Path]:
     """Name -> folder of each dataset of a project."""
-    if not path.is_dir() or _CLASSES.search(head(path / "meta.json")) is None:
+    if not path.is_dir() or not is_known_by(path / "meta.json", lambda start: _CLASSES.search(start) is not None):
         return {}
     return {folder.name: folder for folder in subfolders(path) if _is_episode(folder) or _annotations(folder)}
 
