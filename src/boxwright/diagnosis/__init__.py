@@ -8,6 +8,7 @@ undone, what it hides is not guessed at.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from ..errors import ArgumentError
 from ..formats import scenes
@@ -19,8 +20,9 @@ from .evidence import Evidence, gathered
 from .headings import headings
 from .placing import bottoms, far_away, misplaced
 from .rig import lenses
-from .sizes import order_of_euler, order_of_sizes, scalar_last, sizes_in_doubt
-from .swaps import swapped_cameras
+from .sizes import order_of_sizes, scalar_last, sizes_in_doubt
+from .swaps import has_boxes_of_another, swapped_cameras
+from .tilts import order_of_euler
 from .upright import camera_poses
 from .verdicts import FAULTS, Diagnosis, FaultVerdict, Presence, found, hidden, undecidable
 
@@ -58,7 +60,10 @@ def examine(scene: Scene) -> Diagnosis:
     """The diagnosis of one scene."""
     evidence = gathered(scene)
     (inverted, axes), lens, far = camera_poses(evidence), lenses(evidence), far_away(evidence)
-    verdicts = [inverted, axes, lens, far]
+    verdicts, boxes = [inverted, axes, lens, far], evidence.boxes
+    odd = next((one.fault for one in (inverted, axes, lens) if one.presence == Presence.FOUND), "")
+    if odd or has_boxes_of_another(evidence):
+        evidence = replace(evidence, boxes=())  # where they are by such cameras says nothing of labels
     if len(evidence.labels):
         more, evidence = _of_themselves(evidence)
         verdicts += more
@@ -73,8 +78,7 @@ def examine(scene: Scene) -> Diagnosis:
         verdicts += blocked or more
     else:
         verdicts += _unlabelled(scene)
-    odd = next((one.fault for one in (inverted, axes, lens) if one.presence == Presence.FOUND), "")
-    verdicts.append(hidden("swapped_cameras", odd, _OF_CAMERA) if odd else swapped_cameras(evidence))
+    verdicts.append(hidden("swapped_cameras", odd, _OF_CAMERA) if odd else swapped_cameras(replace(evidence, boxes=boxes)))
     results = {verdict.fault: verdict for verdict in verdicts}
     return Diagnosis(scene.name, tuple(_explained(results)[name] for name in FAULTS))
 

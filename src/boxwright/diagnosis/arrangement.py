@@ -50,7 +50,8 @@ _OTHERS = [Arrangement(k, mirror, down) for mirror, down in ((False, False), (Tr
 
 def arrangement(evidence: Evidence) -> tuple[Arrangement, str]:
     """The one by which labels lie on the sweeps far better than by any other, and what was seen; as they are where none does."""
-    evidence, labels = evidence.with_later_poses(None), _with_sweeps(evidence)
+    evidence = evidence.with_later_poses(None)
+    labels = evidence.labels.rows(np.isin(evidence.labels.frame, [cloud.frame_index for cloud in evidence.clouds]))
     near = np.linalg.norm(labels.center_m[:, :2], axis=1) < _NEAR_M
     views = {one: View(evidence, one.apply(labels)) for one in (_AS_THEY_ARE, *_OTHERS)}
     tells = near & np.isfinite(views[_AS_THEY_ARE].counts)
@@ -64,9 +65,3 @@ def arrangement(evidence: Evidence) -> tuple[Arrangement, str]:
         return _AS_THEY_ARE, ""
     saw = f"of {int(tells.sum())} cuboids within {_NEAR_M:.0f} m of the sensor {held[_AS_THEY_ARE]} hold points, and {held[best]} in other axes"
     return best, saw
-
-
-def _with_sweeps(evidence: Evidence) -> Labels:
-    labels = evidence.labels
-    rows = np.isin(labels.frame, [cloud.frame_index for cloud in evidence.clouds])
-    return Labels(labels.frame[rows], labels.track[rows], labels.center_m[rows], labels.size_m[rows], labels.quat_wxyz[rows])

@@ -46,7 +46,7 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int | None]:
     around = float(min(spreads[middle - 4], spreads[middle + 4]))
     if around > 1.25 * now and around - now > 0.005:
         return absent(name, f"{n} tracks that stand wander by {now:.3f} m, and by {around:.3f} m with poses 0.1 s off", 0.9), 0
-    why = f"the vehicle drives too evenly: {n} things that stand wander by {now:.3f} m, and by {around:.3f} m with poses 0.1 s off"
+    why = f"the vehicle drives too evenly, or these things are not quite still: {n} wander by {now:.3f} m, and by {around:.3f} m with poses 0.1 s off"
     return undecidable(name, why, "look at a part of the drive in which the vehicle turns, brakes or speeds up"), 0
 
 

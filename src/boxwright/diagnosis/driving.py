@@ -44,8 +44,8 @@ def inverted_poses(evidence: Evidence) -> tuple[FaultVerdict, Evidence]:
         change = "use the inverse: world_from_ego and ego_from_world are confused"
         return found(_NAME, saw, n_other / max(n_other + n_own, 1) - 0.05, change), turned
     evidence = replace(evidence, poses_hold=max(n_own, n_mirror) >= _N_STANDING)
-    if not evidence.poses_hold and len(own) >= _N_PASSED:
-        wanted = "check the poses: whether they are of this drive, and whether their rotations are the right way round"
+    if not evidence.poses_hold and (len(own) >= _N_PASSED or n_other > n_own):
+        wanted = "check the poses: whether they are of this drive, and whether their rotations are the right way round; or label things that stand"
         return undecidable(_NAME, f"{saw}; so nothing is told of motion", wanted), evidence.with_later_poses(None)
     if at_least(n_own, n_own + n_other, 0.5) < 0.02:
         return absent(_NAME, saw, n_own / (n_own + n_other) - 0.05), evidence

@@ -28,7 +28,8 @@ _FAR_M = 1e4  # no sensor on a vehicle sees so far
 
 @dataclass(frozen=True)
 class Labels:
-    """R labels in the frame of the first LiDAR, or of the vehicle where there is none, at each frame's own moment.
+    """R labels in the frame of the first LiDAR, or of the vehicle where there is none, at each frame's own moment. Keyframes alone: what
+    lies between was made of these, by poses that may be wrong, and of turns that are in no order of Euler angles.
 
     frame : (R,) indices of frames. track : (R,) into the scene's tracks
     center_m, size_m : (R, 3); quat_wxyz : (R, 4)
@@ -45,6 +46,9 @@ class Labels:
 
     def cuboids(self, rows: Any = slice(None)) -> Cuboids:
         return Cuboids(self.center_m[rows], self.size_m[rows], quat_wxyz=self.quat_wxyz[rows])
+
+    def rows(self, rows: Any) -> Labels:
+        return Labels(self.frame[rows], self.track[rows], self.center_m[rows], self.size_m[rows], self.quat_wxyz[rows])
 
     @cached_property
     def up(self) -> Float64s:
@@ -131,13 +135,25 @@ def gathered(scene: Scene) -> Evidence:
 def _labels(scene: Scene, frame: str) -> Labels:
     many = interpolate_tracks(scene.tracks, scene.times_ns)
     time_index = np.asarray(many.time_index, np.int64)
-    cuboids, kept = many.cuboids, np.ones(len(many), bool)
+    track_index = np.asarray(many.track_index, np.int64)
+    cuboids, kept = many.cuboids, _given(scene, time_index, track_index)
     if len(many) and frame != scene.label_frame:
         used, which = np.unique(time_index, return_inverse=True)
         poses = [_transform(scene, frame, int(scene.times_ns[i])) for i in used.tolist()]
-        kept = np.array([pose is not None for pose in poses])[which]
-        cuboids = moved_each(cuboids, [pose or Pose.identity() for pose in poses], which, frame)[kept]
-    return Labels(time_index[kept], np.asarray(many.track_index, np.int64)[kept], cuboids.center_m, cuboids.size_m, cuboids.quat_wxyz)
+        kept &= np.array([pose is not None for pose in poses])[which]
+        cuboids = moved_each(cuboids, [pose or Pose.identity() for pose in poses], which, frame)
+    cuboids = cuboids[kept]
+    return Labels(time_index[kept], track_index[kept], cuboids.center_m, cuboids.size_m, cuboids.quat_wxyz)
+
+
+def _given(scene: Scene, time_index: Int64s, track_index: Int64s) -> Bools:
+    """(R,) whether labels are keyframes; all of them where no keyframe is at a frame."""
+    n, keys = len(scene), [np.zeros(0, np.int64)]
+    for k, track in enumerate(scene.tracks):
+        index = np.searchsorted(scene.times_ns, track.times_ns).clip(max=n - 1)
+        keys.append(k * n + index[scene.times_ns[index] == track.times_ns])
+    given = np.isin(track_index * n + time_index, np.concatenate(keys))
+    return given if given.any() else np.ones(len(given), bool)
 
 
 def _transform(scene: Scene, frame: str, stamp: int) -> Pose | None:
@@ -157,9 +173,10 @@ def _poses(scene: Scene, later_ns: int = 0) -> list[Pose | None]:
 
 
 def _clouds(scene: Scene, labels: Labels) -> list[Cloud]:
-    labelled = set(labels.frame.tolist())
+    n_labels = np.bincount(labels.frame, minlength=len(scene))
     frames = [i for i in range(len(scene)) if scene.lidars and scene.has_points(i)]
-    frames = [i for i in frames if i in labelled] or frames[:1]
+    many = 0.5 * max((n_labels[i] for i in frames), default=0)
+    frames = [i for i in frames if n_labels[i] > 0 and n_labels[i] >= many] or frames[:1]
     chosen = [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, _MOST_SWEEPS).round().astype(int)).tolist()] if frames else []
     return [_cloud(scene, i) for i in chosen]
 

@@ -7,23 +7,25 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..arrays import Float64s
+from ..arrays import Float64s, Int64s
 from ..errors import BoxwrightError
 from ..frames import Pose
 from ..projection import project_cuboids
 from ..scene import CameraSensor, Scene
 from .alignment import fit_of
-from .evidence import Evidence, points_frame
+from .evidence import Evidence, Labels, points_frame
+from .rig import calibrated
 
-__all__ = ["fits_of_boxes", "fits_of_pictures"]
+__all__ = ["fits_of_boxes", "fits_of_pictures", "shares_of_boxes"]
 
 _N_BOXES = 5
+_MOST_BOXES = 800
 _MOST_SWEEPS = 4
 
 
 def fits_of_boxes(evidence: Evidence, cameras: Iterable[str], sensors: Mapping[str, CameraSensor]) -> dict[str, dict[str, float]]:
     """Camera -> name of a calibration -> median IoU of the camera's boxes with cuboids projected by it; without cameras that have few boxes."""
-    scene, of_camera = evidence.scene, defaultdict(list)
+    of_camera = defaultdict(list)
     cameras = set(cameras)
     for box in evidence.boxes:
         if box.camera in cameras:
@@ -33,15 +35,35 @@ def fits_of_boxes(evidence: Evidence, cameras: Iterable[str], sensors: Mapping[s
         if len(boxes) < _N_BOXES:
             continue
         boxes = boxes[:: max(1, len(boxes) // 400)]
-        rows = np.array([box.row for box in boxes])
-        drawn = np.array([box.xyxy for box in boxes])
+        rows, drawn = np.array([box.row for box in boxes]), np.array([box.xyxy for box in boxes])
         for other, sensor in sensors.items():
-            shares = np.zeros(len(boxes))
-            for frame in np.unique(evidence.labels.frame[rows]).tolist():
-                here = evidence.labels.frame[rows] == frame
-                shares[here] = _shares(evidence, sensor, _cam_from(scene, frame, camera, sensor), rows[here], drawn[here])
+            shares = _of_camera(evidence, evidence.labels, camera, sensor, rows, drawn)
             fits.setdefault(camera, {})[other] = float(np.median(shares))
     return fits
+
+
+def shares_of_boxes(evidence: Evidence, labels: Labels) -> tuple[Int64s, Float64s]:
+    """Rows of the labels that boxes were drawn around, in pictures of calibrated cameras, and the IoU of each box with its cuboid there."""
+    cameras = calibrated(evidence.scene)
+    boxes = [box for box in evidence.boxes if box.camera in cameras]
+    boxes = boxes[:: -(-len(boxes) // _MOST_BOXES) or 1]
+    rows, shares = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for camera, sensor in cameras.items():
+        own = np.array([box.row for box in boxes if box.camera == camera], np.int64)
+        if len(own):
+            drawn = np.array([box.xyxy for box in boxes if box.camera == camera])
+            rows.append(own)
+            shares.append(_of_camera(evidence, labels, camera, sensor, own, drawn))
+    return np.concatenate(rows), np.concatenate(shares)
+
+
+def _of_camera(evidence: Evidence, labels: Labels, camera: str, sensor: CameraSensor, rows: Int64s, drawn: Float64s) -> Float64s:
+    """The IoU of each box of a camera with its cuboid, by a calibration."""
+    shares, frames = np.zeros(len(rows)), labels.frame[rows]
+    for frame in np.unique(frames).tolist():
+        here = frames == frame
+        shares[here] = _shares(labels, sensor, _cam_from(evidence.scene, frame, camera, sensor), rows[here], drawn[here])
+    return shares
 
 
 def _cam_from(scene: Scene, frame: int, camera: str, sensor: CameraSensor) -> Pose:
@@ -56,8 +78,8 @@ def _cam_from(scene: Scene, frame: int, camera: str, sensor: CameraSensor) -> Po
     return sensor.ego_from_cam.inverse() @ way @ scene.ego_from(points_frame(scene))
 
 
-def _shares(evidence: Evidence, sensor: CameraSensor, pose: Pose, rows: np.ndarray, drawn: Float64s) -> Float64s:
-    image = project_cuboids(evidence.labels.cuboids(rows), sensor.camera, pose)
+def _shares(labels: Labels, sensor: CameraSensor, pose: Pose, rows: Int64s, drawn: Float64s) -> Float64s:
+    image = project_cuboids(labels.cuboids(rows), sensor.camera, pose)
     width, height = sensor.camera.size_px
     edge = np.array([width, height, width, height]) - 0.5
     made = np.clip(np.nan_to_num(image.xyxy), -0.5, edge)

@@ -160,18 +160,19 @@ def _sure(odds: float) -> float:
 
 
 def _why(evidence: Evidence, trial: Trial) -> tuple[str, str]:
-    if not evidence.clouds and all(pose is None for pose in evidence.poses):
+    if not trial.change() and not evidence.clouds and all(pose is None for pose in evidence.poses):
         return _without_either(evidence.scene)
     if not trial.change():
         return "no object that has points, or moves, or stands while the vehicle turns, would look different with it undone", _MORE
-    few = trial.n < 4 and trial.n_moving < 3 and trial.restless + trial.steadier < 6
-    return f"{'too few objects tell' if few else 'what is seen fits about as well either way'}: with it undone, {trial.change()}", _MORE
+    if trial.leans:
+        return f"it may be, but too few objects tell, or too unlike each other, to be sure: with it undone, {trial.change()}", _MORE
+    return f"{'too few objects tell' if trial.is_of_few else 'what is seen fits about as well either way'}: with it undone, {trial.change()}", _MORE
 
 
 def _without_either(scene: Scene) -> tuple[str, str]:
     """What is to be said where there are no sweeps, and no poses or none that are of use."""
     if scene.trajectory is None:
-        return "headings show by sweeps or by poses, and there are neither", _MORE
+        return "headings show by sweeps, by poses or by boxes drawn in pictures, and there is none that tells", _MORE
     poses = number_of(len(scene.trajectory), "pose")
     if not scene.trajectory.covers(scene.times_ns).any():
         return f"headings show by sweeps or by poses: there is no sweep, and no frame is within the time of the {poses}", _MORE

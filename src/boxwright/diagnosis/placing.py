@@ -7,7 +7,7 @@ import numpy as np
 from ..arrays import Float64s
 from ..errors import number_of
 from .evidence import Evidence, Labels
-from .trials import at_least
+from .trials import View, at_least, compared
 from .turns import as_raised, mirrored
 from .verdicts import FaultVerdict, absent, found, undecidable
 
@@ -22,6 +22,7 @@ _NEAR_M = 30.0  # where a sweep leaves no object without points, unless it is hi
 _LEAST_SHARE, _HARDLY_ANY = 0.3, 0.05
 _OFF_HALF = 0.15
 _BY_CHANCE = 0.2  # how often an object lies half its height off for some other reason, at most
+_RAISE, _LOWER = "raise every centre by half the height: the files give bottoms", "lower every centre by half the height"
 _HIGH_M = 0.8  # half of which is well over what the ground is known to
 
 
@@ -89,9 +90,14 @@ def bottoms(evidence: Evidence, heights_known: bool) -> tuple[FaultVerdict, Labe
     labels, name = evidence.labels, "bottom_centre"
     depth = _depths(evidence, 2)
     if len(depth) < 3:
+        seen = _by_boxes(evidence) if heights_known else None
+        if seen is not None:
+            return seen
         some = f"only {number_of(len(depth), 'object')} over {_HIGH_M} m high" if len(depth) else f"no object over {_HIGH_M} m high"
         why = f"{some} where a sweep shows the ground" if evidence.clouds else "there is no sweep to show the ground"
-        return undecidable(name, why, "label at least three such objects within 50 m, in frames with sweeps"), labels
+        return undecidable(
+            name, why, "label at least three such objects within 50 m, in frames with sweeps, or draw boxes around objects in pictures"
+        ), labels
     middle = float(np.median(depth))
     side = 1 if middle > 0 else -1
     like = int((np.abs(side * depth - 0.5) < _OFF_HALF).sum())
@@ -104,11 +110,23 @@ def bottoms(evidence: Evidence, heights_known: bool) -> tuple[FaultVerdict, Labe
     mended = as_raised(labels, 0.5 * side)
     if not heights_known and any(abs(float(np.median(_depths(evidence, k)))) < 0.25 for k in (0, 1)):
         return undecidable(name, f"{saw}; but they stand on it if sizes are in another order, which cannot be told either", look), labels
-    counts = evidence.counts(mended)
-    if (counts[np.isfinite(counts)] > 0).mean() < 0.5:
+    held, now = evidence.counts(mended) > 0, evidence.counts(labels) > 0
+    if held.sum() < max(3, 0.5 * (held | now).sum()):
         return undecidable(name, f"{saw}; but most hold no points, as they are and moved by half", look), labels
-    change = "raise every centre by half the height: the files give bottoms" if side > 0 else "lower every centre by half the height"
-    return found(name, saw, like / len(depth), change), mended
+    return found(name, saw, like / len(depth), _RAISE if side > 0 else _LOWER), mended
+
+
+def _by_boxes(evidence: Evidence) -> tuple[FaultVerdict, Labels] | None:
+    """What boxes in pictures say of labels that are raised, or lowered, by half; None where they say nothing."""
+    now = View(evidence, evidence.labels)
+    views = {share: View(evidence, as_raised(evidence.labels, share)) for share in (0.5, -0.5)}
+    trials = {share: compared(now, view) for share, view in views.items()}
+    for share, trial in trials.items():
+        if trial.is_nearer:
+            return found("bottom_centre", f"undone, {trial.change()}", 0.9, _RAISE if share > 0 else _LOWER), views[share].labels
+    if all(trial.is_further for trial in trials.values()):
+        return absent("bottom_centre", f"raised by half, {trials[0.5].change()}; lowered by half, {trials[-0.5].change()}"), evidence.labels
+    return None
 
 
 def _depths(evidence: Evidence, height: int) -> Float64s:

@@ -1,4 +1,4 @@
-"""Faults that labels show by themselves: scalar-last quaternions, orders of sizes, orders of Euler angles."""
+"""Faults that labels show by themselves: scalar-last quaternions, orders of sizes."""
 
 from __future__ import annotations
 
@@ -6,30 +6,20 @@ import itertools
 
 import numpy as np
 
-from ..arrays import Bools, Float64s
+from ..arrays import Float64s
 from ..errors import number_of
 from ..taxonomy import SizePrior, Taxonomy
 from .evidence import Evidence, Labels
 from .turns import REORDERS, as_scalar_first, as_scalar_last, permuted
 from .verdicts import FaultVerdict, absent, found, undecidable
 
-__all__ = ["order_of_euler", "order_of_sizes", "scalar_last", "sizes_in_doubt"]
+__all__ = ["order_of_sizes", "scalar_last", "sizes_in_doubt"]
 
 _UPRIGHT = 0.9  # of the z of a cuboid's own up
 _ENOUGH = 6.0  # of log-likelihood
 _PLAUSIBLE = 11.3  # of squared deviations of three sides: of a hundred, one has more
 _LEAST_FIT = 0.5  # of the tracks
 _SIDES = ("length", "width", "height")
-_FLAT = np.radians(0.3)
-_N_TILTED = 10
-_TILTED = "label cuboids with pitch and roll, ten or more that head in several directions; where there are none, the order does no harm"
-_SHOWN = 0.25  # of the usual tilt: by less, the usual mistake would not show in how cuboids are tilted against each other
-_SPREAD = np.radians(0.5)
-_ALIKE = np.radians(3)  # more than grounds, and those who draw cuboids on them, make of one tilt
-_SLIGHT = 0.1  # of the usual tilt: so little between cuboids is no sign of another order
-_ALL = 0.1  # of what cuboids are tilted against each other: an order that leaves no more explains it
-_N_TOGETHER = 3  # of one frame, so that the median of their ups is none of two
-_N_AGREEING = 8  # objects: tilts of half of them come so near to one by chance, in one of twelve orders, less than once in a thousand times
 
 
 def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
@@ -147,83 +137,3 @@ def _costs(size: Float64s, priors: list[SizePrior]) -> Float64s:
     middle = np.log([prior.median_m for prior in priors])
     sigma = np.log(np.array([prior.high_m for prior in priors]) / np.array([prior.low_m for prior in priors])) / 3.29
     return np.asarray((np.clip((np.log(size) - middle) / np.maximum(sigma, 0.08), -5, 5) ** 2).sum(1))
-
-
-# ------------------------------------------------------------ Euler angles
-
-
-def order_of_euler(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
-    """Cuboids of one frame stand on one ground, so their ups agree; put together in another order, a common tilt turns with each cuboid's yaw."""
-    labels, name = evidence.labels, "euler_order"
-    if len(labels) < _N_TILTED:
-        return undecidable(name, f"{number_of(len(labels), 'cuboid')} cannot be compared in tilt", _TILTED), labels
-    tilted = (np.arccos(np.clip(labels.up[:, 2], -1, 1)) > _FLAT) & _at_keyframes(evidence)
-    if tilted.sum() < _N_TILTED:
-        few = f"only {tilted.sum()} of {len(labels)} cuboids are tilted, and at keyframes"
-        why = few if tilted.any() else "no cuboid at a keyframe is tilted"
-        return undecidable(name, f"{why}; for those that stand straight every order of Euler angles is the same", _TILTED), labels
-    some = Labels(labels.frame[tilted], labels.track[tilted], labels.center_m[tilted], labels.size_m[tilted], labels.quat_wxyz[tilted])
-    if np.bincount(some.frame).max() < _N_TOGETHER:
-        why = f"{number_of(len(some), 'cuboid')} are tilted, but no frame has {_N_TOGETHER} of them at keyframes, to be compared with each other"
-        return undecidable(name, why, _TILTED), labels
-    spread, usual = _spread(some, some.up), float(np.median(np.arccos(np.clip(some.up[:, 2], -1, 1))))
-    orders = {pair: _spread(some, _reordered(some, *pair)[1]) for pair in itertools.permutations(("XYZ", "ZYX", "YXZ", "ZXY"), 2)}
-    read_as, meant = min(orders, key=lambda pair: round(orders[pair], 3))  # of orders that are as good, the usual one
-    least = orders[read_as, meant]
-    apart = f"cuboids of one frame are tilted {np.degrees(spread):.2g} degrees against each other"
-    other = f"{np.degrees(least):.2g} as {meant}, not {read_as}"
-    suits = spread > 2 * least and spread > _SLIGHT * usual  # below that there is nothing to explain
-    explains_all = least < _ALL * spread and len(np.unique(some.track)) >= _N_AGREEING
-    if suits and least < _ALIKE and (spread > _SPREAD or explains_all):
-        quat, _ = _reordered(labels, read_as, meant)
-        change = f"put the angles together as {meant}, not as {read_as}"
-        return found(name, f"{apart}, and {other}", 1 - least / spread, change), labels.changed(quat_wxyz=quat)
-    if spread < 0.5 * usual and not suits:
-        tilts = f"{number_of(len(some), 'cuboid')} are tilted, by {np.degrees(usual):.1f} degrees"
-        alike = f"{tilts}, and alike in a frame: within {np.degrees(spread):.2f}"
-        if min(orders["XYZ", "ZYX"], orders["ZYX", "XYZ"]) < _SHOWN * usual:
-            return undecidable(name, f"{alike}; but they head such ways that they would be about as alike in another order", _TILTED), labels
-        return absent(name, alike), labels
-    if suits and least < _ALIKE:
-        why = f"{apart}, and {other}: too little, or of too few objects, to be told from the slope of the ground"
-    elif least < spread:
-        why = f"{apart}, and still {other}, which explains only part of that"
-    else:
-        why = f"{apart}, and no other order of Euler angles makes them more alike"
-    return undecidable(name, why, "where sizes of tilts matter, look at how cuboids stand on sloping ground"), labels
-
-
-def _spread(labels: Labels, up: Float64s) -> float:
-    """Median angle between a cuboid's up and the median one of its frame."""
-    apart = []
-    for frame in np.unique(labels.frame).tolist():
-        here = up[labels.frame == frame]
-        if len(here) >= _N_TOGETHER:
-            middle = np.median(here, axis=0)
-            apart += np.arccos(np.clip(here @ (middle / np.linalg.norm(middle)), -1, 1)).tolist()
-    return float(np.median(apart))
-
-
-def _at_keyframes(evidence: Evidence) -> Bools:
-    """(R,) whether labels are keyframes: what lies between mixes the turns of two, and is in no order of angles."""
-    scene, labels = evidence.scene, evidence.labels
-    n, given = len(scene), [np.zeros(0, np.int64)]
-    for k, track in enumerate(scene.tracks):
-        index = np.searchsorted(scene.times_ns, track.times_ns).clip(max=n - 1)
-        given.append(k * n + index[scene.times_ns[index] == track.times_ns])
-    return np.isin(labels.track * n + labels.frame, np.concatenate(given))
-
-
-def _reordered(labels: Labels, read_as: str, meant: str) -> tuple[Float64s, Float64s]:
-    """Quaternions and ups with the same angles in another order."""
-    import warnings
-
-    from scipy.spatial.transform import Rotation
-
-    x, y, z, w = labels.quat_wxyz[:, [1, 2, 3, 0]].T
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # at the poles two of the angles turn about one axis
-        angles = Rotation.from_quat(np.stack([x, y, z, w], 1)).as_euler(read_as)
-    order = [read_as.index(axis) for axis in meant]
-    turns = Rotation.from_euler(meant, angles[:, order])
-    return turns.as_quat()[:, [3, 0, 1, 2]], turns.as_matrix()[:, :, 2]

@@ -14,7 +14,7 @@ from .fits import fits_of_boxes, fits_of_pictures
 from .rig import calibrated
 from .verdicts import FaultVerdict, absent, found, undecidable
 
-__all__ = ["swapped_cameras"]
+__all__ = ["has_boxes_of_another", "swapped_cameras"]
 
 _GOOD_IOU, _MORE_IOU = 0.5, 0.15
 _TO_FIND, _TO_BELIEVE = 3.0, 2.0  # standard deviations: of a fault, and of what is expected
@@ -30,11 +30,22 @@ class Told:
     open: dict[frozenset[str], str] = field(default_factory=dict)
 
 
+def has_boxes_of_another(evidence: Evidence) -> bool:
+    """Whether boxes drawn for one camera fit the calibration of another, so that they say nothing of labels."""
+    cameras = calibrated(evidence.scene)
+    return bool(_by_boxes(fits_of_boxes(evidence, cameras, cameras), _alike(cameras)).wrong)
+
+
+def _alike(cameras: Mapping[str, CameraSensor]) -> list[frozenset[str]]:
+    """Pairs whose pictures have one size."""
+    return [frozenset(pair) for pair in itertools.combinations(cameras, 2) if len({cameras[one].camera.size_px for one in pair}) == 1]
+
+
 def swapped_cameras(evidence: Evidence) -> FaultVerdict:
     """Cameras are swapped where boxes or pictures of one fit the calibration of another; they are not where pictures say so, or boxes alone
     where there are no pictures: boxes were drawn by somebody who may have had the right ones."""
     cameras = calibrated(evidence.scene)
-    pairs = [frozenset(pair) for pair in itertools.combinations(cameras, 2) if len({cameras[one].camera.size_px for one in pair}) == 1]
+    pairs = _alike(cameras)
     if len(cameras) < 2:
         why = "no camera is calibrated" if not cameras else "there is one calibrated camera, which cannot be swapped"
         return undecidable(_NAME, why, "open a recording with calibrated cameras")

@@ -1,6 +1,7 @@
 """Labels as they are against labels with faults undone.
 
-Three things tell: the points that cuboids hold, where moving objects go, and that things that stand keep place and heading while the vehicle turns.
+Four things tell: the points that cuboids hold, where moving objects go, that things that stand keep place and heading while the vehicle turns, and
+boxes that a person drew in pictures.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..errors import number_of
 from ..frames import Pose
 from ..rotations import wrap_rad
 from .evidence import Evidence, Labels, is_boxlike
+from .fits import shares_of_boxes
 
 __all__ = ["NEAR", "Trial", "View", "at_least", "compared", "in_world", "is_alike"]
 
@@ -31,6 +33,10 @@ _N_RESTING = 6
 _STEADY = np.radians(3)  # of heading
 _STILL_M = 1.0
 _ALIKE = 0.7  # length of a mean direction, 1 where all are one; 0.2 where only those near 0 are left out
+_ON_BOX, _OFF_BOX = 0.5, 0.1  # IoU of a cuboid in the picture with the box of its object: it lies there, or it does not
+_MORE_IOU = 0.1  # less is how boxes are drawn
+_OFF_BY_CHANCE = 0.1  # how often a right cuboid lies off its box, at most: names that were mixed up
+_RARE = 0.003
 _MOST = 20.0  # log-odds that one kind of evidence adds at most
 
 
@@ -58,6 +64,14 @@ class View:
     def unrest(self) -> Float64s:
         return _unrest(self.evidence, self.labels)
 
+    @cached_property
+    def shares(self) -> Float64s:
+        """(T,) mean IoU of the boxes of each track with its cuboids, in pictures; NaN where none is drawn."""
+        rows, shares = shares_of_boxes(self.evidence, self.labels)
+        track, n = self.labels.track[rows], len(self.evidence.scene.tracks)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.bincount(track, shares, minlength=n) / np.bincount(track, minlength=n))
+
     def n_ahead(self, chosen: Bools, moving: tuple[Int64s, Float64s] | None = None) -> tuple[int, int]:
         """Of the objects in the chosen rows of `moving`, own or given: how many head where they go, or the opposite way, most of the time; how many
         there are."""
@@ -82,6 +96,8 @@ class Trial:
     gain : mean of log(points + 1) that a track's cuboids gain; t : how many standard errors that is; n : tracks that tell
     before, after : how many of n_moving objects head where they go
     restless, steadier : how many things are far steadier in the world before, and after
+    further, nearer : how many cuboids fit boxes drawn in pictures better before, and after; left, come : of these, how many lie off their boxes
+        otherwise
     """
 
     gain: float
@@ -92,6 +108,10 @@ class Trial:
     n_moving: int
     restless: int = 0
     steadier: int = 0
+    further: int = 0
+    nearer: int = 0
+    left: int = 0
+    come: int = 0
 
     def _chance(self, t: float) -> float:
         """How often tracks that gain nothing on the whole would come to this."""
@@ -108,17 +128,43 @@ class Trial:
         """Whether things are steadier so, by more than chance."""
         return more + fewer >= _N_RESTING and at_least(more, more + fewer, 0.5) < 0.02
 
+    def _fits_boxes(self, more: int, fewer: int, on_box: int) -> bool:
+        """Whether cuboids fit boxes better so, by more than chance: so many of them, or some that lie nowhere near theirs otherwise."""
+        n = more + fewer
+        return at_least(more, n, 0.5) < _RARE or (on_box > n / 2 and at_least(on_box, n, _OFF_BY_CHANCE) < _RARE)
+
+    @property
+    def is_nearer(self) -> bool:
+        """Whether cuboids fit boxes better then."""
+        return self._fits_boxes(self.nearer, self.further, self.come)
+
+    @property
+    def is_further(self) -> bool:
+        """Whether cuboids fit boxes better now."""
+        return self._fits_boxes(self.further, self.nearer, self.left)
+
     @property
     def is_better(self) -> bool:
-        by_points = self.gain > 0.15 and self._chance(self.t) < 0.003
-        better = by_points or self._moves(self.after, self.before) or self._rests(self.steadier, self.restless)
+        by_points = self.gain > 0.15 and self._chance(self.t) < _RARE
+        better = by_points or self.is_nearer or self._moves(self.after, self.before) or self._rests(self.steadier, self.restless)
         contradicted = self.n_moving >= 5 and self._moves(self.before, self.after)
-        return better and not contradicted and self._chance(-self.t) > 0.003 and not self._rests(self.restless, self.steadier)
+        contradicted |= self.is_further and not by_points  # boxes may have been made of the labels
+        return better and not contradicted and self._chance(-self.t) > _RARE and not self._rests(self.restless, self.steadier)
 
     @property
     def is_worse(self) -> bool:
         by_points = self.gain < -0.05 and self._chance(-self.t) < 0.01
-        return by_points or self._moves(self.before, self.after) or self._rests(self.restless, self.steadier)
+        by_boxes = self.is_further and self._chance(self.t) > _RARE
+        return by_points or by_boxes or self._moves(self.before, self.after) or self._rests(self.restless, self.steadier)
+
+    @property
+    def leans(self) -> bool:
+        """Whether it would be better by about one in twenty by chance, which is no finding."""
+        return self.gain > 0.15 and self._chance(self.t) < 0.05
+
+    @property
+    def is_of_few(self) -> bool:
+        return self.n < _N_TRACKS and self.n_moving < _N_MOVING and max(self.restless + self.steadier, self.further + self.nearer) < _N_RESTING
 
     @property
     def odds(self) -> float:
@@ -126,7 +172,8 @@ class Trial:
         points = -math.log(max(self._chance(abs(self.t)), 1e-9)) * (1 if self.t > 0 else -1)
         motion = (self.after - self.before) * -math.log(_BY_CHANCE)
         rest = (self.steadier - self.restless) * math.log(2)
-        known = np.array([points, motion * (self.n_moving >= _N_MOVING), rest * (self.steadier + self.restless >= _N_RESTING)])
+        boxes = (self.nearer - self.further) * math.log(2) - (self.come - self.left) * math.log(2 * _OFF_BY_CHANCE)
+        known = np.array([points, motion * (self.n_moving >= _N_MOVING), rest * (self.steadier + self.restless >= _N_RESTING), boxes])
         return float(known.clip(-_MOST, _MOST).sum())
 
     def change(self) -> str:
@@ -138,6 +185,9 @@ class Trial:
         if self.restless + self.steadier:
             things = number_of(self.restless + self.steadier, "thing")
             parts.append(f"{self.steadier} instead of {self.restless} of {things} would stand still while the vehicle turns")
+        if self.further + self.nearer:
+            objects = number_of(self.further + self.nearer, "object")
+            parts.append(f"{self.nearer} instead of {self.further} of {objects} would fit boxes drawn in pictures better")
         return ", ".join(parts)
 
 
@@ -154,7 +204,7 @@ def compared(now: View, then: View) -> Trial:
     n = len(gain)
     spread = max(float(gain.std(ddof=1)), 0.05) if n > 1 else 1.0
     mean = float(gain.mean()) if n else 0.0
-    return Trial(mean, mean * math.sqrt(n) / spread, n, *_motion(now, then, turned, bool(shifted.any())), *_rest(now, then))
+    return Trial(mean, mean * math.sqrt(n) / spread, n, *_motion(now, then, turned, bool(shifted.any())), *_rest(now, then), *_boxes(now, then))
 
 
 def _motion(now: View, then: View, turned: Float64s, is_elsewhere: bool) -> tuple[int, int, int]:
@@ -176,6 +226,17 @@ def _rest(now: View, then: View) -> tuple[int, int]:
     nearer = (wander < wander_then / 2) & (wander_then > _STILL_M / 2), (wander_then < wander / 2) & (wander > _STILL_M / 2)
     before, after = ((quieter[k] | nearer[k]) & ~(quieter[1 - k] | nearer[1 - k]) & stands for k in (0, 1))
     return int(before.sum()), int(after.sum())
+
+
+def _boxes(now: View, then: View) -> tuple[int, int, int, int]:
+    """How many tracks fit their boxes better now, and then; and how many of these lie off them otherwise."""
+    own, other = now.shares, then.shares
+    found = []
+    for one, two in ((own, other), (other, own)):
+        better = (one > two + _MORE_IOU) & (one > _ON_BOX)
+        found.append((int(better.sum()), int((better & (two < _OFF_BOX)).sum())))
+    (further, left), (nearer, come) = found
+    return further, nearer, left, come
 
 
 def _unrest(evidence: Evidence, labels: Labels) -> Float64s:
