@@ -124,3 +124,12 @@ def test_a_certificate_says_how_many_it_compared():
     assert [(one.kind, one.n, one.n_values) for one in reading.contents] == [("sweeps", 4, 80), ("pictures", 8, 8 * 48 * 64)]
     assert "in 4 sweeps with 80 points no point moved; in 8 pictures no pixel changed" in reading.summary
     assert reading.to_dict()["contents"][0]["n"] == 4
+
+
+@pytest.mark.parametrize("format", ["scale", "nucleus"])
+def test_brightness_that_is_rounded_is_told(format):
+    scene = street()
+    sweeps = {key: replace(sweep, intensity=np.linspace(0, 1, 20) / 3) for key, sweep in scene.data.sweeps.items()}
+    certificate = bw.certify(scene.replace(data=MemoryData(sweeps, scene.data.images)), format)
+    assert certificate.holds, certificate.reasons
+    assert "intensity" in told(certificate.report, "sweeps")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+import boxwright.certification as certification
 from boxwright.certification.clients import python_with
 from platform_scenes import asked, save
 from test_formats_darwin import ID, box, document, label, put
@@ -117,8 +118,7 @@ def test_all_that_is_said_comes_back(tmp_path):
     certificate = bw.certify(scene, "darwin")
     assert certificate.holds and [one.field for one in certificate.readings[0].lost] == ["keyframes"]  # of the polygon
     report = bw.write(scene, tmp_path / "out", "darwin")
-    assert not report.dropped and "2 tags of some time: the frames in which they hold are told" in report.rounded
-    assert not any("texts" in line for line in report.rounded)
+    assert not report.dropped and not any("tags" in line or "texts" in line for line in report.rounded)
     back = bw.read(tmp_path / "out")
     assert {(one.name, one.value, one.span_ns, one.camera) for one in back.tags} == {
         (one.name, one.value, one.span_ns, one.camera) for one in scene.tags
@@ -134,6 +134,36 @@ def test_all_that_is_said_comes_back(tmp_path):
     assert bw.write(back, tmp_path / "again", "darwin").n_labels == report.n_labels
     bw.write(bw.read(tmp_path / "again"), tmp_path / "settled", "darwin")
     assert (tmp_path / "settled/clip.json").read_text() == (tmp_path / "again/clip.json").read_text()
+
+
+@pytest.mark.parametrize("format", ["darwin", "labelbox", "label_studio"])
+@pytest.mark.parametrize("first_ns", [0, 1_700_000_000_000_000_000])
+def test_tags_between_frames_are_told_by_name(format, first_ns):
+    """The frames' own stamps may be lost; which frames a tag is of is not."""
+    scene = full()
+    times = scene.times_ns + first_ns
+    tracks = [track.replace(times_ns=track.times_ns + first_ns) for track in scene.image_tracks[:1]]
+    spans = {"dusk": (STEP, 3 * STEP), "rain": (2 * STEP - 1, 3 * STEP), "fog": (STEP, 4 * STEP + 7)}
+    tags = [bw.Tag(name, True, (first_ns + a, first_ns + b)) for name, (a, b) in spans.items()]
+    certificate = bw.certify(scene.replace(times_ns=times, image_tracks=tracks, tags=tags), format)
+    (line,) = [line for line in certificate.report.rounded if "tags" in line.fields]
+    assert "2 tags whose time begins or ends between frames" in line and line.of == {"rain", "fog"}
+    (gone,) = [one for one in certificate.lost if one.field == "tags"]
+    assert (gone.n_lost, gone.n_untold) == (2, 0)
+    alone = bw.certify(scene.replace(times_ns=times, image_tracks=tracks, tags=tags[:1]), format)
+    assert not any("tags" in line.fields for line in alone.report.rounded) and not any(one.field == "tags" for one in alone.lost)
+
+
+def test_a_tag_of_other_frames_does_not_hold(monkeypatch):
+    scene = full()
+    tags = [bw.Tag("dusk", True, (STEP, 3 * STEP))]
+
+    def late(scene, *args, **kwargs):
+        return bw.write(scene.replace(tags=[bw.Tag("dusk", True, (2 * STEP, 3 * STEP))]), *args, **kwargs)
+
+    monkeypatch.setattr(certification, "write", late)
+    reasons = bw.certify(scene.replace(tags=tags, image_tracks=scene.image_tracks[:1]), "darwin").reasons
+    assert any("1 of 1 tags are lost" in reason for reason in reasons)
 
 
 def test_what_cannot_be_said_is_told(tmp_path):

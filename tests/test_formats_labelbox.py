@@ -213,7 +213,7 @@ def test_answers_of_videos_and_frames_are_tags(tmp_path):
     assert scene.image_tracks[1].attributes == {"door": "open", "side": "left"}
     assert any(note.startswith("1 label of kinds") for note in scene.notes)
     report = bw.write(scene, tmp_path / "out", "labelbox")
-    assert any("3 tags of some time" in said for said in report.rounded) and not any("tag" in said for said in report.dropped)
+    assert not any("tag" in said for said in (*report.rounded, *report.dropped))
     back = bw.read(tmp_path / "out")
     assert [(tag.name, tag.value, tag.span_ns) for tag in back.tags] == [
         ("place", "town", None),
@@ -344,7 +344,7 @@ def test_tags_of_every_kind(tmp_path):
         ("speed", "12.5", (1, 2), "rear"),
     ]
     lost = "\n".join(report.rounded)
-    assert all(words in lost for words in ("1 value of tags", "1 tag of some time"))
+    assert "1 value of tags" in lost and "between frames" not in lost
     bw.write(scene.replace(image_tracks=()), tmp_path / "alone", "labelbox", camera="rear")
     assert [tag.name for tag in bw.read(tmp_path / "alone").tags] == ["rain", "seen", "speed"]
 

@@ -34,6 +34,8 @@ from .placed import poses_of, wrong_cameras, wrong_lidars
 from .rows import Clip, CuboidRows, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
 from .told import Gone, lost, n_untold
 
+_MOST_NAMES = 10
+
 __all__ = ["Certificate", "CuboidErrors", "LostField", "Reading", "ShapeErrors", "certify"]
 
 
@@ -173,6 +175,7 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities, repor
     mine, shapes = cuboid_rows(given, frame), shape_rows(given)
     mine = mine.taken(_expected(mine, told, "cuboids"))
     shapes = shapes.taken(_expected(shapes, told, "shapes"))
+    mine, skipped = _without_skipped(mine, told, said)
     theirs = told.cuboids
     if told.frame_times_ns:
         place_of = {int(stamp): i for i, stamp in enumerate(scene.times_ns.tolist())}
@@ -183,12 +186,24 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities, repor
     in_pictures = (shapes, told.shapes, pair_shapes(shapes, told.shapes, by_id))
     readings = Readings(given, given, (mine, theirs, pair_cuboids(mine, theirs, by_id)), in_pictures)
     n_lost = len(scene) - len(told.times_ns) if "times" in told.knows else 0
-    reading = _measured(told.client, frame, readings, said, report, exact, n_lost, {}, told.knows)
+    reading = replace(_measured(told.client, frame, readings, said, report, exact, n_lost, {}, told.knows), skipped=skipped)
     if "times" in told.knows and scene.has_time and not n_lost:
         apart = int(np.abs(np.array(told.times_ns, np.int64) - scene.times_ns).max(initial=0))
         late = (f"times move by up to {apart} ns, allowed are {exact.ns}",) if apart > exact.ns else ()
         reading = replace(reading, time_error_ns=apart, reasons=reading.reasons + late)
     return reading
+
+
+def _without_skipped(rows: CuboidRows, told: ClientReading, said: Capabilities) -> tuple[CuboidRows, str]:
+    """The cuboids but for those that the client leaves out by design, where the format declares it; and which these are."""
+    if told.skipped is None or not len(told.skipped) or not said.client_skips:
+        return rows, ""
+    gone = pair_cuboids(rows, told.skipped, False).a
+    of = Counter(rows.track_ids[k] for k in rows.track[gone].tolist())
+    names = ", ".join(f"{n:,} of track {name}" for name, n in of.most_common(_MOST_NAMES))
+    more = f" and {sum(of.values()) - sum(n for _, n in of.most_common(_MOST_NAMES)):,} of others" if len(of) > _MOST_NAMES else ""
+    skipped = f"{number_of(len(gone), 'cuboid')} skipped by design, {said.client_skips}: {names}{more}"
+    return rows.taken(np.setdiff1d(np.arange(len(rows)), gone)), skipped
 
 
 def _exact_of_client(said: Capabilities, rows: CuboidRows) -> Exactness:

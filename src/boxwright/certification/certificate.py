@@ -61,6 +61,7 @@ class Reading:
     lost : fields of which something is gone
     reasons : why it does not hold, one sentence each
     contents : what was compared of sweeps and pictures; nothing where none came back
+    skipped : which labels a client leaves out by design, as the format declares; "" where none
     """
 
     read_with: str
@@ -77,6 +78,7 @@ class Reading:
     reasons: tuple[str, ...] = ()
     n_made: int | None = None
     contents: tuple[Compared, ...] = ()
+    skipped: str = ""
 
     @property
     def holds(self) -> bool:
@@ -114,6 +116,7 @@ class Reading:
         if self.shapes and self.shapes[0].edge_px == self.shapes[0].edge_px:
             said.append(_moved("edge", self.shapes[0].edge_px, self.exact.px, "px"))
         said += [_same_contents(one) for one in self.contents]
+        said += [self.skipped] if self.skipped else []
         return "; ".join(said)
 
     def to_dict(self) -> dict[str, Any]:

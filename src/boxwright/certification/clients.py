@@ -11,6 +11,7 @@ boxwright, prints what the client holds as one JSON object:
     times_ns : of the frames, where it tells them
     frame_times_ns : stamps by which it knows frames, where it knows no places; then `frame` counts in these
     only_keyframes : whether it leaves out what lies between
+    skipped : cuboids of the file, in columns as `cuboids`, that the client leaves out by design, which `client_skips` of formats/declared.py says
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class ClientReading:
     times_ns: Sequence[int] = ()
     only_keyframes: bool = False
     frame_times_ns: Sequence[int] = ()
+    skipped: CuboidRows | None = None
 
 
 def python_with(client: str, client_python: str | os.PathLike[str] | None = None) -> str | None:
@@ -131,6 +133,7 @@ def ask_client(format: str, client: str, python: str, folder: Path) -> ClientRea
         told.get("times_ns", ()),
         told.get("only_keyframes", False),
         told.get("frame_times_ns", ()),
+        _cuboid_rows(told.get("skipped")),
     )
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Bools
+from ..arrays import Bools, Int64s
 from ..formats.declared import Exactness
 from ..formats.frame_rates import FIRST_FRAME
 from ..formats.write_report import EXPOSURES
 from ..keyframes import State, Visibility
 from ..point_labels import PointLabels
+from ..scene import Scene
+from ..tags import Tag
 from .measured import is_tilted
 from .placed import lost_cameras, lost_poses, with_cameras
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
@@ -269,11 +271,24 @@ def _changed_objects(mine: PointLabels, theirs: PointLabels) -> list[str]:
 
 
 def _tags(readings: Readings) -> Found:
-    """Tags, and those that are gone, or have another value or time."""
-    back = [tag for scene, _, _ in readings.back.scenes for tag in scene.tags]
-    given = [tag for scene, _, _ in readings.given.scenes for tag in scene.tags]
-    gone = [one for one in given if not any((one.name, one.value, one.span_ns) == (two.name, two.value, two.span_ns) for two in back)]
-    return len(given), [lost(one.name, is_less=any(one.name == two.name for two in back)) for one in gone]
+    """Tags, and those that are gone, or have another value or time, as the frames tell it whose stamps may have moved."""
+    given, back = (
+        [(tag, _when(tag, scene, *rest)) for scene, *rest in clip.scenes for tag in scene.tags] for clip in (readings.given, readings.back)
+    )
+    gone = [one for one, when in given if not any((one.name, one.value, when) == (two.name, two.value, other) for two, other in back)]
+    return len(given), [lost(one.name, is_less=any(one.name == two.name for two, _ in back)) for one in gone]
+
+
+def _when(tag: Tag, scene: Scene, frames: Int64s, places: Int64s) -> tuple[int, ...] | None:
+    """The first and last frame of a tag, and how far its time reaches beyond them; its time where no frame is in it, None for the whole clip."""
+    if tag.span_ns is None:
+        return None
+    stamps = (scene.exposures_ns(tag.camera) if tag.camera in scene.cameras else scene.times_ns)[frames]
+    inside = np.flatnonzero((stamps >= tag.span_ns[0]) & (stamps <= tag.span_ns[1]))
+    if not len(inside):
+        return tag.span_ns
+    i, j = int(inside[0]), int(inside[-1])
+    return int(places[i]), int(places[j]), int(stamps[i]) - tag.span_ns[0], tag.span_ns[1] - int(stamps[j])
 
 
 def _times(readings: Readings, ns: int) -> Found:

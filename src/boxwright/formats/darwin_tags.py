@@ -18,7 +18,7 @@ from ..tags import Tag
 from .camera_labels import CameraLabels
 from .darwin_properties import ITEM, Pair, Properties, value_from
 from .strict_json import Node
-from .video_tags import frames_of_tag, say_times_of_tags, value_of
+from .video_tags import frames_of_tag, is_between_frames, say_times_of_tags, value_of
 from .write_report import Told, WriteReport
 
 __all__ = ["TAG", "item_properties", "tag_annotations", "tags_of_annotation", "tags_of_item"]
@@ -66,19 +66,20 @@ def item_properties(scene: Scene, properties: Properties) -> list[dict[str, Any]
 
 def tag_annotations(cameras: Sequence[CameraLabels], names: uuid.UUID, properties: Properties, report: WriteReport) -> Iterator[dict[str, Any]]:
     """The other tags: one of no camera in each slot, one of some time in its frames. names : of which ids are made"""
-    n_other = n_outside = n_timed = 0
+    n_other = n_outside = 0
+    between = dict[int, str]()
     for k, tag in enumerate(cameras[0].scene.tags):
         if _is_of_item(tag) or not tag.name.strip():
             n_other += not tag.name.strip()
             continue
         mine = [one for one in cameras if tag.camera in (None, one.name)]
         n_other += not mine
-        n_timed += bool(mine) and tag.span_ns is not None
         for one in mine:
             span = (0, len(one.stamps_ns) - 1) if tag.span_ns is None else frames_of_tag(tag, one)
             if span is None:
                 n_outside += 1
                 continue
+            between |= {k: tag.name} if is_between_frames(tag, one, span) else {}
             properties.classes[tag.name, TAG] = None
             entries = [] if tag.value is True else properties.entries(tag.name, TAG, _VALUE, tag.value, None)
             kept = _kept(tag)
@@ -97,7 +98,7 @@ def tag_annotations(cameras: Sequence[CameraLabels], names: uuid.UUID, propertie
             }
     if n_other:
         report.dropped.append(Told("tags", f"{number_of(n_other, 'tag')} of cameras that are not written, or without a name", n=n_other))
-    say_times_of_tags(report, n_outside, n_timed)
+    say_times_of_tags(report, n_outside, [*between.values()])
 
 
 def _is_of_item(tag: Tag) -> bool:

@@ -104,7 +104,8 @@ class Capabilities:
     adds : names of attributes that each of its labels has, whether or not one was given, with blanks between
     exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
     client : the package of others that reads it, which `bw.certify` asks where it is installed; client_exact : how far labels move in it, as `exact`
-        where None, or how it rounds their numbers, from which that follows by the cuboids of a scene
+        where None, or how it rounds their numbers, from which that follows by the cuboids of a scene; client_skips : cuboids that it leaves out by
+        design
     remarks : what else one has to know, one sentence each
     """
 
@@ -120,6 +121,7 @@ class Capabilities:
     exact: Exactness = field(default_factory=Exactness)
     client: str | None = None
     client_exact: Exactness | Decimals | None = None
+    client_skips: str = ""
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -66,6 +66,7 @@ CAPABILITIES = Capabilities(
     exact=Exactness(m=1e-6, rad=1e-9),
     client="datumaro",
     client_exact=Decimals(m=0.005, rad=0.005),  # as for datumaro's own JSON: it rounds to 2 decimals
+    client_skips="those with truncation 2 or 99, out of the image",
     remarks=(
         "Tracklets have no names: tracks are numbered in the order of the file.",
         "Of a GPS/IMU row (oxts) the place and the three angles are written, at latitude and longitude 0 for the first frame, since nobody knows "

@@ -60,7 +60,8 @@ def _section(name: str, one: Capabilities) -> list[str]:
         lines.append(f"Written and read back, a label moves by at most: {one.exact}." if any(one.exact) else "It comes back bit by bit.")
     if one.client is not None:
         moved = "" if one.client_exact is None else f"; {_of_client(one.client_exact)}"
-        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed{moved}.")
+        skips = f"; cuboids that it skips are told: {one.client_skips}" if one.client_skips else ""
+        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed{moved}{skips}.")
     lines += one.remarks
     losses = one.losses
     partly = [f"- {FIELDS[field]}: {lost}" for field, lost in losses.items() if one.can_write(field)]

@@ -29,6 +29,7 @@ SWEEPS = "those of all LiDARs become one cloud in the frame of the first, in ste
 TIME = "boxwright_timestamp_ns"
 _IN_SENSOR_FRAME = "boxwright_in_sensor_frame"  # set where all coordinates are in the frame of their own cloud, which Scale has no word for
 _STEP_DIGITS = 4  # a tenth of a millimetre
+_BRIGHT_DIGITS = 6
 _POINTS = re.compile(rb'"points"\s*:\s*\[')
 
 
@@ -120,7 +121,7 @@ def _points(sweep: Sweep, pose: Pose | None, scaled: set[str]) -> list[dict[str,
     xyz = as_points("sweep", sweep)[kept].astype(np.float64)
     columns: dict[str, list[float]] = dict(zip("xyz", np.round(xyz if pose is None else pose.apply(xyz), _STEP_DIGITS).T.tolist()))
     if sweep.intensity is not None:
-        columns["i"] = np.round(_bright(np.asarray(sweep.intensity)[kept], scaled), 6).tolist()
+        columns["i"] = np.round(_bright(np.asarray(sweep.intensity)[kept], scaled), _BRIGHT_DIGITS).tolist()
     if WHICH in sweep.fields and np.issubdtype(sweep.fields[WHICH].dtype, np.integer):
         columns["d"] = sweep.fields[WHICH][kept].tolist()
     names = list(columns)
@@ -137,4 +138,6 @@ def _bright(intensity: Any, scaled: set[str]) -> Float64s:
     if most > 1:
         scaled.add("from 0 to 1, the brightest point of each frame becoming 1")
     bright = np.clip(np.nan_to_num(bright, posinf=most) / most, 0, 1)
+    if most == 1 and not np.array_equal(np.round(bright, _BRIGHT_DIGITS), intensity):
+        scaled.add(f"from 0 to 1, rounded to {_BRIGHT_DIGITS} decimals")
     return bright

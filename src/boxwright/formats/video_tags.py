@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Int64s
 from ..errors import number_of
 from ..tags import Tag
 from .camera_labels import CameraLabels
 from .json_text import as_json
 from .write_report import Told, WriteReport
 
-__all__ = ["VideoTag", "agreed", "frames_of_tag", "say_times_of_tags", "tags_of_videos", "value_of"]
+__all__ = ["VideoTag", "agreed", "frames_of_tag", "is_between_frames", "say_times_of_tags", "tags_of_videos", "value_of"]
 
 
 class VideoTag(NamedTuple):
@@ -29,7 +30,8 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
     """Those of each camera's video; a tag of no camera is told in all of them. Tags of one name are all of whole videos, or all of frames. The report
     says what is lost of them."""
     found: dict[str, list[VideoTag]] = {one.name: [] for one in cameras}
-    n_other = n_outside = n_texts = n_timed = 0
+    n_other = n_outside = n_texts = 0
+    between = list[str]()
     for tag in cameras[0].scene.tags:
         mine = [one for one in cameras if tag.camera in (None, one.name)]
         if not mine:
@@ -40,7 +42,8 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
             n_outside += 1
             continue
         words, is_text = _words(tag)
-        n_texts, n_timed = n_texts + (not is_text), n_timed + (span is not None)
+        n_texts += not is_text
+        between += [tag.name] if span is not None and is_between_frames(tag, mine[0], span) else []
         for one in mine:
             found[one.name].append(VideoTag(tag, words, span))
     timed = {one.tag.name for own in found.values() for one in own if one.span is not None}
@@ -56,24 +59,35 @@ def tags_of_videos(cameras: Sequence[CameraLabels], report: WriteReport) -> dict
         report.dropped.append(Told("tags", f"{number_of(n_other, 'tag')} of cameras that are not written", n=n_other))
     if n_texts:
         report.rounded.append(Told("tags", f"{number_of(n_texts, 'value')} of tags that became texts", n=n_texts))
-    say_times_of_tags(report, n_outside, n_timed)
+    say_times_of_tags(report, n_outside, between)
     return found
 
 
-def say_times_of_tags(report: WriteReport, n_outside: int, n_timed: int) -> None:
-    """n_outside, n_timed : how many tags are of a time without a frame, and how many of some time are written by frames"""
+def say_times_of_tags(report: WriteReport, n_outside: int, between: Sequence[str]) -> None:
+    """n_outside : how many tags are of a time without a frame. between : names of those whose time begins or ends where no frame is"""
     if n_outside:
         report.dropped.append(Told("tags", f"{number_of(n_outside, 'tag')} of a time without a frame", n=n_outside))
-    if n_timed:
-        report.rounded.append(Told("tags", f"{number_of(n_timed, 'tag')} of some time: the frames in which they hold are told", n=n_timed))
+    if between:
+        said = f"{number_of(len(between), 'tag')} whose time begins or ends between frames: the frames in which they hold are told, of"
+        report.rounded.append(Told("tags", f"{said} {', '.join(sorted({*between}))}", between))
 
 
 def frames_of_tag(tag: Tag, one: CameraLabels) -> tuple[int, int] | None:
     """First and last frame of a camera's video in which a tag of some time holds; None where it does in none."""
     first, last = tag.span_ns or (0, -1)
-    stamps = one.scene.times_ns if tag.camera is None else one.stamps_ns
+    stamps = _stamps_of_tag(tag, one)
     inside = np.flatnonzero((stamps >= first) & (stamps <= last))
     return (int(inside[0]), int(inside[-1])) if len(inside) else None
+
+
+def is_between_frames(tag: Tag, one: CameraLabels, span: tuple[int, int]) -> bool:
+    """Whether the time of a tag begins before the first of its frames, or ends after the last."""
+    stamps = _stamps_of_tag(tag, one)
+    return tag.span_ns is not None and tag.span_ns != (int(stamps[span[0]]), int(stamps[span[1]]))
+
+
+def _stamps_of_tag(tag: Tag, one: CameraLabels) -> Int64s:
+    return one.scene.times_ns if tag.camera is None else one.stamps_ns
 
 
 def agreed(tags: Sequence[Tag], cameras: Sequence[str]) -> list[Tag]:
