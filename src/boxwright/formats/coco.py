@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,11 @@ from .coco_shapes import Skeletons, kind_of, shape_of, shapes_together
 from .declared import Capabilities, Exactness
 from .dense_tracks import dense_image_track
 from .free_names import FreeNames
-from .json_parts import WHOLE, load_by_parts
+from .json_parts import ROW, WHOLE, load_by_parts
 from .json_scenes import ManyScenes, placed
 from .looking import files_of, head, is_known_by
 from .object_links import OBJECT_ID, linked_object
-from .remembering import of_file
+from .remembering import of_file, of_files
 from .sensor_files import SensorFiles
 from .strict_json import Node
 
@@ -86,19 +86,25 @@ def _is_ours(file: Path) -> bool:
 def _has_lists(start: bytes) -> bool:
     if _OF_DATUMARO.search(start) is not None:
         return False
-    n = sum(one.search(start) is not None for one in _NEEDED)
-    return n == len(_NEEDED) if len(start) < 1 << 16 else n > 0
+    found = [one.search(start) is not None for one in _NEEDED]
+    if len(start) < 1 << 16:
+        return all(found)
+    return any(found) and (not found[1] or b'"image_id"' in start)  # Nucleus has a list of annotations too
 
 
 def list_scenes(path: Path) -> list[str]:
     return list(_places(path))
 
 
-def _places(path: Path) -> dict[str, tuple[Path, str | None]]:
+def _places(path: Path) -> Mapping[str, tuple[Path, str | None]]:
     """Scene -> (its file, its name there); None where the file has no videos."""
+    return of_files(_files(path), _places_in)
+
+
+def _places_in(files: Sequence[Path]) -> Mapping[str, tuple[Path, str | None]]:
     found: dict[str, tuple[Path, str | None]] = {}
     taken = FreeNames()
-    for file in _files(path):
+    for file in files:
         for name in of_file(file, _names):
             called = file.stem if name is None else name
             found[taken.take(f"{file.stem}/{called}" if called in taken else called)] = (file, name)
@@ -131,7 +137,7 @@ def _scenes(file: Path) -> ManyScenes:
         number = label.value.get("image_id") if isinstance(label.value, dict) else None
         return of_picture.get(number) if type(number) is int else None
 
-    return ManyScenes(file, {"images": placed(top["images"], of_image), "annotations": placed(top["annotations"], of_label)})
+    return ManyScenes(file, {"images": placed(top["images"], of_image, ROW), "annotations": placed(top["annotations"], of_label)})
 
 
 def _videos(top: Node) -> dict[int, tuple[str, str]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +58,8 @@ class JsonParts:
             self._end(end)
         return found  # type: ignore[no-any-return]
 
-    def items(self) -> list[tuple[int, int]]:
-        """The items of a file that is a list: for each its offset, and the bytes it takes."""
+    def items(self) -> array[int]:
+        """The items of a file that is a list: for each its offset, and then the bytes it takes."""
         with refusing(self.file):
             found, end = self._list(self._skipped(0))
             self._end(end)
@@ -103,8 +105,8 @@ class JsonParts:
         return decoder.raw_decode(self._text, at)
 
     def _list(self, at: int) -> tuple[Any, int]:
-        """(for each item of a list its offset and the bytes it takes, the offset behind the list); each is parsed, and let go"""
-        found: list[tuple[int, int]] = []
+        """(for each item of a list its offset, and then the bytes it takes; the offset behind the list); each is parsed, and let go"""
+        found = array("q")
         at = self._skipped(at + 1)
         if self._text[at : at + 1] == "]":
             return found, at + 1
@@ -113,7 +115,7 @@ class JsonParts:
             taken = _MOST_PER_CHARACTER * n_read if n_read else self._reckoned(at) if self._text[at : at + 1] in ("[", "{") else 0
             self._check_room(taken, None)
             end = at + n_read if n_read else self._decoder.raw_decode(self._text, at)[1]
-            found.append((at, taken))
+            found.extend((at, taken))
             at = self._skipped(end)
             if self._text[at : at + 1] == "]":
                 return found, at + 1
@@ -214,15 +216,13 @@ class ListOfParts(Node):
 
     __slots__ = ("counted", "left", "offsets", "parts")
 
-    def __init__(
-        self, parts: JsonParts, offsets: list[tuple[int, int]], field: str, left: Callable[[Any], Any], numbers: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, parts: JsonParts, offsets: array[int], field: str, left: Callable[[Any], Any], numbers: Sequence[int] | None = None) -> None:
         super().__init__([], str(parts.file), field)
         self.parts, self.offsets, self.left = parts, offsets, left
-        self.counted: Sequence[int] = range(len(offsets)) if numbers is None else numbers
+        self.counted: Sequence[int] = range(len(self)) if numbers is None else numbers
 
     def __len__(self) -> int:
-        return len(self.offsets)
+        return len(self.offsets) // 2
 
     def __iter__(self) -> Iterator[Node]:
         for node, _, _ in self.placed():
@@ -232,7 +232,7 @@ class ListOfParts(Node):
     def placed(self) -> Iterator[tuple[Node, int, int]]:
         """Each object, of which nothing stays, with its first byte in the file and the byte behind it."""
         last, n_before = 0, 0
-        for i, (at, taken) in zip(self.counted, self.offsets):
+        for i, at, taken in zip(self.counted, islice(self.offsets, 0, None, 2), islice(self.offsets, 1, None, 2)):
             value, end = self.parts.again(at, taken)
             first = n_before + self.parts.n_bytes(last, at)
             last, n_before = end, first + self.parts.n_bytes(at, end)
@@ -284,7 +284,7 @@ def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _lef
         return Node(parts.whole(), str(file))
     top = parts.members(lists)
     taken = {
-        key: ListOfParts(parts, value, key, left, excerpt.numbers.get(key)) if key in lists and isinstance(value, list) else value
+        key: ListOfParts(parts, value, key, left, excerpt.numbers.get(key)) if key in lists and isinstance(value, array) else value
         for key, value in top.items()
     }
     return _Top(taken, str(file))

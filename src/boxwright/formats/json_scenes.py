@@ -18,6 +18,7 @@ from .strict_json import FILE_HINT, Node
 __all__ = ["ManyScenes", "PlacedItems", "placed"]
 
 _NONE = np.zeros((0, 3), np.int64)
+_SCENE_BYTES = 400  # of a scene in memory, without its rows
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class PlacedItems:
         return np.sort(np.concatenate([_NONE, *own]), axis=0)  # in the file's order: places increase with numbers
 
 
-def placed(items: Node, scene_of: Callable[[int, Node], Hashable]) -> PlacedItems:
+def placed(items: Node, scene_of: Callable[[int, Node], Hashable], left: object = None) -> PlacedItems:
     """Where the items of a list are. scene_of : of an item's number and the item, None where that cannot be told, so that every scene tells what is
-    wrong with it"""
+    wrong with it. left : what stays in memory of each until all lists are gone through"""
     if not isinstance(items, ListOfParts):
         raise items.wrong("a list")
     found: dict[Hashable, array[int]] = {}
@@ -44,6 +45,7 @@ def placed(items: Node, scene_of: Callable[[int, Node], Hashable]) -> PlacedItem
     for number, (node, first, end) in enumerate(items.placed()):
         begin = first if begin < 0 else begin
         found.setdefault(scene_of(number, node), array("q")).extend((number, first, end))
+        items.parts.keep(left, node.field)
     return PlacedItems({scene: np.array(rows, np.int64).reshape(-1, 3) for scene, rows in found.items()}, max(begin, 0), end)
 
 
@@ -53,6 +55,11 @@ class ManyScenes:
 
     file: Path
     lists: Mapping[str, PlacedItems]
+
+    @property
+    def n_bytes(self) -> int:
+        """In memory."""
+        return sum(_SCENE_BYTES + rows.nbytes for items in self.lists.values() for rows in items.rows.values())
 
     def only(self, *scenes: Hashable) -> Excerpt:
         """The file with the items of these scenes alone."""

@@ -45,7 +45,7 @@ from .label_studio_said import kind_of, what_is_said
 from .label_studio_shapes import SHAPES, category_of, rectangle_of, shapes_of_rectangles, track_of_picture
 from .laid_over import NO_SIZE
 from .looking import files_of, head, is_known_by
-from .remembering import of_file
+from .remembering import of_file, of_files
 from .strict_json import Node
 from .video_tags import agreed
 
@@ -110,17 +110,25 @@ class _File:
     tasks: ManyScenes
     scenes: Mapping[tuple[str, str], Sequence[str | None]]
 
+    @property
+    def n_bytes(self) -> int:
+        return self.tasks.n_bytes
 
-def _places(path: Path) -> dict[str, tuple[_File, tuple[str, str], str | None]]:
+
+def _places(path: Path) -> Mapping[str, tuple[Path, tuple[str, str], str | None]]:
     """Scene -> its file, what it is there, and the annotator whose labels they are."""
-    found: dict[str, tuple[_File, tuple[str, str], str | None]] = {}
+    return of_files(_files(path), _places_in)
+
+
+def _places_in(files: Sequence[Path]) -> Mapping[str, tuple[Path, tuple[str, str], str | None]]:
+    found: dict[str, tuple[Path, tuple[str, str], str | None]] = {}
     names = FreeNames()
-    for file in _files(path):
+    for file in files:
         known = of_file(file, _tasks)
         for scene, annotated in known.scenes.items():
             for who in annotated:
                 full = scene[0] if who is None else f"{scene[0]} by {who or 'nobody'}"
-                found[names.take(f"{file.stem}/{full}" if full in names else full)] = (known, scene, who)
+                found[names.take(f"{file.stem}/{full}" if full in names else full)] = (file, scene, who)
     return found
 
 
@@ -162,9 +170,8 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 
 def read_sized(path: Path, scene: str, problems: Problems, size_px: tuple[int, int] | None) -> Scene:
     """size_px : of the pictures of videos that do not say it themselves"""
-    known, place, who = _places(path)[scene]
-    file = known.tasks.file
-    chosen = [*list_by_parts(file, _all_of, known.tasks.only(place))]
+    file, place, who = _places(path)[scene]
+    chosen = [*list_by_parts(file, _all_of, of_file(file, _tasks).tasks.only(place))]
     reader = _Reader(file, problems, size_px, who)
     return reader.videos(scene, chosen) if _is_video(chosen[0]) else reader.pictures(scene, chosen)
 

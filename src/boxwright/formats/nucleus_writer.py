@@ -41,11 +41,15 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, reference_id: str 
     ids = _reference_ids(name, stems, kept.get("reference_ids"))
     extras = kept.get("scene")
     pictures = _Pictures(scene, world, folder, ids, kept.get("image_ids"))
-    frames = [{"lidar": _item(scene, i, stem, reference), **pictures.items(i, stem)} for i, (stem, reference) in enumerate(zip(stems, ids))]
+    frames = ({"lidar": _item(scene, i, stem, reference), **pictures.items(i, stem)} for i, (stem, reference) in enumerate(zip(stems, ids)))
+    with StreamedJson(folder / "scenes.json", f"scene {scene.name!r}") as file, file.list_of_one("scenes") as one:
+        one.member("reference_id", name)
+        one.list("frames", frames)
+        for key, value in extras.items() if isinstance(extras, Mapping) else ():
+            if key not in ("reference_id", "frames"):
+                one.member(key, value)
     pictures.files.say(report)
     say_what_lenses_are_lost(scene, pictures.uncalibrated, report)
-    with StreamedJson(folder / "scenes.json", f"scene {scene.name!r}") as file:
-        file.list("scenes", [{"reference_id": name, "frames": frames, **(extras if isinstance(extras, Mapping) else {})}])
     with StreamedJson(folder / "annotations.json", f"scene {scene.name!r}") as file:
         file.member("update", False)  # what is there already stays
         file.list("annotations", _annotations(scene, world, ids, report))

@@ -153,7 +153,7 @@ def _own_records(folder: Path, scene: str | None) -> Mapping[str, Excerpt]:
     if scene is None:
         return dict.fromkeys(TABLES_OF_SCENES, WHOLE)
     places = of_files([folder / f"{name}.json" for name in TABLES_OF_SCENES], places_of_scenes)
-    return {name: places[name].only(scene) for name in TABLES_OF_SCENES}
+    return {name: places.tables[name].only(scene) for name in TABLES_OF_SCENES}
 
 
 def _records(path: Path, left: Callable[[Any], Any] = lambda record: record, excerpt: Excerpt = WHOLE) -> Node:

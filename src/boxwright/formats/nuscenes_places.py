@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from .json_parts import list_by_parts
+from .json_parts import ROW, list_by_parts
 from .json_scenes import ManyScenes, PlacedItems, placed
 from .strict_json import Node
 
 __all__ = ["TABLES_OF_SCENES", "places_of_scenes"]
 
 TABLES_OF_SCENES = ("sample", "sample_data", "ego_pose", "sample_annotation", "instance")
+_LEFT = [ROW] * 2  # a token and whose it is
 _NOBODYS = ""  # records that no scene asks for
 
 
@@ -30,8 +32,19 @@ class _Owners:
         return self._scenes.get(token, _NOBODYS) if isinstance(token, str) else None
 
 
-def places_of_scenes(files: Sequence[Path]) -> dict[str, ManyScenes]:
-    """Table -> its records by the tokens of scenes. files : of TABLES_OF_SCENES"""
+@dataclass(frozen=True)
+class Places:
+    """tables : name -> its records, by the tokens of scenes"""
+
+    tables: Mapping[str, ManyScenes]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(table.n_bytes for table in self.tables.values())
+
+
+def places_of_scenes(files: Sequence[Path]) -> Places:
+    """files : of TABLES_OF_SCENES"""
     path = dict(zip(TABLES_OF_SCENES, files))
     samples, poses, instances = _Owners(), _Owners(), _Owners()
 
@@ -60,8 +73,8 @@ def places_of_scenes(files: Sequence[Path]) -> dict[str, ManyScenes]:
         ("sample_annotation", of_annotation),
         ("instance", lambda k, node: instances.of(_told(node, "token"))),
     ):
-        found[name] = placed(list_by_parts(path[name], lambda record: record), scene_of)
-    return {name: ManyScenes(path[name], {"": items}) for name, items in found.items()}
+        found[name] = placed(list_by_parts(path[name], lambda record: record), scene_of, _LEFT)
+    return Places({name: ManyScenes(path[name], {"": items}) for name, items in found.items()})
 
 
 def _told(node: Node, key: str) -> object:

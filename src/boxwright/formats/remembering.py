@@ -15,13 +15,14 @@ from ..limits import limits
 __all__ = ["of_file", "of_files"]
 
 _MOST = 64  # files, or sets of them, that are remembered
+_MOST_BYTES = 64 << 20  # of all that tell their size, but that there is always the last
 _SETTLED_NS = 2_000_000_000  # a file that was written within this time may be written again without its stamp telling
 _known: OrderedDict[tuple[str, ...], tuple[Any, Any]] = OrderedDict()
 T = TypeVar("T")
 
 
 def of_file(file: Path, find: Callable[[Path], T]) -> T:
-    """find(file), which must be small, and which nobody may change; found again where the file or the limits have changed since."""
+    """find(file), which must be small or tell its `n_bytes`, and which nobody may change; found again where the file or the limits have changed."""
     return _remembered([file], find, lambda: find(file))
 
 
@@ -39,9 +40,14 @@ def _remembered(files: Sequence[Path], find: Callable[..., T], found: Callable[[
         return value
     value = found()
     _known[key] = (stamp, value)
-    while len(_known) > _MOST:
+    while len(_known) > _MOST or (len(_known) > 1 and sum(_n_bytes(known) for _, known in _known.values()) > _MOST_BYTES):
         _known.popitem(last=False)
     return value
+
+
+def _n_bytes(value: Any) -> int:
+    n_bytes: int = getattr(value, "n_bytes", 0)
+    return n_bytes
 
 
 def _stamp(file: Path) -> tuple[Any, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from ..errors import ArgumentError
 from .json_text import plain
@@ -35,24 +36,11 @@ def write_list(file: Path, field: str, items: Iterable[Any]) -> None:
         stream.write("\n]\n")
 
 
-class StreamedJson:
-    """A file with one object; use it in a `with` block.
+class _Members:
+    """The members of an object that is being written."""
 
-    field : what the values are of, for errors
-    """
-
-    def __init__(self, file: Path, field: str) -> None:
-        self.file, self.field, self._n = file, field, 0
-
-    def __enter__(self) -> Self:
-        self._stream = self.file.open("w", encoding="utf-8", newline="\n")
-        self._stream.write("{")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            self._stream.write("\n}\n")
-        self._stream.close()
+    def __init__(self, stream: TextIO, field: str) -> None:
+        self._stream, self.field, self._n = stream, field, 0
 
     def member(self, name: str, value: Any) -> None:
         self._begin(name)
@@ -74,6 +62,33 @@ class StreamedJson:
             self._stream.write(("," if i else "") + "\n" + json_line(key, self.field) + ": " + json_line(value, self.field))
         self._stream.write("\n}")
 
+    @contextmanager
+    def list_of_one(self, name: str) -> Iterator[_Members]:
+        """A list of one object, which is written in the `with` block."""
+        self._begin(name)
+        self._stream.write("[\n{")
+        yield _Members(self._stream, self.field)
+        self._stream.write("\n}\n]")
+
     def _begin(self, name: str) -> None:
         self._stream.write(("," if self._n else "") + "\n" + json.dumps(name) + ": ")
         self._n += 1
+
+
+class StreamedJson(_Members):
+    """A file with one object; use it in a `with` block.
+
+    field : what the values are of, for errors
+    """
+
+    def __init__(self, file: Path, field: str) -> None:
+        super().__init__(file.open("w", encoding="utf-8", newline="\n"), field)
+
+    def __enter__(self) -> Self:
+        self._stream.write("{")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._stream.write("\n}\n")
+        self._stream.close()
