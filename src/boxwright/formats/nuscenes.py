@@ -96,20 +96,22 @@ def version_folder(path: Path) -> Path:
 
 
 def list_scenes(path: Path) -> list[str]:
-    return [*of_file(version_folder(path) / "scene.json", _names)]
+    return [name for name, _ in of_file(version_folder(path) / "scene.json", _names)]
 
 
-def _names(file: Path) -> tuple[str, ...]:
-    return tuple(node["name"].word() for node in _records(file))
+def _names(file: Path) -> tuple[tuple[str, str], ...]:
+    """(name, token) of each scene."""
+    return tuple((node["name"].word(), token) for token, node in _table(file).items())
 
 
 def read(path: Path, scene: str, problems: Problems) -> Scene:
     folder = version_folder(path)
-    scenes = _table(folder / "scene.json")
-    top = next((node for node in scenes.values() if node["name"].word() == scene), None)
-    if top is None:
+    scenes = of_file(folder / "scene.json", _names)
+    token = next((token for name, token in scenes if name == scene), None)
+    if token is None:
         raise FormatError("no such scene", got=repr(scene), path=folder / "scene.json", hint=_HINT)
-    own = _own_records(folder, top["token"].text() if len(scenes) > 1 else None)
+    own = _own_records(folder, token if len(scenes) > 1 else None)
+    top = _table(folder / "scene.json", own["scene"])[token]
     tables = {name: _table(folder / f"{name}.json") for name in ("sensor", "calibrated_sensor", "category", "attribute")}
     tables["ego_pose"] = _table(folder / "ego_pose.json", own["ego_pose"])
     all_samples = _records(folder / "sample.json", excerpt=own["sample"])

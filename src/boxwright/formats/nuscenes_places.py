@@ -12,7 +12,7 @@ from .strict_json import Node
 
 __all__ = ["TABLES_OF_SCENES", "places_of_scenes"]
 
-TABLES_OF_SCENES = ("sample", "sample_data", "ego_pose", "sample_annotation", "instance")
+TABLES_OF_SCENES = ("scene", "sample", "sample_data", "ego_pose", "sample_annotation", "instance")
 _LEFT = [ROW] * 2  # a token and whose it is
 _NOBODYS = ""  # records that no scene asks for
 
@@ -67,6 +67,7 @@ def places_of_scenes(files: Sequence[Path]) -> Places:
 
     found: dict[str, PlacedItems] = {}
     for name, scene_of in (
+        ("scene", lambda k, node: str(_told(node, "token"))),
         ("sample", of_sample),
         ("sample_data", of_data),
         ("ego_pose", lambda k, node: poses.of(_told(node, "token"))),
