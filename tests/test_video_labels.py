@@ -247,11 +247,11 @@ def test_labels_of_another_video(clip, labels, old, new, told):
     assert "clip.xml" in str(caught.value)
 
 
-def test_cuboids_are_not_laid_over(clip, tmp_path):
+def test_cuboids_of_another_recording(clip, tmp_path):
     import street
 
     bw.write(street.scene(), tmp_path / "street")
-    with pytest.raises(bw.FormatError, match="those in its pictures"):
+    with pytest.raises(bw.TimeError, match="frames of the labels that the recording does not have"):
         bw.read(clip, labels=tmp_path / "street")
 
 

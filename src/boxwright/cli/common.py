@@ -25,6 +25,7 @@ __all__ = [
     "FormatOption",
     "FrameOption",
     "JsonOption",
+    "LabelsCameraOption",
     "LabelsOption",
     "LenientOption",
     "LimitOption",
@@ -85,12 +86,18 @@ LabelsOption = Annotated[
         "--labels",
         metavar="FILE",
         parser=labels_of,
-        help="Labels in the pictures of PATH, such as those an annotation tool gave for a video; FILE::NAME where FILE holds those of several.",
+        help="Labels of PATH, cuboids or in its pictures, such as an annotation tool gave for it; FILE::NAME where FILE holds those of several.",
     ),
+]
+LabelsCameraOption = Annotated[
+    str | None,
+    typer.Option("--labels-camera", metavar="NAME", help="In whose pictures --labels are, where their file does not tell it, as MOT's do not."),
 ]
 DropMissingOption = Annotated[
     bool,
-    typer.Option("--drop-missing", help="Leave out tracks in pictures that PATH has and --labels has not: they were deleted in the annotation tool."),
+    typer.Option(
+        "--drop-missing", help="Leave out tracks, tags and attributes that PATH has and --labels has not: they were deleted in the annotation tool."
+    ),
 ]
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Keep records that cannot be taken as they are aside, and report them, instead of stopping at the first.")
@@ -159,6 +166,7 @@ def open_scene(
     lenient: bool = False,
     labels: Path | SceneEntry | None = None,
     *,
+    labels_camera: str | None = None,
     missing: str = "keep",
     tells_notes: bool = False,
 ) -> Scene:
@@ -174,7 +182,7 @@ def open_scene(
         if tells_notes:
             warnings.simplefilter("ignore", bw.SensorFrameFallback)
         try:
-            recording = bw.read(path, scene=scene, format=format, labels=labels, missing=missing, strict=not lenient)
+            recording = bw.read(path, scene=scene, format=format, labels=labels, labels_camera=labels_camera, missing=missing, strict=not lenient)
         except bw.BoxwrightError as error:
             if error.could_be_kept_aside:
                 error.hint = f"{error.hint}, or pass --lenient to keep it aside" if error.hint else "pass --lenient to keep it aside"

@@ -13,6 +13,7 @@ from .common import (
     DropMissingOption,
     FormatOption,
     JsonOption,
+    LabelsCameraOption,
     LabelsOption,
     LenientOption,
     LimitOption,
@@ -70,6 +71,7 @@ def convert(
     out: OutArgument = None,
     to: ToOption = "boxwright",
     labels: LabelsOption = None,
+    labels_camera: LabelsCameraOption = None,
     drop_missing: DropMissingOption = False,
     camera: CameraOption = None,
     frame_rate: FrameRateOption = None,
@@ -113,7 +115,7 @@ def convert(
     for name in options:
         _check_takes(to, name)
     missing = "drop" if drop_missing else "keep"
-    recording = open_scene(path, scene, format, lenient, labels, missing=missing, tells_notes=True)
+    recording = open_scene(path, scene, format, lenient, labels, labels_camera=labels_camera, missing=missing, tells_notes=True)
     certificate = None
     if certify:
         import boxwright as bw

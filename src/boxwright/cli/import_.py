@@ -8,8 +8,10 @@ import typer
 
 from ..errors import ArgumentError, StorageError
 from .common import (
+    DropMissingOption,
     FormatOption,
     JsonOption,
+    LabelsCameraOption,
     LabelsOption,
     LenientOption,
     LimitOption,
@@ -22,6 +24,7 @@ from .common import (
     tracked,
 )
 from .projects import ByOption, ProjectArgument, commit_dict
+from .usage import with_options
 
 NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the scene is called in the project.")]
 SkipOption = Annotated[bool, typer.Option("--skip-there", help="Pass over scenes whose names the project has already.")]
@@ -33,6 +36,8 @@ def import_(
     scene: SceneOption = None,
     format: FormatOption = None,
     labels: LabelsOption = None,
+    labels_camera: LabelsCameraOption = None,
+    drop_missing: DropMissingOption = False,
     name: NameOption = None,
     skip_there: SkipOption = False,
     lenient: LenientOption = False,
@@ -43,12 +48,15 @@ def import_(
     """Recordings and their labels into a project.
 
     All scenes of PATH where none is named, each in a transaction of its own. Files of sensors stay where they are: their sizes and SHA-256 are kept,
-    and looked at again whenever they are read.
+    and looked at again whenever they are read. Labels that came back from a platform take the place of PATH's own.
 
     Example: boxwright import street recording --name monday
     """
     import boxwright as bw
 
+    if drop_missing and labels is None:
+        raise ArgumentError("nothing can be missing", expected="labels that came back", field="--drop-missing", hint="pass --labels FILE too")
+    given = {"labels": labels, "labels_camera": labels_camera, "missing": "drop" if drop_missing else "keep"}
     names = [scene] if scene is not None else list(bw.scenes(path, format).names)
     if name is not None and len(names) > 1:
         what = f"PATH holds {number_of(len(names), 'scene')}, which cannot all be called {name!r}"
@@ -64,13 +72,19 @@ def import_(
         wanted = [one for one in names if one not in taken]
         with tracked(f"importing {number_of(len(wanted), 'scene')}", len(wanted)) as advance:
             for one in wanted:
-                commit = opened.import_scene(path, one, format, labels=labels, strict=not lenient, name=name, by=by)
-                done.append({"scene": name or one, **commit_dict(commit)})
-                if lenient:
-                    say_problems(opened.read(name or one))
+                commit = opened.import_scene(path, one, format, **given, strict=not lenient, name=name, by=by)
+                added_name = next(scene.name for scene in opened.scenes() if scene.name not in there)
+                there.add(added_name)
+                done.append({"scene": added_name, **commit_dict(commit)})
+                if lenient or labels is not None:
+                    added = opened.read(added_name)
+                    say_problems(added)
+                    done[-1]["notes"] = [*added.notes] if labels is not None else []
                 advance()
     if as_json:
         print_json({"project": opened.place, "scenes": done, "skipped": taken})
         return
-    print_lines(*(f"{one['scene']}: {number_of(one['n_changes'], 'entry')}, transaction {one['seq']}" for one in done))
+    for entry in done:
+        print_lines(f"{entry['scene']}: {number_of(entry['n_changes'], 'entry')}, transaction {entry['seq']}")
+        print_lines(*(f"  note: {with_options(line)}" for line in entry.get("notes", ())))
     print_lines(f"imported {number_of(len(done), 'scene')} into {opened.place}" + (f", passed over {len(taken)}" if taken else ""))

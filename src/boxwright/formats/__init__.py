@@ -11,6 +11,7 @@ import difflib
 import importlib
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..arrays import as_points, one_index, some_rows
-from ..errors import ArgumentError, BoxwrightError, FormatError, UnknownName, number_of
+from ..errors import ArgumentError, BoxwrightError, FormatError, SensorFrameFallback, UnknownName, number_of
 from ..frames import listening_to_norms
 from ..limits import limits
 from ..outputs import as_path, whole_file, whole_folder
@@ -211,6 +212,7 @@ def read(
     format: str | None = None,
     *,
     labels: str | os.PathLike[str] | SceneEntry | None = None,
+    labels_camera: str | None = None,
     missing: str = "keep",
     strict: bool = True,
 ) -> Scene:
@@ -219,10 +221,11 @@ def read(
     path : a dataset's folder, one scene's folder, or a point file
     scene : which one, by name or as an entry of `scenes`; needed where there are several
     format : its format, found by looking where None
-    labels : a file or folder of labels in the pictures of this recording, such as CVAT's for a video; its format is found by looking. An
-        entry of `scenes` where it holds several, as of several annotators
-    missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras, that are not among `labels`: "keep", or "drop" where
-        all of them were there and were deleted
+    labels : a file or folder of labels of this recording, cuboids or in its pictures, such as an annotation tool gave for it; its format is found
+        by looking. An entry of `scenes` where it holds several, as of several annotators
+    labels_camera : the camera in whose pictures the labels are, where their file does not tell it, as MOT's do not
+    missing : what becomes of the recording's own cuboids, of its tracks in the pictures of the labels' cameras, of tags and attributes that are not
+        among `labels`: "keep", or "drop" where all of them were there and were deleted
     strict : True raises the first record that cannot be taken as it is (a negative size, a word for a number); False leaves such records out of the
         labels and keeps them, each with its error, in `scene.problems`. Damaged files and the limits are refused either way.
     """
@@ -231,13 +234,18 @@ def read(
     if missing not in ("keep", "drop") or (labels is None and missing != "keep"):
         hint = "give the labels that came back with labels=" if missing == "drop" else None
         raise ArgumentError(expected="'keep', or 'drop' with labels", got=repr(missing)[:60], field="missing", hint=hint)
+    if labels is None and labels_camera is not None:
+        raise ArgumentError("no labels are given", got=repr(labels_camera)[:60], field="labels_camera", hint="give them with labels=")
     scene = scene.name if isinstance(scene, SceneEntry) else scene
     found = scenes(path, format)
     recording = (_only(found, "scene") if scene is None else found[scene]).read(strict=strict)
     if labels is None:
         return recording
     those = labels if isinstance(labels, SceneEntry) else _only(scenes(labels), "labels")
-    return laid_over(recording, those.read(strict=strict), those.path, missing=missing)
+    with warnings.catch_warnings():  # their frame is the recording's, whose poses move them
+        warnings.simplefilter("ignore", SensorFrameFallback)
+        there = those.read(strict=strict)
+    return laid_over(recording, there, those.path, missing=missing, camera=labels_camera)
 
 
 def _only(found: SceneList, field: str) -> SceneEntry:

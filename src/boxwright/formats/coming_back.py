@@ -5,41 +5,40 @@ What the format makes of the recording's own labels is what was there before the
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..arrays import Bools, Int64s
-from ..errors import BoxwrightError
 from ..image_tracks import ImageTrack
-from ..keyframes import Origin, Visibility
-from ..scene import Scene
-from ..sensors import NoData
-from ..shapes2d import Shapes
+from ..keyframes import Filled, Origin, Visibility
+from ..shapes2d import Boxes, Shapes
+from ..tracks import Track
+from .cuboids_back import cuboids_moved, same_cuboids
 
-__all__ = ["came_back", "is_moved", "written_and_read"]
+__all__ = ["came_back", "cuboids_came_back", "is_moved", "is_untouched"]
 
 _SAME_PX = 0.01  # platforms round to two decimals
+Any_Track = TypeVar("Any_Track", Track, ImageTrack)
 
 
-def written_and_read(scene: Scene, format: str, cameras: Sequence[str]) -> Scene | None:
-    """What a format makes of the recording's own labels in the pictures of some cameras; None where it cannot hold them, so that none came back."""
-    from . import _READERS, _WRITERS, read, write
+def is_untouched(written: Any_Track, track: Any_Track, room_m: float = 0.0) -> bool:
+    """Whether one came back just as it was written. room_m : how far a corner of a cuboid may be off"""
+    if (written.category, len(written), written.attributes) != (track.category, len(track), track.attributes):
+        return False
+    if not (np.array_equal(written.times_ns, track.times_ns) and np.array_equal(written.visibility, track.visibility)):
+        return False
+    if [*written.keyframe_attributes] != [*track.keyframe_attributes]:
+        return False
+    if isinstance(written, Track):  # fields of files apart: platforms number their labels anew
+        return bool(same_cuboids(written.cuboids, track.cuboids, room_m).all())
+    return written.object_id == track.object_id and bool(_is_same(written.shapes, track.shapes).all())
 
-    own = scene.replace(tracks=(), image_tracks=[one for one in scene.image_tracks if one.camera in cameras], tags=(), relations=(), data=NoData())
-    if format not in _WRITERS or format not in _READERS or not own.image_tracks:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "own"
-        try:
-            write(own, place, format)
-            return read(place, format=format)
-        except BoxwrightError:
-            return None
+
+def _says(track: ImageTrack) -> tuple[Any, ...]:
+    return {**track.source_attributes}, [*track.keyframe_source_attributes]
 
 
 def is_moved(written: ImageTrack, track: ImageTrack, stamps_ns: Int64s) -> bool:
@@ -49,26 +48,75 @@ def is_moved(written: ImageTrack, track: ImageTrack, stamps_ns: Int64s) -> bool:
     return bool((there != now.is_valid).any() or not _is_same(was.shapes[there], now.shapes[there]).all())
 
 
-def came_back(mine: ImageTrack, written: ImageTrack, track: ImageTrack, stamps_ns: Int64s) -> ImageTrack:
+def came_back(mine: ImageTrack, written: ImageTrack, track: ImageTrack, stamps_ns: Int64s, *, takes_out: bool = False) -> ImageTrack:
     """The recording's own track with what was edited.
 
     written : what the format makes of it, at the recording's times and of its camera
     track : what came back
     stamps_ns : (T,) when the camera exposed
+    takes_out : whether attributes that were written and did not come back are taken out
 
     Where nothing was moved, the keyframes are the recording's own. Otherwise they are those that came back, the recording's own among them where the
     shape is the same; where the kinds of shapes differ, all that came back.
     """
+    if is_untouched(written, track) and _says(written) == _says(track):
+        return mine
     base = _unmoved(mine, written, track) if not is_moved(written, track, stamps_ns) else _moved(mine, written, track)
+    object_id = mine.object_id if track.object_id in (None, written.object_id) else track.object_id
+    return _with_what_is_said(base, mine, written, track, takes_out).replace(object_id=object_id)
+
+
+def cuboids_came_back(
+    mine: Track, written: Track, track: Track, stamps_ns: Int64s, is_covered: Bools, room_m: float, *, takes_out: bool = False
+) -> Track:
+    """As `came_back`, of a track of cuboids.
+
+    stamps_ns, is_covered : (F,) of the recording's frames, and whether the labels have each
+    room_m : how far a corner moves without having been edited
+
+    A cuboid that nobody touched is the recording's own, and so are its keyframes; an edited one is a keyframe.
+    """
+    if is_untouched(written, track, room_m):
+        return mine
+    is_said = _is_said_anew(written.at(stamps_ns), track.at(stamps_ns), is_covered)
+    base = cuboids_moved(mine, written, track, stamps_ns, is_covered, is_said, room_m)
+    return _with_what_is_said(base, mine, written, track, takes_out, stamps_ns[~is_covered])
+
+
+def _is_said_anew(was: Filled, now: Filled, is_covered: Bools) -> Bools:
+    """(F,) where what was edited of attributes, or of what is hidden, is not what it was at the time before."""
+    edits = list[Any]()
+    for old, new, seen, before, is_there in zip(
+        was.attributes, now.attributes, now.visibility, was.visibility, was.is_valid & now.is_valid & is_covered
+    ):
+        edit = (int(seen), int(before)) if seen != before else (0, 0), {name: value for name, value in new.items() if old.get(name, ...) != value}
+        edits.append(edit if is_there else None)
+    is_new = np.zeros(len(edits), bool)
+    last: Any = ((0, 0), {})
+    for i, edit in enumerate(edits):
+        if edit is not None:
+            is_new[i], last = edit != last, edit
+    return is_new
+
+
+def _with_what_is_said(
+    base: Any_Track, mine: Any_Track, written: Any_Track, track: Any_Track, takes_out: bool, beyond_ns: Int64s | None = None
+) -> Any_Track:
+    """Keyframes with what the recording says of them, and what was edited of it: the class, attributes, what is hidden, fields of files.
+
+    beyond_ns : stamps of frames that the labels do not have, of which they say nothing
+    """
     times = base.times_ns
     before, now, own = written.at(times), track.at(times), mine.at(times)
     seen = base.visibility.copy()
-    is_told = (seen != Visibility.OUTSIDE) & before.is_valid & now.is_valid & own.is_valid
+    is_beyond = np.isin(times, () if beyond_ns is None else beyond_ns)
+    is_told = ~is_beyond & (seen != Visibility.OUTSIDE) & before.is_valid & now.is_valid & own.is_valid
     seen[is_told] = np.where(now.visibility == before.visibility, own.visibility, now.visibility)[is_told]
-    values = [_with_edits(*rows) for rows in zip(own.attributes, before.attributes, now.attributes)]
+    gone = _names_of(written) - _names_of(track) if takes_out else set()
+    rows = [(one, old, old if beyond else new) for one, old, new, beyond in zip(own.attributes, before.attributes, now.attributes, is_beyond)]
+    values = [{name: value for name, value in _with_edits(*row).items() if name not in gone} for row in rows]
     attributes, fresh = _held(values, [*mine.attributes, *track.attributes])
-    files = [_at(one, times) for one in (mine, written, track)]
-    kept = [_with_edits(*rows) for rows in zip(*files)]
+    kept = [_with_edits(*row) for row in zip(*(_at(one, times) for one in (mine, written, track)))]
     return base.replace(
         category=mine.category if track.category == written.category else track.category,
         visibility=seen,
@@ -76,8 +124,12 @@ def came_back(mine: ImageTrack, written: ImageTrack, track: ImageTrack, stamps_n
         keyframe_attributes=fresh if any(fresh) else (),
         source_attributes=_with_edits(mine.source_attributes, written.source_attributes, track.source_attributes),
         keyframe_source_attributes=kept if any(kept) else (),
-        object_id=mine.object_id if track.object_id in (None, written.object_id) else track.object_id,
     )
+
+
+def _names_of(track: Track | ImageTrack) -> set[str]:
+    """The attributes that it has anywhere."""
+    return {*track.attributes, *(name for row in track.keyframe_attributes for name in row)}
 
 
 def _unmoved(mine: ImageTrack, written: ImageTrack, track: ImageTrack) -> ImageTrack:
@@ -114,6 +166,9 @@ def _is_same(a: Shapes, b: Shapes) -> Bools:
     if type(a) is not type(b) or any(getattr(a, name) != getattr(b, name) for name in a.SHARED):
         return np.zeros(len(a), bool)
 
+    if isinstance(a, Boxes) and isinstance(b, Boxes):
+        return np.isclose(a.xyxy, b.xyxy, rtol=0, atol=_SAME_PX, equal_nan=True).all(axis=1)
+
     def is_near(one: Shapes, other: Shapes) -> bool:
         pairs = [(np.asarray(mine), np.asarray(theirs)) for mine, theirs in zip(one._columns(), other._columns())]
         return all(mine.shape == theirs.shape and np.allclose(mine, theirs, rtol=0, atol=_SAME_PX, equal_nan=True) for mine, theirs in pairs)
@@ -137,7 +192,7 @@ def _held(values: Sequence[Mapping[str, Any]], lasting: Sequence[str]) -> tuple[
     return own, fresh
 
 
-def _at(track: ImageTrack, times_ns: Int64s) -> list[Mapping[str, Any]]:
+def _at(track: Track | ImageTrack, times_ns: Int64s) -> list[Mapping[str, Any]]:
     """What a file says besides at keyframes, at (T,) times; nothing where there is none."""
     rows = dict(zip(track.times_ns.tolist(), chain(track.keyframe_source_attributes)))
     return [rows.get(time, {}) for time in times_ns.tolist()]

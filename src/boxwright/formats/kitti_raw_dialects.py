@@ -23,12 +23,24 @@ from ..limits import checked_size, has_file, limits
 from ..taxonomy import Taxonomy
 from .kitti_tracklets import OWN_ID, Tracklet, TrackletFile
 
-__all__ = ["CVAT", "FRAME_LIST", "KITTI", "OUT_OF_IMAGE", "cuboids_from_center_poses", "dialect_of", "read_frame_list", "track_names", "with_labels"]
+__all__ = [
+    "CVAT",
+    "FRAME_LIST",
+    "KITTI",
+    "OUT_OF_IMAGE",
+    "cuboids_from_center_poses",
+    "dialect_of",
+    "is_as_cvat",
+    "read_frame_list",
+    "track_names",
+    "with_labels",
+]
 
 KITTI, CVAT = "kitti", "cvat"
 FRAME_LIST = "frame_list.txt"
 OUT_OF_IMAGE = (2, 99)  # `truncation` of a pose that stands for no label in Datumaro
 _NO_LABEL = {*OUT_OF_IMAGE, "TruncationStates.OUT_IMAGE", "TruncationStates.BEHIND_IMAGE"}
+_AS_CVAT = "tracklet_labels.xml was written by Datumaro, as CVAT exports it"
 _CLEARLY = 0.5  # how much better the sizes of a tracklet fit one meaning, in logarithms over its three sizes: a car has 2
 _HINT = "correct the line or get the file again"
 
@@ -61,10 +73,13 @@ def dialect_of(file: TrackletFile, has_frame_list: bool, notes: list[str]) -> st
         )
         return KITTI
     told = "" if n or is_ours else "; no tracklet is of a class whose size would tell labels of KITTI's own that went through it"
-    notes.append(
-        f"tracklet_labels.xml was written by Datumaro, as CVAT exports it ({said}): it is read as geometric centres and sizes along x, y, z{told}"
-    )
+    notes.append(f"{_AS_CVAT} ({said}): it is read as geometric centres and sizes along x, y, z{told}")
     return CVAT
+
+
+def is_as_cvat(notes: Sequence[str]) -> bool:
+    """Whether what was noted when a file was read says that it means what CVAT means."""
+    return any(note.startswith(_AS_CVAT) for note in notes)
 
 
 def _misfits(tracklets: Sequence[Tracklet]) -> tuple[float, float, int]:

@@ -82,6 +82,7 @@ def _track_numbers(scene: Scene, report: WriteReport) -> dict[str, int]:
     others = [track.track_id for track in scene.tracks if track.track_id not in numbers]
     for track_id in others:
         numbers[track_id] = next(free)
+        report.track_names[str(numbers[track_id])] = track_id
     if others:
         said = f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here"
         in_pictures = [f"{track_id}/{TRACKING.format(2)}" for track_id in others]

@@ -209,6 +209,8 @@ class _Tracklets:
         own = self._attributes({OWN_ID: self.names.get(track.track_id)}, "\t\t") if self.dialect == CVAT else ""
         file.write(f"\t\t</poses>\n\t\t<finished>{finished if is_whole(finished, (0, 1)) else 1}</finished>\n{own}\t</item>\n")
         self.lost_source |= set(track.source_attributes) - {"finished"}
+        if self.dialect == KITTI and str(self.n_tracklets) != track.track_id:
+            self.report.track_names[str(self.n_tracklets)] = track.track_id
         self.n_tracklets += 1
 
     def _head(self, what: str, version: int) -> str:

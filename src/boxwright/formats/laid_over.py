@@ -5,21 +5,30 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence, Set
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..arrays import Int64s
+from ..arrays import Bools, Int64s
 from ..errors import FormatError, TimeError, number_of
 from ..image_tracks import ImageTrack
 from ..problems import Problems
 from ..scene import Scene
-from ..tags import Tag
-from .coming_back import came_back, written_and_read
+from ..tags import Relation, Tag
+from ..tracks import Track
+from .as_written import AsWritten, as_written
+from .by_place import names_by_place
+from .coming_back import came_back, cuboids_came_back, is_moved, is_untouched
+from .cuboids_back import cuboids_over, room_for
+from .declared import Capabilities
+from .object_links import linked_object
 
 __all__ = ["NO_SIZE", "laid_over", "notes_on_sizes"]
 
 NO_SIZE = "the picture's size is not said"
+_OF_THE_FILE = ("the file has no times", "the rate of frames")  # what it does not tell is told by the recording
 _COUNTED = ("cvat_video", "mot", "label_studio", "darwin", "labelbox")  # formats that count the frames of one video
 
 
@@ -28,100 +37,181 @@ def notes_on_sizes(scene: Scene) -> list[str]:
     return [note for note in scene.notes if note.startswith(NO_SIZE)]
 
 
-def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, missing: str = "keep") -> Scene:
-    """The scene with the labels in pictures, tags and relations of another, which was read from `path`.
+def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, missing: str = "keep", camera: str | None = None) -> Scene:
+    """The scene with the cuboids, the labels in pictures, the tags and relations of another, which was read from `path`.
 
-    Frames are matched by their numbers where the labels' format counts them, by the stamps of frames or pictures otherwise; the camera by its name,
-    or because there is one only. A track that the recording has already, by its id, has come back edited and takes the place of that; what it says
-    no other than the format makes of the recording's own stays as the recording has it: keyframes, kinds of shapes, what is occluded, attributes,
-    classes.
+    Frames are matched by their numbers where the labels' format counts them, by the stamps of frames or pictures where it tells times, else by the
+    names that the format gives the recording's frames; the camera by its name, or because there is one only. Cuboids are moved into the recording's
+    frame of reference by its own poses. A track that the recording has already, by its id, has come back edited and takes the place of that; what it
+    says no other than the format makes of the recording's own stays as the recording has it: cuboids, keyframes, kinds of shapes, what is occluded,
+    attributes, classes. Boxes that the format made of cuboids are no labels until somebody edits them: then they are linked to their object.
 
-    missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras, that are not in the file: "keep", or "drop", with
-        their relations, as what was deleted there
+    missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras and of cuboids where the labels have some, of tags
+        and of attributes that are not in the file: "keep", or "drop", with the tracks' relations, as what was deleted there
+    camera : the recording's camera whose labels they are, where the labels do not tell it
 
     FormatError where labels lie beyond the recording or were drawn on pictures of another size, or where tracks would be dropped and none came back.
     """
-    if labels.tracks:
-        hint = "give labels in pictures, or read that recording itself"
-        raise FormatError("labels that are laid over a recording are those in its pictures", got="tracks of cuboids", path=path, hint=hint)
     labels = _sized(scene, labels, path)
-    names = {name: _camera_for(scene, labels, name, path) for name in _cameras_of(labels)}
-    frames = _frames(scene, labels, path, [*names.values()])
-    written = _written(scene, labels.format, [*names.values()], path)
-    came = _tracks_over(scene, labels, names, frames, path)
-    tracks = [_come_back(scene, track, written.get(track.track_id), path) for track in came]
-    come = {track.track_id for track in tracks}
-    stay = [track for track in scene.image_tracks if track.track_id not in come]
-    n_back, gone = len(scene.image_tracks) - len(stay), set[str]()
-    cameras = list(dict.fromkeys([*names.values(), *(name for name in labels.cameras if name in scene.cameras)]))
-    if missing == "drop":
-        gone = {track.track_id for track in stay if track.camera in cameras}
-        if gone and not n_back:
-            expected, hint = f"one of its {number_of(len(scene.image_tracks), 'track')} among the labels", "are they labels of this recording?"
-            raise FormatError("no track of the recording came back", expected=expected, got=_some(come), path=path, hint=hint)
-        stay = [track for track in stay if track.track_id not in gone]
-    notes = [note for note in labels.notes if not note.startswith((NO_SIZE, "the file has no times", "the rate of frames"))]
+    names = {name: _camera_for(scene, labels, name, path, camera) for name in _cameras_of(labels)}
+    own = as_written(scene, labels, [*dict.fromkeys(names.values())])
+    frames = _frames(scene, labels, own.scene, path, [*names.values()])
+    back = _Back(scene, own, labels, path, camera, takes_out=missing == "drop" and not own.why)
+    tracks = back.cuboids(labels, frames)
+    image_tracks = back.image_tracks(_tracks_over(scene, labels, names, frames, own.names, path))
+    come = {track.track_id for track in (*tracks, *image_tracks)} | back.as_made
+    held = [name for name in labels.cameras if name in scene.cameras] if _said_of(labels.format).can_read("shapes") else []
+    cameras = list(dict.fromkeys([*names.values(), *held]))
+    mine = [*(scene.tracks if tracks else ()), *(one for one in scene.image_tracks if one.camera in cameras)]
+    absent = [track.track_id for track in mine if track.track_id not in come]
+    if missing == "drop" and mine and len(absent) == len(mine):
+        expected, hint = f"one of its {number_of(len(mine), 'track')} among the labels", "are they labels of this recording?"
+        raise FormatError("no track of the recording came back", expected=expected, got=_some(come), path=path, hint=hint)
+    gone = set(absent) if missing == "drop" else set[str]()
+    replaced = gone | come
+    tags = [_tag_over(scene, labels, one, names, frames) for one in labels.tags]
+    lost_tags = back.tags_lost(tags, frames, cameras)
+    stay = [tag for tag in scene.tags if missing == "keep" or tag not in lost_tags]
+    notes = [note for note in labels.notes if not note.startswith((NO_SIZE, *_OF_THE_FILE))]
+    what = " and ".join([*["cuboids"] * bool(labels.tracks), *["labels in pictures"] * bool(labels.image_tracks or not labels.tracks)])
     return scene.replace(
-        image_tracks=[*stay, *tracks],
-        tags=[*scene.tags, *_new_tags(scene, [_tag_over(scene, labels, one, names, frames) for one in labels.tags], cameras)],
-        relations=[one for one in dict.fromkeys([*scene.relations, *labels.relations]) if not {one.subject, one.object} & gone],
+        tracks=[*(track for track in scene.tracks if track.track_id not in replaced), *tracks],
+        image_tracks=[*(track for track in scene.image_tracks if track.track_id not in replaced), *image_tracks],
+        tags=[*stay, *_new_tags(scene, tags, cameras)],
+        relations=[one for one in dict.fromkeys([*scene.relations, *_named(labels.relations, own)]) if not {one.subject, one.object} & gone],
         source_attributes={**scene.source_attributes, **labels.source_attributes},
         notes=[
             *scene.notes,
             *notes,
-            f"labels in pictures come from {Path(path).name} ({labels.format})",
-            *_told(n_back, len(tracks), len(stay), len(gone)),
+            f"{what} come from {Path(path).name} ({labels.format})",
+            *_told(back, len(mine) - len(absent), len(tracks) + len(image_tracks), len(absent), missing),
+            *_tags_told(lost_tags, missing),
         ],
         problems=[*scene.problems, *labels.problems],
     )
 
 
-def _tracks_over(scene: Scene, labels: Scene, names: Mapping[str, str], frames: Int64s, path: str | os.PathLike[str]) -> list[ImageTrack]:
-    """The labels' tracks at the recording's times and of its cameras."""
+class _Back:
+    """Tracks as they came back, held against what the format makes of the recording's own.
+
+    n_edited : how many of the recording's own tracks somebody edited
+    as_made, boxes : boxes around cuboids that are as the format made them, and those that somebody edited
+    """
+
+    def __init__(self, scene: Scene, own: AsWritten, labels: Scene, path: str | os.PathLike[str], camera: str | None, *, takes_out: bool) -> None:
+        self.scene, self.own, self.path, self.camera, self.takes_out = scene, own, path, camera, takes_out
+        self.format, self.n_edited = labels.format, 0
+        self.as_made, self.boxes = set[str](), list[str]()
+        self.names = {name: _camera_for(scene, own.scene, name, path, camera) for name in _cameras_of(own.scene)}
+
+    @cached_property
+    def frames(self) -> Int64s:
+        """For each frame of what is written its index in the recording."""
+        return _frames(self.scene, self.own.scene, self.own.scene, self.path, [*self.names.values()])
+
+    def cuboids(self, labels: Scene, frames: Int64s) -> list[Track]:
+        """frames : for each frame of the labels its index in the recording"""
+        if not labels.tracks:
+            return []
+        scene, own, said = self.scene, self.own, _said_of(self.format)
+        over = partial(cuboids_over, scene, path=self.path, stands_in=said.frame)
+        there = over(own.scene, self.frames, own.names)
+        names = own.names
+        if names or not own.keeps_names:  # numbers, which may be others since
+            numbered = [track for track in over(labels, frames, {}) if track.track_id in names or not own.keeps_names]
+            names = names_by_place(there, numbered, [*scene.track_index, *scene.image_track_index], names if own.keeps_names else {})
+        tracks = over(labels, frames, names)
+        written = {track.track_id: track for track in there}
+        room_m, is_covered = room_for(said, there), np.isin(np.arange(len(scene)), frames)
+        return [self._cuboids(track, written.get(track.track_id), is_covered, room_m) for track in tracks]
+
+    def _cuboids(self, track: Track, written: Track | None, is_covered: Bools, room_m: float) -> Track:
+        if track.track_id not in self.scene.track_index:
+            return track
+        mine = self.scene.track(track.track_id)
+        written = mine if written is None else written
+        back = cuboids_came_back(mine, written, track, self.scene.times_ns, is_covered, room_m, takes_out=self.takes_out)
+        self.n_edited += back is not mine
+        return back
+
+    def image_tracks(self, tracks: Sequence[ImageTrack]) -> list[ImageTrack]:
+        if not tracks:
+            return []
+        there = _tracks_over(self.scene, self.own.scene, self.names, self.frames, self.own.names, self.path)
+        written = {track.track_id: track for track in there}
+        back = [self._image_track(track, written.get(track.track_id)) for track in tracks]
+        return [track for track in back if track is not None]
+
+    def _image_track(self, track: ImageTrack, written: ImageTrack | None) -> ImageTrack | None:
+        """None for the boxes around a cuboid as they were made. FormatError where the recording's own track of that id is of another camera."""
+        scene, stamps_ns = self.scene, self.scene.exposures_ns(track.camera)
+        if track.track_id not in scene.image_track_index:
+            if written is None or (thing := linked_object(track.track_id, track.camera)) not in scene.track_index:
+                return track
+            if is_untouched(written, track) or not (is_moved(written, track, stamps_ns) or written.category != track.category):
+                self.as_made.add(track.track_id)
+                return None
+            self.boxes.append(track.track_id)
+            return track.replace(object_id=thing)
+        mine = scene.image_track(track.track_id)
+        if mine.camera != track.camera:
+            where = f"image track {track.track_id!r}"
+            hint = "the recording has a track of that name there; call one of them otherwise"
+            raise FormatError(expected=f"shapes of camera {mine.camera}", got=f"of {track.camera}", path=self.path, field=where, hint=hint)
+        back = came_back(mine, mine if written is None else written, track, stamps_ns, takes_out=self.takes_out)
+        self.n_edited += back is not mine
+        return back
+
+    def tags_lost(self, tags: Sequence[Tag], frames: Int64s, cameras: Sequence[str]) -> list[Tag]:
+        """The recording's own tags that the format holds, of everything or of the labels' cameras, and that did not come back."""
+        if self.own.why or not _said_of(self.format).can_write("tags"):
+            return []
+        there = self.own.scene
+        names = {name: _camera_for(self.scene, there, name, self.path, self.camera) for name in _cameras_of(there)}
+        written = {(tag.camera, *tag.key) for tag in (_tag_over(self.scene, there, one, names, self.frames) for one in there.tags)}
+        came = {(tag.camera, *tag.key) for tag in tags}
+
+        def is_in(tag: Tag, said: set[tuple[Any, ...]]) -> bool:
+            """Formats may tell of a camera what holds of everything, and the other way round."""
+            return any((camera, *tag.key) in said for camera in (None, *(cameras if tag.camera is None else [tag.camera])))
+
+        mine = [tag for tag in self.scene.tags if tag.camera is None or tag.camera in cameras]
+        return [tag for tag in mine if is_in(tag, written) and not is_in(tag, came)]
+
+
+def _tracks_over(
+    scene: Scene, labels: Scene, cameras: Mapping[str, str], frames: Int64s, names: Mapping[str, str], path: str | os.PathLike[str]
+) -> list[ImageTrack]:
+    """The labels' tracks in pictures, at the recording's times and of its cameras. names : as in `as_written`"""
     tracks = []
     for track in labels.image_tracks:
-        own, theirs = scene.exposures_ns(names[track.camera]), labels.exposures_ns(track.camera)
+        camera = cameras[track.camera]
+        own, theirs = scene.exposures_ns(camera), labels.exposures_ns(track.camera)
         at = np.searchsorted(theirs, track.times_ns)
         if (theirs[np.minimum(at, len(theirs) - 1)] != track.times_ns).any():
             hint = "labels between two frames have no frame here"
             raise FormatError(expected="keyframes at frames", got="others", path=path, field=f"image track {track.track_id!r}", hint=hint)
-        tracks.append(track.replace(camera=names[track.camera], times_ns=own[frames[at]]))
+        name, thing = names.get(track.track_id, track.track_id), linked_object(track.track_id, track.camera)
+        if track.track_id not in names and thing is not None and (thing in names or camera != track.camera):  # it is named after both
+            name = names.get(thing, thing) + name[len(thing)] + camera
+        object_id = None if track.object_id is None else names.get(track.object_id, track.object_id)
+        tracks.append(track.replace(track_id=name, camera=camera, times_ns=own[frames[at]], object_id=object_id))
     return tracks
 
 
-def _written(scene: Scene, format: str, cameras: Sequence[str], path: str | os.PathLike[str]) -> dict[str, ImageTrack]:
-    """The recording's own tracks, by their ids, as the labels' format holds them; none where it cannot."""
-    if format == "boxwright":
-        return {track.track_id: track for track in scene.image_tracks}
-    there = written_and_read(scene, format, cameras)
-    if there is None:
-        return {}
-    try:
-        names = {name: _camera_for(scene, there, name, path) for name in _cameras_of(there)}
-        return {track.track_id: track for track in _tracks_over(scene, there, names, _frames(scene, there, path, [*names.values()]), path)}
-    except (FormatError, TimeError):  # as those of a camera that exposes between the stamps of frames
-        return {}
+def _named(relations: Sequence[Relation], own: AsWritten) -> list[Relation]:
+    """Of tracks as the recording calls them."""
+    names = own.names
+    return [
+        dataclasses.replace(one, subject=names.get(one.subject, one.subject), object=names.get(one.object, one.object)) if names else one
+        for one in relations
+    ]
 
 
-def _come_back(scene: Scene, track: ImageTrack, written: ImageTrack | None, path: str | os.PathLike[str]) -> ImageTrack:
-    """A track with what the recording's own of that id says besides. FormatError where that is of another camera.
+def _said_of(format: str) -> Capabilities:
+    from . import capabilities
 
-    written : what the labels' format makes of the recording's own, where that is known
-    """
-    if track.track_id not in scene.image_track_index:
-        return track
-    mine = scene.image_track(track.track_id)
-    if mine.camera != track.camera:
-        where = f"image track {track.track_id!r}"
-        hint = "the recording has a track of that name there; call one of them otherwise"
-        raise FormatError(expected=f"shapes of camera {mine.camera}", got=f"of {track.camera}", path=path, field=where, hint=hint)
-    if written is not None and written.camera == track.camera:
-        return came_back(mine, written, track, scene.exposures_ns(track.camera))
-    return track.replace(
-        attributes={**mine.attributes, **track.attributes},
-        source_attributes={**mine.source_attributes, **track.source_attributes},
-        object_id=mine.object_id if track.object_id is None else track.object_id,
-    )
+    return capabilities()[format]
 
 
 def _new_tags(scene: Scene, tags: Sequence[Tag], cameras: Sequence[str]) -> list[Tag]:
@@ -144,14 +234,34 @@ def _some(names: Set[str]) -> str:
     return ", ".join(map(repr, sorted(names)[:3])) or "no track"
 
 
-def _told(n_back: int, n_tracks: int, n_stay: int, n_gone: int) -> list[str]:
-    if not n_back:
+def _told(back: _Back, n_back: int, n_tracks: int, n_absent: int, missing: str) -> list[str]:
+    """What became of the recording's own tracks."""
+    told = []
+    if n_back:
+        left = "and dropped" if missing == "drop" else "and stays" if n_absent == 1 else "and stay"
+        rest = f"; {number_of(n_absent, 'track')} of the recording {'is' if n_absent == 1 else 'are'} not in the file, {left}" if n_absent else ""
+        takes = "takes" if n_back == 1 else "take"
+        told.append(
+            f"{n_back} of the {number_of(n_tracks, 'track')} in the file {takes} the place of the recording's own, {back.n_edited} edited{rest}"
+        )
+    if back.own.why:
+        told.append(
+            f"what {back.format} makes of the recording's own labels is not known ({back.own.why}): what came back is held against them as they are, "
+            "and no attribute or tag that it has not is taken out"
+        )
+    if back.boxes:
+        said = "box around a cuboid was edited and is a label" if len(back.boxes) == 1 else "boxes around cuboids were edited and are labels"
+        told.append(f"{len(back.boxes)} {said} in the pictures now, linked to the object: {_some({*back.boxes})}")
+    if back.as_made:
+        told.append(f"{number_of(len(back.as_made), 'track')} of boxes around cuboids came back as made of these, which stay alone")
+    return told
+
+
+def _tags_told(tags: Sequence[Tag], missing: str) -> list[str]:
+    if not tags:
         return []
-    rest = "is not in the file, and stays" if n_stay == 1 else "are not in the file, and stay"
-    alone = f"; {number_of(n_stay, 'track')} of the recording {rest}" if n_stay else ""
-    alone += f"; {number_of(n_gone, 'track')} of the recording {'is' if n_gone == 1 else 'are'} not in the file, and dropped" if n_gone else ""
-    takes = "takes" if n_back == 1 else "take"
-    return [f"{n_back} of the {number_of(n_tracks, 'track')} in the file {takes} the place of the recording's own{alone}"]
+    left = "dropped" if missing == "drop" else "which stay" if len(tags) > 1 else "which stays"
+    return [f"{number_of(len(tags), 'tag')} of the recording did not come back, {left}: {_some({tag.name for tag in tags})}"]
 
 
 def _cameras_of(labels: Scene) -> list[str]:
@@ -182,13 +292,15 @@ def _sized(scene: Scene, labels: Scene, path: str | os.PathLike[str]) -> Scene:
     return again.replace(problems=labels.problems)
 
 
-def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[str]) -> str:
-    if name in scene.cameras:
+def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[str], camera: str | None) -> str:
+    if camera is not None and len(_cameras_of(labels)) == 1:
+        chosen = scene.camera(camera).name
+    elif name in scene.cameras:
         chosen = name
     elif len(scene.cameras) == 1:
         chosen = next(iter(scene.cameras))
     else:
-        known, hint = f"one of {', '.join(scene.cameras) or 'none'}", "call the labels' camera as the recording's"
+        known, hint = f"one of {', '.join(scene.cameras) or 'none'}", "name it with labels_camera=, or call the labels' camera as the recording's"
         raise FormatError("the recording has no such camera", expected=known, got=repr(name), path=path, hint=hint)
     mine, theirs = scene.cameras[chosen].camera.size_px, labels.cameras[name].camera.size_px
     if mine != theirs and not any(note.startswith(NO_SIZE) for note in labels.notes):
@@ -197,8 +309,12 @@ def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[
     return chosen
 
 
-def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str], cameras: Sequence[str]) -> Int64s:
-    """For each frame of the labels its index in the recording, by the stamps of frames or by when one of the labels' cameras exposed."""
+def _frames(scene: Scene, labels: Scene, own: Scene, path: str | os.PathLike[str], cameras: Sequence[str]) -> Int64s:
+    """For each frame of the labels its index in the recording: by its number; by the stamps of frames or by when one of the labels' cameras exposed;
+    where the recording or the format tells no times, by its name among those that the format gives the recording's frames.
+
+    own : the recording as the format holds it
+    """
     hint = "are they labels of this recording?"
     if labels.format in _COUNTED:
         first = 1 if labels.format == "mot" else 0
@@ -209,9 +325,28 @@ def _frames(scene: Scene, labels: Scene, path: str | os.PathLike[str], cameras: 
         if last >= len(scene):
             raise FormatError(expected=f"labels in {number_of(len(scene), 'frame')}", got=f"in frame {last}, counted from 0", path=path, hint=hint)
         return np.minimum(frames, len(scene) - 1)
+    by_time = scene.has_time and labels.has_time
+    found = _by_stamps(scene, labels, cameras) if by_time else None
+    if found is None and not (by_time and np.array_equal(own.times_ns, scene.times_ns)):
+        found = _by_names(labels, own, len(scene))
+    if found is None and not by_time:
+        found = _by_stamps(scene, labels, cameras)
+    if found is None:
+        raise TimeError("frames of the labels that the recording does not have", path=path, hint=hint)
+    return found
+
+
+def _by_stamps(scene: Scene, labels: Scene, cameras: Sequence[str]) -> Int64s | None:
     for stamps in [scene.times_ns, *map(scene.exposures_ns, dict.fromkeys(cameras))]:
         order = np.argsort(stamps, kind="stable")
         at = np.searchsorted(stamps, labels.times_ns, sorter=order)
         if len(stamps) and (stamps[order[np.minimum(at, len(stamps) - 1)]] == labels.times_ns).all():
             return np.asarray(order[at], np.int64)
-    raise TimeError("frames of the labels that the recording does not have", path=path, hint=hint)
+    return None
+
+
+def _by_names(labels: Scene, own: Scene, n_frames: int) -> Int64s | None:
+    index = dict(zip(own.frame_ids, range(len(own))))
+    if len(index) != n_frames or len(own) != n_frames or not all(name in index for name in labels.frame_ids):
+        return None
+    return np.array([index[name] for name in labels.frame_ids], np.int64)

@@ -158,6 +158,7 @@ def _numbers(track_ids: Sequence[str], report: WriteReport) -> Mapping[str, int]
     others = [one for one in track_ids if one not in numbers]
     for track_id in others:
         numbers[track_id] = next(free)
+        report.track_names[str(numbers[track_id])] = track_id
     if others:
         said = f"{number_of(len(others), 'track id')} not a whole number under a billion, such as {others[0]!r}: numbered here"
         report.dropped.append(Told("track_ids", said, others))

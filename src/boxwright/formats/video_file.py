@@ -26,10 +26,13 @@ CAPABILITIES = Capabilities(
     reads="pictures times",
     remarks=(
         "Labels of another file are laid over it with `labels=`; `bw.write_video` writes one.",
-        "So are labels that come back from a platform over the recording that has them: `missing='drop'`, or `convert --drop-missing`, leaves out "
-        "the tracks that were deleted there. Only labels in pictures are laid over, and what is read back no other than the format makes of the "
-        "recording's own stays as it is: kinds of shapes, what is occluded, attributes, classes, keyframes. A track whose polygons or lines the "
-        "platform holds as boxes becomes boxes where it was moved.",
+        "So are labels that come back from a platform over the recording that has them, cuboids too: `missing='drop'`, or `--drop-missing` "
+        "of `convert` and `import`, leaves out the tracks, tags and attributes that were deleted there. What is read back no other than the "
+        "format makes of the recording's own stays as it is: cuboids, kinds of shapes, what is occluded, attributes, classes, keyframes. "
+        "Cuboids are moved by the recording's poses; a corner that moved no further than the format and its client round was not edited. A "
+        "track whose polygons or lines the platform holds as boxes becomes boxes where it was moved. Boxes that were made around cuboids "
+        "become labels, linked to these, once they are edited there. `labels_camera=`, or `--labels-camera`, names the camera where the "
+        "labels do not, as MOT's.",
     ),
 )
 

@@ -52,6 +52,7 @@ class WriteReport:
     rounded : what it holds less exactly, one sentence each
     missing : sweeps and pictures that the scene itself does not have, so that there is no file for them, one sentence each
     notes : what whoever reads it has to know, one sentence each
+    track_names : what the files call tracks that the scene calls otherwise -> track_id, of formats that number them
     tolerance : how far a label may move when it is read back, (m, rad), which are tolerance_m and tolerance_rad; tolerance_px in pictures,
         tolerance_ns of the frames' stamps, where files count at a rate; tolerance_points_m of the coordinates of points
     """
@@ -65,6 +66,7 @@ class WriteReport:
     rounded: list[Told] = field(default_factory=list)
     missing: list[Told] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    track_names: dict[str, str] = field(default_factory=dict)
     tolerance_m: float = 0.0
     tolerance_rad: float = 0.0
     tolerance_px: float = 0.0

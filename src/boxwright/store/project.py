@@ -302,6 +302,8 @@ class Project:
         format: str | None = None,
         *,
         labels: str | os.PathLike[str] | SceneEntry | None = None,
+        labels_camera: str | None = None,
+        missing: str = "keep",
         strict: bool = True,
         name: str | None = None,
         by: str | None = None,
@@ -314,7 +316,7 @@ class Project:
         progress : told the bytes of every file that was hashed
         """
         self.permit(Action.IMPORT)
-        recording = read(path, scene, format, labels=labels, strict=strict)
+        recording = read(path, scene, format, labels=labels, labels_camera=labels_camera, missing=missing, strict=strict)
         chosen = scenes(path, format).names[0] if scene is None else scene.name if isinstance(scene, SceneEntry) else scene
         source = Source(as_path(path).absolute(), chosen, recording.format, strict)
         return self.add_scene(recording, source, name=name, by=by, op_id=op_id, progress=progress)
