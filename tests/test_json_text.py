@@ -33,7 +33,7 @@ def test_item_by_item(items):
 @pytest.mark.parametrize("text", ["a", "ü" * 70_000, "\\u00fc" * 9, "\U0001f600" * 20_000, "\\ud83d\\ude00"])
 def test_a_file_takes_what_its_text_takes(tmp_path, text):
     """Looked at where it lies on the disk, or read."""
-    raw = f'{{"a": [1, 2.5, {{"{text}": null}}], "b": "{text}"}}'.encode()
+    raw = f'{{"a": [1, 2.5, {{"{text[:36]}": null}}], "b": "{text}"}}'.encode()
     (tmp_path / "a.json").write_bytes(raw)
     with (tmp_path / "a.json").open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
         assert taken_bytes(mapped, limits(), "a.json") == taken_bytes(raw, limits(), "a.json") > 2 * len(text)

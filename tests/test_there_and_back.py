@@ -401,3 +401,31 @@ def test_names_of_cameras_that_no_file_can_have(tmp_path, name):
     for k, scene in enumerate(scenes):
         bw.write(scene, tmp_path / str(k))
         assert [*bw.read(tmp_path / str(k)).cameras] == [*scene.cameras]
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
+@pytest.mark.parametrize("to", EVERY)
+def test_attributes_longer_than_an_id_may_be(tmp_path, rng, to):
+    """A value of 5,000 letters made tables of nuScenes that could not be read again."""
+    scene, words = full_scene(rng), {"short": "v" * 5000}
+    tracks = [track.replace(attributes=words, keyframe_attributes=[words] * len(track)) for track in scene.tracks]
+    boxes = bw.ImageTrack("box", "car", "front", scene.times_ns[:2], bw.Boxes([[1, 2, 9, 9]] * 2), attributes=words)
+    scene = scene.replace(tracks=tracks, image_tracks=[boxes], tags=[bw.Tag("short", words["short"])])
+    bw.write(scene, tmp_path / "out", to, **({"camera": "front"} if to in IN_PICTURES else {}))
+    consume(tmp_path / "out", True, to)
+
+
+@pytest.mark.parametrize("name", ["n" * 5000, "é" * 4097, "\\u00e9" * 4097])
+@pytest.mark.parametrize("before", [0, 63_000, 65_500, 70_000])
+def test_names_of_fields_longer_than_a_name_may_be(tmp_path, name, before):
+    """They were read as attributes of COCO, and made files of Darwin and Labelbox that could not be read again."""
+    victim = Victim("coco_videos", tmp_path / "in")
+    raw = victim.good["street.json"].decode().replace('{"videos"', '{"info": "' + "x" * before + '", "videos"')
+    for said, is_refused in ((name, True), (name[: len(name) // 4097 * 4096] if len(name) != 5000 else name[:4096], False)):
+        victim.put("street.json", raw.replace('"colour"', f'"{said}"').encode())
+        if is_refused:
+            with pytest.raises(bw.LimitError, match=r"street\.json: a key: more text characters than allowed: expected at most 4,096"):
+                bw.read(victim.path)
+        else:
+            track = bw.read(victim.path).image_tracks[0]
+            assert max(map(len, (*track.attributes, *track.keyframe_attributes[0]))) == 4096

@@ -26,6 +26,7 @@ _STEPS = np.array([0, 1, 1, -1, 0, 0], np.int8)
 _PAIRS = np.array([5, 10, 21, 42, 85, 170])
 _SIZES = np.array([192, 280, 472, 840, 1592, 3336])
 _NUMBER_BYTES, _TEXT_BYTES, _PARSER_BYTES = 32, (64, 96), 72
+_GOES_ON = bytes(range(0x80, 0xC0))  # of a letter of several bytes, all but the first
 _WIDE_ESCAPE = re.compile(rb"\\u[dD][89abAB]")
 _MOST_KEYS = 20_000  # that are told apart: an object's key is one text, however often it comes
 
@@ -43,7 +44,7 @@ def _is_plainly_within(raw: bytes | mmap, bounds: Limits) -> bool:
     """Whether a text is so short, and has so few brackets, that nothing in it can pass a limit: so are most lines of files that have many."""
     if len(raw) > _SHORT_BYTES or not isinstance(raw, bytes) or raw.count(b"[") + raw.count(b"{") > bounds.json_depth:
         return False
-    return len(raw) <= min(bounds.json_values, bounds.json_items) and _MOST_PER_BYTE * len(raw) <= bounds.json_room_bytes
+    return len(raw) <= min(bounds.json_values, bounds.json_items, bounds.text_characters) and _MOST_PER_BYTE * len(raw) <= bounds.json_room_bytes
 
 
 def taken_bytes(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str]) -> int:
@@ -65,7 +66,9 @@ def _shape_of(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str]) -
             piece, rest, end = piece[: begin - at], rest[:cut], whole.end() if whole else len(raw)
             n_texts += 1
             shape.text_bytes += end - begin
-            shape.n_more_keys += bool(_COLON_NEXT.match(raw, end))
+            if _COLON_NEXT.match(raw, end):
+                shape.n_more_keys += 1
+                shape.check_key(raw[begin:end])
         shape.n_texts += n_texts
         shape.text_bytes += len(piece) - len(rest)
         shape.keys(piece)
@@ -88,10 +91,17 @@ class _Shape:
     def keys(self, piece: bytes) -> None:
         """Counts the keys that differ; those cut by the end of a piece are counted one by one."""
         found = _KEY.findall(piece)
+        self.check_key(max(found, key=len, default=b""))
         if len(self.known_keys) < _MOST_KEYS:
             self.known_keys.update(found)
         else:
             self.n_more_keys += len(found)
+
+    def check_key(self, key: bytes) -> None:
+        """LimitError where it is longer than a name may be."""
+        if len(key) - 2 > self.bounds.text_characters:
+            n = len(re.sub(rb"\\u....|\\.|[^\x80-\xbf]", b"x", key, flags=re.DOTALL).translate(None, _GOES_ON)) - 2
+            self.bounds.check("text_characters", n, self.path, "a key")
 
     def add(self, text: UInt8s) -> None:
         """`text` : the piece without its strings."""

@@ -322,7 +322,7 @@ class _Labels:
         place, turn = _placed(node)
         attributes: dict[str, Any] = {}
         for one in node.get("attribute_tokens", []):
-            kind, _, value = _named(self.tables["attribute"], one)["name"].word().partition(".")
+            kind, _, value = _named(self.tables["attribute"], one)["name"].word(is_long=True).partition(".")
             attributes[kind] = value or True
         level = self.levels.get(node.get("visibility_token", "").text(), "")
         source = {"token": node["token"].text(), **{name: node[name].whole() for name in ("num_lidar_pts", "num_radar_pts") if node.has(name)}}

@@ -119,9 +119,9 @@ class Node:
             raise self.wrong("a text")
         return self.value
 
-    def word(self) -> str:
-        """A text that is not empty."""
-        if not self.text().strip():
+    def word(self, *, is_long: bool = False) -> str:
+        """A text that is not empty. is_long : of any length"""
+        if not (self.sentence() if is_long else self.text()).strip():
             raise self.wrong("a text that is not empty", repr(self.value))
         return self.value  # type: ignore[no-any-return]
 
