@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import boxwright as bw
-from boxwright.formats import openlabel_tracks
+from boxwright.formats import openlabel_text, openlabel_tracks
 from boxwright.rotations import matrix_from_quat, quat_from_euler
 from formats_scenes import full_scene
 
@@ -650,3 +650,12 @@ def test_thousands_of_systems_and_sensors(tmp_path):
     for name, expected in zip(turns, (one, one @ one, one @ one @ one)):
         np.testing.assert_allclose(turns[name].matrix(), expected.matrix(), atol=1e-9)
     np.testing.assert_array_equal(scene.cuboids(0, "world").center_m, plain.cuboids(0, "world").center_m)
+
+
+def test_a_frame_is_made_twice(tmp_path, rng, monkeypatch):
+    """Once to check the file, once for its objects; it was made a third time for what stands beside these."""
+    bw.write(full_scene(rng), tmp_path / "clip", "openlabel")
+    made = []
+    again = openlabel_text.Text.again
+    monkeypatch.setattr(openlabel_text.Text, "again", lambda self, at, end: made.append(at) or again(self, at, end))
+    assert len(bw.read(tmp_path / "clip")) == len(made) == len({*made}) == 4

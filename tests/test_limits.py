@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
 import zipfile
@@ -13,7 +14,7 @@ import boxwright as bw
 import test_formats_argoverse2 as argoverse2
 import test_formats_kitti_raw as kitti_raw
 import test_formats_kitti_tracking as tracking
-from boxwright.formats import strict_json
+from boxwright.formats import nucleus, nucleus_writer, strict_json
 from boxwright.limits import LIMIT_NAMES, Limits, limits, set_limits
 from formats_scenes import full_scene
 from fuzz_child import Child
@@ -224,3 +225,33 @@ def test_every_limit_is_enforced_somewhere():
     sources = "".join(file.read_text() for file in (Path(bw.__file__).parent).rglob("*.py"))
     for name in LIMIT_NAMES:
         assert f'check("{name}"' in sources or f"limits().{name}" in sources or f"self.{name}" in sources or f"bounds.{name}" in sources, name
+
+
+def test_limits_are_looked_up_once_while_a_scene_is_read(monkeypatch, usual, tmp_path, rng):
+    """They were looked up in the environment for every label: a third of the time of some readers."""
+    bw.write(full_scene(rng), tmp_path / "clip", "nucleus")
+    seen = []
+    real = nucleus.read
+    monkeypatch.setattr(nucleus, "read", lambda *given: seen.append((limits(), limits())) or real(*given))
+    monkeypatch.setenv("BOXWRIGHT_LIMIT_XML_DEPTH", "31")  # with one of them set, each look makes others
+    bw.read(tmp_path / "clip", format="nucleus")
+    assert limits() is not limits() and seen[0][0] is seen[0][1] and seen[0][0].xml_depth == 31
+    monkeypatch.setenv("BOXWRIGHT_LIMIT_JSON_DEPTH", "2")
+    with pytest.raises(bw.LimitError):
+        bw.read(tmp_path / "clip", format="nucleus")
+    monkeypatch.delenv("BOXWRIGHT_LIMIT_JSON_DEPTH")
+    assert limits().json_depth == 32
+
+
+def test_no_garbage_is_looked_for_while_a_scene_is_read_or_written(monkeypatch, tmp_path, rng):
+    """Looking for circles among all labels took a quarter of the time of some formats; afterwards it goes on, whatever happened."""
+    scene, seen = full_scene(rng), []
+    read, write = nucleus.read, nucleus_writer.write
+    monkeypatch.setattr(nucleus, "read", lambda *given: seen.append(gc.isenabled()) or read(*given))
+    monkeypatch.setattr(nucleus_writer, "write", lambda *given: seen.append(gc.isenabled()) or write(*given))
+    bw.write(scene, tmp_path / "clip", "nucleus")
+    bw.read(tmp_path / "clip", format="nucleus")
+    (tmp_path / "clip" / "annotations.json").write_text("[")
+    with pytest.raises(bw.FormatError):
+        bw.read(tmp_path / "clip", format="nucleus")
+    assert seen == [False, False, False] and gc.isenabled()

@@ -24,7 +24,8 @@ import numpy as np
 from ..arrays import as_points, one_index, some_rows
 from ..errors import ArgumentError, BoxwrightError, FormatError, SensorFrameFallback, UnknownName, number_of
 from ..frames import listening_to_norms
-from ..limits import limits
+from ..garbage import without_collector
+from ..limits import held_limits
 from ..outputs import as_path, whole_file, whole_folder
 from ..points import Sweep
 from ..problems import Problems
@@ -127,9 +128,8 @@ class SceneEntry:
 
     def read(self, *, strict: bool = True) -> Scene:
         """The scene, as `bw.read` gives it."""
-        bounds = limits()
-        problems = Problems(strict, bounds.kept_problems, bounds.kept_problem_bytes)
-        with _readable(self.path), listening_to_norms() as norms_off:
+        with held_limits() as bounds, _readable(self.path), without_collector(), listening_to_norms() as norms_off:
+            problems = Problems(strict, bounds.kept_problems, bounds.kept_problem_bytes)
             scene: Scene = _module(_READERS, self.format).read(self.path, self.name, problems)
         for name, sensor in scene.cameras.items():  # before anyone makes a picture of that size
             bounds.check("image_px", sensor.camera.width_px * sensor.camera.height_px, self.path, f"the size of camera {name}")
@@ -270,7 +270,7 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
         if name not in allowed:
             raise ArgumentError(expected=f"one of {', '.join(sorted(allowed)) or 'no options'}", got=repr(name), field=f"options of {format!r}")
     report = WriteReport(format, as_path(path))
-    with whole_folder(path) as folder:
+    with whole_folder(path) as folder, without_collector():
         writer(scene, folder, report, **options)
     return report
 

@@ -21,9 +21,18 @@ __all__ = ["ROW", "WHOLE", "Excerpt", "JsonParts", "ListOfParts", "list_by_parts
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHORT, _MANY = 64, 10_000  # characters and number of texts that are kept once: names of fields, shapes and sensors come again and again
 _SMALL = 1 << 17  # characters of a value that may be parsed unseen: whatever it is, it takes less than 4 MB
-_LITTLE = 1 << 11  # characters of an item of a list
+_LITTLE = 1 << 11  # characters that an item of a list may have before any is known
 _MOST_PER_CHARACTER = 100  # bytes: a list in a list in a list
 _MARK = re.compile(r'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}]))', re.DOTALL)
+
+
+class _Once(dict[str, str]):
+    """Texts that come again and again, each by itself: what is looked up is the same text, once in memory where it is short and among the first."""
+
+    def __missing__(self, text: str) -> str:
+        if len(text) <= _SHORT and len(self) < _MANY:
+            self[text] = text
+        return text
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class JsonParts:
     def __init__(self, file: Path, text: str | None = None) -> None:
         self.file, self._text = file, load_text(file) if text is None else text
         self._kept_bytes = sys.getsizeof(self._text) - 4 * file.stat().st_size  # beyond what any file may take
-        self._decoder, self._shared, self._limits = decoder(), dict[str, str](), limits()
+        self._decoder, self._shared, self._limits = decoder(), _Once(), limits()
         self._again = json.JSONDecoder(object_pairs_hook=self._sharing)  # of what the other has taken once
 
     def keep(self, value: Any, field: str) -> None:
@@ -59,18 +68,25 @@ class JsonParts:
         return found  # type: ignore[no-any-return]
 
     def items(self) -> array[int]:
-        """The items of a file that is a list: for each its offset, and then the bytes it takes."""
+        """The items of a file that is a list: for each its offset, and then the one behind it."""
         with refusing(self.file):
             found, end = self._list(self._skipped(0))
             self._end(end)
         return found  # type: ignore[no-any-return]
 
-    def again(self, at: int, taken: int | None = None) -> tuple[Any, int]:
-        """(a value at an offset that was parsed before, the offset behind it); it takes `taken` bytes, where they are known."""
-        if taken is None:
-            return self._parsed(self._again, at)
-        self._check_room(taken, None)
-        return self._again.raw_decode(self._text, at)
+    def once(self, value: Any) -> Any:
+        """A value as `again` gives it, the texts that come again and again once in memory."""
+        if isinstance(value, dict):
+            return {self._shared[key]: self.once(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.once(item) for item in value]
+        return self._shared[value] if isinstance(value, str) else value
+
+    def again(self, at: int, end: int) -> Any:
+        """A value that was parsed before, from its offset to the one behind it. LimitError, before it is made, where it would take too much."""
+        if not self._fits(end - at):
+            self._check_room(self._taken_by(at, end), None)
+        return self._again.raw_decode(self._text, at)[0]
 
     def n_bytes(self, start: int, end: int) -> int:
         """Of the file, between two offsets."""
@@ -88,55 +104,57 @@ class JsonParts:
     def _value(self, at: int) -> tuple[Any, int]:
         value, end = self._parsed(self._decoder, at)
         if end - at >= _SMALL:
-            self._kept_bytes += self._reckoned(at)
+            self._kept_bytes += self._taken_by(at, end)
         return value, end
 
-    def _parsed(self, decoder: json.JSONDecoder, at: int) -> tuple[Any, int]:
-        """(the value at an offset, the offset behind it). LimitError, before it is made, where it would take too much."""
-        if at + _SMALL < len(self._text):
+    def _parsed(self, decoder: json.JSONDecoder, at: int, likely: int = _SMALL) -> tuple[Any, int]:
+        """(the value at an offset, the offset behind it). LimitError, before it is made, where it would take too much.
+
+        likely : characters that it may have, for a start
+        """
+        rest, n = len(self._text) - at, likely
+        while n < rest and (n <= _SMALL or self._fits(n)):
             try:
-                value, n_read = decoder.raw_decode(self._text[at : at + _SMALL])
-            except ValueError:  # cut off, or wrong: told below, with its place in the file
-                n_read = _SMALL
-            if n_read < _SMALL:
+                value, n_read = decoder.raw_decode(self._text[at : at + n])
+            except (ValueError, RecursionError):  # cut off, or wrong: told below, with its place in the file
+                n_read = n
+            if n_read < n:
                 return value, at + n_read
-        if len(self._text) - at >= _SMALL:
+            n *= 8
+        if rest > _SMALL and not self._fits(rest):
             self._check_room(self._reckoned(at), None)
         return decoder.raw_decode(self._text, at)
 
     def _list(self, at: int) -> tuple[Any, int]:
-        """(for each item of a list its offset, and then the bytes it takes; the offset behind the list); each is parsed, and let go"""
+        """(for each item of a list its offset, and then the one behind it; the offset behind the list); each is parsed, and let go"""
         found = array("q")
-        at = self._skipped(at + 1)
+        at, likely = self._skipped(at + 1), _LITTLE
         if self._text[at : at + 1] == "]":
             return found, at + 1
         while True:
-            n_read = self._little(at)
-            taken = _MOST_PER_CHARACTER * n_read if n_read else self._reckoned(at) if self._text[at : at + 1] in ("[", "{") else 0
-            self._check_room(taken, None)
-            end = at + n_read if n_read else self._decoder.raw_decode(self._text, at)[1]
-            found.extend((at, taken))
+            end = self._parsed(self._decoder, at, likely)[1]
+            found.extend((at, end))
+            likely = max(2 * (end - at), _LITTLE)
             at = self._skipped(end)
             if self._text[at : at + 1] == "]":
                 return found, at + 1
             at = self._skipped(self._behind(",", at))
-
-    def _little(self, at: int) -> int:
-        """Characters of a value that is so short that nothing of it needs to be reckoned before it is made; 0 where it is not, or is wrong."""
-        piece = self._text[at : at + _LITTLE]
-        try:
-            n_read: int = self._decoder.raw_decode(piece)[1]
-        except (ValueError, RecursionError):  # cut off, or wrong: told with its place in the file when all of it is read
-            return 0
-        return n_read if n_read < len(piece) else 0
 
     # -------------------------------------------------------- memory
 
     def _check_room(self, taken: int, field: str | None) -> None:
         self._limits.check("json_room_bytes", max(self._kept_bytes + taken, 0), self.file, field)
 
+    def _fits(self, n_characters: int) -> bool:
+        """Whether there is room for a value of so many characters, whatever it is."""
+        return self._kept_bytes + _MOST_PER_CHARACTER * n_characters <= self._limits.json_room_bytes
+
+    def _taken_by(self, at: int, end: int) -> int:
+        """Bytes that the value between two offsets would take."""
+        return taken_bytes(self._text[at:end].encode(), self._limits, self.file)
+
     def _reckoned(self, at: int) -> int:
-        """Bytes that the value at an offset would take."""
+        """As `_taken_by`, of a value whose end nobody knows yet."""
         end, depth = at, 0
         while mark := _MARK.match(self._text, end):  # at its place: a search would go through a text without an end again and again
             depth += (mark[1] is not None) - (mark[2] is not None)
@@ -145,7 +163,7 @@ class JsonParts:
                 break
         else:
             end = len(self._text)
-        return taken_bytes(self._text[at:end].encode(), self._limits, self.file)
+        return self._taken_by(at, end)
 
     def _taken(self, value: Any) -> int:
         """Bytes that a value of `frames` takes; what is kept once for the file is not counted."""
@@ -197,14 +215,10 @@ class JsonParts:
             raise json.JSONDecodeError("Extra data", self._text, self._skipped(at))
 
     def _sharing(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        once = self._known if len(self._shared) >= _MANY else self._once
-        return {once(key): once(value) if type(value) is str else value for key, value in pairs}
-
-    def _once(self, text: str) -> str:
-        return self._shared.setdefault(text, text) if len(text) <= _SHORT else text
-
-    def _known(self, text: str) -> str:
-        return self._shared.get(text, text)
+        once = self._shared
+        if len(once) < _MANY:
+            return {once[key]: once[value] if type(value) is str else value for key, value in pairs}
+        return {once.get(key, key): once.get(value, value) if type(value) is str else value for key, value in pairs}
 
 
 class ListOfParts(Node):
@@ -232,8 +246,8 @@ class ListOfParts(Node):
     def placed(self) -> Iterator[tuple[Node, int, int]]:
         """Each object, of which nothing stays, with its first byte in the file and the byte behind it."""
         last, n_before = 0, 0
-        for i, at, taken in zip(self.counted, islice(self.offsets, 0, None, 2), islice(self.offsets, 1, None, 2)):
-            value, end = self.parts.again(at, taken)
+        for i, at, end in zip(self.counted, islice(self.offsets, 0, None, 2), islice(self.offsets, 1, None, 2)):
+            value = self.parts.again(at, end)
             first = n_before + self.parts.n_bytes(last, at)
             last, n_before = end, first + self.parts.n_bytes(at, end)
             yield Node(value, self.path, f"{self.field}[{i}]"), first, n_before

@@ -139,25 +139,39 @@ def _escaped(text: str) -> str:
 
 def _lines(value: Any, indent: str) -> str:
     """Each value is made a text once: what its parts became tells whether the whole fits on one line."""
+    if isinstance(value, dict):
+        return _lines_of_object(value, indent)
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    is_object = isinstance(value, dict)
-    if not is_object and not isinstance(value, (list, tuple)):
-        return _TEXTS[type(value)](value) if type(value) in _TEXTS else _ENCODER.encode(value)
+    if not isinstance(value, (list, tuple)):
+        return text(value) if (text := _TEXTS.get(type(value))) else _ENCODER.encode(value)
     if type(value) is list and _PYTHON_NUMBERS.issuperset(map(type, value)):
         line = repr(value)  # as JSON has it
         if "n" not in line:  # neither nan nor inf
             return line
-    deeper = indent + " "
-    rows = [_TEXTS[type(item)](item) if type(item) in _TEXTS else _lines(item, deeper) for item in (value.values() if is_object else value)]
-    if is_object:
-        rows = [f"{encode_basestring(key if type(key) is str else _key(key))}: {row}" for key, row in zip(value, rows)]
-    first, last = "{}" if is_object else "[]"
+    deeper, text_of = indent + " ", _TEXTS.get
+    rows = [text(item) if (text := text_of(type(item))) else _lines(item, deeper) for item in value]
     line = ", ".join(rows)
-    fits = len(line) + 2 <= LINE_CHARACTERS and "\n" not in line  # texts have none in them
-    if fits or (not is_object and all(isinstance(item, _NUMBERS) for item in value)):
-        return first + line + last
-    return f"{first}\n{deeper}" + f",\n{deeper}".join(rows) + f"\n{indent}{last}"
+    if _fits(line) or all(isinstance(item, _NUMBERS) for item in value):
+        return f"[{line}]"
+    return f"[\n{deeper}" + f",\n{deeper}".join(rows) + f"\n{indent}]"
+
+
+def _lines_of_object(value: dict[Any, Any], indent: str) -> str:
+    deeper, text_of, quoted = indent + " ", _TEXTS.get, encode_basestring
+    rows = [
+        f"{quoted(key if type(key) is str else _key(key))}: {text(item) if (text := text_of(type(item))) else _lines(item, deeper)}"
+        for key, item in value.items()
+    ]
+    line = ", ".join(rows)
+    if _fits(line):
+        return f"{{{line}}}"
+    return f"{{\n{deeper}" + f",\n{deeper}".join(rows) + f"\n{indent}}}"
+
+
+def _fits(line: str) -> bool:
+    """Whether what stands in a list or an object fits on one line with its brackets; texts have no line ends in them."""
+    return len(line) + 2 <= LINE_CHARACTERS and "\n" not in line
 
 
 def _key(key: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +32,7 @@ class LabelRows:
 
     frame: list[int] = field(default_factory=list)
     keys: list[tuple[str, str]] = field(default_factory=list)
-    numbers: list[Float64s] = field(default_factory=list)
+    numbers: list[array[float]] = field(default_factory=list)
     visibility: list[int] = field(default_factory=list)
     origin: list[int] = field(default_factory=list)
     attributes: list[Mapping[str, Any]] = field(default_factory=list)
@@ -57,16 +58,17 @@ class LabelRows:
 
         center, size : the numbers, with the place in the file where they stand
         """
-        if not np.abs(center[1]).max() < FARTHEST_M:
+        place, extent = center[1].tolist(), size[1].tolist()  # three numbers each: numpy takes longer to begin than Python for all of it
+        if not all(-FARTHEST_M < value < FARTHEST_M for value in place):
             raise center[0].wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in center[1]))
-        if not (size[1].min() > 0 and size[1].max() < FARTHEST_M):
+        if not all(0 < value < FARTHEST_M for value in extent):
             raise size[0].wrong("a positive length, width and height", " ".join(f"{v:g}" for v in size[1]), "correct the label")
         if (frame_index, *key) in self._seen:
             raise node.wrong("each object once in a frame", f"{key[1]} {key[0]!r} again", "give each object an id of its own")
         self._seen.add((frame_index, *key))
         self.frame.append(frame_index)
         self.keys.append(key)
-        self.numbers.append(np.concatenate([center[1], size[1], quat_wxyz]))
+        self.numbers.append(array("d", (*place, *extent, *quat_wxyz.tolist())))
         self.visibility.append(int(visibility))
         self.origin.append(int(origin))
         self.attributes.append(attributes)
@@ -84,7 +86,7 @@ class LabelRows:
         kept = [i for i, frame in enumerate(self.frame) if frame not in gone]
         told = [
             {"frame": frame, "track_id": key[0], "category": key[1], "center_m": row[:3], "size_m": row[3:6], "quat_wxyz": row[6:]}
-            for frame, key, row in zip(self.frame, self.keys, self.numbers)
+            for frame, key, row in zip(self.frame, self.keys, map(array.tolist, self.numbers))
             if frame in gone
         ]
         self._keep(kept)
@@ -101,7 +103,7 @@ class LabelRows:
         times_ns : of the frames that could hold a label; the rows' frames count in them
         lidar_poses : world_from_lidar of each such frame, or None
         """
-        table = np.array(self.numbers).reshape(-1, 10)
+        table = np.frombuffer(b"".join(self.numbers)).reshape(-1, 10)
         cuboids = Cuboids(table[:, :3], table[:, 3:6], quat_wxyz=table[:, 6:], frame=self.reference)
         frame = np.array(self.frame, np.int64)
         if lidar_poses is not None:

@@ -145,9 +145,9 @@ def _add(rows: LabelRows, i: int, node: Node, otherwise: str, is_degrees: bool) 
 
 def cuboid_from_centroid(node: Node, is_degrees: bool) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height), and the quaternion of Rz @ Ry @ Rx."""
-    center = np.array([node["centroid"][axis].number() for axis in "xyz"])
-    size = np.array([node["dimensions"][name].number() for name in ("length", "width", "height")])
-    angles = within_reach(node["rotations"], np.array([node["rotations"][axis].number() for axis in "xyz"]), "angles")
+    center = node["centroid"].numbers_of("xyz")
+    size = node["dimensions"].numbers_of(("length", "width", "height"))
+    angles = within_reach(node["rotations"], node["rotations"].numbers_of("xyz"), "angles")
     x, y, z = np.radians(angles) if is_degrees else angles
     if x == 0 and y == 0:
         return center, size, quat_of_yaw(float(z))

@@ -63,10 +63,9 @@ class Document:
 def document_of(text: Text, file: Path, problems: Problems) -> Document:
     top, notes = text.top, list[str]()
     ours = top["metadata"].get(OURS, {})
-    frames: dict[int, Node] = {}
-    for number, node in text.frames():
-        frames[number] = _without_objects(node)
-        text.keep(frames[number].value, node.field)
+    frames = dict(text.frames_without_objects())
+    for node in frames.values():
+        node.mapping()
     times, has_time = stamps_ns(frames, notes)
     if not has_time and ours.has("times_ns"):
         times = np.array([item.whole() for item in ours["times_ns"]], np.int64)
@@ -80,10 +79,6 @@ def document_of(text: Text, file: Path, problems: Problems) -> Document:
     document = Document(text, file, problems, notes, ours, frames, ids, times, has_time, systems, {})
     document.source = _kept(document)
     return document
-
-
-def _without_objects(node: Node) -> Node:
-    return Node({key: value for key, value in node.mapping().items() if key != "objects"}, node.path, node.field)
 
 
 def _unlisted(systems: Systems, frames: Iterable[Node]) -> str | None:

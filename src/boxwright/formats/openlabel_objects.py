@@ -23,7 +23,6 @@ CUBOID_NAME = "cuboid"  # as our writer calls it
 _EGO_TYPES = {"egocar", "egovehicle", "ego"}
 _OUR_FIELDS = ("is_keyframe", "origin", "visibility")
 _HINT = "correct the label"
-_EXACT = 1 << 53  # whole numbers below are their own float64
 
 
 @dataclass(slots=True)
@@ -184,8 +183,7 @@ class Objects:
         """Ten numbers of a cuboid, as `numbers` keeps them."""
         if value.value is None or len(value) not in (9, 10):
             raise value.wrong("9 or 10 numbers", "null" if value.value is None else str(len(value)), hint=_HINT)
-        is_plain = all(type(item) is float or (type(item) is int and -_EXACT < item < _EXACT) for item in value.value)  # the usual case, quickly
-        numbers = [float(item) for item in value.value] if is_plain else value.numbers(len(value)).tolist()
+        numbers: list[float] = value.numbers(len(value)).tolist()
         center, turn, size = numbers[:3], numbers[3:-3], numbers[-3:]
         if not max(map(abs, center)) < FARTHEST_M:
             raise value.wrong(f"coordinates under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in center), hint=_HINT)
@@ -206,9 +204,9 @@ class Objects:
 
     def _system(self, node: Node) -> str:
         """The coordinate system of a cuboid; where none is named, the only one there is, or the vehicle's."""
-        kinds = self.systems.kinds
-        if node.has("coordinate_system"):
-            name = node["coordinate_system"].text()
+        said, kinds = node.mapping().get("coordinate_system"), self.systems.kinds
+        if said is not None:
+            name = said if type(said) is str and said in self._names else node["coordinate_system"].text()
             if name not in self._names:
                 raise node["coordinate_system"].wrong(f"one of {', '.join(kinds) or 'no coordinate systems'}", repr(name), hint=_HINT)
             return self._names[name]

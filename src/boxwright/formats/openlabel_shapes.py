@@ -184,7 +184,7 @@ def _checked(node: Node, *counts: int) -> list[float]:
     value = node["val"]
     if len(value) not in counts if counts else len(value) < 2 or len(value) % 2:
         raise value.wrong(f"{counts[0]} numbers" if counts else "pairs of numbers", str(len(value)), hint=_HINT)
-    numbers = [float(item) for item in value.value] if all(type(item) is float for item in value.value) else value.numbers(len(value)).tolist()
+    numbers: list[float] = value.numbers(len(value)).tolist()
     if not max(map(abs, numbers)) < FARTHEST_PX:
         raise value.wrong(f"numbers under {FARTHEST_PX:g} px", f"{max(numbers, key=abs):g}", hint=_HINT)
     return numbers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ class Text(JsonParts):
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
-        self._at: dict[str, int] = {}
+        self._places: dict[str, tuple[int, int]] = {}  # of each frame its offset and the one behind it
+        self._rests: dict[str, Any] = {}
         with refusing(file):
             outer = self._object(0, self._member_of_file)
             self._end(outer[1])
         top = Node(outer[0], str(file))["openlabel"]
         top.get("frames", {}).mapping()
-        keys = list(self._at)
+        keys = list(self._places)
         bad = next((key for key in keys if not re.fullmatch("[0-9]{1,18}", key)), None)
         if bad is not None:
             raise Node(None, str(file), f"{top.field}.frames").wrong("frames called by whole numbers", repr(bad[:40]))
@@ -41,10 +42,17 @@ class Text(JsonParts):
 
     def frames(self) -> Iterator[tuple[int, Node]]:
         """(number, frame), each parsed now."""
+        return self._told(lambda key: self.again(*self._places[key]))
+
+    def frames_without_objects(self) -> Iterator[tuple[int, Node]]:
+        """(number, frame), as they are kept."""
+        return self._told(self._rests.__getitem__)
+
+    def _told(self, value_of: Callable[[str], Any]) -> Iterator[tuple[int, Node]]:
         if not self._keys:
             yield 0, Node({}, str(self.file), f"{self.top.field}.frames.0")
         for number, key in self._keys.items():
-            yield number, Node(self.again(self._at[key])[0], str(self.file), f"{self.top.field}.frames.{key}")
+            yield number, Node(value_of(key), str(self.file), f"{self.top.field}.frames.{key}")
 
     # -------------------------------------------------------- JSON, one member at a time
 
@@ -57,5 +65,8 @@ class Text(JsonParts):
         return None, self._object(at, self._frame)[1]
 
     def _frame(self, key: str, at: int) -> tuple[Any, int]:
-        self._at[key] = at
-        return None, self._parsed(self._decoder, at)[1]
+        value, end = self._parsed(self._decoder, at)
+        rest = {name: item for name, item in value.items() if name != "objects"} if isinstance(value, dict) else value
+        self._places[key], self._rests[key] = (at, end), self.once(rest)
+        self.keep(rest, f"openlabel.frames.{key}")
+        return None, end

@@ -17,7 +17,6 @@ import numpy as np
 from .. import __version__
 from ..cameras import PinholeCamera, UncalibratedCamera, model_of
 from ..errors import ArgumentError
-from ..garbage import without_collector
 from ..image_tracks import ImageTrack
 from ..scene import Scene
 from ..tracks import Track, Visibility
@@ -99,8 +98,7 @@ class Document:
         """aside : an empty file, for the text of the frames of a long clip"""
         scene, was = self.scene, self.was
         put_streams(scene, self.places, self.sweeps, self.images, self.report)
-        with without_collector():
-            frames = self._told_frames(aside)
+        frames = self._told_frames(aside)
         numbers = self.numbers
         extras = {key: value for key, value in was.items() if key not in _WRITTEN}
         intervals = [{"frame_start": numbers[0], "frame_end": numbers[-1]}] if numbers else []

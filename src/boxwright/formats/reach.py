@@ -19,7 +19,7 @@ __all__ = ["check_pixels", "check_reach", "within_reach"]
 
 def within_reach(node: Node, values: Float64s, what: str = "coordinates") -> Float64s:
     """The values of a node; FormatError where one is too large."""
-    if not np.abs(values).max(initial=0) < FARTHEST_M:
+    if not all(-FARTHEST_M < value < FARTHEST_M for value in values.ravel().tolist()):
         raise node.wrong(f"{what} under {FARTHEST_M:g} m", " ".join(f"{v:g}" for v in values))
     return values
 

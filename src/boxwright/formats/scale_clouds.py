@@ -70,7 +70,7 @@ def read_cloud(file: Path, sensor: str, timestamp_ns: int, pose: Pose | None) ->
     """A frame's points in the frame of its device, which was at `pose` in their world; as they are where that is None."""
     points = strict_json.load(file)["points"]
     limits().check("points_per_frame", len(points), file)
-    xyz = np.array([[one[axis].number() for axis in "xyz"] for one in points]).reshape(-1, 3)
+    xyz = np.array([one.numbers_of("xyz") for one in points]).reshape(-1, 3)
     if np.abs(xyz).max(initial=0) > 1e12:
         raise LimitError("points further away than any map reaches", path=file, hint="export the file again")
     bright = np.array([one.get("i", 0.0).number() for one in points], np.float32)

@@ -42,12 +42,12 @@ IN_WORLD = "in_world"  # set of a scene that came without the place of any devic
 def cuboid_from_scale(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height), and quaternion."""
     center, across_along_up = vector(node["position"]), vector(node["dimensions"])
-    angles = np.array([node["yaw"].number(), *[node.get(name, 0).number() for name in TILTS]])
-    within_reach(node["yaw"], angles, "an angle")
-    if angles[1:].any():
+    yaw, pitch, roll = node["yaw"].number(), *(node.get(name, 0).number() for name in TILTS)
+    angles = within_reach(node["yaw"], np.array([yaw, pitch, roll]), "an angle")
+    if pitch or roll:
         quat = rotations.quat_from_euler(angles + np.array([math.pi / 2, 0, 0]), "ZYX")
         return center, across_along_up[[1, 0, 2]], quat / np.linalg.norm(quat)
-    return center, across_along_up[[1, 0, 2]], quat_of_yaw(float(angles[0]) + math.pi / 2)
+    return center, across_along_up[[1, 0, 2]], quat_of_yaw(yaw + math.pi / 2)
 
 
 def scale_from_cuboids(cuboids: Cuboids) -> tuple[Float64s, Float64s, Float64s]:
@@ -67,12 +67,12 @@ def angles_from_cuboids(cuboids: Cuboids) -> Float64s:
 
 
 def vector(node: Node) -> Float64s:
-    return np.array([node[axis].number() for axis in "xyz"])
+    return node.numbers_of("xyz")
 
 
 def pose_of(position: Node, heading: Node) -> Pose:
     """A device's or a camera's place in the world; heading is a quaternion w, x, y, z."""
-    quat = np.array([heading[axis].number() for axis in "wxyz"])
+    quat = heading.numbers_of("wxyz")
     norm = float(np.linalg.norm(quat))
     if not 0.99 < norm < 1.01:
         raise heading.wrong("a quaternion of length 1", f"{norm:.4g}")

@@ -194,7 +194,7 @@ class _Reading:
 
 def cuboid_from_annotation(node: Node) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height) and quaternion."""
-    center, size = (np.array([node[part][axis].number() for axis in "xyz"]) for part in ("position", "dimensions"))
+    center, size = (node[part].numbers_of("xyz") for part in ("position", "dimensions"))
     yaw = within_reach(node["yaw"], np.array([node["yaw"].number()]), "an angle")[0]
     if not node.has("rotation"):
         return center, size, quat_of_yaw(float(yaw))

@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,30 @@ FILE_HINT = "correct the file or export it again"
 _HINT = "copy or export the file again"
 
 _INT64 = range(-(2**63), 2**63)
+_NUMBERS = {int, float}
+_Place = tuple["str | _Place", "str | int"]
 _SHORT = 256  # a text up to so many characters is never too long: the limits aren't looked up for it
 
 
 class Node:
     """A value in a JSON file that knows where it stands; every accessor raises FormatError, the field named, where the value is of another kind."""
 
-    __slots__ = ("field", "path", "value")
+    __slots__ = ("_place_of", "path", "value")
 
-    def __init__(self, value: Any, path: str, field: str = "") -> None:
-        self.value, self.path, self.field = value, path, field
+    def __init__(self, value: Any, path: str, field: str | _Place = "") -> None:
+        """field : where it stands, as a text, or as (where the value stands that it is in, its key or index there)"""
+        self.value, self.path, self._place_of = value, path, field
+
+    @property
+    def field(self) -> str:
+        """Made when it is asked for: most values are as expected, and a file has millions."""
+        keys, place = list[str | int](), self._place_of
+        while isinstance(place, tuple):
+            place, key = place
+            keys.append(key)
+        for key in reversed(keys):
+            place = f"{place}[{key}]" if isinstance(key, int) else f"{place}.{key}" if place else key
+        return place
 
     def wrong(self, expected: str, got: Any = None, hint: str | None = None) -> FormatError:
         shown = _kind(self.value) if got is None else got
@@ -57,12 +71,12 @@ class Node:
     def __getitem__(self, key: str) -> Node:
         if key not in self.mapping():
             raise FormatError("a field is missing", expected=f"{key!r}", path=self.path, field=self._place(), hint="export the file again")
-        return Node(self.value[key], self.path, f"{self.field}.{key}" if self.field else key)
+        return Node(self.value[key], self.path, (self._place_of, key))
 
     def get(self, key: str, default: Any) -> Node:
         """The field, or a node of the default where it is absent or null."""
         value = self.mapping().get(key)
-        return Node(default if value is None else value, self.path, f"{self.field}.{key}" if self.field else key)
+        return Node(default if value is None else value, self.path, (self._place_of, key))
 
     def has(self, key: str) -> bool:
         return self.mapping().get(key) is not None
@@ -96,7 +110,7 @@ class Node:
         if not isinstance(self.value, list):
             raise self.wrong("a list")
         for i, item in enumerate(self.value):
-            yield Node(item, self.path, f"{self.field}[{i}]")
+            yield Node(item, self.path, (self._place_of, i))
 
     def items(self) -> Iterator[tuple[str, Node]]:
         for key in self.mapping():
@@ -154,9 +168,23 @@ class Node:
             return np.float64(self.number())  # type: ignore[return-value]
         if len(self) != shape[0]:
             raise self.wrong(f"{shape[0]} {'rows' if len(shape) > 1 else 'numbers'}", str(len(self)))
-        if len(shape) == 1 and all(type(item) is float for item in self.value):  # the usual case, quickly
-            return np.array(self.value)
+        if len(shape) == 1 and (found := _plain_numbers(self.value)) is not None:
+            return found
         return np.array([item.numbers(*shape[1:]) for item in self], np.float64)
+
+    def numbers_of(self, keys: Sequence[str]) -> Float64s:
+        """A float64 array of some fields, each a number."""
+        said = self.mapping()
+        found = _plain_numbers([said.get(key) for key in keys])
+        return np.array([self[key].number() for key in keys]) if found is None else found
+
+
+def _plain_numbers(values: list[Any]) -> Float64s | None:
+    """The numbers, at once, where all are such, and None elsewhere."""
+    try:
+        return np.array(values, np.float64) if _NUMBERS.issuperset(map(type, values)) else None
+    except OverflowError:
+        return None
 
 
 def load(path: str | os.PathLike[str]) -> Node:

@@ -268,7 +268,7 @@ def _is_of_cvat(top: Node) -> bool:
 
 def cuboid_from_geometry(geometry: Node, looks_along_x: bool) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height), and the quaternion."""
-    center, angles_rad, size = (np.array([geometry[part][axis].number() for axis in "xyz"]) for part in ("position", "rotation", "dimensions"))
+    center, angles_rad, size = (geometry[part].numbers_of("xyz") for part in ("position", "rotation", "dimensions"))
     angles_rad = within_reach(geometry["rotation"], angles_rad, "angles")
     if looks_along_x:
         return center, size, quat_from_xyz(angles_rad)

@@ -339,7 +339,7 @@ def _add(rows: LabelRows, frame_index: int, node: Node, track_id: str) -> None:
 
 def cuboid_from_psr(psr: Node) -> tuple[Float64s, Float64s, Float64s]:
     """Geometric centre, (length, width, height) and the angles of Rx @ Ry @ Rz."""
-    center, size, angles_rad = (np.array([psr[part][axis].number() for axis in "xyz"]) for part in ("position", "scale", "rotation"))
+    center, size, angles_rad = (psr[part].numbers_of("xyz") for part in ("position", "scale", "rotation"))
     return center, size, angles_rad
 
 
