@@ -108,6 +108,8 @@ def in_json(raw: bytes, dice: random.Random) -> bytes:
     for _ in range(dice.choice((1, 1, 1, 2, 3))):
         places = list(_places(top))
         _blow(places, *dice.choice(places), dice)
+    if dice.random() < 0.03:
+        top[0] = _behind_long(top[0], dice)
     try:
         return json.dumps(top[0]).encode()
     except RecursionError:
@@ -122,6 +124,14 @@ def in_json_lines(raw: bytes, dice: random.Random) -> bytes:
     i = dice.choice([k for k, line in enumerate(lines) if line.strip()] or [0])
     lines[i] = in_json(lines[i], dice)
     return b"\n".join(lines)
+
+
+def _behind_long(value, dice: random.Random):
+    """All keys late in the file: formats are known by what they find at its beginning."""
+    long = {"long": "x" * dice.choice((1 << 12, 1 << 16, 1 << 17))}
+    if isinstance(value, dict):
+        return {**long, **value}
+    return [{**long, **value[0]}, *value[1:]] if isinstance(value, list) and value and isinstance(value[0], dict) else value
 
 
 def _places(node):
