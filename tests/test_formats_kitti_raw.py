@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import boxwright as bw
+import street
 import test_formats_kitti_tracking as tracking
 from boxwright.formats import _READERS, _module, kitti_raw
 from boxwright.formats.images import image_bytes
+from boxwright.formats.kitti_counterparts import as_in_raw, as_in_rows
 from formats_scenes import angle_between
 from test_formats_kitti_tracking import GOLDEN_CENTER, GOLDEN_YAW, IMU, MUTATIONS, P2, TR
 
@@ -274,7 +276,6 @@ REFUSED = {
     "root": ("<annotations/>", "not a tracklet file: expected <boost_serialization>, got <annotations>"),
     "nothing": ("<boost_serialization/>", "no tracklets"),
     "encoding": ('<?xml version="1.0" encoding="no-such"?><boost_serialization/>', "not a"),
-    "twice": (xml(tracklet(pose(), pose().replace("<tx>", "<tx>1</tx><tx>"))), "a field comes twice: got tx"),
     "far": (xml(tracklet(pose(), first=999_999_999)), "more frames per scene than allowed"),
 }
 
@@ -346,3 +347,63 @@ def test_agrees_with_the_independent_loader(real_data, oracle):
         n_filled += int((track.origin == bw.Origin.FILLED).sum())
     assert n_filled == 395
     assert any("395 of 572 poses were interpolated" in note for note in scene.notes)
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.errors.SensorFrameFallback")
+@pytest.mark.parametrize("format", ["kitti_tracking", "kitti_object"])
+def test_what_is_hidden_and_truncated_in_kittis_other_formats(tmp_path, format):
+    """Both were lost there; what has a counterpart is that now, and comes back as it was."""
+    said = [{"occlusion": o, "truncation": t} for o, t in ((0, 0), (1, 1), (2, 0), (-1, -1), (0, 99))]
+    cuboids = bw.Cuboids([[12.0, 1.0, 0.0]] * 5, [(4.2, 1.7, 1.4)] * 5, 0.3, frame="lidar")
+    hidden = [int(row["occlusion"] in (1, 2)) for row in said]
+    car = bw.Track("0", "Car", np.arange(5), cuboids, hidden, keyframe_attributes=said)
+    camera = bw.CameraSensor("image_02", bw.PinholeCamera(1242, 375, 721.5, 721.5, 609.5, 172.8), bw.Pose(street.AHEAD))
+    lidar = bw.Lidar("lidar", bw.Pose.identity())
+    scene = bw.Scene("0000", np.arange(5), {"lidar": lidar}, {"image_02": camera}, tracks=[car], label_frame="lidar", has_time=False)
+    bw.write(scene, tmp_path / "out", format)
+    if format == "kitti_tracking":
+        rows = [row for track in bw.read(tmp_path / "out").tracks for row in track.keyframe_attributes]
+    else:
+        rows = [bw.read(tmp_path / "out", scene=name).tracks[0].keyframe_attributes[0] for name in bw.scenes(tmp_path / "out").names]
+    assert [row["occluded"] for row in rows] == [0, 1, 2, 3, 0]
+    assert [row["truncated"] for row in rows] == [0, 0, 0, -1, 0]  # the camera sees all of it
+    if format == "kitti_tracking":
+        bw.write(bw.read(tmp_path / "out"), tmp_path / "back", "kitti_raw")
+        back = bw.read(tmp_path / "back").tracks[0].keyframe_attributes
+        assert [row["occlusion"] for row in back] == [0, 1, 2, -1, 0]
+        assert [row["truncation"] for row in back] == [0, 0, 0, -1, 0]
+
+
+def test_how_much_is_truncated_is_some_of_it_in_raw():
+    found = [as_in_raw({"truncated": value})["truncation"] for value in (-1, -1.0, 0, 0.0, 0.3, 1, 1.0, 2)]
+    assert found == [-1, -1, 0, 0, 1, 1, 1, 1]
+    assert as_in_raw({"truncated": True, "occluded": 7}) == as_in_raw({"truncation": 99, "truncated": 0}) == {}
+    assert as_in_rows({"occlusion": 2, "truncation": 1}, is_hidden=False) == {}
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.errors.SensorFrameFallback")
+def test_a_field_that_comes_twice(tmp_path):
+    """It was refused with strict=False too; it costs its pose, or its tracklet, and is kept aside."""
+    twice = pose(tx=12.27).replace("<ty>", "<tx>1.0</tx><ty>")
+    sizes = tracklet(pose()).replace("<w>", "<h>9</h><w>")
+    make(tmp_path, xml(tracklet(pose(), twice, pose(tx=13.27)), sizes, tracklet(pose(), kind="Van")))
+    with pytest.raises(bw.FormatError, match=r"a field comes twice: got tx"):
+        bw.read(tmp_path)
+    scene = bw.read(tmp_path, strict=False)
+    assert [track.category for track in scene.tracks] == ["Car", "Van"]
+    car = scene.tracks[0]
+    assert car.cuboids.center_m[car.visibility != bw.Visibility.OUTSIDE, 0].tolist() == [11.27, 13.27]
+    assert len(scene.problems) == 2 and all("comes twice" in str(problem) for problem in scene.problems)
+
+
+@pytest.mark.filterwarnings("ignore::boxwright.errors.SensorFrameFallback")
+def test_as_many_attributes_are_written_as_are_read(tmp_path):
+    """More than 256 were written, and refused when they were read."""
+    scene = bw.read(make(tmp_path / "in", xml(tracklet(pose()))))
+    many = {f"a{i:03}": i for i in range(300)}
+    track = scene.tracks[0].replace(attributes=many, keyframe_attributes=(), keyframe_source_attributes=())
+    report = bw.write(scene.replace(tracks=[track]), tmp_path / "out", "kitti_raw", dialect="cvat")
+    back = bw.read(tmp_path / "out").tracks[0]
+    kept = {**back.attributes, **back.keyframe_attributes[0]}
+    assert {name: kept[name] for name in many if name in kept} == dict(list(many.items())[:256])
+    assert any(told.of is not None and {"a256", "a299"} <= told.of and "a255" not in told.of for told in report.dropped)

@@ -25,6 +25,7 @@ from ..limits import FARTHEST_M
 from ..scene import Scene
 from ..tracks import Origin, Visibility, interpolate_tracks
 from .kitti_boxes import NO_BOX, DrawnBoxes
+from .kitti_counterparts import as_in_rows
 from .kitti_labels import BOX, COLUMNS, alpha_rad, check_row, finite_numbers, hwl_bottom_from_cuboids, is_whole
 from .kitti_tracking_sensors import Rig
 from .point_label_files import say_point_labels_are_lost
@@ -136,6 +137,7 @@ class _Rows:
                 text = row_text({**attributes, **kept, BOX: numbers[j][1:5]}, self.truncated_text(attributes["truncated"], fraction), self.n_decimals)
                 self.n_turned += float(text.split()[0]) != attributes["truncated"]
             else:
+                attributes = {**attributes, **as_in_rows(attributes, is_hidden)}
                 said, occluded = self._possible(k, attributes, "truncated"), self._possible(k, attributes, "occluded")
                 truncated = self.truncated_text(said, fraction)
                 self.n_turned += said is not None and float(truncated) != said

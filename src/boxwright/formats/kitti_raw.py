@@ -69,6 +69,8 @@ CAPABILITIES = Capabilities(
     client_skips="those with truncation 2 or 99, out of the image",
     remarks=(
         "Tracklets have no names: tracks are numbered in the order of the file.",
+        "What `occlusion` and `truncation` say is `occluded` and `truncated` in KITTI object and tracking, and the other way round, where both can "
+        "say it; how much is truncated is worked out there, and that a label is out of the image is lost.",
         "Of a GPS/IMU row (oxts) the place and the three angles are written, at latitude and longitude 0 for the first frame, since nobody knows "
         "where on Earth a scene's world is; velocities, accelerations and accuracies are 0. Poses come back within 1e-6 m of each other.",
         "A label between keyframes has `state` 1, as KITTI's tool writes it, and comes back as a keyframe that was filled in.",

@@ -22,9 +22,10 @@ from ..rotations import euler_xyz_from_quat, euler_zyx_from_quat
 from ..scene import Scene
 from ..tracks import Origin, Track
 from .dense_tracks import moved_each
+from .kitti_counterparts import as_in_raw
 from .kitti_labels import is_whole
 from .kitti_raw_dialects import CVAT, KITTI, OUT_OF_IMAGE
-from .kitti_tracklets import INTERPOLATED, OWN_ID, POSE, SOURCE_POSE, value_of
+from .kitti_tracklets import INTERPOLATED, MOST_FIELDS, OWN_ID, POSE, SOURCE_POSE, value_of
 from .labelled_frames import say_what_is_in_no_frame, sensor_frame
 from .write_report import Told, WriteReport
 from .xml_text import NO_CHARACTER
@@ -147,12 +148,13 @@ class _Tracklets:
         state = source.get("state")
         if state not in (0, INTERPOLATED, _BY_HAND) or (state == INTERPOLATED) != filled_in:
             state = INTERPOLATED if filled_in else _BY_HAND
-        occlusion, truncation = said.get("occlusion"), said.get("truncation")
+        here = {**said, **as_in_raw(said)}
+        occlusion, truncation = here.get("occlusion"), here.get("truncation")
         if not is_whole(occlusion, (_UNKNOWN, 0, 1, 2)) or (occlusion in (1, 2)) != hidden:
-            self.lost |= {"occlusion"} if occlusion is not None else set()
+            self.lost |= {"occlusion"} if said.get("occlusion") is not None else set()
             occlusion = int(hidden)
         if not is_whole(truncation, (_UNKNOWN, 0, 1, *OUT_OF_IMAGE)):
-            self.lost |= {"truncation"} if truncation is not None else set()
+            self.lost |= {"truncation"} if said.get("truncation") is not None else set()
             truncation = _UNKNOWN
         elif truncation in OUT_OF_IMAGE:
             self.n_out += 1
@@ -178,7 +180,7 @@ class _Tracklets:
             if value is None or (name in _OWN):
                 continue
             spelled = _as_read(name)
-            if not spelled or (spelled != name and spelled in {*said, *taken, *_OWN}):
+            if len(taken) == MOST_FIELDS or not spelled or (spelled != name and spelled in {*said, *taken, *_OWN}):
                 self.lost.add(name)
                 continue
             taken.add(spelled)

@@ -25,7 +25,18 @@ from ..limits import FARTHEST_M, LABEL_BYTES, TRACK_BYTES, LabelRoom, limits
 from ..problems import Problems
 from .strict_xml import walk
 
-__all__ = ["INTERPOLATED", "OWN_ID", "POSE", "SOURCE_POSE", "Tracklet", "TrackletFile", "cuboids_from_bottom_poses", "read_tracklets", "value_of"]
+__all__ = [
+    "INTERPOLATED",
+    "MOST_FIELDS",
+    "OWN_ID",
+    "POSE",
+    "SOURCE_POSE",
+    "Tracklet",
+    "TrackletFile",
+    "cuboids_from_bottom_poses",
+    "read_tracklets",
+    "value_of",
+]
 
 INTERPOLATED = 1  # `state` of a pose that KITTI's tool interpolated; 2 was set by hand
 POSE = ("tx", "ty", "tz", "rx", "ry", "rz")
@@ -33,7 +44,7 @@ SOURCE_POSE = "pose_txyz_rxyz"  # the source attribute that holds a pose as it w
 OWN_ID = "boxwright.track_id"  # an attribute of ours, the track that a tracklet is of
 _ATTRIBUTE = "attributes/attribute"
 _TRACKLETS, _TRACKLET, _POSES, _POSE_ITEM = "tracklets", "tracklets/item", "tracklets/item/poses", "tracklets/item/poses/item"
-_MOST_FIELDS = 256
+MOST_FIELDS = 256  # of a tracklet or a pose; as many attributes
 _HINT = "correct the file or get it again"
 
 
@@ -119,6 +130,8 @@ class _Reader:
         self.pose_attributes: dict[str, tuple[str, int]] = {}
         self.attribute: list[tuple[str, str, int]] = []  # of the one at hand: "name" or "value", its text and line
         self.tracklet = Tracklet(0, 0)
+        self.wrong: FormatError | None = None  # with the tracklet at hand
+        self.pose_wrong: FormatError | None = None
         self.pose_version: str | None = None
         self.pose_fields: tuple[str, ...] = ()
 
@@ -129,11 +142,12 @@ class _Reader:
             self.room.take(TRACK_BYTES)
             self.tracklet, self.words, self.attributes, self.n_poses = Tracklet(self.n_tracklets, line), {}, {}, 0
             self.counts.pop(_POSES, None)
+            self.wrong = None
             self.n_tracklets += 1
             self.limits.check("tracks_per_scene", self.n_tracklets, self.path)
         elif place == _POSE_ITEM:
             self.room.take(LABEL_BYTES)
-            self.pose_words, self.pose_attributes = {}, {}
+            self.pose_words, self.pose_attributes, self.pose_wrong = {}, {}, None
             self.n_poses += 1
             self.limits.check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
 
@@ -148,26 +162,36 @@ class _Reader:
             return
         elif f"/{_ATTRIBUTE}/" in place:
             self.attribute.append((place.rsplit("/", 1)[1], text, line))
-            if len(self.attribute) > _MOST_FIELDS:
+            if len(self.attribute) > MOST_FIELDS:
                 self._too_many(line)
         elif place == f"{_POSES}/item_version":
             self.pose_version = text if self.pose_version is None else self.pose_version
         elif place in (f"{_TRACKLETS}/count", f"{_POSES}/count"):
             self.counts[place.removesuffix("/count")] = (text, line)
         elif place.startswith(f"{_POSE_ITEM}/"):
-            self._put(self.pose_words, place.removeprefix(f"{_POSE_ITEM}/"), text, line)
+            self._field(True, place.removeprefix(f"{_POSE_ITEM}/"), text, line)
         elif place.startswith(f"{_TRACKLET}/") and not place.startswith(f"{_POSES}/") and place != _POSES:
-            self._put(self.words, place.removeprefix(f"{_TRACKLET}/"), text, line)
+            self._field(False, place.removeprefix(f"{_TRACKLET}/"), text, line)
+
+    def _field(self, is_of_pose: bool, name: str, text: str, line: int) -> None:
+        """One that comes twice costs its pose or its tracklet, at whose end it is told."""
+        try:
+            self._put(self.pose_words if is_of_pose else self.words, name, text, line)
+        except FormatError as error:
+            if is_of_pose:
+                self.pose_wrong = self.pose_wrong or error
+            else:
+                self.wrong = self.wrong or error
 
     def _put(self, words: dict[str, tuple[str, int]], name: str, text: str, line: int) -> None:
         if name in words:
             raise FormatError("a field comes twice", got=name[:40], path=self.path, offset=f"line {line}", hint=_HINT)
         words[name] = (text, line)
-        if len(words) > _MOST_FIELDS:
+        if len(words) > MOST_FIELDS:
             self._too_many(line)
 
     def _too_many(self, line: int) -> None:
-        expected = f"at most {_MOST_FIELDS} fields in a tracklet or a pose"
+        expected = f"at most {MOST_FIELDS} fields in a tracklet or a pose"
         raise LimitError(expected=expected, got="more", path=self.path, offset=f"line {line}", hint=_HINT)
 
     def _attribute(self, is_of_pose: bool, line: int) -> None:
@@ -199,6 +223,8 @@ class _Reader:
     def _pose(self, line: int) -> None:
         """A pose that does not hold leaves a gap in its tracklet."""
         with self.problems.aside({"tracklet": self.tracklet.number, "pose": self.n_poses - 1, **_texts(self.pose_words)}):
+            if self.pose_wrong is not None:
+                raise self.pose_wrong
             pose = [self._number(self.pose_words, name, line) for name in POSE]
             columns = {name: _plain(text) for name, (text, _) in self.pose_words.items() if name not in POSE}
             self.tracklet.frames.append(self.n_poses - 1)
@@ -211,6 +237,8 @@ class _Reader:
         self.check_count(_POSES, self.n_poses)
         tracklet, words = self.tracklet, self.words
         with self.problems.aside({"tracklet": tracklet.number, **_texts(words)}):
+            if self.wrong is not None:
+                raise self.wrong
             height, width, length = (self._number(words, name, tracklet.line) for name in "hwl")
             if min(height, width, length) <= 0:
                 got = f"{height} {width} {length}"
