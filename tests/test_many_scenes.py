@@ -76,7 +76,9 @@ LABELS = {"coco": "street.json", "label_studio": "tasks.json", "nucleus": "annot
 def told(scene):
     shapes = [(track.track_id, track.category, track.times_ns.tolist(), track.shapes.bounds_xyxy().tolist()) for track in scene.image_tracks]
     cuboids = [(track.track_id, track.category, track.times_ns.tolist(), track.cuboids.corners_m().tolist()) for track in scene.tracks]
-    kept = [[*track.keyframe_attributes, *track.keyframe_source_attributes] for track in (*scene.tracks, *scene.image_tracks)]
+    kept = [scene.source_attributes] + [
+        [*track.keyframe_attributes, *track.keyframe_source_attributes] for track in (*scene.tracks, *scene.image_tracks)
+    ]
     return [scene.name, scene.times_ns.tolist(), scene.frame_ids, [*scene.cameras], shapes, cuboids, kept, scene.notes]
 
 

@@ -122,8 +122,8 @@ def _names(file: Path) -> Mapping[str | None, Mapping[int, str] | None]:
 
 
 def _scenes(file: Path) -> ManyScenes:
-    """The pictures and labels of each scene; those of no video are of the scene ""."""
-    top = load_by_parts(file, _LISTS)
+    """The videos, pictures and labels of each scene; those of no video are of the scene ""."""
+    top = load_by_parts(file, _LISTS | {"videos"})
     scenes = {number: name for number, (name, _) in _videos(top).items()}
     of_picture: dict[Any, str] = {}
 
@@ -137,7 +137,8 @@ def _scenes(file: Path) -> ManyScenes:
         number = label.value.get("image_id") if isinstance(label.value, dict) else None
         return of_picture.get(number) if type(number) is int else None
 
-    return ManyScenes(file, {"images": placed(top["images"], of_image, ROW), "annotations": placed(top["annotations"], of_label)})
+    videos = placed(top["videos"], lambda k, video: scenes[video["id"].whole()])
+    return ManyScenes(file, {"videos": videos, "images": placed(top["images"], of_image, ROW), "annotations": placed(top["annotations"], of_label)})
 
 
 def _videos(top: Node) -> dict[int, tuple[str, str]]:
