@@ -1,7 +1,7 @@
 """The convention doctor on recordings with planted faults: a table of fault x dataset.
 
     python benchmarks/accuracy_doctor.py            KITTI, Argoverse 2, SUSTechPOINTS, DGP (BOXWRIGHT_REAL_DATA) and the sample
-    python benchmarks/accuracy_doctor.py --out benchmarks/DOCTOR.md
+    python benchmarks/doctor_page.py                the page of it, and of more
 
 Each fault is planted into a sound scene as a wrong reader or a wrong file would have it, and nothing else is changed. A cell says what the doctor
 says of that fault then; where it finds another one too, or instead, that is told.
@@ -211,16 +211,6 @@ def table(scenes: dict[str, bw.Scene]) -> list[str]:
     return lines + reasons
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, help="a file the page is written to")
-    options = parser.parse_args()
-    scenes = datasets()
-    lines = ["# The doctor, on planted faults", "", "Made by `python benchmarks/accuracy_doctor.py --out benchmarks/DOCTOR.md`.", ""]
-    lines += table(scenes)
-    if options.out is not None:
-        options.out.write_text("\n".join([*lines, ""]), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    table(datasets())

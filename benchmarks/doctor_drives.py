@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,11 @@ def _car_park(seed: int, duration_s: float) -> tuple[Mesh, list[Actor], Route]:
     """Rows of cars that stand across the lanes, nose or tail in, a few people; the vehicle goes slowly around a corner."""
     chance = Chance(seed, 2)
     cast = []
-    for row, y in enumerate((-22.0, -9.0, 9.0, 22.0)):
+    for y in (-22.0, -9.0, 9.0, 22.0):
         for x in np.arange(-30.0, 50.0, 2.8):
             if chance.one() < 0.6:
                 yaw = math.pi / 2 * (1 if chance.one() < 0.6 else -1) + 0.03 * float(chance.normal(1)[0])
                 cast.append(vehicle_actor(chance, "car" if chance.one() < 0.85 else "van", Route((float(x), y), yaw, duration_s=duration_s)))
-        del row
     for x in (-18.0, 12.0):
         cast.append(vehicle_actor(chance, "car", Route((x, 2.0), math.pi, [(0.0, 3.0)], duration_s=duration_s)))
     ego = Route((-8.0, -2.0), 0.0, [(0.0, 3.0), (1.5, 4.0), (3.0, 2.5)], [(0.0, 0.0), (0.8, 0.5), (2.5, 0.5), (3.5, 0.0)], duration_s=duration_s)
@@ -54,7 +53,7 @@ def _plain(chance: Chance) -> Mesh:
     parts = [Mesh(corners, np.zeros(len(corners), np.int64), (ASPHALT,))]
     for _ in range(24):
         x0, y0 = chance.one(-60.0, 60.0), chance.one(-70.0, 70.0)
-        if abs(y0) > 27 or abs(y0) in (15.5,):
+        if abs(y0) > 27:
             low = float(ground_height_m(x0, y0, kerbs=False)) - 0.2
             parts.append(box((x0, y0, low), (x0 + chance.one(0.4, 9.0), y0 + chance.one(0.4, 3.0), low + chance.one(1.0, 5.0)), STEEL))
     return joined(parts)
@@ -165,11 +164,14 @@ class Drive:
     is_forward: bool = False
     has_cameras: bool = True
     has_poses: bool = True
+    has_boxes: bool = False
+    has_sweeps: bool = True
 
     def __str__(self) -> str:
         parts = [self.place, f"{self.n_beams} beams at {self.height_m:g} m", f"{self.n_frames} frames", self.labeller]
         parts += [f"tilted {math.degrees(self.tilt_rad):.0f} degrees"] * bool(self.tilt_rad) + ["forward"] * self.is_forward
         parts += ["no camera"] * (not self.has_cameras) + ["no poses"] * (not self.has_poses)
+        parts += ["boxes in pictures"] * self.has_boxes + ["no sweeps"] * (not self.has_sweeps)
         return ", ".join(parts)
 
     def scene(self, seed: int) -> bw.Scene:
@@ -193,19 +195,22 @@ class Drive:
             {name: replace(camera.sensor, times_ns=times_ns + round(camera.delay_s * 1e9)) for name, camera in rig.items()},
             _trajectory(ego, self.n_frames),
             tracks,
-            Seen(data, self.is_forward),
+            Seen(data, self.is_forward, self.has_sweeps),
         )
+        boxes = drawn(scene, Chance(seed, 12)) if self.has_boxes else ()
         scene = scene.replace(tracks=[track for track in scene.tracks if not self.is_forward or _is_ahead(scene, track)])
         scene = scene.replace(tracks=LABELLERS[self.labeller](scene, Chance(seed, 11)))
-        return scene if self.has_poses else without_poses(scene)
+        return (scene if self.has_poses else without_poses(scene)).replace(image_tracks=boxes)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The sensor data of a simulated recording, of a LiDAR that looks ahead alone where is_forward."""
+    """The sensor data of a simulated recording, of a LiDAR that looks ahead alone where is_forward. Pictures are rendered once."""
 
     data: SimulatedData
-    is_forward: bool
+    is_forward: bool = False
+    has_sweeps: bool = True
+    pictures: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     def points(self, frame_index: int, sensor: str) -> bw.Sweep:
         sweep = self.data.points(frame_index, sensor)
@@ -216,10 +221,12 @@ class Seen:
         return bw.Sweep(sweep.xyz[rows], sweep.timestamp_ns, sweep.frame, intensity, offset)
 
     def image(self, frame_index: int, camera: str) -> Any:
-        return self.data.image(frame_index, camera)
+        if (frame_index, camera) not in self.pictures:
+            self.pictures[frame_index, camera] = self.data.image(frame_index, camera)
+        return self.pictures[frame_index, camera]
 
     def has_points(self, frame_index: int, sensor: str) -> bool:
-        return self.data.has_points(frame_index, sensor)
+        return self.has_sweeps and self.data.has_points(frame_index, sensor)
 
     def has_image(self, frame_index: int, camera: str) -> bool:
         return self.data.has_image(frame_index, camera)
@@ -287,6 +294,9 @@ DRIVES: Sequence[Drive] = (
     Drive("crossing, parked", "off by 0.1 m, 3 degrees", has_poses=False, n_beams=16, height_m=2.6),
     Drive("crossing, parked", "hurried", is_forward=True, n_beams=128, n_columns=300),
     Drive("crossing, parked", "people alone", n_frames=40, height_m=0.9, has_cameras=False),
+    Drive("street", "off by 0.1 m, 3 degrees", has_boxes=True, has_sweeps=False),
+    Drive("car park", "off by 0.1 m, 3 degrees", has_boxes=True, has_sweeps=False, has_poses=False),
+    Drive("motorway", "cars alone", has_boxes=True, n_beams=16),
 )
 
 

@@ -1,16 +1,15 @@
 """The doctor on parts of all recordings that there are, with its own faults and with others that users have: how often it says what.
 
-python benchmarks/doctor_parts.py --out benchmarks/DOCTOR.md
 python benchmarks/doctor_parts.py --only DGP --parts whole "last third"
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import re
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,7 @@ from accuracy_doctor import LABEL_FAULTS, MIRROR, datasets, like, planted, real_
 from boxwright.diagnosis import FAULTS, Diagnosis, Presence, examine
 from boxwright.rotations import quat_from_yaw, quat_multiply
 
-_HEADING = "## Parts of recordings, and what users have besides"
-
-__all__ = ["PARTS", "VARIATIONS", "Variation", "recordings"]
+__all__ = ["PARTS", "VARIATIONS", "Answer", "Variation", "reasons", "recordings", "table", "trial"]
 
 
 # ------------------------------------------------------------ parts
@@ -78,20 +75,38 @@ def some_tracks(scene: bw.Scene, is_one: Callable[[bw.Track], bool]) -> bw.Scene
     return scene.replace(tracks=tracks, image_tracks=[one for one in scene.image_tracks if one.object_id in names])
 
 
-def cropped(scene: bw.Scene) -> bw.Scene | None:
-    """What lies ahead, within 40 m across and along at the first frame it is labelled in."""
+def _first_place(scene: bw.Scene, track: bw.Track) -> np.ndarray:
+    """(3,) where a track lies about the sensor at the first frame it is labelled in; far off where it is in none."""
     frame = "lidar" if scene.lidars else "ego"
+    stamps = np.intersect1d(track.times_ns, scene.times_ns)
+    if not len(stamps):
+        return np.full(3, np.inf)
+    one = track.take(track.times_ns == stamps[0]).cuboids
+    if scene.label_frame not in (frame, *list(scene.lidars)[:1]):
+        one = one.transformed(scene.transform(frame, scene.label_frame, int(stamps[0])), frame=frame)
+    return one.center_m[0]
+
+
+def _distance_m(scene: bw.Scene, track: bw.Track) -> float:
+    return float(np.linalg.norm(_first_place(scene, track)[:2]))
+
+
+def cropped(scene: bw.Scene) -> bw.Scene | None:
+    """What lies ahead, within 40 m across and along."""
 
     def is_ahead(track: bw.Track) -> bool:
-        stamps = np.intersect1d(track.times_ns, scene.times_ns)
-        if not len(stamps):
-            return False
-        one = track.take(track.times_ns == stamps[0]).cuboids
-        if scene.label_frame not in (frame, *list(scene.lidars)[:1]):
-            one = one.transformed(scene.transform(frame, scene.label_frame, int(stamps[0])), frame=frame)
-        return bool(0 < one.center_m[0, 0] < 40 and abs(one.center_m[0, 1]) < 20)
+        x, y, _ = _first_place(scene, track)
+        return bool(0 < x < 40 and abs(y) < 20)
 
     return some_tracks(scene, is_ahead)
+
+
+def without_a_camera(scene: bw.Scene) -> bw.Scene | None:
+    first = next(iter(scene.cameras), None)
+    if first is None or len(scene.cameras) < 3:
+        return None
+    cameras = {name: sensor for name, sensor in scene.cameras.items() if name != first}
+    return scene.replace(cameras=cameras, image_tracks=[one for one in scene.image_tracks if one.camera != first])
 
 
 def _is_car(track: bw.Track) -> bool:
@@ -102,11 +117,17 @@ PARTS: dict[str, Callable[[bw.Scene], bw.Scene | None]] = {
     "whole": lambda scene: scene,
     "every second frame": lambda scene: some_frames(scene, np.arange(0, len(scene), 2)),
     "first 10 frames": lambda scene: some_frames(scene, np.arange(min(10, len(scene)))),
+    "first half": lambda scene: some_frames(scene, np.arange(len(scene) // 2)),
+    "second half": lambda scene: some_frames(scene, np.arange(len(scene) // 2, len(scene))),
     "last third": lambda scene: some_frames(scene, np.arange(len(scene) - len(scene) // 3, len(scene))),
     "one camera": one_camera,
     "cars alone": lambda scene: some_tracks(scene, _is_car),
     "no cars": lambda scene: some_tracks(scene, lambda track: not _is_car(track)),
     "ahead": cropped,
+    "within 20 m": lambda scene: some_tracks(scene, lambda track: _distance_m(scene, track) < 20),
+    "beyond 20 m": lambda scene: some_tracks(scene, lambda track: _distance_m(scene, track) >= 20),
+    "every second object": lambda scene: some_tracks(scene, lambda track: scene.tracks.index(track) % 2 == 0),
+    "without the first camera": without_a_camera,
 }
 
 
@@ -306,6 +327,18 @@ VARIATIONS: dict[str, Variation] = {
 # ------------------------------------------------------------ the trial
 
 
+@dataclass(frozen=True)
+class Answer:
+    """planted : what was; said : see `outcome`; why : what the doctor said of it; found : what it found"""
+
+    recording: str
+    part: str
+    planted: str
+    said: str
+    why: str
+    found: tuple[str, ...]
+
+
 def outcome(fault: str, names: frozenset[str], diagnosis: Diagnosis) -> str:
     """What is to be said of one examination: of sound data (fault ""), of a planted fault, or of a variation (fault "other")."""
     there = {one.fault for one in diagnosis.found}
@@ -316,58 +349,57 @@ def outcome(fault: str, names: frozenset[str], diagnosis: Diagnosis) -> str:
     return "said not to be there" if fault in FAULTS and diagnosis[fault].presence == Presence.ABSENT else "undecidable"
 
 
-def trial(scenes: dict[str, bw.Scene], parts: list[str]) -> tuple[dict[str, Counter[str]], list[str]]:
-    """What was planted -> how often the doctor said what; and a line for each answer that is wrong."""
-    plans = [("", Variation(lambda scene: scene, frozenset()))]
-    plans += [(fault, Variation(lambda scene, fault=fault: planted(scene, fault), frozenset([fault]))) for fault in FAULTS]
-    plans += list(VARIATIONS.items())
-    counts: dict[str, Counter[str]] = {name: Counter() for name, _ in plans}
-    wrong = []
+def trial(scenes: Mapping[str, bw.Scene], parts: Sequence[str], variations: Mapping[str, Variation]) -> list[Answer]:
+    """Each fault, and each variation, planted into each part of each recording that can have it, and nothing."""
+    plans = {"": Variation(lambda scene: scene, frozenset())}
+    plans |= {fault: Variation(lambda scene, fault=fault: planted(scene, fault), frozenset([fault])) for fault in FAULTS}
+    answers = []
     for name, whole in scenes.items():
         for part in parts:
             sound = PARTS[part](whole)
-            for planned, variation in plans if sound is not None else ():
+            for planned, variation in (plans | dict(variations)).items() if sound is not None and sound.tracks else ():
                 scene = variation.plant(sound)
-                if scene is None:
-                    continue
-                diagnosis = examine(scene)
-                said = outcome(planned, variation.names, diagnosis)
-                counts[planned][said] += 1
-                if said in ("wrong name", "false alarm", "said not to be there"):
-                    names = ", ".join(one.fault for one in diagnosis.found)
-                    wrong.append(f"- {name}, {part}, {planned or 'nothing planted'}: {said} {names}".rstrip())
-                    print(wrong[-1], flush=True)
+                if scene is not None:
+                    diagnosis = examine(scene)
+                    said = outcome(planned, variation.names, diagnosis)
+                    why = diagnosis[planned].saw if planned in FAULTS else ""
+                    answers.append(Answer(name, part, planned, said, why, tuple(one.fault for one in diagnosis.found)))
         print(f"{name}: done", flush=True)
-    return counts, wrong
+    return answers
 
 
-def section(scenes: dict[str, bw.Scene], parts: list[str]) -> list[str]:
-    """The counts as a table, with what they are of."""
-    counts, wrong = trial(scenes, parts)
+def table(answers: Sequence[Answer]) -> list[str]:
+    """What was planted by how often the doctor said what; below it each answer that is wrong."""
     columns = ["found", "undecidable", "said not to be there", "wrong name"]
-    sound = counts.pop("")
-    command = " ".join(sys.argv[1:])
-    lines = [_HEADING, "", f"Made by `python benchmarks/doctor_parts.py {command}`, after the table.", ""]
-    lines += [f"Recordings: {', '.join(scenes)}. Of each: {', '.join(parts)}."]
-    lines += [f"Without a fault: {sound['nothing found'] + sound['false alarm']} examined, {sound['false alarm']} with a finding."]
-    lines += ["Below the faults is what users have besides them; what is found there is the name that tells it best."]
-    lines += ["", f"| planted | {' | '.join(columns)} |", "|---|---|---|---|---|"]
-    lines += [f"| {name} | {' | '.join(str(count[column]) for column in columns)} |" for name, count in counts.items() if count]
-    return [*lines, *(["", "Wrong:", "", *wrong] if wrong else [])]
+    counts = Counter((one.planted, one.said) for one in answers)
+    sound, alarms = counts["", "nothing found"], counts["", "false alarm"]
+    lines = [f"Without a fault: {sound + alarms} examined, {alarms} with a finding.", ""]
+    lines += [f"| planted | {' | '.join(columns)} |", "|---|---|---|---|---|"]
+    for name in dict.fromkeys(one.planted for one in answers if one.planted):
+        lines.append(f"| {name} | {' | '.join(str(counts[name, column]) for column in columns)} |")
+    wrong = [one for one in answers if one.said in ("wrong name", "false alarm", "said not to be there")]
+    told = [f"- {one.recording}, {one.part}, {one.planted or 'nothing planted'}: {one.said} {', '.join(one.found)}".rstrip() for one in wrong]
+    return [*lines, *(["", "Wrong:", "", *told] if told else [])]
+
+
+def reasons(answers: Sequence[Answer], most: int = 3) -> list[str]:
+    """Of each fault the usual reasons why it was undecidable, with N for numbers."""
+    counts = Counter((one.planted, re.sub(r"[-+]?\d+(\.\d+)?", "N", one.why)) for one in answers if one.said == "undecidable" and one.why)
+    lines, seen = ["", "Undecidable, the usual reasons, and how often:", ""], Counter[str]()
+    for (fault, why), n in sorted(counts.items(), key=lambda item: (list(FAULTS).index(item[0][0]), -item[1])):
+        seen[fault] += 1
+        if seen[fault] <= most:
+            lines.append(f"- {fault}, {n}: {why}")
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", help="recordings whose names hold one of these")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS), help="which parts of each")
-    parser.add_argument("--out", type=Path, help="a page whose section is made anew, or that it is added to")
     options = parser.parse_args()
     scenes = {name: scene for name, scene in recordings().items() if options.only is None or any(one in name for one in options.only)}
-    lines = section(scenes, options.parts)
-    print("\n".join(lines))
-    if options.out is not None:
-        page = options.out.read_text(encoding="utf-8").split(_HEADING)[0].rstrip()
-        options.out.write_text("\n".join([page, "", *lines, ""]), encoding="utf-8")
+    print("\n".join(table(trial(scenes, options.parts, VARIATIONS))))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import boxwright as bw
 from boxwright.batching.windows import window
 from boxwright.diagnosis import FAULTS, Presence, examine
 from boxwright.diagnosis.trials import at_least
+from boxwright.rotations import quat_from_yaw, quat_multiply
 from boxwright.sample import sample_folder
 from boxwright.simulation.chance import Chance
 from test_cli import run
@@ -53,6 +54,50 @@ def test_a_planted_fault_is_found_and_named(sample, fault):
     diagnosis = examine(accuracy_doctor.planted(sample, fault))
     assert [one.fault for one in diagnosis.found] == [fault], [str(one) for one in diagnosis]
     assert diagnosis[fault].change and diagnosis[fault].sureness >= 0.5
+
+
+like = accuracy_doctor.like
+ADVICE = {
+    "quaternion_xyzw": ("read quaternions as x, y, z, w", lambda c: like(c, quat=c.quat_wxyz[:, [3, 0, 1, 2]])),
+    "size_hwl": ("exchange what is taken for length and for height", lambda c: like(c, size=c.size_m[:, [2, 1, 0]])),
+    "size_wlh": ("exchange what is taken for length and for width", lambda c: like(c, size=c.size_m[:, [1, 0, 2]])),
+    "left_handed": ("negate y and yaw", lambda c: like(c, center=c.center_m * (1, -1, 1), quat=c.quat_wxyz * (1, -1, 1, -1))),
+    "yaw_sign": ("negate every yaw", lambda c: like(c, quat=c.quat_wxyz * (1, -1, 1, -1))),
+    "yaw_zero_axis": ("add +90 degrees to every yaw", lambda c: like(c, quat=quat_multiply(c.quat_wxyz, quat_from_yaw(np.full(len(c), np.pi / 2))))),
+    "bottom_centre": ("raise every centre by half the height", lambda c: like(c, center=c.center_m + (0, 0, 0.5) * c.size_m)),
+}
+
+
+@pytest.mark.parametrize("fault", ADVICE)
+def test_what_is_told_to_change_mends_it(sample, fault):
+    """The words of the advice, done to the labels as they lie about the sensor."""
+    words, change = ADVICE[fault]
+    wrong = accuracy_doctor.planted(sample, fault)
+    assert words in examine(wrong)[fault].change
+    mended = examine(accuracy_doctor.relabelled(wrong, change))
+    assert not mended.found and mended[fault].presence == Presence.ABSENT
+
+
+def test_what_is_told_to_change_mends_clocks(sample):
+    wrong = accuracy_doctor.planted(sample, "clock_offset")
+    seconds = float(re.search(r"add ([-+][\d.]+) s to the stamps of the sweeps", examine(wrong)["clock_offset"].change)[1])
+    poses = wrong.trajectory
+    earlier = bw.Trajectory(poses.times_ns - round(seconds * 1e9), [poses[i] for i in range(len(poses))])
+    assert examine(accuracy_doctor.with_trajectory(wrong, earlier))["clock_offset"].presence == Presence.ABSENT
+
+
+def test_sizes_in_doubt_say_nothing_of_headings():
+    """Cuboids half as large lie within cars, and hold points where they are turned across."""
+    scene = doctor_drives.Drive("car park", "off by 0.1 m, 3 degrees", n_beams=16, has_cameras=False).scene(9414)
+    diagnosis = examine(doctor_parts.VARIATIONS["half sizes"].plant(scene))
+    assert not diagnosis.found and "times as large" in diagnosis["yaw_zero_axis"].saw
+
+
+def test_a_fault_of_some_objects_is_not_two_faults():
+    """Cars turned by a quarter: turning everything back and negating it too fits no better than turning it alone."""
+    scene = doctor_drives.Drive("street", "off by 0.1 m, 3 degrees", n_beams=16, height_m=0.9).scene(9401)
+    variation = doctor_parts.VARIATIONS["a quarter turn, the usual class"]
+    assert {one.fault for one in examine(variation.plant(scene)).found} <= variation.names
 
 
 @pytest.mark.parametrize(
@@ -496,21 +541,11 @@ def test_boxes_that_fit_do_not_vouch_for_pictures(real_data):
 # ------------------------------------------------------------ recordings of other kinds
 
 
-class Blind:
-    """Pictures of a recording without its sweeps."""
-
-    def __init__(self, data) -> None:
-        self.image, self.has_image, self.points = data.image, data.has_image, data.points
-
-    def has_points(self, frame_index, sensor):
-        return False
-
-
 @pytest.fixture(scope="module")
 def drawn(sample) -> bw.Scene:
     """Boxes in pictures beside labels, and neither sweeps nor poses."""
     boxes = doctor_drives.drawn(sample, Chance(7, 1))
-    return doctor_drives.without_poses(sample).replace(image_tracks=boxes, data=Blind(sample.data))
+    return doctor_drives.without_poses(sample).replace(image_tracks=boxes, data=doctor_drives.Seen(sample.data, has_sweeps=False))
 
 
 @pytest.mark.parametrize("fault", ["", "left_handed", "bottom_centre"])
@@ -521,6 +556,17 @@ def test_boxes_in_pictures_tell_where_nothing_else_does(drawn, fault):
         assert diagnosis["left_handed"].presence == diagnosis["bottom_centre"].presence == Presence.ABSENT
     bare = accuracy_doctor.planted(drawn.replace(image_tracks=()), fault or "left_handed")
     assert not examine(bare).found
+
+
+class FewSweeps(doctor_drives.Seen):
+    def has_points(self, frame_index, sensor):
+        return frame_index < 3 and super().has_points(frame_index, sensor)
+
+
+def test_boxes_beside_sweeps_of_some_frames(sample, drawn):
+    """Axes are looked for in the labels of frames with sweeps, and boxes are of all."""
+    scene = accuracy_doctor.planted(drawn.replace(data=FewSweeps(sample.data)), "left_handed")
+    assert [one.fault for one in examine(scene).found] == ["left_handed"]
 
 
 def test_boxes_by_an_inverted_camera_tell_nothing_of_labels(drawn):

@@ -132,16 +132,22 @@ def _of_places(evidence: Evidence, sizes_known: bool) -> tuple[list[FaultVerdict
     is_inverse = inverse.presence == Presence.FOUND
     clock, later_ns = (hidden("clock_offset", "inverted_poses", _OF_POSES), 0) if is_inverse else clocks(evidence)
     bottom, raised = bottoms(evidence, sizes_known)
-    doubt = sizes_in_doubt(evidence) if bottom.presence == Presence.FOUND else ""
-    if doubt:
-        why, wanted = f"{bottom.saw}; but {doubt}", "mend the sizes and run the doctor again"
-        bottom, raised = undecidable("bottom_centre", why, wanted), evidence.labels
+    doubt = sizes_in_doubt(evidence)
+    if doubt and bottom.presence == Presence.FOUND:
+        bottom, raised = _doubted(bottom, doubt), evidence.labels
     turns, labels = headings(evidence.with_later_poses(later_ns).with_labels(raised), sizes_known)
+    if doubt and any(one.presence == Presence.FOUND for one in turns if one.fault != "left_handed"):
+        turns, labels = [_doubted(one, doubt) if one.presence == Presence.FOUND else one for one in turns], raised
     if not is_inverse and any(one.fault == "left_handed" and one.presence == Presence.FOUND for one in turns):
         clock, _ = clocks(evidence.with_labels(labels))
         if bottom.presence != Presence.FOUND:
             bottom, labels = bottoms(evidence.with_labels(labels), sizes_known)
     return [*turns, bottom, inverse, clock], evidence.with_labels(labels)
+
+
+def _doubted(verdict: FaultVerdict, doubt: str) -> FaultVerdict:
+    """What was found of cuboids whose sizes are not those of their objects, so that points and grounds fit them otherwise."""
+    return undecidable(verdict.fault, f"{verdict.saw}; but {doubt}", "mend the sizes and run the doctor again")
 
 
 def _explained(verdicts: dict[str, FaultVerdict]) -> dict[str, FaultVerdict]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,7 +50,7 @@ _OTHERS = [Arrangement(k, mirror, down) for mirror, down in ((False, False), (Tr
 
 def arrangement(evidence: Evidence) -> tuple[Arrangement, str]:
     """The one by which labels lie on the sweeps far better than by any other, and what was seen; as they are where none does."""
-    evidence = evidence.with_later_poses(None)
+    evidence = replace(evidence.with_later_poses(None), boxes=())  # their rows are those of all labels
     labels = evidence.labels.rows(np.isin(evidence.labels.frame, [cloud.frame_index for cloud in evidence.clouds]))
     near = np.linalg.norm(labels.center_m[:, :2], axis=1) < _NEAR_M
     views = {one: View(evidence, one.apply(labels)) for one in (_AS_THEY_ARE, *_OTHERS)}

@@ -13,6 +13,9 @@ from .verdicts import FaultVerdict, absent, found, undecidable
 __all__ = ["clocks"]
 
 _REACH_NS = 500_000_000
+_STILL_M = 1.0
+_N_LABELS = 3
+_N_FREE = 10  # labels beyond one of each object: spreads a third less by one more free number come by chance once in thousands of times (F test)
 _SHORT_S, _LONG_S = 1e-3, 60.0  # between frames
 
 
@@ -27,10 +30,10 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int | None]:
         why = f"frames are {step_s:.3g} s apart, as those of no drive: their stamps look like those of another unit"
         return undecidable(name, why, "give stamps of frames and poses in nanoseconds, and run the doctor again"), None
     offsets = np.linspace(-_REACH_NS, _REACH_NS, 41).astype(np.int64)
-    spreads, n = _spreads(evidence, offsets)
-    if n < 3:
-        some = f"only {number_of(n, 'object')}" if n else "no object"
-        why = f"{some} stood still and {'were' if n > 1 else 'was'} labelled in six frames or more, with poses for half a second before and after"
+    spreads, n, n_free = _spreads(evidence, offsets)
+    if n < 3 or n_free < _N_FREE:
+        some = f"only {number_of(n, 'object')} with {number_of(n_free + n, 'label')}" if n else "no object"
+        why = f"{some} stood still, in {_N_LABELS} frames or more with poses for half a second before and after"
         return undecidable(name, why, "label parked objects over more frames of a clip in which the vehicle turns, brakes or speeds up"), 0
     middle = len(offsets) // 2
     best = int(np.argmin(spreads))
@@ -50,26 +53,23 @@ def clocks(evidence: Evidence) -> tuple[FaultVerdict, int | None]:
     return undecidable(name, why, "look at a part of the drive in which the vehicle turns, brakes or speeds up"), 0
 
 
-def _spreads(evidence: Evidence, offsets: np.ndarray) -> tuple[Float64s, int]:
-    """For each offset, how far tracks that stand wander in the world, in the median; and how many there are."""
+def _spreads(evidence: Evidence, offsets: np.ndarray) -> tuple[Float64s, int, int]:
+    """For each offset, how far tracks that stand wander in the world, in the median; how many there are, and how many labels beyond one of each."""
     scene, labels = evidence.scene, evidence.labels
     covered = np.ones(len(scene), bool)
     for offset in (offsets[0], offsets[-1], 0):
         covered &= scene.trajectory.covers(scene.times_ns + offset)  # type: ignore[union-attr]
     frames = np.flatnonzero(covered)[:: max(1, int(covered.sum()) // 150)]
     tracks = [np.flatnonzero((labels.track == k) & np.isin(labels.frame, frames)) for k in np.unique(labels.track).tolist()]
-    tracks = [rows for rows in tracks if len(rows) >= 6]
-    if len(tracks) < 3:
-        return np.zeros(len(offsets)), len(tracks)
+    tracks = [rows for rows in tracks if len(rows) >= _N_LABELS]
     centers_ego = scene.ego_from(points_frame(scene)).apply(labels.center_m)
     spreads = np.empty((len(tracks), len(offsets)))
     for column, offset in enumerate(offsets.tolist()):
         places = _in_world(scene.trajectory, scene.times_ns[labels.frame] + offset, centers_ego)  # type: ignore[arg-type]
         spreads[:, column] = [np.sqrt(((places[rows] - places[rows].mean(0)) ** 2).sum(1).mean()) for rows in tracks]
-    still = spreads.min(1) < 1.0
-    if still.sum() < 3:
-        return np.zeros(len(offsets)), int(still.sum())
-    return np.median(spreads[still], axis=0), int(still.sum())
+    still = spreads.min(1) < _STILL_M
+    n_free = sum(len(rows) - 1 for rows, stands in zip(tracks, still) if stands)
+    return np.median(spreads[still], axis=0) if still.any() else np.zeros(len(offsets)), int(still.sum()), n_free
 
 
 def _in_world(trajectory: Trajectory, times_ns: Int64s, centers_ego: Float64s) -> Float64s:

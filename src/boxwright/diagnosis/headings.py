@@ -130,9 +130,10 @@ def _undone(labels: Labels, faults: Iterable[str], sign: int = 1) -> Labels:
 
 
 def _best(views: dict[frozenset[str], View]) -> frozenset[str]:
-    """The fewest faults that are better than none and that no other ones are better than; empty where none is better."""
+    """The fewest faults that are better than none, none of them for nothing, and that no others are better than; empty where none are."""
     over_none = {some: compared(views[_NONE], views[some]) for some in _SETS}
     better = [some for some in _SETS if over_none[some].is_better]
+    better = [some for some in better if len(some) == 1 or all(compared(views[some - {one}], views[some]).is_better for one in some)]
     for size in (1, 2, 3):
         some = [
             one for one in better if len(one) == size and not any(compared(views[one], views[other]).is_better for other in better if other != one)

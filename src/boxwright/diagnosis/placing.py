@@ -20,6 +20,7 @@ _OF_REACH = 3.0  # times the reach, where half of the cuboids lie beyond in anot
 _N_FAR = 10  # cuboids none of which is near
 _NEAR_M = 30.0  # where a sweep leaves no object without points, unless it is hidden
 _LEAST_SHARE, _HARDLY_ANY = 0.3, 0.05
+_EMPTY = 0.3  # how often a right cuboid near the sensor holds no point, at most: it is hidden
 _OFF_HALF = 0.15
 _BY_CHANCE = 0.2  # how often an object lies half its height off for some other reason, at most
 _RAISE, _LOWER = "raise every centre by half the height: the files give bottoms", "lower every centre by half the height"
@@ -74,12 +75,13 @@ def misplaced(evidence: Evidence) -> str:
     near = np.linalg.norm(evidence.labels.center_m[:, :2], axis=1) < _NEAR_M
     counts = [evidence.counts(labels) for labels in (evidence.labels, mirrored(evidence.labels))]
     tells = np.isfinite(counts[0])
-    n, n_near = int(tells.sum()), int((tells & near).sum())
-    held, held_near = (max(int((count[some] > 0).sum()) for count in counts) for some in (tells, tells & near))
-    if n_near >= 3 and held_near < _LEAST_SHARE * n_near:
-        some = f"{held_near} of {n_near} cuboids within {_NEAR_M:.0f} m of the sensor hold"
+    track = evidence.labels.track
+    n, n_near = (len(np.unique(track[some])) for some in (tells, tells & near))  # objects: cuboids of one tell the same
+    held, held_near = (max(len(np.unique(track[some & (count > 0)])) for count in counts) for some in (tells, tells & near))
+    if held_near < _LEAST_SHARE * n_near and at_least(n_near - held_near, n_near, _EMPTY) < 0.01:
+        some = f"{held_near} of {number_of(n_near, 'object')} within {_NEAR_M:.0f} m of the sensor have cuboids that hold"
     elif n_near < 3 and n >= _N_FAR and held < _HARDLY_ANY * n:
-        some = f"{number_of(n_near, 'cuboid')} of {n} {'is' if n_near == 1 else 'are'} within {_NEAR_M:.0f} m of the sensor, and {held} hold"
+        some = f"{number_of(n_near, 'object')} of {n} {'is' if n_near == 1 else 'are'} within {_NEAR_M:.0f} m of the sensor, and {held} hold"
     else:
         return ""
     return f"only {some} any points: they are not where the sweeps' objects are"
