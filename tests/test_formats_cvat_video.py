@@ -354,7 +354,7 @@ def test_fields_of_another_format_stay_behind(tmp_path):
         "7", "car", "front", [0], bw.Boxes([[0, 0, 9, 9]]), source_attributes={"uuid": "x"}, keyframe_source_attributes=[{"alpha_rad": 4}]
     )
     report, _, again = written_from_elsewhere(tmp_path / "out", labels)
-    assert any("fields that labels have from another format stay behind: uuid, alpha_rad" in note for note in report.notes)
+    assert any("fields that labels have from another format: uuid (1), alpha_rad (1)" in line for line in report.dropped)
     assert not again.image_tracks[0].source_attributes and not any(again.image_tracks[0].keyframe_source_attributes)
 
 

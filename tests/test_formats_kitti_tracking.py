@@ -270,7 +270,7 @@ def test_boxes_in_pictures_are_tracks_and_go_back_as_they_are(tmp_path):
     moved = drawn.replace(shapes=bw.Boxes(drawn.shapes.xyxy + np.array([1, 2, 3, 4])))
     other = bw.ImageTrack("alone", "Car", "image_02", drawn.times_ns[:2], drawn.shapes[:2], keyframe_attributes=[{"lit": True}] * 2)
     report = bw.write(scene.replace(image_tracks=[moved, other]), tmp_path / "c", format="kitti_tracking")
-    assert report.dropped == ["1 track in pictures with 2 keyframes"]
+    assert report.dropped == ["1 track in pictures with 2 keyframes, of class Car (1), with attributes lit"]
     found = rows_of(tmp_path / "c")
     assert [float(word) for word in found[0][6:10]] == [601.5, 152.25, 715.75, 244.5] and found[0][:6] == after[0][:6]
     assert found[2] == after[2]  # no box is still none
@@ -286,7 +286,8 @@ def test_a_cuboid_that_moved_keeps_its_drawn_box(tmp_path):
     moved = track.replace(cuboids=track.cuboids.replace(center_m=track.cuboids.center_m + np.array([0, 0.5, 0])))
     more = drawn.replace(keyframe_attributes=[{"lit": True}] * 2, shapes=bw.RotatedBoxes([[40, 30]] * 2, [[20, 10]] * 2, [0, 0]))
     report = bw.write(scene.replace(tracks=[moved], image_tracks=[drawn]), tmp_path / "b", format="kitti_tracking")
-    assert not report.dropped and [float(word) for word in rows_of(tmp_path / "b")[0][6:10]] == [600.5, 150.25, 712.75, 240.5]
+    assert report.dropped == ["KITTI's columns of 2 labels that were edited: they are worked out again"]
+    assert [float(word) for word in rows_of(tmp_path / "b")[0][6:10]] == [600.5, 150.25, 712.75, 240.5]
     report = bw.write(scene.replace(image_tracks=[more]), tmp_path / "c", format="kitti_tracking")
     assert report.dropped == ["the shapes of 1 track in pictures: KITTI has the boxes around them", "attributes of tracks in pictures: lit"]
     assert [float(word) for word in rows_of(tmp_path / "c")[0][6:10]] == [30, 25, 50, 35]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,8 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "tracks": lambda: _tracks(readings.cuboids),
         "shapes": lambda: _shapes(readings),
         "video": lambda: _tracks(readings.shapes),
-        "attributes": lambda: _attributes(readings),
+        "attributes": lambda: _said(readings, lambda rows: rows.attributes),
+        "other_fields": lambda: _said(readings, lambda rows: rows.sources),
         "relations": lambda: _relations(readings),
         "segmentation": lambda: _point_labels(readings),
         "poses": lambda: lost_poses(readings.given, readings.back),
@@ -189,13 +190,14 @@ def _how(rows: Rows, row: int) -> object:
     return (bool(rows.state[row] == State.KEYFRAME), rows.tracks[int(rows.track[row])].method)
 
 
-def _attributes(readings: Readings) -> Found:
-    """Labels with attributes, and those of which one is gone, or has another value."""
+def _said(readings: Readings, of: Callable[[Rows], Sequence[Mapping[str, Any]]]) -> Found:
+    """Labels with attributes, or with what their file has beside, and those of which one is gone, or has another value."""
     n, gone = 0, list[Gone]()
     for a, b, pairs in readings.both:
-        for i, j in zip(pairs.a.tolist(), pairs.b.tolist()) if a.attributes else ():
-            held = {name: value for name, value in a.attributes[i].items() if value is not None}
-            there = b.attributes[j] if b.attributes else {}
+        before, after = of(a), of(b)
+        for i, j in zip(pairs.a.tolist(), pairs.b.tolist()) if before else ():
+            held = {name: value for name, value in before[i].items() if value is not None}
+            there = after[j] if after else {}
             n += bool(held)
             names, differing = names_of(a, i), [name for name, value in held.items() if name not in there or there[name] != value]
             if differing:
@@ -283,7 +285,8 @@ def _when(tag: Tag, scene: Scene, frames: Int64s, places: Int64s) -> tuple[int, 
     """The first and last frame of a tag, and how far its time reaches beyond them; its time where no frame is in it, None for the whole clip."""
     if tag.span_ns is None:
         return None
-    stamps = (scene.exposures_ns(tag.camera) if tag.camera in scene.cameras else scene.times_ns)[frames]
+    is_of_camera = tag.camera is not None and tag.camera in scene.cameras
+    stamps = (scene.exposures_ns(tag.camera or "") if is_of_camera else scene.times_ns)[frames]
     inside = np.flatnonzero((stamps >= tag.span_ns[0]) & (stamps <= tag.span_ns[1]))
     if not len(inside):
         return tag.span_ns

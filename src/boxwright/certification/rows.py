@@ -72,7 +72,7 @@ class Rows:
     """R labels. frame : (R,) places in the clip. track : (R,) into track_ids; a clip of several scenes has the tracks of each
 
     tracks : the tracks themselves, where a scene told them
-    attributes : for each row, what holds there; empty where nobody has any
+    attributes, sources : for each row, what holds there, and what its file has beside; empty where nobody has any
     """
 
     frame: Int64s
@@ -83,6 +83,7 @@ class Rows:
     visibility: UInt8s | None = None
     tracks: Sequence[Keyframed] = ()
     attributes: Sequence[Mapping[str, Any]] = ()
+    sources: Sequence[Mapping[str, Any]] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -96,6 +97,7 @@ class Rows:
             state=None if self.state is None else self.state[index],
             visibility=None if self.visibility is None else self.visibility[index],
             attributes=[self.attributes[i] for i in index.tolist()] if self.attributes else (),
+            sources=[self.sources[i] for i in index.tolist()] if self.sources else (),
             **self._taken(index),
         )
 
@@ -182,7 +184,7 @@ def cuboid_rows(clip: Clip, frame: str) -> CuboidRows:
         tracks += scene.tracks
     keys = _together(parts)
     everything = Cuboids.concatenate([part[4].replace(frame="compared") for part in parts]) if parts else Cuboids.empty("compared")
-    return CuboidRows(*keys[:2], *_said_of(tracks), *keys[2:], tracks, _attributes(tracks, clip, *keys[:2]), everything)
+    return CuboidRows(*keys[:2], *_said_of(tracks), *keys[2:], tracks, *_attributes(tracks, clip, *keys[:2]), everything)
 
 
 def shape_rows(clip: Clip) -> ShapeRows:
@@ -199,8 +201,8 @@ def shape_rows(clip: Clip) -> ShapeRows:
         tracks += scene.image_tracks
     keys = _together(parts)
     bounds = np.concatenate([np.zeros((0, 4)), *[part[4] for part in parts]])
-    cameras, attributes = [track.camera for track in tracks], _attributes(tracks, clip, *keys[:2])
-    return ShapeRows(*keys[:2], *_said_of(tracks), *keys[2:], tracks, attributes, bounds, cameras, shapes)
+    cameras, said = [track.camera for track in tracks], _attributes(tracks, clip, *keys[:2])
+    return ShapeRows(*keys[:2], *_said_of(tracks), *keys[2:], tracks, *said, bounds, cameras, shapes)
 
 
 def _together(parts: Sequence[tuple[Any, ...]]) -> tuple[Int64s, Int64s, UInt8s, UInt8s]:
@@ -214,19 +216,30 @@ def _said_of(tracks: Sequence[Keyframed]) -> tuple[list[str], list[str]]:
     return [track.track_id for track in tracks], [track.category for track in tracks]
 
 
-def _attributes(tracks: Sequence[Any], clip: Clip, frame: Int64s, track_index: Int64s) -> list[Mapping[str, Any]]:
-    """What holds at each row; nothing where no track has attributes."""
-    if not any(track.attributes or any(track.keyframe_attributes) for track in tracks):
-        return []
-    found: list[Mapping[str, Any]] = [{}] * len(frame)
+def _attributes(tracks: Sequence[Any], clip: Clip, frame: Int64s, track_index: Int64s) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """What holds at each row, and what its file has beside at keyframes; nothing where no track has any."""
+    has_attributes = any(track.attributes or any(track.keyframe_attributes) for track in tracks)
+    with_sources = {k for k, track in enumerate(tracks) if track.source_attributes or any(track.keyframe_source_attributes)}
+    held: list[Mapping[str, Any]] = [{}] * (len(frame) if has_attributes else 0)
+    sources: list[Mapping[str, Any]] = [{}] * (len(frame) if with_sources else 0)
     times: dict[str, Int64s] = {}
-    for k in np.unique(track_index).tolist():
+    for k in np.unique(track_index).tolist() if has_attributes or with_sources else ():
         rows, camera = np.flatnonzero(track_index == k), getattr(tracks[k], "camera", "")
         if camera not in times:
             times[camera] = np.array([_moment(scene, i, camera) for scene, i in clip.places], np.int64)
-        for row, held in zip(rows.tolist(), tracks[k].at(times[camera][frame[rows]]).attributes):
-            found[row] = held
-    return found
+        at = times[camera][frame[rows]]
+        for row, here in zip(rows.tolist(), tracks[k].at(at).attributes if has_attributes else ()):
+            held[row] = here
+        for row, here in zip(rows.tolist(), _sources(tracks[k], at) if k in with_sources else ()):
+            sources[row] = here
+    return held, sources
+
+
+def _sources(track: Keyframed, times: Int64s) -> list[Mapping[str, Any]]:
+    kept = track.keyframe_source_attributes
+    at = np.minimum(np.searchsorted(track.times_ns, times), len(track) - 1)
+    own = [kept[row] if is_key and kept else {} for row, is_key in zip(at.tolist(), (track.times_ns[at] == times).tolist())]
+    return [{**track.source_attributes, **row} for row in own]
 
 
 def _moment(scene: Scene, frame_index: int, camera: str) -> int:

@@ -49,9 +49,10 @@ __all__ = ["CAPABILITIES", "detect", "list_scenes", "log_folder", "read"]
 
 CAPABILITIES = Capabilities(
     title="Argoverse 2 sensor logs",
-    reads="cuboids full_rotation tracks poses calibration classes track_ids times frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks poses calibration classes track_ids times sweeps pictures",
+    reads="cuboids full_rotation tracks poses calibration classes track_ids times frame_names sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks poses calibration classes track_ids times sweeps pictures other_fields",
     partly={
+        "other_fields": "counts of points stay",
         "calibration": "pinhole cameras with radial distortion k1, k2, k3 alone stay",
         "times": "frames with neither a sweep nor a label are dropped",
         "sweeps": "those of all LiDARs become one cloud in the ego frame, as float32",

@@ -28,7 +28,8 @@ from .exactness import rotations_rounded
 from .file_names import fitting
 from .images import image_bytes
 from .labelled_frames import LabelBlock, label_blocks
-from .losses import has_filled, lost_in_pictures, lost_problems
+from .losses import has_filled, lost_problems, say_no_pictures
+from .own_fields import lost_own_fields
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
@@ -305,7 +306,7 @@ def _filled_again(labels: _Labels, is_there: Bools) -> int:
 
 
 def _say_what_is_lost(scene: Scene, labels: _Labels, is_there: Bools, report: WriteReport) -> None:
-    report.dropped += lost_in_pictures(scene.image_tracks)
+    say_no_pictures(scene, report)
     gone = len(scene) - int(is_there.sum())
     if gone:
         report.dropped.append(Told("times", f"{number_of(gone, 'frame')} with neither a sweep nor a label", n=gone))
@@ -319,6 +320,7 @@ def _say_what_is_lost(scene: Scene, labels: _Labels, is_there: Bools, report: Wr
         report.dropped.append(Told("times", "that the frames are unrelated", n=0))
     if names := sorted({name for track in scene.tracks for held in (track.attributes, *track.keyframe_attributes) for name in held}):
         report.dropped.append(Told("attributes", f"attributes: {', '.join(names)}", names))
+    report.dropped += lost_own_fields(scene.tracks, [_COUNT])
     if labels.has_occluded:
         report.dropped.append(Told("visibility", "which labels are occluded"))
     if labels.has_between or has_filled(scene.tracks):

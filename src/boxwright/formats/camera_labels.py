@@ -240,7 +240,8 @@ def say_what_pictures_lose(scene: Scene, cameras: Sequence[CameraLabels], report
     if n_ends and said.can_write("keyframes"):
         what = f"{number_of(n_ends, 'label')} where a visible span begins or ends: keyframes there"
         report.rounded.append(Told("keyframes", what, n=n_ends))
-    report.dropped += lost_cuboids(scene) + of_labels + lost_beside_labels(scene, said, [str(i) for i in range(len(scene))])
+    report.dropped[:0] = lost_cuboids(scene)
+    report.dropped += of_labels + lost_beside_labels(scene, said, [str(i) for i in range(len(scene))])
 
 
 def spans_of(one: CameraLabels, track: ImageTrack, kinds: tuple[type[Shapes], ...]) -> Iterator[Span]:

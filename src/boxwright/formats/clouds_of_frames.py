@@ -26,7 +26,7 @@ from .cameras_of_frames import Cameras, Shot, cameras_of
 from .declared import Capabilities
 from .label_rows import LabelRows
 from .looking import natural
-from .losses import lost_beside_labels, lost_between, lost_in_pictures, lost_of_labels
+from .losses import lost_beside_labels, lost_between, lost_of_labels, say_no_pictures
 from .one_cloud import OneCloud, without_origin
 from .pcd import pcd_bytes
 from .point_label_files import say_point_labels_are_lost
@@ -265,7 +265,8 @@ def write_clouds(scene: Scene, folder: Path, stems: Sequence[str], pcd_encoding:
 
 def say_what_is_lost(scene: Scene, said: Capabilities, report: WriteReport) -> None:
     """What of this scene the format has no place for, by what it says of itself."""
-    report.dropped += [] if said.can_write("shapes") else lost_in_pictures(scene.image_tracks)
+    if not said.can_write("shapes"):
+        say_no_pictures(scene, report)
     report.dropped += lost_of_labels(scene, scene.tracks, said)
     report.dropped += lost_beside_labels(scene, said)
     report.dropped += lost_between(scene, [*scene.cameras]) if said.can_write("poses") else []

@@ -44,9 +44,10 @@ __all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="COCO, also with videos and tracks",
-    reads="shapes video attributes visibility classes track_ids relations times frame_names pictures",
-    writes="shapes video attributes visibility classes track_ids relations times frame_names",
+    reads="shapes video attributes visibility classes track_ids relations times frame_names pictures other_fields",
+    writes="shapes video attributes visibility classes track_ids relations times frame_names other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "shapes": "polylines become the boxes around them, polygons with holes masks; keypoints without names are numbered",
         "relations": "which track in pictures is which object stays, others are dropped",
         "times": "the frames have the stamps of the first camera's exposures",

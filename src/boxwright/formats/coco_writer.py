@@ -24,6 +24,7 @@ from .coco_shapes import NEAR_PX, ROTATED, overlap
 from .file_names import file_name
 from .json_text import as_json
 from .object_links import with_link
+from .own_fields import with_own_fields
 from .write_report import Told, WriteReport
 
 __all__ = ["write"]
@@ -41,6 +42,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
 
     camera : whose labels alone
     """
+    scene = with_own_fields(scene, report, "coco")
     cameras = camera_labels(scene, report, camera)
     writer = _Writer(scene, cameras, report)
     with (folder / f"{file_name(scene.name)}.json").open("w", encoding="utf-8", newline="\n") as file:

@@ -43,9 +43,10 @@ __all__ = ["CAPABILITIES", "CUBOID", "NAME", "OWN_SHAPE", "OWN_TRACK", "detect",
 
 CAPABILITIES = Capabilities(
     title="CVAT's task annotations of its API and SDK, cuboids with all digits",
-    reads="cuboids full_rotation tracks attributes visibility classes track_ids keyframes frame_names sweeps",
-    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps",
+    reads="cuboids full_rotation tracks attributes visibility classes track_ids keyframes frame_names sweeps other_fields",
+    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "attributes": "values that are neither texts, numbers nor flags become texts; one that stops holding keeps its last value",
         "frame_names": "those that cannot be names of files are numbered",
         "sweeps": "those of the first LiDAR stay",

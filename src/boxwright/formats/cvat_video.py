@@ -44,9 +44,10 @@ __all__ = ["CAPABILITIES", "NAME", "OWN_TRACK", "detect", "list_scenes", "read",
 
 CAPABILITIES = Capabilities(
     title="CVAT for video 1.1",
-    reads="shapes video attributes relations visibility classes track_ids keyframes frame_names",
-    writes="shapes video attributes relations visibility classes track_ids keyframes frame_names",
+    reads="shapes video attributes relations visibility classes track_ids keyframes frame_names other_fields",
+    writes="shapes video attributes relations visibility classes track_ids keyframes frame_names other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "attributes": "values become texts",
         "relations": "which track in pictures is which object stays, others are dropped",
         "track_ids": "where a track is copied or split in CVAT, the first has the name, the others one like it",

@@ -48,9 +48,10 @@ __all__ = ["CAPABILITIES", "OWN", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="V7 Darwin JSON 2.0",
-    reads="shapes video attributes visibility classes track_ids relations keyframes tags times",
-    writes="shapes video attributes visibility classes track_ids relations keyframes tags times",
+    reads="shapes video attributes visibility classes track_ids relations keyframes tags times other_fields",
+    writes="shapes video attributes visibility classes track_ids relations keyframes tags times other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "shapes": "turned boxes become polygons, masks the boxes around them; points that are not there are left out",
         "attributes": "where some values of one name are texts and others are not, all become texts; `occluded` tells what is occluded",
         "relations": "which track in pictures is which object stays, others are dropped",

@@ -39,9 +39,10 @@ __all__ = ["CAPABILITIES", "CUBOID", "INTERNAL", "NUMBER", "detect", "list_scene
 
 CAPABILITIES = Capabilities(
     title="Datumaro JSON with cuboids, as CVAT has it for 3-D tasks",
-    reads="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks attributes visibility classes track_ids frame_names sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "frame_names": "those that cannot be names of files are numbered",
         "sweeps": "those of the first LiDAR stay",
         "pictures": "beside the clouds, of cameras without calibration",

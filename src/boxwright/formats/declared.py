@@ -19,6 +19,7 @@ FIELDS = {
     "shapes": "2-D shapes in pictures",
     "video": "which shapes are one object over the frames of a video",
     "attributes": "attributes of labels",
+    "other_fields": "what files say of labels beside all this",
     "relations": "relations between tracks, and which track in pictures is which object",
     "segmentation": "a class and an object for each point",
     "poses": "where the vehicle was",

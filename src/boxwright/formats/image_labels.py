@@ -96,7 +96,7 @@ def say_what_is_lost(seen: CameraLabels, report: WriteReport, said: Capabilities
     if len(scene.tracks) > n_own:
         own = f", {n_own} were labelled there" if n_own else ""
         report.notes.append(f"of {number_of(len(scene.tracks), 'track')} of cuboids {n} became boxes in the pictures of {seen.name}{own}")
-    report.dropped += lost_cuboids(scene)
+    report.dropped[:0] = lost_cuboids(scene)
     report.dropped += lost_of_labels(scene, seen.labelled, said, has_attributes=seen.has_attributes, n_occluded=seen.n_occluded, n_links=n)
     report.dropped += lost_beside_labels(scene, said, frame_names)
     report.notes += notes_on_sizes(scene)

@@ -91,7 +91,7 @@ class DrawnBoxes:
         own = self.tracks.values()
         rows = [row for t in own for row in (t.attributes, t.source_attributes, *t.keyframe_attributes, *t.keyframe_source_attributes)]
         if names := {str(name) for row in rows for name in row}:
-            report.dropped.append(Told("attributes", f"attributes of tracks in pictures: {', '.join(sorted(names))}", kept))
+            report.dropped.append(Told("attributes other_fields", f"attributes of tracks in pictures: {', '.join(sorted(names))}", kept))
 
 
 def _n_hidden_apart(scene: Scene, k: int, track: ImageTrack) -> int:

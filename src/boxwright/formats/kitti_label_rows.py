@@ -74,6 +74,9 @@ def label_rows(
     for name, tracks in rows.impossible.items():
         which = f"of {number_of(len(tracks), 'track')}, which cannot be, and is worked out: {', '.join([*tracks][:10])}"
         report.dropped.append(Told("attributes", f"{name} {which}", tracks))
+    if rows.remade:
+        said = f"KITTI's columns of {number_of(sum(rows.remade.values()), 'label')} that were edited: they are worked out again"
+        report.dropped.append(Told("other_fields", said, rows.remade))
     _say_what_tracks_lose(scene, report)
     drawn.say_what_is_lost(report)
 
@@ -92,6 +95,7 @@ class _Rows:
         self.most_tilt_rad = 0.0
         self.tracks = set[int]()
         self.impossible: dict[str, dict[str, None]] = {}
+        self.remade: dict[str, int] = {}  # track -> labels whose columns do not hold any more
 
     def among(self, first: int, boxes: dict[tuple[int, int], list[float]]) -> Iterator[tuple[int, _FrameRows]]:
         """Of the frames from `first` on. boxes : (frame, track index) -> what is drawn there; those that rows have are taken out"""
@@ -164,6 +168,8 @@ class _Rows:
         if not source:
             return attributes, None, box
         kept = _still_holds({BOX: NO_BOX, **source} if box is None else {**source, BOX: box}, attributes, packed)
+        if kept is None and not _OWN_SOURCE.isdisjoint(source):
+            self.remade[track.track_id] = self.remade.get(track.track_id, 0) + 1
         if box is None and kept is not None and BOX in source:
             box = list(map(float, kept[BOX]))
         return attributes, kept, box
@@ -317,7 +323,7 @@ def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     source |= {name for track in scene.tracks for name in track.source_attributes}
     for field, what, found in (
         ("attributes", "attributes", names),
-        ("", "source attributes of labels", source),
+        ("other_fields", "source attributes of labels", source),
         ("", "source attributes of the scene", set(scene.source_attributes) - {"kitti_calib", "ignore_regions"}),
         ("tags", "tags", {tag.name for tag in scene.tags}),
     ):

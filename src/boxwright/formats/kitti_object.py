@@ -36,9 +36,10 @@ __all__ = ["CAPABILITIES", "detect", "list_scenes", "read", "scene_place"]
 
 CAPABILITIES = Capabilities(
     title="KITTI object",
-    reads="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures",
-    writes="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures",
+    reads="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures other_fields",
+    writes="cuboids shapes attributes relations calibration visibility classes frame_names sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "visibility": "a cuboid and its box in a picture have one, the cuboid's",
         "shapes": "the boxes of the left colour camera stay, for objects that have a cuboid there",
         "attributes": "truncated and occluded stay, others are dropped",

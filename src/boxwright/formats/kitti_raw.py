@@ -50,9 +50,10 @@ __all__ = ["CAPABILITIES", "FOLDERS", "detect", "drive_folder", "list_scenes", "
 
 CAPABILITIES = Capabilities(
     title="KITTI raw, synchronised drives",
-    reads="cuboids full_rotation tracks attributes poses calibration visibility classes keyframes times frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks attributes poses calibration visibility classes times sweeps pictures",
+    reads="cuboids full_rotation tracks attributes poses calibration visibility classes keyframes times frame_names sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks attributes poses calibration visibility classes times sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "tracks": "a tracklet has one size and a label in every frame: tracks with gaps, or of several sizes, become several tracklets",
         "attributes": "occlusion and truncation stay, others are dropped",
         "poses": "they begin at the first frame's, and those between the frames are dropped",

@@ -21,7 +21,7 @@ from .kitti_raw import CAPABILITIES
 from .kitti_raw_dialects import CVAT, FRAME_LIST, KITTI
 from .kitti_tracking_sensors import Rig, put, rig_of, write_images, write_sweeps
 from .kitti_tracklet_writer import SAME, write_tracklets
-from .losses import lost_beside_labels, lost_in_pictures, lost_of_labels
+from .losses import lost_beside_labels, lost_of_labels, say_no_pictures
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .write_report import Told, WriteReport
@@ -231,7 +231,7 @@ def _own_rows(scene: Scene, trajectory: Trajectory) -> Int64s | None:
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
-    report.dropped += lost_in_pictures(scene.image_tracks)
+    say_no_pictures(scene, report)
     report.dropped += lost_of_labels(scene, scene.tracks, CAPABILITIES, keeps_filled=True)
     report.dropped += lost_beside_labels(scene, CAPABILITIES)
     others = set(scene.source_attributes) - _KEPT

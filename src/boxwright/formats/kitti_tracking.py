@@ -56,9 +56,11 @@ __all__ = ["CAMERAS", "CAPABILITIES", "USUAL_SIZE_PX", "camera_sensor", "detect"
 
 CAPABILITIES = Capabilities(
     title="KITTI tracking",
-    reads="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times frame_names sweeps pictures",
-    writes="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times sweeps pictures",
+    reads="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times "
+    "frame_names sweeps pictures other_fields",
+    writes="cuboids tracks shapes video attributes relations poses calibration visibility classes track_ids times sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "visibility": "a cuboid and its box in a picture have one, the cuboid's",
         "shapes": "the boxes of the left colour camera stay, for objects that have a cuboid there",
         "video": "as shapes",

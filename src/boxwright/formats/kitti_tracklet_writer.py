@@ -136,6 +136,8 @@ class _Tracklets:
                 apart[3:] = (apart[3:] + np.pi) % (2 * np.pi) - np.pi
                 if np.abs(apart).max() < SAME:
                     poses[i] = then
+                else:
+                    self.lost_source.add(SOURCE_POSE)
         listed: list[list[float]] = poses.tolist()
         return listed
 
@@ -165,7 +167,7 @@ class _Tracklets:
         columns |= {name: source[name] if _is_number(source.get(name)) else _UNKNOWN for name in amounts}
         others = {name for name, value in said.items() if value is not None} - _OWN
         self.lost |= others if self.dialect == KITTI else set()
-        self.lost_source |= set(source) - {*columns, SOURCE_POSE}
+        self.lost_source |= set(source) - {"state", "occlusion_kf", *amounts, SOURCE_POSE}
         return columns
 
     def _pose(self, pose: Sequence[float], columns: Said, said: Said) -> str:
@@ -239,7 +241,7 @@ class _Tracklets:
         elif self.n_out:
             said = f"{number_of(self.n_out, 'label')} with truncation 2 or 99, out of the image, as KITTI has it"
             report.notes.append(f'{said}: Datumaro and CVAT skip them; dialect="cvat" writes them so that they stay')
-        for field, what, found in (("attributes", "attributes", self.lost), ("", "source attributes of labels", self.lost_source)):
+        for field, what, found in (("attributes", "attributes", self.lost), ("other_fields", "source attributes of labels", self.lost_source)):
             if found:
                 names = [str(name) or "''" for name in sorted(found, key=str)]
                 report.dropped.append(Told(field, f"{what}: {', '.join(names)}", map(str, found)))

@@ -53,9 +53,10 @@ __all__ = ["CAPABILITIES", "OWN_NAMES", "PERCENT_PX", "detect", "list_scenes", "
 
 CAPABILITIES = Capabilities(
     title="Label Studio, tasks of videos and pictures",
-    reads="shapes video attributes classes track_ids relations keyframes times tags",
-    writes="shapes video attributes classes track_ids relations keyframes times tags",
+    reads="shapes video attributes classes track_ids relations keyframes times tags other_fields",
+    writes="shapes video attributes classes track_ids relations keyframes times tags other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "shapes": "boxes, turned ones too, stay as far as they are in the picture, in tasks of pictures polygons, ellipses and points too",
         "attributes": "those of a whole track stay, as texts, but for names that Label Studio itself uses",
         "relations": "which track in pictures is which object stays, others are dropped",

@@ -22,6 +22,7 @@ from .label_studio import CAPABILITIES, OWN_NAMES
 from .label_studio_pictures import given_pictures, write_pictures
 from .label_studio_tags import tag_controls, tag_results, writable_tags
 from .object_links import with_link
+from .own_fields import with_own_fields
 from .video_tags import VideoTag
 from .write_report import Told, WriteReport
 from .xml_text import quoted
@@ -38,6 +39,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     camera : whose labels alone
     frame_rate : in Hz, where the scene has no time; Label Studio reckons frames from it
     """
+    scene = with_own_fields(scene, report, "label_studio")
     frame_rate = checked_rate(frame_rate)
     cameras = camera_labels(scene, report, camera, cut=True)
     if pictures := given_pictures(scene, cameras):

@@ -44,9 +44,10 @@ __all__ = ["CAPABILITIES", "detect", "list_scenes", "read"]
 
 CAPABILITIES = Capabilities(
     title="Labelbox, NDJSON of videos",
-    reads="shapes video attributes classes track_ids relations keyframes times tags",
-    writes="shapes video attributes classes track_ids relations keyframes tags",
+    reads="shapes video attributes classes track_ids relations keyframes times tags other_fields",
+    writes="shapes video attributes classes track_ids relations keyframes tags other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "shapes": "boxes, polylines and single points stay, others become the boxes around them",
         "attributes": "they become texts; one that stops holding keeps its last value",
         "tags": "words, or lists of them; what else becomes texts; those of some time by frames",

@@ -21,6 +21,7 @@ from .json_text import as_json, dumps
 from .labelbox import CAPABILITIES
 from .labelbox_answers import TRACK_ID
 from .object_links import with_link
+from .own_fields import with_own_fields
 from .video_tags import VideoTag, tags_of_videos
 from .write_report import Told, WriteReport
 
@@ -36,6 +37,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
 
     camera : whose labels alone
     """
+    scene = with_own_fields(scene, report, "labelbox")
     cameras = camera_labels(scene, report, camera)
     writer = _Writer(scene, cameras, report, tags_of_videos(cameras, report))
     with (folder / f"{file_name(scene.name)}.ndjson").open("w", encoding="utf-8", newline="\n") as file:

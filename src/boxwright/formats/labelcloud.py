@@ -36,9 +36,10 @@ __all__ = ["CAPABILITIES", "CLASSES", "CORNERS", "FIELDS", "FORMATS", "TRACK", "
 
 CAPABILITIES = Capabilities(
     title="labelCloud, a file of labels for each cloud",
-    reads="cuboids full_rotation tracks classes track_ids frame_names sweeps",
-    writes="cuboids full_rotation tracks classes track_ids frame_names sweeps",
+    reads="cuboids full_rotation tracks classes track_ids frame_names sweeps other_fields",
+    writes="cuboids full_rotation tracks classes track_ids frame_names sweeps other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "frame_names": "those that cannot be names of files, or come in another order than such files, are numbered",
         "sweeps": "those of the first LiDAR stay",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..keyframes import Origin, State, Visibility
 from ..scene import Scene
 from ..tracks import Track
 from .declared import Capabilities
-from .write_report import Told
+from .write_report import Told, WriteReport
 
 __all__ = [
     "has_filled",
@@ -25,7 +26,10 @@ __all__ = [
     "lost_in_pictures",
     "lost_of_labels",
     "lost_problems",
+    "say_no_pictures",
 ]
+
+_MOST_NAMED = 10
 
 
 def lost_beside_labels(scene: Scene, said: Capabilities, frame_names: Sequence[str] | None = None) -> list[Told]:
@@ -78,10 +82,26 @@ def lost_cuboids(scene: Scene) -> list[Told]:
 
 
 def lost_in_pictures(tracks: Sequence[ImageTrack]) -> list[Told]:
-    """Of a format that has no place for these labels in pictures."""
-    n_keyframes = sum(map(len, tracks))
-    said = f"{number_of(len(tracks), 'track')} in pictures with {number_of(n_keyframes, 'keyframe')}"
-    return [Told("shapes video relations", said, [track.track_id for track in tracks])] if tracks else []  # links are gone with their tracks
+    """Of a format that has no place for these labels in pictures: them and all that is gone with them."""
+    if not tracks:
+        return []
+    classes = Counter(track.category for track in tracks)
+    names = sorted({name for track in tracks for row in (track.attributes, *track.keyframe_attributes) for name in row})
+    said = f"{number_of(len(tracks), 'track')} in pictures with {number_of(sum(map(len, tracks)), 'keyframe')}"
+    said += f", of {'class' if len(classes) == 1 else 'classes'} {_listed([f'{name} ({n:,})' for name, n in classes.most_common()])}"
+    said += f", with attributes {_listed(names)}" if names else ""
+    gone = "shapes video relations classes attributes other_fields visibility track_ids keyframes"
+    return [Told(gone, said, [track.track_id for track in tracks])]
+
+
+def say_no_pictures(scene: Scene, report: WriteReport) -> None:
+    """Before all else, of a format that has no labels in pictures."""
+    report.dropped[:0] = [Told(" ".join(one.fields), f"all labels in pictures: {one}", one.of) for one in lost_in_pictures(scene.image_tracks)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def lost_of_labels(

@@ -44,9 +44,10 @@ __all__ = ["CAPABILITIES", "CLASSES", "CORNER_PX", "RATE_COMMENT", "detect", "li
 
 CAPABILITIES = Capabilities(
     title="MOTChallenge",
-    reads="shapes video classes track_ids times pictures",
-    writes="shapes video classes track_ids times",
+    reads="shapes video classes track_ids times pictures other_fields",
+    writes="shapes video classes track_ids times other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "shapes": "those of one camera stay; others than boxes become the boxes around them",
         "classes": "those that the challenge has numbers for stay, others are dropped",
         "track_ids": "whole numbers stay, others are numbered",

@@ -20,6 +20,7 @@ from .camera_labels import CameraLabels
 from .frame_rates import checked_rate, is_rate, rate_of, say_no_rate, say_rate
 from .image_labels import labels_seen, say_what_is_lost, the_camera
 from .mot import CAPABILITIES, CLASSES, CORNER_PX, RATE_COMMENT, whole_rate
+from .own_fields import lost_own_fields
 from .write_report import Told, WriteReport
 
 __all__ = ["write"]
@@ -183,6 +184,7 @@ def _info(scene: Scene, sensor: CameraSensor, frame_rate: float | None, report: 
 
 def _say_what_is_lost(seen: CameraLabels, tracks: Sequence[ImageTrack], report: WriteReport, frame_rate: float | None) -> None:
     scene = seen.scene
+    report.dropped += lost_own_fields([*seen.scene.tracks, *tracks], ["mot"])
     say_what_is_lost(seen, report, CAPABILITIES, [str(i + 1) for i in range(len(scene))])
     if scene.has_time and (is_rate(rate_of(scene)) or not rate_of(scene)):
         say_rate(report, scene, "MOT")

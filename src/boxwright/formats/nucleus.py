@@ -45,9 +45,10 @@ __all__ = ["CAPABILITIES", "CUBOID", "FIELDS", "FRAME_NAME", "IMAGE", "N_TERMS",
 
 CAPABILITIES = Capabilities(
     title="Scale Nucleus, LiDAR scenes with cuboid annotations",
-    reads="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
-    writes="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    reads="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures other_fields",
+    writes="cuboids tracks attributes poses calibration classes track_ids times frame_names sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
         "calibration": CALIBRATION + "; of others the pictures alone",
         "frame_names": "those that cannot be names of files are numbered",

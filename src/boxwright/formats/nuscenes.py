@@ -43,9 +43,10 @@ __all__ = ["CAPABILITIES", "HIDDEN", "TABLES", "VISIBILITIES", "detect", "list_s
 
 CAPABILITIES = Capabilities(
     title="nuScenes",
-    reads="cuboids full_rotation tracks attributes poses calibration visibility classes track_ids times sweeps pictures",
-    writes="cuboids full_rotation tracks attributes poses calibration visibility classes track_ids times sweeps pictures",
+    reads="cuboids full_rotation tracks attributes poses calibration visibility classes track_ids times sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks attributes poses calibration visibility classes track_ids times sweeps pictures other_fields",
     partly={
+        "other_fields": "counts of points and the level of visibility stay",
         "attributes": "values become texts",
         "calibration": "pinhole cameras without distortion stay",
         "poses": "those of frames and exposures stay",

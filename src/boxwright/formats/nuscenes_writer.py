@@ -28,9 +28,10 @@ from .dense_tracks import moved_each
 from .exactness import rotations_rounded
 from .images import image_bytes
 from .json_text import as_json
-from .losses import has_filled, lost_between, lost_in_pictures, lost_problems
+from .losses import has_filled, lost_between, lost_problems, say_no_pictures
 from .nuscenes import HIDDEN, TABLES, VISIBILITIES
 from .nuscenes_counts import COUNTS, Counts, said_at
+from .own_fields import lost_own_fields
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .sensor_files import image_path
@@ -344,8 +345,10 @@ class _Writer:
 
 
 def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
-    report.dropped += lost_in_pictures(scene.image_tracks) + lost_between(scene, [*scene.cameras])
+    say_no_pictures(scene, report)
+    report.dropped += lost_between(scene, [*scene.cameras])
     report.dropped.append(Told("frame_names", "the frames' names: they are tokens"))
+    report.dropped += lost_own_fields(scene.tracks, [*COUNTS, "visibility"])
     if scene.lidars and _FIRST not in scene.lidars:
         report.dropped.append(Told("", f"the name of LiDAR {next(iter(scene.lidars))}: it is {_FIRST}"))
     if scene.trajectory is None:

@@ -45,9 +45,9 @@ __all__ = ["CAPABILITIES", "SCHEMA", "detect", "list_scenes", "read", "scene_fil
 CAPABILITIES = Capabilities(
     title="ASAM OpenLABEL 1.0.0",
     reads="cuboids full_rotation tracks shapes video attributes relations poses calibration visibility classes track_ids keyframes tags times "
-    "frame_names sweeps pictures",
+    "frame_names sweeps pictures other_fields",
     writes="cuboids full_rotation tracks shapes video attributes relations poses calibration visibility classes track_ids keyframes tags times "
-    "frame_names sweeps pictures",
+    "frame_names sweeps pictures other_fields",
     partly={
         "attributes": "texts, numbers, booleans and lists of them stay; null is dropped",
         "poses": "those between the frames are dropped",

@@ -24,8 +24,9 @@ from .openlabel_data import split_named
 from .openlabel_document import Document
 from .strict_json import Node
 
-__all__ = ["ABSOLUTE", "KINDS", "MASK", "NESTED", "OTHERS", "RELATIVE", "TRACK", "Seen", "Sightings"]
+__all__ = ["ABSOLUTE", "KINDS", "MASK", "NESTED", "OTHERS", "RELATIVE", "TRACK", "WHO_KEEPS", "Seen", "Sightings"]
 
+WHO_KEEPS = "OpenLABEL and boxwright's own format alone keep it"  # wherever the scene is written to, this stays true
 KINDS = ("bbox", "rbbox", "poly2d", "point2d", "binary")
 TRACK = "image_track"  # the field in which our writer says which track a shape is of
 OTHERS = "other_attributes"  # in which our writer puts attributes of no kind that OpenLABEL has
@@ -94,10 +95,7 @@ class Sightings:
             f"in a code that is not read ({', '.join(self.codes)})": n_coded,
             "given for an object and no frame": self.n_always,
         }
-        said = {
-            what: ("2-D shape is", "it is kept as it is") if n == 1 else ("2-D shapes are", "they are kept as they are") for what, n in counts.items()
-        }
-        return [f"{n} {said[what][0]} {what}: {said[what][1]}" for what, n in counts.items() if n]
+        return [f"{n} 2-D shape{' is' if n == 1 else 's are'} {what}: not read, and {WHO_KEEPS}" for what, n in counts.items() if n]
 
     def _taken(self, uid: str, frame: int | None, kind: str, node: Node) -> bool:
         value = node.mapping()

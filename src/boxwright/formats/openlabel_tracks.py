@@ -23,7 +23,7 @@ from .openlabel_data import attribute_kind, intervals_of, is_data, split_named
 from .openlabel_document import Document
 from .openlabel_image_tracks import ImageLabels
 from .openlabel_objects import Objects, Row, Thing
-from .openlabel_shapes import Sightings
+from .openlabel_shapes import WHO_KEEPS, Sightings
 from .strict_json import Node
 
 __all__ = ["IN_PICTURES", "UPRIGHT_FROM_CAMERA", "Labels", "relations_of"]
@@ -78,7 +78,7 @@ class Labels:
         if kept:
             self.document.source["objects"] = kept
         if n := sum(IN_PICTURES not in one for one in kept.values()):
-            self.document.notes.append(f"objects without a cuboid, kept as they are in the source attributes: {n}")
+            self.document.notes.append(f"objects without a cuboid are not read, and {WHO_KEEPS}: {n}")
 
     # -------------------------------------------------------- places
 

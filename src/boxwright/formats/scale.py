@@ -38,9 +38,10 @@ __all__ = ["CAMERA", "CAPABILITIES", "FIELDS", "N_TERMS", "detect", "list_scenes
 
 CAPABILITIES = Capabilities(
     title="Scale AI's LiDAR annotation tasks",
-    reads="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks attributes poses calibration classes track_ids times frame_names sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
         "calibration": CALIBRATION,
         "frame_names": "those that cannot be names of files, or come in another order than such files, are numbered",

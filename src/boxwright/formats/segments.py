@@ -46,9 +46,10 @@ __all__ = ["CAPABILITIES", "FIELDS", "KIND", "LINK", "NAME", "SYNCED", "detect",
 
 CAPABILITIES = Capabilities(
     title="Segments.ai, cuboid labels of point cloud sequences",
-    reads="cuboids full_rotation tracks attributes relations poses calibration classes track_ids times frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks attributes relations poses calibration classes track_ids times frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes relations poses calibration classes track_ids times frame_names sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks attributes relations poses calibration classes track_ids times frame_names sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "relations": "the times in which they hold are dropped",
         "poses": "those of the first LiDAR at the frames stay",
         "calibration": f"{CALIBRATION}. Cameras are known by their pictures",

@@ -19,7 +19,7 @@ from ..segmentation import Overlap, segment
 from .kitti_label_rows import say_what_is_lost
 from .kitti_poses import FRAME_NS
 from .kitti_tracking_sensors import OBJECT, put, rig_of, write_images, write_sweeps
-from .losses import lost_between, lost_in_pictures
+from .losses import lost_between, say_no_pictures
 from .point_label_files import label_bytes, labels_with_points, points_numbered
 from .semantic_kitti_classes import CLASSES, MOVING, class_number
 from .write_report import Told, WriteReport, lost_cameras
@@ -174,7 +174,8 @@ def _say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     said = WriteReport("", Path())
     n_others = sum(scene.has_point_labels(i, name) for name in list(scene.lidars)[1:] for i in range(len(scene)))
     say_what_is_lost(scene.replace(point_label_data={}, point_edits=()), said)
-    report.dropped += said.dropped + lost_in_pictures(scene.image_tracks)
+    report.dropped += said.dropped
+    say_no_pictures(scene, report)
     if n_others:
         what = f"the class and object of each point in {number_of(n_others, 'sweep')} of other LiDARs"
         report.dropped.append(Told("segmentation", what, [*scene.lidars][1:]))

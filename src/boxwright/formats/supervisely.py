@@ -47,9 +47,10 @@ __all__ = ["CAPABILITIES", "CUBOID", "NAME_TAG", "OCCLUDED", "OF_CVAT", "RESERVE
 
 CAPABILITIES = Capabilities(
     title="Supervisely projects of point cloud episodes, or of single clouds as CVAT has them",
-    reads="cuboids full_rotation tracks attributes calibration visibility classes track_ids times frame_names sweeps pictures",
-    writes="cuboids full_rotation tracks attributes calibration visibility classes track_ids times frame_names sweeps pictures",
+    reads="cuboids full_rotation tracks attributes calibration visibility classes track_ids times frame_names sweeps pictures other_fields",
+    writes="cuboids full_rotation tracks attributes calibration visibility classes track_ids times frame_names sweeps pictures other_fields",
     partly={
+        "other_fields": "those that files of the format have of their own stay",
         "attributes": "values that are neither texts nor numbers become texts",
         "calibration": CALIBRATION,
         "frame_names": "those that cannot be names of files are numbered",

@@ -44,9 +44,10 @@ __all__ = ["CAMERAS", "CAM_FROM_WAYMO", "CAPABILITIES", "KEPT_NAMES", "LIDARS", 
 
 CAPABILITIES = Capabilities(
     title="Waymo Open Dataset, version 2",
-    reads="cuboids tracks shapes video relations poses calibration classes track_ids times",
-    writes="cuboids tracks shapes video relations poses calibration classes track_ids times",
+    reads="cuboids tracks shapes video relations poses calibration classes track_ids times other_fields",
+    writes="cuboids tracks shapes video relations poses calibration classes track_ids times other_fields",
     partly={
+        "other_fields": "counts of points, speeds, accelerations and difficulties stay",
         "shapes": "boxes stay, others become the boxes around them; those of five cameras at most",
         "relations": "which track in pictures is which object stays, others are dropped",
         "poses": "those of the frames stay",

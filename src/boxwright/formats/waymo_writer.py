@@ -20,6 +20,7 @@ from .camera_labels import EDGE_PX
 from .file_names import file_name
 from .labelled_frames import LabelBlock, label_blocks
 from .losses import lost_beside_labels, lost_between, lost_exposures, lost_of_labels
+from .own_fields import lost_own_fields
 from .point_label_files import say_point_labels_are_lost
 from .reach import check_reach
 from .waymo import CAM_FROM_WAYMO, CAMERAS, CAPABILITIES, LIDARS, SHUTTERS, TYPES
@@ -254,6 +255,7 @@ class _Writer:
         report.dropped += [Told("sweeps", f"LiDAR {name}: Waymo has five", [name]) for name in scene.lidars if name not in self.lidars]
         report.dropped += lost_beside_labels(scene, CAPABILITIES, list(map(str, self.micros.tolist()))) + lost_between(scene)
         report.dropped += lost_exposures(scene, self.cameras)
+        report.dropped += lost_own_fields([*scene.tracks, *scene.image_tracks], [*_WHOLE, *_KEPT])
         report.dropped += lost_of_labels(scene, [*scene.tracks, *scene.image_tracks], CAPABILITIES)
         if scene.relations:
             report.dropped.append(Told("relations", number_of(len(scene.relations), "relation"), n=len(scene.relations)))
