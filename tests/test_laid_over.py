@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
 import boxwright as bw
 import street
+from boxwright.formats.as_written import as_written
 from boxwright.formats.by_place import names_by_place
 from boxwright.formats.camera_labels import with_boxes_of_cuboids
 from boxwright.formats.dense_tracks import dense_track
@@ -339,3 +341,23 @@ def test_where_nobody_knows_what_a_format_makes_of_them(tmp_path):
     for track in own.tracks:
         np.testing.assert_allclose(again.track(track.track_id).at(TIMES).cuboids.center_m, track.at(TIMES).cuboids.center_m, atol=1e-5)
     assert again.track("bend").attributes == own.track("bend").attributes
+
+
+def test_what_is_as_the_recording_has_it_is_not_written_again(tmp_path, monkeypatch):
+    """What the format makes of the recording's own is asked of tracks that came back otherwise alone, for it takes longer than all the rest."""
+    own = own_scene()
+    bend, walker, other = own.tracks
+    plain = own.replace(tracks=[walker, other])
+    written(own.replace(tracks=[walker, shifted(other, 3, [0.5, 0, 0])]), tmp_path / "back", "datumaro")
+    asked = []
+
+    def listening(scene, labels, cameras):
+        asked.append([track.track_id for track in scene.tracks])
+        return as_written(scene, labels, cameras)
+
+    monkeypatch.setattr(sys.modules[laid_over.__module__], "as_written", listening)
+    again = laid_over(plain, bw.read(tmp_path / "back"), tmp_path / "back")
+    assert asked == [["7"]]
+    same_track(again.track("walker"), walker)
+    assert bend.track_id not in again.track_index
+    np.testing.assert_allclose(again.track("7").cuboids.center_m[3], other.cuboids.center_m[3] + [0.5, 0, 0], atol=1e-9)

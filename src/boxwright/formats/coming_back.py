@@ -15,30 +15,43 @@ from ..arrays import Bools, Int64s
 from ..image_tracks import ImageTrack
 from ..keyframes import Filled, Origin, Visibility
 from ..shapes2d import Boxes, Shapes
-from ..tracks import Track
+from ..tracks import FilledTrack, Track
 from .cuboids_back import cuboids_moved, same_cuboids
 
-__all__ = ["came_back", "cuboids_came_back", "is_moved", "is_untouched"]
+__all__ = ["came_back", "cuboids_came_back", "is_as_here", "is_moved", "is_untouched"]
 
 _SAME_PX = 0.01  # platforms round to two decimals
 Any_Track = TypeVar("Any_Track", Track, ImageTrack)
 
 
 def is_untouched(written: Any_Track, track: Any_Track, room_m: float = 0.0) -> bool:
-    """Whether one came back just as it was written. room_m : how far a corner of a cuboid may be off"""
+    """Whether one came back just as it was written, fields of files apart: platforms number their labels anew. room_m : how far a corner of a cuboid
+    may be off"""
     if (written.category, len(written), written.attributes) != (track.category, len(track), track.attributes):
         return False
     if not (np.array_equal(written.times_ns, track.times_ns) and np.array_equal(written.visibility, track.visibility)):
         return False
     if [*written.keyframe_attributes] != [*track.keyframe_attributes]:
         return False
-    if isinstance(written, Track):  # fields of files apart: platforms number their labels anew
+    if isinstance(written, Track):
         return bool(same_cuboids(written.cuboids, track.cuboids, room_m).all())
     return written.object_id == track.object_id and bool(_is_same(written.shapes, track.shapes).all())
 
 
-def _says(track: ImageTrack) -> tuple[Any, ...]:
-    return {**track.source_attributes}, [*track.keyframe_source_attributes]
+def is_as_here(mine: Any_Track, track: Any_Track, stamps_ns: Int64s, room_m: float = 0.0) -> bool:
+    """Whether what came back is what the recording itself has at (T,) stamps, so that it need not be known what the format makes of it."""
+    if mine.category != track.category or (isinstance(track, ImageTrack) and track.object_id not in (None, mine.object_id)):
+        return False
+    own, now = mine.at(stamps_ns), track.at(stamps_ns)
+    there = own.is_valid
+    if not np.array_equal(there, now.is_valid) or not np.array_equal(own.visibility[there], now.visibility[there]):
+        return False
+    may_differ = mine.attributes != track.attributes or any(mine.keyframe_attributes) or any(track.keyframe_attributes)
+    if may_differ and any(old != new for old, new, is_there in zip(own.attributes, now.attributes, there.tolist()) if is_there):
+        return False
+    if isinstance(own, FilledTrack):
+        return bool(same_cuboids(own.cuboids, now.cuboids, room_m).all())
+    return bool(_is_same(own.shapes[there], now.shapes[there]).all())
 
 
 def is_moved(written: ImageTrack, track: ImageTrack, stamps_ns: Int64s) -> bool:
@@ -59,7 +72,7 @@ def came_back(mine: ImageTrack, written: ImageTrack, track: ImageTrack, stamps_n
     Where nothing was moved, the keyframes are the recording's own. Otherwise they are those that came back, the recording's own among them where the
     shape is the same; where the kinds of shapes differ, all that came back.
     """
-    if is_untouched(written, track) and _says(written) == _says(track):
+    if is_untouched(written, track):
         return mine
     base = _unmoved(mine, written, track) if not is_moved(written, track, stamps_ns) else _moved(mine, written, track)
     object_id = mine.object_id if track.object_id in (None, written.object_id) else track.object_id
@@ -116,13 +129,14 @@ def _with_what_is_said(
     rows = [(one, old, old if beyond else new) for one, old, new, beyond in zip(own.attributes, before.attributes, now.attributes, is_beyond)]
     values = [{name: value for name, value in _with_edits(*row).items() if name not in gone} for row in rows]
     attributes, fresh = _held(values, [*mine.attributes, *track.attributes])
-    kept = [_with_edits(*row) for row in zip(*(_at(one, times) for one in (mine, written, track)))]
+    fields = _with_edits if isinstance(mine, ImageTrack) else _with_new
+    kept = [fields(*row) for row in zip(*(_at(one, times) for one in (mine, written, track)))]
     return base.replace(
         category=mine.category if track.category == written.category else track.category,
         visibility=seen,
         attributes=attributes,
         keyframe_attributes=fresh if any(fresh) else (),
-        source_attributes=_with_edits(mine.source_attributes, written.source_attributes, track.source_attributes),
+        source_attributes=fields(mine.source_attributes, written.source_attributes, track.source_attributes),
         keyframe_source_attributes=kept if any(kept) else (),
     )
 
@@ -179,6 +193,11 @@ def _is_same(a: Shapes, b: Shapes) -> Bools:
 def _with_edits(mine: Mapping[str, Any], written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """What the recording says, but what came back otherwise than it was written."""
     return {**mine, **{name: value for name, value in now.items() if name not in written or written[name] != value}}
+
+
+def _with_new(mine: Mapping[str, Any], written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recording says, and what came back that was not written: platforms number their cuboids anew."""
+    return {**mine, **{name: value for name, value in now.items() if name not in written}}
 
 
 def _held(values: Sequence[Mapping[str, Any]], lasting: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

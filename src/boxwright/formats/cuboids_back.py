@@ -26,12 +26,20 @@ _SAME_M = 1e-6  # of labels that nobody moved
 
 
 def cuboids_over(
-    scene: Scene, labels: Scene, frames: Int64s, names: Mapping[str, str], path: str | os.PathLike[str], *, stands_in: str = ""
+    scene: Scene,
+    labels: Scene,
+    frames: Int64s,
+    names: Mapping[str, str],
+    path: str | os.PathLike[str],
+    *,
+    stands_in: str = "",
+    has_all_frames: bool = False,
 ) -> list[Track]:
     """The labels' tracks of cuboids at the recording's frames, in the frame of reference of its own, a keyframe for every frame that has a label.
 
     frames : for each frame of the labels its index in the recording
     names : name -> track_id of tracks that the file calls otherwise; several with one are parts of one
+    has_all_frames : whether frames that are not among the labels' have no label, or nobody knows
     stands_in : the frame of reference that the format's cuboids stand in, where it has one of its own
 
     FormatError where a keyframe is at no frame, or two parts of a track are at one.
@@ -40,8 +48,8 @@ def cuboids_over(
         return []
     many = interpolate_tracks(labels.tracks, labels.times_ns)
     cuboids = _here(scene, labels, many.cuboids, many.time_index, frames, stands_in)
-    covered, rank = np.unique(frames, return_inverse=True)
-    stamps, place = scene.times_ns[covered], rank[many.time_index]
+    covered = np.arange(len(scene)) if has_all_frames else np.unique(frames)
+    stamps, place = scene.times_ns[covered], np.searchsorted(covered, frames)[many.time_index]
     bounds = np.searchsorted(many.track_index, np.arange(len(labels.tracks) + 1)).tolist()
     parts: dict[str, list[int]] = {}
     for k, track in enumerate(labels.tracks):

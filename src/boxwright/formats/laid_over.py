@@ -20,7 +20,7 @@ from ..tags import Relation, Tag
 from ..tracks import Track
 from .as_written import AsWritten, as_written
 from .by_place import names_by_place
-from .coming_back import came_back, cuboids_came_back, is_moved, is_untouched
+from .coming_back import came_back, cuboids_came_back, is_as_here, is_moved, is_untouched
 from .cuboids_back import cuboids_over, room_for
 from .declared import Capabilities
 from .object_links import linked_object
@@ -54,9 +54,10 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     """
     labels = _sized(scene, labels, path)
     names = {name: _camera_for(scene, labels, name, path, camera) for name in _cameras_of(labels)}
-    own = as_written(scene, labels, [*dict.fromkeys(names.values())])
+    as_here = _as_here(scene, labels, names, path)
+    own = as_written(_without(scene, as_here), labels, [*dict.fromkeys(names.values())])
     frames = _frames(scene, labels, own.scene, path, [*names.values()])
-    back = _Back(scene, own, labels, path, camera, takes_out=missing == "drop" and not own.why)
+    back = _Back(scene, own, labels, path, camera, as_here, takes_out=missing == "drop" and not own.why)
     tracks = back.cuboids(labels, frames)
     image_tracks = back.image_tracks(_tracks_over(scene, labels, names, frames, own.names, path))
     come = {track.track_id for track in (*tracks, *image_tracks)} | back.as_made
@@ -91,15 +92,48 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     )
 
 
+def _as_here(scene: Scene, labels: Scene, names: Mapping[str, str], path: str | os.PathLike[str]) -> set[str]:
+    """Tracks that came back as the recording has them, where it is known which they are without asking what the format makes of it: of these nothing
+    need be written, which takes long."""
+    said, known = _said_of(labels.format), {*scene.track_index, *scene.image_track_index}
+    came = [*labels.tracks, *labels.image_tracks]
+    if not said.can_write("track_ids") or not all(track.track_id in known for track in came):
+        return set()
+    if labels.format not in _COUNTED and not (scene.has_time and labels.has_time) and not said.can_write("frame_names"):
+        return set()
+    try:
+        frames = _frames(scene, labels, scene, path, [*names.values()])
+        tracks = cuboids_over(scene, labels, frames, {}, path, stands_in=said.frame)
+    except (FormatError, TimeError):
+        return set()
+    room_m, stamps = room_for(said, scene.tracks), scene.times_ns
+    same = {one.track_id for one in tracks if one.track_id in scene.track_index and is_as_here(scene.track(one.track_id), one, stamps, room_m)}
+    for one in _tracks_over(scene, labels, names, frames, {}, path):
+        mine = scene.image_track(one.track_id) if one.track_id in scene.image_track_index else None
+        if mine is not None and mine.camera == one.camera and is_as_here(mine, one, scene.exposures_ns(one.camera)):
+            same.add(one.track_id)
+    return same
+
+
+def _without(scene: Scene, names: Set[str]) -> Scene:
+    """Without tracks of these names, but for the first of each kind: formats may refuse a recording without labels."""
+    tracks = [track for track in scene.tracks if track.track_id not in names] or scene.tracks[:1]
+    image_tracks = [track for track in scene.image_tracks if track.track_id not in names] or scene.image_tracks[:1]
+    return scene.replace(tracks=tracks, image_tracks=image_tracks) if names else scene
+
+
 class _Back:
     """Tracks as they came back, held against what the format makes of the recording's own.
 
+    as_here : tracks that are as the recording has them
     n_edited : how many of the recording's own tracks somebody edited
     as_made, boxes : boxes around cuboids that are as the format made them, and those that somebody edited
     """
 
-    def __init__(self, scene: Scene, own: AsWritten, labels: Scene, path: str | os.PathLike[str], camera: str | None, *, takes_out: bool) -> None:
-        self.scene, self.own, self.path, self.camera, self.takes_out = scene, own, path, camera, takes_out
+    def __init__(
+        self, scene: Scene, own: AsWritten, labels: Scene, path: str | os.PathLike[str], camera: str | None, as_here: Set[str], *, takes_out: bool
+    ) -> None:
+        self.scene, self.own, self.path, self.camera, self.as_here, self.takes_out = scene, own, path, camera, as_here, takes_out
         self.format, self.n_edited = labels.format, 0
         self.as_made, self.boxes = set[str](), list[str]()
         self.names = {name: _camera_for(scene, own.scene, name, path, camera) for name in _cameras_of(own.scene)}
@@ -115,7 +149,7 @@ class _Back:
             return []
         scene, own, said = self.scene, self.own, _said_of(self.format)
         over = partial(cuboids_over, scene, path=self.path, stands_in=said.frame)
-        there = over(own.scene, self.frames, own.names)
+        there = over(own.scene, self.frames, own.names, has_all_frames=True)
         names = own.names
         if names or not own.keeps_names:  # numbers, which may be others since
             numbered = [track for track in over(labels, frames, {}) if track.track_id in names or not own.keeps_names]
@@ -128,6 +162,8 @@ class _Back:
     def _cuboids(self, track: Track, written: Track | None, is_covered: Bools, room_m: float) -> Track:
         if track.track_id not in self.scene.track_index:
             return track
+        if track.track_id in self.as_here:
+            return self.scene.track(track.track_id)
         mine = self.scene.track(track.track_id)
         written = mine if written is None else written
         back = cuboids_came_back(mine, written, track, self.scene.times_ns, is_covered, room_m, takes_out=self.takes_out)
@@ -158,6 +194,8 @@ class _Back:
             where = f"image track {track.track_id!r}"
             hint = "the recording has a track of that name there; call one of them otherwise"
             raise FormatError(expected=f"shapes of camera {mine.camera}", got=f"of {track.camera}", path=self.path, field=where, hint=hint)
+        if track.track_id in self.as_here:
+            return mine
         back = came_back(mine, mine if written is None else written, track, stamps_ns, takes_out=self.takes_out)
         self.n_edited += back is not mine
         return back
