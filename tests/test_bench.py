@@ -357,3 +357,8 @@ def test_a_writer_that_fails_has_no_figures(monkeypatch, capsys):
     assert told["darwin"] == "| `darwin` | 1,234 | 5.0 | 1.00 | 2 | 1.00 | 2 |"
     assert told["coco"] == "| `coco` | - | - | no room |  | no room |  |"
     assert told["labelbox"] == "| `labelbox` | - | - | 1.00 | 2 | no room |  |"
+    good = json.dumps({**json.loads(good), "read_cpu_s": 3.0})
+    monkeypatch.setattr(sys, "argv", ["writers.py", "--dense", "--only", "darwin,labelbox"])
+    writers.main()
+    dense = capsys.readouterr().out.splitlines()[2:]
+    assert dense == ["| `darwin` | 1,234 | 5.0 | 1.00 | 2 | 3.00 |", "| `labelbox` | - | - | no room |  |  |"]

@@ -44,6 +44,10 @@ SOURCE_POSE = "pose_txyz_rxyz"  # the source attribute that holds a pose as it w
 OWN_ID = "boxwright.track_id"  # an attribute of ours, the track that a tracklet is of
 _ATTRIBUTE = "attributes/attribute"
 _TRACKLETS, _TRACKLET, _POSES, _POSE_ITEM = "tracklets", "tracklets/item", "tracklets/item/poses", "tracklets/item/poses/item"
+_IN_POSE, _IN_ATTRIBUTE, _POSE_VERSION = f"{_POSE_ITEM}/", f"/{_ATTRIBUTE}/", f"{_POSES}/item_version"
+_ATTRIBUTES = (f"{_TRACKLET}/{_ATTRIBUTE}", f"{_POSE_ITEM}/{_ATTRIBUTE}")
+_COUNTS = (f"{_TRACKLETS}/count", f"{_POSES}/count")
+_WHOLE = re.compile("-?[0-9]{1,18}")
 MOST_FIELDS = 256  # of a tracklet or a pose; as many attributes
 _HINT = "correct the file or get it again"
 
@@ -156,20 +160,20 @@ class _Reader:
             self._pose(line)
         elif place == _TRACKLET:
             self._tracklet()
-        elif place in (f"{_TRACKLET}/{_ATTRIBUTE}", f"{_POSE_ITEM}/{_ATTRIBUTE}"):
+        elif place in _ATTRIBUTES:
             self._attribute(place.startswith(_POSE_ITEM), line)
         elif text is None or place.endswith("/attributes"):
             return
-        elif f"/{_ATTRIBUTE}/" in place:
+        elif _IN_ATTRIBUTE in place:
             self.attribute.append((place.rsplit("/", 1)[1], text, line))
             if len(self.attribute) > MOST_FIELDS:
                 self._too_many(line)
-        elif place == f"{_POSES}/item_version":
+        elif place == _POSE_VERSION:
             self.pose_version = text if self.pose_version is None else self.pose_version
-        elif place in (f"{_TRACKLETS}/count", f"{_POSES}/count"):
+        elif place in _COUNTS:
             self.counts[place.removesuffix("/count")] = (text, line)
-        elif place.startswith(f"{_POSE_ITEM}/"):
-            self._field(True, place.removeprefix(f"{_POSE_ITEM}/"), text, line)
+        elif place.startswith(_IN_POSE):
+            self._field(True, place.removeprefix(_IN_POSE), text, line)
         elif place.startswith(f"{_TRACKLET}/") and not place.startswith(f"{_POSES}/") and place != _POSES:
             self._field(False, place.removeprefix(f"{_TRACKLET}/"), text, line)
 
@@ -295,7 +299,7 @@ def value_of(text: str) -> Any:
 
 def _plain(text: str) -> Any:
     """The number that a text is, or the text."""
-    if re.fullmatch("-?[0-9]{1,18}", text):
+    if _WHOLE.fullmatch(text):
         return int(text)
     try:
         value = float(text)

@@ -178,11 +178,15 @@ class Occurrences:
                 name = item.get("name")
                 if not isinstance(name, str):
                     continue
-                _, spans, attributes = self._data.setdefault(name, (kind, [], {}))
+                known = self._data.get(name)
+                if known is None:
+                    known = self._data[name] = (kind, [], {})
                 if index is not None:
-                    _extend(spans, index)
-                if "attributes" in item:
-                    attributes.update({one["name"]: key for key, ones in item["attributes"].items() for one in ones if "name" in one})
+                    _extend(known[1], index)
+                for key, ones in item["attributes"].items() if "attributes" in item else ():
+                    for one in ones:
+                        if "name" in one:
+                            known[2][one["name"]] = key
 
     def pointers(self, numbers: Sequence[int]) -> dict[str, dict[str, Any]]:
         return {
@@ -192,7 +196,8 @@ class Occurrences:
 
 
 def _extend(spans: Spans, index: int) -> None:
-    if spans and index <= spans[-1][1] + 1:
-        spans[-1][1] = max(index, spans[-1][1])
-    else:
+    last = spans[-1] if spans else None
+    if last is None or index > last[1] + 1:
         spans.append([index, index])
+    elif index > last[1]:
+        last[1] = index

@@ -77,20 +77,18 @@ class _Walker:
         places.append(place)
         self.is_leaf = True
         if self.n_characters:
-            self._forget()
+            self.text.clear()
+            self.n_characters = 0
         self.events.append((True, name, place, self.parser.CurrentLineNumber, attributes))
 
     def _end(self, name: str) -> None:
-        text = "".join(self.text).strip() if self.is_leaf else None
+        text = None if not self.is_leaf else self.text[0].strip() if len(self.text) == 1 else "".join(self.text).strip()
         self.events.append((False, name, self.places.pop(), self.parser.CurrentLineNumber, text))
         self.names.pop()
         self.is_leaf = False
         if self.n_characters:
-            self._forget()
-
-    def _forget(self) -> None:
-        self.text.clear()
-        self.n_characters = 0
+            self.text.clear()
+            self.n_characters = 0
 
     def _characters(self, text: str) -> None:
         self.n_characters += len(text)
