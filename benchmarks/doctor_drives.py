@@ -300,6 +300,6 @@ DRIVES: Sequence[Drive] = (
 )
 
 
-def drives(seed: int) -> dict[str, bw.Scene]:
-    """Name -> a sound recording."""
-    return {str(drive): drive.scene(seed + k) for k, drive in enumerate(DRIVES)}
+def drives(seed: int, chosen: Sequence[int]) -> dict[str, bw.Scene]:
+    """Name -> a sound recording, of the chosen kinds."""
+    return {str(DRIVES[k]): DRIVES[k].scene(seed + k) for k in chosen}

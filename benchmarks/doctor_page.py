@@ -7,7 +7,7 @@ python benchmarks/doctor_page.py --only drives      one section anew, the others
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import accuracy_doctor
@@ -16,6 +16,7 @@ import doctor_parts
 
 PAGE = Path(__file__).with_name("DOCTOR.md")
 SEED = 20_000  # of the drives that are reported, and that nothing was developed on
+ALL = range(len(doctor_drives.DRIVES))
 FEW = ("kitti_object", "0012", "kitti_raw", "0017")
 PARTED = ("KITTI tracking 0001", "SUSTechPOINTS", "DGP")
 PARTS = ("first half", "cars alone", "within 20 m", "every second object")
@@ -25,13 +26,21 @@ def by_dataset() -> list[str]:
     return accuracy_doctor.table(accuracy_doctor.datasets())
 
 
-def by_drive() -> list[str]:
-    scenes = doctor_drives.drives(SEED)
-    answers = doctor_parts.trial(scenes, ["whole"], {})
+def by_drive(chosen: Sequence[int]) -> list[str]:
+    scenes = doctor_drives.drives(SEED, chosen)
+    return of_drives(list(scenes), doctor_parts.trial(scenes, ["whole"], {}))
+
+
+def of_drives(names: Sequence[str], answers: Sequence[doctor_parts.Answer]) -> list[str]:
     lines = ["Streets, car parks, motorways and a vehicle parked at a crossing; LiDARs of 16 to 128 beams at 0.9 to 2.6 m; several labellers."]
-    lines += [f"Seeds from {SEED}, on which nothing was developed; {len(scenes)} recordings.", "", *doctor_parts.table(answers), ""]
+    lines += [
+        f"Seeds from {SEED}, on which nothing was developed; {len(names)} of {len(ALL)} kinds.",
+        "",
+        *doctor_parts.table(answers),
+        "",
+    ]
     lines += ["| recording | found | undecidable | wrong |", "|---|---|---|---|"]
-    for name in scenes:
+    for name in names:
         said = [one.said for one in answers if one.recording == name and one.planted]
         n_found, n_open = said.count("found"), said.count("undecidable")
         lines.append(f"| {name} | {n_found} | {n_open} | {len(said) - n_found - n_open} |")
@@ -53,21 +62,23 @@ def by_variation() -> list[str]:
     return [*lines, "", *doctor_parts.table(answers)]
 
 
-SECTIONS: dict[str, tuple[str, Callable[[], list[str]]]] = {
-    "datasets": ("## By dataset", by_dataset),
-    "drives": ("## Simulated recordings of other kinds", by_drive),
-    "parts": ("## Parts of recordings", by_part),
-    "variations": ("## Recordings of few objects, and what users have besides", by_variation),
+HEADINGS = {
+    "datasets": "## By dataset",
+    "drives": "## Simulated recordings of other kinds",
+    "parts": "## Parts of recordings",
+    "variations": "## Recordings of few objects, and what users have besides",
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=list(SECTIONS), choices=list(SECTIONS), help="which sections are made anew")
+    parser.add_argument("--only", nargs="*", default=list(HEADINGS), choices=list(HEADINGS), help="which sections are made anew")
+    parser.add_argument("--drives", nargs="*", type=int, default=ALL, help="which of the simulated recordings, by number")
     options = parser.parse_args()
     lines = ["# The doctor, on planted faults", "", "Made by `python benchmarks/doctor_page.py`.", ""]
-    for name, (heading, make) in SECTIONS.items():
-        made = make() if name in options.only else _as_it_is(heading)
+    sections = {"datasets": by_dataset, "drives": lambda: by_drive(options.drives), "parts": by_part, "variations": by_variation}
+    for name, heading in HEADINGS.items():
+        made = sections[name]() if name in options.only else _as_it_is(heading)
         lines += [heading, "", *made, ""] if made else []
     PAGE.write_text("\n".join(lines), encoding="utf-8")
 

@@ -395,6 +395,12 @@ def test_cars_that_head_along_the_road_are_alike_in_any_order(rng):
         assert verdict.presence == Presence.UNDECIDABLE and "about as alike in another order" in verdict.saw
 
 
+def test_few_objects_do_not_vouch_for_the_order_of_angles(rng):
+    """Five that happen to be alike; twelve cuboids and more, of the same five."""
+    assert examine(tilted_street(rng, n=5, n_frames=4))["euler_order"].presence == Presence.UNDECIDABLE
+    assert examine(tilted_street(rng, n=12, n_frames=4))["euler_order"].presence == Presence.ABSENT
+
+
 def test_tilts_that_no_order_explains(rng):
     """Each car has a tilt of its own; the reason does not say that an order explains nothing where it explains some."""
     scene = tilted_street(rng)

@@ -105,6 +105,8 @@ def _told(together: Together, labels: Labels) -> tuple[FaultVerdict, Labels]:
         alike = f"{tilts}, and alike: within {np.degrees(spread):.2f}"
         if min(orders["XYZ", "ZYX"], orders["ZYX", "XYZ"]) < _SHOWN * usual:
             return undecidable(_NAME, f"{alike}; but they head such ways that they would be about as alike in another order", _TILTED), labels
+        if len(np.unique(some.track)) < _N_AGREEING:
+            return undecidable(_NAME, f"{alike}; but of too few objects to tell", _TILTED), labels
         return absent(_NAME, alike), labels
     if suits and least < _ALIKE:
         why = f"{apart}, and {other}: too little, or of too few objects, to be told from the slope of the ground"
