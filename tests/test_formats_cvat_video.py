@@ -470,3 +470,14 @@ def test_texts_longer_than_cvat_takes(tmp_path):
     assert any(line.startswith("6 values of attributes that are neither") for line in report.dropped)  # two, in each of three frames
     (back,) = bw.read(tmp_path / "out").image_tracks
     assert back.at([0, 1, 2]).attributes == [{"one": "a" * 4096}, {"one": "a" * 4096, "many": "d" * 3000}, {"one": "a" * 4096, "many": "e" * 3000}]
+
+
+@pytest.mark.parametrize(
+    "old, new", [('"colour"', '"{}"'), ('label="car"', 'label="{}"'), ('id="0"', 'id="{}"'), ("z_order=", "{}="), ("<box", "<{}")]
+)
+def test_names_longer_than_a_name_may_be(tmp_path, old, new):
+    """They were read, and made files of five formats that could not be read again."""
+    good = xml(track(box(0, inside=COLOUR)))
+    (tmp_path / "clip.xml").write_text(good.replace(old, new.format("n" * 4097)))
+    with pytest.raises(bw.LimitError, match=r"clip\.xml: line \d, \w+: more text characters than allowed: expected at most 4,096, got 4,097"):
+        bw.read(tmp_path)

@@ -44,7 +44,7 @@ class Limits:
     json_values : numbers, texts, lists and objects in one file; a log of 12,000 cuboids has 300,000
     json_room_bytes : what these and the file's text may take in memory beyond four times the file's size, reckoned before any is made
     json_items : those of one list or object
-    text_characters : a name or an id in JSON, keys too, a text in XML, a line of a table; what is kept unread, as a source attribute, by json_bytes
+    text_characters : a name or an id in JSON, keys too, a text or name in XML, a line of a table; what is kept unread, by json_bytes
     text_bytes : a file of labels in lines or in XML
     archive_members : files in an archive
     label_room_bytes : what labels of lines and elements take in memory beyond twelve times their file's size

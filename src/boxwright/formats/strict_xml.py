@@ -47,6 +47,9 @@ def walk(path: str | os.PathLike[str]) -> Iterator[Event]:
                 return
 
 
+_NAMES = ("name", "label", "id")  # attributes that hold one
+
+
 class _Walker:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.events = path, list[Event]()
@@ -72,6 +75,9 @@ class _Walker:
         depth = len(names)
         if depth >= self.limits.xml_depth:
             self.limits.check("xml_depth", depth + 1, self.path, f"line {self._line()}, {places[-1][:200]}")
+        longest = max(map(len, (name, *attributes, *(attributes[key] for key in _NAMES if key in attributes))))
+        if longest > self.limits.text_characters:
+            self.limits.check("text_characters", longest, self.path, f"line {self._line()}, {name[:80]}")
         place = f"{places[-1]}/{name}" if depth > 1 else name if depth else ""
         names.append(name)
         places.append(place)
