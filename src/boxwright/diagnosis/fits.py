@@ -19,7 +19,7 @@ from .rig import calibrated
 __all__ = ["fits_of_boxes", "fits_of_pictures", "shares_of_boxes"]
 
 _N_BOXES = 5
-_MOST_BOXES = 800
+_MOST_FRAMES = 24
 _MOST_SWEEPS = 4
 
 
@@ -46,7 +46,9 @@ def shares_of_boxes(evidence: Evidence, labels: Labels) -> tuple[Int64s, Float64
     """Rows of the labels that boxes were drawn around, in pictures of calibrated cameras, and the IoU of each box with its cuboid there."""
     cameras = calibrated(evidence.scene)
     boxes = [box for box in evidence.boxes if box.camera in cameras]
-    boxes = boxes[:: -(-len(boxes) // _MOST_BOXES) or 1]
+    frames = np.unique(labels.frame[[box.row for box in boxes]]) if boxes else np.zeros(0, np.int64)
+    some = set(frames[:: -(-len(frames) // _MOST_FRAMES) or 1].tolist())
+    boxes = [box for box in boxes if int(labels.frame[box.row]) in some]
     rows, shares = [np.zeros(0, np.int64)], [np.zeros(0)]
     for camera, sensor in cameras.items():
         own = np.array([box.row for box in boxes if box.camera == camera], np.int64)
