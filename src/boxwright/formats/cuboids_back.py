@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Bools, Int64s, UInt8s
+from ..arrays import Bools, Int32s, Int64s, UInt8s
 from ..cuboids import Cuboids
 from ..errors import FormatError
 from ..frames import Pose
@@ -73,7 +73,7 @@ def cuboids_over(
             at,
             stamps,
             cuboids[rows[order]],
-            visibility=many.visibility[rows[order]],  # type: ignore[arg-type]
+            visibility=many.visibility[rows[order]],
             origin=[told[0][i] for i in order.tolist()],
             attributes=[told[1][i] for i in order.tolist()] if any(told[1]) else (),
             source_attributes=[told[2][i] for i in order.tolist()] if any(told[2]) else (),
@@ -104,7 +104,7 @@ def _said_at(track: Track, times_ns: Int64s) -> tuple[list[int], list[Mapping[st
     return origin, held, [own[k] if is_there else {} for k, is_there in rows] if own else [{}] * len(rows)
 
 
-def _here(scene: Scene, labels: Scene, cuboids: Cuboids, time_index: Int64s, frames: Int64s, stands_in: str) -> Cuboids:
+def _here(scene: Scene, labels: Scene, cuboids: Cuboids, time_index: Int32s, frames: Int64s, stands_in: str) -> Cuboids:
     """Cuboids of the labels' frames in the frame of reference of the recording's labels, with its own poses where it has some."""
     used = np.unique(time_index)
     poses = [_here_from_there(scene, labels, int(labels.times_ns[i]), int(scene.times_ns[frames[i]]), stands_in) for i in used.tolist()]
@@ -142,7 +142,8 @@ def same_cuboids(a: Cuboids, b: Cuboids, room_m: float) -> Bools:
     apart = np.abs(a.center_m - b.center_m).max(axis=1, initial=0)
     with np.errstate(invalid="ignore"):
         far = np.linalg.norm(a.corners_m() - b.corners_m(), axis=-1).max(axis=1, initial=0) > room_m
-    return ~far & (np.isnan(a.center_m[:, 0]) == np.isnan(b.center_m[:, 0])) & ~(apart > room_m)
+    is_same: Bools = ~far & (np.isnan(a.center_m[:, 0]) == np.isnan(b.center_m[:, 0])) & ~(apart > room_m)
+    return is_same
 
 
 def cuboids_moved(mine: Track, written: Track, track: Track, stamps_ns: Int64s, is_covered: Bools, is_said: Bools, room_m: float) -> Track:

@@ -28,7 +28,7 @@ def as_in_rows(said: Mapping[str, Any], is_hidden: bool) -> dict[str, Any]:
     occlusion, truncation = said.get("occlusion"), said.get("truncation")
     if said.get("occluded") is None and is_whole(occlusion, (-1, 0, 1, 2)) and (occlusion in (1, 2)) == is_hidden:
         found["occluded"] = _UNKNOWN if occlusion == -1 else occlusion
-    if said.get("truncated") is None and is_whole(truncation, (-1, 0)):
+    if said.get("truncated") is None and truncation is not None and is_whole(truncation, (-1, 0)):
         found["truncated"] = float(truncation)
     return found
 
