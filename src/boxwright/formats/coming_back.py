@@ -181,7 +181,8 @@ def _is_same(a: Shapes, b: Shapes) -> Bools:
         return np.zeros(len(a), bool)
 
     if isinstance(a, Boxes) and isinstance(b, Boxes):
-        return np.asarray(np.isclose(a.xyxy, b.xyxy, rtol=0, atol=_SAME_PX, equal_nan=True)).all(axis=1)
+        is_close: Bools = np.isclose(a.xyxy, b.xyxy, rtol=0, atol=_SAME_PX, equal_nan=True)
+        return np.asarray(is_close.all(axis=1))
 
     def is_near(one: Shapes, other: Shapes) -> bool:
         pairs = [(np.asarray(mine), np.asarray(theirs)) for mine, theirs in zip(one._columns(), other._columns())]
