@@ -89,10 +89,12 @@ def main() -> None:
         left += [f"- {place}: {', '.join(none)} hold none of its labels."] if none else []
         for format in (one for one in formats if one not in none):
             try:
-                lines += rows(place, certified(scene, format))
+                found = [*rows(place, certified(scene, format))]
             except BoxwrightError as error:
                 left.append(f"- {place}: `{format}` does not take it: {error}")
-            print(*lines[-2:], sep="\n", flush=True)
+                continue
+            print(*found, sep="\n", flush=True)
+            lines += found
     n_held = sum("| holds" in line for line in lines)
     head = [
         "# Certificates",

@@ -58,6 +58,7 @@ class Shot:
     lens : None where nobody tells
     place : where the camera was, in the world less the scene's origin; in the frame of the frame's own cloud where the scene has no poses
     time_ns : when it was taken, None where nobody tells
+    mount : where the camera sits, in the frame of the cloud when both are of one moment; None where `place` alone tells it
     """
 
     frame: int
@@ -66,6 +67,7 @@ class Shot:
     lens: Lens | None = None
     place: Pose | None = None
     time_ns: int | None = None
+    mount: Pose | None = None
 
 
 @dataclass(frozen=True)
@@ -184,9 +186,11 @@ class _Mounted:
         self._told = {moments[shot.frame]: shot.place for shot in told if moments[shot.frame] != stamps[shot.frame]}
 
     def _mounts(self, told: Sequence[Shot], moments: Mapping[int, int]) -> dict[int, Pose]:
-        """Frame -> ego_from_cam, where it is known."""
+        """Frame -> ego_from_cam, where it is known: as it is told, else where the camera was, seen from where the vehicle is known to have been."""
         if self.near is None:
             return {shot.frame: shot.place for shot in told if shot.place is not None}
+        if any(shot.mount is not None for shot in told):
+            return {shot.frame: shot.mount for shot in told if shot.mount is not None}
         held = self.near
         covered = [shot for shot in told if held.covers([moments[shot.frame]])[0]]
         # where no exposure lies between known places, the nearest of these has to do

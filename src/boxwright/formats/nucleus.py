@@ -36,7 +36,7 @@ from .json_scenes import ManyScenes, placed
 from .label_rows import LabelRows
 from .looking import is_known_by, names_of
 from .remembering import of_file, of_files
-from .scale_cameras import CALIBRATION, lens_from_scale, place_from_scale, time_from_scale
+from .scale_cameras import CALIBRATION, lens_from_scale, mount_from_scale, place_from_scale, time_from_scale
 from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
 from .scale_geometry import IN_WORLD
 from .strict_json import Node
@@ -60,6 +60,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
         "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
+        "A camera's place is the one at its exposure; where it sits on the vehicle, which has moved since the frame's stamp, is told as "
+        "`boxwright_lidar_from_cam` in the metadata of its picture, which nobody else reads.",
         "The addresses of the clouds are those of the files beside; put the files where Nucleus can read them before uploading.",
     ),
 )
@@ -173,7 +175,7 @@ def _shots(frames: Node, files: PictureFiles, problems: Problems, notes: list[st
                 if params.has(PARAMS):
                     lens, place = lens_from_scale(params[PARAMS], others), place_from_scale(params[PARAMS])
                 address = item.get("url", item.mapping().get("image_url") or "").text()
-                shots.append(Shot(i, name, files.find(address), lens, place, time_from_scale(metadata, TIME)))
+                shots.append(Shot(i, name, files.find(address), lens, place, time_from_scale(metadata, TIME), mount_from_scale(metadata)))
                 ids.setdefault(name, [None] * len(frames))[i] = item["reference_id"].word()
     notes += others.notes()
     return shots, {"image_ids": ids} if ids else {}

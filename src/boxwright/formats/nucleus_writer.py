@@ -13,7 +13,7 @@ from .nucleus import CAPABILITIES, CUBOID, FIELDS, FRAME_NAME, IMAGE, N_TERMS, P
 from .own_fields import with_own_fields
 from .pictures_of_frames import Pictures, say_what_lenses_are_lost
 from .reach import check_reach
-from .scale_cameras import camera_in_scale, lenses_left_out
+from .scale_cameras import camera_in_scale, lenses_left_out, mount_in_scale
 from .scale_clouds import TIME, write_clouds
 from .scale_geometry import World
 from .streamed_json import StreamedJson
@@ -93,6 +93,7 @@ class _Pictures:
             metadata: dict[str, Any] = {TIME: one.exposure_ns} if self.scene.has_time else {}
             if name not in self.uncalibrated:
                 metadata[PARAMS] = camera_in_scale(one.sensor, self.world.camera_pose(frame_index, name), N_TERMS)
+                metadata |= mount_in_scale(self.scene, frame_index, name)
             # the client looks for the camera in the metadata, and sends it beside them
             beside = {PARAMS: metadata[PARAMS]} if PARAMS in metadata else {}
             found[key] = {"reference_id": self._id(key, frame_index), "type": IMAGE, "url": one.address, "metadata": metadata, **beside}

@@ -14,10 +14,15 @@ from ..frames import Pose
 from ..scene import CameraSensor, Scene
 from .boxwright_scene import is_safe_name
 from .images import image_bytes
+from .labelled_frames import sensor_frame
 from .sensor_files import image_path
 from .write_report import Told, WriteReport, lost_cameras
 
-__all__ = ["Picture", "Pictures", "place_of_camera", "say_what_lenses_are_lost"]
+__all__ = ["MOUNT", "Picture", "Pictures", "mount_beside_place", "place_of_camera", "say_what_lenses_are_lost"]
+
+MOUNT = (
+    "boxwright_lidar_from_cam"  # of a picture that was not taken at its frame's stamp, where the camera sits on the vehicle; others leave it alone
+)
 
 
 @dataclass(frozen=True)
@@ -106,3 +111,12 @@ def place_of_camera(scene: Scene, frame_index: int, camera: str, reference: str)
     if not scene.trajectory.covers([stamp, exposure]).all():
         exposure = stamp
     return scene.transform(reference, camera, exposure, target_time_ns=stamp)
+
+
+def mount_beside_place(scene: Scene, frame_index: int, camera: str) -> Pose | None:
+    """lidar_from_cam on the vehicle, ego_from_cam without a LiDAR, where the vehicle has moved until the picture is taken: of where the camera is
+    then, nobody else knows what is motion."""
+    exposure = int(scene.exposures_ns(camera)[frame_index])
+    if scene.trajectory is None or exposure == int(scene.times_ns[frame_index]):
+        return None
+    return scene.transform(sensor_frame(scene), camera, exposure)

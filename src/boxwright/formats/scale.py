@@ -29,7 +29,8 @@ from .declared import Capabilities, Exactness
 from .json_parts import ROW, list_by_parts
 from .label_rows import LabelRows
 from .looking import head, is_known_by, names_of, natural
-from .scale_cameras import CALIBRATION, CAMERA_FIELDS, lens_from_scale, place_from_scale, time_from_scale
+from .pictures_of_frames import MOUNT
+from .scale_cameras import CALIBRATION, CAMERA_FIELDS, lens_from_scale, mount_from_scale, place_from_scale, time_from_scale
 from .scale_clouds import SWEEPS, TIME, is_in_sensor_frame, place_of, read_cloud, read_head, unposed_note
 from .scale_geometry import IN_WORLD, TILTS
 from .strict_json import Node
@@ -53,6 +54,8 @@ CAPABILITIES = Capabilities(
     remarks=(
         "Every frame has its cuboids, in the world, so that what is shown is what the track is.",
         "Scale counts points in float32: on a map, whole metres are taken off all coordinates, and `boxwright_origin_m` beside the points says so.",
+        "A camera's place is the one at its exposure; where it sits on the vehicle, which has moved since the frame's stamp, is told as "
+        "`boxwright_lidar_from_cam` in the metadata of its picture, which nobody else reads.",
         "Cuboids that stand aslant have a pitch and a roll, which a task shows that was made with `pitch_and_roll_enabled`. Scale does not tell in "
         "which order they turn: they are Rz(yaw + pi/2) Ry(pitch) Rx(roll) about the axes ahead, to the left and up, as in its own code of metrics.",
         "Scale's own client knows tasks but reads no annotations. Its older toolkit, scale-lidar-io, reads where cuboids are and no more, and a test "
@@ -145,13 +148,15 @@ def _shots(heads: list[Node], files: PictureFiles, problems: Problems, notes: li
         for k, node in enumerate(listed(top, "images", problems)):
             with problems.aside(node.value):
                 said = node.mapping()
-                metadata = node.get("metadata", {}).mapping()
+                beside = node.get("metadata", {})
+                metadata = {key: value for key, value in beside.mapping().items() if key != MOUNT}
                 name = metadata.get(CAMERA)
                 if not isinstance(name, str) or not name.strip():
                     name = f"camera {node.get('camera_index', k).whole()}"
                 name = camera_name(name)
                 lens, place = lens_from_scale(node, others), place_from_scale(node)
-                shots.append(Shot(i, name, files.find(node["image_url"].text()), lens, place, time_from_scale(node)))
+                file, taken = files.find(node["image_url"].text()), time_from_scale(node)
+                shots.append(Shot(i, name, file, lens, place, taken, mount_from_scale(beside)))
                 rest = {key: value for key, value in said.items() if key not in _OWN_OF_IMAGES}
                 rest |= {"metadata": metadata} if metadata.keys() - {CAMERA} else {}
                 extras.setdefault(name, rest)

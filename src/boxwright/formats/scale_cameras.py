@@ -14,10 +14,21 @@ from ..cameras import Camera, FisheyeCamera, PinholeCamera, UncalibratedCamera
 from ..frames import Pose
 from ..scene import CameraSensor, Scene
 from .cameras_of_frames import Lens, OtherLenses
+from .pictures_of_frames import MOUNT, mount_beside_place
 from .scale_geometry import pose_of
 from .strict_json import Node
 
-__all__ = ["CALIBRATION", "CAMERA_FIELDS", "camera_in_scale", "lens_from_scale", "lenses_left_out", "place_from_scale", "time_from_scale"]
+__all__ = [
+    "CALIBRATION",
+    "CAMERA_FIELDS",
+    "camera_in_scale",
+    "lens_from_scale",
+    "lenses_left_out",
+    "mount_from_scale",
+    "mount_in_scale",
+    "place_from_scale",
+    "time_from_scale",
+]
 
 CALIBRATION = "pinhole cameras without thin prisms and tilt, and fisheyes without the edge of their circle, stay, where they have pictures"
 BROWN, FISHEYE = "brown_conrady", "fisheye"
@@ -50,6 +61,11 @@ def lens_from_scale(node: Node, others: OtherLenses) -> Lens | None:
 def place_from_scale(node: Node) -> Pose:
     """world_from_cam, less the origin of the file's coordinates."""
     return pose_of(node["position"], node["heading"])
+
+
+def mount_from_scale(metadata: Node) -> Pose | None:
+    """lidar_from_cam, as `mount_in_scale` tells it."""
+    return place_from_scale(metadata[MOUNT]) if metadata.has(MOUNT) else None
 
 
 def time_from_scale(node: Node, key: str = "timestamp") -> int | None:
@@ -85,9 +101,18 @@ def camera_in_scale(sensor: CameraSensor, place: Pose, n_terms: int) -> dict[str
     kind, names = (FISHEYE, _ROUND) if isinstance(lens, FisheyeCamera) else (BROWN, _BROWN[:n_terms])
     terms = (*lens.distortion, *[0.0] * len(names))[: len(names)]
     return {
-        "position": dict(zip("xyz", place.translation_m.tolist())),
-        "heading": dict(zip("wxyz", place.quat_wxyz.tolist())),
+        **_pose_in_scale(place),
         "camera_model": kind,
         **dict(zip(_FOCAL, (lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px))),
         **dict(zip(names, terms)),
     }
+
+
+def mount_in_scale(scene: Scene, frame_index: int, camera: str) -> dict[str, Any]:
+    """For the metadata of a picture that was not taken at its frame's stamp."""
+    mount = mount_beside_place(scene, frame_index, camera)
+    return {} if mount is None else {MOUNT: _pose_in_scale(mount)}
+
+
+def _pose_in_scale(pose: Pose) -> dict[str, Any]:
+    return {"position": dict(zip("xyz", pose.translation_m.tolist())), "heading": dict(zip("wxyz", pose.quat_wxyz.tolist()))}

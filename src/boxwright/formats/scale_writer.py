@@ -18,7 +18,7 @@ from .own_fields import with_own_fields
 from .pictures_of_frames import Picture, Pictures
 from .reach import check_reach
 from .scale import CAMERA, CAPABILITIES, FIELDS, N_TERMS
-from .scale_cameras import camera_in_scale, lenses_left_out
+from .scale_cameras import camera_in_scale, lenses_left_out, mount_in_scale
 from .scale_clouds import write_clouds
 from .scale_geometry import World
 from .streamed_json import write_list
@@ -64,6 +64,7 @@ def _images(world: World, frame_index: int, pictures: list[Picture], numbers: Ma
         extra = dict(extra) if isinstance(extra, Mapping) else {}
         metadata = extra.pop("metadata", {})
         metadata = {**(metadata if isinstance(metadata, Mapping) else {}), **({} if _NUMBERED.fullmatch(name) else {CAMERA: name})}
+        metadata |= mount_in_scale(world.scene, frame_index, name)
         when = {"timestamp": one.exposure_ns} if world.scene.has_time else {}
         found.append(
             {

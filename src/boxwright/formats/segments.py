@@ -51,7 +51,7 @@ CAPABILITIES = Capabilities(
     partly={
         "other_fields": "those that files of the format have of their own stay",
         "relations": "the times in which they hold are dropped",
-        "poses": "those of the first LiDAR at the frames stay",
+        "poses": "those of the first LiDAR at the frames, and of cameras at their exposures, stay",
         "calibration": f"{CALIBRATION}. Cameras are known by their pictures",
         "frame_names": "those that cannot be names of files are numbered",
         "sweeps": "those of all LiDARs become one cloud in the frame of the first",
@@ -63,7 +63,7 @@ CAPABILITIES = Capabilities(
         "Upright cuboids are written with their yaw, others with the quaternion too.",
         "Segments.ai interpolates linearly between keyframes; every frame is written as a keyframe, so that what it shows is what the track is.",
         "Timestamps are taken as nanoseconds, and left out where they have fractions. When a picture was taken, where that is not at its frame's "
-        "stamp, is told beside it as `boxwright_exposure_ns`, which nobody else reads. "
+        "stamp, is told beside it as `boxwright_exposure_ns`, and where its camera sits as `boxwright_lidar_from_cam`, which nobody else reads. "
         "A track whose name is no whole number gets one, and its name as the attribute `boxwright_track_id`.",
     ),
 )

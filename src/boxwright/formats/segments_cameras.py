@@ -20,7 +20,7 @@ from ..problems import Problems
 from ..scene import Scene
 from .boxwright_scene import camera_name
 from .cameras_of_frames import Lens, OtherLenses, PictureFiles, Shot, listed
-from .pictures_of_frames import Picture, place_of_camera
+from .pictures_of_frames import MOUNT, Picture, mount_beside_place, place_of_camera
 from .reach import within_reach
 from .strict_json import Node
 
@@ -31,7 +31,7 @@ _BROWN = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _ROUND = ("k1", "k2", "k3", "k4")
 _MODELS = {"brown-conrady": _BROWN, "fisheye": _ROUND}
 _EXPOSURE = "boxwright_exposure_ns"  # of a picture that was not taken at its frame's stamp
-_OWN = {"name", "url", "intrinsics", "extrinsics", "distortion", "camera_convention", _EXPOSURE}
+_OWN = {"name", "url", "intrinsics", "extrinsics", "distortion", "camera_convention", _EXPOSURE, MOUNT}
 _CV_FROM_GL = np.diag([1.0, -1.0, -1.0])
 
 
@@ -54,7 +54,8 @@ def shots_of_sample(
                 if in_world:
                     pose = None if pose is None or place is None else place @ pose
                 exposure = node[_EXPOSURE].whole() if node.has(_EXPOSURE) else None
-                shots.append(Shot(i, name, files.find(node["url"].text()), lens, pose, exposure))
+                mount = _pose_of(node[MOUNT]) if node.has(MOUNT) else None
+                shots.append(Shot(i, name, files.find(node["url"].text()), lens, pose, exposure, mount))
                 extras.setdefault(name, {key: value for key, value in node.value.items() if key not in _OWN})
     notes += others.notes()
     return shots, extras
@@ -83,10 +84,13 @@ def _pose(node: Node) -> Pose | None:
     """lidar_from_cam, the camera looking along its z."""
     if not node.has("extrinsics"):
         return None
-    where, turn = node["extrinsics"]["translation"], node["extrinsics"]["rotation"]
-    pose = Pose.from_quat(quat_of(turn), within_reach(where, np.array([where[axis].number() for axis in "xyz"])))
-    said = node.get("camera_convention", "OpenGL")
+    pose, said = _pose_of(node["extrinsics"]), node.get("camera_convention", "OpenGL")
     return pose if said.one_of({"OpenCV": True, "OpenGL": False}) else pose @ Pose(_CV_FROM_GL)
+
+
+def _pose_of(node: Node) -> Pose:
+    where = node["translation"]
+    return Pose.from_quat(quat_of(node["rotation"]), within_reach(where, np.array([where[axis].number() for axis in "xyz"])))
 
 
 def quat_of(node: Node) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -131,6 +135,8 @@ def images_in_segments(
             image[_EXPOSURE] = one.exposure_ns
         if name not in uncalibrated:
             image |= _calibration(one.sensor.camera, place_of_camera(scene, frame_index, name, reference))
+            mount = mount_beside_place(scene, frame_index, name)
+            image |= {} if mount is None else {MOUNT: _extrinsics(mount)}
         found.append(image)
     return found
 
@@ -140,10 +146,7 @@ def _calibration(lens: Camera, pose: Pose) -> dict[str, Any]:
     assert isinstance(lens, (PinholeCamera, FisheyeCamera))  # others were left out
     told: dict[str, Any] = {
         "intrinsics": {"intrinsic_matrix": [[lens.fx_px, 0.0, lens.cx_px], [0.0, lens.fy_px, lens.cy_px], [0.0, 0.0, 1.0]]},
-        "extrinsics": {
-            "translation": dict(zip("xyz", pose.translation_m.tolist())),
-            "rotation": dict(zip(("qw", "qx", "qy", "qz"), pose.quat_wxyz.tolist())),
-        },
+        "extrinsics": _extrinsics(pose),
         "camera_convention": "OpenCV",
     }
     model = "fisheye" if isinstance(lens, FisheyeCamera) else "brown-conrady"
@@ -151,3 +154,8 @@ def _calibration(lens: Camera, pose: Pose) -> dict[str, Any]:
         names = _MODELS[model] if any(lens.distortion[5:]) or model == "fisheye" else _BROWN[:5]
         told["distortion"] = {"model": model, "coefficients": dict(zip(names, (*lens.distortion, *[0.0] * len(names))))}
     return told
+
+
+def _extrinsics(pose: Pose) -> dict[str, Any]:
+    turn = dict(zip(("qw", "qx", "qy", "qz"), pose.quat_wxyz.tolist()))
+    return {"translation": dict(zip("xyz", pose.translation_m.tolist())), "rotation": turn}
