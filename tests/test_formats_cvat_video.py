@@ -168,7 +168,8 @@ def test_a_scene_of_other_origin(tmp_path):
     (track_,) = again.image_tracks
     assert (again.name, track_.track_id, track_.times_ns.tolist()) == ("a/b", "a", [0, 1, 2])
     assert track_.attributes == {"id": "x<y"}
-    assert track_.at([0, 1, 2]).attributes[2] == {"id": "x<y", "parked": False, "note": 'say "hi" & go'}
+    assert track_.at([0, 1, 2]).attributes[2] == {"id": "x<y", "parked": False}  # the note comes later
+    np.testing.assert_allclose(track_.shapes.xyxy, labels.at([0, 100, 200]).shapes.xyxy, atol=1e-9)
     assert again.cameras["front"].camera.size_px == (640, 480)
 
 

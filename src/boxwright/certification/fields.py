@@ -74,8 +74,8 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "calibration": lambda: lost_cameras(readings.given, readings.back),
         "visibility": lambda: _occluded(readings),
         "classes": lambda: _classes(readings),
-        "track_ids": lambda: _differing(readings, lambda rows, row: rows.track_ids[int(rows.track[row])]),
-        "keyframes": lambda: _differing(readings, _how),
+        "track_ids": lambda: _names(readings),
+        "keyframes": lambda: _keyframes(readings),
         "tags": lambda: _tags(readings),
         "times": lambda: _times(readings, exact.ns),
         "frame_names": lambda: _frame_names(readings),
@@ -140,14 +140,13 @@ def _shapes(readings: Readings) -> Found:
     return n, gone
 
 
-def _differing(readings: Readings, said: Callable[[Rows, int], object]) -> Found:
-    """Labels of which the two readings say something else."""
+def _names(readings: Readings) -> Found:
+    """Labels whose tracks have another name."""
     n, gone = 0, list[Gone]()
     for a, b, pairs in readings.both:
-        for i, j in zip(pairs.a.tolist(), pairs.b.tolist()):
-            here = said(a, i)
-            n += here is not None
-            gone += [lost_label(a, i, is_less=True)] if here is not None and here != said(b, j) else []
+        n += len(pairs.a)
+        both = [(i, a.track_ids[int(a.track[i])], b.track_ids[int(b.track[j])]) for i, j in zip(pairs.a.tolist(), pairs.b.tolist())]
+        gone += [lost_label(a, i, is_less=True) for i, here, there in both if here != there]
     return n, gone
 
 
@@ -183,11 +182,20 @@ def _is_occluded(rows: Rows) -> Bools:
     return np.zeros(len(rows), bool) if rows.visibility is None else np.asarray(rows.visibility == Visibility.OCCLUDED)
 
 
+def _keyframes(readings: Readings) -> Found:
+    """Labels of clips in which some lie between keyframes, and those that were set and are not now, or the reverse, or lie on other curves."""
+    n, gone = 0, list[Gone]()
+    for a, b, pairs in readings.both:
+        if a.state is None or (a.state == State.KEYFRAME).all():
+            continue
+        n += len(pairs.a)
+        gone += [lost_label(a, i, is_less=True) for i, j in zip(pairs.a.tolist(), pairs.b.tolist()) if _how(a, i) != _how(b, j)]
+    return n, gone
+
+
 def _how(rows: Rows, row: int) -> object:
-    """Whether a label was set, and what curve goes through those between; None where every label of the clip was set."""
-    if rows.state is None or (rows.state == State.KEYFRAME).all():
-        return None
-    return (bool(rows.state[row] == State.KEYFRAME), rows.tracks[int(rows.track[row])].method)
+    """Whether a label was set, and what curve goes through those between; None where nobody tells."""
+    return None if rows.state is None else (bool(rows.state[row] == State.KEYFRAME), rows.tracks[int(rows.track[row])].method)
 
 
 def _said(readings: Readings, of: Callable[[Rows], Sequence[Mapping[str, Any]]]) -> Found:

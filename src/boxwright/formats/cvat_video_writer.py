@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
+from ..arrays import Int64s
 from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, Visibility
@@ -20,7 +21,7 @@ from .cvat_video import CAPABILITIES, NAME
 from .cvat_video_meta import LONGEST, MOST_VALUES, Label, attribute_text, labels_of, leaf, with_labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .file_names import fitting
-from .image_labels import frames_of, labels_seen, say_what_is_lost, the_camera
+from .image_labels import at_exposures, frames_of, labels_seen, say_what_is_lost, the_camera
 from .object_links import OBJECT_ID, with_link
 from .own_fields import with_own_fields
 from .write_report import Told, WriteReport
@@ -43,7 +44,8 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     scene = with_own_fields(scene, report, "cvat_video", "cvat")
     sensor = the_camera(scene, camera, report)
     seen = labels_seen(scene, sensor)
-    writer = _Writer(scene, sensor, report)
+    seen.labelled = at_exposures(seen, report)
+    writer = _Writer(scene, sensor, report, seen.stamps_ns)
     name = fitting(_UNSAFE.sub("_", scene.name).strip(" .")) or "annotations"
     with (folder / f"{name}.xml").open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
@@ -62,6 +64,7 @@ class _Writer:
     scene: Scene
     sensor: CameraSensor
     report: WriteReport
+    stamps_ns: Int64s
     n_elements: int = 0
     n_called: int = 0
     no_texts: Counter[str] = field(default_factory=Counter)  # attribute -> values that are none
@@ -135,7 +138,7 @@ class _Writer:
         said = self._with_own({"id": track.track_id if is_number else str(next(self.free)), "label": track.category}, kept)
         self.n_called += NAME in track.attributes
         yield f"  <track{self._said(said)}>\n"
-        frames, rows = frames_of(self.scene, self.sensor, track, self.report)
+        frames, rows = frames_of(self.stamps_ns, track)
         filled = track.at(track.times_ns).attributes
         label = self.labels[track.category]
         said_at = [(name, value, attribute_text(value)) for k in rows for name, value in filled[k].items()]

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..arrays import Int64s
 from ..errors import ArgumentError, number_of
 from ..image_tracks import ImageTrack
+from ..keyframes import State
 from ..scene import CameraSensor, Scene
 from .camera_labels import CameraLabels, check_sees
 from .declared import Capabilities
+from .dense_tracks import dense_image_track
 from .laid_over import notes_on_sizes
-from .losses import lost_beside_labels, lost_cuboids, lost_of_labels
+from .losses import lost_beside_labels, lost_cuboids, lost_in_no_frame, lost_of_labels
 from .reach import check_pixels
 from .write_report import Told, WriteReport
 
-__all__ = ["frames_of", "labels_seen", "say_what_is_lost", "the_camera"]
+__all__ = ["at_exposures", "frames_of", "labels_seen", "say_what_is_lost", "the_camera"]
 
 
 def labels_seen(scene: Scene, sensor: CameraSensor) -> CameraLabels:
@@ -61,28 +64,56 @@ def _no_camera(labelled: Counter[str], names: list[str], scene: Scene) -> Argume
     return ArgumentError(what, got=f"no label in the pictures of {', '.join(names)}, but {there}", field="camera", hint=hint)
 
 
-def frames_of(scene: Scene, sensor: CameraSensor, track: ImageTrack, report: WriteReport) -> tuple[list[int], list[int]]:
-    """Frame indices, which increase, and the keyframes that go there; one between two frames goes to the nearer, and the report says so."""
-    stamps = scene.times_ns if sensor.times_ns is None else sensor.times_ns
-    order = np.argsort(stamps, kind="stable")
-    ordered = stamps[order]
-    right = np.clip(np.searchsorted(ordered, track.times_ns), 0, len(ordered) - 1)
-    left = np.maximum(right - 1, 0)
-    is_left = track.times_ns - ordered[left] < ordered[right] - track.times_ns
-    nearest = np.where((ordered[left] == track.times_ns) | is_left, left, right)
-    moved = int((ordered[nearest] != track.times_ns).sum())
-    frames = order[nearest]
-    kept: dict[int, int] = {}
-    for k, frame in enumerate(frames.tolist()):
-        if frame not in kept or stamps[frame] == track.times_ns[k]:
-            kept[frame] = k
-    if moved:
-        said = f"{number_of(moved, 'keyframe')} of track {track.track_id!r} between two frames, now at the nearer one"
-        report.rounded.append(Told("shapes keyframes", said, [track.track_id]))
-    if len(kept) < len(frames):
-        said = f"{number_of(len(frames) - len(kept), 'keyframe')} of track {track.track_id!r} whose frame has another one"
-        report.dropped.append(Told("shapes keyframes", said, [track.track_id]))
-    return sorted(kept), [kept[frame] for frame in sorted(kept)]
+def at_exposures(seen: CameraLabels, report: WriteReport) -> list[ImageTrack]:
+    """The tracks of a camera with all keyframes at its exposures. One that has others is told anew, with a keyframe in every frame that shows it; one
+    that no frame shows is left out. The report says which."""
+    times, found = np.unique(seen.stamps_ns), list[ImageTrack]()
+    n_off, n_more = dict[str, int](), dict[str, int]()
+    for track in seen.labelled:
+        off = np.flatnonzero(~np.isin(track.times_ns, times)).tolist()
+        there = _dense(track, times) if off else track
+        found += [] if there is None else [there]
+        if off and there is not None:
+            n_off[track.track_id] = len(off)
+            n_kept = sum(bool(track.keyframe_source_attributes[k]) for k in off) if track.keyframe_source_attributes else 0
+            n_more |= {track.track_id: n_kept} if n_kept else {}
+    if n_off:
+        of = f"track {next(iter(n_off))!r}" if len(n_off) == 1 else number_of(len(n_off), "track")
+        said = f"{number_of(sum(n_off.values()), 'keyframe')} of {of} between two frames: keyframes in every frame, where labels are then"
+        report.rounded.append(Told("keyframes", said, n_off))
+    if n_more:
+        report.dropped.append(Told("other_fields", f"what files say of {number_of(sum(n_more.values()), 'keyframe')} of these beside", n_more))
+    report.dropped += lost_in_no_frame(seen.scene, seen.labelled)
+    return found
+
+
+def _dense(track: ImageTrack, times_ns: Int64s) -> ImageTrack | None:
+    filled = track.at(times_ns)
+    frames = np.flatnonzero(filled.is_valid)
+    if not len(frames):
+        return None
+    k, held, kept = filled.keyframe_index[frames], filled.attributes, track.keyframe_source_attributes
+    is_own = (filled.state[frames] == State.KEYFRAME).tolist()
+    return dense_image_track(
+        track.track_id,
+        track.category,
+        track.camera,
+        frames,
+        times_ns,
+        filled.shapes[frames],
+        visibility=track.visibility[k].tolist(),
+        attributes=[{name: value for name, value in held[i].items() if track.attributes.get(name) != value} for i in frames.tolist()],
+        source_attributes=[kept[i] if own else {} for i, own in zip(k.tolist(), is_own)] if kept else (),
+        object_id=track.object_id,
+    ).replace(attributes=track.attributes, source_attributes=track.source_attributes)
+
+
+def frames_of(stamps_ns: Int64s, track: ImageTrack) -> tuple[list[int], list[int]]:
+    """Frame indices, which increase, and the keyframes that go there, of a track whose keyframes are at exposures."""
+    order = np.argsort(stamps_ns, kind="stable")
+    frames = order[np.searchsorted(stamps_ns[order], track.times_ns)]
+    rows = np.argsort(frames, kind="stable")
+    return frames[rows].tolist(), rows.tolist()
 
 
 def say_what_is_lost(seen: CameraLabels, report: WriteReport, said: Capabilities, frame_names: Sequence[str]) -> None:

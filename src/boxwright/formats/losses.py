@@ -23,6 +23,7 @@ __all__ = [
     "lost_between",
     "lost_cuboids",
     "lost_exposures",
+    "lost_in_no_frame",
     "lost_in_pictures",
     "lost_of_labels",
     "lost_problems",
@@ -120,7 +121,7 @@ def lost_of_labels(
         them are linked to objects
     keeps_filled : whether keyframes that are told to have been filled in come back so
     """
-    lost = list[Told]()
+    lost = lost_in_no_frame(scene, [one for one in tracks if isinstance(one, ImageTrack)])
     if not said.can_write("attributes") and (has_attributes or any(one.attributes or any(one.keyframe_attributes) for one in tracks)):
         lost.append(Told("attributes", "attributes"))
     n_links += sum(isinstance(one, ImageTrack) and one.object_id is not None for one in tracks)
@@ -132,6 +133,15 @@ def lost_of_labels(
     if not said.can_write("keyframes") and any(_has_between(scene, one) if keeps_filled else is_filled(scene, one) for one in tracks):
         lost.append(Told("keyframes", "which labels are keyframes: every frame has its own"))
     return lost
+
+
+def lost_in_no_frame(scene: Scene, tracks: Sequence[ImageTrack]) -> list[Told]:
+    """Labels in pictures of a format that has those of frames alone, where they lie between two."""
+    exposures = {name: scene.exposures_ns(name) for name in {one.camera for one in tracks}}
+    off = [one for one in tracks if not np.isin(one.times_ns, exposures[one.camera]).any()]
+    gone = [one.track_id for one in off if not one.at(exposures[one.camera]).is_valid.any()]
+    said = f"{number_of(len(gone), 'track')} in pictures that {'is' if len(gone) == 1 else 'are'} in no frame"
+    return [Told("shapes video", said, gone)] if gone else []
 
 
 def is_filled(scene: Scene, track: Track | ImageTrack) -> bool:
