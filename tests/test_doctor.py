@@ -13,7 +13,8 @@ import pytest
 
 import boxwright as bw
 from boxwright.batching.windows import window
-from boxwright.diagnosis import FAULTS, Presence, examine
+from boxwright.diagnosis import FAULTS, Presence, examine, fits
+from boxwright.diagnosis.evidence import gathered
 from boxwright.diagnosis.trials import at_least
 from boxwright.rotations import quat_from_yaw, quat_multiply
 from boxwright.sample import sample_folder
@@ -197,13 +198,18 @@ def test_sizes_in_an_order_that_has_no_name(sample):
     assert "read sizes as width, height, length" in verdict.change
 
 
-def test_clocks_further_off_than_was_looked(sample, monkeypatch):
-    """The best at the end of the search is not what they are off."""
-    monkeypatch.setattr(accuracy_doctor, "LATE_NS", 600_000_000)
+@pytest.mark.parametrize("late_ns", [-1_200_000_000, -800_000_000, 600_000_000, 800_000_000, 1_200_000_000, 2_000_000_000])
+def test_clocks_far_off(sample, monkeypatch, late_ns):
+    """They are found where there are poses for as long before and after, and the best at the end of the search is not what they are off."""
+    monkeypatch.setattr(accuracy_doctor, "LATE_NS", late_ns)
     diagnosis = examine(accuracy_doctor.planted(sample, "clock_offset"))
     verdict = diagnosis["clock_offset"]
-    assert not diagnosis.found  # motion by such poses is no sign of headings
-    assert verdict.presence == Presence.UNDECIDABLE and "as far as was looked" in verdict.saw
+    if 0 < late_ns < 1_500_000_000:
+        assert [one.fault for one in diagnosis.found] == ["clock_offset"]
+        assert f"{late_ns * 1e-9:+.3f} s later" in verdict.saw and f"add {late_ns * 1e-9:+.3f} s" in verdict.change
+    else:
+        assert not diagnosis.found and verdict.presence == Presence.UNDECIDABLE  # motion by such poses is no sign of headings
+        assert late_ns > 0 or "as far as was looked" in verdict.saw
 
 
 # ------------------------------------------------------------ what is none of the faults, or one of some labels
@@ -411,6 +417,12 @@ def test_tilts_that_no_order_explains(rng):
     assert ("explains only part" in verdict.saw) == bool(still) and all(one <= apart for one in still)
 
 
+def test_one_cuboid_is_counted(rng):
+    assert examine(tilted_street(rng, 0.0, n=1, yaw_rad=[0.5]))["quaternion_xyzw"].saw == "upright: 1 of 1 cuboid"
+    lying = accuracy_doctor.planted(tilted_street(rng, 0.0, n=1, yaw_rad=[0.5]), "quaternion_xyzw")
+    assert examine(lying)["quaternion_xyzw"].saw == "on their sides or heads: 1 of 1 cuboid, and 0 with the scalar last"
+
+
 def test_what_cannot_be_told_is_said(rng):
     empty = examine(bw.Scene("a", [0], {"lidar": bw.Lidar("lidar")}, label_frame="lidar"))
     assert all(one.presence == Presence.UNDECIDABLE and one.wanted for one in empty)
@@ -573,6 +585,26 @@ def test_boxes_beside_sweeps_of_some_frames(sample, drawn):
     """Axes are looked for in the labels of frames with sweeps, and boxes are of all."""
     scene = accuracy_doctor.planted(drawn.replace(data=FewSweeps(sample.data)), "left_handed")
     assert [one.fault for one in examine(scene).found] == ["left_handed"]
+
+
+@pytest.mark.parametrize("n", [20, 400])
+def test_boxes_of_long_clips_are_compared_in_some_frames(monkeypatch, n):
+    """Alike many however long the clip is, and from its whole length."""
+    place = bw.Cuboids([[20.0, 0.0, 0.0]], [[4.4, 1.8, 1.5]], yaw_rad=[0.4], frame="lidar")
+    times = np.arange(n) * 100_000_000
+    camera = bw.CameraSensor("front", bw.PinholeCamera(1280, 720, 1000, 1000, 640, 360), bw.Pose(np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0.0]])))
+    boxes = bw.ImageTrack("1 front", "car", "front", times, bw.Boxes(np.tile([500.0, 300, 780, 420], (n, 1))), object_id="1")
+    tracks = [bw.Track("1", "car", times, bw.Cuboids.concatenate([place] * n))]
+    scene = bw.Scene("a", times, {"lidar": bw.Lidar("lidar")}, {"front": camera}, tracks=tracks, image_tracks=[boxes], label_frame="lidar")
+    evidence, looked = gathered(scene), list[int]()
+    whole = fits._of_camera
+    monkeypatch.setattr(
+        fits, "_of_camera", lambda e, labels, c, s, rows, drawn: (looked.extend(labels.frame[rows]), whole(e, labels, c, s, rows, drawn))[1]
+    )
+    rows, shares = fits.shares_of_boxes(evidence, evidence.labels)
+    assert looked == evidence.labels.frame[rows].tolist() and (shares > 0.1).all()
+    assert len(set(looked)) == n if n < 24 else 12 <= len(set(looked)) <= 24
+    assert min(looked) == 0 and max(looked) >= 0.9 * n
 
 
 def test_boxes_by_an_inverted_camera_tell_nothing_of_labels(drawn):

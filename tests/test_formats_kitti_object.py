@@ -100,6 +100,20 @@ def test_every_frame_is_a_scene_with_its_own_calibration(tmp_path):
     assert bw.scenes(tmp_path / "training").names == ("000003", "000007")
 
 
+def test_points_and_calibration_alone(tmp_path):
+    """KITTI object without labels and pictures was a folder of datasets of points."""
+    make(tmp_path, row())
+    base = tmp_path / "training"
+    (base / "label_2" / "000007.txt").unlink()
+    (base / "label_2").rmdir()
+    (base / "velodyne").mkdir()
+    (base / "velodyne" / "000007.bin").write_bytes(np.float32([[9, 1, 0, 0.5]]).tobytes())
+    for place in (tmp_path, base):
+        (entry,) = bw.scenes(place)
+        scene = entry.read()
+        assert scene.format == "kitti_object" and len(scene.points(0)) == 1 and not scene.tracks and "image_2" in scene.cameras
+
+
 def test_listing_reads_nothing(tmp_path):
     make(tmp_path, row())
     for i in range(2000):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, number_of
 from ..formats import scenes
 from ..scene import Scene
 from .arrangement import Arrangement, arrangement
@@ -104,9 +104,10 @@ def _hidden(evidence: Evidence, far: FaultVerdict, inverted: FaultVerdict) -> li
     """Where labels are not where sweeps have objects: that nothing else can be said of places. Empty where they are, or where no sweep tells."""
     if far.presence == Presence.FOUND:
         return [hidden(name, "utm", "labels and points that lie so far off cannot be compared") for name in _OF_PLACES]
-    lying = float((evidence.labels.up[:, 2] < _UPRIGHT).mean())
-    if lying > _MOST_LYING:
-        why, wanted = f"{lying:.0%} of the cuboids do not stand upright, so that headings and bottoms mean nothing", "mend their angles first"
+    is_lying = evidence.labels.up[:, 2] < _UPRIGHT
+    if is_lying.mean() > _MOST_LYING:
+        of_all = f"{int(is_lying.sum())} of {number_of(len(is_lying), 'cuboid')}"
+        why, wanted = f"not upright: {of_all}, so that headings and bottoms mean nothing", "mend their angles first"
         return [undecidable(name, why, wanted) for name in _OF_PLACES]
     lost = misplaced(evidence)
     if inverted.presence == Presence.FOUND and (lost or not evidence.clouds):

@@ -26,19 +26,21 @@ def scalar_last(evidence: Evidence) -> tuple[FaultVerdict, Labels]:
     labels, name = evidence.labels, "quaternion_xyzw"
     mended, rolled = as_scalar_last(labels), as_scalar_first(labels)
     lying, still, again = (float((one.up[:, 2] < _UPRIGHT).mean()) for one in (labels, mended, rolled))
+    n_lying, n_still, n_again = (round(share * len(labels)) for share in (lying, still, again))
+    of_all = f"of {number_of(len(labels), 'cuboid')}"
     if lying > 0.05 and still < 0.02:
-        saw = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} lie on their sides or heads, and {1 - still:.0%} stand with the scalar last"
+        saw = f"on their sides or heads: {n_lying} {of_all}, and {n_still} with the scalar last"
         return found(name, saw, 1 - still - 0.01, "read quaternions as x, y, z, w"), mended
     if lying > 0.05 and again < 0.02:
-        saw = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} lie on their sides or heads, and {1 - again:.0%} stand with the scalar first"
+        saw = f"on their sides or heads: {n_lying} {of_all}, and {n_again} with the scalar first"
         return found(name, saw, 1 - again - 0.01, "read quaternions as w, x, y, z: they were taken for x, y, z, w"), rolled
     if lying > 0.05:
-        why = f"{lying:.0%} of {number_of(len(labels), 'cuboid')} do not stand upright, and taking the scalar to be last does not mend that"
+        why = f"not upright: {n_lying} {of_all}, and taking the scalar to be last does not mend that"
         return undecidable(name, why, "look at a few of them; their angles may be wrong in another way"), labels
     if still < 0.02:
         why = "all cuboids stand upright whether the scalar is first or last: they head along x, there or back"
         return undecidable(name, why, "label an object that heads elsewhere"), labels
-    return absent(name, f"{1 - lying:.0%} of {number_of(len(labels), 'cuboid')} stand upright", 1 - lying), labels
+    return absent(name, f"upright: {len(labels) - n_lying} {of_all}", 1 - lying), labels
 
 
 # ------------------------------------------------------------ sizes

@@ -68,7 +68,10 @@ _SHORTEST = 29  # characters of a line of 15 words: what is shorter is none, whi
 
 
 def _looks_like(base: Path) -> bool:
-    return (base / "label_2").is_dir() or ((base / "calib").is_dir() and any((base / name).is_dir() for name in _CAMERAS))
+    if not (base / "calib").is_dir():
+        return (base / "label_2").is_dir()
+    has_points = bool(names_of(base / "velodyne", r"[0-9]+\.bin"))  # KITTI tracking has a folder for each drive there
+    return has_points or any((base / name).is_dir() for name in ("label_2", *_CAMERAS))
 
 
 def detect(path: Path) -> bool:
