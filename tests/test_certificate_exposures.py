@@ -90,6 +90,24 @@ def test_tracks_in_pictures_that_no_frame_shows_are_told(tmp_path, format):
     assert any("shapes" in told.fields and told.of is not None and "x" in told.of for told in report.dropped)
 
 
+def rolling() -> bw.Scene:
+    """Two cameras, the first of them read from top to bottom, which sees what passes by aslant."""
+    scene = street()
+    front = replace(scene.cameras["front"], readout_ns=20_000_000, rolling_shutter="top_to_bottom")
+    return scene.replace(cameras={**scene.cameras, "front": front})
+
+
+@pytest.mark.parametrize("format", [name for name, said in bw.capabilities().items() if said.writes])
+def test_rolling_shutters_come_back_or_are_told_by_camera(format):
+    """Nobody but OpenLABEL's report told of them, and no certificate looked."""
+    kept = bw.capabilities()[format].can_write("shutters")
+    certificate = bw.certify(rolling(), format, **of_front(format))
+    assert certificate.holds, certificate.reasons
+    (reading,) = certificate.readings
+    assert [(one.n_given, one.n_lost, one.n_untold) for one in reading.lost if one.field == "shutters"] == ([] if kept else [(1, 1, 0)])
+    assert [told.of for told in certificate.report.dropped if "shutters" in told.fields] == ([] if kept else [{"front"}])
+
+
 def test_cvat_tells_anew_only_tracks_that_need_it(tmp_path):
     """And what is kept of a keyframe that no frame has is told."""
     shapes = bw.Boxes([[1, 1, 5, 5], [7, 7, 11, 11]])

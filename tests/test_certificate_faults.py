@@ -166,6 +166,7 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "a LiDAR's place": ("poses calibration", lidar_moved),
     "a pose": ("poses", pose_moved),
     "an exposure": ("times", late),
+    "a shutter": ("shutters", other_cameras(lambda sensor: replace(sensor, readout_ns=10_000_000, rolling_shutter="top_to_bottom"))),
     "a sweep cut": ("sweeps", other_sweep(xyz=lambda xyz: xyz[:10], intensity=lambda values: values[:10])),
     "a sweep with a point twice": ("sweeps", other_sweep(xyz=lambda xyz: xyz[[*range(20), 3]], intensity=lambda values: values[[*range(20), 3]])),
     "a sweep of zeros": ("sweeps", other_sweep(xyz=lambda xyz: 0 * xyz)),
@@ -262,3 +263,21 @@ def test_no_certificate_holds_over_occlusion_that_another_box_lost(monkeypatch, 
     assert bw.certify(scene, "kitti_tracking").holds
     monkeypatch.setattr(certification, "write", faulty(clear, tmp_path))
     assert not bw.certify(scene, "kitti_tracking").holds
+
+
+@pytest.mark.parametrize("format", ["segments", "datumaro", "supervisely", "cvat_api"])
+def test_what_is_told_of_a_lidar_says_nothing_of_its_columns(monkeypatch, tmp_path, format):
+    """Reports say of a second LiDAR that it is in one cloud with the first; that it is as bright as before does not follow."""
+
+    def with_two(last):
+        scene = street()
+        above = bw.Lidar("above", bw.Pose.from_yaw(0.0, (0.5, 0.0, 2.2)))
+        more = {
+            (i, "above"): replace(sweep, frame="above", intensity=np.append(np.arange(19.0), last)) for (i, _), sweep in scene.data.sweeps.items()
+        }
+        return scene.replace(lidars={**scene.lidars, "above": above}, data=MemoryData({**scene.data.sweeps, **more}, scene.data.images))
+
+    sound = bw.certify(with_two(19.0), format)
+    assert sound.holds, sound.reasons
+    monkeypatch.setattr(certification, "write", faulty(lambda _: with_two(3.0), tmp_path))
+    assert not bw.certify(with_two(19.0), format).holds

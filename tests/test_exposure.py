@@ -132,7 +132,7 @@ def test_kept_and_told(tmp_path):
     back = bw.read(tmp_path / "out").camera("front")
     assert (back.readout_ns, back.rolling_shutter) == (33_300_000, "bottom_to_top") and math.isclose(back.ego_from_cam.translation_m[0], 1.5)
     assert "640 x 360, pinhole, read bottom to top in 33.3 ms" in CliRunner().invoke(app, ["info", str(tmp_path / "out")]).output.replace("\n", "")
-    assert "the rolling shutter of camera front" in bw.write(scene(sensor()), tmp_path / "label", "openlabel").dropped
+    assert "the rolling shutter of front: all of a picture at one moment" in bw.write(scene(sensor()), tmp_path / "label", "openlabel").dropped
 
 
 def seen_boxes(clip, frame_index, name, m):

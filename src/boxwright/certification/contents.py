@@ -105,7 +105,7 @@ def compare_sweeps(given: Clip, back: Clip, frame: str, room_m: float, report: W
                 first = firsts.setdefault(called, mine.timestamp_ns)
                 poses = _cloud_from_sweep((scene, name, mine), (other, called), [first, int(scene.times_ns[i])], frame)
                 later = (mine.timestamp_ns - int(scene.times_ns[i])) - (clouds[called].timestamp_ns - int(other.times_ns[j]))
-                held = _Held(f"the sweep of {name} at frame {place}", name, mine, clouds[called], start, later)
+                held = _Held(f"the sweep of {name} at frame {place}", mine, clouds[called], start, later)
                 ends[called] = start + _compare(found, held, poses, exact)
         for called, cloud in clouds.items():
             if ends.get(called, 0) < len(cloud):
@@ -133,7 +133,6 @@ class _Held(NamedTuple):
     """A sweep and the cloud that has it from `start` on. later_ns : by how much its stamp is later in its frame than the cloud's is"""
 
     said: str
-    lidar: str
     mine: Sweep
     cloud: Sweep
     start: int
@@ -157,11 +156,11 @@ def _compare(found: Contents, held: _Held, poses: Sequence[Pose], exact_m: float
         return n
     gone += [OWN_STAMP] if held.later_ns else []
     gone += [DESKEWED] if mine.is_deskewed != cloud.is_deskewed else []
-    losses, theirs = [Loss(frozenset([held.lidar, one])) for one in gone], columns_of(cloud)
+    losses, theirs = [Loss(frozenset([one])) for one in gone], columns_of(cloud)
     for column, values in columns_of(mine).items():
         if column not in theirs or not _is_same(column, values[kept], theirs[column][there], held.later_ns):
             is_less = column in theirs and _is_scaled(values[kept], theirs[column][there])
-            losses.append(Loss(frozenset([held.lidar, column]), is_less))
+            losses.append(Loss(frozenset([column]), is_less))
     found.gone += [tuple(losses)] if losses else []
     return n
 

@@ -19,7 +19,7 @@ from ..point_labels import PointLabels
 from ..scene import Scene
 from ..tags import Tag
 from .measured import is_tilted
-from .placed import lost_cameras, lost_poses, with_cameras
+from .placed import lost_cameras, lost_poses, lost_shutters, with_cameras
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
 from .told import Gone, Loss, lost
 
@@ -72,6 +72,7 @@ def lost_fields(readings: Readings, exact: Exactness, only: frozenset[str] | Non
         "segmentation": lambda: _point_labels(readings),
         "poses": lambda: lost_poses(readings.given, readings.back),
         "calibration": lambda: lost_cameras(readings.given, readings.back),
+        "shutters": lambda: lost_shutters(readings.given, readings.back),
         "visibility": lambda: _occluded(readings),
         "classes": lambda: _classes(readings),
         "track_ids": lambda: _names(readings),

@@ -15,7 +15,7 @@ from ..scene import CameraSensor, Scene
 from .rows import Clip
 from .told import Gone, lost
 
-__all__ = ["lost_cameras", "lost_poses", "poses_of", "with_cameras", "wrong_cameras", "wrong_lidars"]
+__all__ = ["lost_cameras", "lost_poses", "lost_shutters", "poses_of", "with_cameras", "wrong_cameras", "wrong_lidars"]
 
 _SAME_PX = 0.01
 _SAME_POSE = 1e-6
@@ -61,6 +61,21 @@ def lost_cameras(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
     others = [(one, other, two) for other, _, _ in back.scenes[:1] for one, two in _together(cameras, _calibrated(other))]
     found = {one.name for one, other, two in others if _is_same(scene, one, other, two)}
     return len(cameras), [lost(one.name) for one in cameras if one.name not in found]
+
+
+def lost_shutters(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
+    """Cameras with a rolling shutter, and those that are read another way now, or in another time."""
+    if not given.scenes:
+        return 0, []
+    scene, others = given.scenes[0][0], [other for other, _, _ in back.scenes[:1]]
+    called = {name: other.cameras[there] for other in others for name, there in _cameras_back(scene, other).items()}
+    pairs = {name: (_shutter(sensor), _shutter(called[name]) if name in called else None) for name, sensor in scene.cameras.items()}
+    rolling = {name: pair for name, pair in pairs.items() if any(one is not None and one[1] for one in pair)}
+    return len(rolling), [lost(name) for name, (before, after) in rolling.items() if before != after]
+
+
+def _shutter(sensor: CameraSensor) -> tuple[str, int]:
+    return sensor.rolling_shutter, sensor.readout_ns
 
 
 def _calibrated(scene: Scene) -> list[CameraSensor]:

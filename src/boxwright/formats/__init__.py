@@ -36,6 +36,7 @@ from .exactness import exactness_notes
 from .finding import Finder, some_of
 from .image_folder import ImageFolder, open_video
 from .laid_over import laid_over
+from .losses import lost_shutters
 from .pcd import pcd_bytes
 from .ply import ply_bytes
 from .point_label_files import read_point_labels, write_point_labels
@@ -272,6 +273,7 @@ def write(scene: Scene, path: str | os.PathLike[str], format: str = "boxwright",
     report = WriteReport(format, as_path(path))
     with whole_folder(path) as folder, without_collector():
         writer(scene, folder, report, **options)
+    report.dropped += lost_shutters(scene, _module(_READERS, format).CAPABILITIES)
     return report
 
 

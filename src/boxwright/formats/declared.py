@@ -24,6 +24,7 @@ FIELDS = {
     "segmentation": "a class and an object for each point",
     "poses": "where the vehicle was",
     "calibration": "lenses and places of cameras",
+    "shutters": "how rolling shutters are read",
     "visibility": "which labels are occluded",
     "classes": "the names of classes",
     "track_ids": "the names of tracks",

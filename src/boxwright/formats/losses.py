@@ -27,6 +27,7 @@ __all__ = [
     "lost_in_pictures",
     "lost_of_labels",
     "lost_problems",
+    "lost_shutters",
     "say_no_pictures",
 ]
 
@@ -69,6 +70,12 @@ def lost_exposures(scene: Scene, cameras: Iterable[str]) -> list[Told]:
     """When some cameras exposed, of a format that has them at the frames' stamps."""
     late = [name for name in cameras if not np.array_equal(scene.exposures_ns(name), scene.times_ns)]
     return [Told("times", f"when {', '.join(late)} exposed: at the frames' stamps", late)] if late else []
+
+
+def lost_shutters(scene: Scene, said: Capabilities) -> list[Told]:
+    """Which cameras expose row by row or column by column, of a format that has all of a picture at one moment."""
+    rolling = [] if said.can_write("shutters") else [name for name, sensor in scene.cameras.items() if sensor.readout_ns]
+    return [Told("shutters", f"the rolling shutter of {', '.join(rolling)}: all of a picture at one moment", rolling)] if rolling else []
 
 
 def lost_problems(scene: Scene) -> list[Told]:

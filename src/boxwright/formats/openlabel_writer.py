@@ -79,8 +79,6 @@ class Document:
         self.index_of = {name: i for i, name in enumerate(ids)}
         self.was = kept_of(scene, report)
         for name, sensor in scene.cameras.items():
-            if sensor.readout_ns:
-                report.dropped.append(Told("", f"the rolling shutter of camera {name}"))
             if not isinstance(sensor.camera, (PinholeCamera, UncalibratedCamera)):
                 report.notes.append(
                     f"camera {name}: OpenLABEL has no {model_of(sensor.camera)} lens; it is in intrinsics_custom, which others may not know"
