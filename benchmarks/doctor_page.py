@@ -2,6 +2,7 @@
 
 python benchmarks/doctor_page.py                    all of it, in some ten minutes of one core
 python benchmarks/doctor_page.py --only drives      one section anew, the others as they are
+python benchmarks/doctor_page.py --only variations --recordings kitti_raw
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import accuracy_doctor
+import boxwright as bw
 import doctor_drives
 import doctor_parts
 
@@ -47,19 +49,23 @@ def of_drives(names: Sequence[str], answers: Sequence[doctor_parts.Answer]) -> l
     return lines + doctor_parts.reasons(answers)
 
 
-def by_part() -> list[str]:
-    scenes = {name: scene for name, scene in doctor_parts.recordings().items() if name in PARTED}
+def by_part(names: Sequence[str]) -> list[str]:
+    scenes = _recordings(names)
     answers = doctor_parts.trial(scenes, PARTS, {})
     said = f"Of {', '.join(scenes)}: {', '.join(PARTS)}."
     return [said, "", *doctor_parts.table(answers), *doctor_parts.reasons(answers)]
 
 
-def by_variation() -> list[str]:
-    scenes = {name: scene for name, scene in doctor_parts.recordings().items() if any(one in name for one in FEW)}
+def by_variation(names: Sequence[str]) -> list[str]:
+    scenes = _recordings(names)
     answers = doctor_parts.trial(scenes, ["whole", "ahead"], doctor_parts.VARIATIONS)
     lines = [f"Recordings: {', '.join(scenes)}. Of each: whole, ahead."]
     lines += ["Below the faults is what users have besides them; what is found there is the name that tells it best."]
     return [*lines, "", *doctor_parts.table(answers)]
+
+
+def _recordings(names: Sequence[str]) -> dict[str, bw.Scene]:
+    return {name: scene for name, scene in doctor_parts.recordings().items() if any(one in name for one in names)}
 
 
 HEADINGS = {
@@ -74,9 +80,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=list(HEADINGS), choices=list(HEADINGS), help="which sections are made anew")
     parser.add_argument("--drives", nargs="*", type=int, default=ALL, help="which of the simulated recordings, by number")
+    parser.add_argument("--recordings", nargs="*", help="of the last two sections: those whose names hold one of these")
     options = parser.parse_args()
-    lines = ["# The doctor, on planted faults", "", "Made by `python benchmarks/doctor_page.py`.", ""]
-    sections = {"datasets": by_dataset, "drives": lambda: by_drive(options.drives), "parts": by_part, "variations": by_variation}
+    lines = ["# The doctor, on planted faults", ""]
+    lines += ["Made by `python benchmarks/doctor_page.py`; with `--only` one section is made anew, and the others are as they were.", ""]
+    sections = {
+        "datasets": by_dataset,
+        "drives": lambda: by_drive(options.drives),
+        "parts": lambda: by_part(options.recordings or PARTED),
+        "variations": lambda: by_variation(options.recordings or FEW),
+    }
     for name, heading in HEADINGS.items():
         made = sections[name]() if name in options.only else _as_it_is(heading)
         lines += [heading, "", *made, ""] if made else []
