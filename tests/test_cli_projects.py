@@ -81,6 +81,18 @@ def test_the_only_scene_need_not_be_named(run, street, recording, tmp_path):
     assert code == 2 and "the project has no scenes" in err
 
 
+def test_a_scene_that_others_add_meanwhile_is_not_told(run, street, recording, monkeypatch):
+    take = bw.Project.import_scene
+
+    def beside(project, *args, **kwargs):
+        take(project, recording, name="theirs")
+        return take(project, *args, **kwargs)
+
+    monkeypatch.setattr(bw.Project, "import_scene", beside)
+    code, out, _ = run("import", street, recording, "--name", "tuesday", "--labels", recording)
+    assert code == 0 and out.startswith("tuesday: "), out
+
+
 def test_json(run, street, tmp_path):
     seq = move(street)
     listed = json.loads(run("log", street, "--json")[1])["transactions"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from .common import (
 )
 from .projects import ByOption, ProjectArgument, commit_dict
 from .usage import with_options
+
+if TYPE_CHECKING:
+    from ..store import Commit, Project
 
 NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the scene is called in the project.")]
 SkipOption = Annotated[bool, typer.Option("--skip-there", help="Pass over scenes whose names the project has already.")]
@@ -73,8 +76,7 @@ def import_(
         with tracked(f"importing {number_of(len(wanted), 'scene')}", len(wanted)) as advance:
             for one in wanted:
                 commit = opened.import_scene(path, one, format, **given, strict=not lenient, name=name, by=by)
-                added_name = next(scene.name for scene in opened.scenes() if scene.name not in there)
-                there.add(added_name)
+                added_name = _scene_of(opened, commit)
                 done.append({"scene": added_name, **commit_dict(commit)})
                 if lenient or labels is not None:
                     added = opened.read(added_name)
@@ -88,3 +90,9 @@ def import_(
         print_lines(f"{entry['scene']}: {number_of(entry['n_changes'], 'entry')}, transaction {entry['seq']}")
         print_lines(*(f"  note: {with_options(line)}" for line in entry.get("notes", ())))
     print_lines(f"imported {number_of(len(done), 'scene')} into {opened.place}" + (f", passed over {len(taken)}" if taken else ""))
+
+
+def _scene_of(project: Project, commit: Commit) -> str:
+    """What the scene is called that the transaction added: its dataset may list it by another name."""
+    changed = (project.entity(one) for one in commit.revisions)
+    return next(str((one.body or {})["name"]) for one in changed if one.kind == "scene")
