@@ -17,6 +17,7 @@ _REACHES_NS = 500_000_000, 1_500_000_000  # the further one where the nearer doe
 _INSIDE = 0.8  # of the reach: what is best beyond may be the foot of something that is better further off
 _STEP_NS = 25_000_000
 _STILL_M = 1.0
+_LEAST_M = 0.3  # by right poses: errors of labels and poses, not of clocks
 _N_LABELS = 3
 _N_FREE = 10  # labels beyond one of each object: spreads a third less by one more free number come by chance once in thousands of times (F test)
 _SHORT_S, _LONG_S = 1e-3, 60.0  # between frames
@@ -55,8 +56,10 @@ def _within(evidence: Evidence, reach_ns: int) -> tuple[FaultVerdict, int | None
     seconds = float(offsets[best]) * 1e-9
     if abs(best - middle) >= 2 and now - least > 0.02 and now > 1.5 * least:
         saw = f"{n} tracks that stand wander by {now:.3f} m, and by {least:.3f} m if poses are taken {seconds:+.3f} s later"
-        if best in (0, len(offsets) - 1):
-            why = f"{saw}, which is as far as was looked: the clocks are further off than that, or it is something else"
+        at_end = best in (0, len(offsets) - 1)
+        if at_end or least > _LEAST_M:
+            limit = "as far as was looked" if at_end else "far for things that stand"
+            why = f"{saw}, which is {limit}: the clocks are further off than that, or it is something else"
             return undecidable(_NAME, why, "compare the first and last stamps of sweeps and poses"), None
         change = f"add {seconds:+.3f} s to the stamps of the sweeps, or take it off those of the poses"
         return found(_NAME, saw, 1 - least / now + 0.3, change), int(offsets[best])
