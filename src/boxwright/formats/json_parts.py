@@ -6,15 +6,15 @@ import json
 import re
 import sys
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from ..limits import limits
 from .json_shape import taken_bytes
-from .strict_json import Node, decoder, load_text, refusing
+from .strict_json import Node, Pairs, decoder, load_text, refusing
 
 __all__ = ["ROW", "WHOLE", "Excerpt", "JsonParts", "ListOfParts", "list_by_parts", "load_by_parts"]
 
@@ -37,26 +37,38 @@ class _Once(dict[str, str]):
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A file without some items of its lists. numbers : list -> what number each item that is left has in the file"""
+    """A file without some items of its lists.
+
+    numbers : list -> what number each item that is left has in the file
+    has_room : whether there is room for all its values at once
+    """
 
     text: str | None
     numbers: Mapping[str, Sequence[int]]
+    has_room: bool = False
 
 
 WHOLE = Excerpt(None, {})
 
 
 class JsonParts:
-    """A file whose values are parsed one at a time. text : of it, where it was loaded and found sound before"""
+    """A file whose values are parsed one at a time. excerpt : of it, where it was found sound before
 
-    def __init__(self, file: Path, text: str | None = None) -> None:
-        self.file, self._text = file, load_text(file) if text is None else text
+    has_room : whether there is room for all its values at once, so that none of them is weighed
+    """
+
+    def __init__(self, file: Path, excerpt: Excerpt = WHOLE) -> None:
+        self.file = file
+        self._text, self.has_room = load_text(file) if excerpt.text is None else (excerpt.text, excerpt.has_room)
         self._kept_bytes = sys.getsizeof(self._text) - 4 * file.stat().st_size  # beyond what any file may take
         self._decoder, self._shared, self._limits = decoder(), _Once(), limits()
         self._again = json.JSONDecoder(object_pairs_hook=self._sharing)  # of what the other has taken once
+        self._at_once = decoder(self._sharing)
 
     def keep(self, value: Any, field: str) -> None:
         """Counts a value that stays in memory. LimitError where all of them take too much."""
+        if self.has_room:
+            return
         self._kept_bytes += self._taken(value)
         self._check_room(0, field)
 
@@ -67,12 +79,11 @@ class JsonParts:
             self._end(end)
         return found  # type: ignore[no-any-return]
 
-    def items(self) -> array[int]:
-        """The items of a file that is a list: for each its offset, and then the one behind it."""
+    def items(self) -> Iterator[tuple[Any, int, int]]:
+        """The items of a file that is a list, parsed as they are asked for: (item, its offset, the one behind it)."""
         with refusing(self.file):
-            found, end = self._list(self._skipped(0))
+            end = yield from self._each(self._skipped(0), self._at_once)
             self._end(end)
-        return found  # type: ignore[no-any-return]
 
     def once(self, value: Any) -> Any:
         """A value as `again` gives it, the texts that come again and again once in memory."""
@@ -84,7 +95,7 @@ class JsonParts:
 
     def again(self, at: int, end: int) -> Any:
         """A value that was parsed before, from its offset to the one behind it. LimitError, before it is made, where it would take too much."""
-        if not self._fits(end - at):
+        if not self.has_room and not self._fits(end - at):
             self._check_room(self._taken_by(at, end), None)
         return self._again.raw_decode(self._text, at)[0]
 
@@ -103,7 +114,7 @@ class JsonParts:
 
     def _value(self, at: int) -> tuple[Any, int]:
         value, end = self._parsed(self._decoder, at)
-        if end - at >= _SMALL:
+        if end - at >= _SMALL and not self.has_room:
             self._kept_bytes += self._taken_by(at, end)
         return value, end
 
@@ -112,6 +123,8 @@ class JsonParts:
 
         likely : characters that it may have, for a start
         """
+        if self.has_room:
+            return decoder.raw_decode(self._text, at)
         rest, n = len(self._text) - at, likely
         while n < rest and (n <= _SMALL or self._fits(n)):
             try:
@@ -127,17 +140,28 @@ class JsonParts:
 
     def _list(self, at: int) -> tuple[Any, int]:
         """(for each item of a list its offset, and then the one behind it; the offset behind the list); each is parsed, and let go"""
-        found = array("q")
+        found, behind = array("q"), at
+
+        def each() -> Iterator[tuple[Any, int, int]]:
+            nonlocal behind
+            behind = yield from self._each(at, self._decoder)
+
+        for _, first, end in each():
+            found.extend((first, end))
+        return found, behind
+
+    def _each(self, at: int, decoder: json.JSONDecoder) -> Generator[tuple[Any, int, int], None, int]:
+        """(item, its offset, the one behind it) of a list at an offset; at last the offset behind the list."""
         at, likely = self._skipped(at + 1), _LITTLE
         if self._text[at : at + 1] == "]":
-            return found, at + 1
+            return at + 1
         while True:
-            end = self._parsed(self._decoder, at, likely)[1]
-            found.extend((at, end))
+            value, end = self._parsed(decoder, at, likely)
+            yield value, at, end
             likely = max(2 * (end - at), _LITTLE)
             at = self._skipped(end)
             if self._text[at : at + 1] == "]":
-                return found, at + 1
+                return at + 1
             at = self._skipped(self._behind(",", at))
 
     # -------------------------------------------------------- memory
@@ -214,7 +238,7 @@ class JsonParts:
         if self._skipped(at) != len(self._text):
             raise json.JSONDecodeError("Extra data", self._text, self._skipped(at))
 
-    def _sharing(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _sharing(self, pairs: Pairs) -> dict[str, Any]:
         once = self._shared
         if len(once) < _MANY:
             return {once[key]: once[value] if type(value) is str else value for key, value in pairs}
@@ -225,18 +249,23 @@ class ListOfParts(Node):
     """A list of objects in a file; going through it makes each of them anew, and lets it go.
 
     left : what of an object stays in memory
-    counted : what number each object has in the file's list
+    offsets : of each and behind it; None for a file that is the list, until it was gone through
+    counted : what number each object has in the file's list, where some are left out
     """
 
     __slots__ = ("counted", "left", "offsets", "parts")
 
-    def __init__(self, parts: JsonParts, offsets: array[int], field: str, left: Callable[[Any], Any], numbers: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, parts: JsonParts, offsets: array[int] | None, field: str, left: Callable[[Any], Any], counted: Sequence[int] | None = None
+    ) -> None:
         super().__init__([], str(parts.file), field)
-        self.parts, self.offsets, self.left = parts, offsets, left
-        self.counted: Sequence[int] = range(len(self)) if numbers is None else numbers
+        self.parts, self.offsets, self.left, self.counted = parts, offsets, left, counted
 
     def __len__(self) -> int:
-        return len(self.offsets) // 2
+        if self.offsets is None:
+            for _ in self._items():
+                pass
+        return len(self.offsets or ()) // 2
 
     def __iter__(self) -> Iterator[Node]:
         for node, _, _ in self.placed():
@@ -246,11 +275,23 @@ class ListOfParts(Node):
     def placed(self) -> Iterator[tuple[Node, int, int]]:
         """Each object, of which nothing stays, with its first byte in the file and the byte behind it."""
         last, n_before = 0, 0
-        for i, at, end in zip(self.counted, islice(self.offsets, 0, None, 2), islice(self.offsets, 1, None, 2)):
-            value = self.parts.again(at, end)
+        numbers: Iterable[int] = count() if self.counted is None else self.counted
+        for (value, at, end), i in zip(self._items(), numbers):
             first = n_before + self.parts.n_bytes(last, at)
             last, n_before = end, first + self.parts.n_bytes(at, end)
             yield Node(value, self.path, f"{self.field}[{i}]"), first, n_before
+
+    def _items(self) -> Iterator[tuple[Any, int, int]]:
+        """(object, its offset, the one behind it); an object is checked when it is made for the first time."""
+        if self.offsets is not None:
+            for at, end in zip(islice(self.offsets, 0, None, 2), islice(self.offsets, 1, None, 2)):
+                yield self.parts.again(at, end), at, end
+            return
+        found = array("q")
+        for value, at, end in self.parts.items():
+            found.extend((at, end))
+            yield value, at, end
+        self.offsets = found
 
 
 class _Top(Node):
@@ -281,10 +322,10 @@ def _left_of(track: Any) -> Any:
 
 def list_by_parts(file: Path, left: Callable[[Any], Any], excerpt: Excerpt = WHOLE) -> Node:
     """The items of a JSON file that is a list, as `load_by_parts` has those of a member."""
-    parts = JsonParts(file, excerpt.text)
+    parts = JsonParts(file, excerpt)
     if not re.match(r"\s*\[", parts._text):
         return Node(parts.whole(), str(file))
-    return ListOfParts(parts, parts.items(), "", left, excerpt.numbers.get(""))
+    return ListOfParts(parts, None, "", left, excerpt.numbers.get(""))
 
 
 def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _left_of, excerpt: Excerpt = WHOLE) -> Node:
@@ -293,7 +334,7 @@ def load_by_parts(file: Path, lists: Set[str], left: Callable[[Any], Any] = _lef
     left : what stays in memory of an item once it is read; by default that of a track of ours
     excerpt : in place of the file
     """
-    parts = JsonParts(file, excerpt.text)
+    parts = JsonParts(file, excerpt)
     if not re.match(r"\s*\{", parts._text):
         return Node(parts.whole(), str(file))
     top = parts.members(lists)

@@ -24,11 +24,12 @@ _SCENE_BYTES = 400  # of a scene in memory, without its rows
 @dataclass(frozen=True)
 class PlacedItems:
     """The items of one list. rows : scene -> (n, 3), each item's number in the list, its first byte, and the byte behind it; those of nobody, which
-    every scene has, are under None. first, last : bytes of the file that all of them take"""
+    every scene has, are under None. first, last : bytes of the file that all of them take; has_room : as in an Excerpt"""
 
     rows: Mapping[Hashable, Int64s]
     first: int
     last: int
+    has_room: bool
 
     def of(self, scenes: Iterable[Hashable]) -> Int64s:
         own = [self.rows[scene] for scene in dict.fromkeys((*scenes, None)) if scene in self.rows]
@@ -46,7 +47,7 @@ def placed(items: Node, scene_of: Callable[[int, Node], Hashable], left: object 
         begin = first if begin < 0 else begin
         found.setdefault(scene_of(number, node), array("q")).extend((number, first, end))
         items.parts.keep(left, node.field)
-    return PlacedItems({scene: np.array(rows, np.int64).reshape(-1, 3) for scene, rows in found.items()}, max(begin, 0), end)
+    return PlacedItems({scene: np.array(rows, np.int64).reshape(-1, 3) for scene, rows in found.items()}, max(begin, 0), end, items.parts.has_room)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class ManyScenes:
             stream.seek(at)
             pieces.append(stream.read())
         try:
-            return Excerpt(b"".join(pieces).decode(), {name: own[:, 0].tolist() for name, own in rows.items()})
+            numbers = {name: own[:, 0].tolist() for name, own in rows.items()}
+            return Excerpt(b"".join(pieces).decode(), numbers, all(items.has_room for items in self.lists.values()))
         except UnicodeDecodeError:
             raise FormatError("changed while it was read", path=self.file, hint=FILE_HINT) from None
 

@@ -31,13 +31,17 @@ _WIDE_ESCAPE = re.compile(rb"\\u[dD][89abAB]")
 _MOST_KEYS = 20_000  # that are told apart: an object's key is one text, however often it comes
 
 
-def check_shape(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str], in_parts: bool = False) -> None:
-    """LimitError where brackets, all values, those of one list or object, or what all of them take in memory at once is too much."""
+def check_shape(raw: bytes | mmap, bounds: Limits, path: str | os.PathLike[str], in_parts: bool = False) -> bool:
+    """LimitError where brackets, all values, those of one list or object, or what all of them take in memory at once is too much.
+
+    in_parts : they will not be there at once; whether they could be is returned
+    """
     if _is_plainly_within(raw, bounds):
-        return
-    shape = _shape_of(raw, bounds, path)
+        return True
+    room = _shape_of(raw, bounds, path).room_bytes(raw)
     if not in_parts:
-        bounds.check("json_room_bytes", shape.room_bytes(raw), path)
+        bounds.check("json_room_bytes", room, path)
+    return room <= bounds.json_room_bytes
 
 
 def _is_plainly_within(raw: bytes | mmap, bounds: Limits) -> bool:

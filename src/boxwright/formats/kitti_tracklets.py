@@ -10,6 +10,7 @@ it CVAT, means other things by the same names: kitti_raw_dialects.py tells which
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from dataclasses import dataclass, field
@@ -47,6 +48,10 @@ _TRACKLETS, _TRACKLET, _POSES, _POSE_ITEM = "tracklets", "tracklets/item", "trac
 _IN_POSE, _IN_ATTRIBUTE, _POSE_VERSION = f"{_POSE_ITEM}/", f"/{_ATTRIBUTE}/", f"{_POSES}/item_version"
 _ATTRIBUTES = (f"{_TRACKLET}/{_ATTRIBUTE}", f"{_POSE_ITEM}/{_ATTRIBUTE}")
 _COUNTS = (f"{_TRACKLETS}/count", f"{_POSES}/count")
+_OPENED = ("", _TRACKLET, _POSE_ITEM)
+_HIDDEN, _BORDERS = ("state", "occlusion", "occlusion_kf", "truncation"), ("amt_border_l", "amt_border_r", "amt_border_kf")
+_BESIDE_POSE = (*_HIDDEN, "amt_occlusion", "amt_occlusion_kf", *_BORDERS)
+_NAMES_IN_POSE = {f"{_IN_POSE}{name}": name for name in (*POSE, *_BESIDE_POSE)}  # KITTI's own: nearly all elements of a file
 _WHOLE = re.compile("-?[0-9]{1,18}")
 MOST_FIELDS = 256  # of a tracklet or a pose; as many attributes
 _HINT = "correct the file or get it again"
@@ -110,7 +115,8 @@ def read_tracklets(path: Path, problems: Problems) -> TrackletFile:
     reader = _Reader(path, problems)
     for is_start, name, place, line, text in walk(path):
         if is_start:
-            reader.start(name, place, line)
+            if place in _OPENED:
+                reader.start(name, place, line)
         else:
             reader.end(place, text, line)
     if reader.counts.get(_TRACKLETS) is None and not reader.n_tracklets:
@@ -156,7 +162,10 @@ class _Reader:
             self.limits.check("keyframes_per_track", self.n_poses, self.path, f"tracklet {self.tracklet.number}")
 
     def end(self, place: str, text: str | None, line: int) -> None:
-        if place == _POSE_ITEM:
+        name = _NAMES_IN_POSE.get(place)
+        if name is not None and text is not None:
+            self._field(True, name, text, line)
+        elif place == _POSE_ITEM:
             self._pose(line)
         elif place == _TRACKLET:
             self._tracklet()
@@ -179,8 +188,12 @@ class _Reader:
 
     def _field(self, is_of_pose: bool, name: str, text: str, line: int) -> None:
         """One that comes twice costs its pose or its tracklet, at whose end it is told."""
+        words = self.pose_words if is_of_pose else self.words
+        if name not in words and len(words) < MOST_FIELDS:
+            words[name] = (text, line)
+            return
         try:
-            self._put(self.pose_words if is_of_pose else self.words, name, text, line)
+            self._put(words, name, text, line)
         except FormatError as error:
             if is_of_pose:
                 self.pose_wrong = self.pose_wrong or error
@@ -229,7 +242,7 @@ class _Reader:
         with self.problems.aside({"tracklet": self.tracklet.number, "pose": self.n_poses - 1, **_texts(self.pose_words)}):
             if self.pose_wrong is not None:
                 raise self.pose_wrong
-            pose = [self._number(self.pose_words, name, line) for name in POSE]
+            pose = self._numbers(self.pose_words, POSE) or [self._number(self.pose_words, name, line) for name in POSE]
             columns = {name: _plain(text) for name, (text, _) in self.pose_words.items() if name not in POSE}
             self.tracklet.frames.append(self.n_poses - 1)
             self.tracklet.poses.append(pose)
@@ -265,6 +278,15 @@ class _Reader:
             tracklet.track_attributes = _values(self.attributes)
             self.found.append(tracklet)
 
+    @staticmethod
+    def _numbers(words: dict[str, tuple[str, int]], names: tuple[str, ...]) -> list[float] | None:
+        """What `_number` makes of each, None where one does not hold: most do."""
+        try:
+            found = [float(words[name][0]) for name in names]
+        except (KeyError, ValueError):
+            return None
+        return found if all(abs(value) < FARTHEST_M for value in found) else None
+
     def _number(self, words: dict[str, tuple[str, int]], name: str, line: int) -> float:
         if name not in words:
             raise FormatError(
@@ -297,6 +319,7 @@ def value_of(text: str) -> Any:
     return value if str(value) == text else text
 
 
+@functools.lru_cache(1024)  # most are 0, 1, 2 and -1
 def _plain(text: str) -> Any:
     """The number that a text is, or the text."""
     if _WHOLE.fullmatch(text):

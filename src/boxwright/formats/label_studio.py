@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Float64s
 from ..cameras import UncalibratedCamera
 from ..errors import number_of
 from ..image_tracks import ImageTrack
@@ -42,7 +41,7 @@ from .json_parts import list_by_parts
 from .json_scenes import ManyScenes, placed
 from .label_studio_annotators import annotators, left_out, regions
 from .label_studio_said import kind_of, what_is_said
-from .label_studio_shapes import SHAPES, category_of, rectangle_of, shapes_of_rectangles, track_of_picture
+from .label_studio_shapes import SHAPES, Rectangle, category_of, rectangle_of, shapes_of_rectangles, track_of_picture
 from .laid_over import NO_SIZE
 from .looking import files_of, head, is_known_by
 from .remembering import of_file, of_files
@@ -172,7 +171,7 @@ def read(path: Path, scene: str, problems: Problems) -> Scene:
 def read_sized(path: Path, scene: str, problems: Problems, size_px: tuple[int, int] | None) -> Scene:
     """size_px : of the pictures of videos that do not say it themselves"""
     file, place, who = _places(path)[scene]
-    chosen = [*list_by_parts(file, _all_of, of_file(file, _tasks).tasks.only(place))]
+    chosen = [*iter(list_by_parts(file, _all_of, of_file(file, _tasks).tasks.only(place)))]  # `iter`: it would be asked for its length, and parsed
     reader = _Reader(file, problems, size_px, who)
     return reader.videos(scene, chosen) if _is_video(chosen[0]) else reader.pictures(scene, chosen)
 
@@ -267,7 +266,7 @@ class _Reader:
     ) -> ImageTrack:
         value = region["value"]
         category = category_of(value, ("labels", "videorectangle"))
-        rows: dict[int, tuple[bool, Float64s]] = {}
+        rows: dict[int, tuple[bool, Rectangle]] = {}
         for node in value["sequence"]:
             self.room.take(LABEL_BYTES)
             frame = node["frame"].whole() - base
@@ -279,8 +278,8 @@ class _Reader:
             raise value["sequence"].wrong("at least one keyframe", "none", _HINT)
         table = [(frame, *rows[frame]) for frame in sorted(rows)]
         is_turned = any(row[4] for _, _, row in table)
-        groups: list[tuple[list[int], list[Float64s], int]] = []
-        opened: tuple[list[int], list[Float64s]] = ([], [])
+        groups: list[tuple[list[int], list[Rectangle], int]] = []
+        opened: tuple[list[int], list[Rectangle]] = ([], [])
         for frame, is_enabled, row in table:
             opened[0].append(frame)
             opened[1].append(row)

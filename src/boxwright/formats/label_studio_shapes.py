@@ -15,8 +15,9 @@ from .camera_labels import EDGE_PX
 from .object_links import told_object
 from .strict_json import Node
 
-__all__ = ["SHAPES", "category_of", "rectangle_of", "shapes_of_rectangles", "track_of_picture"]
+__all__ = ["SHAPES", "Rectangle", "category_of", "rectangle_of", "shapes_of_rectangles", "track_of_picture"]
 
+Rectangle = tuple[float, float, float, float, float]
 _SINGLE = {"rectanglelabels": "rectangle", "ellipselabels": "ellipse", "polygonlabels": "polygon", "keypointlabels": "keypoint"}
 SHAPES = {**_SINGLE, **{name: name for name in _SINGLE.values()}}
 _PLACES = {"x", "y", "radiusX", "radiusY", "rotation", "points", "labels", *SHAPES}
@@ -30,15 +31,17 @@ def category_of(value: Node, names: tuple[str, ...]) -> str:
     raise value.wrong(f"a label in {' or '.join(names)}", "none", _HINT)
 
 
-def rectangle_of(node: Node, size_px: tuple[int, int]) -> Float64s:
+def rectangle_of(node: Node, size_px: tuple[int, int]) -> Rectangle:
     """left, top, width, height in pixels from the picture's corner, and degrees."""
-    values = np.array([node[name].number() for name in ("x", "y", "width", "height")]) * np.tile(size_px, 2) / 100
-    if not np.abs(values).max() < 1e7 or values[2] < 0 or values[3] < 0:
+    across, down = size_px
+    x, y, width, height = [node[name].number() for name in ("x", "y", "width", "height")]
+    values = (x * across / 100, y * down / 100, width * across / 100, height * down / 100)
+    if not max(map(abs, values)) < 1e7 or min(width, height) < 0:
         raise node.wrong("places under 1e+07 px, a width and a height from 0", " ".join(f"{value:g}" for value in values), _HINT)
     degrees = node.get("rotation", 0).number()
     if not abs(degrees) < 1e6:
         raise node["rotation"].wrong("degrees", f"{degrees:g}", _HINT)
-    return np.append(values, degrees)
+    return (*values, degrees)
 
 
 def shapes_of_rectangles(rows: Float64s, is_turned: bool) -> Shapes:
@@ -60,7 +63,7 @@ def track_of_picture(
     shapes: Shapes
     if kind == "rectangle":
         row = rectangle_of(value, size_px)
-        shapes = shapes_of_rectangles(row[None], bool(row[4]))
+        shapes = shapes_of_rectangles(np.array([row]), bool(row[4]))
     elif kind == "polygon":
         points = np.array([node.numbers(2) for node in value["points"]]).reshape(-1, 2)
         if len(points) < 3 or not np.abs(points * scale).max() < 1e7:

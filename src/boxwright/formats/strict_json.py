@@ -22,6 +22,7 @@ from .json_shape import check_shape
 __all__ = [
     "FILE_HINT",
     "Node",
+    "Pairs",
     "decoder",
     "file_aside",
     "load",
@@ -36,6 +37,7 @@ _HINT = "copy or export the file again"
 _INT64 = range(-(2**63), 2**63)
 _NUMBERS = {int, float}
 _Place = tuple["str | _Place", "str | int"]
+Pairs = list[tuple[str, Any]]
 _SHORT = 256  # a text up to so many characters is never too long: the limits aren't looked up for it
 
 
@@ -189,7 +191,7 @@ def _plain_numbers(values: list[Any]) -> Float64s | None:
 
 def load(path: str | os.PathLike[str]) -> Node:
     """The top of a JSON file. FormatError where it is not strict JSON, LimitError where it is too large or too deep."""
-    text = load_text(path, in_parts=False)
+    text, _ = load_text(path, in_parts=False)
     with refusing(path):
         value = decoder().decode(text)
     return Node(value, os.fspath(path))
@@ -210,8 +212,8 @@ def file_aside(path: Path, problems: Problems) -> Iterator[None]:
         problems.keep(error, {"file": path.name, "text": text})
 
 
-def load_text(path: str | os.PathLike[str], *, in_parts: bool = True) -> str:
-    """A JSON file, not parsed yet, within the limits. FormatError where it is no text.
+def load_text(path: str | os.PathLike[str], *, in_parts: bool = True) -> tuple[str, bool]:
+    """(a JSON file, not parsed yet, within the limits; whether there is room for all its values at once). FormatError where it is no text.
 
     in_parts : it will be parsed part by part, so that its values are never there all at once
     """
@@ -226,25 +228,34 @@ def load_text(path: str | os.PathLike[str], *, in_parts: bool = True) -> str:
 def of_bytes(raw: bytes, path: str | os.PathLike[str]) -> Node:
     """The top of JSON that a file of another kind holds."""
     limits().check("json_bytes", len(raw), path)
-    text = _checked_text(raw, path, in_parts=False)
+    text, _ = _checked_text(raw, path, in_parts=False)
     with refusing(path):
         value = decoder().decode(text)
     return Node(value, os.fspath(path))
 
 
-def _checked_text(raw: bytes, path: str | os.PathLike[str], in_parts: bool) -> str:
+def _checked_text(raw: bytes, path: str | os.PathLike[str], in_parts: bool) -> tuple[str, bool]:
     if not raw.strip():
         raise FormatError("the file is empty", expected="a JSON object", path=path, hint=_HINT)
-    check_shape(raw, limits(), path, in_parts)
+    has_room = check_shape(raw, limits(), path, in_parts)
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8"), has_room
     except UnicodeDecodeError as error:
         raise FormatError("not UTF-8 text", path=path, offset=error.start, hint=_HINT) from None
 
 
-def decoder(parse_int: Callable[[str], int] | None = None) -> json.JSONDecoder:
-    """Raises ValueError for NaN, infinities, numbers beyond float64 and a key that comes twice."""
-    return json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=parse_int, object_pairs_hook=_no_duplicates)
+def decoder(made: Callable[[Pairs], dict[str, Any]] = dict, parse_int: Callable[[str], int] | None = None) -> json.JSONDecoder:
+    """Raises ValueError for NaN, infinities, numbers beyond float64 and a key that comes twice. made : an object of its pairs"""
+
+    def checked(pairs: Pairs) -> dict[str, Any]:
+        result = made(pairs)
+        if len(result) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise ValueError(f"the key {twice[:40]!r} comes twice in one object")
+        return result
+
+    return json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=parse_int, object_pairs_hook=checked)
 
 
 @contextmanager
@@ -279,15 +290,6 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{text[:40]} is too large a number")
     return value
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice[:40]!r} comes twice in one object")
-    return result
 
 
 def _kind(value: Any) -> str:

@@ -54,8 +54,9 @@ class _Walker:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.events = path, list[Event]()
         self.limits = limits()  # looked up once: it reads the environment
-        self.names: list[str] = []
-        self.places: list[str] = []
+        self.most_characters = self.limits.text_characters
+        self.root = ""
+        self.places: list[str] = []  # of the open elements
         self.is_leaf = False  # whether nothing but text came since an element began
         self.text: list[str] = []
         self.n_characters = 0
@@ -71,15 +72,15 @@ class _Walker:
         return int(self.parser.CurrentLineNumber)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        names, places = self.names, self.places
-        depth = len(names)
+        places = self.places
+        depth = len(places)
         if depth >= self.limits.xml_depth:
             self.limits.check("xml_depth", depth + 1, self.path, f"line {self._line()}, {places[-1][:200]}")
-        longest = max(map(len, (name, *attributes, *(attributes[key] for key in _NAMES if key in attributes))))
-        if longest > self.limits.text_characters:
+        longest = max(map(len, (name, *attributes, *(attributes[key] for key in _NAMES if key in attributes)))) if attributes else len(name)
+        if longest > self.most_characters:
             self.limits.check("text_characters", longest, self.path, f"line {self._line()}, {name[:80]}")
         place = f"{places[-1]}/{name}" if depth > 1 else name if depth else ""
-        names.append(name)
+        self.root = self.root or name
         places.append(place)
         self.is_leaf = True
         if self.n_characters:
@@ -90,7 +91,6 @@ class _Walker:
     def _end(self, name: str) -> None:
         text = None if not self.is_leaf else self.text[0].strip() if len(self.text) == 1 else "".join(self.text).strip()
         self.events.append((False, name, self.places.pop(), self.parser.CurrentLineNumber, text))
-        self.names.pop()
         self.is_leaf = False
         if self.n_characters:
             self.text.clear()
@@ -98,8 +98,10 @@ class _Walker:
 
     def _characters(self, text: str) -> None:
         self.n_characters += len(text)
-        if self.n_characters > self.limits.text_characters:
-            self.limits.check("text_characters", self.n_characters, self.path, f"line {self._line()}, {self.names[-1][:80]}")
+        if self.n_characters > self.most_characters:
+            self.limits.check(
+                "text_characters", self.n_characters, self.path, f"line {self._line()}, {(self.places[-1].rpartition('/')[2] or self.root)[:80]}"
+            )
         self.text.append(text)
 
     def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: Any) -> None:

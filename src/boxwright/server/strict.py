@@ -71,4 +71,4 @@ def _int(text: str) -> int:
     return int(text)
 
 
-_DECODER = decoder(_int)
+_DECODER = decoder(parse_int=_int)
