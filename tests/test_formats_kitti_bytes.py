@@ -55,6 +55,22 @@ def test_an_edited_label_alone_changes(tmp_path):
     assert words[10:13] == ["1.484782", "1.801123", "4.311152"]  # what did not change has its customary digits
 
 
+def test_what_holds_need_not_be_said_again(tmp_path):
+    """As tracks come back from platforms: what holds for all of a track beside its keyframes, and at these what is new alone."""
+    labels = TRACKING.replace("1 2 Van 1 0", "1 2 Van 0 0")
+    labels += "".join(line.replace("1 2 Van", "2 2 Van") + "\n" for line in labels.splitlines() if line.startswith("1 2 Van"))
+    lines = sorted(labels.splitlines(keepends=True), key=lambda line: int(line.split()[0]))
+    root = tracking.make(tmp_path / "a", "".join(lines), csv=tracking.still(4))
+    scene = bw.read(root)
+    van, person = scene.tracks
+    assert [row["truncated"] for row in van.keyframe_attributes[:3]] == [0, 0, 0]
+    said = [{"occluded": 1}, {"occluded": 0}, {}, *van.keyframe_attributes[3:]]
+    van = van.replace(attributes={"truncated": 0}, keyframe_attributes=said)
+    report = bw.write(scene.replace(tracks=[van, person]), tmp_path / "b", format="kitti_tracking")
+    assert (tmp_path / "b/training/label_02/0000.txt").read_text() == "".join(lines)
+    assert not [said for said in report.dropped if "attributes" in said or "columns" in said]
+
+
 def test_more_digits_where_these_say_more(tmp_path):
     labels = TRACKING.replace("13.410495", "13.41049512").replace("-1.793451", "-1.7934509")
     root = tracking.make(tmp_path / "a", labels, csv=tracking.still(4))

@@ -162,7 +162,7 @@ class _Rows:
     ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, list[float] | None]:
         """(attributes, KITTI's own columns where they still hold, the box in the picture where one is drawn)"""
         track, box = self.scene.tracks[k], boxes.pop((i, k), None) if boxes else None
-        attributes = track.keyframe_attributes[held] if track.keyframe_attributes else {}
+        attributes = {**track.attributes, **(track._held[held] if track.keyframe_attributes else {})}
         is_key = bool(track.keyframe_source_attributes) and track.times_ns[held] == self.scene.times_ns[i]
         source = track.keyframe_source_attributes[held] if is_key else {}
         if not source:
@@ -317,8 +317,7 @@ def _say_what_tracks_lose(scene: Scene, report: WriteReport) -> None:
 
 def say_what_is_lost(scene: Scene, report: WriteReport) -> None:
     say_point_labels_are_lost(scene, report)
-    names = {name for track in scene.tracks for row in track.keyframe_attributes for name in row} - _OWN_ATTRIBUTES
-    names |= {name for track in scene.tracks for name in track.attributes}
+    names = {name for track in scene.tracks for row in (track.attributes, *track.keyframe_attributes) for name in row} - _OWN_ATTRIBUTES
     source = {name for track in scene.tracks for row in track.keyframe_source_attributes for name in row} - _OWN_SOURCE
     source |= {name for track in scene.tracks for name in track.source_attributes}
     for field, what, found in (
