@@ -218,6 +218,20 @@ def test_tracklets_are_told_by_their_places(tmp_path):
     np.testing.assert_allclose(fresh.cuboids.center_m, new.cuboids.center_m, atol=1e-5)
 
 
+def test_an_attribute_of_a_few_frames_ends_where_the_file_ends_it(tmp_path):
+    """The recording does not tell how much is hidden: what the file says after the edit takes its place, as attributes hold on."""
+    own = own_scene()
+    bw.write(own, tmp_path / "own")
+    walker = own.track("walker")
+    seen = np.array(walker.visibility)
+    seen[3:5] = bw.Visibility.OCCLUDED
+    edited = own.replace(tracks=[walker.replace(visibility=seen) if one is walker else one for one in own.tracks])
+    again = bw.read(tmp_path / "own", labels=written(edited, tmp_path / "back", "kitti_raw")).track("walker")
+    assert again.visibility.tolist() == seen.tolist()
+    hidden = [row.get("occlusion", 0) for row in again.at(TIMES).attributes]
+    assert hidden == [0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+
+
 def test_numbers_that_were_given_anew(tmp_path):
     """The first of two tracks without numbers is gone, and the other has its number: it is not taken for the first."""
     own = own_scene()

@@ -5,7 +5,7 @@ What the format makes of the recording's own labels is what was there before the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -127,7 +127,7 @@ def _with_what_is_said(
     seen[is_told] = np.where(now.visibility == before.visibility, own.visibility, now.visibility)[is_told]
     gone = _names_of(written) - _names_of(track) if takes_out else set()
     rows = [(one, old, old if beyond else new) for one, old, new, beyond in zip(own.attributes, before.attributes, now.attributes, is_beyond)]
-    values = [{name: value for name, value in _with_edits(*row).items() if name not in gone} for row in rows]
+    values = [{name: value for name, value in row.items() if name not in gone} for row in _to_its_end(rows)]
     attributes, fresh = _held(values, [*mine.attributes, *track.attributes])
     fields = _with_edits if isinstance(mine, ImageTrack) else _with_new
     kept = [fields(*row) for row in zip(*(_at(one, times) for one in (mine, written, track)))]
@@ -199,6 +199,15 @@ def _with_edits(mine: Mapping[str, Any], written: Mapping[str, Any], now: Mappin
 def _with_new(mine: Mapping[str, Any], written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """What the recording says, and what came back that was not written: platforms number their cuboids anew."""
     return {**mine, **{name: value for name, value in now.items() if name not in written}}
+
+
+def _to_its_end(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Each row with its edits. What an edit began, of which the recording says nothing, holds on until the file tells otherwise."""
+    begun = set[str]()
+    for mine, written, now in rows:
+        edited = _with_edits(mine, written, now)
+        begun |= edited.keys() - mine.keys()
+        yield {**{name: now[name] for name in begun if name in now}, **edited}
 
 
 def _held(values: Sequence[Mapping[str, Any]], lasting: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
