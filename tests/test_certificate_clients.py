@@ -75,6 +75,14 @@ def test_a_format_that_declares_nothing_excuses_nothing(monkeypatch):
     assert "read with other 1.0: 2 of 12 cuboids are lost" in read_with(monkeypatch, client(scene, gone, gone), scene, "datumaro").reasons
 
 
+def test_a_frame_more_is_no_frame_lost(monkeypatch):
+    scene = street()
+    none = np.zeros(0, int)
+    told = replace(client(scene, none, none), knows=frozenset({"cuboids", "times"}), times_ns=[*scene.times_ns.tolist(), 10**18])
+    certificate = read_with(monkeypatch, told, scene, "nuscenes")
+    assert certificate.readings[1].reasons == ("1 frame that nobody gave",) and certificate.readings[1].n_frames_lost == 0
+
+
 @pytest.mark.peers
 def test_datumaro_skips_what_is_out_of_the_image():
     if python_with("datumaro") is None:

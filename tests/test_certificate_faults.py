@@ -159,6 +159,7 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "a tag more": ("tags", lambda scene: scene.replace(tags=[bw.Tag("night")])),
     "a relation more": ("relations", lambda scene: scene.replace(relations=[bw.Relation("follows", "3", "2")])),
     "a time": ("times", lambda scene: street(np.append(TIMES[:-1], TIMES[-1] + 20_000_000))),
+    "a frame more": ("cuboids shapes", lambda scene: street(np.append(TIMES, TIMES[-1] + 100_000_000))),
     "a frame's objects": ("cuboids shapes", without_a_frame),
     "a lens": ("calibration", other_cameras(longer)),
     "a camera's place": ("calibration", other_cameras(lambda sensor: replace(sensor, ego_from_cam=moved(sensor.ego_from_cam)))),
@@ -218,6 +219,21 @@ def test_no_certificate_holds_over_a_fault(monkeypatch, tmp_path, format):
         if bw.certify(scene, format, **options(format)).holds:
             held.append(fault)
     assert not held
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel"])
+def test_no_certificate_holds_over_points_moved_with_the_vehicle_under_the_stamp_they_had(monkeypatch, tmp_path, format):
+    """50 ms after their frames' stamps, moved to where the LiDAR was at those."""
+    scene = street()
+    own = {place: replace(sweep, timestamp_ns=sweep.timestamp_ns + 50_000_000) for place, sweep in scene.data.sweeps.items() if place[0] < 3}
+    moved = {
+        (i, name): replace(sweep, xyz=scene.transform(name, name, sweep.timestamp_ns, target_time_ns=int(scene.times_ns[i])).apply(sweep.xyz))
+        for (i, name), sweep in own.items()
+    }
+    stamped, harmed = (scene.replace(data=MemoryData(sweeps, scene.data.images)) for sweeps in (own, moved))
+    assert bw.certify(stamped, format).holds
+    monkeypatch.setattr(certification, "write", faulty(lambda _: harmed, tmp_path))
+    assert any("points that moved by up to" in reason for reason in bw.certify(stamped, format).reasons)
 
 
 @pytest.mark.parametrize("format", ["boxwright", "openlabel"])

@@ -27,11 +27,12 @@ from ..scene import Scene
 from .certificate import KINDS, Certificate, Reading, kinds_of
 from .clients import ClientReading, ask_client, python_with
 from .contents import Contents, compare_pictures, compare_sweeps
-from .fields import Found, LostField, Readings, lost_fields, lost_label, tracks_gone
+from .fields import Found, LostField, Readings, lost_fields, tracks_gone
 from .invented import invented
 from .measured import CuboidErrors, ShapeErrors, cuboid_errors, is_tilted, shape_errors, upright
 from .placed import poses_of, wrong_cameras, wrong_lidars
 from .rows import Clip, CuboidRows, Rows, called_now, common_frame, cuboid_rows, pair_cuboids, pair_shapes, shape_rows
+from .together import frames_together
 from .told import Gone, lost, n_untold
 
 _MOST_NAMES = 10
@@ -122,7 +123,8 @@ def _read_by_us(scene: Scene, others: list[Gone], folder: Path, format: str, sai
     except BoxwrightError as error:
         return Reading("boxwright", "own", said.exact, reasons=(f"it cannot be read: {error}",))
     given = Clip.of([scene])
-    given, back, n_lost, gone = _frames_together(given, back, said)
+    both = frames_together(given, back, said)
+    given, back, gone = both.given, both.back, both.gone
     gone["shapes"] += others
     frame = common_frame([given, back], said.frame)
     by_id = said.can_write("track_ids")
@@ -131,36 +133,15 @@ def _read_by_us(scene: Scene, others: list[Gone], folder: Path, format: str, sai
     pairs = pair_cuboids(*cuboids, by_id)
     objects = called_now(*cuboids, pairs, said.can_write("tracks")) if _may_keep_those_of_cuboids(said) else None
     readings = Readings(given, back, (*cuboids, pairs), (*shapes, pair_shapes(*shapes, by_id, objects)))
-    measured = _measured("boxwright", frame, readings, said, report, said.exact, n_lost, gone, None)
-    return replace(measured, n_frames_lost=len(scene) - len(given))
+    measured = _measured("boxwright", frame, readings, said, report, said.exact, both.n_lost, gone, None)
+    return replace(
+        measured, n_frames_lost=len(scene) - len(given), n_extra=measured.n_extra + both.n_extra, reasons=(*measured.reasons, *both.nobody_gave)
+    )
 
 
 def _may_keep_those_of_cuboids(said: Capabilities) -> bool:
     """Whether the shapes in pictures that a format keeps may be those of its cuboids alone, as in KITTI."""
     return "shapes" in said.partly and said.can_write("cuboids") and not said.one_camera and not said.projects
-
-
-def _frames_together(given: Clip, back: Clip, said: Capabilities) -> tuple[Clip, Clip, int, dict[str, list[Gone]]]:
-    """The frames of both that are the same: all where there are as many, else those of one stamp, or of one name where the format has names, or the
-    first ones; how many are gone that hold what the format can hold; and the cuboids and shapes in frames that are gone."""
-    if len(given) == len(back):
-        return given, back, 0, {"cuboids": [], "shapes": []}
-    have_times = all(scene.has_time for clip in (given, back) for scene, _, _ in clip.scenes)
-    found = list[tuple[int, int]]()
-    if have_times or said.can_write("frame_names"):
-        called = [{_called(scene, i, have_times): place for place, (scene, i) in enumerate(clip.places)} for clip in (given, back)]
-        found = [(place, called[1][name]) for name, place in called[0].items() if name in called[1]]
-    found = found or [(i, i) for i in range(min(len(given), len(back)))]
-    kept = [i for i, _ in found]
-    rows: dict[str, Rows] = {"cuboids": cuboid_rows(given, "own"), "shapes": shape_rows(given)}
-    held = {place for kind, own in rows.items() if said.can_write(kind) for place in own.frame.tolist()}
-    held |= {i for i, (scene, k) in enumerate(given.places) if any(scene.has_points(k, name) for name in scene.lidars)}
-    gone = {kind: [lost_label(own, row) for row in np.flatnonzero(~np.isin(own.frame, kept)).tolist()] for kind, own in rows.items()}
-    return given.taken(kept), back.taken([j for _, j in found]), len(held - {*kept}), gone
-
-
-def _called(scene: Scene, frame_index: int, by_time: bool) -> int | str:
-    return int(scene.times_ns[frame_index]) if by_time else scene.frame_ids[frame_index]
 
 
 def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities, report: WriteReport) -> Reading:
@@ -186,7 +167,9 @@ def _read_by_client(scene: Scene, told: ClientReading, said: Capabilities, repor
     in_pictures = (shapes, told.shapes, pair_shapes(shapes, told.shapes, by_id))
     readings = Readings(given, given, (mine, theirs, pair_cuboids(mine, theirs, by_id)), in_pictures)
     n_lost = len(scene) - len(told.times_ns) if "times" in told.knows else 0
-    reading = replace(_measured(told.client, frame, readings, said, report, exact, n_lost, {}, told.knows), skipped=skipped)
+    reading = replace(_measured(told.client, frame, readings, said, report, exact, max(n_lost, 0), {}, told.knows), skipped=skipped)
+    if n_lost < 0:
+        reading = replace(reading, reasons=(*reading.reasons, f"{number_of(-n_lost, 'frame')} that nobody gave"))
     if "times" in told.knows and scene.has_time and not n_lost:
         apart = int(np.abs(np.array(told.times_ns, np.int64) - scene.times_ns).max(initial=0))
         late = (f"times move by up to {apart} ns, allowed are {exact.ns}",) if apart > exact.ns else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -103,9 +103,10 @@ def compare_sweeps(given: Clip, back: Clip, frame: str, room_m: float, report: W
                     continue
                 mine = scene.points(i, name)
                 first = firsts.setdefault(called, mine.timestamp_ns)
-                poses = _cloud_from_sweep((scene, name, mine), (other, called), [first, int(scene.times_ns[i])], frame)
-                later = (mine.timestamp_ns - int(scene.times_ns[i])) - (clouds[called].timestamp_ns - int(other.times_ns[j]))
-                held = _Held(f"the sweep of {name} at frame {place}", mine, clouds[called], start, later)
+                came_ns = clouds[called].timestamp_ns - int(other.times_ns[j]) + int(scene.times_ns[i])
+                stamps = _stamps_of_points(came_ns, mine.timestamp_ns, first, int(scene.times_ns[i]))
+                poses = _cloud_from_sweep((scene, name, mine), (other, called), stamps, frame)
+                held = _Held(f"the sweep of {name} at frame {place}", mine, clouds[called], start, mine.timestamp_ns - came_ns)
                 ends[called] = start + _compare(found, held, poses, exact)
         for called, cloud in clouds.items():
             if ends.get(called, 0) < len(cloud):
@@ -118,14 +119,23 @@ def _called(name: str, k: int, theirs: Sequence[str]) -> str:
     return next(iter([name] if name in theirs else theirs[k : k + 1] or theirs[:1]), "")
 
 
-def _cloud_from_sweep(one: tuple[Scene, str, Sweep], two: tuple[Scene, str], stamps: Sequence[int], frame: str) -> list[Pose]:
-    """By where both LiDARs are on the vehicle; and with its motion until a cloud's stamp, as where several became one."""
+def _stamps_of_points(came_ns: int, own_ns: int, first_ns: int, frame_ns: int) -> set[int]:
+    """The moments at which the points of a cloud may be: the one that it tells. Where that is its frame's, nobody may have told it, and they are
+    where they were, or where the first sweep in it was, as where several became one, or where the frame is."""
+    told_ns = min(own_ns, first_ns, frame_ns, key=lambda stamp: abs(stamp - came_ns))
+    return {own_ns, first_ns, frame_ns} if told_ns == frame_ns else {told_ns}
+
+
+def _cloud_from_sweep(one: tuple[Scene, str, Sweep], two: tuple[Scene, str], stamps: Collection[int], frame: str) -> list[Pose]:
+    """By where both LiDARs are on the vehicle, and with its motion until each of the stamps, where anybody knows it."""
     (scene, name, mine), (other, called) = one, two
     frame_from_cloud = other.ego_from(frame).inverse() @ other.ego_from(called)
-    poses = [scene.ego_from(frame).inverse() @ scene.ego_from(name)]
-    for stamp in {*stamps} - {mine.timestamp_ns}:
-        if scene.trajectory is not None and scene.trajectory.covers([mine.timestamp_ns, stamp]).all():
+    poses = list[Pose]()
+    for stamp in stamps:
+        if stamp != mine.timestamp_ns and scene.trajectory is not None and scene.trajectory.covers([mine.timestamp_ns, stamp]).all():
             poses.append(scene.transform(frame, name, mine.timestamp_ns, target_time_ns=stamp))
+        else:
+            poses.append(scene.ego_from(frame).inverse() @ scene.ego_from(name))
     return [frame_from_cloud.inverse() @ pose for pose in poses]
 
 
