@@ -280,6 +280,17 @@ def test_boxes_in_pictures_are_tracks_and_go_back_as_they_are(tmp_path):
     np.testing.assert_allclose([float(word) for word in rows_of(tmp_path / "d")[0][6:10]], projected, atol=1e-9)
 
 
+def test_a_row_has_one_class(tmp_path):
+    """The cuboid's, for the box too, which was not told."""
+    scene = bw.read(make(tmp_path / "a", row(0) + row(1), csv=still(2)))
+    other = scene.replace(tracks=[scene.tracks[0].replace(category="Van")])
+    report = bw.write(other, tmp_path / "b", format="kitti_tracking")
+    assert report.dropped == ["the classes of 1 track in pictures that are others than their objects': 5/image_02"]
+    again = bw.read(tmp_path / "b")
+    assert [one.category for one in (*again.tracks, *again.image_tracks)] == ["Van", "Van"]
+    assert bw.certify(other, "kitti_tracking").holds
+
+
 def test_a_cuboid_that_moved_keeps_its_drawn_box(tmp_path):
     scene = bw.read(make(tmp_path / "a", row(0) + row(1), csv=still(2)))
     track, (drawn,) = scene.tracks[0], scene.image_tracks

@@ -327,6 +327,27 @@ def test_boxes_that_were_made_around_cuboids(tmp_path, format):
     assert any(note.startswith("1 box around a cuboid was edited") and "'driving@front'" in note for note in again.notes)
 
 
+@pytest.mark.parametrize("format", ["scale", "segments"])
+def test_labels_in_pictures_of_objects_that_came_back_otherwise(tmp_path, format):
+    """A class that was given to cuboids alone left the object with two; an object that was deleted left its labels in pictures to nobody."""
+    own = street.scene()
+    drawn = [one.replace(category="lorry") if one.object_id == "parked" else one for one in with_boxes_of_cuboids(own, ["front"]).image_tracks]
+    assert {one.object_id for one in drawn} == {"parked", "driving", "walker"}
+    own = own.replace(image_tracks=drawn, relations=[bw.Relation("with", "walker@front", "driving"), bw.Relation("with", "driving@front", "driving")])
+    bw.write(own, tmp_path / "own")
+    parked, driving, _ = own.tracks
+    edited = [parked.replace(category="van"), driving.replace(category="van")]
+    bw.write(own.replace(tracks=edited, image_tracks=[], relations=[]), tmp_path / "back", format)
+    kept = bw.read(tmp_path / "own", labels=tmp_path / "back")
+    classes = {one.track_id: one.category for one in kept.image_tracks}
+    assert classes == {"parked@front": "lorry", "driving@front": "van", "walker@front": "pedestrian"}
+    assert "1 track in pictures takes the class that its object was given: 'driving@front'" in kept.notes
+    left = bw.read(tmp_path / "own", labels=tmp_path / "back", missing="drop")
+    assert {one.track_id: one.category for one in left.image_tracks} == {"parked@front": "lorry", "driving@front": "van"}
+    assert [one.subject for one in left.relations] == ["driving@front"]
+    assert "1 track in pictures is dropped with its object, which is not in the file: 'walker@front'" in left.notes
+
+
 @pytest.mark.parametrize("format", ["darwin", "label_studio", "labelbox"])
 def test_tags_and_attributes_that_were_deleted(tmp_path, format):
     """They stayed, whatever was wanted; they stay where nothing is to be dropped, and it is told."""

@@ -82,6 +82,10 @@ class DrawnBoxes:
         if renamed:
             what = f"the names of {number_of(len(renamed), 'track')} in pictures: they are their objects', and {self.folder}"
             report.dropped.append(Told("track_ids", what, renamed))
+        other = [track.track_id for k, track in self.tracks.items() if track.category != self.scene.tracks[k].category]
+        if other:
+            what = f"the classes of {number_of(len(other), 'track')} in pictures that are others than their objects': {', '.join(other[:10])}"
+            report.dropped.append(Told("classes", what, other))
         if any(is_filled(self.scene, track) for track in self.tracks.values()):
             report.dropped.append(Told("keyframes", "which boxes in pictures are keyframes: every frame has its own"))
         apart = {track.track_id: _n_hidden_apart(self.scene, k, track) for k, track in self.tracks.items()}

@@ -19,6 +19,7 @@ from ..scene import Scene
 from ..tags import Relation, Tag
 from ..tracks import Track
 from .as_written import AsWritten, as_written
+from .beside_cuboids import beside_cuboids
 from .by_place import names_by_place
 from .coming_back import came_back, cuboids_came_back, is_as_here, is_moved, is_untouched
 from .cuboids_back import cuboids_over, room_for
@@ -44,7 +45,8 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     names that the format gives the recording's frames; the camera by its name, or because there is one only. Cuboids are moved into the recording's
     frame of reference by its own poses. A track that the recording has already, by its id, has come back edited and takes the place of that; what it
     says no other than the format makes of the recording's own stays as the recording has it: cuboids, keyframes, kinds of shapes, what is occluded,
-    attributes, classes. Boxes that the format made of cuboids are no labels until somebody edits them: then they are linked to their object.
+    attributes, classes. Tracks in pictures that are not in the file take the class that the cuboids of their object were given; where these are
+    dropped, they go with them. Boxes that the format made of cuboids are no labels until somebody edits them: then they are linked to their object.
 
     missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras and of cuboids where the labels have some, of tags
         and of attributes that are not in the file: "keep", or "drop", with the tracks' relations, as what was deleted there
@@ -69,15 +71,16 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
         expected, hint = f"one of its {number_of(len(mine), 'track')} among the labels", "are they labels of this recording?"
         raise FormatError("no track of the recording came back", expected=expected, got=_some(come), path=path, hint=hint)
     gone = set(absent) if missing == "drop" else set[str]()
-    replaced = gone | come
+    stay_in_pictures, beside_told = beside_cuboids(scene, tracks, come, gone)
+    gone |= {track.track_id for track in scene.image_tracks} - come - {track.track_id for track in stay_in_pictures}
     tags = [_tag_over(scene, labels, one, names, frames) for one in labels.tags]
     lost_tags = back.tags_lost(tags, frames, cameras)
     stay = [tag for tag in scene.tags if missing == "keep" or tag not in lost_tags]
     notes = [note for note in labels.notes if not note.startswith((NO_SIZE, *_OF_THE_FILE))]
     what = " and ".join([*["cuboids"] * bool(labels.tracks), *["labels in pictures"] * bool(labels.image_tracks or not labels.tracks)])
     return scene.replace(
-        tracks=[*(track for track in scene.tracks if track.track_id not in replaced), *tracks],
-        image_tracks=[*(track for track in scene.image_tracks if track.track_id not in replaced), *image_tracks],
+        tracks=[*(track for track in scene.tracks if track.track_id not in gone | come), *tracks],
+        image_tracks=[*stay_in_pictures, *image_tracks],
         tags=[*stay, *_new_tags(scene, tags, cameras)],
         relations=[one for one in dict.fromkeys([*scene.relations, *_named(labels.relations, own)]) if not {one.subject, one.object} & gone],
         source_attributes={**scene.source_attributes, **labels.source_attributes},
@@ -86,6 +89,7 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
             *notes,
             f"{what} come from {Path(path).name} ({labels.format})",
             *_told(back, len(mine) - len(absent), len(tracks) + len(image_tracks), len(absent), missing),
+            *beside_told,
             *_tags_told(lost_tags, missing),
         ],
         problems=[*scene.problems, *labels.problems],

@@ -31,7 +31,8 @@ CAPABILITIES = Capabilities(
         "format makes of the recording's own stays as it is: cuboids, kinds of shapes, what is occluded, attributes, classes, keyframes. "
         "Cuboids are moved by the recording's poses; a corner that moved no further than the format and its client round was not edited. A "
         "track whose polygons or lines the platform holds as boxes becomes boxes where it was moved. Boxes that were made around cuboids "
-        "become labels, linked to these, once they are edited there. `labels_camera=`, or `--labels-camera`, names the camera where the "
+        "become labels, linked to these, once they are edited there. Tracks in pictures that the file does not have take the class that the "
+        "cuboids of their object were given, and are dropped with them. `labels_camera=`, or `--labels-camera`, names the camera where the "
         "labels do not, as MOT's.",
     ),
 )
