@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import BoxwrightError, SensorFrameFallback
 from ..scene import Scene
 from ..sensors import NoData
-from .kitti_raw_dialects import CVAT, is_as_cvat
+from .of_datumaro import names_tracks, options_of_datumaro
 
 __all__ = ["AsWritten", "as_written"]
 
@@ -45,8 +45,8 @@ def as_written(scene: Scene, labels: Scene, cameras: Sequence[str]) -> AsWritten
         return AsWritten(own, f"boxwright does not write {format}")
     taken = options_of(format)
     options: dict[str, Any] = {"camera": cameras[0]} if "camera" in taken and len(cameras) == 1 else {}
-    is_counted = "dialect" in taken and not is_as_cvat(labels.notes)
-    options |= {"dialect": CVAT} if "dialect" in taken and not is_counted else {}
+    options |= options_of_datumaro(labels)
+    is_counted = "dialect" in taken and not ("dialect" in options and names_tracks(labels))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", SensorFrameFallback)
         place = Path(folder) / "own"

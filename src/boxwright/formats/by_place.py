@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .free_names import FreeNames
 __all__ = ["names_by_place"]
 
 _CELL_M = 0.1  # more than any platform rounds
+_ROUNDED_M = 0.02  # so near the side of a cell, it may come back on the other
 
 
 def names_by_place(written: Sequence[Track], tracks: Sequence[Track], taken: Sequence[str], numbers: Mapping[str, str]) -> dict[str, str]:
@@ -26,7 +28,7 @@ def names_by_place(written: Sequence[Track], tracks: Sequence[Track], taken: Seq
     """
     place = defaultdict[tuple[int, ...], list[str]](list)
     for track in written:
-        for cell in _cells(track):
+        for cell in _cells(track, _ROUNDED_M):
             place[cell].append(track.track_id)
     common = Counter((track.track_id, own) for track in tracks for cell in _cells(track) for own in place.get(cell, ()))
     times = {track.track_id: {*_labelled(track).times_ns.tolist()} for track in tracks}
@@ -46,9 +48,12 @@ def _labelled(track: Track) -> Track:
     return track.take(track.visibility != Visibility.OUTSIDE)
 
 
-def _cells(track: Track) -> list[tuple[int, ...]]:
-    """When and where its keyframes are, and once more with how large they are."""
+def _cells(track: Track, room_m: float = 0.0) -> Iterator[tuple[int, ...]]:
+    """When and where its keyframes are, and once more with how large they are; room_m : with the cells that are as near as that too."""
     track = _labelled(track)
-    center, size = (np.floor(values / _CELL_M).astype(np.int64).T.tolist() for values in (track.cuboids.center_m, track.cuboids.size_m))
-    when = track.times_ns.tolist()
-    return [*zip(when, *center), *zip(when, *center, *size)]
+    numbers = np.hstack([track.cuboids.center_m, track.cuboids.size_m])
+    first, last = (np.floor((numbers + off) / _CELL_M).astype(np.int64) for off in (-room_m, room_m))
+    for when, low, high in zip(track.times_ns.tolist(), first.tolist(), last.tolist()):
+        each = [low] if low == high else product(*((a,) if a == b else (a, b) for a, b in zip(low, high)))
+        for cell in dict.fromkeys(tuple(one[:n]) for one in each for n in (3, 6)):
+            yield when, *cell

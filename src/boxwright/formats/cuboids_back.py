@@ -127,9 +127,9 @@ def _here_from_there(scene: Scene, labels: Scene, there_ns: int, here_ns: int, s
 # ------------------------------------------------------------ edits
 
 
-def room_for(said: Capabilities, written: Sequence[Track]) -> float:
-    """How far a corner may move on the way to a platform and back, in metres, without having been edited."""
-    exact = [one for one in (said.exact, said.client_exact) if one is not None]
+def room_for(said: Capabilities, written: Sequence[Track], rounds: Decimals | None = None) -> float:
+    """How far a corner may move on the way to a platform and back, in metres, without having been edited. rounds : by who wrote the file"""
+    exact = [one for one in (said.exact, said.client_exact, rounds) if one is not None]
     if any(isinstance(one, Decimals) for one in exact) and written:
         sizes = np.concatenate([track.cuboids.size_m for track in written])
         longest = float(np.linalg.norm(sizes, axis=1).max())

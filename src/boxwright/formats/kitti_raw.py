@@ -77,6 +77,8 @@ CAPABILITIES = Capabilities(
         "A label between keyframes has `state` 1, as KITTI's tool writes it, and comes back as a keyframe that was filled in.",
         "What Datumaro and CVAT write by this name means another thing, centres and sizes along x, y, z: such files are known by their marks and "
         'read as they are meant; `dialect="cvat"` (`--dialect cvat`) writes them, with all attributes and the names of frames.',
+        "Files that Datumaro wrote come back over their recording with what it rounds (2 decimals) and leaves out (attributes, names of tracks) "
+        "as it was; a `truncation` of 0, and an `occlusion` that says no more than what is hidden, it writes where nobody said one: no edit.",
         "Datumaro skips poses whose truncation is 2 or 99, which KITTI's own files have.",
         "Canonical byte for byte: a `tracklet_labels.xml` of KITTI's own is written back as it was, edited labels aside.",
     ),

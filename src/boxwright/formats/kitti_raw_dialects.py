@@ -31,6 +31,7 @@ __all__ = [
     "cuboids_from_center_poses",
     "dialect_of",
     "is_as_cvat",
+    "is_of_datumaro",
     "read_frame_list",
     "track_names",
     "with_labels",
@@ -40,7 +41,8 @@ KITTI, CVAT = "kitti", "cvat"
 FRAME_LIST = "frame_list.txt"
 OUT_OF_IMAGE = (2, 99)  # `truncation` of a pose that stands for no label in Datumaro
 _NO_LABEL = {*OUT_OF_IMAGE, "TruncationStates.OUT_IMAGE", "TruncationStates.BEHIND_IMAGE"}
-_AS_CVAT = "tracklet_labels.xml was written by Datumaro, as CVAT exports it"
+_OF_DATUMARO = "tracklet_labels.xml was written by Datumaro"
+_AS_CVAT = f"{_OF_DATUMARO}, as CVAT exports it"
 _CLEARLY = 0.5  # how much better the sizes of a tracklet fit one meaning, in logarithms over its three sizes: a car has 2
 _HINT = "correct the line or get the file again"
 
@@ -68,7 +70,7 @@ def dialect_of(file: TrackletFile, has_frame_list: bool, notes: list[str]) -> st
     is_ours = any(OWN_ID in tracklet.track_attributes for tracklet in file.tracklets)
     if not is_ours and as_cvat - as_kitti > _CLEARLY * n:
         notes.append(
-            f"tracklet_labels.xml was written by Datumaro ({said}), of labels of KITTI's own, as the sizes of {number_of(n, 'tracklet')} tell: it is "
+            f"{_OF_DATUMARO} ({said}), of labels of KITTI's own, as the sizes of {number_of(n, 'tracklet')} tell: it is "
             "read as bottom centres and height, width, length, which Datumaro rounds to 2 decimals"
         )
         return KITTI
@@ -80,6 +82,11 @@ def dialect_of(file: TrackletFile, has_frame_list: bool, notes: list[str]) -> st
 def is_as_cvat(notes: Sequence[str]) -> bool:
     """Whether what was noted when a file was read says that it means what CVAT means."""
     return any(note.startswith(_AS_CVAT) for note in notes)
+
+
+def is_of_datumaro(notes: Sequence[str]) -> bool:
+    """Whether what was noted says that Datumaro wrote the file, whatever it means."""
+    return any(note.startswith(_OF_DATUMARO) for note in notes)
 
 
 def _misfits(tracklets: Sequence[Tracklet]) -> tuple[float, float, int]:

@@ -25,6 +25,7 @@ from .coming_back import came_back, cuboids_came_back, is_as_here, is_moved, is_
 from .cuboids_back import cuboids_over, room_for
 from .declared import Capabilities
 from .object_links import linked_object
+from .of_datumaro import rounding, with_unsaid
 
 __all__ = ["NO_SIZE", "laid_over", "notes_on_sizes"]
 
@@ -110,7 +111,7 @@ def _as_here(scene: Scene, labels: Scene, names: Mapping[str, str], path: str | 
         tracks = cuboids_over(scene, labels, frames, {}, path, stands_in=said.frame)
     except (FormatError, TimeError):
         return set()
-    room_m, stamps = room_for(said, scene.tracks), scene.times_ns
+    room_m, stamps = room_for(said, scene.tracks, rounding(labels)), scene.times_ns
     same = {one.track_id for one in tracks if one.track_id in scene.track_index and is_as_here(scene.track(one.track_id), one, stamps, room_m)}
     for one in _tracks_over(scene, labels, names, frames, {}, path):
         mine = scene.image_track(one.track_id) if one.track_id in scene.image_track_index else None
@@ -160,7 +161,8 @@ class _Back:
             names = names_by_place(there, numbered, [*scene.track_index, *scene.image_track_index], names if own.keeps_names else {})
         tracks = over(labels, frames, names)
         written = {track.track_id: track for track in there}
-        room_m, is_covered = room_for(said, there), np.isin(np.arange(len(scene)), frames)
+        room_m, is_covered = room_for(said, there, rounding(labels)), np.isin(np.arange(len(scene)), frames)
+        tracks = with_unsaid(labels, scene, written, tracks)
         return [self._cuboids(track, written.get(track.track_id), is_covered, room_m) for track in tracks]
 
     def _cuboids(self, track: Track, written: Track | None, is_covered: Bools, room_m: float) -> Track:

@@ -32,7 +32,7 @@ from ..errors import number_of
 from ..limits import has_file, limits
 from ..problems import Problems
 from ..scene import Scene
-from ..tracks import Visibility
+from ..tracks import Origin, Visibility
 from . import strict_json
 from .clouds_of_frames import is_so, quat_from_xyz, scene_of_clouds, times_of, unescaped
 from .declared import Capabilities, Exactness
@@ -72,7 +72,8 @@ CAPABILITIES = Capabilities(
 CUBOID = "cuboid_3d"
 OCCLUDED, NAME_TAG = "occluded", "boxwright_track_id"  # the latter where the name of a track is no number
 OF_CVAT = "figures"  # a member of objects, always empty, in the files of CVAT and Datumaro
-RESERVED = (OCCLUDED, NAME_TAG, "track_id")
+KEYFRAME = "keyframe"  # whether Datumaro's label is one, where it came from its own JSON
+RESERVED = (OCCLUDED, NAME_TAG, KEYFRAME, "track_id")
 _CLASSES = re.compile(rb'"classes"\s*:\s*\[')
 _OWN_FIGURE = {"objectKey", "geometryType", "geometry"}
 _CLOUD = r"[^.].*\.(?i:pcd|ply|bin)"
@@ -229,6 +230,7 @@ class _Reading:
     def _add(self, index: int, node: Node, key: str, category: str, tags: list[tuple[str, Any, int, int]]) -> None:
         center, size, quat = cuboid_from_geometry(node["geometry"], self.looks_along_x)
         said = {name: value for name, value, first, last in tags if first <= index <= last}
+        own = (OCCLUDED, KEYFRAME) if self.looks_along_x else (OCCLUDED,)
         self.rows.add(
             index,
             node,
@@ -237,7 +239,8 @@ class _Reading:
             (node["geometry"]["dimensions"], size),
             quat,
             visibility=Visibility.OCCLUDED if is_so(said.get(OCCLUDED)) else Visibility.VISIBLE,
-            attributes={unescaped(name): value for name, value in said.items() if name != OCCLUDED},
+            origin=Origin.FILLED if self.looks_along_x and said.get(KEYFRAME) in ("false", "False", False) else Origin.GIVEN,
+            attributes={unescaped(name): value for name, value in said.items() if name not in own},
             source={name: value for name, value in node.value.items() if name not in _OWN_FIGURE},
         )
 
