@@ -12,7 +12,7 @@ import boxwright as bw
 import boxwright.certification as certification
 from boxwright.certification.clients import ClientReading, python_with
 from boxwright.certification.rows import Clip, ShapeRows, cuboid_rows
-from test_certificate_faults import street
+from test_certificate_faults import masks, street, with_shapes
 
 pytestmark = pytest.mark.filterwarnings("ignore::boxwright.SensorFrameFallback")
 
@@ -100,3 +100,19 @@ def test_a_recording_whose_objects_leave_the_image(real_data: Path):
     assert certificate.holds, certificate.reasons
     assert certificate.readings[1].labels["cuboids"] == (558, 558)
     assert certificate.readings[1].skipped.startswith("14 cuboids skipped by design")
+
+
+def test_a_client_is_not_asked_of_files_over_which_it_ends(monkeypatch):
+    """Datumaro, of a mask in a track of CVAT; it is asked where there is none."""
+    asked = []
+
+    def ask(*_):
+        asked.append(True)
+        return ClientReading("datumaro", "it ended")
+
+    monkeypatch.setattr(certification, "python_with", lambda *_: "python")
+    monkeypatch.setattr(certification, "ask_client", ask)
+    certificate = bw.certify(with_shapes(masks(0)), "cvat_video", camera="front")
+    assert certificate.holds and not asked
+    assert "datumaro ends over files with shapes of kind mask: nobody but boxwright read it back" in certificate.notes
+    assert not bw.certify(street(), "cvat_video", camera="front").holds and asked

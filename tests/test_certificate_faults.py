@@ -297,3 +297,80 @@ def test_what_is_told_of_a_lidar_says_nothing_of_its_columns(monkeypatch, tmp_pa
     assert sound.holds, sound.reasons
     monkeypatch.setattr(certification, "write", faulty(lambda _: with_two(3.0), tmp_path))
     assert not bw.certify(with_two(19.0), format).holds
+
+
+SQUARE = [[10, 10], [40, 10], [40, 30], [25, 12], [10, 30]]
+POINTS = np.tile([[10.0, 10], [30, 20], [20, 28]], (4, 1, 1))
+
+
+def masks(hole):
+    """hole : pixels from each side at which the inside is empty"""
+    pixels = np.zeros((4, 48, 64), bool)
+    pixels[:, 10:30, 10:40] = True
+    pixels[:, 10 + hole : 30 - hole, 10 + hole : 40 - hole] &= not hole
+    return bw.Masks.from_arrays(pixels)
+
+
+def keypoints(names="abc", seen=bw.Visibility.VISIBLE, edges=()):
+    return bw.Keypoints(POINTS, np.full((4, 3), seen), bw.Skeleton(tuple(names), edges))
+
+
+FAULTS_OF_SHAPES = {  # none of them moves the box around the shape
+    "a mask hollowed": (masks(0), masks(2)),
+    "a corner of a polygon gone": (bw.Polygons([SQUARE] * 4), bw.Polygons([SQUARE[:3] + SQUARE[4:]] * 4)),
+    "a ring of a polygon gone": (bw.Polygons([[SQUARE, [[20, 12], [24, 12], [22, 13]]]] * 4), bw.Polygons([SQUARE] * 4)),
+    "keypoints hidden": (keypoints(), keypoints(seen=bw.Visibility.OCCLUDED)),
+    "names of keypoints exchanged": (keypoints(), keypoints("cba")),
+    "keypoints joined otherwise": (keypoints(edges=((0, 1),)), keypoints(edges=((1, 2),))),
+}
+TOLD_OF_CVAT = ("a ring of a polygon gone", "keypoints joined otherwise")  # it has neither
+
+
+def with_shapes(shapes):
+    return street().replace(tracks=(), image_tracks=[bw.ImageTrack("1", "car", "front", TIMES, shapes, method="hold")])
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel", "cvat_video", "coco"])
+@pytest.mark.parametrize("fault", FAULTS_OF_SHAPES)
+def test_no_certificate_holds_over_a_shape_that_is_another_in_the_same_box(monkeypatch, tmp_path, format, fault):
+    monkeypatch.setattr(certification, "python_with", lambda *_: None)
+    scene, harmed = map(with_shapes, FAULTS_OF_SHAPES[fault])
+    given = {"camera": "front"} if bw.capabilities()[format].one_camera else {}
+    sound = bw.certify(scene, format, **given)
+    assert sound.holds, sound.reasons
+    if format == "cvat_video" and fault in TOLD_OF_CVAT:
+        assert any("shapes" in told.fields for told in sound.report.dropped)
+        return
+    monkeypatch.setattr(certification, "write", faulty(lambda _: harmed, tmp_path))
+    assert not bw.certify(scene, format, **given).holds
+
+
+def test_the_pixels_of_a_polygon_with_a_hole_are_held_against_it(monkeypatch, tmp_path):
+    """COCO knows no holes; its edges are half a pixel off then, and no others."""
+    monkeypatch.setattr(certification, "python_with", lambda *_: None)
+    scene = with_shapes(bw.Polygons([[[[10, 10], [40, 10], [40, 30], [10, 30]], [[20, 15], [30, 15], [30, 25], [20, 25]]]] * 4))
+    sound = bw.certify(scene, "coco")
+    assert sound.holds, sound.reasons
+    assert sound.readings[0].shapes[0].edge_px == 0
+    for harmed in (masks(0), masks(2)):
+        monkeypatch.setattr(certification, "write", faulty(lambda _, harmed=harmed: with_shapes(harmed), tmp_path))
+        assert not bw.certify(scene, "coco").holds
+
+
+@pytest.mark.parametrize("format", ["kitti_tracking", "nuscenes", "semantic_kitti", "argoverse2", "scale", "nucleus"])
+def test_that_points_are_rounded_says_nothing_of_how_bright_they_are(monkeypatch, tmp_path, format):
+    monkeypatch.setattr(certification, "python_with", lambda *_: None)
+
+    def exact(scene):
+        rng = np.random.default_rng(3)
+        sweeps = {key: replace(one, xyz=one.xyz + 1e-9 * rng.random(one.xyz.shape)) for key, one in scene.data.sweeps.items()}
+        return scene.replace(data=MemoryData(sweeps, scene.data.images))
+
+    def brighter(scene):
+        sweeps = {key: replace(one, intensity=np.append(one.intensity[:-1] * 0.5, one.intensity[-1])) for key, one in scene.data.sweeps.items()}
+        return scene.replace(data=MemoryData(sweeps, scene.data.images))
+
+    scene = exact(street())
+    assert bw.certify(scene, format).holds
+    monkeypatch.setattr(certification, "write", faulty(brighter, tmp_path))
+    assert not bw.certify(scene, format).holds

@@ -68,7 +68,10 @@ def certify(
         notes += said_of_cut
         n_made = _n_made(scene, given) if said.projects else None
         readings = [replace(_read_by_us(given, others, folder, format, said, report), n_made=n_made)]
-        if said.client is not None and python is not None:
+        refused = sorted({track.shapes.KIND for track in given.image_tracks} & {*said.client_refuses.split()})
+        if python is not None and refused:
+            notes.append(f"{said.client} ends over files with shapes of kind {', '.join(refused)}: nobody but boxwright read it back")
+        elif said.client is not None and python is not None:
             readings.append(_read_by_client(given, ask_client(format, said.client, python, folder), said, report))
     return Certificate(format, report, tuple(readings), tuple(notes))
 
@@ -345,6 +348,9 @@ def _reasons(reading: Reading, said: Capabilities) -> list[str]:
         found.append(f"none of {kinds_of(reading.labels, '{what}')} came back: the format cannot hold them")
     undeclared = [one for one in reading.lost if not one.is_declared and one.field not in ("cuboids", "shapes")]  # these two are counted by class
     found += [f"{one.n_lost} of {one.n_given} {one.field.replace('_', ' ')} are lost" for one in undeclared]
+    others = [one for one in reading.lost if one.field == "shapes" and not one.is_declared]
+    n_lost = sum(shape.n_lost for shape in reading.shapes[:1])
+    found += [f"{one.n_untold - n_lost} of {one.n_given} shapes in pictures have other points or pixels" for one in others if one.n_untold > n_lost]
     untold = [one for one in reading.lost if one.is_declared and one.n_untold and said.can_write(one.field)]
     return [*found, *[_untold(one) for one in untold]]
 

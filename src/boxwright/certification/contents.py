@@ -27,6 +27,7 @@ __all__ = ["Compared", "Contents", "compare_pictures", "compare_sweeps"]
 _EPS = {np.dtype(kind): float(np.finfo(kind).eps) for kind in (np.float32, np.float64)}
 _BLOCK_PX = 8  # JPEG keeps the mean of a block, whatever it does within
 _JPEG_LEVELS = 6.0
+_SIX_DECIMALS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _compare(found: Contents, held: _Held, poses: Sequence[Pose], exact_m: float
     losses, theirs = [Loss(frozenset([one])) for one in gone], columns_of(cloud)
     for column, values in columns_of(mine).items():
         if column not in theirs or not _is_same(column, values[kept], theirs[column][there], held.later_ns):
-            is_less = column in theirs and _is_scaled(values[kept], theirs[column][there])
+            is_less = column in theirs and _is_rounded(values[kept], theirs[column][there])
             losses.append(Loss(frozenset([column]), is_less))
     found.gone += [tuple(losses)] if losses else []
     return n
@@ -195,11 +196,12 @@ def _is_same(column: str, values: Any, theirs: Any, later_ns: int) -> bool:
     return column == "time_offset_ns" and np.array_equal(values + later_ns, theirs)
 
 
-def _is_scaled(values: Any, theirs: Any) -> bool:
-    """Whether a column is the other in other units, rounded."""
+def _is_rounded(values: Any, theirs: Any) -> bool:
+    """Whether a column is the other as float32 or in six decimals; or from 0 to 1, where 1 is the most that it has, or that its type can have."""
     here, there = (np.nan_to_num(np.asarray(one, np.float64), posinf=0, neginf=0) for one in (values, theirs))
-    factor = float(here @ there) / max(float(here @ here), 1e-300)
-    return factor > 0 and float(np.abs(here * factor - there).max(initial=0)) <= 1e-3 * float(np.abs(there).max(initial=0))
+    whole = [float(np.iinfo(values.dtype).max)] if values.dtype.kind in "iu" else []
+    room = _SIX_DECIMALS + _EPS[np.dtype(np.float32)] * np.abs(there)
+    return any(bool((np.abs(here / one - there) <= room).all()) for one in (1.0, max(float(here.max(initial=0)), 1.0), *whole))
 
 
 # ------------------------------------------------------------ pictures

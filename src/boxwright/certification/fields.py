@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from ..arrays import Bools, Int64s
 from ..formats.declared import Exactness
 from ..formats.frame_rates import FIRST_FRAME
-from ..formats.write_report import EXPOSURES
+from ..formats.write_report import EDGES, EXPOSURES
 from ..keyframes import State, Visibility
 from ..point_labels import PointLabels
 from ..scene import Scene
 from ..tags import Tag
+from .forms import is_another, is_cut, lost_edges
 from .measured import is_tilted
 from .placed import lost_cameras, lost_poses, lost_shutters, with_cameras
 from .rows import Clip, CuboidRows, Pairs, Rows, ShapeRows, renamed
@@ -133,11 +135,19 @@ def tracks_gone(reading: tuple[Rows, Rows, Pairs]) -> int:
 
 
 def _shapes(readings: Readings) -> Found:
+    """Labels, and those that are gone, became another kind of shape, or one of other points or pixels."""
     a, b, pairs = readings.shapes
     n, gone = _labels(readings.shapes)
-    if a.shapes and b.shapes:
-        kinds = [(i, a.shapes[i][0].KIND, b.shapes[j][0].KIND) for i, j in zip(pairs.a.tolist(), pairs.b.tolist())]
-        gone += [lost_label(a, i, before, is_less=True) for i, before, after in kinds if before != after]
+    for i, j in zip(pairs.a.tolist(), pairs.b.tolist()) if a.shapes and b.shapes else ():
+        one, other = a.shapes[i], b.shapes[j]
+        losses = list[Gone]()
+        if is_another(one, other):
+            losses.append(lost_label(a, i, one[0].KIND, is_less=is_cut(one, other)))
+        elif one[0].KIND != other[0].KIND:
+            losses.append(lost_label(a, i, one[0].KIND, is_less=True))
+        if lost_edges(one, other):
+            losses.append(lost(EDGES, category=a.category(i)))
+        gone += [tuple(chain.from_iterable(losses))] if losses else []
     return n, gone
 
 

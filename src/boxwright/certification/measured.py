@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Bools, Float64s, Int64s
 from ..cuboids import Cuboids
 from ..overlap import iou_3d_pairs
-from ..shapes2d import Boxes, Keypoints, Masks, Polygons, Polylines, RotatedBoxes, Shapes
+from .forms import as_it_came, points_apart
 from .rows import CuboidRows, Pairs, Rows, ShapeRows
 
 __all__ = ["CuboidErrors", "ShapeErrors", "cuboid_errors", "is_tilted", "shape_errors", "upright"]
@@ -43,7 +43,8 @@ class ShapeErrors:
 
     edge_px : the furthest that an edge moved: of the box around the shape, and of the points of shapes that have as many as before
     iou : the least that the boxes around the shapes share of their area
-    n_lost : shapes of a frame that nobody found; those found as another kind of shape are told in the lost fields
+    n_lost : shapes of a frame that nobody found; those found as another kind of shape, or with other points or pixels, are told in
+        the lost fields
     """
 
     category: str
@@ -88,40 +89,21 @@ def _worst(corner: Float64s, share: Float64s, turn: Float64s, found: Int64s) -> 
 def shape_errors(a: ShapeRows, b: ShapeRows, pairs: Pairs) -> list[ShapeErrors]:
     """By class, and all of them first."""
     before, after = a.xyxy[pairs.a], b.xyxy[pairs.b]
-    edge = np.nan_to_num(np.abs(before - after).max(1, initial=0))
+    inner = np.zeros(len(before))
+    for k, (i, j) in enumerate(zip(pairs.a.tolist(), pairs.b.tolist())) if a.shapes and b.shapes else ():
+        expected = as_it_came(a.shapes[i], b.shapes[j])
+        if expected is not a.shapes[i]:
+            before[k] = expected[0].bounds_xyxy()[expected[1]]
+        inner[k] = points_apart(expected, b.shapes[j])
+    edge = np.maximum(np.nan_to_num(np.abs(before - after).max(1, initial=0)), inner)
     shared = np.clip(np.minimum(before[:, 2:], after[:, 2:]) - np.maximum(before[:, :2], after[:, :2]), 0, None).prod(1)
     union = (before[:, 2:] - before[:, :2]).prod(1) + (after[:, 2:] - after[:, :2]).prod(1) - shared
     share = np.where(union > 0, shared / np.where(union > 0, union, 1), 1.0)
-    for k, (i, j) in enumerate(zip(pairs.a.tolist(), pairs.b.tolist())):
-        if a.shapes and b.shapes:
-            edge[k] = max(edge[k], _points_apart(a.shapes[i], b.shapes[j]))
     rows = []
     for category, given, lost, found in _by_class(a, pairs, np.ones(len(pairs.a), bool)):
         worst = (float(edge[found].max()), float(share[found].min())) if len(found) else (np.nan, np.nan)
         rows.append(ShapeErrors(category, given, lost, *worst))
     return rows
-
-
-def _points_apart(one: tuple[Shapes, int], other: tuple[Shapes, int]) -> float:
-    """Pixels between points with the same place in both; 0 for kinds without points, or where one has more of them than the other."""
-    if one[0].KIND != other[0].KIND or isinstance(one[0], (Boxes, Masks)):
-        return 0.0
-    before, after = _points(*one), _points(*other)
-    if before.shape != after.shape or not len(before):
-        return 0.0
-    return float(np.nan_to_num(np.abs(before - after)).max())
-
-
-def _points(shapes: Shapes, k: int) -> Float64s:
-    if isinstance(shapes, Polygons):
-        return np.concatenate(shapes.rings(k))
-    if isinstance(shapes, Polylines):
-        return shapes.points(k)
-    if isinstance(shapes, Keypoints):
-        return np.asarray(shapes.uv[k])
-    if isinstance(shapes, RotatedBoxes):
-        return np.asarray(shapes[k : k + 1].corners_uv()[0])
-    return np.zeros((0, 2))
 
 
 def _by_class(rows: Rows, pairs: Pairs, counted: Bools) -> list[tuple[str, int, int, Int64s]]:

@@ -48,6 +48,7 @@ CAPABILITIES = Capabilities(
     writes="shapes video attributes relations visibility classes track_ids keyframes frame_names other_fields",
     partly={
         "other_fields": "those that files of the format have of their own stay",
+        "shapes": "those of one camera stay; of a polygon its largest ring, and not which keypoints are joined",
         "attributes": "values become texts",
         "relations": "which track in pictures is which object stays, others are dropped",
         "track_ids": "where a track is copied or split in CVAT, the first has the name, the others one like it",
@@ -59,6 +60,7 @@ CAPABILITIES = Capabilities(
     exact=Exactness(px=1e-9),
     client="datumaro",
     client_exact=Exactness(px=0.0052),  # 0.01 px, in float32, whose steps at 4,000 px are 0.0002
+    client_refuses="mask",
     remarks=(
         "Datumaro rounds to 0.01 px, in float32, what it reads. Attributes in the form of old files are written in that of new ones.",
         "CVAT numbers tracks anew when it saves a task; a track has its name, also a number of CVAT's, as the attribute `boxwright_track_id`, "

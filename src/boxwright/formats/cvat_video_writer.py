@@ -22,6 +22,7 @@ from .cvat_video_meta import LONGEST, MOST_VALUES, Label, attribute_text, labels
 from .cvat_video_shapes import element_of, point_names, shape_lines
 from .file_names import fitting
 from .image_labels import at_exposures, frames_of, labels_seen, say_what_is_lost, the_camera
+from .losses import lost_edges
 from .object_links import OBJECT_ID, with_link
 from .own_fields import with_own_fields
 from .write_report import Told, WriteReport
@@ -56,6 +57,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_frames, report.n_tracks, report.n_labels = len(scene), seen.n_tracks, writer.n_elements
     report.tolerance_px = 1e-9
     writer.say_what_is_lost()
+    report.dropped += lost_edges(seen.labelled)
     say_what_is_lost(seen, report, CAPABILITIES, [])
 
 
@@ -212,14 +214,16 @@ class _Writer:
             said = f"{n} values of attributes that are neither number, flag nor text of at most {LONGEST:,} letters, the name included"
             lost.append(Told("attributes", said, self.no_texts))
         if self.n_cut:
-            lost.append(Told("shapes", f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge"))
+            lost.append(
+                Told("shapes", f"what masks of {self.n_cut} tracks, larger than the pictures, have beyond the right and bottom edge", [Masks.KIND])
+            )
         if n := self.texts.total():
             self.report.rounded.append(Told("attributes", f"{number_of(n, 'value')} of attributes that became texts", self.texts))
         if [*map(str, self.numbers)] != [*self.scene.frame_ids]:
             lost.append(Told("frame_names", "the frames' names: they are numbered"))
         if self.n_rings:
             said = f"{self.n_rings} rings of polygons, holes or parts, beside the largest ring of each: a polygon has one in CVAT"
-            lost.append(Told("shapes", said))
+            lost.append(Told("shapes", said, [Polygons.KIND]))
         if self.n_taken:
             said = f"{self.n_taken} fields of the file that the tracks came from, with names that mean something else in CVAT, such as id or frame"
             lost.append(Told("", said))

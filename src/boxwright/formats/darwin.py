@@ -52,7 +52,7 @@ CAPABILITIES = Capabilities(
     writes="shapes video attributes visibility classes track_ids relations keyframes tags times other_fields",
     partly={
         "other_fields": "those that files of the format have of their own stay",
-        "shapes": "turned boxes become polygons, masks the boxes around them; points that are not there are left out",
+        "shapes": "turned boxes become polygons, masks the boxes around them; points that are not there are left out, and which are joined",
         "attributes": "where some values of one name are texts and others are not, all become texts; `occluded` tells what is occluded",
         "relations": "which track in pictures is which object stays, others are dropped",
         "keyframes": "where a visible span ends is a keyframe, and curves other than straight ones are keyframes throughout",

@@ -22,6 +22,7 @@ from .darwin_tags import item_properties, tag_annotations
 from .file_names import file_name
 from .frame_rates import checked_rate, is_rate, say_no_rate, say_rate
 from .json_text import as_json, dumps
+from .losses import lost_edges
 from .object_links import with_link
 from .own_fields import with_own_fields
 from .write_report import Told, WriteReport
@@ -52,6 +53,7 @@ def write(scene: Scene, folder: Path, report: WriteReport, *, camera: str | None
     report.n_labels = writer.n_labels
     report.tolerance_px = 1e-6
     writer.say_what_is_lost()
+    report.dropped += lost_edges(track for one in cameras for track in one.labelled)
     say_what_pictures_lose(scene, cameras, report, CAPABILITIES)
 
 

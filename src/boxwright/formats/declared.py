@@ -107,7 +107,7 @@ class Capabilities:
     exact : how far a label may move on the way there and back; a cuboid with roll and pitch moves further where these are lost
     client : the package of others that reads it, which `bw.certify` asks where it is installed; client_exact : how far labels move in it, as `exact`
         where None, or how it rounds their numbers, from which that follows by the cuboids of a scene; client_skips : cuboids that it leaves out by
-        design
+        design; client_refuses : kinds of shapes, with blanks between, of which it ends over a file that has any
     remarks : what else one has to know, one sentence each
     """
 
@@ -124,6 +124,7 @@ class Capabilities:
     client: str | None = None
     client_exact: Exactness | Decimals | None = None
     client_skips: str = ""
+    client_refuses: str = ""
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

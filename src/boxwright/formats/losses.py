@@ -12,9 +12,10 @@ from ..errors import number_of
 from ..image_tracks import ImageTrack
 from ..keyframes import Origin, State, Visibility
 from ..scene import Scene
+from ..shapes2d import Keypoints
 from ..tracks import Track
 from .declared import Capabilities
-from .write_report import Told, WriteReport
+from .write_report import EDGES, Told, WriteReport
 
 __all__ = [
     "has_filled",
@@ -22,6 +23,7 @@ __all__ = [
     "lost_beside_labels",
     "lost_between",
     "lost_cuboids",
+    "lost_edges",
     "lost_exposures",
     "lost_in_no_frame",
     "lost_in_pictures",
@@ -149,6 +151,12 @@ def lost_in_no_frame(scene: Scene, tracks: Sequence[ImageTrack]) -> list[Told]:
     gone = [one.track_id for one in off if not one.at(exposures[one.camera]).is_valid.any()]
     said = f"{number_of(len(gone), 'track')} in pictures that {'is' if len(gone) == 1 else 'are'} in no frame"
     return [Told("shapes video", said, gone)] if gone else []
+
+
+def lost_edges(tracks: Iterable[ImageTrack]) -> list[Told]:
+    """Of a format that has the names of keypoints alone."""
+    n = sum(isinstance(one.shapes, Keypoints) and one.shapes.skeleton is not None and bool(one.shapes.skeleton.edges) for one in tracks)
+    return [Told("shapes", f"{EDGES}, of {number_of(n, 'track')}", [EDGES])] if n else []
 
 
 def is_filled(scene: Scene, track: Track | ImageTrack) -> bool:

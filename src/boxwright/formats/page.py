@@ -62,7 +62,8 @@ def _section(name: str, one: Capabilities) -> list[str]:
     if one.client is not None:
         moved = "" if one.client_exact is None else f"; {_of_client(one.client_exact)}"
         skips = f"; cuboids that it skips are told: {one.client_skips}" if one.client_skips else ""
-        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed{moved}{skips}.")
+        refuses = f", and the labels have no shape of kind {one.client_refuses}, over which it ends" if one.client_refuses else ""
+        lines.append(f"`bw.certify` also reads it with {one.client}, where that is installed{refuses}{moved}{skips}.")
     lines += one.remarks
     losses = one.losses
     partly = [f"- {FIELDS[field]}: {lost}" for field, lost in losses.items() if one.can_write(field)]

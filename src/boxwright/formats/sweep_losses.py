@@ -52,7 +52,7 @@ class SweepLosses:
         if self._n_not_finite:
             report.dropped.append(Told("sweeps", f"{number_of(self._n_not_finite, 'point')} whose places are {NOT_FINITE}", [NOT_FINITE]))
         if self._moved_m:
-            report.rounded.append(Told("sweeps", f"points are rounded to float32, by up to {self._moved_m:.2g} m"))
+            report.rounded.append(Told("sweeps", f"points are rounded to float32, by up to {self._moved_m:.2g} m", n=0))
             report.tolerance_points_m = max(report.tolerance_points_m, self._moved_m)
         if self._rounded:
             report.rounded.append(Told("sweeps", f"of the points, rounded to float32: {', '.join(sorted(self._rounded))}", self._rounded))

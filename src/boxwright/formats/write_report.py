@@ -9,8 +9,9 @@ from typing import NamedTuple, Self
 
 from ..errors import number_of
 
-__all__ = ["EXPOSURES", "Told", "Tolerance", "WriteReport", "lost_cameras"]
+__all__ = ["EDGES", "EXPOSURES", "Told", "Tolerance", "WriteReport", "lost_cameras"]
 
+EDGES = "which keypoints are joined"  # in the place of a name
 EXPOSURES = "when cameras exposed"  # in the place of a name: of times that are not the frames'
 
 
