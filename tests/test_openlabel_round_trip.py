@@ -214,6 +214,24 @@ def test_nothing_of_real_files_is_lost(real_data, tmp_path, way):
         assert lost(dict(scene.source_attributes), dict(back.source_attributes)) == [], file.name
 
 
+def test_what_is_seen_stays_so_whatever_its_attribute_says(tmp_path):
+    """`occluded` tells it in files of others, and did in ours where nothing else was written of a keyframe that is seen."""
+    stamps = np.arange(4) * 100_000_000
+    cuboids = bw.Cuboids([(10.0 + i, 2, 1) for i in range(4)], [(4, 2, 1.5)] * 4, np.zeros(4), frame="world")
+    still = bw.Trajectory(stamps, [bw.Pose.identity()] * 4)
+    car = bw.Track("1", "car", stamps, cuboids, [0, 1, 0, 1], keyframe_attributes=[{"occluded": 1}, {}, {"occluded": 2}, {"occluded": 0}])
+    scene = bw.Scene("clip", stamps, {"lidar": bw.Lidar("lidar", bw.Pose.identity())}, trajectory=still, tracks=[car])
+    bw.write(scene, tmp_path / "a", format="openlabel")
+    again = bw.read(tmp_path / "a").tracks[0]
+    assert again.visibility.tolist() == [0, 1, 0, 1]
+    assert [row["occluded"] for row in again.at(stamps).attributes] == [1, 1, 2, 0]
+    assert bw.certify(scene, "openlabel").holds
+    plain = car.replace(visibility=None, keyframe_attributes=())
+    bw.write(scene.replace(tracks=[plain]), tmp_path / "b", format="openlabel")
+    (file,) = (tmp_path / "b").rglob("*.json")
+    assert "visible" not in file.read_text()  # nothing is said of what is seen where nothing denies it
+
+
 def test_half_a_character_comes_back(tmp_path):
     """JSON can hold one, escaped; UTF-8 cannot."""
     doc = document()

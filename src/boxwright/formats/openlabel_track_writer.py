@@ -19,7 +19,7 @@ from .openlabel_data import attribute_kind, is_data, is_sound, joined
 from .openlabel_image_writer import codes_of, said_of, sights_of
 from .openlabel_objects import CUBOID_NAME
 from .openlabel_shapes import OTHERS
-from .openlabel_tracks import UPRIGHT_FROM_CAMERA
+from .openlabel_tracks import UPRIGHT_FROM_CAMERA, says_occluded
 from .write_report import Told
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class OwnTrack:
     def __init__(self, document: Document, track: Track) -> None:
         self.document, self.track, self.uid = document, track, document.uids[track.track_id]
         self.name, self.codes = f"track {track.track_id}", codes_of(track)
+        for k, row in enumerate(track.keyframe_attributes):
+            if says_occluded(row) and track.visibility[k] == Visibility.VISIBLE:
+                self.codes[k] = {**self.codes.get(k, {}), "visibility": "visible"}  # which its attribute alone denies
         self.n_labels = 0
         self.off_frame = bool((~np.isin(track.times_ns, document.scene.times_ns) & (track.visibility != Visibility.OUTSIDE)).any())
         if self.off_frame:

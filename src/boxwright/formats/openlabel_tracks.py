@@ -26,7 +26,7 @@ from .openlabel_objects import Objects, Row, Thing
 from .openlabel_shapes import WHO_KEEPS, Sightings
 from .strict_json import Node
 
-__all__ = ["IN_PICTURES", "UPRIGHT_FROM_CAMERA", "Labels", "relations_of"]
+__all__ = ["IN_PICTURES", "UPRIGHT_FROM_CAMERA", "Labels", "relations_of", "says_occluded"]
 
 IN_PICTURES = "is_in_pictures"  # marks, among kept objects, those whose shapes are tracks in pictures
 ROWS_AT_ONCE = 4096
@@ -201,7 +201,7 @@ class Labels:
                 f"no transform leads to {self.home!r}", got=names, path=node.path, field=node.field, hint="add the poses of these frames"
             )
         named, _ = split_named(thing.static)
-        hidden = [Visibility.OCCLUDED if row.attributes.get("occluded") in (1, 2) else Visibility.VISIBLE for row in rows]
+        hidden = [Visibility.OCCLUDED if says_occluded(row.attributes) else Visibility.VISIBLE for row in rows]
         track = dense_track(
             thing.uid if k == 0 else f"{thing.uid}/{k}",
             thing.category(),
@@ -310,6 +310,11 @@ def _beside(row: Row, thing: Thing) -> dict[str, Any]:
         if name in row.attributes and (kind := attribute_kind(row.attributes[name])):
             kinds.setdefault(kind, []).append({"name": name, "val": row.attributes[name]})
     return kinds
+
+
+def says_occluded(attributes: Mapping[str, Any]) -> bool:
+    """Whether a cuboid is occluded by its attributes, where nothing else tells how it is seen."""
+    return attributes.get("occluded") in (1, 2)
 
 
 def _code(codes: Mapping[str, int], name: Any, otherwise: int) -> int:
