@@ -117,9 +117,9 @@ def test_a_scene_named_in_part(tmp_path):
 
 def test_a_broken_file_among_scenes(tmp_path):
     """The folder it is in would not help."""
-    for text, got in (("", "an empty file"), ("{", "JSON that cannot be read")):
+    for text, got in (("", "the file is empty"), ("{", "line 1 column 2: not JSON: .*")):
         write(tmp_path / "scenes/good.json", '{"openlabel": {"metadata": {"schema_version": "1.0.0"}}}')
-        with pytest.raises(bw.FormatError, match=f"got {got}; (copy|correct)"):
+        with pytest.raises(bw.FormatError, match=f"bad.json(, |: ){got}; copy"):
             bw.scenes(write(tmp_path / "scenes/bad.json", text))
 
 
@@ -210,13 +210,19 @@ SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {
         ("a.json", b'{"a": 1, "b\\u0007": 2}', r"got JSON with 'a', 'b\x07' at its top; give the dataset's own folder, or convert it"),
         ("many.json", json.dumps(dict.fromkeys("abcdefg")).encode(), "'e' and 2 more at its top"),
         ("list.json", b" [1]", "got JSON that is a list"),
-        ("broken.json", b'{"a": 1', "got JSON that cannot be read; correct the file"),
+        ("broken.json", b'{"a": 1', "broken.json, line 1 column 8: not JSON: expected ',' here; copy or export the file again"),
+        (
+            "cut.json",
+            b'{"images": [],\n "annotations": [{"id": 1, "im',
+            "cut.json, line 2 column 28: not JSON: the string that starts here never ends; copy",
+        ),
         ("none.json", b"{}", "got JSON with nothing in it; export"),
         ("a.xml", b"<?xml version='1.0'?>\n<!-- <note> --><kml a='1'>", "got XML with the root <"),
         ("README.md", b"# What is here\n", "got a text; give the dataset's own folder: this file holds no labels that are read alone"),
         ("a.dat", b"\x00\x01", "got binary data in a file ending in '.dat'"),
         ("dat", b"\x00\x01", "got binary data in a file without an ending"),
-        ("empty.json", b"", "got an empty file; copy or export it again"),
+        ("empty.json", b"", "empty.json: the file is empty; copy or export it again"),
+        ("empty.xml", b"", "empty.xml: the file is empty; copy or export it again"),
     ],
 )
 def test_a_file_of_another_kind_is_told_what_it_is(tmp_path, name, content, said):

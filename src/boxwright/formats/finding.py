@@ -11,13 +11,14 @@ from typing import Any
 
 from ..errors import BoxwrightError, FormatError, number_of, one_line
 from .looking import may_be_dataset, subfolders
-from .unread import EMPTY_JSON, said_kind
+from .unread import EMPTY_JSON, fault_of, said_kind
 
 __all__ = ["Finder", "some_of"]
 
 _MOST_FOLDERS = 100  # looked into, where a folder's own format is not plain
 _LEVELS_UP = 3  # from a file to the dataset that it is a part of
 _BROKEN = ("an empty file", "JSON that cannot be read", EMPTY_JSON)  # the folder it is in would not help
+_LABELS = (".json", ".xml")  # of which none is a part of a dataset that is read by its folder, once it is broken
 
 
 class Finder:
@@ -50,7 +51,7 @@ class Finder:
             if fits:
                 raise FormatError(what, path=place, hint=f"it looks like {' or '.join(fits)}: name that format, or none")
             got, hint = self._kind_and_hint(place, format)
-            raise FormatError(what, got=got, path=place, hint=hint)
+            raise fault_of(place, hint) or FormatError(what, got=got, path=place, hint=hint)
         others = self._beside(place, found[0], names) if format is None else []
         if others:
             got = f"{found[0]} ({_said_scenes(names)}) and {_said_folders(others)}"
@@ -85,19 +86,19 @@ class Finder:
         found = [(f"{folder.name}/", self._fitting(folder)) for folder in folders if may_be_dataset(folder)]
         return [(name, fits) for name, fits in found if fits and fits != ["points"] and format not in fits]
 
-    def _unknown(self, place: Path) -> FormatError:
+    def _unknown(self, place: Path) -> BoxwrightError:
         """What to say of a path that no format claims: which folders in it are datasets, where some are."""
         below = self._datasets_below(place) if place.is_dir() else []
         if below:
             return FormatError("no dataset itself, but a folder of datasets", got=_said_folders(below), path=place, hint="pass one of these")
         got, hint = self._kind_and_hint(place)
-        return FormatError("no known format", expected=f"one of {', '.join(self.readers)}", got=got, path=place, hint=hint)
+        return fault_of(place, hint) or FormatError("no known format", expected=f"one of {', '.join(self.readers)}", got=got, path=place, hint=hint)
 
     def _kind_and_hint(self, place: Path, format: str | None = None) -> tuple[str, str]:
         """What a path is that is not read, and what to do: where it is a part of a dataset, which folder to give. JSON of which a format was named is
         no part of a dataset in another, and nothing is one of a folder that anything may lie in."""
         got, hint = said_kind(place)
-        if got in _BROKEN and place.suffix.lower() == ".json":
+        if got in _BROKEN and place.suffix.lower() in _LABELS:
             return got, hint
         levels = _LEVELS_UP if place.is_file() else 1 if any(place.iterdir()) else 0
         for folder in list(place.absolute().parents)[:levels]:

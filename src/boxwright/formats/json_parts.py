@@ -74,14 +74,14 @@ class JsonParts:
 
     def members(self, lists: Set[str]) -> dict[str, Any]:
         """The file's object, those of its members that are `lists` as offsets of their items."""
-        with refusing(self.file):
+        with refusing(self.file, self._text):
             found, end = self._object(0, lambda key, at: self._list(at) if key in lists and self._text[at : at + 1] == "[" else self._value(at))
             self._end(end)
         return found  # type: ignore[no-any-return]
 
     def items(self) -> Iterator[tuple[Any, int, int]]:
         """The items of a file that is a list, parsed as they are asked for: (item, its offset, the one behind it)."""
-        with refusing(self.file):
+        with refusing(self.file, self._text):
             end = yield from self._each(self._skipped(0), self._at_once)
             self._end(end)
 
@@ -107,7 +107,7 @@ class JsonParts:
 
     def whole(self) -> Any:
         """All of it at once."""
-        with refusing(self.file):
+        with refusing(self.file, self._text):
             value, end = self._value(self._skipped(0))
             self._end(end)
         return value

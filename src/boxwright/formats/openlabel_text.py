@@ -25,7 +25,7 @@ class Text(JsonParts):
         super().__init__(file)
         self._places: dict[str, tuple[int, int]] = {}  # of each frame its offset and the one behind it
         self._rests: dict[str, Any] = {}
-        with refusing(file):
+        with refusing(file, self._text):
             outer = self._object(0, self._member_of_file)
             self._end(outer[1])
         top = Node(outer[0], str(file))["openlabel"]

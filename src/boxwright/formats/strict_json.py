@@ -17,6 +17,7 @@ from ..arrays import Float64s
 from ..errors import BoxwrightError, FormatError, LimitError
 from ..limits import checked_size, limits
 from ..problems import Problems
+from .json_faults import NotStrictError, place_of
 from .json_shape import check_shape
 
 __all__ = [
@@ -192,7 +193,7 @@ def _plain_numbers(values: list[Any]) -> Float64s | None:
 def load(path: str | os.PathLike[str]) -> Node:
     """The top of a JSON file. FormatError where it is not strict JSON, LimitError where it is too large or too deep."""
     text, _ = load_text(path, in_parts=False)
-    with refusing(path):
+    with refusing(path, text):
         value = decoder().decode(text)
     return Node(value, os.fspath(path))
 
@@ -229,7 +230,7 @@ def of_bytes(raw: bytes, path: str | os.PathLike[str]) -> Node:
     """The top of JSON that a file of another kind holds."""
     limits().check("json_bytes", len(raw), path)
     text, _ = _checked_text(raw, path, in_parts=False)
-    with refusing(path):
+    with refusing(path, text):
         value = decoder().decode(text)
     return Node(value, os.fspath(path))
 
@@ -252,15 +253,15 @@ def decoder(made: Callable[[Pairs], dict[str, Any]] = dict, parse_int: Callable[
         if len(result) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise ValueError(f"the key {twice[:40]!r} comes twice in one object")
+            raise NotStrictError(f"the key {twice[:40]!r} comes twice in one object", twice, is_key=True)
         return result
 
     return json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=parse_int, object_pairs_hook=checked)
 
 
 @contextmanager
-def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """What a `decoder` raises leaves as FormatError or LimitError, with the place."""
+def refusing(path: str | os.PathLike[str], text: str) -> Iterator[None]:
+    """What a `decoder` raises leaves as FormatError or LimitError, with the place. text : of the file"""
     try:
         yield
     except json.JSONDecodeError as error:
@@ -269,7 +270,9 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise LimitError("brackets nested too deeply", path=path, hint=_HINT) from None
     except BoxwrightError:
         raise
-    except ValueError as error:
+    except NotStrictError as error:
+        raise FormatError(f"not strict JSON: {error}", path=path, offset=place_of(error, text), hint=FILE_HINT) from None
+    except ValueError as error:  # whole numbers of more digits than Python takes
         raise FormatError(f"not strict JSON: {error}", path=path, hint=_HINT) from None
 
 
@@ -282,13 +285,13 @@ def _in_words(message: str) -> str:
 
 
 def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a number")
+    raise NotStrictError(f"{text} is not a number", text)
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise NotStrictError(f"{text[:40]} is too large a number", text)
     return value
 
 

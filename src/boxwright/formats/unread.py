@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from ..errors import BoxwrightError, number_of
+from ..errors import BoxwrightError, FormatError, number_of
 from . import strict_json
 from .looking import head
 
-__all__ = ["said_kind"]
+__all__ = ["EMPTY_JSON", "fault_of", "said_kind"]
 
-_SMALL_BYTES = 2 << 20
+_SMALL_BYTES = 32 << 20
 _MOST_NAMES = 10_000  # of a folder, looked at
 _UNPACK = "unpack it and give the folder"
 _OWN_FOLDER = "give the dataset's own folder, or convert it"
@@ -31,6 +31,25 @@ _XML_ROOT = re.compile(rb"<([A-Za-z_][\w.:-]{0,60})[\s/>]")
 
 
 EMPTY_JSON = "JSON with nothing in it"
+
+
+def fault_of(place: Path, hint: str) -> BoxwrightError | None:
+    """What is wrong with a file that is empty, or is JSON that cannot be read, such as one that was cut: then its format cannot be told.
+
+    hint : what to do where it is empty
+    """
+    if not place.is_file():
+        return None
+    start = head(place)
+    if not start:
+        return FormatError("the file is empty", path=place, hint=hint)
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"{", b"[") or place.stat().st_size > _SMALL_BYTES:
+        return None
+    try:
+        strict_json.load(place)
+    except BoxwrightError as error:
+        return error
+    return None
 
 
 def said_kind(place: Path) -> tuple[str, str]:
