@@ -260,6 +260,37 @@ def test_no_certificate_holds_over_points_of_other_objects(monkeypatch, tmp_path
     assert not bw.certify(scene, format).holds
 
 
+@pytest.mark.parametrize("format", ["kitti_object", "kitti_tracking", "kitti_raw", "semantic_kitti"])
+def test_no_certificate_holds_over_late_cameras_elsewhere(monkeypatch, tmp_path, format):
+    """What a report tells of their distortion, and of where they were when they fired, says nothing of 1 m."""
+
+    def mounted(y):
+        scene, lens = (
+            street(),
+            bw.PinholeCamera(64, 48, 40.0, 41.0, 31.5, 23.5, () if format == "kitti_object" else (0.1, -0.02, 0.001, 0.002, 0.003)),
+        )
+        place = bw.Pose(CAM_AXES, (1.0, y, 1.5))
+        late = {name: replace(one, camera=lens, ego_from_cam=place, times_ns=scene.times_ns + 7_000_000) for name, one in scene.cameras.items()}
+        return scene.replace(cameras=late)
+
+    sound = bw.certify(mounted(0.0), format)
+    assert sound.holds, sound.reasons
+    monkeypatch.setattr(certification, "write", faulty(lambda _: mounted(1.0), tmp_path))
+    assert any("at another place" in reason for reason in bw.certify(mounted(0.0), format).reasons)
+
+
+def test_no_certificate_holds_over_a_lens_of_a_later_frame(monkeypatch, tmp_path):
+    def longer_in_one(scene, folder, *args, **kwargs):
+        told = bw.write(scene, folder, *args, **kwargs)
+        file = sorted(folder.rglob("calib/*.txt"))[2]
+        file.write_text(file.read_text().replace("P2: 40.0", "P2: 80.0"))
+        return told
+
+    assert bw.certify(street(), "kitti_object").holds
+    monkeypatch.setattr(certification, "write", longer_in_one)
+    assert any("camera image_2 came back with another lens" in reason for reason in bw.certify(street(), "kitti_object").reasons)
+
+
 def test_no_certificate_holds_over_occlusion_that_another_box_lost(monkeypatch, tmp_path):
     """What a report tells of a box in pictures says nothing of the cuboid."""
 

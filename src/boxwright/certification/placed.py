@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -53,13 +54,14 @@ def poses_of(scene: Scene, frame_index: int) -> list[Pose]:
 
 
 def lost_cameras(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
-    """Cameras that are gone, or put points 10 m away elsewhere."""
+    """Cameras that are gone, or put points 10 m away elsewhere, in whatever scene of those that came back."""
     if not given.scenes:
         return 0, []
     scene = given.scenes[0][0]
     cameras = _calibrated(scene)
-    others = [(one, other, two) for other, _, _ in back.scenes[:1] for one, two in _together(cameras, _calibrated(other))]
-    found = {one.name for one, other, two in others if _is_same(scene, one, other, two)}
+    found = {one.name for one in cameras} if back.scenes else set()
+    for other, _, _ in back.scenes:
+        found &= {one.name for one, two in _together(cameras, _calibrated(other)) if _is_same(scene, one, other, two)}
     return len(cameras), [lost(one.name) for one in cameras if one.name not in found]
 
 
@@ -106,10 +108,15 @@ def _cameras_back(scene: Scene, other: Scene) -> dict[str, str]:
     names = {name: name for name in scene.cameras if name in other.cameras}
     for one, two in _together(_calibrated(scene), _calibrated(other)):
         is_open = one.name not in names and two.name not in names.values()
-        if is_open and (_is_same(scene, one, other, two) or _is_but_for_distortion(scene, one, other, two)):
+        if is_open and (_is_same(scene, one, other, two) or _may_be(scene, one, other, two)):
             names[one.name] = two.name
     here, there = ([name for name in clip if name not in known] for clip, known in ((scene.cameras, names), (other.cameras, [*names.values()])))
     return {**names, **(dict(zip(here, there)) if len(here) == len(there) else {})}
+
+
+def _may_be(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
+    """Places are those of cameras that fire with the LiDAR: of others a format may write where they are when they do."""
+    return _has_lens(one, two) and (one.times_ns is not None or _is_placed(scene, None, one, other, two))
 
 
 def _is_same(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
@@ -152,20 +159,30 @@ def wrong_lidars(given: Clip, back: Clip) -> list[str]:
 
 
 def wrong_cameras(given: Clip, back: Clip) -> list[str]:
-    """Calibrated cameras that came back and are not those given, but for distortion, which formats may drop, and names."""
-    if not given.scenes or not back.scenes:
-        return []
-    scene, other = given.scenes[0][0], back.scenes[0][0]
-    there = _calibrated(other)
-    right = {two.name for one, two in _together(_calibrated(scene), there) if _is_but_for_distortion(scene, one, other, two)}
-    return [two.name for two in there if two.name not in right]
+    """Calibrated cameras that came back, in any scene, and are not those given, but for distortion, which formats may drop, and names."""
+    wrong = dict[str, None]()
+    for other, frames, places in back.scenes:
+        scene, i = given.places[int(places[0])]
+        there = _calibrated(other)
+        pairs = _together(_calibrated(scene), there)
+        right = {two.name for one, two in pairs if _has_lens(one, two) and _is_placed(scene, i if len(frames) == 1 else None, one, other, two)}
+        wrong.update({two.name: None for two in there if two.name not in right})
+    return list(wrong)
 
 
-def _is_but_for_distortion(scene: Scene, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
-    """Places are those of cameras that fire with the LiDAR: of others a format may write where they are when they do."""
+def _has_lens(one: CameraSensor, two: CameraSensor) -> bool:
+    """But for distortion."""
     if not isinstance(one.camera, CalibratedCamera) or not isinstance(two.camera, CalibratedCamera):
         return False
     here, there = ([lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px] for lens in (one.camera, two.camera))
-    if not np.allclose(here, there, rtol=0, atol=_SAME_PX):
-        return False
-    return one.times_ns is not None or any(_is_same_pose(moved, Pose.identity()) for moved in _moved(scene, one, other, two))
+    return bool(np.allclose(here, there, rtol=0, atol=_SAME_PX))
+
+
+def _is_placed(scene: Scene, frame_index: int | None, one: CameraSensor, other: Scene, two: CameraSensor) -> bool:
+    """Whether a camera is where it is mounted; of a scene of one frame, where it was when it fired, as the vehicle saw it at the frame's stamp."""
+    places = [one]
+    if frame_index is not None and one.times_ns is not None and scene.trajectory is not None:
+        stamp, exposed = int(scene.times_ns[frame_index]), int(one.times_ns[frame_index])
+        if scene.trajectory.covers([exposed, stamp]).all():
+            places.append(replace(one, ego_from_cam=scene.transform("ego", one.name, exposed, target_time_ns=stamp)))
+    return any(_is_same_pose(moved, Pose.identity()) for place in places for moved in _moved(scene, place, other, two))
