@@ -166,6 +166,29 @@ def test_what_was_edited_beside_the_place(tmp_path):
     assert found.cuboids.center_m.tolist() == walker.cuboids.center_m.tolist()
 
 
+def test_numbers_that_came_back_as_texts(tmp_path):
+    """An edited one stayed a text among the recording's numbers, so that no format of numbers took it."""
+    own = own_scene()
+    bend, walker, other = own.tracks
+    said = [{"truncated": 0, "height": 1.5, "lit": True, "note": "1"} for _ in range(N)]
+    walker, other = walker.replace(keyframe_attributes=said), other.replace(keyframe_attributes=said)
+    own = own.replace(tracks=[bend, walker, other])
+    bw.write(own, tmp_path / "own")
+    edited = [dict(row) for row in said]
+    edited[3] = {"truncated": 2, "height": 3.0, "lit": False, "note": "2"}
+    edited[4] = {"truncated": "half", "height": 1.5, "lit": True, "note": "1"}
+    fresh = shifted(other, slice(None), [30.0, 0, 0]).replace(track_id="new")
+    back = written(own.replace(tracks=[bend, walker.replace(keyframe_attributes=edited), other, fresh]), tmp_path / "back", "nuscenes")
+    again = bw.read(tmp_path / "own", labels=back)
+    for track in (bend, other):
+        same_track(again.track(track.track_id), track)
+    for name, rows in (("walker", edited), ("new", said)):
+        found = again.track(name).at(TIMES).attributes
+        assert [{key: (type(value), value) for key, value in row.items()} for row in found] == [
+            {key: (type(value), value) for key, value in row.items()} for row in rows
+        ]
+
+
 def test_edits_under_what_a_client_rounds_are_none(tmp_path):
     """Datumaro's own client writes two decimals."""
     own = own_scene()

@@ -26,6 +26,7 @@ from .cuboids_back import cuboids_over, room_for
 from .declared import Capabilities
 from .object_links import linked_object
 from .of_datumaro import rounding, with_unsaid
+from .own_kinds import in_kinds, kinds_made_texts
 
 __all__ = ["NO_SIZE", "laid_over", "notes_on_sizes"]
 
@@ -46,8 +47,9 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     names that the format gives the recording's frames; the camera by its name, or because there is one only. Cuboids are moved into the recording's
     frame of reference by its own poses. A track that the recording has already, by its id, has come back edited and takes the place of that; what it
     says no other than the format makes of the recording's own stays as the recording has it: cuboids, keyframes, kinds of shapes, what is occluded,
-    attributes, classes. Tracks in pictures that are not in the file take the class that the cuboids of their object were given; where these are
-    dropped, they go with them. Boxes that the format made of cuboids are no labels until somebody edits them: then they are linked to their object.
+    attributes, classes. Numbers and flags that the format makes texts are what they were. Tracks in pictures that are not in the file take the class
+    that the cuboids of their object were given; where these are dropped, they go with them. Boxes that the format made of cuboids are no labels
+    until somebody edits them: then they are linked to their object.
 
     missing : what becomes of the recording's own tracks, in the pictures of the labels' cameras and of cuboids where the labels have some, of tags
         and of attributes that are not in the file: "keep", or "drop", with the tracks' relations, as what was deleted there
@@ -148,6 +150,12 @@ class _Back:
         """For each frame of what is written its index in the recording."""
         return _frames(self.scene, self.own.scene, self.own.scene, self.path, [*self.names.values()])
 
+    @cached_property
+    def kinds(self) -> dict[str, type]:
+        """Attributes of the recording's that are texts in the format alone."""
+        mine, there = self.scene, self.own.scene
+        return kinds_made_texts([*mine.tracks, *mine.image_tracks], [*there.tracks, *there.image_tracks])
+
     def cuboids(self, labels: Scene, frames: Int64s) -> list[Track]:
         """frames : for each frame of the labels its index in the recording"""
         if not labels.tracks:
@@ -159,8 +167,8 @@ class _Back:
         if names or not own.keeps_names:  # numbers, which may be others since
             numbered = [track for track in over(labels, frames, {}) if track.track_id in names or not own.keeps_names]
             names = names_by_place(there, numbered, [*scene.track_index, *scene.image_track_index], names if own.keeps_names else {})
-        tracks = over(labels, frames, names)
-        written = {track.track_id: track for track in there}
+        tracks = [in_kinds(track, self.kinds) for track in over(labels, frames, names)]
+        written = {track.track_id: in_kinds(track, self.kinds) for track in there}
         room_m, is_covered = room_for(said, there, rounding(labels)), np.isin(np.arange(len(scene)), frames)
         tracks = with_unsaid(labels, scene, written, tracks)
         return [self._cuboids(track, written.get(track.track_id), is_covered, room_m) for track in tracks]
@@ -180,8 +188,8 @@ class _Back:
         if not tracks:
             return []
         there = _tracks_over(self.scene, self.own.scene, self.names, self.frames, self.own.names, self.path)
-        written = {track.track_id: track for track in there}
-        back = [self._image_track(track, written.get(track.track_id)) for track in tracks]
+        written = {track.track_id: in_kinds(track, self.kinds) for track in there}
+        back = [self._image_track(in_kinds(track, self.kinds), written.get(track.track_id)) for track in tracks]
         return [track for track in back if track is not None]
 
     def _image_track(self, track: ImageTrack, written: ImageTrack | None) -> ImageTrack | None:
