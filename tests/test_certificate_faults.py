@@ -142,6 +142,14 @@ def black_picture(scene):
     return scene.replace(data=MemoryData(scene.data.sweeps, {**images, (2, "right"): 0 * images[2, "right"]}))
 
 
+def patched_picture(scene):
+    """A square of 16 px that is 20 levels brighter: little of all, and not what compression does."""
+    images = scene.data.images
+    picture = images[2, "right"].copy()
+    picture[16:32, 16:32] += 20
+    return scene.replace(data=MemoryData(scene.data.sweeps, {**images, (2, "right"): picture}))
+
+
 def late(scene):
     """One camera in one frame."""
     front = scene.cameras["front"]
@@ -177,6 +185,7 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "the next picture": ("pictures", exchanged_pictures((1, "front"), (2, "front"))),
     "another camera's picture": ("pictures", exchanged_pictures((1, "front"), (1, "right"))),
     "a black picture": ("pictures", black_picture),
+    "a patch of a picture": ("pictures", patched_picture),
 }
 
 

@@ -25,8 +25,8 @@ from .told import Gone, Loss, lost
 __all__ = ["Compared", "Contents", "compare_pictures", "compare_sweeps"]
 
 _EPS = {np.dtype(kind): float(np.finfo(kind).eps) for kind in (np.float32, np.float64)}
-_BLOCK_PX = 8  # JPEG keeps the mean of a block, whatever it does within
-_JPEG_LEVELS = 6.0
+_BLOCK_PX = 16  # JPEG keeps the mean of a block, whatever it does within: of colours in 16 px
+_JPEG_LEVELS, _JPEG_LEVELS_OF_ALL = 16.0, 6.0  # of any block, and of all of them, root mean square
 _SIX_DECIMALS = 1e-6
 
 
@@ -249,19 +249,29 @@ def _wrong_picture(found: Contents, one: tuple[Scene, int, str], two: tuple[Scen
         return ""
     if not may_be_less:
         return "is another one than was given"
-    apart = _blocks_apart(mine, theirs)
+    furthest, apart = _furthest_block(mine, theirs), _blocks_apart(mine, theirs)
     neighbours = [(k, camera) for k in (i - 1, i, i + 1) for camera in scene.cameras if 0 <= k < len(scene) and (k, camera) != (i, name)]
     nearer = [scene.image(k, camera) for k, camera in neighbours if scene.has_image(k, camera)]
-    if not found.saw(n, apart, _JPEG_LEVELS) or any(picture.shape == theirs.shape and _blocks_apart(picture, theirs) < apart for picture in nearer):
+    is_nearer = any(picture.shape == theirs.shape and _blocks_apart(picture, theirs) < apart for picture in nearer)
+    if not found.saw(n, furthest, _JPEG_LEVELS) or apart > _JPEG_LEVELS_OF_ALL or is_nearer:
         return "is another one than was given"
     return ""
 
 
+def _furthest_block(one: Any, other: Any) -> float:
+    """Levels of 255 between the means of a block, the most of any; blocks count from all sides, so that none is left out at an edge."""
+    height, width = (n % _BLOCK_PX if n > _BLOCK_PX else 0 for n in one.shape[:2])
+    starts = {(top, left) for top in (0, height) for left in (0, width)}
+    return max(float(np.abs(_means_apart(one[top:, left:], other[top:, left:])).max()) for top, left in starts)
+
+
 def _blocks_apart(one: Any, other: Any) -> float:
-    """Levels of 255 between the means of blocks, root mean square."""
+    """Levels of 255 between the means of all blocks, root mean square."""
+    return float(np.sqrt((_means_apart(one, other) ** 2).mean()))
+
+
+def _means_apart(one: Any, other: Any) -> Float64s:
     height, width = (max(n // _BLOCK_PX, 1) for n in one.shape[:2])
     step = [min(_BLOCK_PX, n) for n in one.shape[:2]]
-    cut = (np.asarray(each, np.int16)[: height * step[0], : width * step[1]] for each in (one, other))
-    first, second = cut
-    blocks = (first - second).reshape(height, step[0], width, step[1], -1).mean((1, 3), dtype=np.float64)
-    return float(np.sqrt((blocks**2).mean()))
+    first, second = (np.asarray(each, np.int16)[: height * step[0], : width * step[1]] for each in (one, other))
+    return np.asarray((first - second).reshape(height, step[0], width, step[1], -1).mean((1, 3), dtype=np.float64))
