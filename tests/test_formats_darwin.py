@@ -219,6 +219,7 @@ def test_what_is_needed_is_a_keyframe(rng, tmp_path):
         (label(slot_names=["left"]), "one of the slots"),
         (label(hidden_areas=[[0, 9]]), "a range with a frame"),
         (label({"1": SHAPES["skeleton"] | {"skeleton": {"nodes": []}}}), "at least one point"),
+        (label({"1": box(3)}, id="good"), "annotations[1].id: expected each annotation once, got 'good' again"),
     ],
 )
 def test_bad_annotations(tmp_path, bad, told):

@@ -232,6 +232,18 @@ def test_bad_records(tmp_path, bad, message):
     assert [track.track_id for track in scene.tracks] == [MAN] and [problem.record for problem in scene.problems] == [bad]
 
 
+@pytest.mark.parametrize("make", [episode, clouds])
+def test_an_object_comes_once(tmp_path, make):
+    """The second of a key took the place of the first, class and all, without a word."""
+    folder = make(tmp_path)
+    for file in (*folder.rglob("annotation.json"), *folder.rglob("ann/*.json")):
+        said = json.loads(file.read_text())
+        save(file, {**said, "objects": [*said["objects"], {**said["objects"][0], "classTitle": "van"}]})
+    with pytest.raises(bw.FormatError, match=r"objects\[\d\].key: expected each object once, got '\w+' again"):
+        bw.read(tmp_path)
+    assert "van" not in {track.category for track in bw.read(tmp_path, strict=False).tracks}
+
+
 def test_other_figures_are_told(tmp_path):
     other = {**figure(), "geometryType": "point_cloud", "geometry": {"indices": [1, 2]}}
     episode(tmp_path, {"index": 0, "figures": [other, figure()]})

@@ -14,6 +14,7 @@ from ..cuboids import Cuboids
 from ..errors import FormatError
 from ..frames import Pose
 from ..keyframes import Origin, Visibility
+from ..rotations import quat_multiply
 from ..scene import Scene
 from ..tracks import FilledTrack, Track, interpolate_tracks
 from .declared import Capabilities, Decimals
@@ -23,6 +24,7 @@ __all__ = ["cuboids_moved", "cuboids_over", "room_for", "same_cuboids"]
 
 _STILL = 1e-12  # of a pose that moves nothing
 _SAME_M = 1e-6  # of labels that nobody moved
+_SAME_RAD = 1e-6  # half of it: of rotations that a format holds
 
 
 def cuboids_over(
@@ -160,7 +162,8 @@ def cuboids_moved(mine: Track, written: Track, track: Track, stamps_ns: Int64s, 
     fresh &= is_edited | ~np.isin(stamps_ns, mine.times_ns)
     if not wanted.any() or not (is_edited.any() or fresh.any()):
         return mine
-    edits = _Edits(stamps_ns, is_edited, wanted, Cuboids.concatenate([own.cuboids, now.cuboids])[_which(is_edited)], _seen(own, now))
+    edited = _tilted_as_before(now.cuboids, was.cuboids, own.cuboids, is_edited & own.is_valid & was.is_valid & now.is_valid)
+    edits = _Edits(stamps_ns, is_edited, wanted, Cuboids.concatenate([own.cuboids, edited])[_which(is_edited)], _seen(own, now))
     kept = mine.take(stay) if (stay := edits.leave(mine)).any() else None
     fresh = fresh if fresh.any() or kept is not None else wanted
     while True:  # every keyframe bends the curve beside it
@@ -170,6 +173,19 @@ def cuboids_moved(mine: Track, written: Track, track: Track, stamps_ns: Int64s, 
         if not is_off.any():
             return candidate
         fresh = fresh | is_off
+
+
+def _tilted_as_before(now: Cuboids, was: Cuboids, own: Cuboids, is_edited: Bools) -> Cuboids:
+    """What came back, where the format has no place for all of a rotation turned as the recording's own by what it was turned by in the file."""
+    opposite = was.quat_wxyz * np.array([1.0, -1, -1, -1])
+    with np.errstate(invalid="ignore"):
+        off = np.abs(quat_multiply(opposite, own.quat_wxyz)[:, 1:]).max(axis=1, initial=0)
+        turned = quat_multiply(quat_multiply(now.quat_wxyz, opposite), own.quat_wxyz)
+        lost = is_edited & (off > _SAME_RAD)
+    if not lost.any():
+        return now
+    turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+    return Cuboids._trusted(now.center_m, now.size_m, np.where(lost[:, None], turned, now.quat_wxyz), None, now.frame)
 
 
 def _which(is_edited: Bools) -> Int64s:

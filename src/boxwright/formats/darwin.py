@@ -124,6 +124,7 @@ class _Reader:
         self.top = load_by_parts(file, {"annotations"})
         self.notes: list[str] = []
         self.n_other = 0
+        self.ids = set[str]()  # of annotations
         self.json_properties, self.bounds = json_properties(file, problems), limits()
         self.tags: list[Tag] = []  # at frames
         self.slots: dict[str, Node] = {}
@@ -258,6 +259,9 @@ class _Reader:
         if not spans:
             raise node["ranges"].wrong("a range with a frame", "none that is not hidden", _HINT)
         own = node.get("id", "").text()
+        if own in self.ids:
+            raise node["id"].wrong("each annotation once", f"{own!r} again", _HINT)
+        self.ids |= {own} if own else set()
         track_id = instance or own or f"annotation {len(known)}"
         if track_id in known:
             track_id = f"{track_id} {own}".strip()

@@ -203,6 +203,8 @@ class _Reading:
         for node in top["objects"]:
             with self.problems.aside(node.value):
                 key = node["key"].word()
+                if key in found:
+                    raise node["key"].wrong("each object once", f"{key[:60]!r} again", "give each object a key of its own")
                 tags = [_tag(tag) for tag in node.get("tags", [])]
                 name = next((str(value) for tag, value, _, _ in tags if tag == NAME_TAG and isinstance(value, str) and value.strip()), None)
                 name = str(self.ids.get(key, key)) if name is None else name
