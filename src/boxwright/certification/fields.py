@@ -218,10 +218,15 @@ def _said(readings: Readings, of: Callable[[Rows], Sequence[Mapping[str, Any]]])
             held = {name: value for name, value in before[i].items() if value is not None}
             there = after[j] if after else {}
             n += bool(held)
-            names, differing = names_of(a, i), [name for name, value in held.items() if name not in there or there[name] != value]
+            names, differing = names_of(a, i), [name for name, value in held.items() if name not in there or not _is_equal(value, there[name])]
             if differing:
                 gone.append(tuple(Loss(frozenset([*names, name]), _is_less(held[name], there.get(name)), a.category(i)) for name in differing))
     return n, gone
+
+
+def _is_equal(value: Any, other: Any) -> bool:
+    """What is true or false is no number."""
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
 
 
 def _is_less(value: Any, other: Any) -> bool:
@@ -292,7 +297,7 @@ def _changed_objects(mine: PointLabels, theirs: PointLabels) -> list[str]:
 
 
 def _tags(readings: Readings) -> Found:
-    """Tags, and those that are gone, or have another value or time, as the frames tell it whose stamps may have moved."""
+    """Tags, and those that are gone, or have another value, camera or time, as the frames tell it whose stamps may have moved."""
     given, back = (
         [(tag, _when(tag, scene, *rest)) for scene, *rest in clip.scenes for tag in scene.tags] for clip in (readings.given, readings.back)
     )

@@ -1,10 +1,13 @@
-"""What came back of labels, tags and relations that nobody gave."""
+"""What came back of labels, tags, relations and poses that nobody gave."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable
 
+import numpy as np
+
+from ..frames import Trajectory
 from .fields import Readings
 from .rows import renamed
 
@@ -12,11 +15,12 @@ __all__ = ["invented"]
 
 
 def invented(readings: Readings, added: Collection[str]) -> list[str]:
-    """One sentence for each attribute, tag, kind of relation and link that is there and was not given. What came back as another one counts as lost.
+    """One sentence for each attribute, tag, kind of relation and link that is there and was not given, and one for poses. What came back as another
+    one counts as lost.
 
     added : attributes that the format has of every label
     """
-    return [*_attributes(readings, added), *_tags(readings), *_relations(readings), *_links(readings)]
+    return [*_attributes(readings, added), *_tags(readings), *_relations(readings), *_links(readings), *_poses(readings)]
 
 
 def _attributes(readings: Readings, added: Collection[str]) -> list[str]:
@@ -60,3 +64,15 @@ def _links(readings: Readings) -> list[str]:
     tracks = sorted({*zip(a.track[pairs.a].tolist(), b.track[pairs.b].tolist())})
     new = [a.tracks[i].track_id for i, j in tracks if a.tracks[i].object_id is None and b.tracks[j].object_id is not None]
     return [f"a link of track {name} in pictures to an object that nobody gave" for name in dict.fromkeys(new)]
+
+
+def _poses(readings: Readings) -> list[str]:
+    """Where no pose was given the vehicle may stand, as in formats that need a pose for every frame; it does not drive."""
+    if any(scene.trajectory is not None for scene, _, _ in readings.given.scenes):
+        return []
+    drives = any(scene.trajectory is not None and _drives(scene.trajectory) for scene, _, _ in readings.back.scenes)
+    return ["poses of a vehicle that drives, which nobody gave"] if drives else []
+
+
+def _drives(trajectory: Trajectory) -> bool:
+    return bool((np.ptp(trajectory.translation_m, axis=0) > 0).any() or (np.ptp(trajectory.quat_wxyz, axis=0) > 0).any())

@@ -24,12 +24,12 @@ _DIGITS = 2e-7  # by which rotations of files are off, so that what is far is el
 
 
 def lost_poses(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
-    """Frames at which both the vehicle and its first LiDAR are elsewhere, or nobody knows where: some formats have one of the two frames alone. Among
-    these those that are where they were, seen from the first one."""
+    """Frames, and moments between them that came back too, at which both the vehicle and its first LiDAR are elsewhere, or of frames nobody knows
+    where: some formats have one of the two frames alone. Among these those that are where they were, seen from the first one."""
     n, gone = 0, list[Gone]()
     first: tuple[list[Pose], list[Pose]] | None = None
-    for (scene, i), (other, j) in zip(given.places, back.places):
-        here, there = poses_of(scene, i), poses_of(other, j)
+    frames = [(poses_of(scene, i), poses_of(other, j)) for (scene, i), (other, j) in zip(given.places, back.places)]
+    for here, there in [*frames, *_poses_between(given, back)]:
         if here:
             n += 1
             first = (here, there) if first is None else first
@@ -37,6 +37,15 @@ def lost_poses(given: Clip, back: Clip) -> tuple[int, list[Gone]]:
                 since = [[start.inverse() @ pose for start, pose in zip(*ends)] for ends in zip(first, (here, there))]
                 gone.append(lost(WORLD if any(_is_same_pose(a, b, _DIGITS) for a, b in zip(*since)) else None))
     return n, gone
+
+
+def _poses_between(given: Clip, back: Clip) -> Iterator[tuple[list[Pose], list[Pose]]]:
+    """At the stamps of poses of both that are no frame's, where frames have kept theirs."""
+    for scene, other in {(id(scene), id(other)): (scene, other) for (scene, _), (other, _) in zip(given.places, back.places)}.values():
+        if scene.trajectory is not None and other.trajectory is not None:
+            shared = np.intersect1d(scene.trajectory.times_ns, other.trajectory.times_ns)
+            for stamp in np.setdiff1d(shared, scene.times_ns).tolist():
+                yield _poses_at(scene, stamp), _poses_at(other, stamp)
 
 
 def _is_same_pose(a: Pose, b: Pose, off: float = 64 * np.finfo(float).eps) -> bool:
@@ -47,8 +56,11 @@ def _is_same_pose(a: Pose, b: Pose, off: float = 64 * np.finfo(float).eps) -> bo
 
 def poses_of(scene: Scene, frame_index: int) -> list[Pose]:
     """world_from_ego at a frame, and world_from_lidar where there is a LiDAR; none where no pose is known."""
-    stamp = int(scene.times_ns[frame_index])
-    if scene.trajectory is None or not scene.trajectory.covers(scene.times_ns[frame_index : frame_index + 1])[0]:
+    return _poses_at(scene, int(scene.times_ns[frame_index]))
+
+
+def _poses_at(scene: Scene, stamp: int) -> list[Pose]:
+    if scene.trajectory is None or not scene.trajectory.covers([stamp])[0]:
         return []
     return [scene.transform("world", frame, stamp) for frame in ("ego", *(["lidar"] if scene.lidars else []))]
 
