@@ -193,3 +193,10 @@ def test_bad_records(tmp_path, bad, message):
         bw.read(tmp_path)
     scene = bw.read(tmp_path, strict=False)
     assert [track.track_id for track in scene.tracks] == ["8", "7"] and [problem.record for problem in scene.problems] == [bad]
+
+
+def test_a_tiny_angle_below_zero_is_zero():
+    """-1e-17 rad was written as 360 degrees."""
+    level = bw.Cuboids([[0.0, 0, 0]], [[4.0, 2, 1.5]], quat_wxyz=[[1.0, -5e-18, -5e-18, -5e-18]], frame="lidar")
+    for said in labelcloud_writer.centroids_from_cuboids(level, True) + labelcloud_writer.centroids_from_cuboids(level, False):
+        assert list(said["rotations"].values()) == pytest.approx([0, 0, 0], abs=1e-12)

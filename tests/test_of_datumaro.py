@@ -57,6 +57,7 @@ def test_what_datumaro_saved_unedited_is_the_recordings_own(tmp_path, save, miss
     for track in own.tracks:
         same_track(again.track(track.track_id), track)
     assert any(note.endswith("take the place of the recording's own, 0 edited") for note in again.notes)
+    assert not any("pose" in note and "the motion of the vehicle is in" in note for note in again.notes)  # the recording has poses
 
 
 def test_what_was_edited_in_a_file_that_datumaro_saved(tmp_path):

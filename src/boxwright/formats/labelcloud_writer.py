@@ -64,10 +64,16 @@ def _objects(scene: Scene, frame: LabelledFrame, layout: str) -> list[dict[str, 
     return found
 
 
+def _degrees(angles_rad: Float64s) -> Float64s:
+    """From 0 to 360, which is 0: the rest of a tiny angle below 0 is 360 itself."""
+    turned = np.degrees(angles_rad) % 360
+    return np.where(turned == 360, 0.0, turned)
+
+
 def centroids_from_cuboids(cuboids: Cuboids, in_degrees: bool) -> list[dict[str, Any]]:
     """centroid, dimensions (length, width, height) and the angles of Rz @ Ry @ Rx: those of the way back, turned round."""
     back = euler_xyz_from_quat(cuboids.quat_wxyz * (1, -1, -1, -1))
-    angles: Float64s = np.degrees(-back) % 360 if in_degrees else np.asarray(wrap_rad(-back)) + 0.0
+    angles: Float64s = _degrees(-back) if in_degrees else np.asarray(wrap_rad(-back)) + 0.0
     names = (("centroid", "xyz"), ("dimensions", ("length", "width", "height")), ("rotations", "xyz"))
     rows = zip(cuboids.center_m.tolist(), cuboids.size_m.tolist(), angles.tolist())
     return [{name: dict(zip(keys, values)) for (name, keys), values in zip(names, row)} for row in rows]

@@ -31,7 +31,13 @@ from .own_kinds import in_kinds, kinds_made_texts
 __all__ = ["NO_SIZE", "laid_over", "notes_on_sizes"]
 
 NO_SIZE = "the picture's size is not said"
-_OF_THE_FILE = ("the file has no times", "the rate of frames")  # what it does not tell is told by the recording
+_OF_THE_FILE = (
+    "the file has no times",
+    "the rate of frames",
+    "the format tells n",
+    "no time stamps:",
+    "no poses:",
+)  # what it does not tell is told by the recording
 _COUNTED = ("cvat_video", "mot", "label_studio", "darwin", "labelbox")  # formats that count the frames of one video
 
 
