@@ -291,6 +291,15 @@ def test_a_row_has_one_class(tmp_path):
     assert bw.certify(other, "kitti_tracking").holds
 
 
+def test_what_occluded_says_is_written_and_told(tmp_path):
+    """Of a cuboid that is seen although its attribute says otherwise, which came back hidden without a word."""
+    scene = bw.read(make(tmp_path / "a", row(0) + row(1), csv=still(2)))
+    other = scene.replace(tracks=[scene.tracks[0].replace(visibility=[1, 0])], image_tracks=[])
+    report = bw.write(other, tmp_path / "b", format="kitti_tracking")
+    assert report.dropped == ["which of 1 label are occluded: what their attribute `occluded` says is written"]
+    assert bw.read(tmp_path / "b").tracks[0].visibility.tolist() == [1, 1]
+
+
 def test_a_cuboid_that_moved_keeps_its_drawn_box(tmp_path):
     scene = bw.read(make(tmp_path / "a", row(0) + row(1), csv=still(2)))
     track, (drawn,) = scene.tracks[0], scene.image_tracks

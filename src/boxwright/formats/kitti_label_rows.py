@@ -74,6 +74,9 @@ def label_rows(
     for name, tracks in rows.impossible.items():
         which = f"of {number_of(len(tracks), 'track')}, which cannot be, and is worked out: {', '.join([*tracks][:10])}"
         report.dropped.append(Told("attributes", f"{name} {which}", tracks))
+    if rows.unlike:
+        said = f"which of {number_of(sum(rows.unlike.values()), 'label')} are occluded: what their attribute `occluded` says is written"
+        report.dropped.append(Told("visibility", said, rows.unlike))
     if rows.remade:
         said = f"KITTI's columns of {number_of(sum(rows.remade.values()), 'label')} that were edited: they are worked out again"
         report.dropped.append(Told("other_fields", said, rows.remade))
@@ -95,6 +98,7 @@ class _Rows:
         self.most_tilt_rad = 0.0
         self.tracks = set[int]()
         self.impossible: dict[str, dict[str, None]] = {}
+        self.unlike: dict[str, int] = {}  # track -> labels that are hidden where their `occluded` says otherwise, or the other way round
         self.remade: dict[str, int] = {}  # track -> labels whose columns do not hold any more
 
     def among(self, first: int, boxes: dict[tuple[int, int], list[float]]) -> Iterator[tuple[int, _FrameRows]]:
@@ -146,6 +150,9 @@ class _Rows:
                 truncated = self.truncated_text(said, fraction)
                 self.n_turned += said is not None and float(truncated) != said
                 text = f"{truncated} {int(is_hidden) if occluded is None else occluded} {_numbers_text(numbers[j], self.n_decimals)}"
+            if (text.split(maxsplit=2)[1] in ("1", "2")) != is_hidden:
+                name = self.scene.tracks[k].track_id
+                self.unlike[name] = self.unlike.get(name, 0) + 1
             texts.append((k, text))
         return texts
 
