@@ -46,3 +46,24 @@ def test_what_is_true_became_a_number(monkeypatch, tmp_path, format):
 
     found = reasons(monkeypatch, tmp_path, with_attributes(lit=True, n=1), format, lambda _: with_attributes(lit=1, n=True))
     assert any("4 of 4 attributes are lost" in reason for reason in found), found
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel"])
+def test_a_tag_of_the_other_camera(monkeypatch, tmp_path, format):
+    front, right = (street().replace(tags=[bw.Tag("glare", True, None, camera)]) for camera in ("front", "right"))
+    found = reasons(monkeypatch, tmp_path, front, format, lambda _: right)
+    assert any("1 of 1 tags are lost" in reason for reason in found), found
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel"])
+def test_a_relation_that_holds_always(monkeypatch, tmp_path, format):
+    now, always = (street().replace(relations=[bw.Relation("follows", "3", "2", span)]) for span in ((int(TIMES[0]), int(TIMES[1])), None))
+    found = reasons(monkeypatch, tmp_path, now, format, lambda _: always)
+    assert any("1 of 2 relations are lost" in reason for reason in found), found
+
+
+def test_what_segments_drops_of_relations_is_told():
+    scene = street().replace(relations=[bw.Relation("follows", "3", "2", (int(TIMES[0]), int(TIMES[1])))])
+    certificate = bw.certify(scene, "segments")
+    assert certificate.holds, certificate.reasons
+    assert [one.n_untold for one in certificate.lost if one.field == "relations"] == [0]

@@ -241,13 +241,13 @@ def _is_less(value: Any, other: Any) -> bool:
 def _relations(readings: Readings) -> Found:
     names = renamed(*readings.shapes) | renamed(*readings.cuboids)
     back = [scene for scene, _, _ in readings.back.scenes]
-    there = {(one.kind, one.subject, one.object) for scene in back for one in scene.relations}
+    there = {(one.kind, one.subject, one.object, one.span_ns is None) for scene in back for one in scene.relations}
     links = {(track.track_id, track.object_id) for scene in back for track in scene.image_tracks}
     n, gone = 0, list[Gone]()
     for scene, _, _ in readings.given.scenes:
         for one in scene.relations:
             n += 1
-            is_there = (one.kind, names.get(one.subject, one.subject), names.get(one.object, one.object)) in there
+            is_there = (one.kind, *(names.get(end, end) for end in (one.subject, one.object)), one.span_ns is None) in there
             gone += [] if is_there else [lost(one.kind, one.subject, one.object)]
         for track in scene.image_tracks:
             if track.object_id is not None:
@@ -301,8 +301,18 @@ def _tags(readings: Readings) -> Found:
     given, back = (
         [(tag, _when(tag, scene, *rest)) for scene, *rest in clip.scenes for tag in scene.tags] for clip in (readings.given, readings.back)
     )
-    gone = [one for one, when in given if not any((one.name, one.value, when) == (two.name, two.value, other) for two, other in back)]
+    called = {name: there for _, _, names in with_cameras(readings.given, readings.back) for name, there in names.items()}
+    gone = [
+        one
+        for one, when in given
+        if not any((one.name, one.value, when) == (two.name, two.value, other) and _is_of_camera(one, two, called) for two, other in back)
+    ]
     return len(given), [lost(one.name, is_less=any(one.name == two.name for two, _ in back)) for one in gone]
+
+
+def _is_of_camera(one: Tag, two: Tag, called: Mapping[str, str]) -> bool:
+    """Whether two tags may be of the same pictures. Formats may name none, where a file has one camera, or one where all of them are meant."""
+    return one.camera is None or two.camera is None or called.get(one.camera, two.camera) == two.camera
 
 
 def _when(tag: Tag, scene: Scene, frames: Int64s, places: Int64s) -> tuple[int, ...] | None:

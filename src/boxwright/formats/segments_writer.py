@@ -129,7 +129,7 @@ class _Label:
         if n_lost:
             report.dropped.append(Told("relations", f"{number_of(n_lost, 'relation')} with a track in pictures", n=n_lost))
         if n_timed:
-            report.dropped.append(Told("relations", f"the times in which {number_of(n_timed, 'relation')} hold{'s' * (n_timed == 1)}", n=0))
+            report.dropped.append(Told("relations", f"the times in which {number_of(n_timed, 'relation')} hold{'s' * (n_timed == 1)}", n=n_timed))
         return found
 
     def frame(self, frame: LabelledFrame) -> dict[str, Any]:
