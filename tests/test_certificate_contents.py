@@ -9,9 +9,12 @@ import pytest
 
 import boxwright as bw
 import boxwright.certification as certification
+from boxwright.certification.fields import Readings, lost_fields
+from boxwright.certification.rows import Clip, Pairs, cuboid_rows, shape_rows
+from boxwright.formats.declared import Exactness
 from boxwright.formats.sweep_losses import DESKEWED, NOT_FINITE, OWN_STAMP
 from formats_scenes import MemoryData, full_scene
-from test_certificate_faults import options, street
+from test_certificate_faults import TIMES, faulty, options, street
 
 WITH_SWEEPS = [name for name, said in bw.capabilities().items() if said.can_write("sweeps")]
 LATE_NS = 7_000_000
@@ -133,3 +136,45 @@ def test_brightness_that_is_rounded_is_told(format):
     certificate = bw.certify(scene.replace(data=MemoryData(sweeps, scene.data.images)), format)
     assert certificate.holds, certificate.reasons
     assert "intensity" in told(certificate.report, "sweeps")
+
+
+def with_sweeps(scene: bw.Scene, **changes) -> bw.Scene:
+    return scene.replace(data=MemoryData({key: replace(sweep, **changes) for key, sweep in scene.data.sweeps.items()}, scene.data.images))
+
+
+@pytest.mark.parametrize("format", ["boxwright", "openlabel"])
+@pytest.mark.parametrize("changes", [{"timestamp_ns": int(TIMES[1])}, {"is_deskewed": True}], ids=["stamp", "deskewed"])
+def test_no_certificate_holds_over_a_sweep_of_another_moment(monkeypatch, tmp_path, format, changes):
+    """Of a vehicle of which nobody knows where it was, so that the points say nothing of it."""
+    scene = street().replace(trajectory=None)
+    assert bw.certify(scene, format).holds
+    monkeypatch.setattr(certification, "write", faulty(lambda one: with_sweeps(one, **changes), tmp_path))
+    assert not bw.certify(scene, format).holds
+
+
+def test_exposures_are_counted_beside_frames():
+    (times,) = [one for one in bw.certify(with_a_late_camera(), "kitti_tracking").lost if one.field == "times"]
+    assert (times.n_given, times.n_lost) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("frames_ns", "exposures_ns", "n_lost"), [(0, 0, 0), (LATE_NS, 0, 4), (LATE_NS, LATE_NS, 4), (0, 3_000_000, 4), (LATE_NS, 3_000_000, 8)]
+)
+def test_exposures_stay_where_they_were_or_as_late_as_they_were(frames_ns, exposures_ns, n_lost):
+    """Frames that moved are lost themselves, and take no exposure with them. frames_ns, exposures_ns : by how much these come back later"""
+    scene = with_a_late_camera()
+    given = with_sensor_times(scene, 0, 0)
+    back = with_sensor_times(scene, frames_ns, exposures_ns)
+    clips = [Clip.of([one]) for one in (given, back)]
+    rows, shapes = ([of(clip) for clip in clips] for of in (lambda clip: cuboid_rows(clip, "own"), shape_rows))
+    nothing = Pairs(*[np.zeros(0, np.int64)] * 4)
+    _, gone = lost_fields(Readings(*clips, (*rows, nothing), (*shapes, nothing)), Exactness(), frozenset({"times"}))["times"]
+    assert len(gone) == n_lost
+
+
+def with_sensor_times(scene: bw.Scene, frames_ns: int, exposures_ns: int) -> bw.Scene:
+    """Without labels; its frames, and exposures of the front camera, later."""
+    times = scene.times_ns + frames_ns
+    front, right = scene.cameras["front"], scene.cameras["right"]
+    cameras = {"front": replace(front, times_ns=scene.exposures_ns("front") + exposures_ns), "right": right}
+    return bw.Scene("late", times, cameras=cameras)

@@ -150,6 +150,12 @@ def patched_picture(scene):
     return scene.replace(data=MemoryData(scene.data.sweeps, {**images, (2, "right"): picture}))
 
 
+def brighter_picture(scene):
+    """All of it by 8 levels, which is little for a block, and much for all of them."""
+    images = scene.data.images
+    return scene.replace(data=MemoryData(scene.data.sweeps, {**images, (2, "right"): images[2, "right"] + np.uint8(8)}))
+
+
 def late(scene):
     """One camera in one frame."""
     front = scene.cameras["front"]
@@ -185,6 +191,7 @@ FAULTS = {  # fault -> the fields of which a format has to hold one for it to sh
     "the next picture": ("pictures", exchanged_pictures((1, "front"), (2, "front"))),
     "another camera's picture": ("pictures", exchanged_pictures((1, "front"), (1, "right"))),
     "a black picture": ("pictures", black_picture),
+    "a brighter picture": ("pictures", brighter_picture),
     "a patch of a picture": ("pictures", patched_picture),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 
 import boxwright as bw
@@ -13,6 +14,7 @@ import test_formats_label_studio as label_studio
 import test_formats_nuscenes as nuscenes
 import test_formats_scale as scale
 from boxwright.formats.json_parts import JsonParts
+from boxwright.formats.json_scenes import PlacedItems
 
 OF_SCENES = ("scene", "sample", "sample_data", "ego_pose", "sample_annotation", "instance")  # nuScenes' tables with records of each
 
@@ -275,3 +277,9 @@ def test_a_folder_of_many_files_is_not_looked_through_for_each(tmp_path, monkeyp
     monkeypatch.setattr(darwin, "_is_ours", lambda one: looked.append(one.stem) or honest(one))
     entries[3].read()
     assert looked == ["clip 3"]
+
+
+def test_items_of_nobody_stay_in_the_order_of_the_file():
+    rows = {"a": [[2, 20, 29]], "b": [[1, 10, 19]], None: [[0, 0, 9], [3, 30, 39]]}
+    items = PlacedItems({scene: np.array(own) for scene, own in rows.items()}, 0, 39, True)
+    assert items.of(["a"]).tolist() == [[0, 0, 9], [2, 20, 29], [3, 30, 39]]
