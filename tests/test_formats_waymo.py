@@ -7,6 +7,7 @@ import pytest
 
 import boxwright as bw
 from formats_scenes import full_scene
+from test_formats_kitti_tracking import MUTATIONS
 
 pa = pytest.importorskip("pyarrow", reason="Waymo needs pyarrow (extra 'io')")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -91,6 +92,36 @@ def test_boxes_in_pictures(tmp_path):
 
 def tables(folder):
     return {path.relative_to(folder).as_posix(): parquet.read_table(str(path)).to_pylist() for path in sorted(folder.rglob("*.parquet"))}
+
+
+def written_by_hand(folder, change=lambda cuboids: cuboids):
+    """The vehicle stands at (100, 200, 3), a quarter turn to the left: what is 10 m ahead of it and 2 m to its left is at (98, 210) in the world."""
+    times = np.array([MICROS * 1000, MICROS * 1000 + 100_000_000])
+    poses = bw.Trajectory(times, [bw.Pose.from_yaw(np.pi / 2, (100, 200, 3))] * 2)
+    cuboids = bw.Cuboids([[98, 210, 4.25]] * 2, [[4.5, 1.75, 1.5]] * 2, [0.5 + np.pi / 2, np.pi / 2 - 2.5], frame="world")
+    track = bw.Track("a", "vehicle", times, change(cuboids))
+    bw.write(bw.Scene("seg", times, trajectory=poses, label_frame="world", tracks=[track]), folder, "waymo")
+    return tables(folder)["lidar_box/seg.parquet"]
+
+
+def check_written(rows):
+    values = {"center.x": 10, "center.y": 2, "center.z": 1.25, "size.x": 4.5, "size.y": 1.75, "size.z": 1.5}
+    for row, heading in zip(rows, (0.5, -2.5), strict=True):
+        for name, value in (values | {"heading": heading}).items():
+            np.testing.assert_allclose(row[f"[LiDARBoxComponent].box.{name}"], value, rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_golden_numbers_written(tmp_path):
+    rows = written_by_hand(tmp_path / "out")
+    check_written(rows)
+    assert [row["key.frame_timestamp_micros"] for row in rows] == [MICROS, MICROS + 100_000]
+    assert [(row["key.laser_object_id"], row["[LiDARBoxComponent].type"]) for row in rows] == [("a", 1)] * 2
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_golden_numbers_written_catch_a_planted_fault(tmp_path, name):
+    with pytest.raises(AssertionError):
+        check_written(written_by_hand(tmp_path / "out", MUTATIONS[name]))
 
 
 @pytest.mark.parametrize("at_once", [128, 1])
