@@ -125,7 +125,7 @@ def boxes_of_cuboids(scene: Scene, camera: str) -> Iterator[ImageTrack]:
     known = {track.object_id for track in scene.image_tracks if track.camera == camera}
     ids = {track.track_id for track in (*scene.tracks, *scene.image_tracks)}
     fresh = [track for track in scene.tracks if track.track_id not in known and f"{track.track_id}@{camera}" not in ids]
-    for track in boxes_of_tracks(scene, camera, fresh):
+    for track in boxes_of_tracks(scene, camera, fresh) if fresh else ():
         yield track.replace(keyframe_attributes=())  # how much of each lies outside is worked out again where it is wanted
 
 
