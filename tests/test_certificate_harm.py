@@ -7,6 +7,7 @@ import pytest
 
 import boxwright as bw
 import boxwright.certification as certification
+from boxwright.certification import fields
 from test_certificate_faults import TIMES, faulty, street
 
 
@@ -67,3 +68,14 @@ def test_what_segments_drops_of_relations_is_told():
     certificate = bw.certify(scene, "segments")
     assert certificate.holds, certificate.reasons
     assert [one.n_untold for one in certificate.lost if one.field == "relations"] == [0]
+
+
+def test_many_tags_are_not_held_against_each_other(monkeypatch):
+    """A tag for each of many frames is asked of once, not once for each of the others."""
+    stamps = TIMES[0] + np.arange(500) * 1000
+    asked = []
+    honest = fields._is_of_camera
+    monkeypatch.setattr(fields, "_is_of_camera", lambda one, two, called: asked.append(one.name) or honest(one, two, called))
+    tags = [bw.Tag("count", i, (int(at), int(at)), "front") for i, at in enumerate(stamps)]
+    assert bw.certify(street().replace(tags=tags), "boxwright").holds
+    assert len(asked) == 500

@@ -298,16 +298,18 @@ def _changed_objects(mine: PointLabels, theirs: PointLabels) -> list[str]:
 
 def _tags(readings: Readings) -> Found:
     """Tags, and those that are gone, or have another value, camera or time, as the frames tell it whose stamps may have moved."""
-    given, back = (
-        [(tag, _when(tag, scene, *rest)) for scene, *rest in clip.scenes for tag in scene.tags] for clip in (readings.given, readings.back)
-    )
+    given, back = ([*_with_times(clip.scenes)] for clip in (readings.given, readings.back))
     called = {name: there for _, _, names in with_cameras(readings.given, readings.back) for name, there in names.items()}
+    named = {two.name for two, _ in back}
+    then = defaultdict[Any, list[Tag]](list)
+    for two, when in back:
+        then[two.name, when].append(two)
     gone = [
-        one
+        one.name
         for one, when in given
-        if not any((one.name, one.value, when) == (two.name, two.value, other) and _is_of_camera(one, two, called) for two, other in back)
+        if not any(one.value == two.value and _is_of_camera(one, two, called) for two in then.get((one.name, when), ()))
     ]
-    return len(given), [lost(one.name, is_less=any(one.name == two.name for two, _ in back)) for one in gone]
+    return len(given), [lost(name, is_less=name in named) for name in gone]
 
 
 def _is_of_camera(one: Tag, two: Tag, called: Mapping[str, str]) -> bool:
@@ -315,17 +317,25 @@ def _is_of_camera(one: Tag, two: Tag, called: Mapping[str, str]) -> bool:
     return one.camera is None or two.camera is None or called.get(one.camera, two.camera) == two.camera
 
 
-def _when(tag: Tag, scene: Scene, frames: Int64s, places: Int64s) -> tuple[int, ...] | None:
-    """The first and last frame of a tag, and how far its time reaches beyond them; its time where no frame is in it, None for the whole clip."""
-    if tag.span_ns is None:
-        return None
-    is_of_camera = tag.camera is not None and tag.camera in scene.cameras
-    stamps = (scene.exposures_ns(tag.camera or "") if is_of_camera else scene.times_ns)[frames]
-    inside = np.flatnonzero((stamps >= tag.span_ns[0]) & (stamps <= tag.span_ns[1]))
-    if not len(inside):
-        return tag.span_ns
-    i, j = int(inside[0]), int(inside[-1])
-    return int(places[i]), int(places[j]), int(stamps[i]) - tag.span_ns[0], tag.span_ns[1] - int(stamps[j])
+def _with_times(scenes: Sequence[tuple[Scene, Int64s, Int64s]]) -> Iterator[tuple[Tag, tuple[int, ...] | None]]:
+    """Tags with the first and last frame of each, and how far its time reaches beyond them; its time where it has no frame, None for a whole clip."""
+    for scene, frames, places in scenes:
+        cameras = {tag.camera for tag in scene.tags}
+        stamps = {name: (scene.exposures_ns(name) if name is not None and name in scene.cameras else scene.times_ns)[frames] for name in cameras}
+        in_time = {name: np.argsort(times, kind="stable") for name, times in stamps.items()}
+        for tag in scene.tags:
+            if tag.span_ns is None:
+                yield tag, None
+                continue
+            begin, end = tag.span_ns
+            order, times = in_time[tag.camera], stamps[tag.camera]
+            first = int(np.searchsorted(times, begin, "left", sorter=order))
+            beyond = int(np.searchsorted(times, end, "right", sorter=order))
+            if first == beyond:
+                yield tag, tag.span_ns
+                continue
+            i, j = int(order[first]), int(order[beyond - 1])
+            yield tag, (int(places[i]), int(places[j]), int(times[i]) - begin, end - int(times[j]))
 
 
 def _times(readings: Readings, ns: int) -> Found:

@@ -84,7 +84,8 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     gone |= {track.track_id for track in scene.image_tracks} - come - {track.track_id for track in stay_in_pictures}
     tags = [_tag_over(scene, labels, one, names, frames) for one in labels.tags]
     lost_tags = back.tags_lost(tags, frames, cameras)
-    stay = [tag for tag in scene.tags if missing == "keep" or tag not in lost_tags]
+    lost = {id(tag) for tag in lost_tags} if missing == "drop" else ()
+    stay = [tag for tag in scene.tags if id(tag) not in lost]
     notes = [note for note in labels.notes if not note.startswith((NO_SIZE, *_OF_THE_FILE))]
     what = " and ".join([*["cuboids"] * bool(labels.tracks), *["labels in pictures"] * bool(labels.image_tracks or not labels.tracks)])
     return scene.replace(
