@@ -24,6 +24,7 @@ from .by_place import names_by_place
 from .coming_back import came_back, cuboids_came_back, is_as_here, is_moved, is_untouched
 from .cuboids_back import cuboids_over, room_for
 from .declared import Capabilities
+from .frames_here import COUNTED, frames_here
 from .object_links import linked_object
 from .of_datumaro import rounding, with_unsaid
 from .own_kinds import in_kinds, kinds_made_texts
@@ -38,7 +39,6 @@ _OF_THE_FILE = (
     "no time stamps:",
     "no poses:",
 )  # what it does not tell is told by the recording
-_COUNTED = ("cvat_video", "mot", "label_studio", "darwin", "labelbox")  # formats that count the frames of one video
 
 
 def notes_on_sizes(scene: Scene) -> list[str]:
@@ -67,7 +67,7 @@ def laid_over(scene: Scene, labels: Scene, path: str | os.PathLike[str], *, miss
     names = {name: _camera_for(scene, labels, name, path, camera) for name in _cameras_of(labels)}
     as_here = _as_here(scene, labels, names, path)
     own = as_written(_without(scene, as_here), labels, [*dict.fromkeys(names.values())])
-    frames = _frames(scene, labels, own.scene, path, [*names.values()])
+    frames = frames_here(scene, labels, own.scene, path, [*names.values()])
     back = _Back(scene, own, labels, path, camera, as_here, takes_out=missing == "drop" and not own.why)
     tracks = back.cuboids(labels, frames)
     image_tracks = back.image_tracks(_tracks_over(scene, labels, names, frames, own.names, path))
@@ -113,10 +113,10 @@ def _as_here(scene: Scene, labels: Scene, names: Mapping[str, str], path: str | 
     came = [*labels.tracks, *labels.image_tracks]
     if not said.can_write("track_ids") or not all(track.track_id in known for track in came):
         return set()
-    if labels.format not in _COUNTED and not (scene.has_time and labels.has_time) and not said.can_write("frame_names"):
+    if labels.format not in COUNTED and not (scene.has_time and labels.has_time) and not said.can_write("frame_names"):
         return set()
     try:
-        frames = _frames(scene, labels, scene, path, [*names.values()])
+        frames = frames_here(scene, labels, scene, path, [*names.values()])
         tracks = cuboids_over(scene, labels, frames, {}, path, stands_in=said.frame)
     except (FormatError, TimeError):
         return set()
@@ -155,7 +155,7 @@ class _Back:
     @cached_property
     def frames(self) -> Int64s:
         """For each frame of what is written its index in the recording."""
-        return _frames(self.scene, self.own.scene, self.own.scene, self.path, [*self.names.values()])
+        return frames_here(self.scene, self.own.scene, self.own.scene, self.path, [*self.names.values()])
 
     @cached_property
     def kinds(self) -> dict[str, type]:
@@ -332,7 +332,7 @@ def _cameras_of(labels: Scene) -> list[str]:
 def _tag_over(scene: Scene, labels: Scene, tag: Tag, names: Mapping[str, str], frames: Int64s) -> Tag:
     """A tag at the recording's times and of its camera."""
     camera, span = (None if tag.camera is None else names[tag.camera]), tag.span_ns
-    if span is not None and labels.format in _COUNTED:
+    if span is not None and labels.format in COUNTED:
         theirs = labels.times_ns if tag.camera is None else labels.exposures_ns(tag.camera)
         own = scene.times_ns if camera is None else scene.exposures_ns(camera)
         first, last = own[frames[np.searchsorted(theirs, span)]].tolist()
@@ -366,46 +366,3 @@ def _camera_for(scene: Scene, labels: Scene, name: str, path: str | os.PathLike[
         expected, got = "labels of pictures of {} x {} px".format(*mine), "{} x {}".format(*theirs)
         raise FormatError(expected=expected, got=got, path=path, field=f"camera {chosen}", hint="are they labels of this recording?")
     return chosen
-
-
-def _frames(scene: Scene, labels: Scene, own: Scene, path: str | os.PathLike[str], cameras: Sequence[str]) -> Int64s:
-    """For each frame of the labels its index in the recording: by its number; by the stamps of frames or by when one of the labels' cameras exposed;
-    where the recording or the format tells no times, by its name among those that the format gives the recording's frames.
-
-    own : the recording as the format holds it
-    """
-    hint = "are they labels of this recording?"
-    if labels.format in _COUNTED:
-        first = 1 if labels.format == "mot" else 0
-        frames = np.array([int(name) - first for name in labels.frame_ids], np.int64)
-        used = [int(np.searchsorted(labels.exposures_ns(track.camera), track.times_ns[-1])) for track in labels.image_tracks]
-        ends = [int(np.searchsorted(labels.exposures_ns(tag.camera), tag.span_ns[1])) for tag in labels.tags if tag.camera and tag.span_ns]
-        last = max((int(frames[i]) for i in [*used, *ends]), default=0)
-        if last >= len(scene):
-            raise FormatError(expected=f"labels in {number_of(len(scene), 'frame')}", got=f"in frame {last}, counted from 0", path=path, hint=hint)
-        return np.minimum(frames, len(scene) - 1)
-    by_time = scene.has_time and labels.has_time
-    found = _by_stamps(scene, labels, cameras) if by_time else None
-    if found is None and not (by_time and np.array_equal(own.times_ns, scene.times_ns)):
-        found = _by_names(labels, own, len(scene))
-    if found is None and not by_time:
-        found = _by_stamps(scene, labels, cameras)
-    if found is None:
-        raise TimeError("frames of the labels that the recording does not have", path=path, hint=hint)
-    return found
-
-
-def _by_stamps(scene: Scene, labels: Scene, cameras: Sequence[str]) -> Int64s | None:
-    for stamps in [scene.times_ns, *map(scene.exposures_ns, dict.fromkeys(cameras))]:
-        order = np.argsort(stamps, kind="stable")
-        at = np.searchsorted(stamps, labels.times_ns, sorter=order)
-        if len(stamps) and (stamps[order[np.minimum(at, len(stamps) - 1)]] == labels.times_ns).all():
-            return np.asarray(order[at], np.int64)
-    return None
-
-
-def _by_names(labels: Scene, own: Scene, n_frames: int) -> Int64s | None:
-    index = dict(zip(own.frame_ids, range(len(own))))
-    if len(index) != n_frames or len(own) != n_frames or not all(name in index for name in labels.frame_ids):
-        return None
-    return np.array([index[name] for name in labels.frame_ids], np.int64)
